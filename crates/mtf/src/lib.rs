@@ -1,0 +1,2 @@
+//! mtf
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! sqlsim
+#![forbid(unsafe_code)]
