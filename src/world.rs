@@ -58,7 +58,7 @@ pub trait Clock: Send + Sync {
 
 /// New identities, rising with time.
 pub trait Ids: Send + Sync {
-    /// A `UUIDv7`.
+    /// A UUIDv7.
     fn next(&self) -> Uuid;
 }
 

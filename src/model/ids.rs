@@ -1,4 +1,4 @@
-//! Identities of things that Stopmark makes: `UUIDv7`, so that they sort by the time of their making.
+//! Identities of things that Stopmark makes: UUIDv7, so that they sort by the time of their making.
 //!
 //! They are drawn from `World`'s `Ids`, never here, so that a seed repeats a run exactly.
 
