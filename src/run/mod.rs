@@ -5,3 +5,5 @@
 //! This room decides nothing about what to do: it follows the plan, and asks for another when a round breaks.
 
 pub mod events;
+pub mod journal;
+pub mod record;
