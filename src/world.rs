@@ -68,6 +68,8 @@ pub trait Journals: Send + Sync {
     fn read(&self, run: RunId) -> Result<Vec<Event>>;
     /// Every run that has a journal, oldest first.
     fn runs(&self) -> Result<Vec<RunId>>;
+    /// The runs that have begun and not ended, oldest first.
+    fn unfinished(&self) -> Result<Vec<RunId>>;
 }
 
 /// One run's append-only journal.
@@ -301,6 +303,8 @@ pub trait Catalog: Send + Sync {
     async fn newest_stamp(&self, group: &GroupName) -> Result<Option<Timestamp>>;
     /// Remembers a stamp before its mark is placed.
     async fn note_stamp(&self, group: &GroupName, stamp: Timestamp) -> Result<()>;
+    /// The log entry that published this set, if one did.
+    async fn entry_of(&self, group: &GroupName, set: SetId) -> Result<Option<u64>>;
     /// Forgets everything of the group.
     async fn clear(&self, group: &GroupName) -> Result<()>;
 }

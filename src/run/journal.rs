@@ -7,7 +7,7 @@
 //! This file never interprets events; `record.rs` does.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +119,39 @@ impl Journals for JournalFolder {
         runs.sort_unstable();
         Ok(runs)
     }
+
+    fn unfinished(&self) -> Result<Vec<RunId>> {
+        let mut unfinished = Vec::new();
+        for run in self.runs()? {
+            let path = self.path(run);
+            if is_unfinished(&path).map_err(|error| unwritable(&path, error))? {
+                unfinished.push(run);
+            }
+        }
+        Ok(unfinished)
+    }
+}
+
+/// The tail of a journal that is read to see whether its last line says that the run ended.
+const TAIL_BYTES: u64 = 4096;
+
+/// Whether the journal holds a whole line and its last whole line does not end the run. Reading only the
+/// tail keeps the start of an agent quick after years of runs.
+fn is_unfinished(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let length_bytes = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length_bytes.saturating_sub(TAIL_BYTES)))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    let Some(end) = tail.iter().rposition(|byte| *byte == b'\n') else {
+        return Ok(length_bytes > TAIL_BYTES);
+    };
+    let start = tail[..end]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let last = String::from_utf8_lossy(&tail[start..end]);
+    Ok(!last.contains(r#""event":{"event":"run_ended""#))
 }
 
 impl Journal for JournalFile {
@@ -237,7 +270,7 @@ fn unreadable(path: &Path, why: &str) -> Error {
 mod tests {
     use super::*;
     use crate::model::Timestamp;
-    use crate::run::events::Verdict;
+    use crate::run::events::{StepPlace, Verdict};
 
     fn events() -> Vec<Event> {
         (0..3)
@@ -323,6 +356,36 @@ mod tests {
                 .message()
                 .contains("newer")
         );
+    }
+
+    #[test]
+    fn a_run_is_unfinished_until_its_last_line_says_that_it_ended() {
+        let (_state, folder) = written();
+        assert_eq!(folder.unfinished().expect("reads"), []);
+        let whole = fs::read(folder.path(run())).expect("reads");
+        fs::write(folder.path(run()), &whole[..whole.len() - 1]).expect("writes");
+        assert_eq!(
+            folder.unfinished().expect("reads"),
+            [],
+            "the line before ends it too"
+        );
+        let begun = Event::StepStarted {
+            place: StepPlace {
+                round: 1,
+                stage: 0,
+                lane: 0,
+                step: 0,
+            },
+            at: Timestamp::from_millis(0),
+        };
+        folder
+            .reopen(run())
+            .expect("reopens")
+            .append(&begun)
+            .expect("appends");
+        assert_eq!(folder.unfinished().expect("reads"), [run()]);
+        fs::write(folder.path(run()), b"").expect("writes");
+        assert_eq!(folder.unfinished().expect("reads"), [], "nothing was begun");
     }
 
     #[test]

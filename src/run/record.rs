@@ -109,81 +109,102 @@ impl Record {
         }
     }
 
-    /// Takes one more event in.
+    /// Whether the event can follow those before it.
     ///
     /// # Errors
-    /// `SM0902` when the event cannot follow those before it.
-    pub fn apply(&mut self, event: &Event) -> Result<()> {
+    /// `SM0902` when it cannot.
+    pub fn check(&self, event: &Event) -> Result<()> {
         if self.ended.is_some() {
             return Err(impossible("the run had ended", event));
         }
         match event {
-            Event::RunBegan { .. } => return Err(impossible("the run had begun", event)),
+            Event::RunBegan { .. } => Err(impossible("the run had begun", event)),
+            Event::RoundPlanned { .. } | Event::RunEnded { .. } => Ok(()),
+            Event::UndoStarted { place, .. } | Event::UndoEnded { place, .. } => self
+                .round(*place)
+                .map(|_| ())
+                .ok_or_else(|| impossible("no such round", event)),
+            Event::StepStarted { place, .. }
+            | Event::StepEnded { place, .. }
+            | Event::StepFailed { place, .. }
+            | Event::StepSkipped { place, .. }
+            | Event::StepResolved { place, .. } => self.check_step(*place, event),
+        }
+    }
+
+    fn check_step(&self, place: StepPlace, event: &Event) -> Result<()> {
+        let round = self
+            .round(place)
+            .ok_or_else(|| impossible("no such round", event))?;
+        if round.step(place).is_none() {
+            return Err(impossible("the plan has no such step", event));
+        }
+        let before = round.steps.get(&place);
+        let may_follow = match event {
+            Event::StepStarted { .. } => {
+                !matches!(before, Some(StepState::Ended(_) | StepState::Skipped(_)))
+            }
+            Event::StepSkipped { .. } => before.is_none(),
+            _ => before == Some(&StepState::Started),
+        };
+        if may_follow {
+            Ok(())
+        } else {
+            Err(impossible("the step was not in a state for it", event))
+        }
+    }
+
+    /// Takes one more event in.
+    ///
+    /// # Errors
+    /// `SM0902` when the event cannot follow those before it; the record is then unchanged.
+    pub fn apply(&mut self, event: &Event) -> Result<()> {
+        self.check(event)?;
+        match event {
+            Event::RunBegan { .. } | Event::UndoStarted { .. } => {}
             Event::RoundPlanned { plan, .. } => self.rounds.push(Round {
                 plan: (**plan).clone(),
                 steps: BTreeMap::new(),
                 undone: BTreeMap::new(),
             }),
-            Event::StepStarted { place, .. } => {
-                self.set_step(*place, StepState::Started, event)?;
-            }
-            Event::StepEnded { place, outcome, .. } => {
-                self.set_step(*place, StepState::Ended((**outcome).clone()), event)?;
-            }
-            Event::StepFailed { place, failure, .. } => {
-                self.set_step(*place, StepState::Failed(failure.clone()), event)?;
-            }
-            Event::StepSkipped {
-                place, because_of, ..
-            } => {
-                self.set_step(*place, StepState::Skipped(*because_of), event)?;
-            }
-            Event::StepResolved { place, outcome, .. } => {
-                let state = outcome.as_ref().map_or(StepState::Vanished, |outcome| {
-                    StepState::Ended((**outcome).clone())
-                });
-                self.set_step(*place, state, event)?;
-            }
-            Event::UndoStarted { place, .. } => {
-                self.round_mut(*place, event)?;
-            }
             Event::UndoEnded { place, failure, .. } => {
-                self.round_mut(*place, event)?
+                self.round_mut(*place)
                     .undone
                     .insert(*place, failure.clone());
             }
             Event::RunEnded { verdict, at } => self.ended = Some((*verdict, *at)),
+            Event::StepStarted { place, .. } => self.set(*place, StepState::Started),
+            Event::StepEnded { place, outcome, .. } => {
+                self.set(*place, StepState::Ended((**outcome).clone()));
+            }
+            Event::StepFailed { place, failure, .. } => {
+                self.set(*place, StepState::Failed(failure.clone()));
+            }
+            Event::StepSkipped {
+                place, because_of, ..
+            } => {
+                self.set(*place, StepState::Skipped(*because_of));
+            }
+            Event::StepResolved { place, outcome, .. } => {
+                let ended = outcome
+                    .as_ref()
+                    .map(|outcome| StepState::Ended((**outcome).clone()));
+                self.set(*place, ended.unwrap_or(StepState::Vanished));
+            }
         }
         Ok(())
     }
 
-    fn set_step(&mut self, place: StepPlace, state: StepState, event: &Event) -> Result<()> {
-        let round = self.round_mut(place, event)?;
-        if round.step(place).is_none() {
-            return Err(impossible("the plan has no such step", event));
-        }
-        let before = round.steps.get(&place);
-        let may_follow = match state {
-            StepState::Started => {
-                !matches!(before, Some(StepState::Ended(_) | StepState::Skipped(_)))
-            }
-            StepState::Skipped(_) => before.is_none(),
-            StepState::Ended(_) | StepState::Failed(_) | StepState::Vanished => {
-                before == Some(&StepState::Started)
-            }
-        };
-        if !may_follow {
-            return Err(impossible("the step was not in a state for it", event));
-        }
-        round.steps.insert(place, state);
-        Ok(())
+    fn set(&mut self, place: StepPlace, state: StepState) {
+        self.round_mut(place).steps.insert(place, state);
     }
 
-    fn round_mut(&mut self, place: StepPlace, event: &Event) -> Result<&mut Round> {
-        usize::from(place.round)
-            .checked_sub(1)
-            .and_then(|at| self.rounds.get_mut(at))
-            .ok_or_else(|| impossible("no such round was planned", event))
+    fn round(&self, place: StepPlace) -> Option<&Round> {
+        self.rounds.get(usize::from(place.round).checked_sub(1)?)
+    }
+
+    fn round_mut(&mut self, place: StepPlace) -> &mut Round {
+        &mut self.rounds[usize::from(place.round) - 1]
     }
 
     /// Every outcome of the run, in the order of places.
@@ -261,6 +282,15 @@ impl Round {
             StepState::Ended(outcome) => Some(outcome),
             _ => None,
         })
+    }
+
+    /// The places of the steps that were carried out, in order.
+    pub fn ended_places(&self) -> impl DoubleEndedIterator<Item = StepPlace> + '_ {
+        let ended = self
+            .steps
+            .iter()
+            .filter(|(_, state)| matches!(state, StepState::Ended(_)));
+        ended.map(|(place, _)| *place)
     }
 
     /// The failures of this round with their steps, in the order of places.
