@@ -1,11 +1,13 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod catalog;
+pub mod clock;
 pub mod config;
 pub mod error;
 pub mod model;
 pub mod plan;
 pub mod run;
+pub mod store;
 pub mod survey;
 pub mod verify;
 pub mod world;
