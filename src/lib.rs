@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod catalog;
+pub mod chain;
 pub mod config;
 pub mod error;
 pub mod model;
