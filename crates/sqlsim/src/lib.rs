@@ -1,4 +1,9 @@
 //! sqlsim
 #![forbid(unsafe_code)]
 
+pub mod error;
+pub mod lang;
+pub mod messages;
+pub mod query;
+pub mod value;
 pub mod wire;
