@@ -9,7 +9,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::error::SqlError;
 use crate::value::{Column, Row, SqlType, Value};
@@ -259,8 +258,9 @@ pub enum Event {
         /// The cookie by which others join it.
         cookie: Vec<u8>,
     },
-    /// The session joined the distributed transaction of this identity.
-    TransactionEnlisted(Uuid),
+    /// The session joined a distributed transaction, whose descriptor here this is; answers
+    /// [`Request::PropagateTransaction`].
+    TransactionEnlisted(u64),
 }
 
 /// The end of a statement.
