@@ -52,6 +52,10 @@ impl<'a> Cursor<'a> {
         self.rest.is_empty()
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.rest.len()
+    }
+
     pub(super) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }

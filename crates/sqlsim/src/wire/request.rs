@@ -144,10 +144,17 @@ fn begin(from: &mut Cursor<'_>) -> Result<BeginTransaction, Malformed> {
     Ok(BeginTransaction { isolation, name })
 }
 
-/// The name's length counts bytes, as `SqlClient` and tedious have it.
+/// `SqlClient` and tedious count a name's bytes, tiberius and go-mssqldb its characters. What
+/// follows a name is nothing or one byte of flags, and that tells them apart.
 fn name(from: &mut Cursor<'_>) -> Result<String, Malformed> {
     let length = usize::from(from.u8()?);
-    Ok(utf16(from.bytes(length)?))
+    let counts_characters = matches!(from.len().checked_sub(2 * length), Some(0 | 1));
+    let bytes = if counts_characters {
+        2 * length
+    } else {
+        length
+    };
+    Ok(utf16(from.bytes(bytes)?))
 }
 
 /// Clients without autocommit ask for the next transaction along with the end of this one.

@@ -132,8 +132,8 @@ struct CutAt(u64);
 
 #[async_trait]
 impl ConnectionFaults for CutAt {
-    async fn saying(&self, spid: i16, said: u64) -> Verdict {
-        assert_eq!(spid, 51);
+    async fn saying(&self, session: i16, said: u64) -> Verdict {
+        assert_eq!(session, 51);
         if said == self.0 {
             Verdict::Cut
         } else {

@@ -125,9 +125,8 @@ async fn a_client_on_tcp_verifies_the_certificate_and_the_server_stops() {
     let stream = TcpStream::connect(server.local_addr())
         .await
         .expect("it listens");
-    let mut client = Client::connect(config, stream.compat_write())
-        .await
-        .expect("login");
+    let login = Box::pin(Client::connect(config, stream.compat_write())).await;
+    let mut client = login.expect("login");
     let answer = client.simple_query("select 1").await.expect("sent");
     assert_eq!(
         answer

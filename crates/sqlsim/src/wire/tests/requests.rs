@@ -188,6 +188,21 @@ async fn commit_and_begin_in_one_request_is_understood() {
 }
 
 #[tokio::test]
+async fn a_savepoint_has_its_name_whether_the_client_counts_bytes_or_characters() {
+    let stub = Stub::saying(Vec::new());
+    let mut raw = Raw::connect(&stub, WireOptions::plain()).await;
+    for length in [4, 8] {
+        let mut payload = all_headers();
+        payload.extend([9, 0, length]);
+        payload.extend(utf16_bytes("here"));
+        raw.send(0x0E, 1, &payload).await;
+        raw.message().await;
+    }
+    let save = Request::Save("here".to_owned());
+    assert_eq!(stub.seen(), [save.clone(), save]);
+}
+
+#[tokio::test]
 async fn a_reset_comes_before_the_request_that_carries_it() {
     for (status, keep_transaction) in [(0x09, false), (0x11, true)] {
         let stub = Stub::saying(vec![Event::Done(Done::statement(None))]);
