@@ -126,8 +126,16 @@ async fn accept_all(listener: TcpListener, server: Server) {
             }
             Err(error) => {
                 tracing::warn!("accept: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                pause().await;
             }
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the system's pace, never the simulation's"
+)]
+async fn pause() {
+    tokio::time::sleep(ACCEPT_PAUSE).await;
 }

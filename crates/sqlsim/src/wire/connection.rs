@@ -287,14 +287,16 @@ impl Connection<'_> {
             .shared
             .tasks
             .spawn(work(session, request, answer, cancel.clone()));
+        tokio::pin!(working);
         let mut outcome = Outcome::Finished;
         let mut urgent = false;
-        loop {
+        let mut talking = true;
+        while talking || self.session.is_none() {
             let listening =
                 outcome == Outcome::Finished && self.incoming.ahead.len() < MESSAGES_AHEAD_MAX;
             tokio::select! {
-                event = events.recv() => match event {
-                    None => break,
+                event = events.recv(), if talking => match event {
+                    None => talking = false,
                     Some(Event::Done(_)) if resetting => {}
                     Some(event) => {
                         urgent |= self.say(answering, event).await?;
@@ -304,6 +306,12 @@ impl Connection<'_> {
                         }
                     }
                 },
+                session = &mut working, if self.session.is_none() => {
+                    let broken = Ended::ByServer("the session broke down");
+                    self.session = Some(session.map_err(|_| broken)?);
+                    // Whoever still holds a sender (a thread of a backup) talks to no one now.
+                    events.close();
+                }
                 message = self.incoming.receive(), if listening => {
                     let message = message?;
                     if message.kind == Kind::Attention {
@@ -317,11 +325,6 @@ impl Connection<'_> {
                 () = self.killed.cancelled() => return self.die(answering).await,
             }
         }
-        self.session = Some(
-            working
-                .await
-                .map_err(|_| Ended::ByServer("the session broke down"))?,
-        );
         if outcome == Outcome::Finished && !resetting {
             answering.end(&mut self.outgoing.tokens, kind, more);
         }

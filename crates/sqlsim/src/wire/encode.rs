@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 
 use super::{codepage, date};
 use crate::error::SqlError;
+use crate::messages;
 use crate::value::{Decimal, SqlType, Value};
 
 /// `SQL_Latin1_General_CP1_CI_AS` for US English.
@@ -80,16 +81,16 @@ pub(super) fn value(out: &mut Vec<u8>, ty: SqlType, value: &Value) -> Result<(),
         }
         return Ok(());
     }
-    let bytes = content(ty, value).ok_or_else(|| unfit(ty))?;
+    let bytes = content(ty, value).ok_or_else(|| unfit(value, ty))?;
     match width(ty) {
         Width::Byte => {
-            out.push(u8::try_from(bytes.len()).map_err(|_| unfit(ty))?);
+            out.push(u8::try_from(bytes.len()).map_err(|_| unfit(value, ty))?);
             out.extend(bytes);
         }
         Width::Short { bytes_max } => {
-            let length = u16::try_from(bytes.len()).map_err(|_| truncated())?;
+            let length = u16::try_from(bytes.len()).map_err(|_| messages::would_truncate())?;
             if length > bytes_max {
-                return Err(truncated());
+                return Err(messages::would_truncate());
             }
             out.extend(length.to_le_bytes());
             out.extend(bytes);
@@ -100,7 +101,7 @@ pub(super) fn value(out: &mut Vec<u8>, ty: SqlType, value: &Value) -> Result<(),
 }
 
 fn chunks(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), SqlError> {
-    let length = u32::try_from(bytes.len()).map_err(|_| truncated())?;
+    let length = u32::try_from(bytes.len()).map_err(|_| messages::would_truncate())?;
     out.extend(u64::from(length).to_le_bytes());
     if length > 0 {
         out.extend(length.to_le_bytes());
@@ -244,14 +245,6 @@ fn day_content(day: jiff::civil::Date) -> Vec<u8> {
 }
 
 /// A value met a column of another type: a bug of the simulator, told in SQL Server's words.
-fn unfit(ty: SqlType) -> SqlError {
-    SqlError::new(
-        8114,
-        16,
-        format!("Error converting data type to {}.", ty.base_name()),
-    )
-}
-
-fn truncated() -> SqlError {
-    SqlError::new(8152, 16, "String or binary data would be truncated.")
+fn unfit(value: &Value, ty: SqlType) -> SqlError {
+    messages::conversion_error(value.natural_type().base_name(), ty.base_name())
 }

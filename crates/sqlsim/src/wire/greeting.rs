@@ -6,7 +6,7 @@ use super::api::{Backend, BackendSession, DoneKind};
 use super::login::Login;
 use super::packet::PACKET_BYTES_DEFAULT;
 use super::token;
-use crate::error::SqlError;
+use crate::messages;
 
 const LANGUAGE: &str = "us_english";
 
@@ -20,34 +20,14 @@ pub(super) fn greet(
     let server_name = backend.server_name();
     let database = session.database();
     token::database_changed(out, &database, "master");
-    token::message(
-        out,
-        &changed(5701, 2, "database context", &database),
-        &server_name,
-    );
+    token::message(out, &messages::database_changed(&database), &server_name);
     token::collation_told(out);
     token::language_changed(out, LANGUAGE, "");
-    token::message(
-        out,
-        &changed(5703, 1, "language setting", LANGUAGE),
-        &server_name,
-    );
+    token::message(out, &messages::language_changed(LANGUAGE), &server_name);
     token::login_acknowledged(out, login.version, backend.version());
     token::packet_bytes_changed(out, login.packet_bytes, PACKET_BYTES_DEFAULT);
     if login.extensions && login.utf8 {
         token::utf8_acknowledged(out);
     }
     token::done(out, DoneKind::Statement, 0, 0, 0);
-}
-
-/// 5701 and 5703, which SQL Server sends at every login.
-fn changed(number: i32, state: u8, what: &str, to: &str) -> SqlError {
-    let end = if number == 5701 {
-        format!("'{to}'")
-    } else {
-        to.to_owned()
-    };
-    SqlError::new(number, 0, format!("Changed {what} to {end}."))
-        .with_state(state)
-        .at_line(1)
 }

@@ -7,6 +7,7 @@ use super::api::{DoneKind, ServerVersion};
 use super::encode;
 use super::login::VERSION_7_4;
 use crate::error::SqlError;
+use crate::messages;
 use crate::value::{Column, SqlType, Value};
 
 /// The last words of an answer to an attention.
@@ -35,6 +36,9 @@ const ENV_RESET: u8 = 18;
 /// Longest text of a message: with names and numbers it stays far below the token's 64 KiB.
 const MESSAGE_CHARACTERS_MAX: usize = 8000;
 
+/// The class of information inside the server.
+const CLASS_INFO: u8 = 10;
+
 /// COLMETADATA.
 pub(super) fn columns(out: &mut Vec<u8>, columns: &[Column]) {
     out.push(0x81);
@@ -51,10 +55,12 @@ pub(super) fn columns(out: &mut Vec<u8>, columns: &[Column]) {
 
 /// ROW. On an error nothing was written.
 pub(super) fn row(out: &mut Vec<u8>, columns: &[Column], row: &[Value]) -> Result<(), SqlError> {
+    if row.len() != columns.len() {
+        return Err(messages::values_do_not_match());
+    }
     let start = out.len();
     out.push(0xD1);
-    for (index, column) in columns.iter().enumerate() {
-        let value = row.get(index).unwrap_or(&Value::Null);
+    for (column, value) in columns.iter().zip(row) {
         if let Err(error) = encode::value(out, column.ty, value) {
             out.truncate(start);
             return Err(error);
@@ -63,11 +69,17 @@ pub(super) fn row(out: &mut Vec<u8>, columns: &[Column], row: &[Value]) -> Resul
     Ok(())
 }
 
-/// INFO for class 10 and less, ERROR for the rest.
+/// INFO for class 10 and less, ERROR for the rest. Class 10 travels as 0: SQL Server has it so,
+/// for compatibility.
 pub(super) fn message(out: &mut Vec<u8>, message: &SqlError, server_name: &str) {
     let mut body = Vec::new();
     body.extend(message.number.to_le_bytes());
-    body.extend([message.state, message.class]);
+    let class = if message.class == CLASS_INFO {
+        0
+    } else {
+        message.class
+    };
+    body.extend([message.state, class]);
     let text: Vec<u16> = message
         .text
         .encode_utf16()

@@ -158,3 +158,33 @@ async fn a_fault_cuts_the_connection_after_what_was_already_said() {
         .expect("what was said");
     assert!(contains(&said, "second") && !contains(&said, "third"));
 }
+
+#[tokio::test]
+async fn a_session_that_keeps_the_way_to_its_client_does_not_keep_the_client_waiting() {
+    let stub = Stub::new(|_| vec![Step::KeepAnswer, Step::Say(info("done"))]);
+    let mut raw = Raw::connect(&stub, WireOptions::plain()).await;
+    raw.batch("backup").await;
+    assert!(raw.message().await.ends_with(&done_bytes(0xFD, 0)));
+    let kept = stub.kept.lock().expect("no test panics under it").pop();
+    let late = kept.expect("it was kept").send(info("too late")).await;
+    assert!(
+        late.is_err(),
+        "whoever speaks late is told that no one listens"
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_breaks_down_ends_its_connection_and_no_other() {
+    let stub = Stub::new(|request| match request {
+        Request::Batch(sql) if sql == "break" => vec![Step::Panic],
+        _ => vec![Step::Say(info("still here"))],
+    });
+    let server = stub.server(WireOptions::plain());
+    let mut raw = Raw::connect_asking(&server, 4096).await;
+    let mut other = Raw::connect_asking(&server, 4096).await;
+    raw.batch("break").await;
+    assert!(raw.is_over().await);
+    other.batch("select 1").await;
+    assert!(contains(&other.message().await, "still here"));
+    server.stop().await;
+}

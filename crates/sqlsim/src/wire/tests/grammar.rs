@@ -108,3 +108,28 @@ fn a_message_longer_than_a_token_can_carry_is_cut() {
         "the token ends where it says"
     );
 }
+
+#[test]
+fn information_of_class_10_travels_as_class_0_and_an_error_keeps_its_class() {
+    let class = |message: SqlError| {
+        let event = if message.is_info() {
+            Event::Info(message)
+        } else {
+            Event::Error(message)
+        };
+        // Token, length, number, state, class.
+        let out = written(vec![event], DoneKind::Statement);
+        (out[0], out[8])
+    };
+    assert_eq!(class(SqlError::new(4219, 10, "info")), (0xAB, 0));
+    assert_eq!(class(SqlError::new(50_000, 9, "info")), (0xAB, 9));
+    assert_eq!(class(SqlError::new(4214, 16, "error")), (0xAA, 16));
+}
+
+#[test]
+fn a_row_that_does_not_match_its_columns_is_an_error() {
+    let short = vec![number_column(), Event::Row(Vec::new()), number_row(1)];
+    let out = written(short, DoneKind::Statement);
+    assert!(!out.contains(&0xD1), "neither that row nor the next");
+    assert!(out.windows(4).any(|number| number == 213_i32.to_le_bytes()));
+}

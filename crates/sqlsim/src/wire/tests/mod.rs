@@ -36,6 +36,10 @@ enum Step {
     Gate,
     /// Waits until the request is cancelled.
     Cancelled,
+    /// Keeps the way to the client for later, as a thread of a backup might.
+    KeepAnswer,
+    /// Breaks down, as only a bug can make it.
+    Panic,
 }
 
 type Script = Box<dyn Fn(&Request) -> Vec<Step> + Send + Sync>;
@@ -49,6 +53,7 @@ struct Stub {
     /// Told when a request was cancelled.
     cancelled: Notify,
     killed: CancellationToken,
+    kept: Mutex<Vec<Answer>>,
 }
 
 struct StubSession(Arc<Stub>);
@@ -109,6 +114,11 @@ impl BackendSession for StubSession {
                     }
                 }
                 Step::Gate => self.0.gate.notified().await,
+                Step::KeepAnswer => {
+                    let mut kept = self.0.kept.lock().expect("no test panics under it");
+                    kept.push(answer.clone());
+                }
+                Step::Panic => panic!("a session that breaks down"),
                 Step::Cancelled => {
                     cancel.cancelled().await;
                     self.0.cancelled.notify_one();
@@ -131,6 +141,7 @@ impl Stub {
             gate: Notify::new(),
             cancelled: Notify::new(),
             killed: CancellationToken::new(),
+            kept: Mutex::default(),
         })
     }
 
