@@ -5,6 +5,7 @@
 //! a request that runs. Whatever goes wrong here ends this connection and no other.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncWrite, ReadHalf, WriteHalf};
@@ -91,9 +92,24 @@ pub(crate) async fn serve<S: Duplex + 'static>(stream: S, shared: Arc<Shared>) {
         ended = run(stream, &shared) => ended.err().unwrap_or(Ended::HungUp),
         () = shared.stop.cancelled() => Ended::ByServer("the server stops"),
     };
+    if is_ordinary(&ended) {
+        tracing::debug!("connection: {ended}");
+    } else {
+        tracing::warn!("connection: {ended}");
+    }
+}
+
+/// Clients vanish all the time, by closing or by dying; only what hints at a fault is a warning.
+fn is_ordinary(ended: &Ended) -> bool {
     match ended {
-        Ended::HungUp | Ended::ByServer(_) | Ended::Fault => tracing::debug!("connection: {ended}"),
-        Ended::Io(_) | Ended::Malformed(_) => tracing::warn!("connection: {ended}"),
+        Ended::HungUp | Ended::ByServer(_) | Ended::Fault => true,
+        Ended::Malformed(_) => false,
+        Ended::Io(error) => matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof
+        ),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use tiberius::error::Error;
+use tokio::io::{join, simplex};
 use tokio::net::TcpStream;
 
 use super::*;
@@ -154,6 +155,36 @@ async fn a_client_that_does_not_trust_the_authority_does_not_log_in() {
     config.trust_cert_ca(stranger.authority_file().display());
     let server = stub.server(WireOptions::with_tls(tls));
     assert!(connect_with(&server, config).await.is_err());
+}
+
+#[tokio::test]
+async fn a_stream_that_gives_a_few_bytes_at_a_time_serves_as_well() {
+    use EncryptionLevel as Wish;
+    let (_folder, tls) = tls();
+    let text = "ü".repeat(3_000);
+    for (wish, sent_at_a_time) in [
+        (Wish::NotSupported, 7),
+        (Wish::Strict, 7),
+        // A client of tiberius's waits for ever if its own handshake does not go out at once.
+        (Wish::Off, PIPE_BYTES),
+        (Wish::On, PIPE_BYTES),
+    ] {
+        let columns = Event::Columns(vec![Column::new("t", SqlType::NVarChar(None))]);
+        let stub = Stub::saying(vec![columns, Event::Row(vec![Value::text(text.as_str())])]);
+        let (server_reads, client_writes) = simplex(sent_at_a_time);
+        let (client_reads, server_writes) = simplex(7);
+        let server = stub.server(WireOptions::with_tls(tls.clone()));
+        server.serve_stream(join(server_reads, server_writes));
+        let ours = join(client_reads, client_writes);
+        let mut config = config(wish);
+        config.trust_cert_ca(tls.authority_file().display());
+        let login = Box::pin(Client::connect(config, ours.compat_write())).await;
+        let mut client = login.expect("login");
+        let answer = client.simple_query(text.as_str()).await.expect("sent");
+        let row = answer.into_row().await.expect("answered").expect("a row");
+        assert_eq!(row.get::<&str, _>(0), Some(text.as_str()), "{wish:?}");
+        assert_eq!(stub.seen(), [Request::Batch(text.clone())], "{wish:?}");
+    }
 }
 
 #[test]
