@@ -149,7 +149,7 @@ impl<S: AsyncRead + Unpin> Handshaking<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Handshaking<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Handshaking<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -157,13 +157,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Handshaking<S> {
     ) -> Poll<io::Result<()>> {
         if self.over && self.payload_left == 0 {
             return Pin::new(&mut self.inner).poll_read(cx, buf);
-        }
-        // tokio-rustls flushes once and, if that has to wait, goes on to read: what is left over
-        // must leave from here, or both sides wait for ever.
-        if !self.sending.is_empty()
-            && let Poll::Ready(Err(error)) = self.as_mut().poll_flush(cx)
-        {
-            return Poll::Ready(Err(error));
         }
         if !ready!(self.poll_header(cx))? {
             return Poll::Ready(Ok(()));
