@@ -46,7 +46,8 @@ pub trait BackendSession: Send {
     /// an attention, or hung up) stop soon and return; what is sent after that is thrown away and
     /// the wire acknowledges the attention. A batch that is cancelled leaves its transaction open,
     /// as SQL Server does unless `XACT_ABORT` is on.
-    /// `answer` fails to send once the client is gone; that is no error, return then.
+    /// `answer` fails to send once the client is gone; that is no error, return then. The answer
+    /// ends when this returns: what is sent later through a copy of `answer` fails.
     async fn execute(&mut self, request: Request, answer: Answer, cancel: CancellationToken);
 
     /// Fires when the session has been killed by another (`KILL`) or the instance shuts down at

@@ -91,8 +91,7 @@ async fn a_request_that_runs_when_the_server_stops_is_cancelled_and_waited_for()
     let server = stub.server(WireOptions::plain());
     let mut raw = Raw::connect_asking(&server, 4096).await;
     raw.batch("waitfor").await;
-    // The request has begun once the server has seen an attention... or is asked to stop after
-    // the stub has remembered it.
+    // It runs once the stub has remembered it.
     while stub.seen().is_empty() {
         tokio::task::yield_now().await;
     }
