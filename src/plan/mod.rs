@@ -7,6 +7,7 @@
 
 mod asked;
 mod backup;
+mod salvage;
 mod step;
 
 use serde::{Deserialize, Serialize};
@@ -14,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use crate::model::{GroupName, HostName, PlanId, SurveyId, Timestamp};
 
 pub use asked::{
-    Asked, BackupKind, CatalogView, FailedDeed, Leftovers, LinksAsked, Names, RestoreAsked,
-    RoundResult, StepFailure,
+    Asked, BackupKind, CatalogView, FailedDeed, LinksAsked, Names, RestoreAsked, RoundResult,
+    StepFailure,
 };
 pub use backup::plan_backup;
+pub use salvage::{UnfinishedRound, plan_salvage};
 pub use step::{
     BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep, LinkSecurity,
     MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink, RemovePrepared,
