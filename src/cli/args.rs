@@ -181,10 +181,11 @@ pub struct RestoreArgs {
     /// The mark; the newest point when left out.
     #[arg(long)]
     pub mark: Option<String>,
-    /// The host that all members are restored on; each member's own host when left out.
+    /// The host that all members are restored on; it must be in the configuration and have a share.
     #[arg(long, value_name = "HOST")]
-    pub to_host: Option<String>,
-    /// The folder for data and log files on the target host, as that host names it.
+    pub to_host: String,
+    /// The folder for data and log files on the target host, as that host names it; each file's own folder when
+    /// left out.
     #[arg(long, value_name = "FOLDER")]
     pub files_in: Option<String>,
     /// A prefix for the names of the restored databases.
