@@ -196,14 +196,14 @@ impl<C: Contents> Medium<C> {
 
     fn stream_for(&mut self, at: u64, head: &StreamHead) -> Stream {
         let has_bytes = head.length > u64::from(PAD_BYTES);
-        let held = |length_max| Stream::Held {
+        let keep = |length_max| Stream::Held {
             at,
             id: head.id,
             bytes: Vec::new(),
             length_max,
         };
         match (self.block, &head.id) {
-            (BlockKind::Media, b"RAID") => held(RAID_BYTES),
+            (BlockKind::Media, b"RAID") => keep(RAID_BYTES),
             (BlockKind::Front | BlockKind::Identity, b"MQCI") => {
                 if head.length > identity::LENGTH_MAX {
                     let length_bytes = head.length;
@@ -211,9 +211,9 @@ impl<C: Contents> Medium<C> {
                         .add(at, FindingKind::TooLarge { length_bytes });
                     return Stream::Skipped;
                 }
-                held(usize::try_from(head.length).unwrap_or(0))
+                keep(usize::try_from(head.length).unwrap_or(0))
             }
-            (BlockKind::Data | BlockKind::Log, b"CSUM") => held(CHECKSUM_BYTES),
+            (BlockKind::Data | BlockKind::Log, b"CSUM") => keep(CHECKSUM_BYTES),
             (BlockKind::Data, b"MQDA") if has_bytes => Stream::Data { pad: PAD_BYTES },
             (BlockKind::Log, b"MQTL") if has_bytes => Stream::Log { pad: PAD_BYTES },
             _ => Stream::Skipped,
