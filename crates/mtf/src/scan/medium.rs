@@ -96,7 +96,10 @@ impl<C: Contents> Medium<C> {
                 self.findings.add(bytes, FindingKind::NoSets);
             }
         }
-        self.keep_set();
+        // That a set came to no identity goes without saying where the file is cut or unreadable.
+        if let Some(report) = self.open.take().and_then(OpenSet::report) {
+            self.keep(report);
+        }
         let (findings, findings_not_kept, worst) = self.findings.take();
         let filemarks = self.marks.into();
         let report = Report {
@@ -174,10 +177,13 @@ impl<C: Contents> Medium<C> {
     /// Moves the open set, if it came to its identity, to those of the report.
     fn keep_set(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let Some(report) = open.report() else {
-            self.findings.add(self.at, FindingKind::NoIdentity);
-            return;
-        };
+        match open.report() {
+            Some(report) => self.keep(report),
+            None => self.findings.add(self.at, FindingKind::NoIdentity),
+        }
+    }
+
+    fn keep(&mut self, report: SetReport) {
         if self.kept_bytes > KEPT_BYTES_MAX {
             self.findings.add(self.at, FindingKind::SetsNotKept);
         } else {
