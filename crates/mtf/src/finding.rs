@@ -43,7 +43,8 @@ pub struct Finding {
     pub offset: u64,
     /// How deep one had to look.
     pub level: Level,
-    /// What it is.
+    /// What it is; in JSON its name stands in `kind` and its fields beside `offset`.
+    #[serde(flatten)]
     pub kind: FindingKind,
 }
 

@@ -21,6 +21,6 @@ pub use media::{
     Vlf,
 };
 pub use report::{Coverage, LogCoverage, PageCoverage, Report, SetReport, StreamCoverage};
-pub use scan::{Contents, Nothing, Scanner, scan_reader};
+pub use scan::{Contents, Nothing, Scanner, scan_reader, scan_seekable};
 pub use time::MediaTime;
 pub use write::MediaWriter;

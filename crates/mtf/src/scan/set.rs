@@ -19,6 +19,15 @@ use crate::{
 /// The first version (2019) whose front copy holds provisional LSNs and counts pages by pass.
 const VERSION_2019: u8 = 15;
 
+/// How much of the backup set can be seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct View {
+    /// The media set has other stripes, with contents of their own.
+    pub(super) is_striped: bool,
+    /// Data and log are looked at, not only headers.
+    pub(super) has_contents: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct OpenSet {
     at: u64,
@@ -27,7 +36,7 @@ pub(super) struct OpenSet {
     pub(super) front: Option<BackupSet>,
     pub(super) identity: Option<BackupSet>,
     next_control_id: u32,
-    is_striped: bool,
+    view: View,
     coverage: Coverage,
     pages: PageJudge,
     log: LogJudge,
@@ -38,20 +47,15 @@ pub(super) struct OpenSet {
 }
 
 impl OpenSet {
-    /// A backup set begins at `at`; `is_striped` says that the media set has other stripes.
-    pub(super) fn begins(
-        at: u64,
-        start: SetStart,
-        is_striped: bool,
-        findings: &mut Findings,
-    ) -> Self {
+    /// A backup set begins at `at`.
+    pub(super) fn begins(at: u64, start: SetStart, view: View, findings: &mut Findings) -> Self {
         if start.address != at {
             findings.add(at, FindingKind::Misplaced);
         }
         Self {
             at,
             start,
-            is_striped,
+            view,
             ..Self::default()
         }
     }
@@ -172,7 +176,8 @@ impl OpenSet {
             .all(|f| matches!(f.kind, FileKind::Data | FileKind::Log));
         let several = of_kind(FileKind::Data).count() > 1;
         let is_late = set.server_version.major >= VERSION_2019;
-        if self.is_striped || !only_rows || set.kind == BackupKind::Log || is_late && several {
+        let is_all_seen = self.view.has_contents && !self.view.is_striped;
+        if !is_all_seen || !only_rows || set.kind == BackupKind::Log || is_late && several {
             return None;
         }
         let said = of_kind(FileKind::Data)
@@ -253,7 +258,7 @@ impl OpenSet {
             .extent()
             .len_bytes()
             .checked_next_multiple_of(PADDING);
-        let is_whole = !self.is_striped || whole == Some(length);
+        let is_whole = !self.view.is_striped || whole == Some(length);
         if !is_whole {
             self.log.skip();
         }
@@ -279,7 +284,7 @@ impl OpenSet {
         let expected_bytes = self.log.extent().len_bytes();
         let left = self.log.left();
         // A stripe may name an extent whose bytes are in another stripe.
-        if left > 0 && !self.is_striped {
+        if left > 0 && self.view.has_contents && !self.view.is_striped {
             let found_bytes = expected_bytes - left;
             findings.add(
                 at,

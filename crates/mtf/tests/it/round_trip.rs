@@ -5,8 +5,8 @@
 //! Nothing here is damaged.
 
 use mtf::{
-    BackupKind, BackupSet, DatabaseFile, FileKind, FindingKind, LogExtent, Lsn, MediaFamily,
-    MediaTime, MediaWriter, Scanner, SetFlags, Severity, Vlf, scan_reader,
+    BackupKind, BackupSet, DatabaseFile, FileKind, FindingKind, Level, LogExtent, Lsn, MediaFamily,
+    MediaTime, MediaWriter, Report, Scanner, SetFlags, Severity, Vlf, scan_reader, scan_seekable,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -264,6 +264,71 @@ fn the_report_is_the_same_in_any_slicing() {
         scan_reader(&mut bytes.as_slice()).expect("memory can be read"),
         whole.0
     );
+}
+
+#[test]
+fn a_report_survives_json() {
+    let mut medium = Medium::new(BackupKind::Full, 1, 1);
+    medium.family.family_count = 2;
+    medium.data[9000] ^= 1;
+    let report = scan(&medium.write());
+    let text = serde_json::to_string(&report).expect("reports are plain values");
+    let finding = r#""level":"identity","kind":"stripe_of","number":1,"count":2"#;
+    assert!(text.contains(finding), "{text}");
+    assert!(text.contains(r#""last_lsn":"35000000001700001""#), "{text}");
+    assert_eq!(
+        serde_json::from_str::<Report>(&text).expect("it is ours"),
+        report
+    );
+}
+
+/// Memory that counts what is read of it.
+struct Counted<'a>(std::io::Cursor<&'a [u8]>, u64);
+
+impl std::io::Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.0.read(buffer)?;
+        self.1 += length as u64;
+        Ok(length)
+    }
+}
+
+impl std::io::Seek for Counted<'_> {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+#[test]
+fn headers_alone_give_the_identity_and_little_is_read() {
+    let medium = Medium::new(BackupKind::Full, 40, 100).with_checksums();
+    let bytes = medium.write();
+    let mut source = Counted(std::io::Cursor::new(&bytes), 0);
+    let report = scan_seekable(&mut source, Level::Identity).expect("memory can be read");
+    assert_eq!(report.findings, []);
+    assert_eq!(report.sets[0].identity, medium.identity);
+    assert_eq!(report.bytes, bytes.len() as u64);
+    assert!(
+        source.1 < 100_000,
+        "{} of {} bytes were read",
+        source.1,
+        bytes.len()
+    );
+    let whole = scan_seekable(&mut source, Level::Content).expect("memory can be read");
+    assert_eq!(whole, scan(&bytes));
+}
+
+#[test]
+fn a_seeking_scan_finds_every_cut() {
+    let bytes = Medium::new(BackupKind::Full, 2, 100)
+        .with_checksums()
+        .write();
+    for length in (0..bytes.len()).step_by(997) {
+        let mut source = std::io::Cursor::new(&bytes[..length]);
+        let report = scan_seekable(&mut source, Level::Structure).expect("memory can be read");
+        assert!(!report.is_sound(), "cut at {length}");
+        assert_eq!(report.bytes, length as u64);
+    }
 }
 
 fn times() -> impl Strategy<Value = MediaTime> {
