@@ -30,6 +30,8 @@ pub enum Level {
 pub enum Severity {
     /// Worth knowing; speaks against nothing.
     Note,
+    /// May be damage, may be harmless; what would tell is not in this file.
+    Suspect,
     /// Not understood, so nothing was proved.
     Unreadable,
     /// The bytes are not what SQL Server wrote.
@@ -241,8 +243,8 @@ impl FindingKind {
             | Self::StripeOf { .. }
             | Self::StreamChecksumUnproved
             | Self::NotWholePages
-            | Self::PageSuspect { .. }
             | Self::LogStriped => Severity::Note,
+            Self::PageSuspect { .. } => Severity::Suspect,
             Self::Empty
             | Self::NotMedia
             | Self::Container

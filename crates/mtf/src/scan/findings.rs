@@ -13,7 +13,7 @@ const KEPT_MAX: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     kept: Vec<Finding>,
-    counts: [[usize; 3]; 3],
+    counts: [[usize; 4]; 3],
     not_kept: u64,
 }
 

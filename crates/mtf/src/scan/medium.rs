@@ -15,8 +15,8 @@ use super::{Contents, KEPT_BYTES_MAX, MARKS_MAX};
 use crate::frame::{BlockHead, BlockKind, StreamHead, identity, records};
 use crate::{FindingKind, Level, MediaFamily, Report, SetReport, bytes};
 
-/// Identity records of a report may take this much together; a set counts as at least a page.
-const SET_BYTES_MIN: usize = 4096;
+/// What a backup set takes in a report beside the length of its identity record.
+const SET_BYTES: usize = 1024;
 const RAID_BYTES: usize = 32;
 const CHECKSUM_BYTES: usize = 4;
 /// Zero bytes in front of data and log.
@@ -303,7 +303,7 @@ impl<C: Contents> Medium<C> {
                 let set = open.complete(set);
                 open.check_identity(at, &set, &mut self.findings);
                 open.identity = Some(set);
-                self.kept_bytes += payload.len() + SET_BYTES_MIN;
+                self.kept_bytes += payload.len() + SET_BYTES;
             }
             Err(reason) => bad_identity(&mut self.findings, at, reason),
         }

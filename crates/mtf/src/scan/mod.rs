@@ -53,7 +53,7 @@ impl Contents for Nothing {
 /// Scans one file of backup media, fed in any slicing. It neither reads nor seeks itself; for
 /// that there are [`scan_reader`] and [`scan_seekable`].
 ///
-/// It holds a few megabytes at most, whatever the file claims.
+/// It holds some tens of megabytes at most, and mostly a few, whatever the file claims.
 #[derive(Debug)]
 pub struct Scanner<C = Nothing> {
     walk: Walk,
@@ -129,6 +129,6 @@ impl<C: Contents> Scanner<C> {
 }
 
 /// What the identities of a report may take together; sets beyond are scanned, but not listed.
-const KEPT_BYTES_MAX: usize = 16 << 20;
+const KEPT_BYTES_MAX: usize = 12 << 20;
 /// Filemarks remembered: as many as the largest filemark can list.
 const MARKS_MAX: usize = 8192;

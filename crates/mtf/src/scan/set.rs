@@ -348,6 +348,7 @@ fn copies_disagree(front: &BackupSet, set: &BackupSet) -> Option<&'static str> {
             s.fork_point_lsn,
         )
     };
+    let collations = |s: &BackupSet| (s.collation, s.locale_id, s.compare_style, s.sort_order);
     let versions = |s: &BackupSet| (s.server_version, s.database_version, s.compatibility_level);
     let pairs = [
         ("database name", front.database_name == set.database_name),
@@ -367,6 +368,11 @@ fn copies_disagree(front: &BackupSet, set: &BackupSet) -> Option<&'static str> {
         ("family", front.family_guid == set.family_guid),
         ("recovery fork", forks(front) == forks(set)),
         ("base", bases(front) == bases(set)),
+        ("collation", collations(front) == collations(set)),
+        (
+            "files",
+            front.filegroups == set.filegroups && files(front).eq(files(set)),
+        ),
         // Since 2019 the front LSNs are those of a moment before the backup began.
         ("LSNs", is_late || lsns(front) == lsns(set)),
     ];
@@ -374,4 +380,12 @@ fn copies_disagree(front: &BackupSet, set: &BackupSet) -> Option<&'static str> {
         .iter()
         .find(|(_, agrees)| !agrees)
         .map(|(field, _)| *field)
+}
+
+/// What the copies must agree on of the files; sizes and page counts may change on the way.
+fn files(set: &BackupSet) -> impl Iterator<Item = (u32, FileKind, u32, &str, &str)> {
+    set.files.iter().map(|file| {
+        let names = (file.logical_name.as_str(), file.physical_name.as_str());
+        (file.file_id, file.kind, file.filegroup_id, names.0, names.1)
+    })
 }
