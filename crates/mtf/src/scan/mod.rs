@@ -4,6 +4,7 @@
 //!
 //! This room never opens a file and never seeks.
 
+mod compare;
 mod findings;
 mod log;
 mod medium;
@@ -30,7 +31,7 @@ pub trait Contents {
     fn set_begins(&mut self, front: &BackupSet);
     /// Bytes of data pages, in any slicing.
     fn data(&mut self, bytes: &[u8]);
-    /// A log extent that holds bytes begins.
+    /// A log extent that holds bytes begins. In a stripe it may hold only some of them.
     fn log_begins(&mut self, extent: &LogExtent);
     /// Bytes of that log extent, in any slicing; padding after its end is left out.
     fn log(&mut self, bytes: &[u8]);

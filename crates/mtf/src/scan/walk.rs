@@ -97,19 +97,20 @@ impl Walk {
         }
     }
 
-    /// Bytes to come of the stream that the walk is in.
+    /// Bytes to come of the stream that the walk is in; without limit where it is lost.
     pub(super) fn left(&self) -> u64 {
         match self.next {
             Next::Payload { left, .. } => left,
-            Next::Head | Next::Rest(..) | Next::Stream { .. } | Next::Lost => 0,
+            Next::Lost => u64::MAX,
+            Next::Head | Next::Rest(..) | Next::Stream { .. } => 0,
         }
     }
 
-    /// Passes over bytes of that stream unseen.
+    /// Passes over that many bytes unseen, at most [`left`](Self::left).
     pub(super) fn skip(&mut self, bytes: u64, visitor: &mut impl Visitor) {
+        let mine = bytes.min(self.left());
+        self.at = self.at.saturating_add(mine);
         if let Next::Payload { left, is_last } = self.next {
-            let mine = bytes.min(left);
-            self.at += mine;
             self.advance(left - mine, is_last, visitor);
         }
     }

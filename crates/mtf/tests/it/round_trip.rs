@@ -331,6 +331,16 @@ fn a_seeking_scan_finds_every_cut() {
     }
 }
 
+#[test]
+fn a_large_file_that_is_no_media_is_not_read_to_its_end() {
+    let bytes = vec![b'x'; 1 << 20];
+    let mut source = Counted(std::io::Cursor::new(&bytes), 0);
+    let report = scan_seekable(&mut source, Level::Content).expect("memory can be read");
+    assert_eq!(report.findings[0].kind, FindingKind::NotMedia);
+    assert_eq!(report.bytes, 1 << 20);
+    assert!(source.1 < 300_000, "{} bytes were read", source.1);
+}
+
 fn times() -> impl Strategy<Value = MediaTime> {
     (
         1..16383_u16,
