@@ -29,8 +29,8 @@ pub struct Report {
 impl Report {
     /// Whether the file is whole, understood, holds a backup set, and nothing spoke against it.
     ///
-    /// Sound means "the bytes are what SQL Server wrote", not "this will restore". Notes do not speak
-    /// against it; a mere suspicion does, so ask [`worst`](Self::worst) to tell them apart.
+    /// Sound means "the bytes are what SQL Server wrote", not "this will restore". Notes do not
+    /// speak against it; a mere suspicion does, so ask [`worst`](Self::worst) to tell them apart.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         !self.sets.is_empty() && self.worst().is_none_or(|worst| worst == Severity::Note)

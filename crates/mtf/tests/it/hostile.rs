@@ -7,7 +7,7 @@
 use mtf::{BackupKind, FindingKind, Severity};
 use proptest::prelude::*;
 
-use crate::common::{Medium, scan};
+use crate::common::{Medium, cases, scan};
 use crate::damage::{LETTERS, find};
 
 /// Puts bytes into a header of `length` bytes at `at` and makes its checksum right again.
@@ -222,7 +222,7 @@ fn findings_speak_in_lower_case_and_without_full_stop() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {

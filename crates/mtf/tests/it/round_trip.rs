@@ -11,7 +11,7 @@ use mtf::{
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use crate::common::{Medium, collect, family, log_blocks, log_extent, pages, scan, time};
+use crate::common::{Medium, cases, collect, family, log_blocks, log_extent, pages, scan, time};
 
 #[test]
 fn a_full_backup_is_proved_down_to_every_page_and_block() {
@@ -404,15 +404,19 @@ prop_compose! {
         (set_guid, binding_id, family_guid) in (guids(), guids(), guids()),
         forks in (guids(), guids(), lsns()),
         bases in (lsns(), lsns(), proptest::option::of(guids()), proptest::option::of(guids())),
-        (checkpoint_lsn, position, zone) in (lsns(), any::<u16>(), proptest::option::of(-99..99_i8)),
+        (checkpoint_lsn, position) in (lsns(), any::<u16>()),
+        zone in proptest::option::of(-99..99_i8),
         (flags, database_version, compatibility_level) in (any::<u32>(), any::<u16>(), any::<u8>()),
         sizes in (any::<u64>(), any::<u64>()),
         collation in (any::<u32>(), any::<u32>(), any::<u32>(), any::<u8>()),
         (filegroups, files) in (proptest::collection::vec(names(), 0..3), files()),
         units in 0..40_u32,
-        letter in prop_oneof![Just(b'L'), Just(b'F'), Just(b'I')],
+        kind in prop_oneof![
+            Just(BackupKind::Log),
+            Just(BackupKind::Differential),
+            Just(BackupKind::Other(b'F')),
+        ],
     ) -> Medium {
-        let kind = match letter { b'L' => BackupKind::Log, b'I' => BackupKind::Differential, f => BackupKind::Other(f) };
         let mut medium = Medium::new(BackupKind::Log, 0, units);
         let [name, description, user_name, machine_name, server_name, database_name] = texts;
         medium.identity = BackupSet {
@@ -437,7 +441,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn the_reader_gives_back_what_the_writer_was_given(medium in identities()) {
