@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use mtf::{BackupSet, PageCoverage, Report, Severity, scan_reader};
+use mtf::{BackupSet, PageCoverage, Report, Severity, StripeFault, check_stripes, scan_reader};
 
 /// The corpus folder, or `None` where nobody named one: then there is nothing to test against.
 fn corpus() -> Option<PathBuf> {
@@ -182,6 +182,30 @@ fn flipped_bits_in_real_media_are_found_as_often_as_their_checksums_allow() {
     for (kind, checksums, least) in shares {
         let found = flips_found_percent(media(&folder, kind, checksums));
         assert!(found >= least, "{kind}{checksums}: {found} per cent found");
+    }
+}
+
+#[test]
+fn pairs_of_stripes_are_whole_only_together() {
+    let Some(folder) = corpus() else { return };
+    let mut media_sets: BTreeMap<String, Vec<Report>> = BTreeMap::new();
+    for row in rows(&folder) {
+        let report = scan(&folder, &row);
+        let media = report.media.as_ref().expect("there is a media header");
+        media_sets
+            .entry(media.media_set_id.to_string())
+            .or_default()
+            .push(report);
+    }
+    let pairs: Vec<_> = media_sets
+        .values()
+        .filter(|reports| reports.len() == 2)
+        .collect();
+    assert_eq!(pairs.len(), 8);
+    for pair in pairs {
+        assert_eq!(check_stripes(pair), []);
+        let number = 3 - pair[0].media.as_ref().expect("there is one").family_number;
+        assert_eq!(check_stripes(&pair[..1]), [StripeFault::Missing { number }]);
     }
 }
 
