@@ -137,6 +137,8 @@ pub struct RestoreAsked {
 pub struct Leftovers {
     /// The run that delivers them.
     pub run: RunId,
+    /// The round that this is in the run's journal, from 1.
+    pub round: u8,
     /// The survey made at this start.
     pub based_on: SurveyId,
     /// Every member of the group.
