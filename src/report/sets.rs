@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::Table;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde::Serialize;
 
 use super::bytes::size;
@@ -72,7 +73,7 @@ impl SetList {
             return format!("group `{}` has no set yet: run `stopmark backup full`\n", self.group);
         }
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY);
+        table.load_style(UTF8_HORIZONTAL_ONLY);
         table.set_header(["mark or stamp", "kind", "point", "full", "diff", "log", "missing", "size"]);
         for set in &self.sets {
             let numbers = [set.fulls, set.differentials, set.logs, set.missing];
@@ -150,7 +151,7 @@ impl SetDetail {
 
     fn pieces(&self) -> Table {
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY);
+        table.load_style(UTF8_HORIZONTAL_ONLY);
         table.set_header(["member", "piece", "first LSN", "last LSN", "mark LSN", "size", "root"]);
         for piece in &self.set.pieces {
             let marks = self.set.mark.iter().flat_map(|mark| &mark.members);

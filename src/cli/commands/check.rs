@@ -1,7 +1,7 @@
 //! `stopmark check`: everything that a run will need, looked at before it is needed. Changes nothing, but for a
 //! tiny backup of `model` and a probe object, which it removes again.
 
-use super::link::{PlanNames, survey_of};
+use super::link::survey_of;
 use super::{Failed, shown};
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Exit, Result};
 use crate::model::MemberName;
 use crate::plan::{LinksAsked, plan_links, probe_stripe};
 use crate::report::check::{CheckReport, Finding, Severity};
+use crate::run::PlanNames;
 use crate::survey::{HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey};
 
 /// Checks hosts, members, links, shares, store and schedules.

@@ -1,13 +1,13 @@
 //! `stopmark group prepare`: what marks need in every member.
 
-use super::link::{PlanNames, survey_of};
+use super::link::survey_of;
 use super::{Failed, one, show_run, shown};
 use crate::cli::args::{Common, GroupCommand};
 use crate::cli::out::Out;
 use crate::cli::setup::{Access, agent};
 use crate::error::Exit;
 use crate::plan::{PrepareAsked, plan_prepare};
-use crate::run::{self, Interrupt};
+use crate::run::{self, Interrupt, PlanNames};
 
 /// Prepares the members, or prints what would be done.
 pub(super) async fn group(

@@ -7,19 +7,9 @@ use crate::cli::args::{Common, LinkCommand};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::Exit;
-use crate::plan::{Lane, LinksAsked, Names, Plan, Step, plan_links};
-use crate::run::{self, Interrupt};
+use crate::plan::{Lane, LinksAsked, Plan, Step, plan_links};
+use crate::run::{self, Interrupt, PlanNames};
 use crate::survey::{self, Survey};
-use crate::world::Ids;
-
-/// The seam's identities as the planner takes them.
-pub(super) struct PlanNames<'a>(pub(super) &'a dyn Ids);
-
-impl Names for PlanNames<'_> {
-    fn next(&mut self) -> uuid::Uuid {
-        self.0.next()
-    }
-}
 
 /// The T-SQL that a person would run.
 #[derive(Serialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::link::{PlanNames, survey_of};
+use super::link::survey_of;
 use super::{Failed, one, show_run, shown};
 use crate::catalog::catch_up;
 use crate::chain::{Point, points};
@@ -12,7 +12,7 @@ use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
 use crate::model::{DatabaseName, HostName, MemberName, Set};
 use crate::plan::{CatalogView, Plan, RestoreAsked, plan_restore};
-use crate::run::{self, Interrupt};
+use crate::run::{self, Interrupt, PlanNames};
 
 /// Restores a point, or prints the plan.
 pub(super) async fn restore(
