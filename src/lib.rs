@@ -5,5 +5,6 @@ pub mod error;
 pub mod model;
 pub mod plan;
 pub mod run;
+pub mod sql;
 pub mod survey;
 pub mod world;
