@@ -158,8 +158,7 @@ fn backup_error(fault: Fault, step: &BackUp) -> Error {
     let host = &step.member.host;
     let error = match fault {
         Fault::Refused(cause) if missing_right(&cause).is_none() => refused(cause).at("host", host),
-        // The statement may have ended on the server all the same.
-        other => other.at(host).retry(Retry::AfterCheck),
+        other => other.at(host),
     };
     error.at("member", &step.member)
 }

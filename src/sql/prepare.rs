@@ -182,26 +182,32 @@ fn remove_sql() -> Batch {
 pub fn script(step: &PrepareMember) -> String {
     let mut batches = vec![
         use_sql(&step.member.database),
-        Batch::plain(format!(
-            "IF SCHEMA_ID(N'stopmark') IS NULL EXEC ({});",
-            literal(&create_schema_sql().text)
-        )),
+        script_schema_sql(),
         table_sql(),
         set_mark_sql(),
         set_mark_remote_sql(),
     ];
     for login in &step.grantees {
-        let name = identifier(login);
-        batches.push(Batch::plain(format!(
-            "IF USER_ID({}) IS NULL CREATE USER {name} FOR LOGIN {name};",
-            literal(login)
-        )));
-        batches.push(grant_sql(login));
+        batches.extend([script_user_sql(login), grant_sql(login)]);
     }
-    batches
-        .iter()
-        .map(|batch| format!("{}\nGO\n", batch.text))
-        .collect()
+    let text = |batch: &Batch| format!("{}\nGO\n", batch.text);
+    batches.iter().map(text).collect()
+}
+
+/// `CREATE SCHEMA` must be alone in its batch, which a script cannot make depend on a condition.
+fn script_schema_sql() -> Batch {
+    Batch::plain(format!(
+        "IF SCHEMA_ID(N'stopmark') IS NULL EXEC ({});",
+        literal(&create_schema_sql().text)
+    ))
+}
+
+fn script_user_sql(login: &str) -> Batch {
+    Batch::plain(format!(
+        "IF USER_ID({}) IS NULL {}",
+        literal(login),
+        create_user_sql(login).text
+    ))
 }
 
 /// The texts of this file.
@@ -221,5 +227,25 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("prepare.create_user", create_user_sql(&sample.login)),
         ("prepare.grant", grant_sql(&sample.login)),
         ("prepare.remove", remove_sql()),
+        ("prepare.script_schema", script_schema_sql()),
+        ("prepare.script_user", script_user_sql(&sample.login)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_holds_what_is_sent_and_a_batch_for_each() {
+        let step = PrepareMember {
+            member: "PAY1/Led]ger".parse().expect("valid"),
+            grantees: vec!["stopmark".to_owned(), "link'user".to_owned()],
+        };
+        let script = script(&step);
+        assert!(script.starts_with("USE [Led]]ger];\nGO\n"), "{script}");
+        assert!(script.contains(&set_mark_remote_sql().text));
+        assert!(script.contains("USER_ID(N'link''user')"), "{script}");
+        assert_eq!(script.matches("\nGO\n").count(), 5 + 2 * 2);
+    }
 }

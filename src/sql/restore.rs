@@ -97,7 +97,7 @@ fn devices(source: &RestorePiece) -> String {
 fn restore_error(fault: Fault, host: &HostName) -> Error {
     match fault {
         Fault::Refused(cause) if missing_right(&cause).is_none() => refused(cause).at("host", host),
-        other => other.at(host).retry(Retry::AfterCheck),
+        other => other.at(host),
     }
 }
 
