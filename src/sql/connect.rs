@@ -67,10 +67,15 @@ pub(super) async fn open(
     Ok(session.with_id(id))
 }
 
-/// What every connection says first. ANSI settings are the login's defaults; the language is not.
+/// What every connection says first: one language for all texts, and the settings that remote calls and
+/// BACKUP need, whatever the server's `user options` are.
 pub(super) fn greeting() -> Batch {
     Batch::plain(
         "SET LANGUAGE us_english;\n\
+         SET ANSI_NULLS ON;\n\
+         SET ANSI_WARNINGS ON;\n\
+         SET QUOTED_IDENTIFIER ON;\n\
+         SET IMPLICIT_TRANSACTIONS OFF;\n\
          SET NOCOUNT ON;\n\
          SELECT CAST(@@SPID AS int) AS session_id;",
     )

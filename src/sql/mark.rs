@@ -38,7 +38,11 @@ pub(super) async fn place_mark(fleet: &SqlFleet, step: &PlaceMark) -> Result<()>
 
 async fn run(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
     let host = &step.management_host;
-    let session = fleet.open(host).await?;
+    let mut session = fleet.open(host).await?;
+    if let Some(first) = step.local.first() {
+        // A batch of its own: a `USE` that fails does not end its batch, and the mark would begin in master.
+        session = session.ask(&prepare::use_sql(first)).await?.0;
+    }
     let session_id = session.id();
     let limit = Duration::from_millis(step.timeout_ms);
     let batch = mark_sql(step);
@@ -98,12 +102,9 @@ async fn take_lock(
     .retry(Retry::Safe))
 }
 
-/// The marking batch. `BEGIN TRANSACTION` takes the mark's name and its description from one variable.
+/// The marking batch, sent in the context of the first local member. `BEGIN TRANSACTION` takes the mark's name and its description from one variable.
 pub(super) fn mark_sql(step: &PlaceMark) -> Batch {
     let mut text = String::new();
-    if let Some(first) = step.local.first() {
-        line(&mut text, &format!("USE {};", identifier(first.as_str())));
-    }
     line(&mut text, "SET XACT_ABORT ON;");
     let mark = literal(step.mark.as_str());
     line(&mut text, &format!("DECLARE @mark nvarchar(32) = {mark};"));
@@ -354,12 +355,6 @@ mod tests {
         assert_eq!(text.matches("[SetMark] ").count(), 3);
         let commit = text.find("COMMIT").expect("it commits");
         assert!(text.rfind("EXEC").is_some_and(|last| last < commit));
-    }
-
-    #[test]
-    fn the_mark_begins_in_a_member_and_never_in_master() {
-        let text = mark_sql(&sample_step()).text;
-        assert!(text.starts_with("USE [Ledger];\n"), "{text}");
     }
 
     #[test]

@@ -186,7 +186,8 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
          (SELECT SUM(CAST(f.size AS bigint)) * 8192 FROM sys.database_files AS f) AS size_bytes;\n\
          SELECT p.permission_name FROM sys.fn_my_permissions(NULL, N'DATABASE') AS p\n\
          WHERE p.permission_name IN ({rights});\n\
-         IF HAS_PERMS_BY_NAME(N'{table}', N'OBJECT', N'SELECT') = 1\n\
+         IF OBJECT_ID(N'{table}', N'U') IS NOT NULL\n    \
+         AND HAS_PERMS_BY_NAME(N'{table}', N'OBJECT', N'SELECT') = 1\n\
          {newest}",
         database = identifier(database.as_str()),
         table = names.table,
