@@ -15,13 +15,13 @@ use uuid::Uuid;
 use crate::config::MarkLogKind;
 use crate::error::Result;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, Piece, Set,
-    SetId, Sha256Digest, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, Piece, RunId,
+    Set, SetId, Sha256Digest, StoredStripe, Timestamp,
 };
 use crate::plan::{
     BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
 };
-use crate::run::events::BackedUp;
+use crate::run::events::{BackedUp, Event};
 use crate::survey::HostFacts;
 
 /// Everything outside, as one run sees it.
@@ -39,6 +39,8 @@ pub struct World {
     pub staging: Arc<dyn Staging>,
     /// The local index of what the store holds.
     pub catalog: Arc<dyn Catalog>,
+    /// The journals of runs.
+    pub journals: Arc<dyn Journals>,
     /// The people to be told.
     pub notifier: Arc<dyn Notifier>,
     /// What a person sees of long work.
@@ -54,6 +56,26 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Duration;
     /// Returns when [`Self::monotonic`] has reached `deadline`.
     async fn sleep_until(&self, deadline: Duration);
+}
+
+/// The journals of this state folder, one a run.
+pub trait Journals: Send + Sync {
+    /// Begins the journal of a new run.
+    fn create(&self, run: RunId) -> Result<Box<dyn Journal>>;
+    /// Opens an unfinished run's journal to go on with it; a torn last line is cut off first.
+    fn reopen(&self, run: RunId) -> Result<Box<dyn Journal>>;
+    /// The events of a run, in order; a torn last line is left out.
+    fn read(&self, run: RunId) -> Result<Vec<Event>>;
+    /// Every run that has a journal, oldest first.
+    fn runs(&self) -> Result<Vec<RunId>>;
+    /// The runs that have begun and not ended, oldest first.
+    fn unfinished(&self) -> Result<Vec<RunId>>;
+}
+
+/// One run's append-only journal.
+pub trait Journal: Send {
+    /// Writes one event and returns when it is on the disk. No journal, no deed.
+    fn append(&mut self, event: &Event) -> Result<()>;
 }
 
 /// New identities, rising with time.
@@ -202,7 +224,7 @@ pub trait Store: Send + Sync {
         digest: Sha256Digest,
     ) -> Result<Set>;
     /// Takes the group's lease, or renews it; `SM0706` names the holder when another has it.
-    async fn take_lease(&self, group: &GroupName, clock: &dyn Clock) -> Result<()>;
+    async fn take_lease(&self, group: &GroupName) -> Result<()>;
     /// Gives the lease up.
     async fn release_lease(&self, group: &GroupName) -> Result<()>;
     /// Whether create-if-absent is honoured, found by a probe that leaves nothing behind.
@@ -281,6 +303,8 @@ pub trait Catalog: Send + Sync {
     async fn newest_stamp(&self, group: &GroupName) -> Result<Option<Timestamp>>;
     /// Remembers a stamp before its mark is placed.
     async fn note_stamp(&self, group: &GroupName, stamp: Timestamp) -> Result<()>;
+    /// The log entry that published this set, if one did.
+    async fn entry_of(&self, group: &GroupName, set: SetId) -> Result<Option<u64>>;
     /// Forgets everything of the group.
     async fn clear(&self, group: &GroupName) -> Result<()>;
 }

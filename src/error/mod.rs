@@ -35,9 +35,13 @@ pub struct SqlCause {
     pub text: String,
 }
 
-/// An error with a stable code, the place it concerns and a hint.
+/// An error with a stable code, the place it concerns and a hint. One pointer wide, since every fallible
+/// function returns it.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     code: Code,
     message: String,
     context: Vec<(&'static str, String)>,
@@ -50,7 +54,7 @@ pub struct Error {
 impl Error {
     /// An error of this code; `message` is lower-case, without a full stop, literals in backticks.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             code,
             message: message.into(),
             context: Vec::new(),
@@ -58,90 +62,91 @@ impl Error {
             retry: Retry::Never,
             sql: None,
             source: None,
-        }
+        }))
     }
 
     /// Adds where it happened: `("host", ..)`, `("member", ..)`, `("file", ..)`, `("line", ..)`.
     #[must_use]
     pub fn at(mut self, what: &'static str, value: impl fmt::Display) -> Self {
-        self.context.push((what, value.to_string()));
+        self.0.context.push((what, value.to_string()));
         self
     }
 
     /// Adds what a person should do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Says whether doing it again may help.
     #[must_use]
-    pub const fn retry(mut self, retry: Retry) -> Self {
-        self.retry = retry;
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.0.retry = retry;
         self
     }
 
     /// Adds SQL Server's own error.
     #[must_use]
     pub fn caused_by_sql(mut self, cause: SqlCause) -> Self {
-        self.sql = Some(cause);
+        self.0.sql = Some(cause);
         self
     }
 
     /// Adds the error beneath, whose text must hold no secret.
     #[must_use]
     pub fn source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
+        self.0.source = Some(Box::new(source));
         self
     }
 
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> Code {
-        self.code
+    pub fn code(&self) -> Code {
+        self.0.code
     }
 
     /// What happened, in one line.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// Where it happened, outermost first.
     #[must_use]
     pub fn context(&self) -> &[(&'static str, String)] {
-        &self.context
+        &self.0.context
     }
 
     /// What a person should do.
     #[must_use]
     pub fn hint_text(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// Whether doing it again may help.
     #[must_use]
-    pub const fn retry_verdict(&self) -> Retry {
-        self.retry
+    pub fn retry_verdict(&self) -> Retry {
+        self.0.retry
     }
 
     /// SQL Server's error behind it.
     #[must_use]
-    pub const fn sql(&self) -> Option<&SqlCause> {
-        self.sql.as_ref()
+    pub fn sql(&self) -> Option<&SqlCause> {
+        self.0.sql.as_ref()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.0.code, self.0.message)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
+        self.0
+            .source
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
     }

@@ -374,6 +374,28 @@ impl Step {
         }
     }
 
+    /// The piece that the step is about.
+    #[must_use]
+    pub const fn piece(&self) -> Option<PieceId> {
+        match self {
+            Self::BackUp(step) => Some(step.piece),
+            Self::Deliver(step) => Some(step.piece),
+            Self::ClearStaging(step) => Some(step.piece),
+            Self::Fetch(step) => Some(step.source.piece),
+            Self::RestoreDatabase(step) => Some(step.source.piece),
+            Self::RestoreLog(step) => Some(step.source.piece),
+            Self::EnsureLink(_)
+            | Self::RemoveLink(_)
+            | Self::TestLink(_)
+            | Self::PrepareMember(_)
+            | Self::RemovePrepared(_)
+            | Self::PlaceMark(_)
+            | Self::ConfirmMark(_)
+            | Self::Publish(_)
+            | Self::ProveMark(_) => None,
+        }
+    }
+
     /// What it would take to make the step not have happened (design: sagas with a third answer, never).
     #[must_use]
     pub fn undo(&self) -> Undo {

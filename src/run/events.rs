@@ -197,8 +197,6 @@ pub enum Outcome {
         set: SetId,
         /// Its entry in the group's log.
         entry: u64,
-        /// The digest of the manifest is in the entry; this is its key.
-        manifest_key: String,
     },
     /// A piece is on a share again, digests checked.
     Fetched {
