@@ -45,8 +45,9 @@ pub(super) async fn open(
             .dial(host)
             .await
             .map_err(|error| unreachable(host, &error.to_string()))?;
-        Client::connect(config, wire.compat_write())
-            .await
+        let client = Box::pin(Client::connect(config, wire.compat_write())).await;
+        client
+            .map(Box::new)
             .map_err(|error| login_error(host, error))
     };
     let client = within(
@@ -195,7 +196,7 @@ fn refused_login(host: &HostConfig, cause: SqlCause) -> Error {
         4060 | 4064 => "the login's default database cannot be opened",
         _ => "the server's error log may say more",
     };
-    Error::new(Code::LoginRefused, cause.text.trim_end_matches('.'))
+    Error::new(Code::LoginRefused, Code::LoginRefused.meaning())
         .caused_by_sql(cause)
         .at("host", &host.name)
         .hint(hint)

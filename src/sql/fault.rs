@@ -4,7 +4,8 @@
 //! they know and leave the rest to [`Fault::at`]. tiberius hands over the *first* error of an answer, which
 //! is the cause; 3013 and 3041 only trail it.
 //!
-//! No text made here can hold a password: login answers are SQL Server's, and batches are never quoted.
+//! Messages leave SQL Server's own text to the error's cause, which renderers show beside them. No text made
+//! here can hold a password: login answers are SQL Server's, and batches are never quoted.
 
 use std::time::Duration;
 
@@ -59,9 +60,7 @@ impl Fault {
     pub(super) fn at_as(self, host: &HostName, code: Code, what: &str) -> Error {
         match self {
             Self::Refused(cause) if missing_right(&cause).is_none() => {
-                Error::new(code, format!("{what}: {}", cause.text))
-                    .caused_by_sql(cause)
-                    .at("host", host)
+                Error::new(code, what).caused_by_sql(cause).at("host", host)
             }
             other => other.at(host),
         }
@@ -80,12 +79,9 @@ fn refused(cause: SqlCause) -> Error {
         1205 | 1222 | 9002 => Retry::Safe,
         _ => Retry::Never,
     };
-    Error::new(
-        Code::StatementFailed,
-        format!("SQL Server refuses: {}", cause.text),
-    )
-    .caused_by_sql(cause)
-    .retry(retry)
+    Error::new(Code::StatementFailed, Code::StatementFailed.meaning())
+        .caused_by_sql(cause)
+        .retry(retry)
 }
 
 /// The right that an error says is missing, in SQL Server's words; `None` for every other error.
@@ -94,8 +90,9 @@ pub(super) fn missing_right(cause: &SqlCause) -> Option<String> {
         // "The SELECT permission was denied on the object 'x', database 'y', schema 'z'."; 300: "VIEW SERVER
         // STATE permission was denied on object 'server'"; 262: "BACKUP LOG permission denied in database".
         229 | 230 | 262 | 300 | 371 | 378 => Some(named_right(&cause.text)),
-        // Neither text names the right: 297 and 15247 say only that there is one.
-        297 | 15247 => Some(cause.text.trim_end_matches('.').to_owned()),
+        // 15151: "Cannot alter the x, because it does not exist or you do not have permission"; 297 and
+        // 15247 say only that there is a right.
+        297 | 15151 | 15247 => Some(cause.text.trim_end_matches('.').to_owned()),
         916 => Some(format!(
             "access to the database{}",
             quoted_words(&cause.text)
@@ -103,8 +100,6 @@ pub(super) fn missing_right(cause: &SqlCause) -> Option<String> {
                 .map(|name| format!(" `{name}`"))
                 .unwrap_or_default()
         )),
-        // 15151: "Cannot alter the x, because it does not exist or you do not have permission".
-        15151 => Some(cause.text.trim_end_matches('.').to_owned()),
         _ => None,
     }
 }

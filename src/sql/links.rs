@@ -1,7 +1,7 @@
 //! Linked servers: made, mended, removed, tested, and read for the survey.
 //!
 //! Start at [`ensure_link`]. A link leads from the management host to one other host; only the agent's own
-//! login is mapped, the mapping for everybody is dropped (sp_addlinkedserver makes one), and a remote
+//! login is mapped, the mapping for everybody is dropped (`sp_addlinkedserver` makes one), and a remote
 //! call inside a transaction makes it distributed, or the mark over there would commit by itself.
 //!
 //! A link that Stopmark did not make is never removed here.
@@ -191,14 +191,13 @@ fn test_error(fault: Fault, host: &HostName) -> Error {
         ),
     };
     match fault {
-        Fault::Refused(cause) if missing_right(&cause).is_none() => Error::new(
-            code,
-            format!("the linked server does not answer: {}", cause.text),
-        )
-        .caused_by_sql(cause)
-        .at("host", host)
-        .hint(hint)
-        .retry(Retry::Safe),
+        Fault::Refused(cause) if missing_right(&cause).is_none() => {
+            Error::new(code, "the linked server does not answer")
+                .caused_by_sql(cause)
+                .at("host", host)
+                .hint(hint)
+                .retry(Retry::Safe)
+        }
         other => other.at(host),
     }
 }

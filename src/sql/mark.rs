@@ -231,7 +231,7 @@ fn unknown_outcome(message: &str) -> Error {
 
 fn refused(cause: SqlCause) -> Error {
     let (code, hint, retry) = verdict(cause.number);
-    Error::new(code, format!("the mark was not placed: {}", cause.text))
+    Error::new(code, "the mark was not placed")
         .caused_by_sql(cause)
         .hint(hint)
         .retry(retry)

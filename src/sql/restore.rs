@@ -145,7 +145,7 @@ fn refused(cause: SqlCause) -> Error {
             Retry::Never,
         ),
     };
-    Error::new(code, cause.text.trim_end_matches('.'))
+    Error::new(code, code.meaning())
         .caused_by_sql(cause)
         .hint(hint)
         .retry(retry)

@@ -21,7 +21,7 @@ use crate::world::Clock;
 /// A logged-in connection.
 pub(super) struct SqlSession {
     host: HostName,
-    client: Connection,
+    client: Box<Connection>,
     operation: Operation,
     clock: Arc<dyn Clock>,
     answer_max: Duration,
@@ -35,7 +35,7 @@ impl SqlSession {
     /// A session over a client that has logged in.
     pub(super) const fn new(
         host: HostName,
-        client: Connection,
+        client: Box<Connection>,
         operation: Operation,
         clock: Arc<dyn Clock>,
         answer_max: Duration,
@@ -86,7 +86,9 @@ impl SqlSession {
         batch: &Batch,
     ) -> Result<(Self, Answer), Fault> {
         let span = self.operation.span();
-        let answer = answer(&mut self.client, batch).instrument(span).await;
+        let answer = Box::pin(answer(&mut self.client, batch))
+            .instrument(span)
+            .await;
         // Messages of this answer are of no use to the next one's reader.
         while self.operation.next_heard().is_some() {}
         Ok((self, answer?))
@@ -99,7 +101,7 @@ impl SqlSession {
         mut hear: impl FnMut(&Heard) + Send,
     ) -> Result<(), Fault> {
         let span = self.operation.span();
-        let running = answer(&mut self.client, batch).instrument(span);
+        let running = Box::pin(answer(&mut self.client, batch)).instrument(span);
         tokio::pin!(running);
         let ended = loop {
             tokio::select! {
