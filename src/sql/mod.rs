@@ -24,6 +24,8 @@ pub mod restore;
 mod rows;
 mod session;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::sync::Arc;
@@ -36,8 +38,7 @@ pub use statement::{Batch, Parameter};
 
 use self::dial::Dial;
 use self::session::SqlSession;
-use crate::config::MarkLogKind;
-use crate::config::{Config, HostConfig};
+use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
 use crate::plan::{BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog};
