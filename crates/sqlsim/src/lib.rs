@@ -1,2 +1,4 @@
 //! sqlsim
 #![forbid(unsafe_code)]
+
+pub mod wire;

@@ -1,0 +1,124 @@
+//! What a scan found out: the media, the backup sets, how much of them could be proved.
+//!
+//! Start at [`Report`]. Coverage is counted in the open: a backup of a database without page
+//! checksums can be sound to the last bit and still have little that was verified.
+//!
+//! This file never judges; the scanner filled it in.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{BackupSet, Finding, MediaFamily, Severity};
+
+/// The outcome of a scan of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The media header, if there was a readable one.
+    pub media: Option<MediaFamily>,
+    /// The backup sets, in order. A set that never came to its identity is a finding only.
+    pub sets: Vec<SetReport>,
+    /// What was noticed, in order of place; the number kept is bounded.
+    pub findings: Vec<Finding>,
+    /// Findings beyond the bound, counted but not kept.
+    pub findings_not_kept: u64,
+    /// The gravest finding, kept or not.
+    pub worst: Option<Severity>,
+    /// Bytes scanned.
+    pub bytes: u64,
+}
+
+impl Report {
+    /// Whether the file is whole, understood, holds a backup set, and nothing spoke against it.
+    ///
+    /// Sound means "the bytes are what SQL Server wrote", not "this will restore".
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        !self.sets.is_empty() && self.worst.is_none_or(|worst| worst == Severity::Note)
+    }
+
+    /// The gravest severity of all findings.
+    #[must_use]
+    pub fn worst(&self) -> Option<Severity> {
+        self.worst
+    }
+}
+
+/// One backup set and what was proved of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetReport {
+    /// The identity, from the authoritative copy behind the contents.
+    pub identity: BackupSet,
+    /// What was seen and verified.
+    pub coverage: Coverage,
+}
+
+/// How much of a backup set was seen and verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Streams of `WITH CHECKSUM`.
+    pub streams: StreamCoverage,
+    /// Data pages.
+    pub pages: PageCoverage,
+    /// Log blocks.
+    pub log: LogCoverage,
+}
+
+/// Data and log streams, and the checksums that follow them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamCoverage {
+    /// Streams that held data or log.
+    pub seen: u64,
+    /// Bytes of data and log in them.
+    pub bytes: u64,
+    /// Streams followed by a checksum that agreed.
+    pub verified: u64,
+    /// Streams followed by a checksum that did not agree.
+    pub bad: u64,
+}
+
+/// Data pages; every page seen is counted in exactly one of the fields below `seen`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageCoverage {
+    /// Pages in the data streams, fillers not counted.
+    pub seen: u64,
+    /// Known to be in use, checksum right.
+    pub verified: u64,
+    /// Known to be in use, torn-page bits agree.
+    pub not_torn: u64,
+    /// Known to be in use, no protection: nothing can be said.
+    pub unprotected: u64,
+    /// Known to be in use, damaged.
+    pub bad: u64,
+    /// Known to be free: not judged.
+    pub free: u64,
+    /// Use unknown (the page that says so is elsewhere), protection agrees.
+    pub unplaced_sound: u64,
+    /// Use unknown, protection disagrees: perhaps damaged, perhaps only stale.
+    pub unplaced_suspect: u64,
+    /// Use unknown, nothing to judge by.
+    pub unplaced: u64,
+    /// Filler pages of stripes and differentials, not counted in `seen`.
+    pub fillers: u64,
+}
+
+impl PageCoverage {
+    /// Pages known to be in use.
+    #[must_use]
+    pub fn allocated(&self) -> u64 {
+        self.verified + self.not_torn + self.unprotected + self.bad
+    }
+}
+
+/// Log blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogCoverage {
+    /// Log extents that held bytes.
+    pub extents: u64,
+    /// Log blocks seen.
+    pub blocks: u64,
+    /// Blocks whose place and checksum are right.
+    pub verified: u64,
+    /// Blocks whose place is right and that have no checksum.
+    pub unprotected: u64,
+    /// Blocks that are damaged or not where they say.
+    pub bad: u64,
+}

@@ -1,0 +1,95 @@
+//! Reading: a scanner that is fed with bytes and finds out what they are.
+//!
+//! Start at [`Scanner`].
+//!
+//! This room never opens a file and never seeks.
+
+use std::io::{self, Read};
+
+use crate::{BackupSet, LogExtent, Report};
+
+/// What media hold, in order, for whoever restores from them.
+///
+/// Bytes are handed over as they come, before they could be verified: keep what is made of them
+/// apart until the [`Report`] says that the media are sound.
+pub trait Contents {
+    /// A backup set begins. `front` is provisional: its LSNs and size may be those of a moment
+    /// before the backup ended.
+    fn set_begins(&mut self, front: &BackupSet);
+    /// Bytes of data pages, in any slicing.
+    fn data(&mut self, bytes: &[u8]);
+    /// A log extent that holds bytes begins.
+    fn log_begins(&mut self, extent: &LogExtent);
+    /// Bytes of that log extent, in any slicing; padding after its end is left out.
+    fn log(&mut self, bytes: &[u8]);
+    /// The backup set is over. `identity` is authoritative.
+    fn set_ends(&mut self, identity: &BackupSet);
+}
+
+/// Contents that nobody wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nothing;
+
+impl Contents for Nothing {
+    fn set_begins(&mut self, _front: &BackupSet) {}
+    fn data(&mut self, _bytes: &[u8]) {}
+    fn log_begins(&mut self, _extent: &LogExtent) {}
+    fn log(&mut self, _bytes: &[u8]) {}
+    fn set_ends(&mut self, _identity: &BackupSet) {}
+}
+
+/// Scans one file of backup media, fed in any slicing.
+#[derive(Debug, Default)]
+pub struct Scanner<C = Nothing> {
+    contents: C,
+    report: Report,
+}
+
+impl Scanner {
+    /// A scanner that only reports.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<C: Contents> Scanner<C> {
+    /// A scanner that also hands the contents over.
+    #[must_use]
+    pub fn with(contents: C) -> Self {
+        Self {
+            contents,
+            report: Report::default(),
+        }
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.report.bytes += bytes.len() as u64;
+    }
+
+    /// The file is over: what was found, and the contents' receiver.
+    #[must_use]
+    pub fn finish(self) -> (Report, C) {
+        (self.report, self.contents)
+    }
+}
+
+/// Scans everything that `reader` gives.
+///
+/// # Errors
+/// Those of `reader`; bad media are findings in the report, not errors.
+pub fn scan_reader(reader: &mut impl Read) -> io::Result<Report> {
+    let mut scanner = Scanner::new();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(scanner.finish().0),
+            Ok(read) => scanner.feed(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+const BUFFER_BYTES: usize = 256 * 1024;
