@@ -1,4 +1,17 @@
 //! sqlsim
 #![forbid(unsafe_code)]
 
+pub mod catalog;
+pub mod clock;
+pub mod dtc;
+pub mod error;
+pub mod instance;
+pub mod lang;
+pub mod link;
+pub mod messages;
+pub mod proc;
+pub mod query;
+pub mod session;
+pub mod storage;
+pub mod value;
 pub mod wire;

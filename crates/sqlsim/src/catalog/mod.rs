@@ -7,4 +7,5 @@ pub mod object;
 pub mod principal;
 pub mod record;
 pub mod schema;
+pub mod shape;
 pub mod views;

@@ -17,7 +17,13 @@ pub trait Record: Serialize + DeserializeOwned {
 }
 
 /// The first number that `CREATE TABLE` gives; below it stand system tables.
-pub const FIRST_USER_TABLE: u32 = 1_000_000;
+pub const FIRST_USER_TABLE: i64 = 1_000_000;
+
+/// The number for the next schema object of a database.
+pub fn next_object_id(db: &Database) -> SqlResult<u32> {
+    let next = db.advance(TableId(1), FIRST_USER_TABLE, 1)?;
+    u32::try_from(next).map_err(|_| SqlError::new(1105, 17, "object numbers are used up"))
+}
 
 /// All records of a kind as `tx` sees them, in the order of their making.
 pub fn all<R: Record>(db: &Database, tx: Option<TxId>) -> Vec<(RowId, R)> {
@@ -42,7 +48,7 @@ pub fn remove<R: Record>(db: &Database, tx: TxId, id: RowId) -> SqlResult<()> {
 
 fn encode<R: Record>(record: &R) -> SqlResult<Row> {
     let text = serde_json::to_string(record)
-        .map_err(|error| SqlError::new(8646, 21, 1, &format!("system record: {error}")))?;
+        .map_err(|error| SqlError::new(8646, 21, format!("system record: {error}")))?;
     Ok(vec![Value::Int(1), Value::Text(text)])
 }
 

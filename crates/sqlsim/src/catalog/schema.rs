@@ -5,18 +5,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::object::{Body, Object};
+use super::object::Object;
 use super::principal::{DatabasePrincipal, Membership, Permission, SchemaName};
-use super::record::{self, FIRST_USER_TABLE};
+use super::record;
+use super::shape::TableShape;
 use crate::error::SqlResult;
 use crate::lang;
-use crate::lang::ast::Statement;
+use crate::lang::ast::{CreateModule, StatementKind};
+use crate::messages;
+use crate::value::compare::same_name;
 use crate::storage::{Database, RowId, TxId};
 
 /// What stands in a database's catalog at one moment.
 #[derive(Debug)]
 pub struct Schema {
-    objects: HashMap<(String, String), Arc<Stored<Object>>>,
+    objects: HashMap<(String, String), StoredObject>,
     /// Schemas made by users; `dbo`, `guest`, `sys` and `INFORMATION_SCHEMA` are always there.
     pub schemas: Vec<(RowId, SchemaName)>,
     /// Users and roles.
@@ -27,24 +30,37 @@ pub struct Schema {
     pub permissions: Vec<(RowId, Permission)>,
 }
 
-/// An object with the row that holds it and, once needed, its parsed body.
+/// An object with the row that holds it and, once needed, what its text says.
 #[derive(Debug)]
-pub struct Stored<T> {
+pub struct Stored {
     /// Its row in the system table.
     pub row: RowId,
     /// The record itself.
-    pub record: T,
-    parsed: OnceLock<SqlResult<Arc<Vec<Statement>>>>,
+    pub object: Object,
+    module: OnceLock<SqlResult<Arc<CreateModule>>>,
+    shape: OnceLock<SqlResult<Arc<TableShape>>>,
 }
 
 /// An object as the catalog hands it out.
-pub type StoredObject = Arc<Stored<Object>>;
+pub type StoredObject = Arc<Stored>;
 
-impl Stored<Object> {
-    /// The statements of a module's text: one `CREATE`.
-    pub fn statements(&self) -> SqlResult<Arc<Vec<Statement>>> {
-        let parse = || lang::parse(self.record.text().unwrap_or_default()).map(Arc::new);
-        self.parsed.get_or_init(parse).clone()
+impl Stored {
+    /// What the text of a view, procedure or function says.
+    pub fn module(&self) -> SqlResult<Arc<CreateModule>> {
+        self.module.get_or_init(|| parse_module(self.object.definition())).clone()
+    }
+
+    /// The shape of a table.
+    pub fn shape(&self) -> SqlResult<Arc<TableShape>> {
+        let read = || TableShape::of_texts(&self.object.name, &self.object.texts).map(Arc::new);
+        self.shape.get_or_init(read).clone()
+    }
+}
+
+fn parse_module(text: &str) -> SqlResult<Arc<CreateModule>> {
+    match lang::parse(text)?.pop().map(|statement| statement.kind) {
+        Some(StatementKind::CreateModule(module)) => Ok(Arc::new(*module)),
+        _ => Err(messages::incorrect_syntax(text)),
     }
 }
 
@@ -52,9 +68,10 @@ impl Schema {
     /// Reads the catalog as `tx` sees it.
     #[must_use]
     pub fn read(db: &Database, tx: Option<TxId>) -> Self {
-        let keyed = |(row, record): (RowId, Object)| {
-            let key = (record.schema.to_lowercase(), record.name.to_lowercase());
-            (key, Arc::new(Stored { row, record, parsed: OnceLock::new() }))
+        let keyed = |(row, object): (RowId, Object)| {
+            let key = (object.schema.to_lowercase(), object.name.to_lowercase());
+            let stored = Stored { row, object, module: OnceLock::new(), shape: OnceLock::new() };
+            (key, Arc::new(stored))
         };
         Self {
             objects: record::all::<Object>(db, tx).into_iter().map(keyed).collect(),
@@ -74,22 +91,15 @@ impl Schema {
     /// An object by its number.
     #[must_use]
     pub fn object_by_id(&self, id: u32) -> Option<StoredObject> {
-        self.objects.values().find(|o| o.record.id == id).cloned()
+        self.objects.values().find(|o| o.object.id == id).cloned()
     }
 
     /// All objects, in the order of their numbers.
     #[must_use]
     pub fn objects(&self) -> Vec<StoredObject> {
         let mut all: Vec<_> = self.objects.values().cloned().collect();
-        all.sort_by_key(|o| o.record.id);
+        all.sort_by_key(|o| o.object.id);
         all
-    }
-
-    /// The number for the next object.
-    #[must_use]
-    pub fn next_object_id(&self) -> u32 {
-        let used = self.objects.values().map(|o| o.record.id).max();
-        used.map_or(FIRST_USER_TABLE, |id| id + 1)
     }
 
     /// `SCHEMA_ID`.
@@ -143,12 +153,6 @@ impl Schema {
             next += 1;
         }
         found
-    }
-
-    /// Whether the object is a table.
-    #[must_use]
-    pub fn is_table(object: &Object) -> bool {
-        matches!(object.body, Body::Table(_))
     }
 }
 

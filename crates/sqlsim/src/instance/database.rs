@@ -2,7 +2,6 @@
 //!
 //! Start at [`DatabaseHandle`]. The storage can be exchanged (RESTORE does), the handle stays. Nothing here knows SQL.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -51,7 +50,6 @@ pub struct DatabaseHandle {
     record: RwLock<DatabaseRecord>,
     storage: RwLock<Arc<Database>>,
     schema: Mutex<Option<Arc<Schema>>>,
-    identities: Mutex<HashMap<u32, i64>>,
 }
 
 impl DatabaseHandle {
@@ -62,7 +60,6 @@ impl DatabaseHandle {
             record: RwLock::new(record),
             storage: RwLock::new(storage),
             schema: Mutex::new(None),
-            identities: Mutex::new(HashMap::new()),
         }
     }
 
@@ -98,7 +95,6 @@ impl DatabaseHandle {
     /// Exchanges the storage, as RESTORE does; whatever was known of the old one is forgotten.
     pub fn set_storage(&self, storage: Arc<Database>) {
         *self.storage.write().unwrap_or_else(PoisonError::into_inner) = storage;
-        self.identities.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.forget_schema();
     }
 
@@ -118,20 +114,5 @@ impl DatabaseHandle {
     /// Called after each transaction that changed the catalog.
     pub fn forget_schema(&self) {
         *self.schema.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// The next value of a table's identity column. As in SQL Server a value is never given twice, even when
-    /// the transaction that took it rolls back. `first` is asked once, for what the rows already hold.
-    pub fn next_identity(&self, table: u32, increment: i64, first: impl FnOnce() -> i64) -> i64 {
-        let mut identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = identities.entry(table).or_insert_with(first);
-        let value = *next;
-        *next = next.saturating_add(increment);
-        value
-    }
-
-    /// Forgets how far a table's identity values went (`TRUNCATE TABLE`).
-    pub fn forget_identity(&self, table: u32) {
-        self.identities.lock().unwrap_or_else(PoisonError::into_inner).remove(&table);
     }
 }
