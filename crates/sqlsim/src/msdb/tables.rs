@@ -3,7 +3,7 @@
 //! Start at [`TABLES`]. Columns stand in the order of Microsoft's documentation; types are given as
 //! T-SQL writes them. This file holds no rows and writes none.
 
-use crate::catalog::object::{Body, ColumnDefinition, Key, Object, TableDefinition};
+use crate::catalog::object::{Object, ObjectKind};
 use crate::catalog::record::FIRST_USER_TABLE;
 use crate::instance::Version;
 use crate::value::SqlType;
@@ -239,60 +239,70 @@ const SUSPECT_PAGES: [Shape; 6] = [
 #[must_use]
 pub fn objects(version: Version, created: DateTime) -> Vec<Object> {
     let numbered = TABLES.iter().zip(FIRST_USER_TABLE..);
-    numbered.map(|(table, id)| object(id, table, version, created)).collect()
-}
-
-fn object(id: u32, table: &Table, version: Version, created: DateTime) -> Object {
-    let known = |shape: &&Shape| shape.is != Is::Since2022 || version >= Version::V2022;
-    let columns: Vec<_> = table.columns.iter().filter(known).map(definition).collect();
-    let keys = columns.iter().position(|column| column.identity.is_some());
-    let key = |position| Key {
-        name: format!("PK__{}", table.name),
-        primary: true,
-        index: false,
-        columns: vec![position],
-    };
-    let definition =
-        TableDefinition { columns, keys: keys.map(key).into_iter().collect(), checks: Vec::new() };
-    Object {
+    let object = |(table, id): (&Table, u32)| Object {
         id,
         schema: "dbo".to_owned(),
         name: table.name.to_owned(),
-        body: Body::Table(definition),
+        kind: ObjectKind::Table,
+        texts: vec![text(table, version)],
         created,
         modified: created,
-    }
+    };
+    numbered.map(object).collect()
 }
 
-fn definition(shape: &Shape) -> ColumnDefinition {
-    ColumnDefinition {
-        name: shape.name.to_owned(),
-        ty: shape.ty,
-        nullable: matches!(shape.is, Is::Nullable | Is::Since2022),
-        identity: (shape.is == Is::Identity).then_some((1, 1)),
-        default: None,
-    }
+/// The columns that a table has in this version, by name, in order.
+pub fn columns(table: &Table, version: Version) -> impl Iterator<Item = &'static str> {
+    known(table, version).map(|shape| shape.name)
+}
+
+fn known(table: &Table, version: Version) -> impl Iterator<Item = &'static Shape> {
+    let is_known = move |is: Is| is != Is::Since2022 || version >= Version::V2022;
+    table.columns.iter().filter(move |shape| is_known(shape.is))
+}
+
+fn text(table: &Table, version: Version) -> String {
+    let columns: Vec<_> = known(table, version).map(definition).collect();
+    format!("CREATE TABLE dbo.{} ({})", table.name, columns.join(", "))
+}
+
+fn definition(shape: &Shape) -> String {
+    let suffix = match shape.is {
+        Is::Identity => "IDENTITY(1,1) NOT NULL PRIMARY KEY",
+        Is::Required => "NOT NULL",
+        Is::Nullable | Is::Since2022 => "NULL",
+    };
+    format!("{} {} {suffix}", shape.name, shape.ty)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn columns(version: Version) -> Vec<String> {
-        let made = objects(version, DateTime::constant(2026, 1, 1, 0, 0, 0, 0));
-        let backupset = made.iter().find(|object| object.name == "backupset").expect("listed");
-        let table = backupset.table().expect("a table");
-        table.columns.iter().map(|column| column.name.clone()).collect()
+    fn columns(version: Version) -> Vec<&'static str> {
+        super::columns(&TABLES[2], version).collect()
     }
 
     #[test]
     fn the_columns_of_2022_are_absent_before_it() {
         let new = ["last_valid_restore_time", "compression_algorithm"];
         let after = columns(Version::V2022);
-        assert!(new.iter().all(|name| after.iter().any(|column| column == name)));
+        assert!(new.iter().all(|name| after.contains(name)));
         let before = columns(Version::V2019);
-        assert!(!new.iter().any(|name| before.iter().any(|column| column == name)));
+        assert!(!new.iter().any(|name| before.contains(name)));
         assert_eq!(before.len() + 2, after.len());
+    }
+
+    #[test]
+    fn a_table_is_kept_as_the_statement_that_makes_it() {
+        let made = objects(Version::V2022, DateTime::constant(2026, 1, 1, 0, 0, 0, 0));
+        assert_eq!(
+            made[5].texts,
+            ["CREATE TABLE dbo.logmarkhistory (database_name nvarchar(128) NOT NULL, \
+              mark_name nvarchar(128) NOT NULL, description nvarchar(255) NULL, \
+              user_name nvarchar(128) NOT NULL, lsn decimal(25,0) NOT NULL, \
+              mark_time datetime NOT NULL)"]
+        );
     }
 
     #[test]
