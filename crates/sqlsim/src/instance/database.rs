@@ -2,7 +2,6 @@
 //!
 //! Start at [`DatabaseHandle`]. The storage can be exchanged (RESTORE does), the handle stays. Nothing here knows SQL.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::civil::DateTime;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::record::Record;
 use crate::catalog::schema::Schema;
-use crate::storage::{Database, TableId, TxId};
+use crate::storage::{Database, DatabaseFiles, TableId, TxId};
 
 /// What master remembers of a database.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,8 +18,8 @@ pub struct DatabaseRecord {
     pub id: i32,
     /// Its name.
     pub name: String,
-    /// Folder of its files.
-    pub folder: PathBuf,
+    /// Its files.
+    pub files: DatabaseFiles,
     /// `sid` of the owner.
     pub owner_sid: Vec<u8>,
     /// `create_date`, local time.
