@@ -122,7 +122,7 @@ impl Instance {
 
     /// A database by name, or error 911.
     pub fn needed_database(&self, name: &str) -> SqlResult<Arc<DatabaseHandle>> {
-        self.database(name).ok_or_else(|| messages::database_does_not_exist(name))
+        self.database(name).ok_or_else(|| messages::database_not_found(name))
     }
 
     /// All databases in the order of their numbers.

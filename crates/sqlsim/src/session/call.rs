@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::Session;
+use super::assign::{integer_of, text_of};
 use crate::error::{SqlError, SqlResult};
 use crate::messages;
 use crate::value::{SqlType, Value};
@@ -138,7 +139,7 @@ impl SystemProcedure {
                 ty: None,
                 output: false,
             }),
-            None => Err(messages::parameter_not_supplied(self.name, parameter.name)),
+            None => Err(messages::parameter_missing(self.name, parameter.name)),
         }
     }
 }
@@ -159,7 +160,7 @@ impl Call {
     /// A parameter as text; none for NULL.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
-        self.value(name).as_text()
+        text_of(self.value(name))
     }
 
     /// A parameter as text that may not be NULL.
@@ -171,7 +172,7 @@ impl Call {
     pub fn integer(&self, name: &str) -> SqlResult<Option<i64>> {
         match self.value(name) {
             Value::Null => Ok(None),
-            value => value.as_integer().map(Some),
+            value => integer_of(value).map(Some),
         }
     }
 
@@ -183,6 +184,12 @@ impl Call {
     }
 
     fn null_not_allowed(&self, name: &str) -> SqlError {
-        messages::parameter_null(&self.procedure, name)
+        parameter_null(&self.procedure, name)
     }
+}
+
+/// SQL Server raises 15004 for a name that is NULL.
+fn parameter_null(procedure: &str, parameter: &str) -> SqlError {
+    let text = format!("Parameter '{parameter}' of procedure '{procedure}' cannot be NULL.");
+    SqlError::new(15004, 16, text)
 }

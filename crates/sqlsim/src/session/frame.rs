@@ -5,19 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::assign::assign;
 use super::temporary::LocalTable;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
-use crate::raise;
-use crate::value::convert;
-use crate::value::{Row, SqlType, Typed};
-
-/// A variable.
-#[derive(Clone, Debug)]
-pub struct Variable {
-    /// Its declared type.
-    pub typed: Typed,
-}
+use crate::messages;
+use crate::value::{Column, Row, Typed};
 
 /// Variables by lower-case name, `@` included.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +21,7 @@ impl Variables {
     pub fn declare(&mut self, name: &str, typed: Typed) -> SqlResult<()> {
         let key = name.to_lowercase();
         if self.0.contains_key(&key) {
-            return Err(raise::variable_declared(name));
+            return Err(messages::variable_declared_twice(name));
         }
         self.0.insert(key, typed);
         Ok(())
@@ -41,7 +34,7 @@ impl Variables {
 
     /// A variable's type and value; 137 when it is not declared.
     pub fn get(&self, name: &str) -> SqlResult<&Typed> {
-        self.0.get(&name.to_lowercase()).ok_or_else(|| raise::variable_undeclared(name))
+        self.0.get(&name.to_lowercase()).ok_or_else(|| messages::scalar_variable_not_declared(name))
     }
 
     /// Whether it is declared.
@@ -53,8 +46,8 @@ impl Variables {
     /// Gives a variable a value, converted to its declared type.
     pub fn set(&mut self, name: &str, value: &Typed) -> SqlResult<()> {
         let slot = self.0.get_mut(&name.to_lowercase());
-        let slot = slot.ok_or_else(|| raise::variable_undeclared(name))?;
-        slot.value = convert::assign(value, slot.ty)?;
+        let slot = slot.ok_or_else(|| messages::scalar_variable_not_declared(name))?;
+        slot.value = assign(value, slot.ty)?;
         Ok(())
     }
 }
@@ -71,14 +64,14 @@ pub struct Module {
 }
 
 /// A cursor.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Cursor {
-    /// Its query.
-    pub select: Arc<crate::lang::ast::Select>,
+    /// Its query; none for a cursor variable that was given none yet.
+    pub select: Option<Arc<crate::lang::ast::Select>>,
     /// Its rows once it is open, and the place of the next one.
     pub open: Option<(Vec<Row>, usize)>,
-    /// Types of its columns, known once it is open.
-    pub types: Vec<SqlType>,
+    /// Its columns, known once it is open.
+    pub columns: Vec<Column>,
 }
 
 /// What one running module has of its own.

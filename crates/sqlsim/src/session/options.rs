@@ -17,6 +17,8 @@ pub struct Options {
     pub language: String,
     /// `DATEFIRST`.
     pub date_first: u8,
+    /// Full name of the table under `IDENTITY_INSERT`, lower case.
+    pub identity_insert: Option<String>,
     /// `ROWCOUNT`; 0 is no limit.
     pub row_count: u64,
     /// `DEADLOCK_PRIORITY` and others that are only remembered: upper-case name and value.
@@ -32,6 +34,7 @@ impl Default for Options {
             lock_timeout_ms: -1,
             language: "us_english".to_owned(),
             date_first: 7,
+            identity_insert: None,
             row_count: 0,
             remembered: Vec::new(),
         }

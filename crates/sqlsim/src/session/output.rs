@@ -3,8 +3,8 @@
 //! Start at [`Output`]. It only carries; `SET NOCOUNT` and the kind of DONE are decided by those who send.
 
 use crate::error::{SqlError, SqlResult};
-use crate::query::Rows;
-use crate::value::{Column, Row};
+
+use crate::value::{Column, Row, Rows};
 use crate::wire::api::{Answer, Done, Event};
 
 /// The way to the client, and the captures laid over it.
@@ -87,7 +87,7 @@ impl Output {
     /// Rows of result sets are kept from now on until [`Output::captured`]. Nesting is 8164 in SQL Server.
     pub fn capture(&mut self) -> SqlResult<()> {
         if !self.captures.is_empty() {
-            return Err(crate::messages::nested_insert_exec());
+            return Err(crate::nested_insert_exec());
         }
         self.captures.push(Vec::new());
         Ok(())
@@ -103,4 +103,9 @@ impl Output {
     pub fn captured(&mut self) -> Vec<Row> {
         self.captures.pop().unwrap_or_default()
     }
+}
+
+/// SQL Server raises 8164 for an `INSERT EXEC` inside another.
+fn nested_insert_exec() -> SqlError {
+    SqlError::new(8164, 16, "An INSERT EXEC statement cannot be nested.")
 }

@@ -11,10 +11,10 @@ use super::local::LocalPart;
 use super::temporary::Temporary;
 use super::Session;
 use crate::dtc;
-use crate::error::SqlResult;
+use crate::error::{SqlError, SqlResult};
 use crate::instance::{DatabaseHandle, LockOwner};
 use crate::link::Branches;
-use crate::raise;
+use crate::messages;
 use crate::storage::{Database, TxId};
 use crate::wire::api::Event;
 
@@ -166,23 +166,23 @@ impl Session {
         if self.instance.faults.second_mark_ends_transaction() {
             self.roll_back_all().await;
         }
-        Err(raise::second_mark())
+        Err(messages::mark_ignored())
     }
 
     /// `COMMIT`: lowers the count; the outermost one commits. 3902 without a transaction, 3930 when it is doomed.
     pub async fn commit_transaction(&mut self) -> SqlResult<()> {
         let Some(transaction) = &mut self.transaction else {
-            return Err(raise::commit_without_begin());
+            return Err(messages::commit_without_begin());
         };
         if transaction.count == 0 {
-            return Err(raise::commit_without_begin());
+            return Err(messages::commit_without_begin());
         }
         if transaction.doomed {
-            return Err(raise::doomed());
+            return Err(messages::transaction_doomed());
         }
         if transaction.count == 1 && transaction.coordinator.is_some() {
             // The coordinator ends it; a COMMIT too many in a called procedure changes nothing.
-            return Err(raise::distributed_completed());
+            return Err(distributed_completed());
         }
         transaction.count -= 1;
         if transaction.count > 0 {
@@ -221,13 +221,13 @@ impl Session {
         let dtc = Arc::clone(&self.instance.dtc);
         // In a task of its own, so that nobody who hangs up leaves half a commit behind.
         let committing = tokio::spawn(async move { dtc::commit(&dtc, root).await });
-        committing.await.unwrap_or_else(|_| Err(raise::commit_broke_off()))
+        committing.await.unwrap_or_else(|_| Err(commit_broke_off()))
     }
 
     /// `ROLLBACK` of everything; 3903 without a transaction.
     pub async fn rollback_transaction(&mut self) -> SqlResult<()> {
         if self.transaction_count() == 0 {
-            return Err(raise::rollback_without_begin());
+            return Err(messages::rollback_without_begin());
         }
         self.roll_back_all().await;
         Ok(())
@@ -261,24 +261,24 @@ impl Session {
                 transaction.savepoints.push((name.to_owned(), position));
                 Ok(())
             }
-            _ => Err(raise::no_transaction_to_save()),
+            _ => Err(no_transaction_to_save()),
         }
     }
 
     /// `ROLLBACK TRAN name`: to the savepoint of this name, or everything when it names the transaction; else 6401.
     pub async fn rollback_to(&mut self, name: &str) -> SqlResult<()> {
         let Some(transaction) = &mut self.transaction else {
-            return Err(raise::rollback_without_begin());
+            return Err(messages::rollback_without_begin());
         };
         let Some(at) = transaction.savepoints.iter().rposition(|(known, _)| known == name) else {
             return if transaction.name.as_deref() == Some(name) {
                 self.rollback_transaction().await
             } else {
-                Err(raise::no_such_savepoint(name))
+                Err(messages::savepoint_not_found(name))
             };
         };
         if transaction.doomed {
-            return Err(raise::doomed());
+            return Err(messages::transaction_doomed());
         }
         transaction.savepoints.truncate(at + 1);
         let position = transaction.savepoints[at].1.clone();
@@ -296,7 +296,7 @@ impl Session {
     pub fn join(&mut self, database: &Arc<DatabaseHandle>) -> SqlResult<(TxId, Arc<Database>)> {
         let transaction = self.open_transaction();
         if transaction.doomed {
-            return Err(raise::doomed());
+            return Err(messages::transaction_doomed());
         }
         Ok((transaction.id, transaction.join(database)?))
     }
@@ -305,4 +305,21 @@ impl Session {
         let count = self.transaction_count();
         self.record.update(|now| now.transactions = count);
     }
+}
+
+/// SQL Server raises 628 for SAVE TRANSACTION outside a transaction.
+fn no_transaction_to_save() -> SqlError {
+    SqlError::new(628, 16, "Cannot issue SAVE TRANSACTION when there is no active transaction.")
+}
+
+/// SQL Server raises 8525 for work in a distributed transaction that its coordinator has ended.
+fn distributed_completed() -> SqlError {
+    let text = "Distributed transaction completed. Either enlist this session in a new transaction \
+                or the NULL transaction.";
+    SqlError::new(8525, 16, text)
+}
+
+/// SQL Server raises 8510 when a commit breaks off and nobody knows how it ended.
+fn commit_broke_off() -> SqlError {
+    SqlError::new(8510, 16, "Enlist of MSDTC transaction failed: the commit broke off.")
 }
