@@ -5,9 +5,18 @@
 //! other hosts is done by `link/` and `dtc/`. This room never touches a socket or a file.
 
 mod backend;
+mod backup;
+mod restore;
 mod call;
 mod control;
+mod assign;
 mod cursor;
+mod databases;
+mod format;
+mod globals;
+mod local;
+mod principals;
+mod variables;
 mod ddl;
 mod dml;
 mod execute;
