@@ -222,8 +222,6 @@ async fn settle(instance: &Arc<Instance>, gtrid: Uuid, coordinator: &str) {
 async fn ask(instance: &Instance, gtrid: Uuid, coordinator: &str) -> Option<Outcome> {
     let (name, token) = coordinator.split_once('|')?;
     let target = Target {
-        server: name.to_owned(),
-        provider: "MSOLEDBSQL".to_owned(),
         data_source: name.to_owned(),
         user_name: LOGIN.to_owned(),
         password: token.to_owned(),

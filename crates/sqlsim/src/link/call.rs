@@ -1,6 +1,6 @@
 //! What a session does over a link: call procedures, send text, read and change tables.
 //!
-//! Start at [`Session::call_remote`]. The rules stand here in the order in which SQL Server checks
+//! Start at [`call`]. The rules stand here in the order in which SQL Server checks
 //! them: the link exists (7202), allows it (7411), the login is mapped (7416), the host answers
 //! (7303) and lets the login in (18456), and joins the transaction, if there is one (7391).
 
@@ -10,14 +10,14 @@ use std::time::Duration;
 use super::connection::{Connection, Refusal, Security, Target};
 use super::literal::{literal, quote, text, typed};
 use super::server::{LinkedServer, Mapping, mapping, same};
-use super::{SharedConnection, messages as link_messages, views};
+use super::{SharedConnection, messages as link_messages, remote_text, views};
 use crate::dtc;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::{Instance, Version};
-use crate::lang::ast::ObjectName;
+use crate::lang::ast::{ObjectName, Statement};
 use crate::messages;
-use crate::session::{Argument, Session};
-use crate::value::{Rows, SqlType, Value};
+use crate::session::{Argument, Returned, Session};
+use crate::value::{Rows, SqlType, Typed, Value};
 
 /// The column by which the answer to a call is told from the procedure's own result sets.
 const STATUS: &str = "sqlsim return status";
@@ -33,217 +33,219 @@ enum Purpose {
     DataAccess,
 }
 
-/// What a remote procedure gave back besides its result sets, which have gone to the client.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Returned {
-    /// Its return status.
-    pub status: i32,
-    /// Output parameters: the argument's position, and its value.
-    pub outputs: Vec<(usize, Value)>,
+/// `EXEC link.db.schema.procedure arguments`. Result sets go to the client as they are.
+pub async fn call(
+    session: &mut Session,
+    server: &str,
+    name: &ObjectName,
+    arguments: Vec<Argument>,
+) -> SqlResult<Returned> {
+    let link = link(session, server, Purpose::Rpc)?;
+    if arguments.iter().any(|argument| argument.output && is_max(argument.ty)) {
+        return Err(messages::max_type_to_remote());
+    }
+    let sql = call_text(name, &arguments);
+    let mut results = run(session, &link, &sql).await?;
+    let returned = results.pop().map(|answer| returned(&answer, &arguments));
+    relay(session, results).await;
+    Ok(returned.unwrap_or_default())
 }
 
-impl Session {
-    /// `EXEC link.db.schema.procedure arguments`. Result sets go to the client as they are.
-    pub async fn call_remote(
-        &mut self,
-        name: &ObjectName,
-        arguments: &[Argument],
-    ) -> SqlResult<Returned> {
-        let link = self.link(name.server.as_deref().unwrap_or_default(), Purpose::Rpc)?;
-        if arguments.iter().any(|argument| argument.output && is_max(argument.ty)) {
-            return Err(messages::max_type_to_remote());
+/// `EXEC ('text with ?', arguments) AT link`.
+pub async fn execute_text(
+    session: &mut Session,
+    server: &str,
+    sql: &str,
+    arguments: Vec<Argument>,
+) -> SqlResult<()> {
+    let link = link(session, server, Purpose::Rpc)?;
+    let values: Vec<_> = arguments.into_iter().filter_map(|argument| argument.value).collect();
+    let results = run(session, &link, &with_arguments(sql, &values)).await?;
+    relay(session, results).await;
+    Ok(())
+}
+
+/// The rows of a table or view on another host. Raises 7313 without a schema, 7314 where there is
+/// no such table.
+pub async fn fetch(session: &mut Session, name: &ObjectName) -> SqlResult<Rows> {
+    let server = name.server.as_deref().unwrap_or_default();
+    let link = link(session, server, Purpose::DataAccess)?;
+    let from = remote_table(&link, name)?;
+    let results = run(session, &link, &format!("SELECT * FROM {from}")).await;
+    let mut results = results.map_err(|error| no_table(&link, name, error))?;
+    Ok(results.pop().unwrap_or_default())
+}
+
+/// Sends INSERT, UPDATE or DELETE to the host of its table, as `remote_text` writes it. Gives back
+/// how many rows changed.
+pub async fn change(
+    session: &mut Session,
+    name: &ObjectName,
+    statement: &Statement,
+) -> SqlResult<u64> {
+    let server = name.server.as_deref().unwrap_or_default();
+    let link = link(session, server, Purpose::DataAccess)?;
+    remote_table(&link, name)?;
+    let sql = format!(
+        "SET NOCOUNT ON; {}; SELECT CONVERT(bigint, @@ROWCOUNT) AS changed;",
+        remote_text::write(session, name, statement)?
+    );
+    let results = run(session, &link, &sql).await;
+    let results = results.map_err(|error| no_table(&link, name, error))?;
+    let count = results.last().and_then(|rows| rows.rows.first()?.first()?.as_int());
+    Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
+}
+
+/// `sp_testlinkedserver`: connects anew and asks for nothing.
+pub(super) async fn test(session: &mut Session, server: &str) -> SqlResult<()> {
+    let link = find(&session.instance, server)?;
+    let target = target(session, &link)?;
+    dial(session, &link, &target).await.map(drop)
+}
+
+/// Sends a whole result set to the client.
+pub(super) async fn send(session: &mut Session, rows: Rows) {
+    let count = rows.rows.len() as u64;
+    session.output.rows(rows).await;
+    session.done(count).await;
+}
+
+async fn relay(session: &mut Session, results: Vec<Rows>) {
+    for rows in results {
+        send(session, rows).await;
+    }
+}
+
+fn link(session: &Session, server: &str, purpose: Purpose) -> SqlResult<LinkedServer> {
+    let link = find(&session.instance, server)?;
+    match purpose {
+        Purpose::Rpc if !link.options.rpc_out => {
+            Err(messages::not_configured_for(&link.name, "RPC"))
         }
-        let sql = call_text(name, arguments);
-        let mut results = self.run_remote(&link, &sql).await?;
-        let returned = results.pop().map(|answer| returned(&answer, arguments));
-        self.relay(results).await;
-        Ok(returned.unwrap_or_default())
-    }
-
-    /// `EXEC ('text with ?', arguments) AT link`.
-    pub async fn execute_at(
-        &mut self,
-        server: &str,
-        sql: &str,
-        arguments: &[Value],
-    ) -> SqlResult<()> {
-        let link = self.link(server, Purpose::Rpc)?;
-        let results = self.run_remote(&link, &with_arguments(sql, arguments)).await?;
-        self.relay(results).await;
-        Ok(())
-    }
-
-    /// The rows of a table or view on another host. Raises 7313 without a schema, 7314 where there
-    /// is no such table.
-    pub async fn fetch_remote(&mut self, name: &ObjectName) -> SqlResult<Rows> {
-        let link = self.link(name.server.as_deref().unwrap_or_default(), Purpose::DataAccess)?;
-        let from = remote_table(&link, name)?;
-        let results = self.run_remote(&link, &format!("SELECT * FROM {from}")).await;
-        let mut results = results.map_err(|error| no_table(&link, name, error))?;
-        Ok(results.pop().unwrap_or_default())
-    }
-
-    /// Sends INSERT, UPDATE or DELETE to the host of its table. `write` gets the table's name there
-    /// and gives the whole statement. Gives back how many rows changed.
-    pub async fn change_remote(
-        &mut self,
-        name: &ObjectName,
-        write: impl FnOnce(&str) -> String + Send,
-    ) -> SqlResult<u64> {
-        let link = self.link(name.server.as_deref().unwrap_or_default(), Purpose::DataAccess)?;
-        let table = remote_table(&link, name)?;
-        let sql = format!(
-            "SET NOCOUNT ON; {}; SELECT CONVERT(bigint, @@ROWCOUNT) AS changed;",
-            write(&table)
-        );
-        let results = self.run_remote(&link, &sql).await;
-        let results = results.map_err(|error| no_table(&link, name, error))?;
-        let count = results.last().and_then(|rows| rows.rows.first()?.first()?.as_int());
-        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
-    }
-
-    /// `sp_testlinkedserver`: connects anew and asks for nothing.
-    pub async fn test_link(&mut self, server: &str) -> SqlResult<()> {
-        let link = find(&self.instance, server)?;
-        let target = self.target(&link)?;
-        self.dial(&link, &target).await.map(drop)
-    }
-
-    fn link(&self, server: &str, purpose: Purpose) -> SqlResult<LinkedServer> {
-        let link = find(&self.instance, server)?;
-        match purpose {
-            Purpose::Rpc if !link.options.rpc_out => {
-                Err(messages::not_configured_for(&link.name, "RPC"))
-            }
-            Purpose::DataAccess if !link.options.data_access => {
-                Err(messages::not_configured_for(&link.name, "DATA ACCESS"))
-            }
-            _ => Ok(link),
+        Purpose::DataAccess if !link.options.data_access => {
+            Err(messages::not_configured_for(&link.name, "DATA ACCESS"))
         }
+        _ => Ok(link),
     }
+}
 
-    async fn run_remote(&mut self, link: &LinkedServer, sql: &str) -> SqlResult<Vec<Rows>> {
-        let connection = self.connect(link).await?;
-        let connection = self.enlist(link, connection).await?;
-        let limit = seconds(link.options.query_timeout_seconds, QUERY_TIMEOUT);
-        let mut connection = connection.lock().await;
-        let answer = self.instance.clock.within(limit, connection.run(sql)).await;
-        match answer {
-            Some(answer) => answer,
-            None => {
-                connection.break_off();
-                drop(connection);
-                self.provider_says(link, "Query timeout expired").await;
-                Err(messages::provider_error(
-                    &link.provider,
-                    &link.name,
-                    "Execution terminated by the provider because a resource limit was reached.",
-                ))
-            }
-        }
+async fn run(session: &mut Session, link: &LinkedServer, sql: &str) -> SqlResult<Vec<Rows>> {
+    let connection = connect(session, link).await?;
+    let connection = enlist(session, link, connection).await?;
+    let limit = seconds(link.options.query_timeout_seconds, QUERY_TIMEOUT);
+    let mut connection = connection.lock().await;
+    let answer = tokio::select! {
+        answer = session.instance.clock.within(limit, connection.run(sql)) => answer,
+        // The client wants no more; the other host learns of it by the broken connection.
+        () = session.cancel.cancelled() => Some(Err(link_messages::connection_broken())),
+    };
+    if let Some(answer) = answer {
+        return answer;
     }
+    connection.break_off();
+    drop(connection);
+    provider_says(session, link, "Query timeout expired").await;
+    Err(messages::provider_error(
+        &link.provider,
+        &link.name,
+        "Execution terminated by the provider because a resource limit was reached.",
+    ))
+}
 
-    /// This session's connection over a link, opened if there is none.
-    async fn connect(&mut self, link: &LinkedServer) -> SqlResult<SharedConnection> {
-        let target = self.target(link)?;
-        if let Some(open) = self.links.find(link.id, &target.user_name) {
-            return Ok(open);
-        }
-        let connection = self.dial(link, &target).await?;
-        Ok(self.links.keep(link.id, &target.user_name, connection))
+/// This session's connection over a link, opened if there is none.
+async fn connect(session: &mut Session, link: &LinkedServer) -> SqlResult<SharedConnection> {
+    let target = target(session, link)?;
+    if let Some(open) = session.links.find(link.id, &target.user_name) {
+        return Ok(open);
     }
+    let connection = dial(session, link, &target).await?;
+    Ok(session.links.keep(link.id, &target.user_name, connection))
+}
 
-    async fn dial(&mut self, link: &LinkedServer, target: &Target) -> SqlResult<Connection> {
-        let instance = Arc::clone(&self.instance);
-        let limit = seconds(link.options.connect_timeout_seconds, LOGIN_TIMEOUT);
-        let opening = Connection::open(&*instance.options.dial, target);
-        let reason = match instance.clock.within(limit, opening).await {
-            Some(Ok(connection)) => return Ok(connection),
-            Some(Err(Refusal::Refused(error))) => return Err(error),
-            Some(Err(Refusal::Unreachable(reason))) => reason,
-            None => "Login timeout expired".to_owned(),
-        };
-        self.provider_says(link, &reason).await;
-        Err(messages::cannot_initialize_link(&link.provider, &link.name))
-    }
+async fn dial(session: &mut Session, link: &LinkedServer, target: &Target) -> SqlResult<Connection> {
+    let instance = Arc::clone(&session.instance);
+    let limit = seconds(link.options.connect_timeout_seconds, LOGIN_TIMEOUT);
+    let opening = Connection::open(&*instance.options.dial, target);
+    let reason = match instance.clock.within(limit, opening).await {
+        Some(Ok(connection)) => return Ok(connection),
+        Some(Err(Refusal::Refused(error))) => return Err(error),
+        Some(Err(Refusal::Unreachable(reason))) => reason,
+        None => "Login timeout expired".to_owned(),
+    };
+    provider_says(session, link, &reason).await;
+    Err(messages::cannot_initialize_link(&link.provider, &link.name))
+}
 
-    /// 7412, which comes before the error that follows from it.
-    async fn provider_says(&mut self, link: &LinkedServer, reason: &str) {
-        let mut message = messages::provider_message(&link.provider, &link.name, reason);
-        message.class = 10;
-        self.output.message(message).await;
-    }
+/// 7412, which comes before the error that follows from it.
+async fn provider_says(session: &mut Session, link: &LinkedServer, reason: &str) {
+    let mut message = messages::provider_message(&link.provider, &link.name, reason);
+    message.class = 10;
+    session.output.message(message).await;
+}
 
-    fn target(&self, link: &LinkedServer) -> SqlResult<Target> {
-        let local = self.login_name();
-        let logins = views::logins(&self.instance);
-        let (user_name, password) = match mapping(logins.iter(), link.id, &local)? {
-            Mapping::Itself if self.is_impersonating() => {
-                return Err(messages::impersonation_without_mapping());
-            }
-            Mapping::Itself => (local, self.links.password.clone()),
-            Mapping::Remote(login) => (
-                login.remote_name.clone().unwrap_or_default(),
-                login.remote_password.clone().unwrap_or_default(),
-            ),
-        };
-        Ok(Target {
-            server: link.name.clone(),
-            provider: link.provider.clone(),
-            data_source: link.target().to_owned(),
-            user_name,
-            password,
-            database: link.catalog.clone().filter(|catalog| !catalog.is_empty()),
-            security: security(link, self.instance.options.version),
-            program: "Microsoft SQL Server".to_owned(),
-        })
-    }
+fn target(session: &Session, link: &LinkedServer) -> SqlResult<Target> {
+    let local = session.login().name.clone();
+    let is_impersonating = !same(&local, &session.original_login.name);
+    let logins = views::logins(&session.instance);
+    let (user_name, password) = match mapping(logins.iter(), link.id, &local)? {
+        Mapping::Itself if is_impersonating => {
+            return Err(messages::impersonation_without_mapping());
+        }
+        Mapping::Itself => (local, session.links.password.clone()),
+        Mapping::Remote(login) => (
+            login.remote_name.clone().unwrap_or_default(),
+            login.remote_password.clone().unwrap_or_default(),
+        ),
+    };
+    Ok(Target {
+        data_source: link.target().to_owned(),
+        user_name,
+        password,
+        database: link.catalog.clone().filter(|catalog| !catalog.is_empty()),
+        security: security(link, session.instance.options.version),
+        program: "Microsoft SQL Server".to_owned(),
+    })
+}
 
-    /// Joins the other host to the open transaction, unless the link says not to. A host that has
-    /// joined before is called over the connection by which it joined.
-    async fn enlist(
-        &mut self,
-        link: &LinkedServer,
-        connection: SharedConnection,
-    ) -> SqlResult<SharedConnection> {
-        let is_open = self.transaction_count() > 0;
-        let Some(transaction) = self.transaction.as_mut().filter(|_| is_open) else {
-            return Ok(connection);
-        };
-        if !link.options.promotion {
-            return Ok(connection);
-        }
-        let host_name = connection.lock().await.host_name().to_owned();
-        if let Some(known) = transaction.branches.find(&host_name) {
-            return Ok(known);
-        }
-        let own_name = self.instance.name();
-        if same(&host_name, &own_name) {
-            return Err(messages::transaction_context_in_use());
-        }
-        if self.instance.faults.dtc_is_off() {
-            return Err(messages::dtc_unavailable(&own_name));
-        }
-        let begin = format!(
-            "EXEC sp_sim_dtc_begin '{}', {}",
-            transaction.gtrid,
-            text(&dtc::coordinator(&self.instance))
-        );
-        let joined = connection.lock().await.run(&begin).await;
-        if joined.is_ok() {
-            transaction.branches.add(&host_name, Arc::clone(&connection));
-            return Ok(connection);
-        }
-        self.provider_says(link, "The partner transaction manager has disabled its support for \
-            remote/network transactions.").await;
-        Err(messages::cannot_begin_distributed(&link.provider, &link.name))
+/// Joins the other host to the open transaction, unless the link says not to. A host that has
+/// joined before is called over the connection by which it joined.
+async fn enlist(
+    session: &mut Session,
+    link: &LinkedServer,
+    connection: SharedConnection,
+) -> SqlResult<SharedConnection> {
+    let is_open = session.transaction_count() > 0;
+    let Some(transaction) = session.transaction.as_mut().filter(|_| is_open) else {
+        return Ok(connection);
+    };
+    if !link.options.promotion {
+        return Ok(connection);
     }
-
-    async fn relay(&mut self, results: Vec<Rows>) {
-        for rows in results {
-            self.send_rows(rows).await;
-        }
+    let host_name = connection.lock().await.host_name().to_owned();
+    if let Some(known) = transaction.branches.find(&host_name) {
+        return Ok(known);
     }
+    let own_name = session.instance.name();
+    if same(&host_name, &own_name) {
+        return Err(messages::transaction_context_in_use());
+    }
+    if session.instance.faults.dtc_is_off() {
+        return Err(messages::dtc_unavailable(&own_name));
+    }
+    let begin = format!(
+        "EXEC sp_sim_dtc_begin '{}', {}",
+        transaction.gtrid,
+        text(&dtc::coordinator(&session.instance))
+    );
+    let joined = connection.lock().await.run(&begin).await;
+    if joined.is_ok() {
+        transaction.branches.add(&host_name, Arc::clone(&connection));
+        return Ok(connection);
+    }
+    let reason = "The partner transaction manager has disabled its support for \
+                  remote/network transactions.";
+    provider_says(session, link, reason).await;
+    Err(messages::cannot_begin_distributed(&link.provider, &link.name))
 }
 
 /// A link by name, 7202 without one.
@@ -325,7 +327,11 @@ fn returned(answer: &Rows, arguments: &[Argument]) -> Returned {
     let status = cells.next().and_then(|status| status.as_int());
     let status = status.and_then(|status| i32::try_from(status).ok()).unwrap_or_default();
     let wanted = arguments.iter().enumerate().filter(|(_, a)| a.output && a.value.is_some());
-    Returned { status, outputs: wanted.map(|(position, _)| position).zip(cells).collect() }
+    let output = |((position, argument), value): ((usize, &Argument), Value)| {
+        let ty = argument.ty.unwrap_or_else(|| SqlType::of_literal(&value));
+        (position, Typed { ty, value })
+    };
+    Returned { status, outputs: wanted.zip(cells).map(output).collect() }
 }
 
 /// The name without its server, each part in brackets.
@@ -406,8 +412,9 @@ mod tests {
              SELECT @sqlsim_status AS [sqlsim return status], @sqlsim_1;"
         );
         let answer = Rows { columns: Vec::new(), rows: vec![vec![Value::Int(3), Value::Int(8)]] };
-        let expected = Returned { status: 3, outputs: vec![(1, Value::Int(8))] };
-        assert_eq!(returned(&answer, &arguments), expected);
+        let returned = returned(&answer, &arguments);
+        assert_eq!(returned.status, 3);
+        assert_eq!(returned.outputs, [(1, Typed::int(8))]);
     }
 
     #[test]

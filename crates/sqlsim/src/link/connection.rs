@@ -19,10 +19,6 @@ use crate::value::{Row, Rows, Value};
 /// Whom to connect to, and as whom.
 #[derive(Clone)]
 pub struct Target {
-    /// The link's name, for messages.
-    pub server: String,
-    /// The link's provider, for messages.
-    pub provider: String,
     /// The data source to dial.
     pub data_source: String,
     /// The login there.

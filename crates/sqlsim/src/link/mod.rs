@@ -12,12 +12,14 @@ mod dial;
 pub mod literal;
 pub mod messages;
 mod procedures;
+mod remote_text;
 pub mod server;
 pub mod views;
 
 use std::sync::Arc;
 
 pub use branches::Branches;
+pub use call::{call, change, execute_text, fetch};
 pub use connection::{Connection, Refusal, Security, Target};
 pub use dial::{Dial, Network, Stream};
 pub use procedures::PROCEDURES;
