@@ -8,6 +8,8 @@
 //! [`Local`] and [`Decisions`].
 
 pub mod gate;
+mod host;
+mod procedures;
 mod protocol;
 #[cfg(test)]
 mod tests;
@@ -20,11 +22,14 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::error::{SqlError, SqlResult};
+use crate::error::SqlResult;
+use crate::link::messages::dtc_cancelled;
 use crate::messages;
 
 use gate::{Closed, Gate, Moment, Pass};
 pub use gate::Closing;
+pub use host::{decisions, recover};
+pub use procedures::PROCEDURES;
 pub use protocol::{Branch, Decisions, Local, Participant, Root, close, commit, rollback};
 
 /// The transaction coordinator of one host.
@@ -42,7 +47,13 @@ struct State {
     /// Transactions whose commit this host has begun as the root and not yet ended.
     active: BTreeSet<Uuid>,
     /// Prepared for another coordinator; they outlive the session that did the work.
-    prepared: BTreeMap<Uuid, Arc<tokio::sync::Mutex<Participant>>>,
+    prepared: BTreeMap<Uuid, Prepared>,
+}
+
+#[derive(Clone, Debug)]
+struct Prepared {
+    coordinator: String,
+    participant: Arc<tokio::sync::Mutex<Participant>>,
 }
 
 /// What a coordinator knows of a transaction that somebody else is in doubt about.
@@ -68,14 +79,14 @@ impl Dtc {
     /// Waits until a commit over several databases may begin; it ends when the value is dropped.
     pub(crate) async fn coordinate(self: &Arc<Self>, gtrid: Uuid) -> SqlResult<Coordinating> {
         let asked = self.wait(self.step * 6, |state, now| go(state.gate.coordinate(gtrid, now)));
-        asked.await.ok_or_else(messages::dtc_cancelled)?;
+        asked.await.ok_or_else(dtc_cancelled)?;
         Ok(Coordinating { dtc: Arc::clone(self), gtrid })
     }
 
     /// Waits until the commit of a single database may begin; it ends when the value is dropped.
     pub async fn commit_alone(self: &Arc<Self>) -> SqlResult<CommittingAlone> {
         let asked = self.wait(self.step * 6, |state, now| go(state.gate.commit(now)));
-        asked.await.ok_or_else(|| messages::lock_request_timeout())?;
+        asked.await.ok_or_else(messages::lock_timeout)?;
         Ok(CommittingAlone { dtc: Arc::clone(self) })
     }
 
@@ -88,7 +99,7 @@ impl Dtc {
                 Pass::Wait => None,
             }
         });
-        if asked.await == Some(true) { Ok(()) } else { Err(messages::dtc_cancelled()) }
+        if asked.await == Some(true) { Ok(()) } else { Err(dtc_cancelled()) }
     }
 
     /// Closes this host's gate for a mark and waits until what it stops has ended here.
@@ -97,11 +108,11 @@ impl Dtc {
         let asked = self.wait(self.step, |state, now| {
             match state.gate.close(marker, closing, now + lease, now) {
                 Closed::Drained => Some(Ok(())),
-                Closed::Victim => Some(Err(messages::deadlock_victim(0))),
+                Closed::Victim => Some(Err(messages::deadlock_victim(0, "lock"))),
                 Closed::Draining | Closed::Occupied => None,
             }
         });
-        asked.await.unwrap_or_else(|| Err(messages::dtc_cancelled()))
+        asked.await.unwrap_or_else(|| Err(dtc_cancelled()))
     }
 
     /// Opens the gate for everyone, unless the mark is prepared here.
@@ -125,15 +136,17 @@ impl Dtc {
 
     /// Keeps what is prepared until its outcome comes, whoever brings it.
     pub(crate) fn keep(&self, gtrid: Uuid, participant: Participant) {
+        let coordinator = participant.coordinator().to_owned();
         let participant = Arc::new(tokio::sync::Mutex::new(participant));
-        self.change(|state| state.prepared.insert(gtrid, participant));
+        let prepared = Prepared { coordinator, participant };
+        self.change(|state| state.prepared.insert(gtrid, prepared));
     }
 
     /// Ends a prepared transaction as its coordinator says. A transaction that is not prepared
     /// here has ended already: nothing happens, so that an outcome may be told twice.
     pub async fn resolve(&self, gtrid: Uuid, is_committed: bool) -> SqlResult<()> {
         let participant = self.lock().prepared.get(&gtrid).cloned();
-        let Some(participant) = participant else { return Ok(()) };
+        let Some(Prepared { participant, .. }) = participant else { return Ok(()) };
         let mut participant = participant.lock().await;
         if !self.lock().gate.is_prepared(gtrid) {
             return Ok(());
@@ -143,10 +156,11 @@ impl Dtc {
         Ok(())
     }
 
-    /// The transactions prepared here whose outcome is not known.
+    /// The transactions prepared here whose outcome is not known, and whom to ask.
     #[must_use]
-    pub fn in_doubt(&self) -> Vec<Uuid> {
-        self.lock().prepared.keys().copied().collect()
+    pub fn in_doubt(&self) -> Vec<(Uuid, String)> {
+        let state = self.lock();
+        state.prepared.iter().map(|(gtrid, part)| (*gtrid, part.coordinator.clone())).collect()
     }
 
     /// What to tell somebody in doubt. `decisions` are read after the list of those under way: a
@@ -247,10 +261,4 @@ impl Drop for Active {
     fn drop(&mut self) {
         self.dtc.change(|state| state.active.remove(&self.gtrid));
     }
-}
-
-/// The error of a host whose coordinator is switched off.
-#[must_use]
-pub fn unavailable(server: &str) -> SqlError {
-    messages::dtc_unavailable(server)
 }

@@ -174,6 +174,7 @@ pub struct Participant {
     local: Box<dyn Local>,
     branches: Vec<Box<dyn Branch>>,
     decisions: Arc<dyn Decisions>,
+    coordinator: String,
     is_mark: bool,
 }
 
@@ -192,9 +193,16 @@ impl Participant {
         local: Box<dyn Local>,
         branches: Vec<Box<dyn Branch>>,
         decisions: Arc<dyn Decisions>,
+        coordinator: &str,
         is_mark: bool,
     ) -> Self {
-        Self { local, branches, decisions, is_mark }
+        Self { local, branches, decisions, coordinator: coordinator.to_owned(), is_mark }
+    }
+
+    /// Whom to ask for the outcome.
+    #[must_use]
+    pub fn coordinator(&self) -> &str {
+        &self.coordinator
     }
 
     /// Prepares this part; afterwards it is kept by `dtc` until the outcome comes. On an error

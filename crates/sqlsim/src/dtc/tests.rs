@@ -88,7 +88,7 @@ struct Remote {
 
 impl Remote {
     fn to(host: &Arc<Host>, gtrid: Uuid, is_cut: bool) -> Box<dyn Branch> {
-        let part = Participant::new(log(host, gtrid), Vec::new(), book(host), false);
+        let part = Participant::new(log(host, gtrid), Vec::new(), book(host), "first", false);
         let (host, part) = (Arc::clone(host), Some(part));
         Box::new(Self { host, gtrid, is_mark: false, is_cut, part })
     }
@@ -106,14 +106,14 @@ impl Branch for Remote {
         tokio::task::yield_now().await;
         self.part = None;
         let local = log(&self.host, self.gtrid);
-        let part = Participant::new(local, Vec::new(), book(&self.host), self.is_mark);
+        let part = Participant::new(local, Vec::new(), book(&self.host), "first", self.is_mark);
         part.prepare(&self.host.dtc, gtrid).await
     }
 
     async fn end(&mut self, gtrid: Uuid, is_committed: bool) -> SqlResult<()> {
         tokio::task::yield_now().await;
         if self.is_cut {
-            return Err(messages::dtc_cancelled());
+            return Err(dtc_cancelled());
         }
         match self.part.take() {
             Some(part) => part.abort(&self.host.dtc, gtrid).await,
@@ -187,7 +187,7 @@ async fn a_participant_that_was_not_told_holds_up_the_next_mark_until_it_has_ask
     let hosts: Vec<_> = (0..2).map(|_| Host::new(Duration::from_millis(40))).collect();
     let gtrid = Uuid::from_u128(7);
     run(gtrid, false, &hosts, true).await.expect("decided, though one was not told");
-    assert_eq!(hosts[1].dtc.in_doubt(), [gtrid]);
+    assert_eq!(hosts[1].dtc.in_doubt(), [(gtrid, "first".to_owned())]);
     let mark = run(Uuid::from_u128(8), true, &hosts, false).await;
     assert_eq!(mark.expect_err("the other is in doubt").number, 1206);
     let outcome = hosts[0].dtc.outcome(gtrid, &Book(Arc::clone(&hosts[0])));
@@ -221,7 +221,7 @@ async fn two_marks_at_once_make_the_younger_one_the_victim() {
 async fn an_outcome_may_be_told_twice() {
     let host = Host::new(Duration::from_millis(40));
     let gtrid = Uuid::from_u128(5);
-    let part = Participant::new(log(&host, gtrid), Vec::new(), book(&host), false);
+    let part = Participant::new(log(&host, gtrid), Vec::new(), book(&host), "first", false);
     part.prepare(&host.dtc, gtrid).await.expect("prepared");
     host.dtc.resolve(gtrid, true).await.expect("first");
     host.dtc.resolve(gtrid, true).await.expect("second");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::messages;
 use crate::catalog::record::Record;
-use crate::error::SqlResult;
+use crate::error::{SqlError, SqlResult};
 use crate::storage::TableId;
 
 /// One row of `sys.servers` other than the host itself.
@@ -150,7 +150,7 @@ pub fn mapping<'a>(
             None => wildcard = Some(login),
         }
     }
-    wildcard.map(used).ok_or_else(messages::no_login_mapping)
+    wildcard.map(used).ok_or_else(crate::messages::no_login_mapping)
 }
 
 fn used(login: &LinkedLogin) -> Mapping<'_> {
@@ -178,7 +178,7 @@ impl LinkedServer {
             "pub" => options.publisher = switch(value)?,
             "sub" => options.subscriber = switch(value)?,
             "dist" => options.distributor = switch(value)?,
-            _ => return Err(messages::bad_server_option()),
+            _ => return Err(bad_option()),
         }
         Ok(())
     }
@@ -208,17 +208,21 @@ fn plain(keyword: &str) -> String {
     keyword.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_lowercase()
 }
 
+fn bad_option() -> SqlError {
+    messages::invalid_parameter("sp_serveroption")
+}
+
 fn switch(value: &str) -> SqlResult<bool> {
     match value.trim().to_lowercase().as_str() {
         "true" | "on" | "1" => Ok(true),
         "false" | "off" | "0" => Ok(false),
-        _ => Err(messages::bad_server_option()),
+        _ => Err(bad_option()),
     }
 }
 
 fn seconds(value: &str) -> SqlResult<i32> {
     let number: Option<i32> = value.trim().parse().ok();
-    number.filter(|number| *number >= 0).ok_or_else(messages::bad_server_option)
+    number.filter(|number| *number >= 0).ok_or_else(bad_option)
 }
 
 #[cfg(test)]

@@ -3,11 +3,8 @@
 //! Start at [`TABLES`]. Columns stand in the order of Microsoft's documentation; types are given as
 //! T-SQL writes them. This file holds no rows and writes none.
 
-use crate::catalog::object::{Object, ObjectKind};
-use crate::catalog::record::FIRST_USER_TABLE;
 use crate::instance::Version;
 use crate::value::SqlType;
-use jiff::civil::DateTime;
 
 /// One system table of msdb.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +63,7 @@ const TEXT: SqlType = SqlType::NVarChar(Some(255));
 const PATH: SqlType = SqlType::NVarChar(Some(260));
 const WORD: SqlType = SqlType::NVarChar(Some(32));
 
-/// Every table, in the order of their object numbers, which never change.
+/// Every table, in the order of their making.
 pub const TABLES: [Table; 7] = [
     Table { name: "backupmediaset", columns: &MEDIA_SET },
     Table { name: "backupmediafamily", columns: &MEDIA_FAMILY },
@@ -235,20 +232,11 @@ const SUSPECT_PAGES: [Shape; 6] = [
     required("last_update_date", TIME),
 ];
 
-/// The tables as objects of the catalog, for a new msdb of a host of this version.
+/// The name of a table's identity column, if it has one.
 #[must_use]
-pub fn objects(version: Version, created: DateTime) -> Vec<Object> {
-    let numbered = TABLES.iter().zip(FIRST_USER_TABLE..);
-    let object = |(table, id): (&Table, u32)| Object {
-        id,
-        schema: "dbo".to_owned(),
-        name: table.name.to_owned(),
-        kind: ObjectKind::Table,
-        texts: vec![text(table, version)],
-        created,
-        modified: created,
-    };
-    numbered.map(object).collect()
+pub fn identity(table: &Table) -> Option<&'static str> {
+    let shape = table.columns.iter().find(|shape| shape.is == Is::Identity);
+    shape.map(|shape| shape.name)
 }
 
 /// The columns that a table has in this version, by name, in order.
@@ -261,7 +249,9 @@ fn known(table: &Table, version: Version) -> impl Iterator<Item = &'static Shape
     table.columns.iter().filter(move |shape| is_known(shape.is))
 }
 
-fn text(table: &Table, version: Version) -> String {
+/// The statement that makes a table.
+#[must_use]
+pub fn text(table: &Table, version: Version) -> String {
     let columns: Vec<_> = known(table, version).map(definition).collect();
     format!("CREATE TABLE dbo.{} ({})", table.name, columns.join(", "))
 }
@@ -294,14 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_kept_as_the_statement_that_makes_it() {
-        let made = objects(Version::V2022, DateTime::constant(2026, 1, 1, 0, 0, 0, 0));
+    fn a_table_is_made_by_a_statement() {
         assert_eq!(
-            made[5].texts,
-            ["CREATE TABLE dbo.logmarkhistory (database_name nvarchar(128) NOT NULL, \
+            text(&TABLES[5], Version::V2022),
+            "CREATE TABLE dbo.logmarkhistory (database_name nvarchar(128) NOT NULL, \
               mark_name nvarchar(128) NOT NULL, description nvarchar(255) NULL, \
               user_name nvarchar(128) NOT NULL, lsn decimal(25,0) NOT NULL, \
-              mark_time datetime NOT NULL)"]
+              mark_time datetime NOT NULL)"
         );
     }
 
