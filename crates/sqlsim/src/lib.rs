@@ -1,2 +1,8 @@
 //! sqlsim
 #![forbid(unsafe_code)]
+
+pub mod error;
+pub mod lang;
+pub mod messages;
+pub mod query;
+pub mod value;

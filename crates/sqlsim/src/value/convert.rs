@@ -1,0 +1,3 @@
+//! From one type to another: `CAST`, `CONVERT` with styles, and implicit conversion.
+//!
+//! Start at [`cast`].

@@ -1,0 +1,3 @@
+//! Dates and times as text, and back.
+//!
+//! Start at [`parse`] and [`format`].
