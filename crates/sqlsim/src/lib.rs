@@ -5,4 +5,5 @@ pub mod error;
 pub mod lang;
 pub mod messages;
 pub mod query;
+pub mod storage;
 pub mod value;

@@ -12,13 +12,25 @@
 //!
 //! Nothing here reads a clock, makes a GUID or waits for time: all three come in as arguments.
 
+mod boot;
+mod change;
+mod codec;
 mod database;
+mod disk;
 mod facts;
 mod ids;
+mod image;
+mod inner;
 mod locks;
+mod log;
+mod raise;
+mod record;
+mod redo;
 mod rows;
+mod transact;
 
 pub use database::{Database, InDoubt, MarkInfo, PrepareInfo, Resolved};
+pub use disk::{Disk, DiskFile, RealDisk};
 pub use facts::{
     DatabaseFiles, DatabaseState, DifferentialBase, Facts, Fork, NewDatabase, RecoveryModel,
 };
