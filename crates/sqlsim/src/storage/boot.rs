@@ -51,10 +51,11 @@ pub struct Boot {
     pub last_log_backup_lsn: Option<Lsn>,
     /// No log backup has been taken since the chain was begun.
     pub begins_log_chain: bool,
-    /// Minimally logged changes since the last log backup, in a log that can be backed up.
-    pub bulk_in_log: bool,
-    /// Minimally logged changes that no log backup covers, also of times under SIMPLE (1475).
-    pub bulk_unbacked: bool,
+    /// The last minimally logged change that the next log backup will hold.
+    pub bulk_in_log: Option<Lsn>,
+    /// The last minimally logged change that no log backup covers, also of times under SIMPLE
+    /// (1475).
+    pub bulk_unbacked: Option<Lsn>,
     /// The base of differentials.
     pub differential_base: Option<DifferentialBase>,
     /// The last full, also a copy-only one.
@@ -65,6 +66,8 @@ pub struct Boot {
     pub redo_lsn: Lsn,
     /// While restoring: redo ends here, whatever else the log file holds.
     pub redo_end: Option<Lsn>,
+    /// While restoring: where the first log backup after recovery will begin.
+    pub resume_log_lsn: Option<Lsn>,
 }
 
 impl Boot {
@@ -86,13 +89,14 @@ impl Boot {
             forks: vec![Fork { guid: new.fork_guid, begins: Lsn::ZERO }],
             last_log_backup_lsn: None,
             begins_log_chain: true,
-            bulk_in_log: false,
-            bulk_unbacked: false,
+            bulk_in_log: None,
+            bulk_unbacked: None,
             differential_base: None,
             last_full: None,
             checkpoint_lsn: first,
             redo_lsn: first,
             redo_end: None,
+            resume_log_lsn: None,
         }
     }
 

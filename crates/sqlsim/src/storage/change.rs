@@ -63,16 +63,18 @@ impl Inner {
         if self.boot.model == model {
             return Ok(());
         }
-        self.append(&Record::Model(model))?;
+        let at = self.append(&Record::Model(model))?;
         self.flush()?;
         let simple = RecoveryModel::Simple;
         self.change_boot(|boot| {
             // What happened under SIMPLE is in no log backup, minimally logged or not.
-            boot.bulk_unbacked |= boot.model == simple;
+            if boot.model == simple {
+                boot.bulk_unbacked = Some(at);
+            }
             if model == simple {
                 boot.last_log_backup_lsn = None;
                 boot.begins_log_chain = true;
-                boot.bulk_in_log = false;
+                boot.bulk_in_log = None;
             }
             boot.model = model;
         })?;
@@ -82,11 +84,11 @@ impl Inner {
 
     pub(super) fn mark_bulk_logged(&mut self) -> SqlResult<()> {
         self.check_writable()?;
-        self.append(&Record::BulkChange)?;
+        let at = self.append(&Record::BulkChange)?;
         self.flush()?;
         self.change_boot(|boot| {
-            boot.bulk_unbacked = true;
-            boot.bulk_in_log = true;
+            boot.bulk_unbacked = Some(at);
+            boot.bulk_in_log = Some(at);
         })
     }
 
@@ -104,7 +106,7 @@ impl Inner {
     /// Takes a checkpoint when much log has been written since the last. The commit that comes here
     /// is permanent already, so a checkpoint that fails is tried again at the next one.
     pub(super) fn checkpoint_when_due(&mut self) {
-        if self.log_since_checkpoint() > CHECKPOINT_DUE_BYTES && !self.is_backing_up {
+        if self.log_since_checkpoint() > CHECKPOINT_DUE_BYTES {
             let _ = self.checkpoint();
         }
     }

@@ -211,8 +211,8 @@ impl Inner {
             database_backup_guid: boot.last_full.map(|full| full.guid),
             checkpoint_lsn: boot.checkpoint_lsn,
             end_lsn: boot.redo_end.unwrap_or_else(|| self.log.end()),
-            has_bulk_logged_changes: boot.bulk_in_log,
-            might_hold_unbacked_bulk_changes: boot.bulk_unbacked
+            has_bulk_logged_changes: boot.bulk_in_log.is_some(),
+            might_hold_unbacked_bulk_changes: boot.bulk_unbacked.is_some()
                 || boot.last_log_backup_lsn.is_none(),
             log_since_backup_bytes: layout::distance_bytes(backed_up, self.log.end()),
             log_since_checkpoint_bytes: self.log_since_checkpoint(),
@@ -229,7 +229,7 @@ impl Inner {
     pub(super) fn note(&mut self, notice: Notice) {
         match notice {
             Notice::Model(model) => self.boot.model = model,
-            Notice::BulkChange => self.boot.bulk_in_log = true,
+            Notice::BulkChange(at) => self.boot.bulk_in_log = Some(at),
             Notice::Forked(fork) => self.boot.push_fork(fork),
         }
     }

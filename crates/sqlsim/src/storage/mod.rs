@@ -26,7 +26,9 @@ mod log;
 mod raise;
 mod record;
 mod redo;
+mod restore;
 mod rows;
+mod snapshot;
 mod transact;
 
 pub use database::{Database, InDoubt, MarkInfo, PrepareInfo, Resolved};
@@ -34,4 +36,9 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use facts::{
     DatabaseFiles, DatabaseState, DifferentialBase, Facts, Fork, NewDatabase, RecoveryModel,
 };
+pub use image::Damage;
 pub use ids::{RowId, Savepoint, TableId, TxId};
+pub use log::{Extent, blocks_of, layout};
+pub use redo::Notice;
+pub use restore::{RestoredData, RestoredIdentity};
+pub use snapshot::{DataSnapshot, LogRange, LogSnapshot};

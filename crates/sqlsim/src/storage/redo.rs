@@ -31,7 +31,7 @@ pub enum Notice {
     /// The recovery model changed.
     Model(RecoveryModel),
     /// A minimally logged change was made.
-    BulkChange,
+    BulkChange(Lsn),
     /// A new fork began.
     Forked(Fork),
 }
@@ -92,7 +92,7 @@ impl Replay {
                 self.tables.table_mut(table).counter = Some(value);
             }
             Record::Model(model) if is_new => return Some(Notice::Model(model)),
-            Record::BulkChange if is_new => return Some(Notice::BulkChange),
+            Record::BulkChange if is_new => return Some(Notice::BulkChange(at)),
             Record::Forked { guid, begins } if is_new => {
                 return Some(Notice::Forked(Fork { guid, begins }));
             }

@@ -112,7 +112,7 @@ impl LogFile {
         written
     }
 
-    /// Makes everything flushed survive a loss of power.
+    /// Makes everything flushed or put survive a loss of power.
     pub fn sync(&mut self) -> io::Result<()> {
         self.file.sync()
     }
@@ -143,12 +143,6 @@ impl LogFile {
         let Some(start) = self.start_of(end.vlf) else { return Ok(()) };
         let offset = layout::offset_in_vlf(self.at);
         self.zero(start + offset, VLF_BYTES - offset)
-    }
-
-    /// Begins the next virtual log file at once, as a recovery does that opens a new fork.
-    pub fn next_vlf(&mut self) -> io::Result<()> {
-        self.flush()?;
-        self.move_to(layout::first_of(self.at.vlf + 1))
     }
 
     /// Puts blocks from a backup where their LSNs say, without moving the end.

@@ -11,5 +11,5 @@ mod file;
 mod frames;
 pub mod layout;
 
-pub use file::{Extent, LogFile};
+pub use file::{Extent, LogFile, blocks_of};
 pub use frames::Joiner;
