@@ -26,30 +26,30 @@ pub enum Expr {
         /// The operator.
         operator: UnaryOperator,
         /// The operand.
-        operand: Box<Expr>,
+        operand: Box<Self>,
     },
     /// A chain of operators of one precedence, applied from left to right.
     Chain {
         /// The first operand.
-        first: Box<Expr>,
+        first: Box<Self>,
         /// What is applied to it, in order.
-        rest: Vec<(Operator, Expr)>,
+        rest: Vec<(Operator, Self)>,
     },
     /// `CASE`, searched; `CASE x WHEN v` is turned into `WHEN x = v`.
     Case {
         /// Conditions and results.
-        branches: Vec<(Condition, Expr)>,
+        branches: Vec<(Condition, Self)>,
         /// `ELSE`.
-        otherwise: Option<Box<Expr>>,
+        otherwise: Option<Box<Self>>,
     },
     /// `CAST`, `CONVERT`, `TRY_CAST`, `TRY_CONVERT`.
     Cast {
         /// What is converted.
-        value: Box<Expr>,
+        value: Box<Self>,
         /// The type it becomes.
         ty: SqlType,
         /// The style of `CONVERT`.
-        style: Option<Box<Expr>>,
+        style: Option<Box<Self>>,
         /// Whether failure is NULL (`TRY_`).
         lenient: bool,
     },
@@ -58,23 +58,23 @@ pub enum Expr {
         /// The condition.
         condition: Box<Condition>,
         /// The value where it is true.
-        then: Box<Expr>,
+        then: Box<Self>,
         /// The value where it is not.
-        otherwise: Box<Expr>,
+        otherwise: Box<Self>,
     },
     /// Any other function call; `DATEADD(day, ..)` has its part as a text literal.
     Function {
         /// The function.
         name: ObjectName,
         /// Its arguments.
-        arguments: Vec<Expr>,
+        arguments: Vec<Self>,
     },
     /// `COUNT`, `COUNT_BIG`, `SUM`, `MIN`, `MAX`, `AVG`, `STRING_AGG`.
     Aggregate(Box<Aggregate>),
     /// `ROW_NUMBER() OVER ([PARTITION BY ..] ORDER BY ..)`.
     RowNumber {
         /// The expressions that begin a new count.
-        partition_by: Vec<Expr>,
+        partition_by: Vec<Self>,
         /// The order of counting.
         order_by: Vec<OrderItem>,
     },
@@ -166,11 +166,11 @@ pub enum Comparison {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     /// `AND` of all.
-    All(Vec<Condition>),
+    All(Vec<Self>),
     /// `OR` of all.
-    Any(Vec<Condition>),
+    Any(Vec<Self>),
     /// `NOT`.
-    Not(Box<Condition>),
+    Not(Box<Self>),
     /// A comparison.
     Compare {
         /// The comparison.
