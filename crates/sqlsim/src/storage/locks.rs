@@ -78,12 +78,6 @@ impl Locks {
         });
     }
 
-    /// Whether the owner holds the lock.
-    #[must_use]
-    pub fn holds(&self, owner: Owner, resource: &Resource) -> bool {
-        self.held.get(resource).is_some_and(|held| held.owner == owner)
-    }
-
     fn hold(&mut self, owner: Owner, resource: &Resource) -> Taken {
         let held = Held { owner, tickets: VecDeque::new() };
         self.held.insert(resource.clone(), held);
