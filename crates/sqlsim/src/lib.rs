@@ -1,7 +1,6 @@
 //! sqlsim
 #![forbid(unsafe_code)]
 
-pub mod backup;
 pub mod catalog;
 pub mod clock;
 pub mod dtc;
