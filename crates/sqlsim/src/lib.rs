@@ -1,6 +1,7 @@
 //! sqlsim
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod error;
 pub mod lang;
 pub mod messages;
