@@ -1,6 +1,7 @@
 //! sqlsim
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod catalog;
 pub mod clock;
 pub mod dtc;

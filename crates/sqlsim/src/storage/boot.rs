@@ -56,10 +56,8 @@ pub struct Boot {
     /// The last minimally logged change that no log backup covers, also of times under SIMPLE
     /// (1475).
     pub bulk_unbacked: Option<Lsn>,
-    /// The base of differentials.
+    /// The last full that was no copy: the base of differentials.
     pub differential_base: Option<DifferentialBase>,
-    /// The last full, also a copy-only one.
-    pub last_full: Option<DifferentialBase>,
     /// The checkpoint whose rows the data file holds.
     pub checkpoint_lsn: Lsn,
     /// Where redo begins: the checkpoint, or the first change of a transaction open at the time.
@@ -86,13 +84,15 @@ impl Boot {
             state: DatabaseState::Online,
             is_read_only: false,
             model: new.recovery_model,
-            forks: vec![Fork { guid: new.fork_guid, begins: Lsn::ZERO }],
+            forks: vec![Fork {
+                guid: new.fork_guid,
+                begins: Lsn::ZERO,
+            }],
             last_log_backup_lsn: None,
             begins_log_chain: true,
             bulk_in_log: None,
             bulk_unbacked: None,
             differential_base: None,
-            last_full: None,
             checkpoint_lsn: first,
             redo_lsn: first,
             redo_end: None,
@@ -103,7 +103,10 @@ impl Boot {
     /// The fork that grows.
     #[must_use]
     pub fn fork(&self) -> Fork {
-        let none = Fork { guid: Uuid::nil(), begins: Lsn::ZERO };
+        let none = Fork {
+            guid: Uuid::nil(),
+            begins: Lsn::ZERO,
+        };
         self.forks.last().copied().unwrap_or(none)
     }
 
@@ -112,7 +115,10 @@ impl Boot {
     #[must_use]
     pub fn fork_at(&self, lsn: Lsn) -> Fork {
         let begun = self.forks.iter().rev().find(|fork| fork.begins < lsn);
-        begun.or(self.forks.first()).copied().unwrap_or_else(|| self.fork())
+        begun
+            .or(self.forks.first())
+            .copied()
+            .unwrap_or_else(|| self.fork())
     }
 
     /// A new fork begins.
@@ -135,7 +141,9 @@ impl Boot {
         let page_id = PAGES[usize::from(!self.version.is_multiple_of(2))];
         header(page_id).write(&mut bytes);
         bytes[page::HEADER_SIZE..BODY].copy_from_slice(&length.to_le_bytes());
-        bytes.get_mut(BODY..BODY + json.len())?.copy_from_slice(&json);
+        bytes
+            .get_mut(BODY..BODY + json.len())?
+            .copy_from_slice(&json);
         page::seal(&mut bytes);
         Some((page_id, bytes))
     }
@@ -157,5 +165,10 @@ impl Boot {
 /// The header of a boot page.
 #[must_use]
 pub fn header(page_id: u32) -> page::PageHeader {
-    page::PageHeader { page_type: PAGE_TYPE, page_id, file_id: 1, ..page::PageHeader::default() }
+    page::PageHeader {
+        page_type: PAGE_TYPE,
+        page_id,
+        file_id: 1,
+        ..page::PageHeader::default()
+    }
 }

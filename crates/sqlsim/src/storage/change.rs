@@ -35,8 +35,15 @@ impl Inner {
             .and_then(|file| LogFile::create(file, first, disk.syncs_commits()))
             .map_err(|error| raise::cannot_open(&files.log, &error))?;
         let (tables, base_map) = (Tables::default(), Vec::new());
-        let image = Image { boot: boot.clone(), tables, next_transaction: 1, base_map };
-        let pages = image.build().map_err(|damage| damaged(&files.data, damage))?;
+        let image = Image {
+            boot: boot.clone(),
+            tables,
+            next_transaction: 1,
+            base_map,
+        };
+        let pages = image
+            .build()
+            .map_err(|damage| damaged(&files.data, damage))?;
         let data = replace_file(&*disk, &files.data, &pages)?;
         let mut inner = Self {
             disk,
@@ -112,6 +119,8 @@ impl Inner {
     }
 
     pub(super) fn is_prepared(&self, tx: TxId) -> bool {
-        self.open.get(&tx).is_some_and(|open| open.prepared.is_some())
+        self.open
+            .get(&tx)
+            .is_some_and(|open| open.prepared.is_some())
     }
 }

@@ -117,7 +117,10 @@ impl Encoder {
                 self.byte(9);
                 self.time(*at);
             }
-            Value::DateTimeOffset { utc, offset_minutes } => {
+            Value::DateTimeOffset {
+                utc,
+                offset_minutes,
+            } => {
                 self.byte(10);
                 self.time(*utc);
                 self.signed((*offset_minutes).into());
@@ -239,7 +242,10 @@ impl<'a> Decoder<'a> {
             3 => Value::Int(self.signed()?),
             4 => {
                 let unscaled = i128::from_le_bytes(self.take()?);
-                Value::Decimal(Decimal { unscaled, scale: self.byte()? })
+                Value::Decimal(Decimal {
+                    unscaled,
+                    scale: self.byte()?,
+                })
             }
             5 => Value::Float(f64::from_le_bytes(self.take()?)),
             6 => Value::Text(self.text()?),
@@ -249,7 +255,10 @@ impl<'a> Decoder<'a> {
             10 => {
                 let utc = self.time()?;
                 let offset_minutes = i16::try_from(self.signed()?).map_err(|_| Malformed)?;
-                Value::DateTimeOffset { utc, offset_minutes }
+                Value::DateTimeOffset {
+                    utc,
+                    offset_minutes,
+                }
             }
             11 => Value::Date(self.date()?),
             12 => Value::Time(self.clock()?),
@@ -273,13 +282,19 @@ mod tests {
             Value::Int(i64::MIN),
             Value::Int(-1),
             Value::Int(i64::MAX),
-            Value::Decimal(Decimal { unscaled: -12_345, scale: 2 }),
+            Value::Decimal(Decimal {
+                unscaled: -12_345,
+                scale: 2,
+            }),
             Value::Float(-0.5),
             Value::Text("Ünï ]'👍".into()),
             Value::Binary(vec![0, 255, 7]),
             Value::Guid(Uuid::from_u128(7)),
             Value::DateTime(at),
-            Value::DateTimeOffset { utc: at, offset_minutes: -570 },
+            Value::DateTimeOffset {
+                utc: at,
+                offset_minutes: -570,
+            },
             Value::Date(date(1, 1, 1)),
             Value::Time(at.time()),
         ]

@@ -17,9 +17,9 @@ use super::facts::{DatabaseFiles, DatabaseState, Facts, NewDatabase, RecoveryMod
 use super::ids::{RowId, Savepoint, TableId, TxId};
 use super::inner::Inner;
 use super::locks::{Resource, Taken};
-use super::raise;
 use super::rows::{Write, WriteSet};
 use crate::error::SqlResult;
+use crate::messages;
 use crate::value::Row;
 
 /// A mark: what `BEGIN TRANSACTION .. WITH MARK` leaves in the log at commit.
@@ -72,14 +72,12 @@ pub struct Database {
 
 impl Database {
     /// Makes the files of a new, empty database. Raises 5170 where a file is there already.
-    pub fn create(
-        disk: Arc<dyn Disk>,
-        files: DatabaseFiles,
-        new: &NewDatabase,
-    ) -> SqlResult<Self> {
-        let taken = [&files.data, &files.log].into_iter().find(|path| disk.exists(path));
+    pub fn create(disk: Arc<dyn Disk>, files: DatabaseFiles, new: &NewDatabase) -> SqlResult<Self> {
+        let taken = [&files.data, &files.log]
+            .into_iter()
+            .find(|path| disk.exists(path));
         match taken {
-            Some(path) => Err(raise::file_exists(path)),
+            Some(path) => Err(messages::file_exists(&path.display().to_string())),
             None => Inner::create(disk, files, new).map(Self::around),
         }
     }
@@ -110,7 +108,10 @@ impl Database {
     /// Whether the transaction changed anything here, so that its commit will be in the log.
     #[must_use]
     pub fn has_writes(&self, tx: TxId) -> bool {
-        self.lock().open.get(&tx).is_some_and(|open| open.began.is_some())
+        self.lock()
+            .open
+            .get(&tx)
+            .is_some_and(|open| open.began.is_some())
     }
 
     /// Committed rows under the transaction's own writes, in order of insertion.
@@ -135,12 +136,26 @@ impl Database {
 
     /// Replaces a row. Its lock is taken if it is free; raises 1222 if another holds it.
     pub fn update(&self, tx: TxId, table: TableId, id: RowId, row: Row) -> SqlResult<()> {
-        self.lock().write(tx, Write { table, row: id, value: Some(row) })
+        self.lock().write(
+            tx,
+            Write {
+                table,
+                row: id,
+                value: Some(row),
+            },
+        )
     }
 
     /// Removes a row; about its lock see `update`.
     pub fn delete(&self, tx: TxId, table: TableId, id: RowId) -> SqlResult<()> {
-        self.lock().write(tx, Write { table, row: id, value: None })
+        self.lock().write(
+            tx,
+            Write {
+                table,
+                row: id,
+                value: None,
+            },
+        )
     }
 
     /// Takes the exclusive lock of a row, to the end of the transaction. Raises 1205 at once where
@@ -164,14 +179,17 @@ impl Database {
         key: &[u8],
         timeout: impl Future<Output = ()> + Send,
     ) -> SqlResult<()> {
-        self.wait_for(tx, Resource::Key(table, key.to_vec()), timeout).await
+        self.wait_for(tx, Resource::Key(table, key.to_vec()), timeout)
+            .await
     }
 
     /// The place to which `rollback_to` comes back.
     #[must_use]
     pub fn savepoint(&self, tx: TxId) -> Savepoint {
         let inner = self.lock();
-        inner.write_set(Some(tx)).map_or(Savepoint(0), WriteSet::savepoint)
+        inner
+            .write_set(Some(tx))
+            .map_or(Savepoint(0), WriteSet::savepoint)
     }
 
     /// Undoes what the transaction changed since the savepoint; its locks stay.
@@ -264,7 +282,8 @@ impl Database {
 
     /// `SET READ_ONLY` and `SET READ_WRITE`.
     pub fn set_read_only(&self, read_only: bool) -> SqlResult<()> {
-        self.lock().change_boot(|boot| boot.is_read_only = read_only)
+        self.lock()
+            .change_boot(|boot| boot.is_read_only = read_only)
     }
 
     /// `SET OFFLINE` and `SET ONLINE`; a database that is being restored stays so.
@@ -282,12 +301,14 @@ impl Database {
 
     /// Gives the database another name.
     pub fn rename(&self, name: &str) -> SqlResult<()> {
-        self.lock().change_boot(|boot| name.clone_into(&mut boot.name))
+        self.lock()
+            .change_boot(|boot| name.clone_into(&mut boot.name))
     }
 
     /// Sets the compatibility level, such as 160.
     pub fn set_compatibility_level(&self, level: u8) -> SqlResult<()> {
-        self.lock().change_boot(|boot| boot.compatibility_level = level)
+        self.lock()
+            .change_boot(|boot| boot.compatibility_level = level)
     }
 
     /// Ends work in good order: a last checkpoint, so that the next open has nothing to redo.
@@ -295,7 +316,11 @@ impl Database {
     pub fn shutdown(&self) -> SqlResult<()> {
         let mut inner = self.lock();
         let open: Vec<TxId> = inner.open.keys().copied().collect();
-        for tx in open.into_iter().filter(|tx| !inner.is_prepared(*tx)).collect::<Vec<_>>() {
+        for tx in open
+            .into_iter()
+            .filter(|tx| !inner.is_prepared(*tx))
+            .collect::<Vec<_>>()
+        {
             inner.rollback(tx)?;
         }
         if inner.boot.redo_end.is_none() {
@@ -305,7 +330,9 @@ impl Database {
     }
 
     pub(super) fn around(inner: Inner) -> Self {
-        Self { inner: Mutex::new(inner) }
+        Self {
+            inner: Mutex::new(inner),
+        }
     }
 
     /// No method leaves the inside half-changed on a panic that could be caught, so a poisoned lock
@@ -325,7 +352,7 @@ impl Database {
             let taken = self.lock().take_lock(tx, &resource)?;
             let ticket = match taken {
                 Taken::Yes => return Ok(()),
-                Taken::Deadlock => return Err(raise::deadlock_victim()),
+                Taken::Deadlock => return Err(messages::deadlock_victim(0, "lock")),
                 Taken::Wait(ticket) => ticket,
             };
             tokio::select! {
@@ -333,7 +360,7 @@ impl Database {
                 _ = ticket => {}
                 () = &mut timeout => {
                     self.lock().give_up_waiting(tx);
-                    return Err(raise::deadlock_victim());
+                    return Err(messages::deadlock_victim(0, "lock"));
                 }
             }
         }

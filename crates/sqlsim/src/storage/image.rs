@@ -65,9 +65,16 @@ impl Image {
         check_pages(pages)?;
         let boot = read_boot(pages).ok_or(Damage::Page(boot::PAGES[0]))?;
         let (tables, next_transaction, base_map) = (Tables::default(), 1, Vec::new());
-        let mut image = Self { boot, tables, next_transaction, base_map };
+        let mut image = Self {
+            boot,
+            tables,
+            next_transaction,
+            base_map,
+        };
         for (kind, id, bytes) in collect_streams(pages) {
-            image.take_stream(kind, id, &bytes).map_err(|_| Damage::Contents)?;
+            image
+                .take_stream(kind, id, &bytes)
+                .map_err(|_| Damage::Contents)?;
         }
         Ok(image)
     }
@@ -75,12 +82,28 @@ impl Image {
     fn streams(&self) -> Vec<Stream> {
         let mut counters = Encoder::default();
         counters.number(self.next_transaction);
-        let mut streams = vec![Stream { kind: COUNTERS, id: 0, bytes: counters.0 }];
+        let mut streams = vec![Stream {
+            kind: COUNTERS,
+            id: 0,
+            bytes: counters.0,
+        }];
         for (id, table) in &self.tables.0 {
-            streams.push(Stream { kind: TABLE, id: id.0, bytes: encode_table(table) });
+            streams.push(Stream {
+                kind: TABLE,
+                id: id.0,
+                bytes: encode_table(table),
+            });
         }
-        let bytes = self.base_map.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-        streams.push(Stream { kind: BASE_MAP, id: 0, bytes });
+        let bytes = self
+            .base_map
+            .iter()
+            .flat_map(|hash| hash.to_le_bytes())
+            .collect();
+        streams.push(Stream {
+            kind: BASE_MAP,
+            id: 0,
+            bytes,
+        });
         streams
     }
 
@@ -103,7 +126,9 @@ impl Image {
 /// The newer of the two boot records in the pages.
 #[must_use]
 pub fn read_boot(pages: &[u8]) -> Option<Boot> {
-    let records = boot::PAGES.iter().filter_map(|id| Boot::read(page_at(pages, *id)?));
+    let records = boot::PAGES
+        .iter()
+        .filter_map(|id| Boot::read(page_at(pages, *id)?));
     records.max_by_key(|boot| boot.version)
 }
 
@@ -117,12 +142,17 @@ pub fn hashes(pages: &[u8]) -> Vec<u64> {
 /// that restoring needs in any case (the headers, the boot record, every PFS page).
 #[must_use]
 pub fn changed_extents(pages: &[u8], base_map: &[u64]) -> Vec<u32> {
-    let changed = hashes(pages).into_iter().enumerate().filter(|(extent, hash)| {
-        let first_page = extent * EXTENT_PAGES;
-        let holds_pfs = first_page.is_multiple_of(page::PFS_INTERVAL as usize);
-        *extent < 2 || holds_pfs || base_map.get(*extent) != Some(hash)
-    });
-    changed.filter_map(|(extent, _)| u32::try_from(extent).ok()).collect()
+    let changed = hashes(pages)
+        .into_iter()
+        .enumerate()
+        .filter(|(extent, hash)| {
+            let first_page = extent * EXTENT_PAGES;
+            let holds_pfs = first_page.is_multiple_of(page::PFS_INTERVAL as usize);
+            *extent < 2 || holds_pfs || base_map.get(*extent) != Some(hash)
+        });
+    changed
+        .filter_map(|(extent, _)| u32::try_from(extent).ok())
+        .collect()
 }
 
 /// Lays the extents of a differential over the pages of its base.
@@ -138,7 +168,9 @@ pub fn lay_over(base: &mut Vec<u8>, page_id: u32, page_bytes: &[u8]) {
 /// The length in bytes that the file header says the file has; 0 where there is no header.
 #[must_use]
 pub fn length_bytes(pages: &[u8]) -> usize {
-    let count = pages.get(STREAM..STREAM + 4).map_or(0, |_| word(pages, STREAM));
+    let count = pages
+        .get(STREAM..STREAM + 4)
+        .map_or(0, |_| word(pages, STREAM));
     count as usize * page::SIZE
 }
 
@@ -150,7 +182,9 @@ struct Stream {
 
 impl Stream {
     fn chunks(&self) -> impl Iterator<Item = (u8, u32, &[u8])> {
-        self.bytes.chunks(ROOM).map(|chunk| (self.kind, self.id, chunk))
+        self.bytes
+            .chunks(ROOM)
+            .map(|chunk| (self.kind, self.id, chunk))
     }
 }
 
@@ -163,7 +197,12 @@ struct Pages {
 impl Pages {
     fn put_header(&mut self, count: u32) {
         let page_type = TYPE_FILE_HEADER;
-        let header = PageHeader { page_type, page_id: 0, file_id: 1, ..PageHeader::default() };
+        let header = PageHeader {
+            page_type,
+            page_id: 0,
+            file_id: 1,
+            ..PageHeader::default()
+        };
         self.put(header, &count.to_le_bytes());
     }
 
@@ -183,7 +222,15 @@ impl Pages {
         body.extend_from_slice(&length.to_le_bytes());
         body.extend_from_slice(chunk);
         let page_type = TYPE_DATA;
-        self.put(PageHeader { page_type, page_id, file_id: 1, ..PageHeader::default() }, &body);
+        self.put(
+            PageHeader {
+                page_type,
+                page_id,
+                file_id: 1,
+                ..PageHeader::default()
+            },
+            &body,
+        );
     }
 
     fn put(&mut self, header: PageHeader, body: &[u8]) {
@@ -214,7 +261,12 @@ impl Pages {
     fn put_pfs(&mut self, pfs_id: u32, put: &[u32]) {
         let mut pfs = [0; page::SIZE];
         let page_type = page::TYPE_PFS;
-        let header = PageHeader { page_type, page_id: pfs_id, file_id: 1, ..PageHeader::default() };
+        let header = PageHeader {
+            page_type,
+            page_id: pfs_id,
+            file_id: 1,
+            ..PageHeader::default()
+        };
         header.write(&mut pfs);
         page::set_allocated(&mut pfs, pfs_id, true);
         for id in put.iter().filter(|id| page::pfs_of(**id) == pfs_id) {
@@ -226,7 +278,11 @@ impl Pages {
 }
 
 fn next_page(page_id: u32) -> u32 {
-    if page::is_pfs(page_id + 1) { page_id + 2 } else { page_id + 1 }
+    if page::is_pfs(page_id + 1) {
+        page_id + 2
+    } else {
+        page_id + 1
+    }
 }
 
 fn page_at(pages: &[u8], page_id: u32) -> Option<&[u8]> {
@@ -290,7 +346,11 @@ fn decode_table(bytes: &[u8]) -> Decoded<Table> {
     let next_row = from.number()?;
     let has_counter = from.byte()? == 1;
     let counter = Some(from.signed()?).filter(|_| has_counter);
-    let mut table = Table { next_row, counter, ..Table::default() };
+    let mut table = Table {
+        next_row,
+        counter,
+        ..Table::default()
+    };
     for _ in 0..from.number()? {
         table.rows.insert(RowId(from.number()?), from.row()?);
     }
@@ -299,8 +359,12 @@ fn decode_table(bytes: &[u8]) -> Decoded<Table> {
 
 fn hash(extent: &[u8]) -> u64 {
     // FNV's constants over words instead of bytes: only equality matters, and only by accident.
-    extent.as_chunks::<8>().0.iter().fold(0xcbf2_9ce4_8422_2325, |hash, word| {
-        let mixed = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x0100_0000_01b3);
-        mixed ^ (mixed >> 29)
-    })
+    extent
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, word| {
+            let mixed = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x0100_0000_01b3);
+            mixed ^ (mixed >> 29)
+        })
 }

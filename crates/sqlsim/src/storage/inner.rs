@@ -25,6 +25,7 @@ use super::record::Record;
 use super::redo::{Notice, Pending, Replay};
 use super::rows::{Tables, WriteSet};
 use crate::error::{SqlError, SqlResult};
+use crate::messages;
 
 /// A transaction whose session lives.
 #[derive(Debug, Default)]
@@ -109,7 +110,9 @@ impl Inner {
         self.append(&Record::Checkpoint)?;
         self.flush()?;
         self.boot.checkpoint_lsn = checkpoint;
-        self.boot.redo_lsn = self.oldest_change().map_or(checkpoint, |lsn| lsn.min(checkpoint));
+        self.boot.redo_lsn = self
+            .oldest_change()
+            .map_or(checkpoint, |lsn| lsn.min(checkpoint));
         let pages = self.write_image()?;
         self.release_log();
         Ok((checkpoint, pages))
@@ -124,7 +127,9 @@ impl Inner {
             next_transaction: self.next_transaction,
             base_map: self.base_map.clone(),
         };
-        let pages = image.build().map_err(|damage| damaged(&self.files.data, damage))?;
+        let pages = image
+            .build()
+            .map_err(|damage| damaged(&self.files.data, damage))?;
         self.log.sync().map_err(|error| self.log_failed(&error))?;
         self.data = replace_file(&*self.disk, &self.files.data, &pages)?;
         self.data_bytes = pages.len() as u64;
@@ -138,13 +143,18 @@ impl Inner {
         let too_long = || damaged(path, Damage::Contents);
         let (page_id, bytes) = self.boot.page().ok_or_else(too_long)?;
         let offset = u64::from(page_id) * page::SIZE as u64;
-        let written = self.data.write_at(offset, &bytes[..]).and_then(|()| self.data.sync());
+        let written = self
+            .data
+            .write_at(offset, &bytes[..])
+            .and_then(|()| self.data.sync());
         written.map_err(|error| raise::data_file(path, &error))
     }
 
     /// Adds a record to the block in the making.
     pub(super) fn append(&mut self, record: &Record) -> SqlResult<Lsn> {
-        self.log.append(&record.encode()).map_err(|error| self.log_failed(&error))
+        self.log
+            .append(&record.encode())
+            .map_err(|error| self.log_failed(&error))
     }
 
     /// Writes the block in the making.
@@ -170,8 +180,8 @@ impl Inner {
     pub(super) fn check_usable(&self) -> SqlResult<()> {
         match self.boot.state {
             DatabaseState::Online | DatabaseState::Standby => Ok(()),
-            DatabaseState::Restoring => Err(raise::is_restoring(&self.boot.name)),
-            DatabaseState::Offline => Err(raise::is_offline(&self.boot.name)),
+            DatabaseState::Restoring => Err(messages::database_restoring(&self.boot.name)),
+            DatabaseState::Offline => Err(messages::database_offline(&self.boot.name)),
         }
     }
 
@@ -179,7 +189,7 @@ impl Inner {
     pub(super) fn check_writable(&self) -> SqlResult<()> {
         self.check_usable()?;
         if self.boot.is_read_only || self.boot.state == DatabaseState::Standby {
-            return Err(raise::is_read_only(&self.boot.name));
+            return Err(messages::database_read_only(&self.boot.name));
         }
         Ok(())
     }
@@ -207,8 +217,6 @@ impl Inner {
             last_log_backup_lsn: boot.last_log_backup_lsn,
             begins_log_chain: boot.begins_log_chain,
             differential_base: boot.differential_base,
-            database_backup_lsn: boot.last_full.map(|full| full.lsn),
-            database_backup_guid: boot.last_full.map(|full| full.guid),
             checkpoint_lsn: boot.checkpoint_lsn,
             end_lsn: boot.redo_end.unwrap_or_else(|| self.log.end()),
             has_bulk_logged_changes: boot.bulk_in_log.is_some(),
@@ -236,7 +244,10 @@ impl Inner {
 
     /// Redoes log from `from` to `to` over the rows in memory.
     pub(super) fn replay(&mut self, from: Lsn, to: Lsn) -> SqlResult<Lsn> {
-        let extents = self.log.extents(from, to).map_err(|error| self.log_failed(&error))?;
+        let extents = self
+            .log
+            .extents(from, to)
+            .map_err(|error| self.log_failed(&error))?;
         let mut replay = Replay {
             tables: std::mem::take(&mut self.tables),
             pending: std::mem::take(&mut self.orphans),
@@ -266,7 +277,9 @@ impl Inner {
         for (number, pending) in &self.orphans {
             for write in &pending.writes {
                 // Nobody else has begun yet, so each of these locks is free.
-                let _ = self.locks.take(*number, &Resource::Row(write.table, write.row));
+                let _ = self
+                    .locks
+                    .take(*number, &Resource::Row(write.table, write.row));
             }
         }
     }
@@ -288,8 +301,12 @@ impl Inner {
     }
 
     fn oldest_change(&self) -> Option<Lsn> {
-        let open = self.open.values().filter_map(|transaction| transaction.began);
-        open.chain(self.orphans.values().map(|pending| pending.began)).min()
+        let open = self
+            .open
+            .values()
+            .filter_map(|transaction| transaction.began);
+        open.chain(self.orphans.values().map(|pending| pending.began))
+            .min()
     }
 }
 

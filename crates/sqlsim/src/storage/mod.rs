@@ -36,9 +36,9 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use facts::{
     DatabaseFiles, DatabaseState, DifferentialBase, Facts, Fork, NewDatabase, RecoveryModel,
 };
-pub use image::Damage;
 pub use ids::{RowId, Savepoint, TableId, TxId};
+pub use image::Damage;
 pub use log::{Extent, blocks_of, layout};
-pub use redo::Notice;
+pub use redo::{Commit, commits};
 pub use restore::{RestoredData, RestoredIdentity};
 pub use snapshot::{DataSnapshot, LogRange, LogSnapshot};

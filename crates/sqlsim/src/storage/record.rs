@@ -3,9 +3,9 @@
 //! Start at [`Record`]. Transactions are known by a number of the log's own, which never comes
 //! twice in a log, so that a record can never be taken for one of another transaction.
 
+use jiff::civil::DateTime;
 use mtf::Lsn;
 use uuid::Uuid;
-use jiff::civil::DateTime;
 
 use super::codec::{Decoded, Decoder, Encoder, Malformed};
 use super::database::{MarkInfo, PrepareInfo};
@@ -25,7 +25,11 @@ pub enum Record {
     /// The transaction will commit if its coordinator says so.
     Prepare { transaction: u64, info: PrepareInfo },
     /// The transaction is permanent. Always the last record of its block.
-    Commit { transaction: u64, at: DateTime, mark: Option<MarkInfo> },
+    Commit {
+        transaction: u64,
+        at: DateTime,
+        mark: Option<MarkInfo>,
+    },
     /// The transaction never was.
     Abort { transaction: u64 },
     /// A counter moved.
@@ -65,7 +69,11 @@ impl Record {
                 to.text(&info.coordinator);
                 encode_mark(&mut to, info.mark.as_ref());
             }
-            Self::Commit { transaction, at, mark } => {
+            Self::Commit {
+                transaction,
+                at,
+                mark,
+            } => {
                 head(&mut to, 5, *transaction);
                 to.time(*at);
                 encode_mark(&mut to, mark.as_ref());
@@ -94,32 +102,63 @@ impl Record {
             return Err(Malformed);
         }
         let record = decode_body(&mut from)?;
-        if from.is_empty() { Ok(record) } else { Err(Malformed) }
+        if from.is_empty() {
+            Ok(record)
+        } else {
+            Err(Malformed)
+        }
     }
 }
 
 fn decode_body(from: &mut Decoder<'_>) -> Decoded<Record> {
     Ok(match from.byte()? {
-        1 => Record::Begin { transaction: from.number()? },
-        2 => Record::Write { transaction: from.number()?, write: decode_write(from)? },
-        3 => Record::RollbackTo { transaction: from.number()?, kept: from.number()? },
+        1 => Record::Begin {
+            transaction: from.number()?,
+        },
+        2 => Record::Write {
+            transaction: from.number()?,
+            write: decode_write(from)?,
+        },
+        3 => Record::RollbackTo {
+            transaction: from.number()?,
+            kept: from.number()?,
+        },
         4 => {
             let transaction = from.number()?;
             let (gtrid, coordinator) = (from.guid()?, from.text()?);
             let mark = decode_mark(from)?;
-            Record::Prepare { transaction, info: PrepareInfo { gtrid, coordinator, mark } }
+            Record::Prepare {
+                transaction,
+                info: PrepareInfo {
+                    gtrid,
+                    coordinator,
+                    mark,
+                },
+            }
         }
         5 => {
             let transaction = from.number()?;
             let at = from.time()?;
-            Record::Commit { transaction, at, mark: decode_mark(from)? }
+            Record::Commit {
+                transaction,
+                at,
+                mark: decode_mark(from)?,
+            }
         }
-        6 => Record::Abort { transaction: from.number()? },
-        7 => Record::Counter { table: TableId(from.narrow()?), value: from.signed()? },
+        6 => Record::Abort {
+            transaction: from.number()?,
+        },
+        7 => Record::Counter {
+            table: TableId(from.narrow()?),
+            value: from.signed()?,
+        },
         8 => Record::Checkpoint,
         9 => Record::Model(decode_model(from)?),
         10 => Record::BulkChange,
-        11 => Record::Forked { guid: from.guid()?, begins: decode_lsn(from)? },
+        11 => Record::Forked {
+            guid: from.guid()?,
+            begins: decode_lsn(from)?,
+        },
         _ => return Err(Malformed),
     })
 }
@@ -163,7 +202,12 @@ fn decode_mark(from: &mut Decoder<'_>) -> Decoded<Option<MarkInfo>> {
         0 => Ok(None),
         1 => {
             let (name, description, user) = (from.text()?, from.text()?, from.text()?);
-            Ok(Some(MarkInfo { name, description, user, time: from.time()? }))
+            Ok(Some(MarkInfo {
+                name,
+                description,
+                user,
+                time: from.time()?,
+            }))
         }
         _ => Err(Malformed),
     }
@@ -201,10 +245,23 @@ mod tests {
     #[test]
     fn every_kind_of_record_survives_its_bytes() {
         let at = date(2026, 11, 21).at(1, 2, 3, 0);
-        let mark = MarkInfo { name: "m".into(), description: "d".into(), user: "u".into(), time: at };
+        let mark = MarkInfo {
+            name: "m".into(),
+            description: "d".into(),
+            user: "u".into(),
+            time: at,
+        };
         let value = Some(vec![Value::Int(1), Value::Text("x".into())]);
-        let write = Write { table: TableId(3), row: RowId(300), value };
-        let gone = Write { table: TableId(3), row: RowId(1), value: None };
+        let write = Write {
+            table: TableId(3),
+            row: RowId(300),
+            value,
+        };
+        let gone = Write {
+            table: TableId(3),
+            row: RowId(1),
+            value: None,
+        };
         let info = PrepareInfo {
             gtrid: Uuid::from_u128(9),
             coordinator: "A\\B".into(),
@@ -212,23 +269,52 @@ mod tests {
         };
         let records = [
             Record::Begin { transaction: 1 },
-            Record::Write { transaction: 1, write },
-            Record::Write { transaction: 1, write: gone },
-            Record::RollbackTo { transaction: 1, kept: 1 },
-            Record::Prepare { transaction: 1, info },
-            Record::Commit { transaction: 1, at, mark: Some(mark) },
-            Record::Commit { transaction: 2, at, mark: None },
+            Record::Write {
+                transaction: 1,
+                write,
+            },
+            Record::Write {
+                transaction: 1,
+                write: gone,
+            },
+            Record::RollbackTo {
+                transaction: 1,
+                kept: 1,
+            },
+            Record::Prepare {
+                transaction: 1,
+                info,
+            },
+            Record::Commit {
+                transaction: 1,
+                at,
+                mark: Some(mark),
+            },
+            Record::Commit {
+                transaction: 2,
+                at,
+                mark: None,
+            },
             Record::Abort { transaction: 3 },
-            Record::Counter { table: TableId(5), value: -7 },
+            Record::Counter {
+                table: TableId(5),
+                value: -7,
+            },
             Record::Checkpoint,
             Record::Model(RecoveryModel::BulkLogged),
             Record::BulkChange,
-            Record::Forked { guid: Uuid::from_u128(4), begins: Lsn::from_parts(1, 2, 3) },
+            Record::Forked {
+                guid: Uuid::from_u128(4),
+                begins: Lsn::from_parts(1, 2, 3),
+            },
         ];
         for record in records {
             let bytes = record.encode();
             assert_eq!(Record::decode(&bytes), Ok(record.clone()));
-            assert!(Record::decode(&bytes[..bytes.len() - 1]).is_err(), "{record:?}");
+            assert!(
+                Record::decode(&bytes[..bytes.len() - 1]).is_err(),
+                "{record:?}"
+            );
         }
     }
 }

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::DateTime;
 use mtf::Lsn;
 
 use super::codec::Decoded;
-use super::database::PrepareInfo;
+use super::database::{MarkInfo, PrepareInfo};
 use super::facts::{Fork, RecoveryModel};
 use super::log::{Extent, Joiner};
 use super::record::Record;
@@ -73,7 +74,9 @@ impl Replay {
             }
             Record::RollbackTo { transaction, kept } => {
                 if let Some(pending) = self.pending.get_mut(&transaction) {
-                    pending.writes.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+                    pending
+                        .writes
+                        .truncate(usize::try_from(kept).unwrap_or(usize::MAX));
                 }
             }
             Record::Prepare { transaction, info } => {
@@ -82,8 +85,12 @@ impl Replay {
                 }
             }
             Record::Commit { transaction, .. } => {
-                let writes = self.pending.remove(&transaction).map(|pending| pending.writes);
-                self.tables.apply(writes.into_iter().flatten().filter(|_| is_new));
+                let writes = self
+                    .pending
+                    .remove(&transaction)
+                    .map(|pending| pending.writes);
+                self.tables
+                    .apply(writes.into_iter().flatten().filter(|_| is_new));
             }
             Record::Abort { transaction } => {
                 self.pending.remove(&transaction);
@@ -107,6 +114,49 @@ impl Replay {
 
     fn begin(&mut self, began: Lsn, transaction: u64) {
         self.next_transaction = self.next_transaction.max(transaction + 1);
-        self.pending.insert(transaction, Pending { writes: Vec::new(), began, prepared: None });
+        self.pending.insert(
+            transaction,
+            Pending {
+                writes: Vec::new(),
+                began,
+                prepared: None,
+            },
+        );
     }
+}
+
+/// A commit record, read for its own sake.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// The LSN of the record.
+    pub lsn: Lsn,
+    /// The block whose last record it is.
+    pub block: Lsn,
+    /// That block's size in bytes.
+    pub block_bytes: usize,
+    /// When it committed, local to its host.
+    pub at: DateTime,
+    /// The mark that it left.
+    pub mark: Option<MarkInfo>,
+}
+
+/// The commit records in a stretch of log, in order. What cannot be read is passed over.
+#[must_use]
+pub fn commits(log: &[Extent]) -> Vec<Commit> {
+    let mut joiner = Joiner::default();
+    let mut commits = Vec::new();
+    for (block, bytes) in log.iter().flat_map(Extent::blocks) {
+        for (lsn, record) in joiner.records(block, bytes).unwrap_or_default() {
+            if let Ok(Record::Commit { at, mark, .. }) = Record::decode(&record) {
+                commits.push(Commit {
+                    lsn,
+                    block,
+                    block_bytes: bytes.len(),
+                    at,
+                    mark,
+                });
+            }
+        }
+    }
+    commits
 }

@@ -20,6 +20,7 @@ use super::log::{Extent, LogFile};
 use super::raise;
 use super::record::Record;
 use crate::error::SqlResult;
+use crate::messages;
 
 /// A full or differential backup, read and found sound.
 #[derive(Debug)]
@@ -64,7 +65,6 @@ impl Database {
         image.boot.database_guid = identity.database_guid;
         image.boot.created = identity.created;
         image.boot.differential_base = Some(identity.full);
-        image.boot.last_full = Some(identity.full);
         begin_restoring(&mut image.boot, data.last_lsn);
         put_files(&*disk, &files, &image, &data.log)?;
         Inner::open(disk, files).map(|inner| Ok(Self::around(inner)))
@@ -90,8 +90,10 @@ impl Database {
     /// log backup after a recovery at this point has to begin.
     pub fn restore_log(&self, blocks: &[Extent], end: Lsn, resume: Lsn) -> SqlResult<()> {
         let mut inner = self.lock();
-        let from = inner.boot.redo_end.ok_or_else(raise::not_ready_to_roll_forward)?;
-        let put = blocks.iter().try_for_each(|extent| inner.log.put(extent.first, &extent.bytes));
+        let from = inner.boot.redo_end.ok_or_else(messages::no_files_ready)?;
+        let put = blocks
+            .iter()
+            .try_for_each(|extent| inner.log.put(extent.first, &extent.bytes));
         let synced = put.and_then(|()| inner.log.sync());
         synced.map_err(|error| inner.log_failed(&error))?;
         inner.change_boot(|boot| {
@@ -113,7 +115,7 @@ impl Database {
     pub fn open_standby(&self) -> SqlResult<()> {
         let mut inner = self.lock();
         if inner.boot.redo_end.is_none() {
-            return Err(raise::not_ready_to_roll_forward());
+            return Err(messages::no_files_ready());
         }
         inner.change_boot(|boot| boot.state = DatabaseState::Standby)
     }
@@ -121,8 +123,13 @@ impl Database {
     /// Opens the restored database: what did not commit is ended, and a new fork begins.
     pub fn recover(&self, fork_guid: Uuid) -> SqlResult<()> {
         let mut inner = self.lock();
-        let Some(end) = inner.boot.redo_end else { return Ok(()) };
-        inner.log.cut(end).map_err(|error| inner.log_failed(&error))?;
+        let Some(end) = inner.boot.redo_end else {
+            return Ok(());
+        };
+        inner
+            .log
+            .cut(end)
+            .map_err(|error| inner.log_failed(&error))?;
         let (before, resume) = (inner.boot.clone(), inner.boot.resume_log_lsn);
         let simple = inner.boot.model == RecoveryModel::Simple;
         inner.boot.state = DatabaseState::Online;
@@ -130,7 +137,10 @@ impl Database {
         inner.boot.resume_log_lsn = None;
         inner.boot.last_log_backup_lsn = resume.filter(|_| !simple);
         inner.boot.begins_log_chain = false;
-        inner.boot.push_fork(Fork { guid: fork_guid, begins: end });
+        inner.boot.push_fork(Fork {
+            guid: fork_guid,
+            begins: end,
+        });
         let recovered = inner.begin_fork(fork_guid, end);
         if recovered.is_err() {
             inner.boot = before;
@@ -180,7 +190,6 @@ fn keep_identity(boot: &mut Boot, of: &Boot) {
     boot.database_guid = of.database_guid;
     boot.created = of.created;
     boot.differential_base = of.differential_base;
-    boot.last_full = of.last_full;
 }
 
 /// The log first: a data file that is in place speaks of log that is there.
@@ -193,13 +202,18 @@ fn put_files(
     let put_log = || {
         let path = beside(&files.log);
         disk.remove(&path)?;
-        let first = log.first().map_or(image.boot.redo_lsn, |extent| extent.first);
+        let first = log
+            .first()
+            .map_or(image.boot.redo_lsn, |extent| extent.first);
         let mut file = LogFile::create(disk.open(&path, true)?, first, disk.syncs_commits())?;
-        log.iter().try_for_each(|extent| file.put(extent.first, &extent.bytes))?;
+        log.iter()
+            .try_for_each(|extent| file.put(extent.first, &extent.bytes))?;
         file.sync()?;
         disk.rename(&path, &files.log)
     };
     put_log().map_err(|error| raise::cannot_open(&files.log, &error))?;
-    let pages = image.build().map_err(|damage| damaged(&files.data, damage))?;
+    let pages = image
+        .build()
+        .map_err(|damage| damaged(&files.data, damage))?;
     replace_file(disk, &files.data, &pages).map(|_| ())
 }

@@ -13,9 +13,9 @@ use super::ids::TxId;
 use super::image::{changed_extents, hashes};
 use super::inner::Inner;
 use super::log::Extent;
-use super::raise;
 use super::redo::Pending;
 use crate::error::SqlResult;
+use crate::messages;
 
 /// A stretch of log, and the forks that it runs through.
 #[derive(Debug)]
@@ -67,11 +67,11 @@ impl Database {
         let mut inner = self.lock();
         inner.check_backup()?;
         if inner.is_backing_up {
-            return Err(raise::must_be_serialised(&inner.boot.name));
+            return Err(messages::backup_serialized());
         }
         let base = inner.boot.differential_base.filter(|_| differential);
         if differential && base.is_none() {
-            return Err(raise::no_differential_base(&inner.boot.name));
+            return Err(messages::differential_without_full(&inner.boot.name));
         }
         let (_, pages) = inner.checkpoint()?;
         let none = Vec::new();
@@ -80,9 +80,19 @@ impl Database {
         let (first, last) = (inner.boot.redo_lsn, inner.log.end());
         let log = inner.log_range(first, last)?;
         inner.is_backing_up = true;
-        let running = Running { database: self, of_log: false };
+        let running = Running {
+            database: self,
+            of_log: false,
+        };
         let facts = inner.facts();
-        Ok(DataSnapshot { facts, pages, extents, log, base, _running: running })
+        Ok(DataSnapshot {
+            facts,
+            pages,
+            extents,
+            log,
+            base,
+            _running: running,
+        })
     }
 
     /// The full or differential was written. A full without `copy_only` becomes the base of
@@ -94,25 +104,26 @@ impl Database {
         copy_only: bool,
     ) -> SqlResult<()> {
         let mut inner = self.lock();
-        let this = DifferentialBase { lsn: snapshot.facts.checkpoint_lsn, guid: set_guid };
-        let is_full = snapshot.base.is_none();
-        if is_full && !copy_only {
+        let before = (inner.boot.clone(), inner.base_map.clone());
+        if snapshot.base.is_none() && !copy_only {
+            let lsn = snapshot.facts.checkpoint_lsn;
             inner.base_map = hashes(&snapshot.pages);
-        }
-        let first_lsn = snapshot.log.first_lsn;
-        if is_full {
-            inner.boot.last_full = Some(this);
-        }
-        if is_full && !copy_only {
-            inner.boot.differential_base = Some(this);
+            inner.boot.differential_base = Some(DifferentialBase {
+                lsn,
+                guid: set_guid,
+            });
         }
         let logs = inner.boot.model != RecoveryModel::Simple;
         if !copy_only && logs && inner.boot.last_log_backup_lsn.is_none() {
-            inner.boot.last_log_backup_lsn = Some(first_lsn);
+            inner.boot.last_log_backup_lsn = Some(snapshot.log.first_lsn);
             inner.boot.begins_log_chain = true;
         }
         // The map of the base stands in the data file, so a boot record alone is not enough.
-        inner.checkpoint().map(|_| ())
+        let written = inner.checkpoint().map(|_| ());
+        if written.is_err() {
+            (inner.boot, inner.base_map) = before;
+        }
+        written
     }
 
     /// Takes the log since the last log backup. Raises 4208 under SIMPLE, 4214 where no full began
@@ -121,19 +132,29 @@ impl Database {
         let mut inner = self.lock();
         inner.check_backup()?;
         if inner.boot.model == RecoveryModel::Simple {
-            return Err(raise::log_backup_under_simple());
+            return Err(messages::log_backup_under_simple("BACKUP LOG"));
         }
-        let first = inner.boot.last_log_backup_lsn.ok_or_else(raise::log_backup_without_full)?;
+        let first = inner
+            .boot
+            .last_log_backup_lsn
+            .ok_or_else(messages::log_backup_without_full)?;
         if inner.is_backing_up_log {
-            return Err(raise::must_be_serialised(&inner.boot.name));
+            return Err(messages::backup_serialized());
         }
         inner.flush()?;
         let last = inner.log.end();
         let log = inner.log_range(first, last)?;
         inner.is_backing_up_log = true;
-        let running = Running { database: self, of_log: true };
+        let running = Running {
+            database: self,
+            of_log: true,
+        };
         let facts = inner.facts();
-        Ok(LogSnapshot { facts, log, _running: running })
+        Ok(LogSnapshot {
+            facts,
+            log,
+            _running: running,
+        })
     }
 
     /// The log backup was written (and not as a copy only): the next one begins where it ended.
@@ -181,7 +202,7 @@ impl Database {
 impl Inner {
     fn check_backup(&self) -> SqlResult<()> {
         match self.boot.redo_end {
-            Some(_) => Err(raise::is_restoring(&self.boot.name)),
+            Some(_) => Err(messages::database_restoring(&self.boot.name)),
             None => self.check_usable(),
         }
     }
@@ -202,10 +223,19 @@ impl Inner {
 
     /// A prepared transaction whose session is gone.
     fn make_orphan(&mut self, tx: TxId) {
-        let Some(open) = self.open.remove(&tx) else { return };
+        let Some(open) = self.open.remove(&tx) else {
+            return;
+        };
         let Some(began) = open.began else { return };
         let writes = open.writes.into_writes();
-        self.orphans.insert(open.number, Pending { writes, began, prepared: open.prepared });
+        self.orphans.insert(
+            open.number,
+            Pending {
+                writes,
+                began,
+                prepared: open.prepared,
+            },
+        );
     }
 }
 

@@ -15,6 +15,7 @@ use super::raise;
 use super::record::Record;
 use super::rows::{Write, WriteSet};
 use crate::error::SqlResult;
+use crate::messages;
 use crate::value::Row;
 
 impl Inner {
@@ -23,7 +24,13 @@ impl Inner {
         if !self.open.contains_key(&tx) {
             let number = self.next_transaction;
             self.next_transaction += 1;
-            self.open.insert(tx, Transaction { number, ..Transaction::default() });
+            self.open.insert(
+                tx,
+                Transaction {
+                    number,
+                    ..Transaction::default()
+                },
+            );
         }
         Ok(())
     }
@@ -37,7 +44,14 @@ impl Inner {
         let next = &mut self.tables.table_mut(table).next_row;
         let id = RowId(*next);
         *next += 1;
-        self.write(tx, Write { table, row: id, value: Some(row) })?;
+        self.write(
+            tx,
+            Write {
+                table,
+                row: id,
+                value: Some(row),
+            },
+        )?;
         Ok(id)
     }
 
@@ -45,16 +59,22 @@ impl Inner {
     pub(super) fn write(&mut self, tx: TxId, write: Write) -> SqlResult<()> {
         self.check_writable()?;
         let number = self.writing(tx)?;
-        match self.locks.take(number, &Resource::Row(write.table, write.row)) {
+        match self
+            .locks
+            .take(number, &Resource::Row(write.table, write.row))
+        {
             Taken::Yes => {}
             Taken::Wait(_) => {
                 self.locks.give_up(number);
-                return Err(raise::lock_not_held());
+                return Err(messages::lock_timeout());
             }
-            Taken::Deadlock => return Err(raise::deadlock_victim()),
+            Taken::Deadlock => return Err(messages::deadlock_victim(0, "lock")),
         }
         self.log_begin(tx, number)?;
-        self.append(&Record::Write { transaction: number, write: write.clone() })?;
+        self.append(&Record::Write {
+            transaction: number,
+            write: write.clone(),
+        })?;
         self.transaction(tx)?.writes.push(write);
         Ok(())
     }
@@ -82,7 +102,10 @@ impl Inner {
     pub(super) fn prepare(&mut self, tx: TxId, info: &PrepareInfo) -> SqlResult<()> {
         let transaction = self.writing(tx)?;
         self.log_begin(tx, transaction)?;
-        self.append(&Record::Prepare { transaction, info: info.clone() })?;
+        self.append(&Record::Prepare {
+            transaction,
+            info: info.clone(),
+        })?;
         self.flush()?;
         self.transaction(tx)?.prepared = Some(info.clone());
         Ok(())
@@ -94,10 +117,19 @@ impl Inner {
         at: DateTime,
         mark: Option<&MarkInfo>,
     ) -> SqlResult<Option<Lsn>> {
-        let open = self.open.get(&tx).ok_or_else(raise::no_transaction)?;
+        let open = self
+            .open
+            .get(&tx)
+            .ok_or_else(messages::commit_without_begin)?;
         let (number, wrote) = (open.number, open.began.is_some());
-        let mark = mark.or(open.prepared.as_ref().and_then(|info| info.mark.as_ref())).cloned();
-        let lsn = if wrote { Some(self.log_commit(number, at, mark)?) } else { None };
+        let mark = mark
+            .or(open.prepared.as_ref().and_then(|info| info.mark.as_ref()))
+            .cloned();
+        let lsn = if wrote {
+            Some(self.log_commit(number, at, mark)?)
+        } else {
+            None
+        };
         let writes = self.open.remove(&tx).map(|open| open.writes.into_writes());
         self.tables.apply(writes.into_iter().flatten());
         self.locks.release(number);
@@ -105,21 +137,41 @@ impl Inner {
     }
 
     pub(super) fn rollback(&mut self, tx: TxId) -> SqlResult<()> {
-        let Some(open) = self.open.remove(&tx) else { return Ok(()) };
+        let Some(open) = self.open.remove(&tx) else {
+            return Ok(());
+        };
         self.locks.release(open.number);
         if open.began.is_none() {
             return Ok(());
         }
-        self.append(&Record::Abort { transaction: open.number })?;
+        self.append(&Record::Abort {
+            transaction: open.number,
+        })?;
         // A prepared transaction must not come back as in doubt; any other would end by itself.
-        if open.prepared.is_some() { self.flush() } else { Ok(()) }
+        if open.prepared.is_some() {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn in_doubt(&self) -> Vec<InDoubt> {
-        let living = self.open.iter().filter_map(|(tx, open)| Some((Some(*tx), &open.prepared)));
-        let orphans = self.orphans.values().map(|pending| (None, &pending.prepared));
+        let living = self
+            .open
+            .iter()
+            .filter_map(|(tx, open)| Some((Some(*tx), &open.prepared)));
+        let orphans = self
+            .orphans
+            .values()
+            .map(|pending| (None, &pending.prepared));
         let all = living.chain(orphans);
-        all.filter_map(|(tx, info)| Some(InDoubt { info: info.clone()?, tx })).collect()
+        all.filter_map(|(tx, info)| {
+            Some(InDoubt {
+                info: info.clone()?,
+                tx,
+            })
+        })
+        .collect()
     }
 
     pub(super) fn resolve(
@@ -129,7 +181,10 @@ impl Inner {
         at: DateTime,
     ) -> SqlResult<Option<Resolved>> {
         self.check_usable()?;
-        let Some(doubt) = self.in_doubt().into_iter().find(|doubt| doubt.info.gtrid == gtrid)
+        let Some(doubt) = self
+            .in_doubt()
+            .into_iter()
+            .find(|doubt| doubt.info.gtrid == gtrid)
         else {
             return Ok(None);
         };
@@ -173,18 +228,26 @@ impl Inner {
         mark: Option<MarkInfo>,
     ) -> SqlResult<Lsn> {
         let found = self.orphans.iter().find(|(_, pending)| {
-            pending.prepared.as_ref().is_some_and(|info| info.gtrid == gtrid)
+            pending
+                .prepared
+                .as_ref()
+                .is_some_and(|info| info.gtrid == gtrid)
         });
-        let number = found.map(|(number, _)| *number).ok_or_else(raise::no_transaction)?;
+        let number = found
+            .map(|(number, _)| *number)
+            .ok_or_else(messages::commit_without_begin)?;
         let lsn = if committed {
             self.log_commit(number, at, mark)?
         } else {
-            let lsn = self.append(&Record::Abort { transaction: number })?;
+            let lsn = self.append(&Record::Abort {
+                transaction: number,
+            })?;
             self.flush()?;
             lsn
         };
         let writes = self.orphans.remove(&number).map(|pending| pending.writes);
-        self.tables.apply(writes.into_iter().flatten().filter(|_| committed));
+        self.tables
+            .apply(writes.into_iter().flatten().filter(|_| committed));
         self.locks.release(number);
         Ok(lsn)
     }
@@ -196,7 +259,11 @@ impl Inner {
         at: DateTime,
         mark: Option<MarkInfo>,
     ) -> SqlResult<Lsn> {
-        let lsn = self.append(&Record::Commit { transaction, at, mark })?;
+        let lsn = self.append(&Record::Commit {
+            transaction,
+            at,
+            mark,
+        })?;
         self.flush()?;
         Ok(lsn)
     }
@@ -219,6 +286,8 @@ impl Inner {
     }
 
     fn transaction(&mut self, tx: TxId) -> SqlResult<&mut Transaction> {
-        self.open.get_mut(&tx).ok_or_else(raise::no_transaction)
+        self.open
+            .get_mut(&tx)
+            .ok_or_else(messages::commit_without_begin)
     }
 }

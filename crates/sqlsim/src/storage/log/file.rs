@@ -49,7 +49,14 @@ impl LogFile {
         file.write_at(0, &header)?;
         let at = block_of(first);
         let (slots, builder) = (Vec::new(), Builder::default());
-        let mut log = Self { file, slots, at, builder, syncs, failed: false };
+        let mut log = Self {
+            file,
+            slots,
+            at,
+            builder,
+            syncs,
+            failed: false,
+        };
         log.provide(at.vlf)?;
         Ok(log)
     }
@@ -71,7 +78,14 @@ impl LogFile {
             slots.push(vlf_of(&header));
         }
         let at = layout::first_of(layout::FIRST_VLF);
-        Ok(Self { file, slots, at, builder: Builder::default(), syncs, failed: false })
+        Ok(Self {
+            file,
+            slots,
+            at,
+            builder: Builder::default(),
+            syncs,
+            failed: false,
+        })
     }
 
     /// The LSN of the next record, when nothing waits to be flushed; else of the block that waits.
@@ -93,7 +107,10 @@ impl LogFile {
             if !self.builder.fits(bytes.len()) {
                 self.flush()?;
             }
-            first.get_or_insert(Lsn { slot: self.builder.next_slot(), ..self.at });
+            first.get_or_insert(Lsn {
+                slot: self.builder.next_slot(),
+                ..self.at
+            });
             self.builder.push(kind, bytes);
         }
         Ok(first.unwrap_or(self.at))
@@ -123,7 +140,9 @@ impl LogFile {
         let (mut at, to) = (block_of(from), block_of(to));
         let mut extents = Vec::new();
         while at < to {
-            let Some(extent) = self.extent(at, to)? else { break };
+            let Some(extent) = self.extent(at, to)? else {
+                break;
+            };
             at = extent.after();
             extents.push(extent);
         }
@@ -140,7 +159,9 @@ impl LogFile {
             }
         }
         self.provide(end.vlf)?;
-        let Some(start) = self.start_of(end.vlf) else { return Ok(()) };
+        let Some(start) = self.start_of(end.vlf) else {
+            return Ok(());
+        };
         let offset = layout::offset_in_vlf(self.at);
         self.zero(start + offset, VLF_BYTES - offset)
     }
@@ -149,7 +170,8 @@ impl LogFile {
     pub fn put(&mut self, first: Lsn, blocks: &[u8]) -> io::Result<()> {
         self.provide(first.vlf)?;
         let start = self.start_of(first.vlf).unwrap_or(HEADER_BYTES);
-        self.file.write_at(start + layout::offset_in_vlf(first), blocks)
+        self.file
+            .write_at(start + layout::offset_in_vlf(first), blocks)
     }
 
     /// Virtual log files wholly before this LSN may be used again.
@@ -164,7 +186,8 @@ impl LogFile {
     fn write_block(&mut self) -> io::Result<()> {
         let bytes = self.builder.block(self.at);
         let start = self.start_of(self.at.vlf).unwrap_or(HEADER_BYTES);
-        self.file.write_at(start + layout::offset_in_vlf(self.at), &bytes)?;
+        self.file
+            .write_at(start + layout::offset_in_vlf(self.at), &bytes)?;
         if self.syncs {
             self.file.sync()?;
         }
@@ -181,16 +204,24 @@ impl LogFile {
     }
 
     fn extent(&mut self, at: Lsn, to: Lsn) -> io::Result<Option<Extent>> {
-        let Some(vlf_start_bytes) = self.start_of(at.vlf) else { return Ok(None) };
+        let Some(vlf_start_bytes) = self.start_of(at.vlf) else {
+            return Ok(None);
+        };
         let mut raw = vec![0; usize::try_from(VLF_BYTES).unwrap_or(usize::MAX)];
         self.file.read_at(vlf_start_bytes, &mut raw)?;
         let (mut next, mut bytes) = (at, Vec::new());
         while next < to && next.vlf == at.vlf {
-            let Some(block) = sound_block(&raw, next) else { break };
+            let Some(block) = sound_block(&raw, next) else {
+                break;
+            };
             bytes.extend_from_slice(block);
             next = after(next, block.len());
         }
-        Ok((!bytes.is_empty()).then_some(Extent { first: at, vlf_start_bytes, bytes }))
+        Ok((!bytes.is_empty()).then_some(Extent {
+            first: at,
+            vlf_start_bytes,
+            bytes,
+        }))
     }
 
     fn start_of(&self, vlf: u32) -> Option<u64> {
@@ -234,7 +265,9 @@ impl Extent {
     /// The LSN after it.
     #[must_use]
     pub fn after(&self) -> Lsn {
-        self.blocks().last().map_or(self.first, |(at, block)| after(*at, block.len()))
+        self.blocks()
+            .last()
+            .map_or(self.first, |(at, block)| after(*at, block.len()))
     }
 
     /// Its blocks, each with its place.

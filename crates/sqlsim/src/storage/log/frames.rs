@@ -72,15 +72,18 @@ pub(super) struct Kind(u8);
 /// Cuts a record into frames: one where it fits into a block, else as many as it takes.
 pub(super) fn cut(record: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
     let pieces = record.len().div_ceil(ROOM - HEADER).max(1);
-    record.chunks(ROOM - HEADER).enumerate().map(move |(index, bytes)| {
-        let kind = match (index == 0, index + 1 == pieces) {
-            (true, true) => WHOLE,
-            (true, false) => FIRST,
-            (false, false) => MIDDLE,
-            (false, true) => LAST,
-        };
-        (Kind(kind), bytes)
-    })
+    record
+        .chunks(ROOM - HEADER)
+        .enumerate()
+        .map(move |(index, bytes)| {
+            let kind = match (index == 0, index + 1 == pieces) {
+                (true, true) => WHOLE,
+                (true, false) => FIRST,
+                (false, false) => MIDDLE,
+                (false, true) => LAST,
+            };
+            (Kind(kind), bytes)
+        })
 }
 
 /// Puts records together again, block after block.
@@ -102,7 +105,12 @@ impl Joiner {
             slot = slot.checked_add(1).ok_or(Malformed)?;
             let (kind, body, after) = split(rest).ok_or(Malformed)?;
             rest = after;
-            self.frame(kind, Lsn::from_parts(at.vlf, at.block, slot), body, &mut records)?;
+            self.frame(
+                kind,
+                Lsn::from_parts(at.vlf, at.block, slot),
+                body,
+                &mut records,
+            )?;
         }
         Ok(records)
     }
