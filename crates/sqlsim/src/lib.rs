@@ -1,7 +1,9 @@
 //! sqlsim
 #![forbid(unsafe_code)]
 
+pub mod availability;
 pub mod backup;
+pub mod biztalk;
 pub mod catalog;
 pub mod clock;
 pub mod dtc;

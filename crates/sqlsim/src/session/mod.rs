@@ -6,6 +6,8 @@
 
 mod backend;
 mod backup;
+mod devices;
+mod media_info;
 mod restore;
 mod call;
 mod control;
