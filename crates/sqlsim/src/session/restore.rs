@@ -160,7 +160,7 @@ impl Session {
             devices: &job.request.devices,
             kind: outcome.set.kind.letter(),
             replace: job.request.replace,
-            recovery: job.request.after == AfterRestore::Recovered,
+            recovery: job.request.after == AfterRestore::Recovery,
             stop: job.request.stop.as_ref(),
         };
         if record_restore(&self.instance, &outcome, &facts).is_err() {
@@ -178,7 +178,7 @@ impl Session {
         let options = &restore.options;
         let has = |name| find_option(options, name).is_some();
         let after = match (has("NORECOVERY"), has("STANDBY"), has("RECOVERY")) {
-            (false, false, _) => AfterRestore::Recovered,
+            (false, false, _) => AfterRestore::Recovery,
             (true, false, false) => AfterRestore::NoRecovery,
             (false, true, false) => AfterRestore::Standby,
             _ => return Err(messages::options_conflict("RECOVERY", "NORECOVERY")),
