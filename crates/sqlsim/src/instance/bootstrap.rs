@@ -24,12 +24,11 @@ pub(super) async fn open(instance: &Arc<Instance>) -> SqlResult<()> {
     let is_new = !instance.disk.exists(&instance.data_folder().join("master.mdf"));
     if is_new {
         create(instance)?;
-        run_script(instance, "msdb", crate::msdb::SCHEMA).await?;
+        run_script(instance, "msdb", &crate::msdb::schema(instance.options.version)).await?;
     } else {
         recover(instance)?;
     }
-    crate::dtc::recover(instance);
-    Ok(())
+    crate::dtc::recover(instance)
 }
 
 /// A message for what has no number in SQL Server, as the instance does not start at all.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 pub use applock::{AppLocks, LockMode, LockName, LockOwner};
 pub use database::{DatabaseHandle, DatabaseRecord};
-pub use options::{AddressBook, InstanceOptions, PathMap, ServerName, Version};
+pub use options::{InstanceOptions, PathMap, ServerName, Version};
 pub use sessions::{Activity, RunningRequest, SessionRecord, Sessions};
 
 use crate::catalog::record;
@@ -71,14 +71,15 @@ impl Instance {
     fn new(folder: &Path, options: InstanceOptions) -> Self {
         let clock = HostClock::new(Arc::clone(&options.clock), options.offset_minutes);
         let dtc = Arc::new(Dtc::new(Arc::clone(&options.clock), options.dtc_timeout));
-        let disk = Arc::new(RealDisk { sync_commits: options.sync_commits });
+        let faults = Faults::default();
+        let disk = faults.mortal(RealDisk { sync_commits: options.sync_commits });
         Self {
             options,
             clock,
             sessions: Sessions::default(),
             app_locks: AppLocks::default(),
             dtc,
-            faults: Faults::default(),
+            faults,
             disk,
             folder: folder.to_owned(),
             databases: RwLock::default(),
@@ -146,19 +147,17 @@ impl Instance {
         db: &DatabaseHandle,
         work: impl FnOnce(&Database, TxId) -> SqlResult<T>,
     ) -> SqlResult<T> {
-        let storage = db.storage();
-        let tx = self.next_transaction();
-        storage.begin(tx)?;
-        let outcome = work(&storage, tx).and_then(|value| {
-            storage.commit(tx, self.clock.local(), None)?;
-            Ok(value)
-        });
-        if outcome.is_err() {
-            // The first error tells more than a second one about the undoing of it.
-            let _ = storage.rollback(tx);
-        }
+        let outcome = self.change_storage(&db.storage(), work);
         db.forget_schema();
         outcome
+    }
+
+    /// Runs `work` in a transaction of its own in master, which no catalog of objects shows.
+    pub fn change_quietly<T>(
+        &self,
+        work: impl FnOnce(&Database, TxId) -> SqlResult<T>,
+    ) -> SqlResult<T> {
+        self.change_storage(&self.master().storage(), work)
     }
 
     /// Where the files of a new database go unless it is said otherwise.
@@ -307,9 +306,15 @@ impl Instance {
     ) -> SqlResult<T> {
         let tx = self.next_transaction();
         storage.begin(tx)?;
-        let value = work(storage, tx)?;
-        storage.commit(tx, self.clock.local(), None)?;
-        Ok(value)
+        let outcome = work(storage, tx).and_then(|value| {
+            storage.commit(tx, self.clock.local(), None)?;
+            Ok(value)
+        });
+        if outcome.is_err() {
+            // The first error tells more than a second one about the undoing of it.
+            let _ = storage.rollback(tx);
+        }
+        outcome
     }
 
     fn free_database_id(&self, name: &str) -> i32 {

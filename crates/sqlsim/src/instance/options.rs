@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::link::{Dial, Network};
 
 /// The true name of an instance, as `SERVERPROPERTY('ServerName')` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,9 +163,6 @@ impl PathMap {
     }
 }
 
-/// Where a network name is reached: `host:port`.
-pub type AddressBook = BTreeMap<String, String>;
-
 /// What an instance is told at its start.
 #[derive(Clone, Debug)]
 pub struct InstanceOptions {
@@ -178,8 +176,8 @@ pub struct InstanceOptions {
     pub offset_minutes: i16,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
-    /// Network names of other hosts (lower case) and where they listen.
-    pub addresses: AddressBook,
+    /// The way to other hosts.
+    pub dial: Arc<dyn Dial>,
     /// What paths in T-SQL mean on this machine.
     pub paths: PathMap,
     /// How long a statement waits for a lock before it becomes the victim of error 1205.
@@ -200,7 +198,7 @@ impl InstanceOptions {
             edition: "Developer Edition (64-bit)".to_owned(),
             offset_minutes: 0,
             clock: Arc::new(SystemClock::new()),
-            addresses: AddressBook::new(),
+            dial: Arc::new(Network::new()),
             paths: PathMap::default(),
             lock_timeout: Duration::from_secs(20),
             dtc_timeout: Duration::from_secs(10),
@@ -208,10 +206,10 @@ impl InstanceOptions {
         }
     }
 
-    /// Adds a neighbour that is reached at `address` (`host:port`).
+    /// Reaches other hosts over this network; share one among hosts that shall know each other.
     #[must_use]
-    pub fn with_neighbour(mut self, name: &str, address: &str) -> Self {
-        self.addresses.insert(name.to_lowercase(), address.to_owned());
+    pub fn with_dial(mut self, dial: Arc<dyn Dial>) -> Self {
+        self.dial = dial;
         self
     }
 }
