@@ -148,39 +148,17 @@ impl Instance {
         db: &DatabaseHandle,
         work: impl FnOnce(&Database, TxId) -> SqlResult<T>,
     ) -> SqlResult<T> {
-        let storage = db.storage();
-        let tx = self.next_transaction();
-        storage.begin(tx)?;
-        let outcome = work(&storage, tx).and_then(|value| {
-            storage.commit(tx, self.clock.local(), None)?;
-            Ok(value)
-        });
-        if outcome.is_err() {
-            // The first error tells more than a second one about the undoing of it.
-            let _ = storage.rollback(tx);
-        }
+        let outcome = self.change_storage(&db.storage(), work);
         db.forget_schema();
         outcome
     }
 
-    /// Runs `work` in a transaction of its own in master, on records that no catalog shows: what is
-    /// known of master's objects stays known.
+    /// Runs `work` in a transaction of its own in master, which no catalog of objects shows.
     pub fn change_quietly<T>(
         &self,
         work: impl FnOnce(&Database, TxId) -> SqlResult<T>,
     ) -> SqlResult<T> {
-        let storage = self.master().storage();
-        let tx = self.next_transaction();
-        storage.begin(tx)?;
-        let outcome = work(&storage, tx).and_then(|value| {
-            storage.commit(tx, self.clock.local(), None)?;
-            Ok(value)
-        });
-        if outcome.is_err() {
-            // The first error tells more than a second one about the undoing of it.
-            let _ = storage.rollback(tx);
-        }
-        outcome
+        self.change_storage(&self.master().storage(), work)
     }
 
     /// Where the files of a new database go unless it is said otherwise.
@@ -329,9 +307,15 @@ impl Instance {
     ) -> SqlResult<T> {
         let tx = self.next_transaction();
         storage.begin(tx)?;
-        let value = work(storage, tx)?;
-        storage.commit(tx, self.clock.local(), None)?;
-        Ok(value)
+        let outcome = work(storage, tx).and_then(|value| {
+            storage.commit(tx, self.clock.local(), None)?;
+            Ok(value)
+        });
+        if outcome.is_err() {
+            // The first error tells more than a second one about the undoing of it.
+            let _ = storage.rollback(tx);
+        }
+        outcome
     }
 
     fn free_database_id(&self, name: &str) -> i32 {

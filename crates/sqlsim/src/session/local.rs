@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::transaction::{Joined, MarkRequest, Transaction};
-use crate::dtc::Local;
+use crate::dtc::{self, Local};
 use crate::error::SqlResult;
 use crate::instance::{DatabaseHandle, Instance, LockOwner};
 use crate::msdb;
@@ -35,7 +35,7 @@ impl LocalPart {
             databases: transaction.databases.clone(),
             changed_catalogs: transaction.changed_catalogs.clone(),
             mark: transaction.mark.clone(),
-            coordinator: transaction.coordinator.clone().unwrap_or_else(|| instance.name()),
+            coordinator: transaction.coordinator.clone().unwrap_or_else(|| dtc::coordinator(instance)),
         }
     }
 
