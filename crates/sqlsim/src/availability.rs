@@ -4,10 +4,13 @@
 //! Start at [`Session::availability_group`]. A group here has one replica, this host, which is its
 //! primary. Nothing is sent anywhere and nothing fails over.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::catalog::record::{self, Record};
+use crate::catalog::views::{SystemView, ViewContext};
 use crate::error::{SqlError, SqlResult};
 use crate::instance::{DatabaseHandle, Instance};
 use crate::lang::ast::{
@@ -17,7 +20,7 @@ use crate::link::server::same;
 use crate::messages;
 use crate::session::{Call, Parameter, Session, SystemProcedure};
 use crate::storage::{DatabaseState, RecoveryModel, TableId};
-use crate::value::{Column, Row, Rows, SqlType, Value};
+use crate::value::{Row, SqlType, Typed, Value};
 
 /// An availability group whose primary replica is this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +134,49 @@ impl Session {
         Ok(())
     }
 
+    /// `ALTER DATABASE .. SET HADR AVAILABILITY GROUP = ..`: what a secondary replica says. The
+    /// primary is this host, or cannot be reached (35250).
+    pub(crate) async fn join_availability_group(
+        &mut self,
+        database: &Arc<DatabaseHandle>,
+        group: &str,
+    ) -> SqlResult<()> {
+        self.needed_group(group)?;
+        check_joinable(database)?;
+        Err(messages::replica_not_connected())
+    }
+
+    /// `ALTER DATABASE .. SET HADR OFF | SUSPEND | RESUME`.
+    pub(crate) async fn hadr(
+        &mut self,
+        database: &Arc<DatabaseHandle>,
+        action: &str,
+    ) -> SqlResult<()> {
+        let name = database.name();
+        let Some(mut group) = group_of(&self.instance, &name) else {
+            // 35240: the database is in no group.
+            let text = format!("Database '{name}' cannot be joined to or unjoined from availability \
+                group. This operation is not supported on the primary replica of the availability \
+                group.");
+            return Err(SqlError::new(35240, 16, text));
+        };
+        if action.trim() == "OFF" {
+            group.databases.retain(|(known, _)| !same(known, &name));
+            let group_name = group.name.clone();
+            return self.put_group(&group_name, Some(&group));
+        }
+        Ok(())
+    }
+
+    /// `ALTER DATABASE .. SET PARTNER`: 1475 as for a group; then 1418, since nobody answers.
+    pub(crate) async fn begin_mirroring(&mut self, database: &Arc<DatabaseHandle>) -> SqlResult<()> {
+        check_joinable(database)?;
+        // 1418: no endpoint there.
+        Err(SqlError::new(1418, 16, "The server network address can not be reached or does not \
+            exist. Check the network address name and that the ports for the local and remote \
+            endpoints are operational."))
+    }
+
     fn needed_group(&self, name: &str) -> SqlResult<AvailabilityGroup> {
         let found = groups(&self.instance).into_iter().find(|group| same(&group.name, name));
         found.ok_or_else(|| {
@@ -174,19 +220,67 @@ fn replica_names(replicas: &[Replica]) -> Vec<String> {
     replicas.iter().map(|replica| replica.name.clone()).collect()
 }
 
-/// `sys.availability_groups`.
-#[must_use]
-pub fn sys_availability_groups(instance: &Instance) -> Rows {
-    let columns = vec![
-        Column::required("group_id", SqlType::UniqueIdentifier),
-        Column::new("name", SqlType::SYSNAME),
-        Column::required("resource_id", SqlType::NVarChar(Some(40))),
-        Column::new("db_failover", SqlType::Bit),
-        Column::new("is_distributed", SqlType::Bit),
-        Column::new("cluster_type_desc", SqlType::NVarChar(Some(60))),
-        Column::new("dtc_support", SqlType::Bit),
-        Column::new("automated_backup_preference_desc", SqlType::NVarChar(Some(60))),
-    ];
+const GUID: SqlType = SqlType::UniqueIdentifier;
+const DESC: SqlType = SqlType::NVarChar(Some(60));
+const BIT: SqlType = SqlType::Bit;
+
+/// The views of this room.
+pub const VIEWS: &[SystemView] = &[
+    SystemView {
+        schema: "sys",
+        name: "availability_groups",
+        columns: &[
+            ("group_id", GUID),
+            ("name", SqlType::SYSNAME),
+            ("resource_id", SqlType::NVarChar(Some(40))),
+            ("db_failover", BIT),
+            ("is_distributed", BIT),
+            ("cluster_type_desc", DESC),
+            ("dtc_support", BIT),
+            ("automated_backup_preference_desc", DESC),
+        ],
+        rows: group_rows,
+    },
+    SystemView {
+        schema: "sys",
+        name: "availability_replicas",
+        columns: &[
+            ("replica_id", GUID),
+            ("group_id", GUID),
+            ("replica_server_name", SqlType::NVarChar(Some(256))),
+        ],
+        rows: replica_rows,
+    },
+    SystemView {
+        schema: "sys",
+        name: "availability_databases_cluster",
+        columns: &[
+            ("group_id", GUID),
+            ("group_database_id", GUID),
+            ("database_name", SqlType::SYSNAME),
+        ],
+        rows: database_rows,
+    },
+    SystemView {
+        schema: "sys",
+        name: "dm_hadr_database_replica_states",
+        columns: &[
+            ("database_id", SqlType::Int),
+            ("group_id", GUID),
+            ("replica_id", GUID),
+            ("group_database_id", GUID),
+            ("is_local", BIT),
+            ("is_primary_replica", BIT),
+            ("synchronization_state_desc", DESC),
+            ("synchronization_health_desc", DESC),
+            ("last_hardened_lsn", SqlType::LSN),
+        ],
+        rows: state_rows,
+    },
+];
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every view")]
+fn group_rows(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let row = |group: AvailabilityGroup| -> Row {
         vec![
             group.id.into(),
@@ -199,69 +293,86 @@ pub fn sys_availability_groups(instance: &Instance) -> Rows {
             "PRIMARY".into(),
         ]
     };
-    Rows { columns, rows: groups(instance).into_iter().map(row).collect() }
+    Ok(groups(context.instance).into_iter().map(row).collect())
 }
 
-/// `sys.availability_databases_cluster`.
-#[must_use]
-pub fn sys_availability_databases_cluster(instance: &Instance) -> Rows {
-    let columns = vec![
-        Column::required("group_id", SqlType::UniqueIdentifier),
-        Column::required("group_database_id", SqlType::UniqueIdentifier),
-        Column::new("database_name", SqlType::SYSNAME),
-    ];
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every view")]
+fn replica_rows(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let mut rows = Vec::new();
-    for group in groups(instance) {
+    for group in groups(context.instance) {
+        for (at, name) in group.replicas.iter().enumerate() {
+            rows.push(vec![replica_id(&group, at).into(), group.id.into(), name.as_str().into()]);
+        }
+    }
+    Ok(rows)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every view")]
+fn database_rows(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
+    let mut rows = Vec::new();
+    for group in groups(context.instance) {
         for (name, id) in group.databases {
             rows.push(vec![group.id.into(), id.into(), name.into()]);
         }
     }
-    Rows { columns, rows }
+    Ok(rows)
 }
 
-/// `sys.dm_hadr_database_replica_states`: this host's row of each database.
-#[must_use]
-pub fn sys_dm_hadr_database_replica_states(instance: &Instance) -> Rows {
-    let columns = vec![
-        Column::required("database_id", SqlType::Int),
-        Column::required("group_id", SqlType::UniqueIdentifier),
-        Column::required("group_database_id", SqlType::UniqueIdentifier),
-        Column::new("is_local", SqlType::Bit),
-        Column::new("is_primary_replica", SqlType::Bit),
-        Column::new("synchronization_state_desc", SqlType::NVarChar(Some(60))),
-        Column::new("synchronization_health_desc", SqlType::NVarChar(Some(60))),
-        Column::new("last_hardened_lsn", SqlType::LSN),
-    ];
+/// This host's own row of each database.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every view")]
+fn state_rows(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let mut rows = Vec::new();
-    for group in groups(instance) {
+    for group in groups(context.instance) {
         for (name, id) in &group.databases {
-            let Some(database) = instance.database(name) else { continue };
-            let hardened = crate::msdb::number(database.storage().facts().end_lsn);
+            let Some(database) = context.instance.database(name) else { continue };
             rows.push(vec![
                 database.id().into(),
                 group.id.into(),
+                replica_id(&group, 0).into(),
                 (*id).into(),
                 true.into(),
                 true.into(),
                 "SYNCHRONIZED".into(),
                 "HEALTHY".into(),
-                hardened,
+                crate::msdb::number(database.storage().facts().end_lsn),
             ]);
         }
     }
-    Rows { columns, rows }
+    Ok(rows)
+}
+
+/// The GUID of a replica: made of its group's, so that nobody has to keep it.
+fn replica_id(group: &AvailabilityGroup, at: usize) -> Uuid {
+    let at = u128::try_from(at).unwrap_or_default();
+    Uuid::from_u128(group.id.as_u128().wrapping_add(at + 1))
+}
+
+/// `sys.databases.replica_id` and `group_database_id`: NULL for a database in no group.
+#[must_use]
+pub fn identity(instance: &Instance, database: &DatabaseHandle) -> (Value, Value) {
+    let name = database.name();
+    let Some(group) = group_of(instance, &name) else { return (Value::Null, Value::Null) };
+    let member = group.databases.iter().find(|(known, _)| same(known, &name));
+    (replica_id(&group, 0).into(), member.map(|(_, id)| *id).into())
+}
+
+/// `SERVERPROPERTY('IsHadrEnabled')`.
+#[must_use]
+pub const fn is_enabled(_instance: &Instance) -> bool {
+    true
 }
 
 /// `sys.fn_hadr_is_primary_replica`: NULL for a database in no group.
 #[must_use]
-pub fn is_primary_replica(instance: &Instance, database: &str) -> Value {
-    group_of(instance, database).map(|_| true).into()
+pub fn is_primary_replica(session: &Session, database: &str) -> Typed {
+    let is_member = group_of(&session.instance, database).map(|_| true);
+    Typed { ty: BIT, value: is_member.into() }
 }
 
 /// `sys.fn_hadr_backup_is_preferred_replica`: 1 here, also for a database in no group.
 #[must_use]
-pub const fn is_preferred_replica() -> Value {
-    Value::Bit(true)
+pub fn is_preferred_replica(_session: &Session, _database: &str) -> Typed {
+    Typed { ty: BIT, value: Value::Bit(true) }
 }
 
 /// `sp_sim_bulk_change @db`: a minimally logged change, such as SELECT INTO under `BULK_LOGGED`.

@@ -128,10 +128,10 @@ impl Session {
             init: has("INIT"),
             checksum: has("CHECKSUM"),
             copy_only: has("COPY_ONLY"),
-            name: self.option_text(options, "NAME")?,
-            description: self.option_text(options, "DESCRIPTION")?,
-            media_name: self.option_text(options, "MEDIANAME")?,
-            media_description: self.option_text(options, "MEDIADESCRIPTION")?,
+            name: self.text_or_empty(options, "NAME")?,
+            description: self.text_or_empty(options, "DESCRIPTION")?,
+            media_name: self.text_or_empty(options, "MEDIANAME")?,
+            media_description: self.text_or_empty(options, "MEDIADESCRIPTION")?,
             user_name: self.login().name.clone(),
             host: self.host_identity(),
             set_guid: self.instance.new_guid(),
@@ -194,10 +194,8 @@ impl Session {
     }
 
     /// The text of an option's value; empty without the option.
-    pub(super) fn option_text(&self, options: &[NamedOption], name: &str) -> SqlResult<String> {
-        let value = find_option(options, name).and_then(|option| option.values.first());
-        let text = value.map(|value| self.text(value)).transpose()?;
-        Ok(text.flatten().unwrap_or_default())
+    fn text_or_empty(&self, options: &[NamedOption], name: &str) -> SqlResult<String> {
+        Ok(self.option_text(options, name)?.unwrap_or_default())
     }
 
     /// The percentage of `STATS`: 10 where it has no value, and nothing is told without it.

@@ -39,7 +39,7 @@ impl Session {
         let has_file = find_option(&restore.options, "FILE").is_some();
         let checksum = find_option(&restore.options, "CHECKSUM").is_some();
         let (kind, instance) = (restore.kind, std::sync::Arc::clone(&self.instance));
-        let working = tokio::task::spawn_blocking(move || {
+        let working = tokio::task::spawn_blocking(move || -> SqlResult<Option<Rows>> {
             let devices = FaultyDevices::default();
             if kind == RestoreKind::VerifyOnly {
                 backup::verify_media(&devices, &named, position, checksum)?;

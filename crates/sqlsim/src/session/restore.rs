@@ -240,7 +240,7 @@ impl Session {
     /// A time that was given as text or as a time.
     #[expect(clippy::unused_self, reason = "it reads like the other readers of options")]
     fn time(&self, given: &Typed) -> SqlResult<jiff::civil::DateTime> {
-        match convert::assign(given, SqlType::DateTime2(7))? {
+        match convert::cast(given, SqlType::DateTime2(7), None)? {
             Value::DateTime(time) => Ok(time),
             _ => Err(messages::date_conversion_failed()),
         }
