@@ -5,6 +5,7 @@ pub mod block;
 mod bytes;
 pub mod checksum;
 mod finding;
+mod frame;
 mod lsn;
 mod media;
 pub mod page;

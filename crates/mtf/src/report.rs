@@ -22,6 +22,8 @@ pub struct Report {
     pub findings_not_kept: u64,
     /// The gravest finding, kept or not.
     pub worst: Option<Severity>,
+    /// Offsets of the filemarks in bytes, newest first, as far as a filemark can list them.
+    pub filemarks: Vec<u64>,
     /// Bytes scanned.
     pub bytes: u64,
 }

@@ -1,14 +1,17 @@
 //! sqlsim
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod catalog;
 pub mod clock;
 pub mod dtc;
 pub mod error;
+pub mod faults;
 pub mod instance;
 pub mod lang;
 pub mod link;
 pub mod messages;
+pub mod msdb;
 pub mod proc;
 pub mod query;
 pub mod session;

@@ -4,7 +4,19 @@
 //!
 //! This room never opens a file and never seeks.
 
+mod findings;
+mod log;
+mod medium;
+mod pages;
+mod place;
+mod set;
+mod streams;
+mod walk;
+
 use std::io::{self, Read};
+
+use self::medium::Medium;
+use self::walk::Walk;
 
 use crate::{BackupSet, LogExtent, Report};
 
@@ -39,17 +51,25 @@ impl Contents for Nothing {
 }
 
 /// Scans one file of backup media, fed in any slicing.
-#[derive(Debug, Default)]
+///
+/// It needs no seek and holds a few megabytes at most, whatever the file claims.
+#[derive(Debug)]
 pub struct Scanner<C = Nothing> {
-    contents: C,
-    report: Report,
+    walk: Walk,
+    medium: Medium<C>,
 }
 
 impl Scanner {
     /// A scanner that only reports.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with(Nothing)
+    }
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -58,20 +78,28 @@ impl<C: Contents> Scanner<C> {
     #[must_use]
     pub fn with(contents: C) -> Self {
         Self {
-            contents,
-            report: Report::default(),
+            walk: Walk::default(),
+            medium: Medium::new(contents),
         }
     }
 
     /// Takes the next bytes of the file.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.report.bytes += bytes.len() as u64;
+        self.walk.feed(bytes, &mut self.medium);
     }
 
-    /// The file is over: what was found, and the contents' receiver.
+    /// The receiver of the contents, while it receives them.
+    pub fn contents(&mut self) -> &mut C {
+        &mut self.medium.contents
+    }
+
+    /// The file is over: what was found, and the receiver of the contents.
     #[must_use]
-    pub fn finish(self) -> (Report, C) {
-        (self.report, self.contents)
+    pub fn finish(mut self) -> (Report, C) {
+        self.walk.finish(&mut self.medium);
+        let is_whole = self.walk.is_between_blocks();
+        self.medium
+            .finish(self.walk.at(), is_whole, self.walk.is_lost())
     }
 }
 
@@ -93,3 +121,8 @@ pub fn scan_reader(reader: &mut impl Read) -> io::Result<Report> {
 }
 
 const BUFFER_BYTES: usize = 256 * 1024;
+
+/// What the identities of a report may take together; sets beyond are scanned, but not listed.
+const KEPT_BYTES_MAX: usize = 16 << 20;
+/// Filemarks remembered: as many as the largest filemark can list.
+const MARKS_MAX: usize = 8192;

@@ -28,6 +28,7 @@ use crate::messages;
 
 use gate::{Closed, Gate, Moment, Pass};
 pub use gate::Closing;
+pub(crate) use host::coordinator;
 pub use host::{decisions, recover};
 pub use procedures::PROCEDURES;
 pub use protocol::{Branch, Decisions, Local, Participant, Root, close, commit, rollback};

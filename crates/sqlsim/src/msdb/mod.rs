@@ -102,13 +102,13 @@ impl History<'_> {
         let shape = tables::TABLES.iter().find(|known| known.name == table);
         let shape = shape.ok_or_else(|| messages::invalid_object(table))?;
         let id = self.table(table)?;
-        let identity = match tables::identity(shape) {
+        let identity = match tables::identity_of(shape) {
             Some(_) => self.storage.advance(id, 1, 1)?,
             None => 0,
         };
         let cell = |name: &'static str| match cells.iter().find(|(known, _)| *known == name) {
             Some((_, value)) => value.clone(),
-            None if tables::identity(shape) == Some(name) => Value::Int(identity),
+            None if tables::identity_of(shape) == Some(name) => Value::Int(identity),
             None => Value::Null,
         };
         let row: Row = tables::columns(shape, self.version).map(cell).collect();

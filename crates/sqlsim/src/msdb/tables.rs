@@ -234,7 +234,7 @@ const SUSPECT_PAGES: [Shape; 6] = [
 
 /// The name of a table's identity column, if it has one.
 #[must_use]
-pub fn identity(table: &Table) -> Option<&'static str> {
+pub fn identity_of(table: &Table) -> Option<&'static str> {
     let shape = table.columns.iter().find(|shape| shape.is == Is::Identity);
     shape.map(|shape| shape.name)
 }

@@ -44,6 +44,8 @@ use crate::link::Connections;
 pub use backend::SessionHandle;
 pub use call::{Argument, Bound, Call, Parameter, ProcedureResult, SystemProcedure};
 pub use frame::{Frame, Last};
+pub use local::LocalPart;
+pub use modules::Returned;
 pub use names::Remote;
 pub use options::Options;
 pub use output::Output;
@@ -60,6 +62,8 @@ pub struct Session {
     pub database: Arc<DatabaseHandle>,
     /// Who acts: the login, under any `EXECUTE AS`. The last one counts.
     pub logins: Vec<Arc<Login>>,
+    /// Who logged in, whatever `EXECUTE AS` says.
+    pub original_login: Arc<Login>,
     /// What `SET` changed.
     pub options: Options,
     /// The open transaction, `@@TRANCOUNT` > 0.

@@ -48,7 +48,11 @@ pub struct RealDisk {
 
 impl Disk for RealDisk {
     fn open(&self, path: &Path, new: bool) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).create_new(new).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(new)
+            .open(path)?;
         Ok(Box::new(file))
     }
 

@@ -124,12 +124,8 @@ pub struct Facts {
     pub last_log_backup_lsn: Option<Lsn>,
     /// The next log backup will be the first of its chain.
     pub begins_log_chain: bool,
-    /// The base of differentials, when a full without `COPY_ONLY` has been taken.
+    /// The last full without `COPY_ONLY`: the base of differentials, and `database_backup_lsn`.
     pub differential_base: Option<DifferentialBase>,
-    /// The checkpoint LSN of the last full, also of a copy-only one (`database_backup_lsn`).
-    pub database_backup_lsn: Option<Lsn>,
-    /// The backup set GUID of that full.
-    pub database_backup_guid: Option<Uuid>,
     /// The last checkpoint.
     pub checkpoint_lsn: Lsn,
     /// The LSN that the next log record will get.

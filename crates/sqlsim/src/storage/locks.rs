@@ -78,14 +78,11 @@ impl Locks {
         });
     }
 
-    /// Whether the owner holds the lock.
-    #[must_use]
-    pub fn holds(&self, owner: Owner, resource: &Resource) -> bool {
-        self.held.get(resource).is_some_and(|held| held.owner == owner)
-    }
-
     fn hold(&mut self, owner: Owner, resource: &Resource) -> Taken {
-        let held = Held { owner, tickets: VecDeque::new() };
+        let held = Held {
+            owner,
+            tickets: VecDeque::new(),
+        };
         self.held.insert(resource.clone(), held);
         Taken::Yes
     }
@@ -104,7 +101,10 @@ impl Locks {
     fn waits_for(&self, from: Owner, target: Owner) -> bool {
         let mut at = from;
         for _ in 0..=self.waiting.len() {
-            let next = self.waiting.get(&at).and_then(|wanted| self.held.get(wanted));
+            let next = self
+                .waiting
+                .get(&at)
+                .and_then(|wanted| self.held.get(wanted));
             match next.map(|held| held.owner) {
                 None => return false,
                 Some(owner) if owner == target => return true,

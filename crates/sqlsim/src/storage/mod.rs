@@ -12,14 +12,33 @@
 //!
 //! Nothing here reads a clock, makes a GUID or waits for time: all three come in as arguments.
 
+mod boot;
+mod change;
+mod codec;
 mod database;
+mod disk;
 mod facts;
 mod ids;
+mod image;
+mod inner;
 mod locks;
+mod log;
+mod raise;
+mod record;
+mod redo;
+mod restore;
 mod rows;
+mod snapshot;
+mod transact;
 
 pub use database::{Database, InDoubt, MarkInfo, PrepareInfo, Resolved};
+pub use disk::{Disk, DiskFile, RealDisk};
 pub use facts::{
     DatabaseFiles, DatabaseState, DifferentialBase, Facts, Fork, NewDatabase, RecoveryModel,
 };
 pub use ids::{RowId, Savepoint, TableId, TxId};
+pub use image::Damage;
+pub use log::{Extent, blocks_of, layout};
+pub use redo::{Commit, commits};
+pub use restore::{RestoredData, RestoredIdentity};
+pub use snapshot::{DataSnapshot, LogRange, LogSnapshot};

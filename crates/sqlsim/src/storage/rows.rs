@@ -77,7 +77,9 @@ impl Tables {
                 None => rows.remove(id),
             };
         }
-        rows.into_iter().map(|(id, row)| (id, row.clone())).collect()
+        rows.into_iter()
+            .map(|(id, row)| (id, row.clone()))
+            .collect()
     }
 
     /// One row as the transaction sees it.
@@ -156,7 +158,11 @@ mod tests {
 
     fn write(row: u64, value: Option<i64>) -> Write {
         let value = value.map(|v| vec![Value::Int(v)]);
-        Write { table: T, row: RowId(row), value }
+        Write {
+            table: T,
+            row: RowId(row),
+            value,
+        }
     }
 
     #[test]
@@ -166,7 +172,11 @@ mod tests {
         let mut own = WriteSet::default();
         own.push(write(2, None));
         own.push(write(3, Some(30)));
-        let seen: Vec<u64> = tables.scan(Some(&own), T).iter().map(|(id, _)| id.0).collect();
+        let seen: Vec<u64> = tables
+            .scan(Some(&own), T)
+            .iter()
+            .map(|(id, _)| id.0)
+            .collect();
         assert_eq!(seen, [1, 3]);
         assert_eq!(tables.scan(None, T).len(), 2);
         assert_eq!(tables.get(Some(&own), T, RowId(2)), None);
