@@ -19,7 +19,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use uuid::Uuid;
 
 pub use applock::{AppLocks, LockMode, LockName, LockOwner};
+pub use backend::InstanceBackend;
+pub(crate) use bootstrap::run_script;
 pub use database::{DatabaseHandle, DatabaseRecord};
+pub use logins::SERVER_ROLES;
 pub use options::{InstanceOptions, PathMap, ServerName, Version};
 pub use sessions::{Activity, RunningRequest, SessionRecord, Sessions};
 
@@ -187,6 +190,12 @@ impl Instance {
     #[must_use]
     pub fn data_folder(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// `SERVERPROPERTY('InstanceDefaultBackupPath')`.
+    #[must_use]
+    pub fn backup_folder(&self) -> PathBuf {
+        self.folder.join("backup")
     }
 
     /// Makes a database: 1801 when the name is taken, 5170 when a file is there.

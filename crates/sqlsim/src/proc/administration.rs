@@ -31,11 +31,6 @@ pub(super) static PROCEDURES: &[SystemProcedure] = &[
         parameters: &[Parameter::needed("@objname")],
         run: |session, call| Box::pin(help_text(session, call)),
     },
-    SystemProcedure {
-        name: "sp_sim_bulk_change",
-        parameters: &[Parameter::optional("@db")],
-        run: |session, call| Box::pin(bulk_change(session, call)),
-    },
 ];
 
 /// A changed setting of `sp_configure`.
@@ -130,7 +125,7 @@ async fn set(session: &mut Session, call: Call, one: Setting, to: i64) -> SqlRes
 async fn help_text(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     let name = call.needed_text("@objname")?;
     let parsed = crate::lang::parse_object_name(&name);
-    let parsed = parsed.ok_or_else(|| messages::invalid_object(&name))?;
+    let parsed = parsed.map_err(|_| messages::invalid_object(&name))?;
     let database = session.database_named(parsed.database.as_deref())?;
     let object = session.find_object(&database, parsed.schema.as_deref(), &parsed.name);
     let object = object.ok_or_else(|| no_such_object(&name, &database.name()))?;
@@ -138,14 +133,6 @@ async fn help_text(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> 
     let lines = object.object.definition().split_inclusive('\n');
     let rows = lines.map(|line| vec![Value::text(line)]).collect();
     session.output.rows(Rows { columns, rows }).await;
-    Ok((0, call))
-}
-
-/// A private procedure: from now on the database holds minimally logged changes, as after a bulk load.
-async fn bulk_change(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
-    let database = session.database_named(call.text("@db").as_deref())?;
-    session.require_in_database(&database, "ALTER")?;
-    database.storage().mark_bulk_logged()?;
     Ok((0, call))
 }
 

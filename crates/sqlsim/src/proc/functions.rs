@@ -2,6 +2,7 @@
 //!
 //! Start at [`value`]. Functions that only compute stand in `query/`.
 
+use crate::availability;
 use crate::error::SqlResult;
 use crate::lang::ast::ObjectName;
 use crate::messages;
@@ -74,10 +75,11 @@ fn in_sys(scope: &Scope<'_>, name: &str, arguments: &[Typed]) -> Option<Typed> {
     let database = || arguments.first().and_then(|a| text_of(&a.value)).unwrap_or_default();
     match name {
         "fn_hadr_is_primary_replica" => {
-            Some(crate::availability::is_primary_replica(scope.session, &database()))
+            let value = availability::is_primary_replica(&scope.session.instance, &database());
+            Some(Typed { ty: SqlType::Bit, value })
         }
         "fn_hadr_backup_is_preferred_replica" => {
-            Some(crate::availability::is_preferred_replica(scope.session, &database()))
+            Some(Typed { ty: SqlType::Bit, value: availability::is_preferred_replica() })
         }
         "fn_varbintohexstr" => {
             let value = arguments.first().map(|a| a.value.clone()).unwrap_or(Value::Null);

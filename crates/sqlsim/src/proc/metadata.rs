@@ -137,11 +137,11 @@ fn has_permission(scope: &Scope<'_>, arguments: &Arguments<'_>) -> Typed {
 }
 
 fn unquoted(name: &str) -> String {
-    lang::parse_object_name(name).map_or_else(|| name.to_owned(), |parsed| parsed.name)
+    lang::parse_object_name(name).map_or_else(|_| name.to_owned(), |parsed| parsed.name)
 }
 
 fn found(scope: &Scope<'_>, name: &str) -> Option<(Arc<DatabaseHandle>, StoredObject)> {
-    let name = lang::parse_object_name(name)?;
+    let name = lang::parse_object_name(name).ok()?;
     let database = match &name.database {
         Some(other) => scope.session.database_named(Some(other)).ok()?,
         None => Arc::clone(&scope.database),

@@ -47,7 +47,7 @@ fn server(scope: &Scope<'_>, property: &str) -> Typed {
         "editionid" => Typed::new(SqlType::BigInt, -2_117_995_310_i64),
         "engineedition" => Typed::int(engine_edition(&options.edition)),
         "collation" => Typed::sysname(COLLATION),
-        "ishadrenabled" => Typed::int(i64::from(crate::availability::is_enabled(instance))),
+        "ishadrenabled" => Typed::int(1_i64),
         "isclustered" | "isintegratedsecurityonly" | "issingleuser" | "isfulltextinstalled"
         | "islocaldb" | "filestreameffectivelevel" => Typed::int(0_i64),
         "processid" => Typed::int(i64::from(std::process::id())),

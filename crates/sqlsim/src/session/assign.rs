@@ -19,7 +19,7 @@ pub(super) fn assign(value: &Typed, ty: SqlType) -> SqlResult<Value> {
 }
 
 /// A value as text; none for NULL.
-pub(super) fn text_of(value: &Value) -> Option<String> {
+pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::Text(text) => Some(text.clone()),
@@ -32,7 +32,7 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
 }
 
 /// A value as an integer; 8114 for what is none.
-pub(super) fn integer_of(value: &Value) -> SqlResult<i64> {
+pub(crate) fn integer_of(value: &Value) -> SqlResult<i64> {
     let typed = Typed { ty: value.natural_type(), value: value.clone() };
     let cast = assign(&typed, SqlType::BigInt)?;
     cast.as_int().ok_or_else(|| messages::conversion_error(typed.ty.base_name(), "int"))

@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use super::Session;
+use crate::availability;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
 use crate::lang::ast::{
-    AlterDatabase, AlterDatabaseAction, CreateDatabase, Dbcc, Expr, NamedOption, find_option,
+    AlterDatabase, AlterDatabaseAction, AvailabilityGroupAction, CreateDatabase, Dbcc, Expr, NamedOption,
+    StatementKind, find_option,
 };
 use crate::messages;
 use crate::storage::{DatabaseFiles, DatabaseState, RecoveryModel};
@@ -20,11 +22,11 @@ impl Session {
         self.require_server("CREATE ANY DATABASE")?;
         let mut files = self.instance.default_files(&create.name);
         if let Some(data) = create.data_files.first() {
-            let (name, path) = (self.option_text(data, "NAME")?, self.option_text(data, "FILENAME")?);
+            let (name, path) = (self.option_value(data, "NAME")?, self.option_value(data, "FILENAME")?);
             self.place(&mut files, name, path, true);
         }
         if let Some(log) = create.log_files.first() {
-            let (name, path) = (self.option_text(log, "NAME")?, self.option_text(log, "FILENAME")?);
+            let (name, path) = (self.option_value(log, "NAME")?, self.option_value(log, "FILENAME")?);
             self.place(&mut files, name, path, false);
         }
         let model = self.model_recovery();
@@ -60,7 +62,7 @@ impl Session {
     }
 
     /// The text of an option's first value.
-    pub(crate) fn option_text(
+    pub(crate) fn option_value(
         &self,
         options: &[NamedOption],
         name: &str,
@@ -92,12 +94,27 @@ impl Session {
             }
             AlterDatabaseAction::ModifyName(name) => self.rename_database(&database, name),
             AlterDatabaseAction::JoinAvailabilityGroup(group) => {
-                self.join_availability_group(&database, group).await
+                let databases = vec![database.name()];
+                let action = AvailabilityGroupAction::AddDatabases(databases);
+                self.alter_group(group, action).await
             }
-            AlterDatabaseAction::Hadr(action) => self.hadr(&database, action).await,
-            AlterDatabaseAction::Partner(_) => self.begin_mirroring(&database).await,
+            AlterDatabaseAction::Hadr(word) if word == "OFF" => {
+                let name = database.name();
+                let group = availability::group_of(&self.instance, &name);
+                let group = group.ok_or_else(|| not_in_group(&name))?;
+                let action = AvailabilityGroupAction::RemoveDatabases(vec![name]);
+                self.alter_group(&group.name, action).await
+            }
+            AlterDatabaseAction::Hadr(_) => Ok(()),
+            AlterDatabaseAction::Partner(_) => Err(begin_mirroring(&database)),
             AlterDatabaseAction::ModifyFile(_) | AlterDatabaseAction::Collate(_) => Ok(()),
         }
+    }
+
+    async fn alter_group(&mut self, name: &str, action: AvailabilityGroupAction) -> SqlResult<()> {
+        let name = name.to_owned();
+        let statement = StatementKind::AlterAvailabilityGroup { name, action };
+        self.availability_group(&statement).await
     }
 
     fn set_database_option(
@@ -269,4 +286,23 @@ const KEPT_OPTIONS: [&str; 17] = [
 fn system_database(name: &str) -> SqlError {
     let text = format!("Cannot drop the database '{name}' because it is a system database.");
     SqlError::new(3708, 16, text)
+}
+
+/// Mirroring begins with the same check as an availability group, 1475; then no partner answers: 1418.
+fn begin_mirroring(database: &DatabaseHandle) -> SqlError {
+    if database.storage().facts().might_hold_unbacked_bulk_changes {
+        return messages::bulk_logged_changes(&database.name());
+    }
+    let text = "The server network address can not be reached or does not exist. Check the network \
+                address name and that the ports for the local and remote endpoints are operational.";
+    SqlError::new(1418, 16, text)
+}
+
+/// SQL Server raises 35242 for a database that is in no availability group.
+fn not_in_group(name: &str) -> SqlError {
+    let text = format!(
+        "Cannot complete this ALTER DATABASE {name} SET HADR operation on database '{name}'. The \
+         database is not joined to an availability group."
+    );
+    SqlError::new(35242, 16, text)
 }

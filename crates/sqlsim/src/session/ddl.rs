@@ -315,7 +315,7 @@ impl Session {
             .await
     }
 
-    async fn drop_objects(&mut self, drop: &ast::Drop) -> SqlResult<()> {
+    async fn drop_objects(&mut self, drop: &ast::DropObjects) -> SqlResult<()> {
         for name in &drop.names {
             match drop.kind {
                 ast::ObjectKind::Schema => self.drop_schema(&name.name, drop.if_exists).await?,
@@ -327,7 +327,7 @@ impl Session {
         Ok(())
     }
 
-    fn drop_temporary(&mut self, name: &ObjectName, drop: &ast::Drop) -> SqlResult<()> {
+    fn drop_temporary(&mut self, name: &ObjectName, drop: &ast::DropObjects) -> SqlResult<()> {
         let gone = self.temporary.remove(&name.name.to_lowercase());
         if gone.is_none() && !drop.if_exists {
             return Err(messages::cannot_drop("drop", "table", &name.name));
@@ -335,7 +335,7 @@ impl Session {
         Ok(())
     }
 
-    async fn drop_object(&mut self, name: &ObjectName, drop: &ast::Drop) -> SqlResult<()> {
+    async fn drop_object(&mut self, name: &ObjectName, drop: &ast::DropObjects) -> SqlResult<()> {
         let wanted = match drop.kind {
             ast::ObjectKind::Table => ObjectKind::Table,
             ast::ObjectKind::View => ObjectKind::View,
@@ -386,7 +386,7 @@ impl Session {
         .await
     }
 
-    async fn drop_index(&mut self, name: &ObjectName, drop: &ast::Drop) -> SqlResult<()> {
+    async fn drop_index(&mut self, name: &ObjectName, drop: &ast::DropObjects) -> SqlResult<()> {
         let Some(table) = &drop.table else {
             return Err(messages::cannot_drop("drop", "index", &name.name));
         };

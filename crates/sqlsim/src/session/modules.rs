@@ -78,6 +78,9 @@ impl Session {
             if self.frames.len() > MAX_NESTING {
                 return Err(messages::nesting_level_exceeded().into());
             }
+            if let Some(returned) = self.call_text(name, &arguments).await {
+                return returned;
+            }
             if let Some(procedure) = proc::find(name) {
                 return self.call_system(name, procedure, arguments).await;
             }
@@ -180,7 +183,7 @@ impl Session {
     }
 
     /// 266: a procedure that leaves more or fewer transactions open than it found says so and goes on.
-    async fn check_count(&mut self, before: u32, procedure: &str) {
+    pub(super) async fn check_count(&mut self, before: u32, procedure: &str) {
         let after = self.transaction_count();
         if before != after && !self.is_in_try() {
             let error = messages::transaction_count_mismatch(before, after);
@@ -304,7 +307,7 @@ impl Session {
             ProcedureName::Variable(variable) => {
                 let value = self.scope_variable(variable)?.value;
                 let text = super::assign::text_of(&value).unwrap_or_default();
-                lang::parse_object_name(&text).ok_or_else(|| messages::procedure_not_found(&text))
+                lang::parse_object_name(&text).map_err(|_| messages::procedure_not_found(&text))
             }
         }
     }
@@ -315,7 +318,7 @@ impl Session {
             .iter()
             .map(|a| (a.name.clone().unwrap_or_default(), a.ty.unwrap_or(SqlType::Int)))
             .collect();
-        let name = lang::parse_object_name(name).unwrap_or_else(|| ObjectName::bare(name));
+        let name = lang::parse_object_name(name).unwrap_or_else(|_| ObjectName::bare(name));
         self.enter("");
         match self.call(&name, arguments).await {
             Ok(returned) => {

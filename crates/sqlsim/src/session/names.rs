@@ -103,10 +103,11 @@ impl Scope<'_> {
             Some(other) => self.session.database_named(Some(other))?,
             None => Arc::clone(&self.database),
         };
-        if let Some(view) = views::find(name) {
-            let context =
-                ViewContext { session: self.session, instance: &self.session.instance, database };
-            return Ok(Relation::Rows(view.relation(&context)?));
+        let instance = &self.session.instance;
+        let context =
+            ViewContext { session: self.session, instance, database: Arc::clone(&database) };
+        if let Some(rows) = views::relation(name, &context) {
+            return rows.map(Relation::Rows);
         }
         let storage = readable(&database)?;
         let found = self.session.find_object(&database, name.schema.as_deref(), &name.name);

@@ -87,7 +87,7 @@ impl Output {
     /// Rows of result sets are kept from now on until [`Output::captured`]. Nesting is 8164 in SQL Server.
     pub fn capture(&mut self) -> SqlResult<()> {
         if !self.captures.is_empty() {
-            return Err(crate::nested_insert_exec());
+            return Err(nested_insert_exec());
         }
         self.captures.push(Vec::new());
         Ok(())

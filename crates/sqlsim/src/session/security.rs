@@ -52,6 +52,11 @@ impl Session {
         })
     }
 
+    /// Demands membership of sysadmin: 15247.
+    pub fn require_sysadmin(&self) -> SqlResult<()> {
+        if self.login().is_sysadmin() { Ok(()) } else { Err(messages::no_permission()) }
+    }
+
     /// The number of the user that the login is in a database; none when it may not enter.
     #[must_use]
     pub fn user_in(&self, database: &Arc<DatabaseHandle>) -> Option<i32> {

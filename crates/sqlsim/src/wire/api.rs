@@ -9,7 +9,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::error::SqlError;
 use crate::value::{Column, Row, SqlType, Value};
@@ -47,7 +46,8 @@ pub trait BackendSession: Send {
     /// an attention, or hung up) stop soon and return; what is sent after that is thrown away and
     /// the wire acknowledges the attention. A batch that is cancelled leaves its transaction open,
     /// as SQL Server does unless `XACT_ABORT` is on.
-    /// `answer` fails to send once the client is gone; that is no error, return then.
+    /// `answer` fails to send once the client is gone; that is no error, return then. The answer
+    /// ends when this returns: what is sent later through a copy of `answer` fails.
     async fn execute(&mut self, request: Request, answer: Answer, cancel: CancellationToken);
 
     /// Fires when the session has been killed by another (`KILL`) or the instance shuts down at
@@ -259,8 +259,9 @@ pub enum Event {
         /// The cookie by which others join it.
         cookie: Vec<u8>,
     },
-    /// The session joined the distributed transaction of this identity.
-    TransactionEnlisted(Uuid),
+    /// The session joined a distributed transaction, whose descriptor here this is; answers
+    /// [`Request::PropagateTransaction`].
+    TransactionEnlisted(u64),
 }
 
 /// The end of a statement.

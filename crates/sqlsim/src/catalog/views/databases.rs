@@ -5,11 +5,13 @@
 use std::sync::Arc;
 
 use super::{DESC, SystemView, ViewContext, bit};
+use crate::availability;
 use crate::error::SqlResult;
 use crate::instance::DatabaseHandle;
 use crate::msdb;
 use crate::proc::words;
 use crate::storage::{DatabaseState, Facts, RecoveryModel};
+use crate::value::compare::same_name;
 use crate::value::{Row, SqlType, Value};
 
 /// The views of this file.
@@ -96,7 +98,12 @@ fn database(context: &ViewContext<'_>, db: &Arc<DatabaseHandle>) -> Row {
     };
     let (state, model) = (state_number(facts.state), model_number(facts.recovery_model));
     let (wait, wait_word) = log_wait(&facts);
-    let (replica, group_database) = crate::availability::identity(context.instance, db);
+    let group = availability::group_of(context.instance, &record.name);
+    let group_database = group.as_ref().and_then(|group| {
+        let mut members = group.databases.iter();
+        members.find(|(name, _)| same_name(name, &record.name)).map(|(_, id)| *id)
+    });
+    let replica = group.map(|group| group.id);
     let is_standby = facts.state == DatabaseState::Standby;
     let is_open = matches!(facts.state, DatabaseState::Online | DatabaseState::Standby);
     vec![

@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use super::{DESC, SystemView, ViewContext, bit};
+use super::{DESC, MadeView, SystemView, ViewContext, bit};
+use crate::availability;
 use crate::error::SqlResult;
 use crate::instance::SessionRecord;
 use crate::link;
 use crate::messages;
 use crate::proc::administration::{SETTINGS, setting};
 use crate::value::compare::same_name;
-use crate::value::{Row, SqlType, Value};
+use crate::value::{Row, Rows, SqlType, Value};
 
 /// The views of this file.
 pub(super) const VIEWS: &[SystemView] = &[
@@ -31,13 +32,19 @@ pub(super) const VIEWS: &[SystemView] = &[
     },
     SystemView { schema: "sys", name: "dm_os_sys_info", columns: SYSTEM_INFO, rows: system_info },
     SystemView { schema: "sys", name: "dm_tran_locks", columns: LOCKS, rows: locks },
-    SystemView { schema: "sys", name: "servers", columns: SERVERS, rows: servers },
-    SystemView {
-        schema: "sys",
-        name: "linked_logins",
-        columns: LINKED_LOGINS,
-        rows: linked_logins,
-    },
+];
+
+/// Views that other rooms make.
+pub(super) const MADE: &[MadeView] = &[
+    ("sys", "servers", servers),
+    ("sys", "linked_logins", linked_logins),
+    ("sys", "availability_groups", |c| Ok(availability::sys_availability_groups(c.instance))),
+    ("sys", "availability_databases_cluster", |c| {
+        Ok(availability::sys_availability_databases_cluster(c.instance))
+    }),
+    ("sys", "dm_hadr_database_replica_states", |c| {
+        Ok(availability::sys_dm_hadr_database_replica_states(c.instance))
+    }),
 ];
 
 const SESSIONS: &[(&str, SqlType)] = &[
@@ -219,35 +226,7 @@ fn locks(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     Ok(rows)
 }
 
-const SERVERS: &[(&str, SqlType)] = &[
-    ("server_id", SqlType::Int),
-    ("name", SqlType::SYSNAME),
-    ("product", SqlType::SYSNAME),
-    ("provider", SqlType::SYSNAME),
-    ("data_source", SqlType::NVarChar(Some(4000))),
-    ("location", SqlType::NVarChar(Some(4000))),
-    ("provider_string", SqlType::NVarChar(Some(4000))),
-    ("catalog", SqlType::SYSNAME),
-    ("connect_timeout", SqlType::Int),
-    ("query_timeout", SqlType::Int),
-    ("is_linked", SqlType::Bit),
-    ("is_remote_login_enabled", SqlType::Bit),
-    ("is_rpc_out_enabled", SqlType::Bit),
-    ("is_data_access_enabled", SqlType::Bit),
-    ("is_collation_compatible", SqlType::Bit),
-    ("uses_remote_collation", SqlType::Bit),
-    ("collation_name", SqlType::SYSNAME),
-    ("lazy_schema_validation", SqlType::Bit),
-    ("is_system", SqlType::Bit),
-    ("is_publisher", SqlType::Bit),
-    ("is_subscriber", SqlType::Bit),
-    ("is_distributor", SqlType::Bit),
-    ("is_nonsql_subscriber", SqlType::Bit),
-    ("is_remote_proc_transaction_promotion_enabled", SqlType::Bit),
-    ("modify_date", SqlType::DateTime),
-];
-
-fn servers(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
+fn servers(context: &ViewContext<'_>) -> SqlResult<Rows> {
     let shows = context.session.has_server("ALTER ANY LINKED SERVER");
     let logins = link::views::logins(context.instance);
     let own = &context.session.login().name;
@@ -257,18 +236,10 @@ fn servers(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
         };
         shows || logins.iter().any(maps)
     };
-    Ok(link::views::sys_servers(context.instance, shows, &may_see).rows)
+    Ok(link::views::sys_servers(context.instance, shows, &may_see))
 }
 
-const LINKED_LOGINS: &[(&str, SqlType)] = &[
-    ("server_id", SqlType::Int),
-    ("local_principal_id", SqlType::Int),
-    ("uses_self_credential", SqlType::Bit),
-    ("remote_name", SqlType::SYSNAME),
-    ("modify_date", SqlType::DateTime),
-];
-
-fn linked_logins(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
+fn linked_logins(context: &ViewContext<'_>) -> SqlResult<Rows> {
     let principal = |name: &str| context.instance.login(name).map_or(0, |login| login.id);
-    Ok(link::views::sys_linked_logins(context.instance, &principal).rows)
+    Ok(link::views::sys_linked_logins(context.instance, &principal))
 }

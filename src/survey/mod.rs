@@ -1,0 +1,10 @@
+//! The survey: facts read from the hosts, dated, maybe partial. The planner sees nothing else of the world.
+//!
+//! Start at [`Survey`]. Gathering reads only; a host that does not answer is a fact of its own.
+
+mod facts;
+
+pub use facts::{
+    BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
+    MemberFacts, MemberState, RecoveryModel, Survey,
+};
