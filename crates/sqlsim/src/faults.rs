@@ -292,7 +292,7 @@ pub const PROCEDURES: [SystemProcedure; 1] = [SystemProcedure {
 }];
 
 async fn arm(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
-    session.require_sysadmin()?;
+    session.require_server("CONTROL SERVER")?;
     let kind = call.needed_text("@kind")?.to_lowercase();
     if kind == "clear" {
         session.instance.faults.clear();

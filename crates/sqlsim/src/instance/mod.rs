@@ -18,6 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use uuid::Uuid;
 
+pub(crate) use bootstrap::run_script;
 pub use applock::{AppLocks, LockMode, LockName, LockOwner};
 pub use backend::InstanceBackend;
 pub(crate) use bootstrap::run_script;

@@ -176,7 +176,7 @@ pub struct InstanceOptions {
     pub offset_minutes: i16,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
-    /// The way to other hosts; share one [`Network`] among hosts that shall find each other.
+    /// The way to other hosts.
     pub dial: Arc<dyn Dial>,
     /// What paths in T-SQL mean on this machine.
     pub paths: PathMap,
@@ -206,9 +206,9 @@ impl InstanceOptions {
         }
     }
 
-    /// Reaches other hosts through `dial`.
+    /// Reaches other hosts over this network; share one among hosts that shall know each other.
     #[must_use]
-    pub fn with_network(mut self, dial: Arc<dyn Dial>) -> Self {
+    pub fn with_dial(mut self, dial: Arc<dyn Dial>) -> Self {
         self.dial = dial;
         self
     }

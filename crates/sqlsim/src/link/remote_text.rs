@@ -27,7 +27,7 @@ pub(super) fn write(
         let rows = query::select(&session.scope(), select)?.rows;
         return Ok(insert_text(table, &insert.columns, &rows));
     }
-    let text = session.text_of(statement);
+    let text = session.statement_text(statement);
     let server = table.server.as_deref().unwrap_or_default();
     let (text, variables) = local_text(&text, server);
     let mut declarations = String::new();

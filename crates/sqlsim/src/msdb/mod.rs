@@ -4,6 +4,7 @@
 //! outcomes into rows. History is written in a transaction of its own: a failure to write it never
 //! undoes the backup (SQL Server raises 3009 then).
 
+pub mod backups;
 pub mod tables;
 
 use crate::catalog::object::Object;
@@ -56,8 +57,11 @@ pub fn number(lsn: Lsn) -> Value {
 /// A time as `datetime` keeps it: to three hundredths of a second.
 #[must_use]
 pub fn datetime(time: jiff::civil::DateTime) -> Value {
-    let cast = crate::value::convert::cast(&Value::DateTime(time), crate::value::SqlType::DateTime);
-    cast.unwrap_or(Value::DateTime(time))
+    let ticks = (i64::from(time.subsec_nanosecond()) * 3 + 5_000_000) / 10_000_000;
+    let nanoseconds = ((ticks * 10 + 1) / 3) * 1_000_000;
+    let second = time.with().subsec_nanosecond(0).build().unwrap_or(time);
+    let rounded = second.saturating_add(jiff::SignedDuration::from_nanos(nanoseconds));
+    Value::DateTime(rounded)
 }
 
 /// Msdb during one transaction.
