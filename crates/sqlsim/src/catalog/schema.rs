@@ -13,7 +13,6 @@ use crate::error::SqlResult;
 use crate::lang;
 use crate::lang::ast::{CreateModule, StatementKind};
 use crate::messages;
-use crate::value::compare::same_name;
 use crate::storage::{Database, RowId, TxId};
 
 /// What stands in a database's catalog at one moment.

@@ -143,7 +143,7 @@ impl TableShape {
             ConstraintKind::Unique(columns) => {
                 self.add_key(table, name("UQ"), KeyKind::Unique, columns)?;
             }
-            ConstraintKind::Check(condition) => self.checks.push((name("CK"), condition.clone())),
+            ConstraintKind::Check(condition) => self.checks.push((name("CK"), (**condition).clone())),
             ConstraintKind::ForeignKey { .. } => {}
             ConstraintKind::Default { value, column } => {
                 let at = self.needed(table, column)?;

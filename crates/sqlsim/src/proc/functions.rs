@@ -75,11 +75,10 @@ fn in_sys(scope: &Scope<'_>, name: &str, arguments: &[Typed]) -> Option<Typed> {
     let database = || arguments.first().and_then(|a| text_of(&a.value)).unwrap_or_default();
     match name {
         "fn_hadr_is_primary_replica" => {
-            let value = availability::is_primary_replica(&scope.session.instance, &database());
-            Some(Typed { ty: SqlType::Bit, value })
+            Some(availability::is_primary_replica(scope.session, &database()))
         }
         "fn_hadr_backup_is_preferred_replica" => {
-            Some(Typed { ty: SqlType::Bit, value: availability::is_preferred_replica() })
+            Some(availability::is_preferred_replica(scope.session, &database()))
         }
         "fn_varbintohexstr" => {
             let value = arguments.first().map(|a| a.value.clone()).unwrap_or(Value::Null);

@@ -5,15 +5,13 @@
 use std::sync::Arc;
 
 use super::Session;
-use crate::availability;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
 use crate::lang::ast::{
-    AlterDatabase, AlterDatabaseAction, AvailabilityGroupAction, CreateDatabase, Dbcc, Expr, NamedOption,
-    StatementKind, find_option,
+    AlterDatabase, AlterDatabaseAction, CreateDatabase, Dbcc, Expr, NamedOption, find_option,
 };
 use crate::messages;
-use crate::storage::{DatabaseFiles, DatabaseState, RecoveryModel};
+use crate::storage::{DatabaseFiles, RecoveryModel};
 
 impl Session {
     /// `CREATE DATABASE`: 262 without the right, 1801 when the name is taken, 5170 when a file is there.
@@ -22,11 +20,11 @@ impl Session {
         self.require_server("CREATE ANY DATABASE")?;
         let mut files = self.instance.default_files(&create.name);
         if let Some(data) = create.data_files.first() {
-            let (name, path) = (self.option_value(data, "NAME")?, self.option_value(data, "FILENAME")?);
+            let (name, path) = (self.option_text(data, "NAME")?, self.option_text(data, "FILENAME")?);
             self.place(&mut files, name, path, true);
         }
         if let Some(log) = create.log_files.first() {
-            let (name, path) = (self.option_value(log, "NAME")?, self.option_value(log, "FILENAME")?);
+            let (name, path) = (self.option_text(log, "NAME")?, self.option_text(log, "FILENAME")?);
             self.place(&mut files, name, path, false);
         }
         let model = self.model_recovery();
@@ -62,7 +60,7 @@ impl Session {
     }
 
     /// The text of an option's first value.
-    pub(crate) fn option_value(
+    pub(crate) fn option_text(
         &self,
         options: &[NamedOption],
         name: &str,
@@ -94,27 +92,12 @@ impl Session {
             }
             AlterDatabaseAction::ModifyName(name) => self.rename_database(&database, name),
             AlterDatabaseAction::JoinAvailabilityGroup(group) => {
-                let databases = vec![database.name()];
-                let action = AvailabilityGroupAction::AddDatabases(databases);
-                self.alter_group(group, action).await
+                self.join_availability_group(&database, group).await
             }
-            AlterDatabaseAction::Hadr(word) if word == "OFF" => {
-                let name = database.name();
-                let group = availability::group_of(&self.instance, &name);
-                let group = group.ok_or_else(|| not_in_group(&name))?;
-                let action = AvailabilityGroupAction::RemoveDatabases(vec![name]);
-                self.alter_group(&group.name, action).await
-            }
-            AlterDatabaseAction::Hadr(_) => Ok(()),
-            AlterDatabaseAction::Partner(_) => Err(begin_mirroring(&database)),
+            AlterDatabaseAction::Hadr(action) => self.hadr(&database, action).await,
+            AlterDatabaseAction::Partner(_) => self.begin_mirroring(&database).await,
             AlterDatabaseAction::ModifyFile(_) | AlterDatabaseAction::Collate(_) => Ok(()),
         }
-    }
-
-    async fn alter_group(&mut self, name: &str, action: AvailabilityGroupAction) -> SqlResult<()> {
-        let name = name.to_owned();
-        let statement = StatementKind::AlterAvailabilityGroup { name, action };
-        self.availability_group(&statement).await
     }
 
     fn set_database_option(
@@ -134,9 +117,9 @@ impl Session {
             ("READ_WRITE", _) => storage.set_read_only(false),
             ("OFFLINE", _) => {
                 self.clear_users(database, termination)?;
-                storage.set_state(DatabaseState::Offline)
+                storage.set_offline(true)
             }
-            ("ONLINE", _) => storage.set_state(DatabaseState::Online),
+            ("ONLINE", _) => storage.set_offline(false),
             ("SINGLE_USER" | "RESTRICTED_USER" | "MULTI_USER", _) => {
                 if option.name == "SINGLE_USER" {
                     self.clear_users(database, termination)?;
@@ -286,23 +269,4 @@ const KEPT_OPTIONS: [&str; 17] = [
 fn system_database(name: &str) -> SqlError {
     let text = format!("Cannot drop the database '{name}' because it is a system database.");
     SqlError::new(3708, 16, text)
-}
-
-/// Mirroring begins with the same check as an availability group, 1475; then no partner answers: 1418.
-fn begin_mirroring(database: &DatabaseHandle) -> SqlError {
-    if database.storage().facts().might_hold_unbacked_bulk_changes {
-        return messages::bulk_logged_changes(&database.name());
-    }
-    let text = "The server network address can not be reached or does not exist. Check the network \
-                address name and that the ports for the local and remote endpoints are operational.";
-    SqlError::new(1418, 16, text)
-}
-
-/// SQL Server raises 35242 for a database that is in no availability group.
-fn not_in_group(name: &str) -> SqlError {
-    let text = format!(
-        "Cannot complete this ALTER DATABASE {name} SET HADR operation on database '{name}'. The \
-         database is not joined to an availability group."
-    );
-    SqlError::new(35242, 16, text)
 }

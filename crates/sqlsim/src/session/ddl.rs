@@ -27,7 +27,7 @@ use crate::value::{Column, Row, Value};
 impl Session {
     /// Statements that define things.
     pub(super) async fn define(&mut self, kind: &StatementKind, whole: &Statement) -> SqlResult<()> {
-        let text = self.text_of(whole);
+        let text = self.statement_text(whole);
         match kind {
             StatementKind::CreateTable(create) => self.create_table(create, &text).await,
             StatementKind::AlterTable(alter) => self.alter_table(alter, &text).await,
@@ -51,7 +51,7 @@ impl Session {
     }
 
     /// The text of a statement, as its writer wrote it.
-    pub(crate) fn text_of(&self, statement: &Statement) -> String {
+    pub(crate) fn statement_text(&self, statement: &Statement) -> String {
         let text = self.frames.last().map(|f| Arc::clone(&f.text)).unwrap_or_default();
         text.get(statement.span.start..statement.span.end).unwrap_or_default().to_owned()
     }

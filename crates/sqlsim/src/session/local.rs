@@ -88,7 +88,7 @@ impl Local for LocalPart {
             let mark = self.mark_for(joined);
             let at = self.instance.clock.local();
             match joined.storage.commit(self.id, at, mark.as_ref()) {
-                Ok(lsn) => marked.extend(mark.map(|mark| (joined.database.name(), lsn, mark))),
+                Ok(lsn) => marked.extend(lsn.zip(mark).map(|(lsn, mark)| (joined.database.name(), lsn, mark))),
                 // The others commit all the same: what was decided is done wherever it can be.
                 Err(error) => first_failure = first_failure.and(Err(error)),
             }

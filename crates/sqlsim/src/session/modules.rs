@@ -73,7 +73,7 @@ impl Session {
         Box::pin(async move {
             if self.is_remote(name) {
                 let server = name.server.clone().unwrap_or_default();
-                return link::call(self, &server, name, arguments).await;
+                return Ok(link::call(self, &server, name, arguments).await?);
             }
             if self.frames.len() > MAX_NESTING {
                 return Err(messages::nesting_level_exceeded().into());

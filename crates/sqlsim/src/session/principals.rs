@@ -52,15 +52,15 @@ impl Session {
         if create.windows {
             return Err(windows_login(&create.name));
         }
-        let password = self.option_value(&create.options, "PASSWORD")?.unwrap_or_default();
+        let password = self.option_text(&create.options, "PASSWORD")?.unwrap_or_default();
         self.instance.create_login(&create.name, &password, &[])?;
         self.set_login_options(&create.name, &create.options)
     }
 
     fn set_login_options(&self, name: &str, options: &[NamedOption]) -> SqlResult<()> {
-        let database = self.option_value(options, "DEFAULT_DATABASE")?;
-        let password = self.option_value(options, "PASSWORD")?;
-        let renamed = self.option_value(options, "NAME")?;
+        let database = self.option_text(options, "DEFAULT_DATABASE")?;
+        let password = self.option_text(options, "PASSWORD")?;
+        let renamed = self.option_text(options, "NAME")?;
         let sid = match find_option(options, "SID").and_then(|o| o.values.first()) {
             Some(value) => match self.evaluate(value)?.value {
                 Value::Binary(sid) => Some(sid),
@@ -191,12 +191,12 @@ impl Session {
         };
         let mut user = user.clone();
         if let AlterPrincipalAction::With(options) = &alter.action {
-            if let Some(login) = self.option_value(options, "LOGIN")? {
+            if let Some(login) = self.option_text(options, "LOGIN")? {
                 let login = self.instance.login(&login);
                 let login = login.ok_or_else(|| messages::not_a_valid_login(&alter.name))?;
                 user.sid = Some(login.sid.clone());
             }
-            if let Some(name) = self.option_value(options, "NAME")? {
+            if let Some(name) = self.option_text(options, "NAME")? {
                 user.name = name;
             }
         }

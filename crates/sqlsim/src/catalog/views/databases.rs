@@ -11,7 +11,6 @@ use crate::instance::DatabaseHandle;
 use crate::msdb;
 use crate::proc::words;
 use crate::storage::{DatabaseState, Facts, RecoveryModel};
-use crate::value::compare::same_name;
 use crate::value::{Row, SqlType, Value};
 
 /// The views of this file.
@@ -98,12 +97,7 @@ fn database(context: &ViewContext<'_>, db: &Arc<DatabaseHandle>) -> Row {
     };
     let (state, model) = (state_number(facts.state), model_number(facts.recovery_model));
     let (wait, wait_word) = log_wait(&facts);
-    let group = availability::group_of(context.instance, &record.name);
-    let group_database = group.as_ref().and_then(|group| {
-        let mut members = group.databases.iter();
-        members.find(|(name, _)| same_name(name, &record.name)).map(|(_, id)| *id)
-    });
-    let replica = group.map(|group| group.id);
+    let (replica, group_database) = availability::identity(context.instance, db);
     let is_standby = facts.state == DatabaseState::Standby;
     let is_open = matches!(facts.state, DatabaseState::Online | DatabaseState::Standby);
     vec![
@@ -146,8 +140,8 @@ fn database(context: &ViewContext<'_>, db: &Arc<DatabaseHandle>) -> Row {
         Value::text("NONE"),
         60.into(),
         Value::text("DISABLED"),
-        replica.into(),
-        group_database.into(),
+        replica,
+        group_database,
         Value::text(record.name),
     ]
 }

@@ -10,6 +10,7 @@ mod server;
 
 use std::sync::Arc;
 
+use crate::availability;
 use crate::error::SqlResult;
 use crate::instance::{DatabaseHandle, Instance};
 use crate::lang::ast::ObjectName;
@@ -56,7 +57,7 @@ pub fn relation(name: &ObjectName, context: &ViewContext<'_>) -> Option<SqlResul
     let fits = |known_schema: &str, known: &str| {
         known_schema.eq_ignore_ascii_case(schema) && known.eq_ignore_ascii_case(&name.name)
     };
-    let lists = [databases::VIEWS, objects::VIEWS, principals::VIEWS, server::VIEWS];
+    let lists = [databases::VIEWS, objects::VIEWS, principals::VIEWS, server::VIEWS, availability::VIEWS];
     let view = lists.into_iter().flatten().find(|view| fits(view.schema, view.name));
     if let Some(view) = view {
         return Some(view.relation(context));

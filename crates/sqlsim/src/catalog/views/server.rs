@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use super::{DESC, MadeView, SystemView, ViewContext, bit};
-use crate::availability;
 use crate::error::SqlResult;
 use crate::instance::SessionRecord;
 use crate::link;
@@ -38,13 +37,6 @@ pub(super) const VIEWS: &[SystemView] = &[
 pub(super) const MADE: &[MadeView] = &[
     ("sys", "servers", servers),
     ("sys", "linked_logins", linked_logins),
-    ("sys", "availability_groups", |c| Ok(availability::sys_availability_groups(c.instance))),
-    ("sys", "availability_databases_cluster", |c| {
-        Ok(availability::sys_availability_databases_cluster(c.instance))
-    }),
-    ("sys", "dm_hadr_database_replica_states", |c| {
-        Ok(availability::sys_dm_hadr_database_replica_states(c.instance))
-    }),
 ];
 
 const SESSIONS: &[(&str, SqlType)] = &[
