@@ -39,7 +39,11 @@ impl Backend for InstanceBackend {
 
     fn version(&self) -> ServerVersion {
         let version = self.0.options.version;
-        ServerVersion { major: version.major(), minor: 0, build: version.build() }
+        ServerVersion {
+            major: version.major(),
+            minor: 0,
+            build: version.build(),
+        }
     }
 }
 

@@ -25,7 +25,16 @@ pub fn find(name: &ObjectName) -> Option<&'static SystemProcedure> {
     let is_system = name.schema.as_deref().is_none_or(|schema| {
         schema.eq_ignore_ascii_case("sys") || schema.eq_ignore_ascii_case("dbo")
     });
-    let lists = [applock::PROCEDURES, administration::PROCEDURES, LINKS, DTC, GROUPS, FAULTS];
+    let lists = [
+        applock::PROCEDURES,
+        administration::PROCEDURES,
+        LINKS,
+        DTC,
+        GROUPS,
+        FAULTS,
+    ];
     let mut all = lists.into_iter().flatten();
-    is_system.then(|| all.find(|p| p.name.eq_ignore_ascii_case(&name.name))).flatten()
+    is_system
+        .then(|| all.find(|p| p.name.eq_ignore_ascii_case(&name.name)))
+        .flatten()
 }

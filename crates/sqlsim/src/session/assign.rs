@@ -20,7 +20,10 @@ pub(crate) fn text_of(value: &Value) -> Option<String> {
         Value::Null => None,
         Value::Text(text) => Some(text.clone()),
         other => {
-            let typed = Typed { ty: other.natural_type(), value: other.clone() };
+            let typed = Typed {
+                ty: other.natural_type(),
+                value: other.clone(),
+            };
             let text = assign(&typed, SqlType::NVarChar(None)).ok()?;
             text.as_text().map(str::to_owned)
         }
@@ -29,7 +32,11 @@ pub(crate) fn text_of(value: &Value) -> Option<String> {
 
 /// A value as an integer; 8114 for what is none.
 pub(crate) fn integer_of(value: &Value) -> SqlResult<i64> {
-    let typed = Typed { ty: value.natural_type(), value: value.clone() };
+    let typed = Typed {
+        ty: value.natural_type(),
+        value: value.clone(),
+    };
     let cast = assign(&typed, SqlType::BigInt)?;
-    cast.as_int().ok_or_else(|| messages::conversion_error(typed.ty.base_name(), "int"))
+    cast.as_int()
+        .ok_or_else(|| messages::conversion_error(typed.ty.base_name(), "int"))
 }

@@ -19,8 +19,7 @@ use crate::link::Connections;
 use crate::messages;
 use crate::value::{Column, SqlType, Value};
 use crate::wire::api::{
-    Answer, BackendSession, BeginTransaction, Done, LoginRequest, Request, RpcName,
-    RpcParameter,
+    Answer, BackendSession, BeginTransaction, Done, LoginRequest, Request, RpcName, RpcParameter,
 };
 
 /// A session in the hands of the wire.
@@ -37,7 +36,12 @@ impl SessionHandle {
         request: &LoginRequest,
     ) -> SqlResult<Self> {
         let is_default = request.database.is_empty();
-        let wanted = if is_default { &login.default_database } else { &request.database }.clone();
+        let wanted = if is_default {
+            &login.default_database
+        } else {
+            &request.database
+        }
+        .clone();
         let database = instance.database(&wanted);
         let database = database.ok_or_else(|| messages::cannot_open_database(&wanted))?;
         let mut session = Session::open(instance, login, &database, request)?;
@@ -47,7 +51,10 @@ impl SessionHandle {
             session.close();
             return Err(messages::cannot_open_database(&wanted));
         }
-        Ok(Self { session: Some(session), home: database })
+        Ok(Self {
+            session: Some(session),
+            home: database,
+        })
     }
 }
 
@@ -86,9 +93,15 @@ impl Session {
             login_name: login.name.clone(),
             encrypted: request.encrypted,
             killed: CancellationToken::new(),
-            now: std::sync::Mutex::new(Activity { database: database.id(), ..Activity::default() }),
+            now: std::sync::Mutex::new(Activity {
+                database: database.id(),
+                ..Activity::default()
+            }),
         };
-        let record = instance.sessions.enter(record).ok_or_else(too_many_sessions)?;
+        let record = instance
+            .sessions
+            .enter(record)
+            .ok_or_else(too_many_sessions)?;
         Ok(Self {
             instance: Arc::clone(instance),
             record,
@@ -111,14 +124,19 @@ impl Session {
 
     /// The session is over: locks go, and it is listed no more. An open transaction must have been ended.
     fn close(&self) {
-        self.instance.app_locks.release_all(LockOwner::Session(self.record.id));
+        self.instance
+            .app_locks
+            .release_all(LockOwner::Session(self.record.id));
         self.instance.sessions.leave(self.record.id);
     }
 
     async fn answer(&mut self, request: Request) {
         match request {
             Request::Batch(text) => self.run_batch(&text).await,
-            Request::Rpc { procedure, parameters } => self.rpc(&procedure, parameters).await,
+            Request::Rpc {
+                procedure,
+                parameters,
+            } => self.rpc(&procedure, parameters).await,
             Request::Begin(begin) => {
                 let began = self.begin_requested(begin).await;
                 self.end_request(began).await;
@@ -142,7 +160,8 @@ impl Session {
             Request::GetDtcAddress => self.dtc_address().await,
             Request::PropagateTransaction(_) | Request::PromoteTransaction => {
                 let name = self.instance.name();
-                self.end_request(Err(messages::dtc_unavailable(&name))).await;
+                self.end_request(Err(messages::dtc_unavailable(&name)))
+                    .await;
             }
             // The handle takes care of it, since it knows the database to go back to.
             Request::Reset { .. } => {}
@@ -179,7 +198,8 @@ impl Session {
 
     async fn rpc(&mut self, procedure: &RpcName, parameters: Vec<RpcParameter>) {
         let Some(name) = procedure.well_known() else {
-            self.end_request(Err(messages::procedure_not_found(""))).await;
+            self.end_request(Err(messages::procedure_not_found("")))
+                .await;
             return;
         };
         let name = name.to_owned();
@@ -198,7 +218,9 @@ impl Session {
             self.roll_back_all().await;
             self.links.close();
         }
-        self.instance.app_locks.release_all(LockOwner::Session(self.record.id));
+        self.instance
+            .app_locks
+            .release_all(LockOwner::Session(self.record.id));
         self.options = Options::default();
         self.temporary.clear();
         self.logins.clear();
@@ -218,12 +240,16 @@ impl BackendSession for SessionHandle {
     }
 
     fn database(&self) -> String {
-        self.session.as_ref().map_or_else(String::new, |session| session.database.name())
+        self.session
+            .as_ref()
+            .map_or_else(String::new, |session| session.database.name())
     }
 
     async fn execute(&mut self, request: Request, answer: Answer, cancel: CancellationToken) {
         let home = Arc::clone(&self.home);
-        let Some(session) = &mut self.session else { return };
+        let Some(session) = &mut self.session else {
+            return;
+        };
         session.cancel = cancel;
         session.output.attach(answer);
         let running = running(&session.instance, &request);
@@ -244,14 +270,18 @@ impl BackendSession for SessionHandle {
 
     fn killed(&self) -> CancellationToken {
         let session = self.session.as_ref();
-        session.map_or_else(CancellationToken::new, |session| session.record.killed.clone())
+        session.map_or_else(CancellationToken::new, |session| {
+            session.record.killed.clone()
+        })
     }
 }
 
 impl Drop for SessionHandle {
     /// The open transaction is rolled back, on other hosts as well; that needs a runtime, and outlives the handle.
     fn drop(&mut self) {
-        let Some(mut session) = self.session.take() else { return };
+        let Some(mut session) = self.session.take() else {
+            return;
+        };
         session.output.detach();
         if session.transaction.is_none() {
             session.close();
@@ -271,9 +301,10 @@ impl Drop for SessionHandle {
 fn running(instance: &Instance, request: &Request) -> RunningRequest {
     let (command, text) = match request {
         Request::Batch(text) => ("BATCH", text.clone()),
-        Request::Rpc { procedure, .. } => {
-            ("EXECUTE", procedure.well_known().unwrap_or_default().to_owned())
-        }
+        Request::Rpc { procedure, .. } => (
+            "EXECUTE",
+            procedure.well_known().unwrap_or_default().to_owned(),
+        ),
         _ => ("TM REQUEST", String::new()),
     };
     RunningRequest {

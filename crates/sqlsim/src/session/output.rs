@@ -50,7 +50,11 @@ impl Output {
 
     /// Sends a message, as INFO or ERROR by its class.
     pub async fn message(&mut self, message: SqlError) {
-        let event = if message.class > 10 { Event::Error(message) } else { Event::Info(message) };
+        let event = if message.class > 10 {
+            Event::Error(message)
+        } else {
+            Event::Info(message)
+        };
         self.send(event).await;
     }
 

@@ -31,12 +31,20 @@ impl Session {
         arguments: &[Argument],
     ) -> Option<Result<Returned, Failed>> {
         let text = |at: usize| {
-            arguments.get(at).and_then(|a| a.value.as_ref()).and_then(text_of).unwrap_or_default()
+            arguments
+                .get(at)
+                .and_then(|a| a.value.as_ref())
+                .and_then(text_of)
+                .unwrap_or_default()
         };
         Some(match name.name.to_lowercase().as_str() {
             "sp_executesql" => {
                 let has_declarations = arguments.len() > 1;
-                let declarations = if has_declarations { text(1) } else { String::new() };
+                let declarations = if has_declarations {
+                    text(1)
+                } else {
+                    String::new()
+                };
                 self.run_with(&text(0), &declarations, arguments, 2).await
             }
             "sp_prepexec" => {
@@ -49,9 +57,7 @@ impl Session {
                 Ok(with_handle(Returned::default(), handle))
             }
             "sp_execute" => match self.prepared_text(arguments) {
-                Ok((declarations, text)) => {
-                    self.run_with(&text, &declarations, arguments, 1).await
-                }
+                Ok((declarations, text)) => self.run_with(&text, &declarations, arguments, 1).await,
                 Err(error) => Err(error.into()),
             },
             "sp_unprepare" => match self.handle(arguments) {
@@ -67,12 +73,17 @@ impl Session {
 
     fn prepare(&mut self, declarations: String, text: String) -> i32 {
         self.prepared.last += 1;
-        self.prepared.texts.insert(self.prepared.last, (declarations, text));
+        self.prepared
+            .texts
+            .insert(self.prepared.last, (declarations, text));
         self.prepared.last
     }
 
     fn handle(&self, arguments: &[Argument]) -> SqlResult<i32> {
-        let value = arguments.first().and_then(|a| a.value.clone()).unwrap_or(Value::Null);
+        let value = arguments
+            .first()
+            .and_then(|a| a.value.clone())
+            .unwrap_or(Value::Null);
         Ok(i32::try_from(integer_of(&value)?).unwrap_or_default())
     }
 
@@ -97,14 +108,29 @@ impl Session {
         let variables = self.run_text(text, variables).await?;
         self.check_count(before, "").await;
         let outputs = outputs.into_iter().filter_map(|(at, name)| {
-            variables.get(&name).ok().map(|value| (at + first, value.clone()))
+            variables
+                .get(&name)
+                .ok()
+                .map(|value| (at + first, value.clone()))
         });
-        Ok(Returned { status: 0, outputs: outputs.collect() })
+        Ok(Returned {
+            status: 0,
+            outputs: outputs.collect(),
+        })
     }
 }
 
 fn with_handle(mut returned: Returned, handle: i32) -> Returned {
-    returned.outputs.insert(0, (0, Typed { ty: SqlType::Int, value: handle.into() }));
+    returned.outputs.insert(
+        0,
+        (
+            0,
+            Typed {
+                ty: SqlType::Int,
+                value: handle.into(),
+            },
+        ),
+    );
     returned
 }
 
@@ -120,9 +146,15 @@ fn bind(text: &str, parameters: &[Parameter], given: &[Argument]) -> SqlResult<B
     let mut outputs = Vec::new();
     for (at, parameter) in parameters.iter().enumerate() {
         let by_name = given.iter().position(|argument| {
-            argument.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&parameter.name))
+            argument
+                .name
+                .as_ref()
+                .is_some_and(|name| name.eq_ignore_ascii_case(&parameter.name))
         });
-        let by_place = given.get(at).filter(|argument| argument.name.is_none()).map(|_| at);
+        let by_place = given
+            .get(at)
+            .filter(|argument| argument.name.is_none())
+            .map(|_| at);
         let place = by_name.or(by_place);
         let missing = || messages::parameterized_query_expects(text, &parameter.name);
         let place = place.ok_or_else(missing)?;
@@ -130,7 +162,13 @@ fn bind(text: &str, parameters: &[Parameter], given: &[Argument]) -> SqlResult<B
         let value = argument.value.clone().unwrap_or(Value::Null);
         let ty = argument.ty.unwrap_or_else(|| value.natural_type());
         let value = assign(&Typed { ty, value }, parameter.ty)?;
-        variables.declare(&parameter.name, Typed { ty: parameter.ty, value })?;
+        variables.declare(
+            &parameter.name,
+            Typed {
+                ty: parameter.ty,
+                value,
+            },
+        )?;
         if argument.output {
             outputs.push((place, parameter.name.clone()));
         }

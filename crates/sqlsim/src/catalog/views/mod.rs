@@ -42,13 +42,24 @@ pub struct SystemView {
 impl SystemView {
     /// The view's columns and rows.
     pub fn relation(&self, context: &ViewContext<'_>) -> SqlResult<Rows> {
-        let columns = self.columns.iter().map(|(name, ty)| Column::new(*name, *ty)).collect();
-        Ok(Rows { columns, rows: (self.rows)(context)? })
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, ty)| Column::new(*name, *ty))
+            .collect();
+        Ok(Rows {
+            columns,
+            rows: (self.rows)(context)?,
+        })
     }
 }
 
 /// A view that another room makes whole: schema, name, and what makes it.
-pub type MadeView = (&'static str, &'static str, fn(&ViewContext<'_>) -> SqlResult<Rows>);
+pub type MadeView = (
+    &'static str,
+    &'static str,
+    fn(&ViewContext<'_>) -> SqlResult<Rows>,
+);
 
 /// The rows of a view; none when there is none of this name. Its schema must be named.
 #[must_use]
@@ -57,12 +68,23 @@ pub fn relation(name: &ObjectName, context: &ViewContext<'_>) -> Option<SqlResul
     let fits = |known_schema: &str, known: &str| {
         known_schema.eq_ignore_ascii_case(schema) && known.eq_ignore_ascii_case(&name.name)
     };
-    let lists = [databases::VIEWS, objects::VIEWS, principals::VIEWS, server::VIEWS, availability::VIEWS];
-    let view = lists.into_iter().flatten().find(|view| fits(view.schema, view.name));
+    let lists = [
+        databases::VIEWS,
+        objects::VIEWS,
+        principals::VIEWS,
+        server::VIEWS,
+        availability::VIEWS,
+    ];
+    let view = lists
+        .into_iter()
+        .flatten()
+        .find(|view| fits(view.schema, view.name));
     if let Some(view) = view {
         return Some(view.relation(context));
     }
-    let made = server::MADE.iter().find(|(schema, name, _)| fits(schema, name));
+    let made = server::MADE
+        .iter()
+        .find(|(schema, name, _)| fits(schema, name));
     made.map(|(_, _, make)| make(context))
 }
 
