@@ -1,11 +1,16 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod catalog;
+pub mod chain;
+pub mod clock;
 pub mod config;
 pub mod error;
 pub mod model;
+pub mod notify;
 pub mod plan;
+pub mod report;
 pub mod run;
+pub mod store;
 pub mod survey;
 pub mod verify;
 pub mod world;

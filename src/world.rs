@@ -224,7 +224,7 @@ pub trait Store: Send + Sync {
         digest: Sha256Digest,
     ) -> Result<Set>;
     /// Takes the group's lease, or renews it; `SM0706` names the holder when another has it.
-    async fn take_lease(&self, group: &GroupName, clock: &dyn Clock) -> Result<()>;
+    async fn take_lease(&self, group: &GroupName) -> Result<()>;
     /// Gives the lease up.
     async fn release_lease(&self, group: &GroupName) -> Result<()>;
     /// Whether create-if-absent is honoured, found by a probe that leaves nothing behind.

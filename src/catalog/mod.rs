@@ -2,9 +2,13 @@
 //!
 //! Start at [`catch_up`]. It can be lost at any time: everything in it stands in the store.
 
+mod sqlite;
+
 use crate::error::Result;
 use crate::model::GroupName;
 use crate::world::{LogFact, World};
+
+pub use sqlite::SqliteCatalog;
 
 /// Takes in every entry of the group's log that the catalog does not hold yet; how many there were.
 pub async fn catch_up(world: &World, group: &GroupName) -> Result<u64> {

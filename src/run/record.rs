@@ -285,6 +285,7 @@ impl Round {
     }
 
     /// The places of the steps that were carried out, in order.
+    #[must_use]
     pub fn ended_places(&self) -> impl DoubleEndedIterator<Item = StepPlace> + '_ {
         let ended = self
             .steps

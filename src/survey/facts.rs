@@ -20,6 +20,18 @@ pub struct Survey {
     pub hosts: BTreeMap<HostName, HostReport>,
     /// The members: those listed and those discovered, in the order of their names, none twice.
     pub members: Vec<MemberName>,
+    /// Discovered members whose server is none of the configured hosts.
+    #[serde(default)]
+    pub unresolved: Vec<UnresolvedMember>,
+}
+
+/// A discovered member on a server that the configuration does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnresolvedMember {
+    /// The server as the source names it.
+    pub server: String,
+    /// The database.
+    pub database: DatabaseName,
 }
 
 /// A host's facts, or why there are none.

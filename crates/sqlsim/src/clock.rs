@@ -35,7 +35,9 @@ impl SystemClock {
     /// A clock whose monotonic time starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
@@ -71,7 +73,10 @@ impl HostClock {
     /// A host in the zone `offset_minutes` east of UTC.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, offset_minutes: i16) -> Self {
-        Self { clock, offset_minutes }
+        Self {
+            clock,
+            offset_minutes,
+        }
     }
 
     /// Minutes that local time is ahead of UTC.
@@ -122,7 +127,9 @@ impl HostClock {
         limit: Option<Duration>,
         work: impl Future<Output = T> + Send,
     ) -> Option<T> {
-        let Some(limit) = limit else { return Some(work.await) };
+        let Some(limit) = limit else {
+            return Some(work.await);
+        };
         tokio::select! {
             biased;
             done = work => Some(done),

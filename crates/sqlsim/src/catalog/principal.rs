@@ -112,7 +112,10 @@ impl PasswordHash {
     /// Hashes `password`; the salt must not have been used before.
     #[must_use]
     pub fn new(password: &str, salt: &[u8]) -> Self {
-        Self { salt: salt.to_vec(), hash: Self::digest(password, salt) }
+        Self {
+            salt: salt.to_vec(),
+            hash: Self::digest(password, salt),
+        }
     }
 
     /// Whether this is the password.
@@ -120,7 +123,11 @@ impl PasswordHash {
     pub fn matches(&self, password: &str) -> bool {
         let other = Self::digest(password, &self.salt);
         // Every byte is looked at, so that time tells nothing of where they differ.
-        let difference = self.hash.iter().zip(&other).fold(0, |all, (a, b)| all | (a ^ b));
+        let difference = self
+            .hash
+            .iter()
+            .zip(&other)
+            .fold(0, |all, (a, b)| all | (a ^ b));
         difference == 0 && self.hash.len() == other.len()
     }
 

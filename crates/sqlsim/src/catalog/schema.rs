@@ -13,7 +13,6 @@ use crate::error::SqlResult;
 use crate::lang;
 use crate::lang::ast::{CreateModule, StatementKind};
 use crate::messages;
-use crate::value::compare::same_name;
 use crate::storage::{Database, RowId, TxId};
 
 /// What stands in a database's catalog at one moment.
@@ -47,7 +46,9 @@ pub type StoredObject = Arc<Stored>;
 impl Stored {
     /// What the text of a view, procedure or function says.
     pub fn module(&self) -> SqlResult<Arc<CreateModule>> {
-        self.module.get_or_init(|| parse_module(self.object.definition())).clone()
+        self.module
+            .get_or_init(|| parse_module(self.object.definition()))
+            .clone()
     }
 
     /// The shape of a table.
@@ -70,11 +71,19 @@ impl Schema {
     pub fn read(db: &Database, tx: Option<TxId>) -> Self {
         let keyed = |(row, object): (RowId, Object)| {
             let key = (object.schema.to_lowercase(), object.name.to_lowercase());
-            let stored = Stored { row, object, module: OnceLock::new(), shape: OnceLock::new() };
+            let stored = Stored {
+                row,
+                object,
+                module: OnceLock::new(),
+                shape: OnceLock::new(),
+            };
             (key, Arc::new(stored))
         };
         Self {
-            objects: record::all::<Object>(db, tx).into_iter().map(keyed).collect(),
+            objects: record::all::<Object>(db, tx)
+                .into_iter()
+                .map(keyed)
+                .collect(),
             schemas: record::all(db, tx),
             principals: record::all(db, tx),
             members: record::all(db, tx),
@@ -85,7 +94,9 @@ impl Schema {
     /// An object by schema and name, whatever their case.
     #[must_use]
     pub fn object(&self, schema: &str, name: &str) -> Option<StoredObject> {
-        self.objects.get(&(schema.to_lowercase(), name.to_lowercase())).cloned()
+        self.objects
+            .get(&(schema.to_lowercase(), name.to_lowercase()))
+            .cloned()
     }
 
     /// An object by its number.
@@ -105,25 +116,38 @@ impl Schema {
     /// `SCHEMA_ID`.
     #[must_use]
     pub fn schema_id(&self, name: &str) -> Option<i32> {
-        let fixed = FIXED_SCHEMAS.iter().find(|(_, fixed)| fixed.eq_ignore_ascii_case(name));
+        let fixed = FIXED_SCHEMAS
+            .iter()
+            .find(|(_, fixed)| fixed.eq_ignore_ascii_case(name));
         fixed.map(|(id, _)| *id).or_else(|| {
             let lower = name.to_lowercase();
-            self.schemas.iter().map(|(_, s)| s).find(|s| s.name.to_lowercase() == lower).map(|s| s.id)
+            self.schemas
+                .iter()
+                .map(|(_, s)| s)
+                .find(|s| s.name.to_lowercase() == lower)
+                .map(|s| s.id)
         })
     }
 
     /// All schemas: number and name.
     #[must_use]
     pub fn all_schemas(&self) -> Vec<(i32, String)> {
-        let fixed = FIXED_SCHEMAS.iter().map(|(id, name)| (*id, (*name).to_owned()));
-        fixed.chain(self.schemas.iter().map(|(_, s)| (s.id, s.name.clone()))).collect()
+        let fixed = FIXED_SCHEMAS
+            .iter()
+            .map(|(id, name)| (*id, (*name).to_owned()));
+        fixed
+            .chain(self.schemas.iter().map(|(_, s)| (s.id, s.name.clone())))
+            .collect()
     }
 
     /// A user or role by name, whatever its case.
     #[must_use]
     pub fn principal(&self, name: &str) -> Option<&DatabasePrincipal> {
         let lower = name.to_lowercase();
-        self.principals.iter().map(|(_, p)| p).find(|p| p.name.to_lowercase() == lower)
+        self.principals
+            .iter()
+            .map(|(_, p)| p)
+            .find(|p| p.name.to_lowercase() == lower)
     }
 
     /// A user or role by number.
@@ -135,7 +159,10 @@ impl Schema {
     /// The user that stands for a login.
     #[must_use]
     pub fn user_of(&self, sid: &[u8]) -> Option<&DatabasePrincipal> {
-        self.principals.iter().map(|(_, p)| p).find(|p| p.sid.as_deref() == Some(sid))
+        self.principals
+            .iter()
+            .map(|(_, p)| p)
+            .find(|p| p.sid.as_deref() == Some(sid))
     }
 
     /// The principal itself, `public`, and every role that it belongs to, also through other roles.
@@ -144,7 +171,11 @@ impl Schema {
         let mut found = vec![id, PUBLIC];
         let mut next = 0;
         while let Some(&member) = found.get(next) {
-            let roles = self.members.iter().filter(|(_, m)| m.member == member).map(|(_, m)| m.role);
+            let roles = self
+                .members
+                .iter()
+                .filter(|(_, m)| m.member == member)
+                .map(|(_, m)| m.role);
             for role in roles {
                 if !found.contains(&role) {
                     found.push(role);
@@ -164,8 +195,12 @@ pub const DBO: i32 = 1;
 pub const GUEST: i32 = 2;
 
 /// Schemas that every database has.
-const FIXED_SCHEMAS: [(i32, &str); 4] =
-    [(1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")];
+const FIXED_SCHEMAS: [(i32, &str); 4] = [
+    (1, "dbo"),
+    (2, "guest"),
+    (3, "INFORMATION_SCHEMA"),
+    (4, "sys"),
+];
 
 /// Fixed database roles and their numbers in SQL Server.
 pub const FIXED_ROLES: [(i32, &str); 10] = [

@@ -99,8 +99,11 @@ impl TableShape {
     /// The columns as a relation shows them.
     #[must_use]
     pub fn relation_columns(&self) -> Vec<Column> {
-        let column =
-            |c: &ColumnShape| Column { name: c.name.clone(), ty: c.ty, nullable: c.nullable };
+        let column = |c: &ColumnShape| Column {
+            name: c.name.clone(),
+            ty: c.ty,
+            nullable: c.nullable,
+        };
         self.columns.iter().map(column).collect()
     }
 
@@ -124,7 +127,10 @@ impl TableShape {
             }
             self.columns.push(column_shape(column));
         }
-        definition.constraints.iter().try_for_each(|c| self.add_constraint(table, c))
+        definition
+            .constraints
+            .iter()
+            .try_for_each(|c| self.add_constraint(table, c))
     }
 
     fn add_constraint(&mut self, table: &str, constraint: &TableConstraint) -> SqlResult<()> {
@@ -143,7 +149,9 @@ impl TableShape {
             ConstraintKind::Unique(columns) => {
                 self.add_key(table, name("UQ"), KeyKind::Unique, columns)?;
             }
-            ConstraintKind::Check(condition) => self.checks.push((name("CK"), condition.clone())),
+            ConstraintKind::Check(condition) => {
+                self.checks.push((name("CK"), (**condition).clone()))
+            }
             ConstraintKind::ForeignKey { .. } => {}
             ConstraintKind::Default { value, column } => {
                 let at = self.needed(table, column)?;
@@ -160,8 +168,15 @@ impl TableShape {
         kind: KeyKind,
         columns: &[String],
     ) -> SqlResult<()> {
-        let columns = columns.iter().map(|c| self.needed(table, c)).collect::<SqlResult<_>>()?;
-        self.keys.push(Key { name, kind, columns });
+        let columns = columns
+            .iter()
+            .map(|c| self.needed(table, c))
+            .collect::<SqlResult<_>>()?;
+        self.keys.push(Key {
+            name,
+            kind,
+            columns,
+        });
         Ok(())
     }
 
@@ -172,7 +187,11 @@ impl TableShape {
                 return Err(column_in_use(&key.name, name));
             }
             self.columns.remove(at);
-            let later = self.keys.iter_mut().flat_map(|k| &mut k.columns).filter(|c| **c > at);
+            let later = self
+                .keys
+                .iter_mut()
+                .flat_map(|k| &mut k.columns)
+                .filter(|c| **c > at);
             later.for_each(|c| *c -= 1);
         }
         Ok(())
@@ -191,7 +210,8 @@ impl TableShape {
     }
 
     fn needed(&self, table: &str, column: &str) -> SqlResult<usize> {
-        self.position(column).ok_or_else(|| no_such_column(table, column))
+        self.position(column)
+            .ok_or_else(|| no_such_column(table, column))
     }
 }
 

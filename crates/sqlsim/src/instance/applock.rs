@@ -45,7 +45,10 @@ impl LockMode {
             ("Update", Self::Update),
             ("Exclusive", Self::Exclusive),
         ];
-        modes.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, mode)| mode)
+        modes
+            .into_iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|(_, mode)| mode)
     }
 
     /// SQL Server's table of lock compatibility.
@@ -89,7 +92,10 @@ impl AppLocks {
     pub fn try_take(&self, name: &LockName, owner: LockOwner, spid: i16, mode: LockMode) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let holders = held.entry(name.clone()).or_default();
-        if holders.iter().any(|h| h.spid != spid && !h.mode.allows(mode)) {
+        if holders
+            .iter()
+            .any(|h| h.spid != spid && !h.mode.allows(mode))
+        {
             return false;
         }
         match holders.iter_mut().find(|h| h.owner == owner) {
@@ -97,7 +103,12 @@ impl AppLocks {
                 mine.count += 1;
                 mine.mode = mine.mode.max(mode);
             }
-            None => holders.push(Holding { owner, spid, mode, count: 1 }),
+            None => holders.push(Holding {
+                owner,
+                spid,
+                mode,
+                count: 1,
+            }),
         }
         true
     }
@@ -105,8 +116,12 @@ impl AppLocks {
     /// Gives back one taking of the lock; false when `owner` does not hold it.
     pub fn release(&self, name: &LockName, owner: LockOwner) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(holders) = held.get_mut(name) else { return false };
-        let Some(mine) = holders.iter_mut().find(|h| h.owner == owner) else { return false };
+        let Some(holders) = held.get_mut(name) else {
+            return false;
+        };
+        let Some(mine) = holders.iter_mut().find(|h| h.owner == owner) else {
+            return false;
+        };
         mine.count -= 1;
         holders.retain(|h| h.count > 0);
         if holders.is_empty() {
@@ -132,7 +147,10 @@ impl AppLocks {
     #[must_use]
     pub fn mode(&self, name: &LockName, owner: LockOwner) -> Option<LockMode> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(name)?.iter().find(|h| h.owner == owner).map(|h| h.mode)
+        held.get(name)?
+            .iter()
+            .find(|h| h.owner == owner)
+            .map(|h| h.mode)
     }
 
     /// Wakes whoever waits whenever a lock was given back.
@@ -147,7 +165,10 @@ mod tests {
     use super::*;
 
     fn name() -> LockName {
-        LockName { database: 5, resource: "BTS_BackupJob_Lock".to_owned() }
+        LockName {
+            database: 5,
+            resource: "BTS_BackupJob_Lock".to_owned(),
+        }
     }
 
     #[test]

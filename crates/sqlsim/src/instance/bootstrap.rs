@@ -21,10 +21,17 @@ pub(crate) const SA_SID: [u8; 1] = [1];
 /// Opens or makes all databases of the instance.
 pub(super) async fn open(instance: &Arc<Instance>) -> SqlResult<()> {
     std::fs::create_dir_all(instance.data_folder()).map_err(|error| no_folder(instance, &error))?;
-    let is_new = !instance.disk.exists(&instance.data_folder().join("master.mdf"));
+    let is_new = !instance
+        .disk
+        .exists(&instance.data_folder().join("master.mdf"));
     if is_new {
         create(instance)?;
-        run_script(instance, "msdb", &crate::msdb::schema(instance.options.version)).await?;
+        run_script(
+            instance,
+            "msdb",
+            &crate::msdb::schema(instance.options.version),
+        )
+        .await?;
     } else {
         recover(instance)?;
     }
@@ -34,7 +41,14 @@ pub(super) async fn open(instance: &Arc<Instance>) -> SqlResult<()> {
 /// A message for what has no number in SQL Server, as the instance does not start at all.
 fn no_folder(instance: &Instance, error: &std::io::Error) -> SqlError {
     let folder = instance.data_folder();
-    SqlError::new(5133, 16, format!("Directory lookup for \"{}\" failed: {error}", folder.display()))
+    SqlError::new(
+        5133,
+        16,
+        format!(
+            "Directory lookup for \"{}\" failed: {error}",
+            folder.display()
+        ),
+    )
 }
 
 fn create(instance: &Instance) -> SqlResult<()> {
@@ -45,10 +59,16 @@ fn create(instance: &Instance) -> SqlResult<()> {
 }
 
 fn make_system_database(instance: &Instance, name: &str) -> SqlResult<()> {
-    let model = if name == "model" { RecoveryModel::Full } else { RecoveryModel::Simple };
+    let model = if name == "model" {
+        RecoveryModel::Full
+    } else {
+        RecoveryModel::Simple
+    };
     let mut files = instance.default_files(name);
     files.data = instance.data_folder().join(format!("{name}.mdf"));
-    instance.create_database(name, files, model, &SA_SID).map(drop)
+    instance
+        .create_database(name, files, model, &SA_SID)
+        .map(drop)
 }
 
 fn recover(instance: &Instance) -> SqlResult<()> {
@@ -124,10 +144,23 @@ pub(super) fn fill_catalog(db: &Database, tx: TxId, owner_sid: &[u8]) -> SqlResu
     for (id, name) in FIXED_ROLES {
         add_principal(db, tx, id, name, PrincipalKind::Role, None)?;
     }
-    add_principal(db, tx, DBO, "dbo", PrincipalKind::User, Some(owner_sid.to_vec()))?;
+    add_principal(
+        db,
+        tx,
+        DBO,
+        "dbo",
+        PrincipalKind::User,
+        Some(owner_sid.to_vec()),
+    )?;
     add_principal(db, tx, GUEST, "guest", PrincipalKind::User, None)?;
-    let owners = FIXED_ROLES.iter().find(|(_, name)| *name == "db_owner").map(|(id, _)| *id);
-    let owner = Membership { role: owners.unwrap_or_default(), member: DBO };
+    let owners = FIXED_ROLES
+        .iter()
+        .find(|(_, name)| *name == "db_owner")
+        .map(|(id, _)| *id);
+    let owner = Membership {
+        role: owners.unwrap_or_default(),
+        member: DBO,
+    };
     record::add(db, tx, &owner).map(drop)
 }
 
@@ -140,12 +173,22 @@ fn add_principal(
     sid: Option<Vec<u8>>,
 ) -> SqlResult<()> {
     let is_fixed_role = kind == PrincipalKind::Role;
-    let principal = DatabasePrincipal { id, name: name.to_owned(), kind, sid, is_fixed_role };
+    let principal = DatabasePrincipal {
+        id,
+        name: name.to_owned(),
+        kind,
+        sid,
+        is_fixed_role,
+    };
     record::add(db, tx, &principal).map(drop)
 }
 
 /// Runs batches separated by lines of `GO` in a database, with all rights; the first error ends it.
-pub(crate) async fn run_script(instance: &Arc<Instance>, database: &str, text: &str) -> SqlResult<()> {
+pub(crate) async fn run_script(
+    instance: &Arc<Instance>,
+    database: &str,
+    text: &str,
+) -> SqlResult<()> {
     let mut session = Session::internal(instance, database)?;
     for batch in text.split("\nGO\n") {
         session.run_to_end(batch).await?;

@@ -65,19 +65,29 @@ impl DatabaseHandle {
     /// `database_id`.
     #[must_use]
     pub fn id(&self) -> i32 {
-        self.record.read().unwrap_or_else(PoisonError::into_inner).id
+        self.record
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .id
     }
 
     /// The name, as its creator wrote it.
     #[must_use]
     pub fn name(&self) -> String {
-        self.record.read().unwrap_or_else(PoisonError::into_inner).name.clone()
+        self.record
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .name
+            .clone()
     }
 
     /// What master remembers of it.
     #[must_use]
     pub fn record(&self) -> DatabaseRecord {
-        self.record.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.record
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Takes a changed record; the caller has written it to master.

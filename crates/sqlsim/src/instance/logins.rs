@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::bootstrap::SA_SID;
 use super::Instance;
+use super::bootstrap::SA_SID;
 use crate::catalog::principal::{Login, PasswordHash};
 use crate::catalog::record;
 use crate::error::SqlResult;
@@ -34,7 +34,11 @@ impl Instance {
         let now = self.clock.local();
         let is_sa = same_name(name, "sa");
         let used = self.logins().iter().map(|l| l.id).max().unwrap_or_default();
-        let sid = if is_sa { SA_SID.to_vec() } else { self.new_guid().as_bytes().to_vec() };
+        let sid = if is_sa {
+            SA_SID.to_vec()
+        } else {
+            self.new_guid().as_bytes().to_vec()
+        };
         let login = Login {
             id: if is_sa { 1 } else { FIRST_LOGIN.max(used + 1) },
             name: name.to_owned(),
@@ -56,7 +60,9 @@ impl Instance {
         if self.login(&login.name).is_some() {
             return Err(messages::principal_exists(&login.name));
         }
-        self.change(&self.master(), |db, tx| record::add(db, tx, login).map(drop))
+        self.change(&self.master(), |db, tx| {
+            record::add(db, tx, login).map(drop)
+        })
     }
 
     /// All logins.
@@ -69,13 +75,19 @@ impl Instance {
     /// A login by name.
     #[must_use]
     pub fn login(&self, name: &str) -> Option<Arc<Login>> {
-        self.logins().into_iter().find(|l| same_name(&l.name, name)).map(Arc::new)
+        self.logins()
+            .into_iter()
+            .find(|l| same_name(&l.name, name))
+            .map(Arc::new)
     }
 
     /// A login by its `sid`.
     #[must_use]
     pub fn login_by_sid(&self, sid: &[u8]) -> Option<Arc<Login>> {
-        self.logins().into_iter().find(|l| l.sid == sid).map(Arc::new)
+        self.logins()
+            .into_iter()
+            .find(|l| l.sid == sid)
+            .map(Arc::new)
     }
 
     /// Changes a login; false when there is none of this name.
@@ -83,7 +95,8 @@ impl Instance {
         let now = self.clock.local();
         self.change(&self.master(), |db, tx| {
             let all = record::all::<Login>(db, Some(tx));
-            let Some((row, mut login)) = all.into_iter().find(|(_, l)| same_name(&l.name, name)) else {
+            let Some((row, mut login)) = all.into_iter().find(|(_, l)| same_name(&l.name, name))
+            else {
                 return Ok(false);
             };
             change(&mut login);
@@ -122,7 +135,8 @@ impl Instance {
             created: now,
             modified: now,
         };
-        self.login_by_sid(&SA_SID).unwrap_or_else(|| Arc::new(made()))
+        self.login_by_sid(&SA_SID)
+            .unwrap_or_else(|| Arc::new(made()))
     }
 }
 

@@ -18,9 +18,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use uuid::Uuid;
 
-pub(crate) use bootstrap::run_script;
 pub use applock::{AppLocks, LockMode, LockName, LockOwner};
+pub use backend::InstanceBackend;
+pub(crate) use bootstrap::run_script;
 pub use database::{DatabaseHandle, DatabaseRecord};
+pub use logins::SERVER_ROLES;
 pub use options::{InstanceOptions, PathMap, ServerName, Version};
 pub use sessions::{Activity, RunningRequest, SessionRecord, Sessions};
 
@@ -73,7 +75,9 @@ impl Instance {
         let clock = HostClock::new(Arc::clone(&options.clock), options.offset_minutes);
         let dtc = Arc::new(Dtc::new(Arc::clone(&options.clock), options.dtc_timeout));
         let faults = Faults::default();
-        let disk = faults.mortal(RealDisk { sync_commits: options.sync_commits });
+        let disk = faults.mortal(RealDisk {
+            sync_commits: options.sync_commits,
+        });
         Self {
             options,
             clock,
@@ -112,25 +116,36 @@ impl Instance {
         let now = self.clock.now();
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
-        Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
+        Uuid::new_v7(uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            seconds,
+            nanoseconds,
+        ))
     }
 
     /// A database by name, whatever its case and state.
     #[must_use]
     pub fn database(&self, name: &str) -> Option<Arc<DatabaseHandle>> {
-        let all = self.databases.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self
+            .databases
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         all.get(&name.to_lowercase()).cloned()
     }
 
     /// A database by name, or error 911.
     pub fn needed_database(&self, name: &str) -> SqlResult<Arc<DatabaseHandle>> {
-        self.database(name).ok_or_else(|| messages::database_not_found(name))
+        self.database(name)
+            .ok_or_else(|| messages::database_not_found(name))
     }
 
     /// All databases in the order of their numbers.
     #[must_use]
     pub fn databases(&self) -> Vec<Arc<DatabaseHandle>> {
-        let all = self.databases.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self
+            .databases
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut list: Vec<_> = all.values().cloned().collect();
         list.sort_by_key(|db| db.id());
         list
@@ -139,7 +154,8 @@ impl Instance {
     /// The database `master`. It is there from the start of [`Instance::open`] on.
     #[must_use]
     pub fn master(&self) -> Arc<DatabaseHandle> {
-        self.database("master").expect("an instance is handed out only after master was opened")
+        self.database("master")
+            .expect("an instance is handed out only after master was opened")
     }
 
     /// Runs `work` in a transaction of its own in one database; an error rolls it back.
@@ -164,9 +180,19 @@ impl Instance {
     /// Where the files of a new database go unless it is said otherwise.
     #[must_use]
     pub fn default_files(&self, name: &str) -> DatabaseFiles {
-        let safe = |c: char| if c.is_alphanumeric() || "-_ ".contains(c) { c } else { '_' };
+        let safe = |c: char| {
+            if c.is_alphanumeric() || "-_ ".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        };
         let stem: String = name.chars().take(60).map(safe).collect();
-        let unlike = |stem: &str| !self.disk.exists(&self.data_folder().join(format!("{stem}.mdf")));
+        let unlike = |stem: &str| {
+            !self
+                .disk
+                .exists(&self.data_folder().join(format!("{stem}.mdf")))
+        };
         let numbered = (2..).map(|n| format!("{stem}_{n}"));
         let stem = std::iter::once(stem.clone())
             .chain(numbered)
@@ -190,6 +216,12 @@ impl Instance {
         self.folder.join("data")
     }
 
+    /// `SERVERPROPERTY('InstanceDefaultBackupPath')`.
+    #[must_use]
+    pub fn backup_folder(&self) -> PathBuf {
+        self.folder.join("backup")
+    }
+
     /// Makes a database: 1801 when the name is taken, 5170 when a file is there.
     pub fn create_database(
         &self,
@@ -211,8 +243,14 @@ impl Instance {
             compatibility_level: self.options.version.compatibility_level(),
             collation: COLLATION.to_owned(),
         };
-        let storage = Arc::new(Database::create(Arc::clone(&self.disk), files.clone(), &new)?);
-        self.change_storage(&storage, |db, tx| bootstrap::fill_catalog(db, tx, owner_sid))?;
+        let storage = Arc::new(Database::create(
+            Arc::clone(&self.disk),
+            files.clone(),
+            &new,
+        )?);
+        self.change_storage(&storage, |db, tx| {
+            bootstrap::fill_catalog(db, tx, owner_sid)
+        })?;
         self.register_database(name, files, storage, owner_sid)
     }
 
@@ -243,7 +281,10 @@ impl Instance {
     fn attach(&self, record: DatabaseRecord, storage: Arc<Database>) -> Arc<DatabaseHandle> {
         let key = record.name.to_lowercase();
         let handle = Arc::new(DatabaseHandle::new(record, storage));
-        let mut all = self.databases.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .databases
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         all.insert(key, Arc::clone(&handle));
         handle
     }
@@ -260,7 +301,10 @@ impl Instance {
             }
             Ok(())
         })?;
-        let mut all = self.databases.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .databases
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         all.remove(&name.to_lowercase());
         drop(all);
         for file in [&files.data, &files.log] {
@@ -286,7 +330,10 @@ impl Instance {
                 None => Ok(()),
             }
         })?;
-        let mut all = self.databases.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .databases
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = all.remove(&before.name.to_lowercase()) {
             handle.set_record(after.clone());
             all.insert(after.name.to_lowercase(), handle);
@@ -297,7 +344,9 @@ impl Instance {
     /// Ends every session, writes checkpoints and closes the files. Dropping an instance without this is a kill.
     pub fn shut_down(&self) -> SqlResult<()> {
         self.sessions.kill_all();
-        self.databases().iter().try_for_each(|db| db.storage().shutdown())
+        self.databases()
+            .iter()
+            .try_for_each(|db| db.storage().shutdown())
     }
 
     fn change_storage<T>(
@@ -319,11 +368,15 @@ impl Instance {
     }
 
     fn free_database_id(&self, name: &str) -> i32 {
-        let system = bootstrap::SYSTEM_DATABASES.iter().position(|s| s.eq_ignore_ascii_case(name));
+        let system = bootstrap::SYSTEM_DATABASES
+            .iter()
+            .position(|s| s.eq_ignore_ascii_case(name));
         if let Some(Ok(position)) = system.map(i32::try_from) {
             return position + 1;
         }
         let used: Vec<i32> = self.databases().iter().map(|db| db.id()).collect();
-        (FIRST_USER_DATABASE..).find(|id| !used.contains(id)).unwrap_or(i32::MAX)
+        (FIRST_USER_DATABASE..)
+            .find(|id| !used.contains(id))
+            .unwrap_or(i32::MAX)
     }
 }

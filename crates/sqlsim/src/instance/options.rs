@@ -25,10 +25,14 @@ impl ServerName {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text.split_once('\\') {
-            Some((machine, instance)) => {
-                Self { machine: machine.to_owned(), instance: Some(instance.to_owned()) }
-            }
-            None => Self { machine: text.to_owned(), instance: None },
+            Some((machine, instance)) => Self {
+                machine: machine.to_owned(),
+                instance: Some(instance.to_owned()),
+            },
+            None => Self {
+                machine: text.to_owned(),
+                instance: None,
+            },
         }
     }
 
@@ -138,7 +142,10 @@ impl PathMap {
     /// Adds a prefix, such as `\\nas\backup` or `C:\Backup`, and the folder that it means.
     #[must_use]
     pub fn with(mut self, prefix: &str, folder: impl Into<PathBuf>) -> Self {
-        self.prefixes.insert(Self::plain(prefix).trim_end_matches('/').to_lowercase(), folder.into());
+        self.prefixes.insert(
+            Self::plain(prefix).trim_end_matches('/').to_lowercase(),
+            folder.into(),
+        );
         self
     }
 
@@ -148,7 +155,9 @@ impl PathMap {
         let plain = Self::plain(path);
         let lower = plain.to_lowercase();
         let fits = |prefix: &&String| {
-            lower.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            lower
+                .strip_prefix(prefix.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let Some(prefix) = self.prefixes.keys().filter(fits).max_by_key(|p| p.len()) else {
             return PathBuf::from(path);
@@ -220,10 +229,18 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_of_a_path_wins() {
-        let map = PathMap::default().with(r"\\nas\b", "/a").with(r"\\nas\b\SQL1", "/one");
-        assert_eq!(map.resolve(r"\\NAS\B\sql1\x.bak"), PathBuf::from("/one/x.bak"));
+        let map = PathMap::default()
+            .with(r"\\nas\b", "/a")
+            .with(r"\\nas\b\SQL1", "/one");
+        assert_eq!(
+            map.resolve(r"\\NAS\B\sql1\x.bak"),
+            PathBuf::from("/one/x.bak")
+        );
         assert_eq!(map.resolve(r"\\nas\b\y.bak"), PathBuf::from("/a/y.bak"));
-        assert_eq!(map.resolve(r"\\nas\bb\y.bak"), PathBuf::from(r"\\nas\bb\y.bak"));
+        assert_eq!(
+            map.resolve(r"\\nas\bb\y.bak"),
+            PathBuf::from(r"\\nas\bb\y.bak")
+        );
     }
 
     #[test]

@@ -62,7 +62,10 @@ impl SessionRecord {
     /// What the session does now.
     #[must_use]
     pub fn activity(&self) -> Activity {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.now
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -87,19 +90,31 @@ impl Sessions {
 
     /// Forgets a session that has ended.
     pub fn leave(&self, id: i16) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
     }
 
     /// A session by its number.
     #[must_use]
     pub fn get(&self, id: i16) -> Option<Arc<SessionRecord>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
     }
 
     /// All sessions, by number.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<SessionRecord>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// Ends every session, as a shutdown does.

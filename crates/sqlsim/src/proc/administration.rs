@@ -13,28 +13,32 @@ use crate::value::{Column, Rows, SqlType, Value};
 pub(super) static PROCEDURES: &[SystemProcedure] = &[
     SystemProcedure {
         name: "sp_addrolemember",
-        parameters: &[Parameter::needed("@rolename"), Parameter::needed("@membername")],
+        parameters: &[
+            Parameter::needed("@rolename"),
+            Parameter::needed("@membername"),
+        ],
         run: |session, call| Box::pin(change_member(session, call, true)),
     },
     SystemProcedure {
         name: "sp_droprolemember",
-        parameters: &[Parameter::needed("@rolename"), Parameter::needed("@membername")],
+        parameters: &[
+            Parameter::needed("@rolename"),
+            Parameter::needed("@membername"),
+        ],
         run: |session, call| Box::pin(change_member(session, call, false)),
     },
     SystemProcedure {
         name: "sp_configure",
-        parameters: &[Parameter::optional("@configname"), Parameter::optional("@configvalue")],
+        parameters: &[
+            Parameter::optional("@configname"),
+            Parameter::optional("@configvalue"),
+        ],
         run: |session, call| Box::pin(configure(session, call)),
     },
     SystemProcedure {
         name: "sp_helptext",
         parameters: &[Parameter::needed("@objname")],
         run: |session, call| Box::pin(help_text(session, call)),
-    },
-    SystemProcedure {
-        name: "sp_sim_bulk_change",
-        parameters: &[Parameter::optional("@db")],
-        run: |session, call| Box::pin(bulk_change(session, call)),
     },
 ];
 
@@ -58,9 +62,30 @@ pub(crate) type Setting = (i32, &'static str, i64, i64, i64, bool);
 pub(crate) const SETTINGS: [Setting; 9] = [
     (117, "remote access", 1, 0, 1, false),
     (518, "show advanced options", 0, 0, 1, false),
-    (1519, "remote login timeout (s)", 10, 0, i32::MAX as i64, false),
-    (1520, "remote query timeout (s)", 600, 0, i32::MAX as i64, false),
-    (1544, "max server memory (MB)", i32::MAX as i64, 128, i32::MAX as i64, true),
+    (
+        1519,
+        "remote login timeout (s)",
+        10,
+        0,
+        i32::MAX as i64,
+        false,
+    ),
+    (
+        1520,
+        "remote query timeout (s)",
+        600,
+        0,
+        i32::MAX as i64,
+        false,
+    ),
+    (
+        1544,
+        "max server memory (MB)",
+        i32::MAX as i64,
+        128,
+        i32::MAX as i64,
+        true,
+    ),
     (1579, "backup compression default", 0, 0, 1, false),
     (1584, "backup checksum default", 0, 0, 1, false),
     (16385, "remote proc trans", 0, 0, 1, false),
@@ -76,7 +101,10 @@ pub(crate) fn setting(instance: &crate::instance::Instance, name: &str) -> Optio
 }
 
 async fn change_member(session: &mut Session, call: Call, is_add: bool) -> SqlResult<(i32, Call)> {
-    let (role, member) = (call.needed_text("@rolename")?, call.needed_text("@membername")?);
+    let (role, member) = (
+        call.needed_text("@rolename")?,
+        call.needed_text("@membername")?,
+    );
     session.change_member(&role, &member, is_add).await?;
     Ok((0, call))
 }
@@ -101,9 +129,18 @@ async fn configure(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> 
     ];
     let row = |s: Setting| {
         let value = setting(&session.instance, s.1).unwrap_or(s.2);
-        vec![Value::text(s.1), s.3.into(), s.4.into(), value.into(), value.into()]
+        vec![
+            Value::text(s.1),
+            s.3.into(),
+            s.4.into(),
+            value.into(),
+            value.into(),
+        ]
     };
-    let rows = Rows { columns, rows: found.into_iter().map(row).collect() };
+    let rows = Rows {
+        columns,
+        rows: found.into_iter().map(row).collect(),
+    };
     session.output.rows(rows).await;
     Ok((0, call))
 }
@@ -120,17 +157,23 @@ async fn set(session: &mut Session, call: Call, one: Setting, to: i64) -> SqlRes
                 record::remove::<Configured>(master, tx, row)?;
             }
         }
-        let changed = Configured { name: one.1.to_owned(), value: to };
+        let changed = Configured {
+            name: one.1.to_owned(),
+            value: to,
+        };
         record::add(master, tx, &changed).map(drop)
     })?;
-    session.output.message(messages::configuration_changed(one.1, from, to)).await;
+    session
+        .output
+        .message(messages::configuration_changed(one.1, from, to))
+        .await;
     Ok((0, call))
 }
 
 async fn help_text(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     let name = call.needed_text("@objname")?;
     let parsed = crate::lang::parse_object_name(&name);
-    let parsed = parsed.ok_or_else(|| messages::invalid_object(&name))?;
+    let parsed = parsed.map_err(|_| messages::invalid_object(&name))?;
     let database = session.database_named(parsed.database.as_deref())?;
     let object = session.find_object(&database, parsed.schema.as_deref(), &parsed.name);
     let object = object.ok_or_else(|| no_such_object(&name, &database.name()))?;
@@ -138,14 +181,6 @@ async fn help_text(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> 
     let lines = object.object.definition().split_inclusive('\n');
     let rows = lines.map(|line| vec![Value::text(line)]).collect();
     session.output.rows(Rows { columns, rows }).await;
-    Ok((0, call))
-}
-
-/// A private procedure: from now on the database holds minimally logged changes, as after a bulk load.
-async fn bulk_change(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
-    let database = session.database_named(call.text("@db").as_deref())?;
-    session.require_in_database(&database, "ALTER")?;
-    database.storage().mark_bulk_logged()?;
     Ok((0, call))
 }
 
@@ -157,11 +192,17 @@ fn unknown_setting() -> SqlError {
 
 /// SQL Server raises 15129 for a value out of range.
 fn invalid_setting(name: &str) -> SqlError {
-    SqlError::new(15129, 16, format!("The given value is not a valid value for configuration option '{name}'."))
+    SqlError::new(
+        15129,
+        16,
+        format!("The given value is not a valid value for configuration option '{name}'."),
+    )
 }
 
 /// SQL Server raises 15009 for an object that is not there.
 fn no_such_object(name: &str, database: &str) -> SqlError {
-    let text = format!("The object '{name}' does not exist in database '{database}' or is invalid for this operation.");
+    let text = format!(
+        "The object '{name}' does not exist in database '{database}' or is invalid for this operation."
+    );
     SqlError::new(15009, 16, text)
 }

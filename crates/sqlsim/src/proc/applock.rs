@@ -49,7 +49,9 @@ async fn take(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     };
     let owner = owner(session, &call, "sp_getapplock")?;
     let name = name(session, &call)?;
-    let limit = call.integer("@LockTimeout")?.unwrap_or(session.options.lock_timeout_ms);
+    let limit = call
+        .integer("@LockTimeout")?
+        .unwrap_or(session.options.lock_timeout_ms);
     let spid = session.record.id;
     let instance = std::sync::Arc::clone(&session.instance);
     if instance.app_locks.try_take(&name, owner, spid, mode) {
@@ -91,16 +93,22 @@ fn release(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
 fn name(session: &Session, call: &Call) -> SqlResult<LockName> {
     let resource = call.needed_text("@Resource")?;
     let resource = resource.chars().take(255).collect();
-    Ok(LockName { database: session.database.id(), resource })
+    Ok(LockName {
+        database: session.database.id(),
+        resource,
+    })
 }
 
 fn owner(session: &Session, call: &Call, procedure: &str) -> SqlResult<LockOwner> {
-    let owner = call.text("@LockOwner").unwrap_or_else(|| "Transaction".to_owned());
+    let owner = call
+        .text("@LockOwner")
+        .unwrap_or_else(|| "Transaction".to_owned());
     if owner.eq_ignore_ascii_case("Session") {
         return Ok(LockOwner::Session(session.record.id));
     }
     let open = session.transaction.as_ref().filter(|t| t.count > 0);
-    open.map(|t| LockOwner::Transaction(t.id)).ok_or_else(|| no_transaction(procedure))
+    open.map(|t| LockOwner::Transaction(t.id))
+        .ok_or_else(|| no_transaction(procedure))
 }
 
 /// SQL Server raises 1223 for the release of a lock that is not held.

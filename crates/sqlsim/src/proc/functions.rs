@@ -2,6 +2,7 @@
 //!
 //! Start at [`value`]. Functions that only compute stand in `query/`.
 
+use crate::availability;
 use crate::error::SqlResult;
 use crate::lang::ast::ObjectName;
 use crate::messages;
@@ -36,7 +37,12 @@ pub(crate) fn rows(scope: &Scope<'_>, name: &ObjectName, arguments: &[Typed]) ->
         }),
         "dm_exec_sql_text" => Ok(Rows {
             columns: vec![Column::new("text", SqlType::NVarChar(None))],
-            rows: vec![arguments.first().map(|a| vec![a.value.clone()]).unwrap_or_default()],
+            rows: vec![
+                arguments
+                    .first()
+                    .map(|a| vec![a.value.clone()])
+                    .unwrap_or_default(),
+            ],
         }),
         _ => Err(messages::invalid_object(&name.to_string())),
     }
@@ -45,18 +51,26 @@ pub(crate) fn rows(scope: &Scope<'_>, name: &ObjectName, arguments: &[Typed]) ->
 fn plain(scope: &Scope<'_>, name: &str, arguments: &[Typed]) -> Option<SqlResult<Typed>> {
     let clock = &scope.session.instance.clock;
     Some(Ok(match name {
-        "getdate" | "current_timestamp" => {
-            Typed { ty: SqlType::DateTime, value: Value::DateTime(milliseconds(clock.local())) }
-        }
-        "getutcdate" => {
-            Typed { ty: SqlType::DateTime, value: Value::DateTime(milliseconds(clock.utc())) }
-        }
+        "getdate" | "current_timestamp" => Typed {
+            ty: SqlType::DateTime,
+            value: Value::DateTime(milliseconds(clock.local())),
+        },
+        "getutcdate" => Typed {
+            ty: SqlType::DateTime,
+            value: Value::DateTime(milliseconds(clock.utc())),
+        },
         "sysdatetime" => Typed::new(SqlType::DateTime2(7), clock.local()),
         "sysutcdatetime" => Typed::new(SqlType::DateTime2(7), clock.utc()),
         "sysdatetimeoffset" => {
             let offset_minutes = clock.offset_minutes();
-            let value = Value::DateTimeOffset { utc: clock.utc(), offset_minutes };
-            Typed { ty: SqlType::DateTimeOffset(7), value }
+            let value = Value::DateTimeOffset {
+                utc: clock.utc(),
+                offset_minutes,
+            };
+            Typed {
+                ty: SqlType::DateTimeOffset(7),
+                value,
+            }
         }
         "newid" | "newsequentialid" => {
             Typed::new(SqlType::UniqueIdentifier, scope.session.instance.new_guid())
@@ -71,17 +85,28 @@ fn plain(scope: &Scope<'_>, name: &str, arguments: &[Typed]) -> Option<SqlResult
 }
 
 fn in_sys(scope: &Scope<'_>, name: &str, arguments: &[Typed]) -> Option<Typed> {
-    let database = || arguments.first().and_then(|a| text_of(&a.value)).unwrap_or_default();
+    let database = || {
+        arguments
+            .first()
+            .and_then(|a| text_of(&a.value))
+            .unwrap_or_default()
+    };
     match name {
         "fn_hadr_is_primary_replica" => {
-            Some(crate::availability::is_primary_replica(scope.session, &database()))
+            Some(availability::is_primary_replica(scope.session, &database()))
         }
-        "fn_hadr_backup_is_preferred_replica" => {
-            Some(crate::availability::is_preferred_replica(scope.session, &database()))
-        }
+        "fn_hadr_backup_is_preferred_replica" => Some(availability::is_preferred_replica(
+            scope.session,
+            &database(),
+        )),
         "fn_varbintohexstr" => {
-            let value = arguments.first().map(|a| a.value.clone()).unwrap_or(Value::Null);
-            let Value::Binary(bytes) = value else { return Some(Typed::null(SqlType::NVarChar(None))) };
+            let value = arguments
+                .first()
+                .map(|a| a.value.clone())
+                .unwrap_or(Value::Null);
+            let Value::Binary(bytes) = value else {
+                return Some(Typed::null(SqlType::NVarChar(None)));
+            };
             let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
             Some(Typed::text(format!("0x{hex}")))
         }
@@ -92,5 +117,8 @@ fn in_sys(scope: &Scope<'_>, name: &str, arguments: &[Typed]) -> Option<Typed> {
 /// `datetime` keeps no more than milliseconds.
 fn milliseconds(time: jiff::civil::DateTime) -> jiff::civil::DateTime {
     let nanosecond = time.subsec_nanosecond() / 1_000_000 * 1_000_000;
-    time.with().subsec_nanosecond(nanosecond).build().unwrap_or(time)
+    time.with()
+        .subsec_nanosecond(nanosecond)
+        .build()
+        .unwrap_or(time)
 }

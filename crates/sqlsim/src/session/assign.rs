@@ -3,28 +3,27 @@
 //! Start at [`assign`]. The rules of conversion are `value/`'s; this file only asks for them.
 
 use crate::error::SqlResult;
-use crate::lang::ast::{Expr, ObjectName};
 use crate::messages;
-use crate::query::{self, Names, Relation};
-use crate::value::{Rows, SqlType, Typed, Value};
+use crate::value::{SqlType, Typed, Value, convert};
 
 /// A value converted to a declared type; text too long for it is cut, as T-SQL does for variables.
 pub(super) fn assign(value: &Typed, ty: SqlType) -> SqlResult<Value> {
     if value.value.is_null() || value.ty == ty {
         return Ok(value.value.clone());
     }
-    let literal = Box::new(Expr::Literal(value.clone()));
-    let cast = Expr::Cast { value: literal, ty, style: None, lenient: false };
-    query::evaluate(&Nothing, &cast).map(|typed| typed.value)
+    convert::cast(value, ty, None)
 }
 
 /// A value as text; none for NULL.
-pub(super) fn text_of(value: &Value) -> Option<String> {
+pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::Text(text) => Some(text.clone()),
         other => {
-            let typed = Typed { ty: other.natural_type(), value: other.clone() };
+            let typed = Typed {
+                ty: other.natural_type(),
+                value: other.clone(),
+            };
             let text = assign(&typed, SqlType::NVarChar(None)).ok()?;
             text.as_text().map(str::to_owned)
         }
@@ -32,29 +31,12 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
 }
 
 /// A value as an integer; 8114 for what is none.
-pub(super) fn integer_of(value: &Value) -> SqlResult<i64> {
-    let typed = Typed { ty: value.natural_type(), value: value.clone() };
+pub(crate) fn integer_of(value: &Value) -> SqlResult<i64> {
+    let typed = Typed {
+        ty: value.natural_type(),
+        value: value.clone(),
+    };
     let cast = assign(&typed, SqlType::BigInt)?;
-    cast.as_int().ok_or_else(|| messages::conversion_error(typed.ty.base_name(), "int"))
-}
-
-/// Where no name means anything.
-struct Nothing;
-
-impl Names for Nothing {
-    fn variable(&self, name: &str) -> SqlResult<Typed> {
-        Err(messages::scalar_variable_not_declared(name))
-    }
-
-    fn relation(&self, name: &ObjectName) -> SqlResult<Relation> {
-        Err(messages::invalid_object(&name.to_string()))
-    }
-
-    fn table_function(&self, name: &ObjectName, _: &[Typed]) -> SqlResult<Rows> {
-        Err(messages::invalid_object(&name.to_string()))
-    }
-
-    fn function(&self, name: &ObjectName, _: &[Typed]) -> SqlResult<Typed> {
-        Err(messages::unrecognized_name(&name.to_string(), "built-in function name"))
-    }
+    cast.as_int()
+        .ok_or_else(|| messages::conversion_error(typed.ty.base_name(), "int"))
 }

@@ -38,13 +38,19 @@ impl Parameter {
     /// A parameter that must be given.
     #[must_use]
     pub const fn needed(name: &'static str) -> Self {
-        Self { name, optional: false }
+        Self {
+            name,
+            optional: false,
+        }
     }
 
     /// A parameter that may be left out; it is NULL then.
     #[must_use]
     pub const fn optional(name: &'static str) -> Self {
-        Self { name, optional: true }
+        Self {
+            name,
+            optional: true,
+        }
     }
 }
 
@@ -89,7 +95,11 @@ impl SystemProcedure {
     /// Binds arguments to parameters: 201 for one left out, 8145 for an unknown name, 8144 for too many.
     pub fn bind(&self, arguments: Vec<Argument>) -> SqlResult<Call> {
         let open = self.parameters.last().is_some_and(|p| p.name == "@*");
-        let named = if open { &self.parameters[..self.parameters.len() - 1] } else { self.parameters };
+        let named = if open {
+            &self.parameters[..self.parameters.len() - 1]
+        } else {
+            self.parameters
+        };
         let mut bound: Vec<Option<Bound>> = named.iter().map(|_| None).collect();
         let mut further = Vec::new();
         for (position, argument) in arguments.into_iter().enumerate() {
@@ -113,10 +123,19 @@ impl SystemProcedure {
         let filled = named.iter().zip(bound).map(|(p, b)| self.filled(p, b));
         let mut bound = filled.collect::<SqlResult<Vec<_>>>()?;
         bound.extend(further);
-        Ok(Call { procedure: self.name.to_owned(), bound })
+        Ok(Call {
+            procedure: self.name.to_owned(),
+            bound,
+        })
     }
 
-    fn slot(&self, named: &[Parameter], argument: &Argument, position: usize, open: bool) -> SqlResult<Option<usize>> {
+    fn slot(
+        &self,
+        named: &[Parameter],
+        argument: &Argument,
+        position: usize,
+        open: bool,
+    ) -> SqlResult<Option<usize>> {
         let found = match &argument.name {
             Some(name) => named.iter().position(|p| p.name.eq_ignore_ascii_case(name)),
             None => (position < named.len()).then_some(position),
@@ -148,13 +167,18 @@ impl Call {
     /// A parameter's value; NULL when it was left out.
     #[must_use]
     pub fn value(&self, name: &str) -> &Value {
-        self.bound.iter().find(|b| b.name.eq_ignore_ascii_case(name)).map_or(&Value::Null, |b| &b.value)
+        self.bound
+            .iter()
+            .find(|b| b.name.eq_ignore_ascii_case(name))
+            .map_or(&Value::Null, |b| &b.value)
     }
 
     /// Whether the caller gave the parameter at all, be it as NULL.
     #[must_use]
     pub fn is_given(&self, name: &str) -> bool {
-        self.bound.iter().any(|b| b.argument.is_some() && b.name.eq_ignore_ascii_case(name))
+        self.bound
+            .iter()
+            .any(|b| b.argument.is_some() && b.name.eq_ignore_ascii_case(name))
     }
 
     /// A parameter as text; none for NULL.
@@ -178,7 +202,11 @@ impl Call {
 
     /// Gives an output parameter its value.
     pub fn set(&mut self, name: &str, value: Value) {
-        if let Some(bound) = self.bound.iter_mut().find(|b| b.name.eq_ignore_ascii_case(name)) {
+        if let Some(bound) = self
+            .bound
+            .iter_mut()
+            .find(|b| b.name.eq_ignore_ascii_case(name))
+        {
             bound.value = value;
         }
     }

@@ -14,16 +14,18 @@ impl Session {
         Box::pin(async move {
             Some(match &statement.kind {
                 StatementKind::Block(body) => self.run(body).await,
-                StatementKind::If { condition, then, otherwise } => {
-                    match self.decide(condition, statement).await {
-                        Ok(true) => self.run_one(then).await,
-                        Ok(false) => match otherwise {
-                            Some(otherwise) => self.run_one(otherwise).await,
-                            None => Ok(Flow::Next),
-                        },
-                        Err(run) => run,
-                    }
-                }
+                StatementKind::If {
+                    condition,
+                    then,
+                    otherwise,
+                } => match self.decide(condition, statement).await {
+                    Ok(true) => self.run_one(then).await,
+                    Ok(false) => match otherwise {
+                        Some(otherwise) => self.run_one(otherwise).await,
+                        None => Ok(Flow::Next),
+                    },
+                    Err(run) => run,
+                },
                 StatementKind::While { condition, body } => {
                     self.repeat(condition, body, statement).await
                 }

@@ -18,7 +18,10 @@ impl Session {
     pub(super) async fn cursor(&mut self, kind: &StatementKind) -> SqlResult<()> {
         match kind {
             StatementKind::DeclareCursor { name, select } => {
-                let cursor = Cursor { select: Some(Arc::new((**select).clone())), ..Cursor::default() };
+                let cursor = Cursor {
+                    select: Some(Arc::new((**select).clone())),
+                    ..Cursor::default()
+                };
                 self.declare_cursor(name, cursor)
             }
             StatementKind::OpenCursor(name) => self.open_cursor(name),
@@ -30,9 +33,14 @@ impl Session {
     }
 
     fn declare_cursor(&mut self, name: &str, cursor: Cursor) -> SqlResult<()> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
         let key = name.to_lowercase();
-        let is_taken = frame.cursors.get(&key).is_some_and(|known| known.select.is_some());
+        let is_taken = frame
+            .cursors
+            .get(&key)
+            .is_some_and(|known| known.select.is_some());
         if is_taken && !name.starts_with('@') {
             return Err(messages::cursor_exists(name));
         }
@@ -53,7 +61,10 @@ impl Session {
         if cursor.open.is_some() {
             return Err(messages::cursor_already_open());
         }
-        let select = cursor.select.clone().ok_or_else(|| messages::cursor_not_found(name))?;
+        let select = cursor
+            .select
+            .clone()
+            .ok_or_else(|| messages::cursor_not_found(name))?;
         let Rows { columns, rows } = query::select(&self.scope(), &select)?;
         let cursor = self.find_cursor(name)?;
         cursor.columns = columns;
@@ -82,20 +93,34 @@ impl Session {
         }
         let values = row.unwrap_or_default().into_iter().zip(&columns);
         for (name, (value, column)) in into.iter().zip(values) {
-            self.assign_variable(name, &Typed { ty: column.ty, value })?;
+            self.assign_variable(
+                name,
+                &Typed {
+                    ty: column.ty,
+                    value,
+                },
+            )?;
         }
         Ok(())
     }
 
     fn close_cursor(&mut self, name: &str) -> SqlResult<()> {
         let cursor = self.find_cursor(name)?;
-        cursor.open.take().map(drop).ok_or_else(messages::cursor_not_open)
+        cursor
+            .open
+            .take()
+            .map(drop)
+            .ok_or_else(messages::cursor_not_open)
     }
 
     fn deallocate_cursor(&mut self, name: &str) -> SqlResult<()> {
         self.find_cursor(name)?;
         let key = name.to_lowercase();
-        let frame = self.frames.iter_mut().rev().find(|frame| frame.cursors.contains_key(&key));
+        let frame = self
+            .frames
+            .iter_mut()
+            .rev()
+            .find(|frame| frame.cursors.contains_key(&key));
         if let Some(frame) = frame {
             frame.cursors.remove(&key);
         }

@@ -11,7 +11,7 @@ use crate::lang::ast::{
     AlterDatabase, AlterDatabaseAction, CreateDatabase, Dbcc, Expr, NamedOption, find_option,
 };
 use crate::messages;
-use crate::storage::{DatabaseFiles, DatabaseState, RecoveryModel};
+use crate::storage::{DatabaseFiles, RecoveryModel};
 
 impl Session {
     /// `CREATE DATABASE`: 262 without the right, 1801 when the name is taken, 5170 when a file is there.
@@ -20,16 +20,24 @@ impl Session {
         self.require_server("CREATE ANY DATABASE")?;
         let mut files = self.instance.default_files(&create.name);
         if let Some(data) = create.data_files.first() {
-            let (name, path) = (self.option_text(data, "NAME")?, self.option_text(data, "FILENAME")?);
+            let (name, path) = (
+                self.option_text(data, "NAME")?,
+                self.option_text(data, "FILENAME")?,
+            );
             self.place(&mut files, name, path, true);
         }
         if let Some(log) = create.log_files.first() {
-            let (name, path) = (self.option_text(log, "NAME")?, self.option_text(log, "FILENAME")?);
+            let (name, path) = (
+                self.option_text(log, "NAME")?,
+                self.option_text(log, "FILENAME")?,
+            );
             self.place(&mut files, name, path, false);
         }
         let model = self.model_recovery();
         let sid = self.login().sid.clone();
-        self.instance.create_database(&create.name, files, model, &sid).map(drop)
+        self.instance
+            .create_database(&create.name, files, model, &sid)
+            .map(drop)
     }
 
     fn place(
@@ -40,9 +48,17 @@ impl Session {
         is_data: bool,
     ) {
         let (file, logical, physical) = if is_data {
-            (&mut files.data, &mut files.data_logical_name, &mut files.data_physical_name)
+            (
+                &mut files.data,
+                &mut files.data_logical_name,
+                &mut files.data_physical_name,
+            )
         } else {
-            (&mut files.log, &mut files.log_logical_name, &mut files.log_physical_name)
+            (
+                &mut files.log,
+                &mut files.log_logical_name,
+                &mut files.log_physical_name,
+            )
         };
         if let Some(name) = name {
             *logical = name;
@@ -56,7 +72,9 @@ impl Session {
     /// New databases take the recovery model of `model`.
     fn model_recovery(&self) -> RecoveryModel {
         let model = self.instance.database("model");
-        model.map_or(RecoveryModel::Full, |db| db.storage().facts().recovery_model)
+        model.map_or(RecoveryModel::Full, |db| {
+            db.storage().facts().recovery_model
+        })
     }
 
     /// The text of an option's first value.
@@ -84,7 +102,10 @@ impl Session {
             return Err(messages::cannot_alter_database(&database.name()));
         }
         match &alter.action {
-            AlterDatabaseAction::Set { options, termination } => {
+            AlterDatabaseAction::Set {
+                options,
+                termination,
+            } => {
                 for option in options {
                     self.set_database_option(&database, option, termination.as_deref())?;
                 }
@@ -106,7 +127,12 @@ impl Session {
         option: &NamedOption,
         termination: Option<&str>,
     ) -> SqlResult<()> {
-        let value = option.values.first().map(|v| self.text(v)).transpose()?.flatten();
+        let value = option
+            .values
+            .first()
+            .map(|v| self.text(v))
+            .transpose()?
+            .flatten();
         let value = value.unwrap_or_default().to_uppercase();
         let storage = database.storage();
         match (option.name.as_str(), value.as_str()) {
@@ -117,9 +143,9 @@ impl Session {
             ("READ_WRITE", _) => storage.set_read_only(false),
             ("OFFLINE", _) => {
                 self.clear_users(database, termination)?;
-                storage.set_state(DatabaseState::Offline)
+                storage.set_offline(true)
             }
-            ("ONLINE", _) => storage.set_state(DatabaseState::Online),
+            ("ONLINE", _) => storage.set_offline(false),
             ("SINGLE_USER" | "RESTRICTED_USER" | "MULTI_USER", _) => {
                 if option.name == "SINGLE_USER" {
                     self.clear_users(database, termination)?;
@@ -127,24 +153,35 @@ impl Session {
                 self.keep_option(database, "USER_ACCESS", &option.name)
             }
             ("COMPATIBILITY_LEVEL", level) => {
-                let level = level.parse().map_err(|_| messages::incorrect_syntax(level))?;
+                let level = level
+                    .parse()
+                    .map_err(|_| messages::incorrect_syntax(level))?;
                 storage.set_compatibility_level(level)?;
-                self.instance.change_record(database, |r| r.compatibility_level = level)
+                self.instance
+                    .change_record(database, |r| r.compatibility_level = level)
             }
-            (name, "ON" | "OFF" | "CHECKSUM" | "TORN_PAGE_DETECTION" | "NONE" | "LOCAL" | "GLOBAL")
-                if KEPT_OPTIONS.contains(&name) =>
-            {
-                self.keep_option(database, name, &value)
-            }
+            (
+                name,
+                "ON" | "OFF" | "CHECKSUM" | "TORN_PAGE_DETECTION" | "NONE" | "LOCAL" | "GLOBAL",
+            ) if KEPT_OPTIONS.contains(&name) => self.keep_option(database, name, &value),
             (name @ ("ENABLE_BROKER" | "DISABLE_BROKER" | "NEW_BROKER"), _) => {
-                let is_on = if name == "DISABLE_BROKER" { "OFF" } else { "ON" };
+                let is_on = if name == "DISABLE_BROKER" {
+                    "OFF"
+                } else {
+                    "ON"
+                };
                 self.keep_option(database, "BROKER", is_on)
             }
             (name, _) => Err(messages::option_not_settable(name, &database.name())),
         }
     }
 
-    fn keep_option(&self, database: &Arc<DatabaseHandle>, name: &str, value: &str) -> SqlResult<()> {
+    fn keep_option(
+        &self,
+        database: &Arc<DatabaseHandle>,
+        name: &str,
+        value: &str,
+    ) -> SqlResult<()> {
         self.instance.change_record(database, |record| {
             record.options.retain(|(known, _)| known != name);
             record.options.push((name.to_owned(), value.to_owned()));
@@ -171,7 +208,9 @@ impl Session {
     ) -> Vec<Arc<crate::instance::SessionRecord>> {
         let sessions = self.instance.sessions.list().into_iter();
         let is_other = |s: &Arc<crate::instance::SessionRecord>| {
-            s.id != self.record.id && s.activity().database == database.id() && !s.killed.is_cancelled()
+            s.id != self.record.id
+                && s.activity().database == database.id()
+                && !s.killed.is_cancelled()
         };
         sessions.filter(is_other).collect()
     }
@@ -181,7 +220,8 @@ impl Session {
             return Err(messages::database_exists(name));
         }
         database.storage().rename(name)?;
-        self.instance.change_record(database, |record| name.clone_into(&mut record.name))
+        self.instance
+            .change_record(database, |record| name.clone_into(&mut record.name))
     }
 
     /// `DROP DATABASE`: 3701 when there is none, 3702 when somebody uses it.

@@ -26,8 +26,12 @@ use crate::value::{Column, Row, Value};
 
 impl Session {
     /// Statements that define things.
-    pub(super) async fn define(&mut self, kind: &StatementKind, whole: &Statement) -> SqlResult<()> {
-        let text = self.text_of(whole);
+    pub(super) async fn define(
+        &mut self,
+        kind: &StatementKind,
+        whole: &Statement,
+    ) -> SqlResult<()> {
+        let text = self.statement_text(whole);
         match kind {
             StatementKind::CreateTable(create) => self.create_table(create, &text).await,
             StatementKind::AlterTable(alter) => self.alter_table(alter, &text).await,
@@ -51,9 +55,15 @@ impl Session {
     }
 
     /// The text of a statement, as its writer wrote it.
-    pub(crate) fn text_of(&self, statement: &Statement) -> String {
-        let text = self.frames.last().map(|f| Arc::clone(&f.text)).unwrap_or_default();
-        text.get(statement.span.start..statement.span.end).unwrap_or_default().to_owned()
+    pub(crate) fn statement_text(&self, statement: &Statement) -> String {
+        let text = self
+            .frames
+            .last()
+            .map(|f| Arc::clone(&f.text))
+            .unwrap_or_default();
+        text.get(statement.span.start..statement.span.end)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Changes the catalog of a database in the session's transaction, or in one of its own.
@@ -86,7 +96,8 @@ impl Session {
         if shape.columns.is_empty() {
             return Err(messages::incorrect_syntax(")"));
         }
-        self.create_object(name, ObjectKind::Table, text.to_owned(), "CREATE TABLE").await
+        self.create_object(name, ObjectKind::Table, text.to_owned(), "CREATE TABLE")
+            .await
     }
 
     fn create_temporary(&mut self, name: &str, shape: TableShape) -> SqlResult<()> {
@@ -95,7 +106,8 @@ impl Session {
         if self.temporary.contains_key(&key) {
             return Err(messages::already_an_object(name));
         }
-        self.temporary.insert(key, LocalTable::new(Arc::new(shape), depth));
+        self.temporary
+            .insert(key, LocalTable::new(Arc::new(shape), depth));
         Ok(())
     }
 
@@ -118,7 +130,8 @@ impl Session {
         if name.is_temporary() {
             return self.create_temporary(&name.name, shape);
         }
-        self.create_object(name, ObjectKind::Table, text, "CREATE TABLE").await
+        self.create_object(name, ObjectKind::Table, text, "CREATE TABLE")
+            .await
     }
 
     async fn create_object(
@@ -135,7 +148,10 @@ impl Session {
             return Err(messages::unknown_schema(&schema));
         }
         self.require_in_database(&database, right)?;
-        if self.find_object(&database, Some(&schema), &name.name).is_some() {
+        if self
+            .find_object(&database, Some(&schema), &name.name)
+            .is_some()
+        {
             return Err(messages::already_an_object(&name.name));
         }
         let now = self.instance.clock.local();
@@ -143,7 +159,15 @@ impl Session {
         self.change_catalog(&database, |_, storage, tx| {
             let id = record::next_object_id(storage)?;
             let texts = vec![text];
-            let object = Object { id, schema, name, kind, texts, created: now, modified: now };
+            let object = Object {
+                id,
+                schema,
+                name,
+                kind,
+                texts,
+                created: now,
+                modified: now,
+            };
             record::add(storage, tx, &object).map(drop)
         })
         .await
@@ -171,7 +195,8 @@ impl Session {
                 if object.object.kind != kind {
                     return Err(messages::already_an_object(&name.name));
                 }
-                self.alter_object(&object, vec![module.definition.clone()]).await
+                self.alter_object(&object, vec![module.definition.clone()])
+                    .await
             }
         }
     }
@@ -189,10 +214,16 @@ impl Session {
     ) -> SqlResult<()> {
         self.require_on_object(database, object, "ALTER")?;
         let modified = self.instance.clock.local();
-        let changed = Object { texts, modified, ..object.object.clone() };
+        let changed = Object {
+            texts,
+            modified,
+            ..object.object.clone()
+        };
         let row = object.row;
-        self.change_catalog(database, |_, storage, tx| record::replace(storage, tx, row, &changed))
-            .await
+        self.change_catalog(database, |_, storage, tx| {
+            record::replace(storage, tx, row, &changed)
+        })
+        .await
     }
 
     /// ALTER TABLE: the statement joins those that made the table, and the rows are fitted to the new shape.
@@ -203,7 +234,10 @@ impl Session {
         };
         let before = Arc::clone(&stored.shape);
         let mut after = (*before).clone();
-        after.apply(&stored.object.object.name, StatementKind::AlterTable(alter.clone()))?;
+        after.apply(
+            &stored.object.object.name,
+            StatementKind::AlterTable(alter.clone()),
+        )?;
         let defaults = self.defaults_for(&after)?;
         let mut texts = stored.object.object.texts.clone();
         texts.push(text.to_owned());
@@ -221,7 +255,11 @@ impl Session {
             }
             for (id, old) in storage.scan(Some(tx), table) {
                 let new = refit(&before, &after, &old, &defaults);
-                let null = after.columns.iter().zip(&new).find(|(c, v)| !c.nullable && v.is_null());
+                let null = after
+                    .columns
+                    .iter()
+                    .zip(&new)
+                    .find(|(c, v)| !c.nullable && v.is_null());
                 if let (Some((column, _)), true) = (null, is_add) {
                     return Err(needs_default(&column.name, &changed.name));
                 }
@@ -233,12 +271,18 @@ impl Session {
     }
 
     fn alter_local(&mut self, target: &Target, alter: &AlterTable) -> SqlResult<()> {
-        let Target::Local { key, shape: before } = target else { return Ok(()) };
+        let Target::Local { key, shape: before } = target else {
+            return Ok(());
+        };
         let mut after = (**before).clone();
         after.apply(key, StatementKind::AlterTable(alter.clone()))?;
         let defaults = self.defaults_for(&after)?;
         let table = self.local_table_mut(key)?;
-        table.rows = table.rows.iter().map(|old| refit(before, &after, old, &defaults)).collect();
+        table.rows = table
+            .rows
+            .iter()
+            .map(|old| refit(before, &after, old, &defaults))
+            .collect();
         table.shape = Arc::new(after);
         Ok(())
     }
@@ -263,7 +307,8 @@ impl Session {
             Target::Stored(stored) => {
                 let mut texts = stored.object.object.texts.clone();
                 texts.push(text.to_owned());
-                self.alter_object_in(&stored.database, &stored.object, texts).await
+                self.alter_object_in(&stored.database, &stored.object, texts)
+                    .await
             }
             Target::Local { key, .. } => {
                 self.local_table_mut(&key)?.shape = Arc::new(after);
@@ -310,12 +355,17 @@ impl Session {
             return Err(messages::already_an_object(name));
         }
         let id = schema.schemas.iter().map(|(_, s)| s.id).max().unwrap_or(4) + 1;
-        let made = SchemaName { id, name: name.to_owned() };
-        self.change_catalog(&database, |_, storage, tx| record::add(storage, tx, &made).map(drop))
-            .await
+        let made = SchemaName {
+            id,
+            name: name.to_owned(),
+        };
+        self.change_catalog(&database, |_, storage, tx| {
+            record::add(storage, tx, &made).map(drop)
+        })
+        .await
     }
 
-    async fn drop_objects(&mut self, drop: &ast::Drop) -> SqlResult<()> {
+    async fn drop_objects(&mut self, drop: &ast::DropObjects) -> SqlResult<()> {
         for name in &drop.names {
             match drop.kind {
                 ast::ObjectKind::Schema => self.drop_schema(&name.name, drop.if_exists).await?,
@@ -327,7 +377,7 @@ impl Session {
         Ok(())
     }
 
-    fn drop_temporary(&mut self, name: &ObjectName, drop: &ast::Drop) -> SqlResult<()> {
+    fn drop_temporary(&mut self, name: &ObjectName, drop: &ast::DropObjects) -> SqlResult<()> {
         let gone = self.temporary.remove(&name.name.to_lowercase());
         if gone.is_none() && !drop.if_exists {
             return Err(messages::cannot_drop("drop", "table", &name.name));
@@ -335,7 +385,7 @@ impl Session {
         Ok(())
     }
 
-    async fn drop_object(&mut self, name: &ObjectName, drop: &ast::Drop) -> SqlResult<()> {
+    async fn drop_object(&mut self, name: &ObjectName, drop: &ast::DropObjects) -> SqlResult<()> {
         let wanted = match drop.kind {
             ast::ObjectKind::Table => ObjectKind::Table,
             ast::ObjectKind::View => ObjectKind::View,
@@ -371,11 +421,19 @@ impl Session {
     async fn drop_schema(&mut self, name: &str, if_exists: bool) -> SqlResult<()> {
         let database = Arc::clone(&self.database);
         let schema = self.schema_of(&database);
-        let Some((row, _)) = schema.schemas.iter().find(|(_, s)| same_name(&s.name, name)) else {
+        let Some((row, _)) = schema
+            .schemas
+            .iter()
+            .find(|(_, s)| same_name(&s.name, name))
+        else {
             let missing = messages::cannot_drop("drop", "schema", name);
             return if if_exists { Ok(()) } else { Err(missing) };
         };
-        if let Some(object) = schema.objects().iter().find(|o| same_name(&o.object.schema, name)) {
+        if let Some(object) = schema
+            .objects()
+            .iter()
+            .find(|o| same_name(&o.object.schema, name))
+        {
             return Err(schema_in_use(name, &object.object.name));
         }
         self.require_in_database(&database, "CREATE SCHEMA")?;
@@ -386,11 +444,13 @@ impl Session {
         .await
     }
 
-    async fn drop_index(&mut self, name: &ObjectName, drop: &ast::Drop) -> SqlResult<()> {
+    async fn drop_index(&mut self, name: &ObjectName, drop: &ast::DropObjects) -> SqlResult<()> {
         let Some(table) = &drop.table else {
             return Err(messages::cannot_drop("drop", "index", &name.name));
         };
-        let Target::Stored(stored) = self.target(table, "ALTER")? else { return Ok(()) };
+        let Target::Stored(stored) = self.target(table, "ALTER")? else {
+            return Ok(());
+        };
         let makes = |text: &String| {
             let parsed = crate::lang::parse(text).unwrap_or_default();
             parsed.iter().any(|s| match &s.kind {
@@ -403,14 +463,17 @@ impl Session {
         if gone.is_empty() && !drop.if_exists {
             return Err(messages::cannot_drop("drop", "index", &name.name));
         }
-        self.alter_object_in(&stored.database, &stored.object, kept).await
+        self.alter_object_in(&stored.database, &stored.object, kept)
+            .await
     }
 }
 
 /// A row of the old shape as a row of the new one; columns that were added get their default.
 fn refit(before: &TableShape, after: &TableShape, old: &Row, defaults: &Row) -> Row {
     let cell = |(at, column): (usize, &crate::catalog::shape::ColumnShape)| {
-        let kept = before.position(&column.name).and_then(|place| old.get(place).cloned());
+        let kept = before
+            .position(&column.name)
+            .and_then(|place| old.get(place).cloned());
         kept.unwrap_or_else(|| defaults.get(at).cloned().unwrap_or(Value::Null))
     };
     after.columns.iter().enumerate().map(cell).collect()
@@ -438,7 +501,8 @@ fn needs_default(column: &str, table: &str) -> SqlError {
 
 /// SQL Server raises 3729 for a schema that still holds objects.
 fn schema_in_use(schema: &str, object: &str) -> SqlError {
-    let text =
-        format!("Cannot drop schema '{schema}' because it is being referenced by object '{object}'.");
+    let text = format!(
+        "Cannot drop schema '{schema}' because it is being referenced by object '{object}'."
+    );
     SqlError::new(3729, 16, text)
 }

@@ -78,7 +78,9 @@ impl Session {
     /// Whether a name of four parts means another host; the host's own name means itself.
     pub(super) fn is_remote(&self, name: &ObjectName) -> bool {
         let own = self.instance.name();
-        name.server.as_ref().is_some_and(|server| !server.eq_ignore_ascii_case(&own))
+        name.server
+            .as_ref()
+            .is_some_and(|server| !server.eq_ignore_ascii_case(&own))
     }
 
     async fn update_stored(
@@ -120,7 +122,9 @@ impl Session {
     ) -> SqlResult<Touched> {
         let (tx, storage) = self.join(&stored.database)?;
         let found = |session: &Self, rows: &Rows| query::delete(&session.scope(), delete, rows);
-        let (rows, places) = self.lock_found(stored, &storage, tx, found, |at| *at).await?;
+        let (rows, places) = self
+            .lock_found(stored, &storage, tx, found, |at| *at)
+            .await?;
         let mut touched = Touched::default();
         for at in places {
             let (id, row) = &rows[at];
@@ -169,7 +173,9 @@ impl Session {
         for change in changes {
             let row = self.with_defaults(target, change.row, &change.defaults)?;
             touched.inserted.push(row.clone());
-            touched.deleted.push(std::mem::replace(&mut rows[change.index], row));
+            touched
+                .deleted
+                .push(std::mem::replace(&mut rows[change.index], row));
             for (name, value) in &change.variables {
                 self.assign_variable(name, value)?;
             }
@@ -186,7 +192,11 @@ impl Session {
         let mut touched = Touched::default();
         let mut kept = Vec::new();
         for (at, row) in relation.rows.into_iter().enumerate() {
-            if places.contains(&at) { touched.deleted.push(row) } else { kept.push(row) }
+            if places.contains(&at) {
+                touched.deleted.push(row)
+            } else {
+                kept.push(row)
+            }
         }
         self.local_table_mut(key)?.rows = kept;
         Ok(touched)
@@ -293,7 +303,10 @@ impl Session {
 
     /// A four-part name with this host's own name.
     fn own_rows(&self, name: &ObjectName) -> SqlResult<Rows> {
-        let local = ObjectName { server: None, ..name.clone() };
+        let local = ObjectName {
+            server: None,
+            ..name.clone()
+        };
         let relation = query::Names::relation(&self.scope(), &local)?;
         match relation {
             query::Relation::Rows(rows) => Ok(rows),
@@ -312,7 +325,14 @@ pub(super) struct Touched {
 }
 
 fn keys_change(stored: &StoredTarget, touched: &Touched) -> bool {
-    let places: Vec<usize> = stored.shape.keys.iter().flat_map(|k| k.columns.clone()).collect();
+    let places: Vec<usize> = stored
+        .shape
+        .keys
+        .iter()
+        .flat_map(|k| k.columns.clone())
+        .collect();
     let pairs = touched.inserted.iter().zip(&touched.deleted);
-    pairs.into_iter().any(|(new, old)| places.iter().any(|&at| new.get(at) != old.get(at)))
+    pairs
+        .into_iter()
+        .any(|(new, old)| places.iter().any(|&at| new.get(at) != old.get(at)))
 }

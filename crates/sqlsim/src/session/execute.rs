@@ -61,7 +61,10 @@ impl Session {
 
     /// Pushes the frame of a batch.
     pub(super) fn enter(&mut self, text: &str) {
-        self.frames.push(Frame { text: Arc::from(text), ..Frame::default() });
+        self.frames.push(Frame {
+            text: Arc::from(text),
+            ..Frame::default()
+        });
     }
 
     /// Ends a batch: local things go, and a doomed transaction is rolled back with 3998.
@@ -112,7 +115,9 @@ impl Session {
                 Ok(flow)
             }
             Err(Failed::Stop(stop)) => Err(stop),
-            Err(Failed::Error(error)) => self.failed(error.at_line(statement.line), statement).await,
+            Err(Failed::Error(error)) => {
+                self.failed(error.at_line(statement.line), statement).await
+            }
         }
     }
 
@@ -144,7 +149,11 @@ impl Session {
     }
 
     fn placed(&self, error: SqlError) -> SqlError {
-        let error = if error.line == 0 { error.at_line(1) } else { error };
+        let error = if error.line == 0 {
+            error.at_line(1)
+        } else {
+            error
+        };
         let module = self.frames.last().and_then(|f| f.module.as_ref());
         match module {
             Some(module) => error.in_procedure(&module.name.clone()),
@@ -175,7 +184,8 @@ impl Session {
 
     /// In a TRY nothing ends, but a transaction that would have been rolled back can do nothing else any more.
     fn doom_if(&mut self, fate: Fate) {
-        if let (Fate::Transaction | Fate::Batch, Some(transaction)) = (fate, &mut self.transaction) {
+        if let (Fate::Transaction | Fate::Batch, Some(transaction)) = (fate, &mut self.transaction)
+        {
             transaction.doomed |= transaction.count > 0;
         }
     }

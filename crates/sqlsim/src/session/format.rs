@@ -48,7 +48,10 @@ fn placed(value: Option<String>, kind: char, spec: &str) -> String {
     };
     let width = spec.trim_start_matches(['-', '+', ' ', '#']);
     let (width, precision) = width.split_once('.').unwrap_or((width, ""));
-    let value = match precision.trim_end_matches(['l', 'h', 'I', '6', '4']).parse::<usize>() {
+    let value = match precision
+        .trim_end_matches(['l', 'h', 'I', '6', '4'])
+        .parse::<usize>()
+    {
         Ok(most) if kind == 's' => value.chars().take(most).collect(),
         _ => value,
     };
@@ -108,7 +111,11 @@ mod tests {
     #[test]
     fn placeholders_take_arguments_in_order() {
         check("%s has %d of %%", &[Some("a"), Some("5")], "a has 5 of %");
-        check("%05d|%-4s|%4s|%x", &[Some("42"), Some("a"), Some("b"), Some("255")], "00042|a   |   b|ff");
+        check(
+            "%05d|%-4s|%4s|%x",
+            &[Some("42"), Some("a"), Some("b"), Some("255")],
+            "00042|a   |   b|ff",
+        );
         check("%s", &[], "(null)");
         check("100%", &[], "100%");
         check("%.3s", &[Some("abcdef")], "abc");

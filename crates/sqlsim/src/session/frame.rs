@@ -34,7 +34,9 @@ impl Variables {
 
     /// A variable's type and value; 137 when it is not declared.
     pub fn get(&self, name: &str) -> SqlResult<&Typed> {
-        self.0.get(&name.to_lowercase()).ok_or_else(|| messages::scalar_variable_not_declared(name))
+        self.0
+            .get(&name.to_lowercase())
+            .ok_or_else(|| messages::scalar_variable_not_declared(name))
     }
 
     /// Whether it is declared.

@@ -20,7 +20,13 @@ pub(super) fn value(session: &Session, name: &str) -> SqlResult<Typed> {
         "@@fetch_status" => int(session.last.fetch_status.into()),
         "@@identity" => {
             let identity = session.last.identity.map_or(Value::Null, Value::Int);
-            Ok(Typed { ty: SqlType::Decimal { precision: 38, scale: 0 }, value: identity })
+            Ok(Typed {
+                ty: SqlType::Decimal {
+                    precision: 38,
+                    scale: 0,
+                },
+                value: identity,
+            })
         }
         "@@servername" => Ok(Typed::sysname(instance.name())),
         "@@servicename" => Ok(Typed::sysname(instance.options.server_name.service())),
@@ -34,12 +40,18 @@ pub(super) fn value(session: &Session, name: &str) -> SqlResult<Typed> {
             int(module.map_or(0, |m| m.id.into()))
         }
         "@@language" => Ok(Typed::sysname(session.options.language.as_str())),
-        "@@datefirst" => Ok(Typed::new(SqlType::TinyInt, i64::from(session.options.date_first))),
+        "@@datefirst" => Ok(Typed::new(
+            SqlType::TinyInt,
+            i64::from(session.options.date_first),
+        )),
         "@@lock_timeout" => int(session.options.lock_timeout_ms),
         "@@microsoftversion" => int(i64::from(instance.options.version.major()) << 24),
         "@@max_connections" => int(32767),
         "@@max_precision" => Ok(Typed::new(SqlType::TinyInt, 38_i64)),
-        "@@dbts" => Ok(Typed::new(SqlType::VarBinary(Some(8)), Value::Binary(vec![0; 8]))),
+        "@@dbts" => Ok(Typed::new(
+            SqlType::VarBinary(Some(8)),
+            Value::Binary(vec![0; 8]),
+        )),
         "@@options" => int(5496),
         "@@textsize" => int(2_147_483_647),
         _ => Err(messages::scalar_variable_not_declared(name)),

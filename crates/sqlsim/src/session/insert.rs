@@ -27,8 +27,10 @@ impl Session {
         }
         let target = self.target(&insert.target, "INSERT")?;
         let places = self.places(&target, insert)?;
-        let columns: Vec<Column> =
-            places.iter().map(|&at| target.shape().relation_columns()[at].clone()).collect();
+        let columns: Vec<Column> = places
+            .iter()
+            .map(|&at| target.shape().relation_columns()[at].clone())
+            .collect();
         let drafts = match &insert.source {
             InsertSource::Execute(execute) => {
                 self.output.capture()?;
@@ -53,8 +55,10 @@ impl Session {
     ) -> SqlResult<()> {
         let target = self.target(into, "INSERT")?;
         let places = places_of(target.shape(), names)?;
-        let columns: Vec<Column> =
-            places.iter().map(|&at| target.shape().relation_columns()[at].clone()).collect();
+        let columns: Vec<Column> = places
+            .iter()
+            .map(|&at| target.shape().relation_columns()[at].clone())
+            .collect();
         let drafts = drafts_of(rows.rows, &columns)?;
         self.insert_drafts(&target, &places, drafts).await.map(drop)
     }
@@ -64,7 +68,11 @@ impl Session {
         self.create_table_like(into, &rows.columns).await?;
         let target = self.target(into, "INSERT")?;
         let places: Vec<usize> = (0..rows.columns.len()).collect();
-        let drafts = rows.rows.into_iter().map(|r| r.into_iter().map(Some).collect()).collect();
+        let drafts = rows
+            .rows
+            .into_iter()
+            .map(|r| r.into_iter().map(Some).collect())
+            .collect();
         let touched = self.insert_drafts(&target, &places, drafts).await?;
         self.tell(&target, None, touched).await
     }
@@ -78,7 +86,10 @@ impl Session {
         let before = self.begin_statement().await?;
         let inserted = self.insert_rows(target, places, drafts).await;
         let inserted = self.end_statement(before, inserted).await?;
-        Ok(Touched { inserted, deleted: Vec::new() })
+        Ok(Touched {
+            inserted,
+            deleted: Vec::new(),
+        })
     }
 
     async fn insert_rows(
@@ -138,7 +149,9 @@ impl Session {
     }
 
     fn next_identity(&mut self, target: &Target) -> SqlResult<Value> {
-        let Some((_, seed, step)) = target.shape().identity() else { return Ok(Value::Null) };
+        let Some((_, seed, step)) = target.shape().identity() else {
+            return Ok(Value::Null);
+        };
         let next = match target {
             Target::Stored(stored) => {
                 let (_, storage) = self.join(&stored.database)?;
@@ -146,7 +159,9 @@ impl Session {
             }
             Target::Local { key, .. } => {
                 let table = self.local_table_mut(key)?;
-                let next = table.identity.map_or(seed, |last| last.saturating_add(step));
+                let next = table
+                    .identity
+                    .map_or(seed, |last| last.saturating_add(step));
                 table.identity = Some(next);
                 next
             }
@@ -157,7 +172,8 @@ impl Session {
 
     /// A value that was given for an identity column moves its counter on.
     fn note_identity(&mut self, target: &Target, at: usize, value: &Value) -> SqlResult<()> {
-        let (Some((identity, _, step)), Value::Int(value)) = (target.shape().identity(), value) else {
+        let (Some((identity, _, step)), Value::Int(value)) = (target.shape().identity(), value)
+        else {
             return Ok(());
         };
         if identity != at {
@@ -192,7 +208,10 @@ impl Session {
         let is_explicit = self.inserts_identity(target);
         if insert.columns.is_empty() {
             let all = shape.columns.iter().enumerate();
-            return Ok(all.filter(|(_, c)| c.identity.is_none()).map(|(at, _)| at).collect());
+            return Ok(all
+                .filter(|(_, c)| c.identity.is_none())
+                .map(|(at, _)| at)
+                .collect());
         }
         let places = places_of(shape, &insert.columns)?;
         if let Some((identity, ..)) = shape.identity() {
@@ -221,8 +240,11 @@ fn places_of(shape: &TableShape, names: &[String]) -> SqlResult<Vec<usize>> {
     if names.is_empty() {
         return Ok((0..shape.columns.len()).collect());
     }
-    let place =
-        |name: &String| shape.position(name).ok_or_else(|| messages::invalid_column(name));
+    let place = |name: &String| {
+        shape
+            .position(name)
+            .ok_or_else(|| messages::invalid_column(name))
+    };
     names.iter().map(place).collect()
 }
 
@@ -233,7 +255,10 @@ fn drafts_of(rows: Vec<Row>, columns: &[Column]) -> SqlResult<Vec<Draft>> {
             return Err(messages::values_do_not_match());
         }
         let cell = |(value, column): (Value, &Column)| {
-            let typed = Typed { ty: value.natural_type(), value };
+            let typed = Typed {
+                ty: value.natural_type(),
+                value,
+            };
             super::assign::assign(&typed, column.ty).map(Some)
         };
         row.into_iter().zip(columns).map(cell).collect()

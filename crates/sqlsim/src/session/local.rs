@@ -35,7 +35,10 @@ impl LocalPart {
             databases: transaction.databases.clone(),
             changed_catalogs: transaction.changed_catalogs.clone(),
             mark: transaction.mark.clone(),
-            coordinator: transaction.coordinator.clone().unwrap_or_else(|| dtc::coordinator(instance)),
+            coordinator: transaction
+                .coordinator
+                .clone()
+                .unwrap_or_else(|| dtc::coordinator(instance)),
         }
     }
 
@@ -60,21 +63,32 @@ impl LocalPart {
     }
 
     fn finish(&self) {
-        self.changed_catalogs.iter().for_each(|db| db.forget_schema());
-        self.instance.app_locks.release_all(LockOwner::Transaction(self.id));
+        self.changed_catalogs
+            .iter()
+            .for_each(|db| db.forget_schema());
+        self.instance
+            .app_locks
+            .release_all(LockOwner::Transaction(self.id));
     }
 }
 
 #[async_trait]
 impl Local for LocalPart {
     fn databases(&self) -> usize {
-        self.databases.iter().filter(|j| j.storage.has_writes(self.id)).count()
+        self.databases
+            .iter()
+            .filter(|j| j.storage.has_writes(self.id))
+            .count()
     }
 
     async fn prepare(&mut self, gtrid: Uuid) -> SqlResult<()> {
         for joined in &self.databases {
             let mark = self.mark_for(joined);
-            let info = PrepareInfo { gtrid, coordinator: self.coordinator.clone(), mark };
+            let info = PrepareInfo {
+                gtrid,
+                coordinator: self.coordinator.clone(),
+                mark,
+            };
             joined.storage.prepare(self.id, &info)?;
         }
         Ok(())
@@ -88,7 +102,10 @@ impl Local for LocalPart {
             let mark = self.mark_for(joined);
             let at = self.instance.clock.local();
             match joined.storage.commit(self.id, at, mark.as_ref()) {
-                Ok(lsn) => marked.extend(mark.map(|mark| (joined.database.name(), lsn, mark))),
+                Ok(lsn) => marked.extend(
+                    lsn.zip(mark)
+                        .map(|(lsn, mark)| (joined.database.name(), lsn, mark)),
+                ),
                 // The others commit all the same: what was decided is done wherever it can be.
                 Err(error) => first_failure = first_failure.and(Err(error)),
             }

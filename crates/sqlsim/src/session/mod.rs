@@ -4,36 +4,37 @@
 //! that does it. Values are computed by `query/`, through `names.rs`; rows are stored by `storage/`. What reaches
 //! other hosts is done by `link/` and `dtc/`. This room never touches a socket or a file.
 
+mod assign;
 mod backend;
 mod backup;
-mod devices;
-mod media_info;
-mod restore;
 mod call;
 mod control;
-mod assign;
 mod cursor;
 mod databases;
-mod format;
-mod globals;
-mod local;
-mod principals;
-mod variables;
 mod ddl;
+mod devices;
 mod dml;
 mod execute;
+mod format;
 mod frame;
+mod globals;
 mod insert;
+mod local;
+mod media_info;
 mod modules;
 mod names;
 mod options;
 mod output;
+mod principals;
+mod restore;
 mod scalar;
 mod security;
 mod statement;
 mod tables;
 mod temporary;
+mod texts;
 mod transaction;
+mod variables;
 
 use std::sync::Arc;
 
@@ -43,12 +44,13 @@ use crate::catalog::principal::Login;
 use crate::instance::{DatabaseHandle, Instance, SessionRecord};
 use crate::link::Connections;
 
+pub(crate) use assign::{integer_of, text_of};
 pub use backend::SessionHandle;
 pub use call::{Argument, Bound, Call, Parameter, ProcedureResult, SystemProcedure};
 pub use frame::{Frame, Last};
 pub use local::LocalPart;
 pub use modules::Returned;
-pub use names::Remote;
+pub use names::{Remote, Scope};
 pub use options::Options;
 pub use output::Output;
 pub use temporary::Temporary;
@@ -62,16 +64,18 @@ pub struct Session {
     pub record: Arc<SessionRecord>,
     /// The current database.
     pub database: Arc<DatabaseHandle>,
-    /// Who acts: the login, under any `EXECUTE AS`. The last one counts.
-    pub logins: Vec<Arc<Login>>,
-    /// Who logged in, whatever `EXECUTE AS` says.
+    /// Who logged in.
     pub original_login: Arc<Login>,
+    /// Whose rights `EXECUTE AS` took on, the last one counts; none: those of who logged in.
+    pub logins: Vec<Arc<Login>>,
     /// What `SET` changed.
     pub options: Options,
     /// The open transaction, `@@TRANCOUNT` > 0.
     pub transaction: Option<Transaction>,
     /// Running modules, innermost last; the first is the batch.
     pub frames: Vec<Frame>,
+    /// How many TRY blocks are open around the running statement.
+    pub try_depth: usize,
     /// Temporary tables.
     pub temporary: Temporary,
     /// `@@ERROR`, `@@ROWCOUNT`, identities.
@@ -82,6 +86,8 @@ pub struct Session {
     pub links: Connections,
     /// Rows that were fetched over links for the statement that runs.
     pub remote: Remote,
+    /// Texts that the client has prepared.
+    pub(crate) prepared: texts::Prepared,
     /// Fires when the client wants no more of the running request.
     pub cancel: CancellationToken,
 }

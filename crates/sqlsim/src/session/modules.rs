@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use super::Session;
+use super::assign::assign;
 use super::call::Argument;
 use super::execute::{Boxed, Failed, Flow, Performed, Run, Stop};
 use super::frame::{Frame, Module, Variables};
-use super::assign::assign;
 use crate::catalog::object::ObjectKind;
 use crate::catalog::schema::StoredObject;
 use crate::error::{SqlError, SqlResult};
@@ -49,7 +49,12 @@ impl Session {
                     self.take_back(execute, arguments, &returned)?;
                     self.end_call(returned.status).await;
                 }
-                ExecuteTarget::Text { text, arguments, impersonate, at } => {
+                ExecuteTarget::Text {
+                    text,
+                    arguments,
+                    impersonate,
+                    at,
+                } => {
                     let text = self.text(text)?.unwrap_or_default();
                     match at {
                         Some(server) => {
@@ -73,10 +78,13 @@ impl Session {
         Box::pin(async move {
             if self.is_remote(name) {
                 let server = name.server.clone().unwrap_or_default();
-                return link::call(self, &server, name, arguments).await;
+                return Ok(link::call(self, &server, name, arguments).await?);
             }
             if self.frames.len() > MAX_NESTING {
                 return Err(messages::nesting_level_exceeded().into());
+            }
+            if let Some(returned) = self.call_text(name, &arguments).await {
+                return returned;
             }
             if let Some(procedure) = proc::find(name) {
                 return self.call_system(name, procedure, arguments).await;
@@ -113,9 +121,18 @@ impl Session {
             let place = bound.argument.filter(|_| bound.output)?;
             let ty = types.get(place).copied().flatten();
             let ty = ty.unwrap_or_else(|| bound.value.natural_type());
-            Some((place, Typed { ty, value: bound.value }))
+            Some((
+                place,
+                Typed {
+                    ty,
+                    value: bound.value,
+                },
+            ))
         };
-        Ok(Returned { status, outputs: call.bound.into_iter().filter_map(output).collect() })
+        Ok(Returned {
+            status,
+            outputs: call.bound.into_iter().filter_map(output).collect(),
+        })
     }
 
     async fn call_module(
@@ -125,7 +142,10 @@ impl Session {
         arguments: Vec<Argument>,
     ) -> Result<Returned, Failed> {
         let module = object.module()?;
-        let ModuleKind::Procedure { parameters, body, .. } = &module.kind else {
+        let ModuleKind::Procedure {
+            parameters, body, ..
+        } = &module.kind
+        else {
             return Err(messages::procedure_not_found(&object.object.name).into());
         };
         let bound = self.bind(&object.object.name, parameters, arguments)?;
@@ -146,9 +166,16 @@ impl Session {
         let status = status?;
         self.check_count(count, &object.object.name).await;
         let outputs = bound.outputs.iter().filter_map(|(place, name)| {
-            frame.variables.get(name).ok().map(|value| (*place, value.clone()))
+            frame
+                .variables
+                .get(name)
+                .ok()
+                .map(|value| (*place, value.clone()))
         });
-        Ok(Returned { status, outputs: outputs.collect() })
+        Ok(Returned {
+            status,
+            outputs: outputs.collect(),
+        })
     }
 
     /// Runs statements in a frame of their own; hands the frame back for its variables.
@@ -163,7 +190,11 @@ impl Session {
         self.frames.push(frame);
         let depth = self.frames.len();
         let ran: Run = self.run(body).await;
-        let frame = self.frames.get_mut(depth - 1).map(std::mem::take).unwrap_or_default();
+        let frame = self
+            .frames
+            .get_mut(depth - 1)
+            .map(std::mem::take)
+            .unwrap_or_default();
         while self.frames.len() >= depth {
             self.leave_frame();
         }
@@ -180,7 +211,7 @@ impl Session {
     }
 
     /// 266: a procedure that leaves more or fewer transactions open than it found says so and goes on.
-    async fn check_count(&mut self, before: u32, procedure: &str) {
+    pub(super) async fn check_count(&mut self, before: u32, procedure: &str) {
         let after = self.transaction_count();
         if before != after && !self.is_in_try() {
             let error = messages::transaction_count_mismatch(before, after);
@@ -194,7 +225,9 @@ impl Session {
         text: &str,
         impersonate: Option<&ast::Impersonation>,
     ) -> Result<(), Failed> {
-        let login = impersonate.map(|whom| self.impersonated(whom)).transpose()?;
+        let login = impersonate
+            .map(|whom| self.impersonated(whom))
+            .transpose()?;
         if let Some(login) = login {
             self.logins.push(login);
             let ran = self.run_text(text, Variables::default()).await;
@@ -214,7 +247,11 @@ impl Session {
             return Err(messages::nesting_level_exceeded().into());
         }
         let statements = lang::parse(text)?;
-        let frame = Frame { variables, text: Arc::from(text), ..Frame::default() };
+        let frame = Frame {
+            variables,
+            text: Arc::from(text),
+            ..Frame::default()
+        };
         let before = Arc::clone(&self.database);
         let (status, frame) = self.run_frame(frame, &statements).await;
         if !Arc::ptr_eq(&before, &self.database) {
@@ -228,7 +265,11 @@ impl Session {
     /// Values of arguments, with the type of each.
     fn arguments(&self, arguments: &[ast::Argument]) -> SqlResult<Vec<Argument>> {
         let evaluated = |argument: &ast::Argument| {
-            let value = argument.value.as_ref().map(|value| self.evaluate(value)).transpose()?;
+            let value = argument
+                .value
+                .as_ref()
+                .map(|value| self.evaluate(value))
+                .transpose()?;
             Ok(Argument {
                 name: argument.name.clone(),
                 ty: value.as_ref().map(|typed| typed.ty),
@@ -267,7 +308,10 @@ impl Session {
                     return Err(messages::parameter_missing(procedure, &parameter.name));
                 }
             };
-            let typed = Typed { ty: parameter.ty, value: assign(&value, parameter.ty)? };
+            let typed = Typed {
+                ty: parameter.ty,
+                value: assign(&value, parameter.ty)?,
+            };
             variables.declare(&parameter.name, typed)?;
         }
         Ok(BoundModule { variables, outputs })
@@ -281,7 +325,8 @@ impl Session {
         returned: &Returned,
     ) -> SqlResult<()> {
         for (place, value) in &returned.outputs {
-            if let Some(Expr::Variable(name)) = arguments.get(*place).and_then(|a| a.value.as_ref()) {
+            if let Some(Expr::Variable(name)) = arguments.get(*place).and_then(|a| a.value.as_ref())
+            {
                 self.assign_variable(name, value)?;
             }
         }
@@ -294,7 +339,12 @@ impl Session {
     async fn end_call(&mut self, status: i32) {
         if self.frames.len() == 1 && !self.output.is_capturing() {
             self.output.send(Event::ReturnStatus(status)).await;
-            self.output.done(Done { more: true, ..Done::procedure() }).await;
+            self.output
+                .done(Done {
+                    more: true,
+                    ..Done::procedure()
+                })
+                .await;
         }
     }
 
@@ -304,7 +354,7 @@ impl Session {
             ProcedureName::Variable(variable) => {
                 let value = self.scope_variable(variable)?.value;
                 let text = super::assign::text_of(&value).unwrap_or_default();
-                lang::parse_object_name(&text).ok_or_else(|| messages::procedure_not_found(&text))
+                lang::parse_object_name(&text).map_err(|_| messages::procedure_not_found(&text))
             }
         }
     }
@@ -313,9 +363,14 @@ impl Session {
     pub(super) async fn call_from_client(&mut self, name: &str, arguments: Vec<Argument>) {
         let types: Vec<(String, SqlType)> = arguments
             .iter()
-            .map(|a| (a.name.clone().unwrap_or_default(), a.ty.unwrap_or(SqlType::Int)))
+            .map(|a| {
+                (
+                    a.name.clone().unwrap_or_default(),
+                    a.ty.unwrap_or(SqlType::Int),
+                )
+            })
             .collect();
-        let name = lang::parse_object_name(name).unwrap_or_else(|| ObjectName::bare(name));
+        let name = lang::parse_object_name(name).unwrap_or_else(|_| ObjectName::bare(name));
         self.enter("");
         match self.call(&name, arguments).await {
             Ok(returned) => {
@@ -336,10 +391,20 @@ impl Session {
     }
 
     async fn send_output(&mut self, place: usize, types: &[(String, SqlType)], value: Typed) {
-        let (name, ty) = types.get(place).cloned().unwrap_or((String::new(), value.ty));
+        let (name, ty) = types
+            .get(place)
+            .cloned()
+            .unwrap_or((String::new(), value.ty));
         let ordinal = u16::try_from(place).unwrap_or(u16::MAX);
         let value = assign(&value, ty).unwrap_or(Value::Null);
-        self.output.send(Event::ReturnValue { name, ordinal, ty, value }).await;
+        self.output
+            .send(Event::ReturnValue {
+                name,
+                ordinal,
+                ty,
+                value,
+            })
+            .await;
     }
 
     async fn roll_back_if_aborting(&mut self) {
@@ -366,7 +431,9 @@ fn parameter_of(
     }
     match &argument.name {
         Some(name) => {
-            let found = parameters.iter().position(|p| p.name.eq_ignore_ascii_case(name));
+            let found = parameters
+                .iter()
+                .position(|p| p.name.eq_ignore_ascii_case(name));
             found.ok_or_else(|| messages::not_a_parameter(name, procedure))
         }
         None if place < parameters.len() => Ok(place),

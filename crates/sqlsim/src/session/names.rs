@@ -57,7 +57,9 @@ impl Session {
 
     /// A database by name, or the current one; 911 when there is none, 916 when the login may not enter it.
     pub fn database_named(&self, name: Option<&str>) -> SqlResult<Arc<DatabaseHandle>> {
-        let Some(name) = name else { return Ok(Arc::clone(&self.database)) };
+        let Some(name) = name else {
+            return Ok(Arc::clone(&self.database));
+        };
         let database = self.instance.needed_database(name)?;
         self.require_access(&database)?;
         Ok(database)
@@ -67,7 +69,11 @@ impl Session {
     #[must_use]
     pub fn schema_of(&self, database: &Arc<DatabaseHandle>) -> Arc<Schema> {
         match &self.transaction {
-            Some(t) if t.changed_catalogs.iter().any(|db| Arc::ptr_eq(db, database)) => {
+            Some(t)
+                if t.changed_catalogs
+                    .iter()
+                    .any(|db| Arc::ptr_eq(db, database)) =>
+            {
                 database.schema_in(t.id)
             }
             _ => database.schema(),
@@ -83,7 +89,12 @@ impl Session {
         name: &str,
     ) -> Option<StoredObject> {
         let is_open = readable(database).is_ok();
-        is_open.then(|| self.schema_of(database).object(schema.unwrap_or("dbo"), name)).flatten()
+        is_open
+            .then(|| {
+                self.schema_of(database)
+                    .object(schema.unwrap_or("dbo"), name)
+            })
+            .flatten()
     }
 }
 
@@ -103,16 +114,23 @@ impl Scope<'_> {
             Some(other) => self.session.database_named(Some(other))?,
             None => Arc::clone(&self.database),
         };
-        if let Some(view) = views::find(name) {
-            let context =
-                ViewContext { session: self.session, instance: &self.session.instance, database };
-            return Ok(Relation::Rows(view.relation(&context)?));
+        let instance = &self.session.instance;
+        let context = ViewContext {
+            session: self.session,
+            instance,
+            database: Arc::clone(&database),
+        };
+        if let Some(rows) = views::relation(name, &context) {
+            return rows.map(Relation::Rows);
         }
         let storage = readable(&database)?;
-        let found = self.session.find_object(&database, name.schema.as_deref(), &name.name);
+        let found = self
+            .session
+            .find_object(&database, name.schema.as_deref(), &name.name);
         let object = found.ok_or_else(|| messages::invalid_object(&name.to_string()))?;
         if !(self.chained && Arc::ptr_eq(&database, &self.database)) {
-            self.session.require_on_object(&database, &object, "SELECT")?;
+            self.session
+                .require_on_object(&database, &object, "SELECT")?;
         }
         match object.object.kind {
             ObjectKind::Table => {
@@ -138,8 +156,13 @@ impl Scope<'_> {
             return Err(messages::invalid_object(&object.object.name));
         };
         let depth = self.depth + 1;
-        let inner =
-            Scope { session: self.session, database, variables: None, depth, chained: true };
+        let inner = Scope {
+            session: self.session,
+            database,
+            variables: None,
+            depth,
+            chained: true,
+        };
         let mut rows = query::select(&inner, select)?;
         for (column, name) in rows.columns.iter_mut().zip(columns) {
             column.name.clone_from(name);

@@ -50,7 +50,11 @@ impl Output {
 
     /// Sends a message, as INFO or ERROR by its class.
     pub async fn message(&mut self, message: SqlError) {
-        let event = if message.class > 10 { Event::Error(message) } else { Event::Info(message) };
+        let event = if message.class > 10 {
+            Event::Error(message)
+        } else {
+            Event::Info(message)
+        };
         self.send(event).await;
     }
 
@@ -87,7 +91,7 @@ impl Output {
     /// Rows of result sets are kept from now on until [`Output::captured`]. Nesting is 8164 in SQL Server.
     pub fn capture(&mut self) -> SqlResult<()> {
         if !self.captures.is_empty() {
-            return Err(crate::nested_insert_exec());
+            return Err(nested_insert_exec());
         }
         self.captures.push(Vec::new());
         Ok(())

@@ -52,7 +52,9 @@ impl Session {
         if create.windows {
             return Err(windows_login(&create.name));
         }
-        let password = self.option_text(&create.options, "PASSWORD")?.unwrap_or_default();
+        let password = self
+            .option_text(&create.options, "PASSWORD")?
+            .unwrap_or_default();
         self.instance.create_login(&create.name, &password, &[])?;
         self.set_login_options(&create.name, &create.options)
     }
@@ -134,7 +136,11 @@ impl Session {
                 login.roles.push(role);
             }
         })?;
-        if is_known { Ok(()) } else { Err(messages::not_a_valid_login(member)) }
+        if is_known {
+            Ok(())
+        } else {
+            Err(messages::not_a_valid_login(member))
+        }
     }
 
     async fn create_user(&mut self, create: &CreatePrincipal) -> SqlResult<()> {
@@ -145,19 +151,26 @@ impl Session {
         } else {
             let name = create.login.as_ref().unwrap_or(&create.name);
             let login = self.instance.login(name);
-            Some(login.ok_or_else(|| messages::not_a_valid_login(name))?.sid.clone())
+            Some(
+                login
+                    .ok_or_else(|| messages::not_a_valid_login(name))?
+                    .sid
+                    .clone(),
+            )
         };
         let schema = self.schema_of(&database);
         if let Some(known) = sid.as_ref().and_then(|sid| schema.user_of(sid)) {
             return Err(login_has_user(&known.name));
         }
-        self.add_principal(&database, &create.name, PrincipalKind::User, sid).await
+        self.add_principal(&database, &create.name, PrincipalKind::User, sid)
+            .await
     }
 
     async fn create_role(&mut self, name: &str) -> SqlResult<()> {
         let database = Arc::clone(&self.database);
         self.require_in_database(&database, "CREATE ROLE")?;
-        self.add_principal(&database, name, PrincipalKind::Role, None).await
+        self.add_principal(&database, name, PrincipalKind::Role, None)
+            .await
     }
 
     async fn add_principal(
@@ -171,10 +184,21 @@ impl Session {
         if schema.principal(name).is_some() {
             return Err(messages::principal_exists_in_database(name));
         }
-        let used = schema.principals.iter().map(|(_, p)| p.id).filter(|id| *id < 16384).max();
+        let used = schema
+            .principals
+            .iter()
+            .map(|(_, p)| p.id)
+            .filter(|id| *id < 16384)
+            .max();
         let id = used.unwrap_or(4).max(4) + 1;
         let name = name.to_owned();
-        let principal = DatabasePrincipal { id, name, kind, sid, is_fixed_role: false };
+        let principal = DatabasePrincipal {
+            id,
+            name,
+            kind,
+            sid,
+            is_fixed_role: false,
+        };
         self.change_catalog(database, |_, storage, tx| {
             record::add(storage, tx, &principal).map(drop)
         })
@@ -185,7 +209,10 @@ impl Session {
         let database = Arc::clone(&self.database);
         self.require_in_database(&database, "ALTER ANY USER")?;
         let schema = self.schema_of(&database);
-        let found = schema.principals.iter().find(|(_, p)| same_name(&p.name, &alter.name));
+        let found = schema
+            .principals
+            .iter()
+            .find(|(_, p)| same_name(&p.name, &alter.name));
         let Some((row, user)) = found else {
             return Err(messages::principal_not_found("alter", "user", &alter.name));
         };
@@ -201,8 +228,10 @@ impl Session {
             }
         }
         let row = *row;
-        self.change_catalog(&database, |_, storage, tx| record::replace(storage, tx, row, &user))
-            .await
+        self.change_catalog(&database, |_, storage, tx| {
+            record::replace(storage, tx, row, &user)
+        })
+        .await
     }
 
     async fn alter_role(&mut self, alter: &AlterPrincipal) -> SqlResult<()> {
@@ -227,13 +256,24 @@ impl Session {
         let database = Arc::clone(&self.database);
         self.require_in_database(&database, "ALTER ANY ROLE")?;
         let schema = self.schema_of(&database);
-        let role_id = schema.principal(role).filter(|p| p.kind == PrincipalKind::Role).map(|p| p.id);
-        let role_id = role_id.ok_or_else(|| messages::principal_not_found("alter", "role", role))?;
+        let role_id = schema
+            .principal(role)
+            .filter(|p| p.kind == PrincipalKind::Role)
+            .map(|p| p.id);
+        let role_id =
+            role_id.ok_or_else(|| messages::principal_not_found("alter", "role", role))?;
         let member_id = schema.principal(member).map(|p| p.id);
         let member_id =
             member_id.ok_or_else(|| messages::principal_not_found("add", "principal", member))?;
-        let wanted = Membership { role: role_id, member: member_id };
-        let known = schema.members.iter().find(|(_, m)| *m == wanted).map(|(row, _)| *row);
+        let wanted = Membership {
+            role: role_id,
+            member: member_id,
+        };
+        let known = schema
+            .members
+            .iter()
+            .find(|(_, m)| *m == wanted)
+            .map(|(row, _)| *row);
         self.change_catalog(&database, |_, storage, tx| match (known, is_add) {
             (None, true) => record::add(storage, tx, &wanted).map(drop),
             (Some(row), false) => record::remove::<Membership>(storage, tx, row),
@@ -254,17 +294,35 @@ impl Session {
             p.kind == kind && same_name(&p.name, &drop.name) && !p.is_fixed_role && p.id > 4
         });
         let Some((row, principal)) = found else {
-            let word = if kind == PrincipalKind::User { "user" } else { "role" };
+            let word = if kind == PrincipalKind::User {
+                "user"
+            } else {
+                "role"
+            };
             let missing = messages::principal_not_found("drop", word, &drop.name);
             return if drop.if_exists { Ok(()) } else { Err(missing) };
         };
         let (row, id) = (*row, principal.id);
-        let members: Vec<_> = schema.members.iter().filter(|(_, m)| m.member == id || m.role == id).map(|(r, _)| *r).collect();
-        let granted: Vec<_> = schema.permissions.iter().filter(|(_, p)| p.grantee == id).map(|(r, _)| *r).collect();
+        let members: Vec<_> = schema
+            .members
+            .iter()
+            .filter(|(_, m)| m.member == id || m.role == id)
+            .map(|(r, _)| *r)
+            .collect();
+        let granted: Vec<_> = schema
+            .permissions
+            .iter()
+            .filter(|(_, p)| p.grantee == id)
+            .map(|(r, _)| *r)
+            .collect();
         self.change_catalog(&database, |_, storage, tx| {
             record::remove::<DatabasePrincipal>(storage, tx, row)?;
-            members.iter().try_for_each(|r| record::remove::<Membership>(storage, tx, *r))?;
-            granted.iter().try_for_each(|r| record::remove::<Permission>(storage, tx, *r))
+            members
+                .iter()
+                .try_for_each(|r| record::remove::<Membership>(storage, tx, *r))?;
+            granted
+                .iter()
+                .try_for_each(|r| record::remove::<Permission>(storage, tx, *r))
         })
         .await
     }
@@ -300,7 +358,12 @@ impl Session {
                 if action != PermissionAction::Revoke {
                     let denied = action == PermissionAction::Deny;
                     let on = on.clone();
-                    let new = Permission { grantee, permission: right, on, denied };
+                    let new = Permission {
+                        grantee,
+                        permission: right,
+                        on,
+                        denied,
+                    };
                     record::add(storage, tx, &new)?;
                 }
             }
@@ -314,15 +377,16 @@ impl Session {
         permission: &ast::Permission,
         database: &Arc<DatabaseHandle>,
     ) -> SqlResult<Securable> {
-        let Some(securable) = &permission.securable else { return Ok(Securable::Database) };
+        let Some(securable) = &permission.securable else {
+            return Ok(Securable::Database);
+        };
         match securable.class.as_deref() {
             Some("DATABASE") => Ok(Securable::Database),
             Some("SCHEMA") => Ok(Securable::Schema(securable.name.name.to_lowercase())),
             Some("OBJECT") | None => {
                 let name = &securable.name;
                 let found = self.find_object(database, name.schema.as_deref(), &name.name);
-                let missing =
-                    || messages::principal_not_found("find", "object", &name.to_string());
+                let missing = || messages::principal_not_found("find", "object", &name.to_string());
                 Ok(Securable::Object(found.ok_or_else(missing)?.object.id))
             }
             Some(other) => Err(messages::incorrect_syntax(other)),
@@ -358,7 +422,8 @@ impl Session {
         self.require_in_database(&database, "CONTROL")?;
         let login = self.instance.login(owner);
         let login = login.ok_or_else(|| messages::not_a_valid_login(owner))?;
-        self.instance.change_record(&database, |record| record.owner_sid.clone_from(&login.sid))
+        self.instance
+            .change_record(&database, |record| record.owner_sid.clone_from(&login.sid))
     }
 }
 
@@ -368,7 +433,8 @@ fn expand(permissions: &[String], on: &Securable) -> Vec<String> {
     for permission in permissions {
         match (permission.as_str(), on) {
             ("ALL" | "ALL PRIVILEGES", Securable::Object(_)) => {
-                expanded.extend(["SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE"].map(str::to_owned));
+                expanded
+                    .extend(["SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE"].map(str::to_owned));
             }
             ("EXEC", _) => expanded.push("EXECUTE".to_owned()),
             (other, _) => expanded.push(other.to_owned()),
@@ -380,7 +446,9 @@ fn expand(permissions: &[String], on: &Securable) -> Vec<String> {
 /// Permissions of the server are granted to logins, those of a database to its users.
 fn is_server_permission(permissions: &[String]) -> bool {
     let is_one = |p: &String| {
-        SERVER_PERMISSIONS.contains(&p.as_str()) || p.starts_with("VIEW SERVER ") || p.starts_with("VIEW ANY ")
+        SERVER_PERMISSIONS.contains(&p.as_str())
+            || p.starts_with("VIEW SERVER ")
+            || p.starts_with("VIEW ANY ")
     };
     permissions.iter().any(is_one)
 }

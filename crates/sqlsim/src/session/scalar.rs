@@ -25,13 +25,24 @@ pub(super) fn call(scope: &Scope<'_>, name: &ObjectName, arguments: &[Typed]) ->
     };
     // A user's function is always named with its schema; without one it can only be a built-in one.
     let schema = name.schema.as_deref().ok_or_else(unknown)?;
-    let found = scope.session.find_object(&database, Some(schema), &name.name);
-    let object = found.filter(|o| o.object.kind == ObjectKind::Function).ok_or_else(unknown)?;
+    let found = scope
+        .session
+        .find_object(&database, Some(schema), &name.name);
+    let object = found
+        .filter(|o| o.object.kind == ObjectKind::Function)
+        .ok_or_else(unknown)?;
     if !(scope.chained && std::sync::Arc::ptr_eq(&database, &scope.database)) {
-        scope.session.require_on_object(&database, &object, "EXECUTE")?;
+        scope
+            .session
+            .require_on_object(&database, &object, "EXECUTE")?;
     }
     let module = object.module()?;
-    let ModuleKind::Function { parameters, returns, body } = &module.kind else {
+    let ModuleKind::Function {
+        parameters,
+        returns,
+        body,
+    } = &module.kind
+    else {
         return Err(unknown());
     };
     if arguments.len() > parameters.len() {
@@ -39,18 +50,39 @@ pub(super) fn call(scope: &Scope<'_>, name: &ObjectName, arguments: &[Typed]) ->
     }
     let mut variables = Variables::default();
     for (at, parameter) in parameters.iter().enumerate() {
-        let value = arguments.get(at).ok_or_else(|| too_few_arguments(&name.to_string()))?;
+        let value = arguments
+            .get(at)
+            .ok_or_else(|| too_few_arguments(&name.to_string()))?;
         let value = assign(value, parameter.ty)?;
-        variables.declare(&parameter.name, Typed { ty: parameter.ty, value })?;
+        variables.declare(
+            &parameter.name,
+            Typed {
+                ty: parameter.ty,
+                value,
+            },
+        )?;
     }
-    let frame = Scope { database, chained: true, depth: scope.depth + 1, variables: None, ..*scope };
-    let mut machine = Machine { scope: frame, variables, steps: 0 };
+    let frame = Scope {
+        database,
+        chained: true,
+        depth: scope.depth + 1,
+        variables: None,
+        ..*scope
+    };
+    let mut machine = Machine {
+        scope: frame,
+        variables,
+        steps: 0,
+    };
     let value = machine.run(body)?;
     let result = match value {
         Step::Return(value) => value,
         _ => Typed::null(*returns),
     };
-    Ok(Typed { ty: *returns, value: assign(&result, *returns)? })
+    Ok(Typed {
+        ty: *returns,
+        value: assign(&result, *returns)?,
+    })
 }
 
 /// Where control goes after a statement.
@@ -70,7 +102,10 @@ struct Machine<'a> {
 impl Machine<'_> {
     fn run(&mut self, statements: &[Statement]) -> SqlResult<Step> {
         for statement in statements {
-            match self.step(statement).map_err(|e| e.at_line(statement.line))? {
+            match self
+                .step(statement)
+                .map_err(|e| e.at_line(statement.line))?
+            {
                 Step::Next => {}
                 other => return Ok(other),
             }
@@ -85,7 +120,11 @@ impl Machine<'_> {
         }
         match &statement.kind {
             StatementKind::Block(body) => return self.run(body),
-            StatementKind::If { condition, then, otherwise } => {
+            StatementKind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 let holds = query::condition(&self.names(), condition)?;
                 return match (holds, otherwise) {
                     (Some(true), _) => self.step(then),
@@ -105,7 +144,10 @@ impl Machine<'_> {
             StatementKind::Break => return Ok(Step::Break),
             StatementKind::Continue => return Ok(Step::Continue),
             StatementKind::Return(value) => {
-                let value = value.as_ref().map(|v| query::evaluate(&self.names(), v)).transpose()?;
+                let value = value
+                    .as_ref()
+                    .map(|v| query::evaluate(&self.names(), v))
+                    .transpose()?;
                 return Ok(Step::Return(value.unwrap_or(Typed::null(SqlType::Int))));
             }
             StatementKind::Declare(declarations) => {
@@ -117,7 +159,8 @@ impl Machine<'_> {
                         Some(initial) => assign(&query::evaluate(&self.names(), initial)?, *ty)?,
                         None => crate::value::Value::Null,
                     };
-                    self.variables.redeclare(&declaration.name, Typed { ty: *ty, value });
+                    self.variables
+                        .redeclare(&declaration.name, Typed { ty: *ty, value });
                 }
             }
             StatementKind::SetVariable(set) => {

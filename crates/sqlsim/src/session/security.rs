@@ -33,7 +33,10 @@ impl Session {
         !listed(&login.denied)
             && (login.is_sysadmin()
                 || listed(&login.granted)
-                || login.granted.iter().any(|p| p == "CONTROL SERVER" || implies(p, permission))
+                || login
+                    .granted
+                    .iter()
+                    .any(|p| p == "CONTROL SERVER" || implies(p, permission))
                 || login.roles.iter().any(|role| role_has(role, permission)))
     }
 
@@ -50,6 +53,15 @@ impl Session {
             "ALTER ANY CONNECTION" => kill_denied(),
             _ => messages::no_permission(),
         })
+    }
+
+    /// Demands membership of sysadmin: 15247.
+    pub fn require_sysadmin(&self) -> SqlResult<()> {
+        if self.login().is_sysadmin() {
+            Ok(())
+        } else {
+            Err(messages::no_permission())
+        }
     }
 
     /// The number of the user that the login is in a database; none when it may not enter.
@@ -71,7 +83,10 @@ impl Session {
         if super::names::readable(database).is_err() || self.user_in(database).is_some() {
             return Ok(());
         }
-        Err(messages::database_access_denied(&self.login().name, &database.name()))
+        Err(messages::database_access_denied(
+            &self.login().name,
+            &database.name(),
+        ))
     }
 
     /// Whether the login has a permission on the whole of a database.
@@ -90,7 +105,10 @@ impl Session {
             return Ok(());
         }
         self.require_access(database)?;
-        Err(messages::permission_denied_in_database(permission, &database.name()))
+        Err(messages::permission_denied_in_database(
+            permission,
+            &database.name(),
+        ))
     }
 
     /// Whether the login has a permission on an object, directly or through its schema, database or roles.
@@ -121,7 +139,12 @@ impl Session {
             return Ok(());
         }
         let (name, schema) = (&object.object.name, &object.object.schema);
-        Err(messages::permission_denied_on_object(permission, name, &database.name(), schema))
+        Err(messages::permission_denied_on_object(
+            permission,
+            name,
+            &database.name(),
+            schema,
+        ))
     }
 
     fn holds(
@@ -130,7 +153,9 @@ impl Session {
         permission: &str,
         concerns: impl Fn(&Securable) -> bool,
     ) -> bool {
-        let Some(user) = self.user_in(database) else { return false };
+        let Some(user) = self.user_in(database) else {
+            return false;
+        };
         if user == DBO {
             return true;
         }
@@ -154,7 +179,9 @@ impl Session {
     #[must_use]
     pub fn is_in_database_role(&self, database: &Arc<DatabaseHandle>, role: &str) -> Option<bool> {
         let schema = self.schema_of(database);
-        let role = schema.principal(role).filter(|p| p.kind == PrincipalKind::Role)?;
+        let role = schema
+            .principal(role)
+            .filter(|p| p.kind == PrincipalKind::Role)?;
         let user = self.user_in(database)?;
         let is_dbo_role = user == DBO && role.name == "db_owner";
         Some(is_dbo_role || schema.roles_of(user).contains(&role.id))
@@ -223,8 +250,17 @@ fn role_has(role: &str, permission: &str) -> bool {
         "setupadmin" => &["ALTER ANY LINKED SERVER"],
         "securityadmin" => &["ALTER ANY LOGIN"],
         "dbcreator" => &["CREATE ANY DATABASE", "ALTER ANY DATABASE"],
-        "processadmin" => &["ALTER ANY CONNECTION", "ALTER SERVER STATE", "VIEW SERVER STATE"],
-        "serveradmin" => &["ALTER SETTINGS", "SHUTDOWN", "ALTER SERVER STATE", "VIEW SERVER STATE"],
+        "processadmin" => &[
+            "ALTER ANY CONNECTION",
+            "ALTER SERVER STATE",
+            "VIEW SERVER STATE",
+        ],
+        "serveradmin" => &[
+            "ALTER SETTINGS",
+            "SHUTDOWN",
+            "ALTER SERVER STATE",
+            "VIEW SERVER STATE",
+        ],
         _ => &[],
     };
     has.contains(&permission) || permission == "VIEW ANY DATABASE"
@@ -249,5 +285,9 @@ fn database_role_has(role: &str, permission: &str) -> bool {
 
 /// SQL Server raises 6102 for a KILL without the right to it.
 fn kill_denied() -> SqlError {
-    SqlError::new(6102, 14, "User does not have permission to use the KILL statement.")
+    SqlError::new(
+        6102,
+        14,
+        "User does not have permission to use the KILL statement.",
+    )
 }

@@ -39,7 +39,9 @@ impl Session {
             Kind::BeginTransaction(begin) => self.begin(begin).await,
             Kind::Commit(_) => self.commit_transaction().await,
             Kind::Rollback(name) => self.roll_back(name.as_ref()).await,
-            Kind::Save(name) => self.name_of(name).and_then(|name| self.save_transaction(&name)),
+            Kind::Save(name) => self
+                .name_of(name)
+                .and_then(|name| self.save_transaction(&name)),
             Kind::SetOption(set) => self.set_option(set).await,
             Kind::SetVariable(set) => self.set_variable(set),
             Kind::Declare(declarations) => self.declare(declarations),
@@ -90,10 +92,18 @@ impl Session {
     }
 
     async fn begin(&mut self, begin: &BeginTransaction) -> SqlResult<()> {
-        let name = begin.name.as_ref().map(|name| self.transaction_name(name)).transpose()?;
+        let name = begin
+            .name
+            .as_ref()
+            .map(|name| self.transaction_name(name))
+            .transpose()?;
         let mark = match (&begin.mark, &name) {
             (Some(mark), Some(name)) => {
-                let description = mark.description.as_ref().map(|d| self.text(d)).transpose()?;
+                let description = mark
+                    .description
+                    .as_ref()
+                    .map(|d| self.text(d))
+                    .transpose()?;
                 Some(MarkRequest {
                     name: name.clone(),
                     description: description.flatten().unwrap_or_default(),
@@ -130,9 +140,15 @@ impl Session {
     }
 
     fn returned(&mut self, value: Option<&Expr>) -> Performed {
-        let Some(value) = value else { return Ok(Flow::Return(0)) };
+        let Some(value) = value else {
+            return Ok(Flow::Return(0));
+        };
         let value = self.evaluate(value)?.value;
-        let status = if value.is_null() { 0 } else { integer_of(&value)? };
+        let status = if value.is_null() {
+            0
+        } else {
+            integer_of(&value)?
+        };
         Ok(Flow::Return(i32::try_from(status).unwrap_or_default()))
     }
 
@@ -162,7 +178,12 @@ impl Session {
         let (number, text) = match message {
             Value::Int(number) => {
                 let number = i32::try_from(number).unwrap_or(50000);
-                (number, format!("Error {number}, severity {severity}, state {state} was raised, but no message with that error number was found in sys.messages."))
+                (
+                    number,
+                    format!(
+                        "Error {number}, severity {severity}, state {state} was raised, but no message with that error number was found in sys.messages."
+                    ),
+                )
             }
             other => (50000, text_of(&other).unwrap_or_default()),
         };
@@ -216,14 +237,18 @@ impl Session {
         if spid == i64::from(self.record.id) {
             return Err(messages::kill_self());
         }
-        let session = i16::try_from(spid).ok().and_then(|id| self.instance.sessions.get(id));
+        let session = i16::try_from(spid)
+            .ok()
+            .and_then(|id| self.instance.sessions.get(id));
         let session = session.ok_or_else(|| messages::not_an_active_process(spid))?;
         session.killed.cancel();
         Ok(())
     }
 
     fn checkpoint(&mut self) -> SqlResult<()> {
-        super::names::readable(&self.database)?.checkpoint().map(drop)
+        super::names::readable(&self.database)?
+            .checkpoint()
+            .map(drop)
     }
 
     /// The end of a statement that touched `rows` rows.
@@ -231,8 +256,18 @@ impl Session {
         self.last.rows = rows;
         let shown = (!self.options.no_count).then_some(rows);
         let is_in_module = self.frames.last().is_some_and(|f| f.module.is_some());
-        let kind = if is_in_module { DoneKind::InProcedure } else { DoneKind::Statement };
-        self.output.done(Done { rows: shown, more: true, kind }).await;
+        let kind = if is_in_module {
+            DoneKind::InProcedure
+        } else {
+            DoneKind::Statement
+        };
+        self.output
+            .done(Done {
+                rows: shown,
+                more: true,
+                kind,
+            })
+            .await;
     }
 
     /// Shows others what runs.
@@ -246,7 +281,11 @@ impl Session {
     }
 
     /// A failure in a condition, treated as that of its statement.
-    pub(super) async fn fail_control(&mut self, error: SqlError, whole: &Statement) -> super::execute::Run {
+    pub(super) async fn fail_control(
+        &mut self,
+        error: SqlError,
+        whole: &Statement,
+    ) -> super::execute::Run {
         self.failed(error.at_line(whole.line), whole).await
     }
 }
@@ -270,7 +309,11 @@ fn throw_outside_catch() -> SqlError {
 
 /// SQL Server raises 148 for a time that cannot be read.
 fn incorrect_time(text: &str) -> SqlError {
-    SqlError::new(148, 15, format!("Incorrect time syntax in time string '{text}' used with WAITFOR."))
+    SqlError::new(
+        148,
+        15,
+        format!("Incorrect time syntax in time string '{text}' used with WAITFOR."),
+    )
 }
 
 /// Reads `hh:mm[:ss[.mmm]]`.
@@ -290,7 +333,10 @@ mod tests {
 
     #[test]
     fn a_delay_is_hours_minutes_and_seconds() {
-        assert_eq!(parse_delay("00:00:01.500"), Some(Duration::from_millis(1500)));
+        assert_eq!(
+            parse_delay("00:00:01.500"),
+            Some(Duration::from_millis(1500))
+        );
         assert_eq!(parse_delay("01:02"), Some(Duration::from_secs(3720)));
         assert_eq!(parse_delay("24:00:00"), None);
         assert_eq!(parse_delay("soon"), None);

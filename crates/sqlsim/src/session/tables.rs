@@ -85,13 +85,17 @@ impl Session {
         let key = name.name.to_lowercase();
         if name.is_variable() {
             let table = self.frames.last().and_then(|f| f.tables.get(&key));
-            return table.map(Some).ok_or_else(|| messages::table_variable_not_declared(&name.name));
+            return table
+                .map(Some)
+                .ok_or_else(|| messages::table_variable_not_declared(&name.name));
         }
         if !name.is_temporary() {
             return Ok(None);
         }
         let table = self.temporary.get(&key);
-        table.map(Some).ok_or_else(|| messages::invalid_object(&name.name))
+        table
+            .map(Some)
+            .ok_or_else(|| messages::invalid_object(&name.name))
     }
 
     /// As [`Session::local_table`], to be changed.
@@ -108,7 +112,10 @@ impl Session {
     pub(super) fn target(&self, name: &ObjectName, permission: &str) -> SqlResult<Target> {
         if let Some(table) = self.local_table(name)? {
             let shape = Arc::clone(&table.shape);
-            return Ok(Target::Local { key: name.name.to_lowercase(), shape });
+            return Ok(Target::Local {
+                key: name.name.to_lowercase(),
+                shape,
+            });
         }
         let database = self.database_named(name.database.as_deref())?;
         super::names::readable(&database)?;
@@ -121,13 +128,19 @@ impl Session {
             self.require_on_object(&database, &object, permission)?;
         }
         let shape = object.shape()?;
-        Ok(Target::Stored(StoredTarget { database, object, shape }))
+        Ok(Target::Stored(StoredTarget {
+            database,
+            object,
+            shape,
+        }))
     }
 
     /// Whether the running module's owner lends its rights on the objects of a database.
     pub(super) fn is_chained(&self, database: &Arc<DatabaseHandle>) -> bool {
         let module = self.frames.last().and_then(|f| f.module.as_ref());
-        module.and_then(|m| m.chained.as_ref()).is_some_and(|db| Arc::ptr_eq(db, database))
+        module
+            .and_then(|m| m.chained.as_ref())
+            .is_some_and(|db| Arc::ptr_eq(db, database))
     }
 
     /// Checks new rows against NOT NULL (515) and CHECK (547).
@@ -139,9 +152,17 @@ impl Session {
     ) -> SqlResult<()> {
         let shape = target.shape();
         for row in rows {
-            let null = shape.columns.iter().zip(row).find(|(c, v)| !c.nullable && v.is_null());
+            let null = shape
+                .columns
+                .iter()
+                .zip(row)
+                .find(|(c, v)| !c.nullable && v.is_null());
             if let Some((column, _)) = null {
-                return Err(messages::null_not_allowed(&column.name, &target.name(), statement));
+                return Err(messages::null_not_allowed(
+                    &column.name,
+                    &target.name(),
+                    statement,
+                ));
             }
         }
         for (name, condition) in &shape.checks {
@@ -168,8 +189,10 @@ impl Session {
             from: Vec::new(),
             condition: Some(Condition::Not(Box::new(condition.clone()))),
         };
-        let relation =
-            Rows { columns: target.shape().relation_columns(), rows: rows.to_vec() };
+        let relation = Rows {
+            columns: target.shape().relation_columns(),
+            rows: rows.to_vec(),
+        };
         if query::delete(&self.scope(), &broken, &relation)?.is_empty() {
             return Ok(());
         }
@@ -177,7 +200,9 @@ impl Session {
             Target::Stored(t) => (t.database.name(), t.short_name()),
             Target::Local { key, .. } => ("tempdb".to_owned(), format!("dbo.{key}")),
         };
-        Err(messages::constraint_conflict(statement, "CHECK", name, &database, &table))
+        Err(messages::constraint_conflict(
+            statement, "CHECK", name, &database, &table,
+        ))
     }
 
     /// Takes the key locks of new rows and checks that nobody else has their keys: 2627 and 2601.
@@ -196,7 +221,9 @@ impl Session {
             }
             let replaced: HashSet<RowId> = new.iter().filter_map(|(id, _)| *id).collect();
             let others = storage.scan(Some(tx), target.table()).into_iter();
-            let others = others.filter(|(id, _)| !replaced.contains(id)).map(|(_, row)| row);
+            let others = others
+                .filter(|(id, _)| !replaced.contains(id))
+                .map(|(_, row)| row);
             let name = target.short_name();
             unique(key, &name, others, new.iter().map(|(_, row)| row))?;
         }
@@ -205,7 +232,10 @@ impl Session {
 
     /// Checks the keys of a temporary table or table variable.
     pub(super) fn check_local_keys(shape: &TableShape, name: &str, rows: &[Row]) -> SqlResult<()> {
-        shape.keys.iter().try_for_each(|key| unique(key, name, std::iter::empty(), rows.iter()))
+        shape
+            .keys
+            .iter()
+            .try_for_each(|key| unique(key, name, std::iter::empty(), rows.iter()))
     }
 
     /// Ends when the session has waited long enough for a lock, or is told to stop.
@@ -252,7 +282,10 @@ fn unique<'a>(
 }
 
 fn duplicate(key: &Key, table: &str, row: &Row) -> SqlError {
-    let values = key.columns.iter().map(|&at| shown(row.get(at).unwrap_or(&Value::Null)));
+    let values = key
+        .columns
+        .iter()
+        .map(|&at| shown(row.get(at).unwrap_or(&Value::Null)));
     let shown = format!("({})", values.collect::<Vec<_>>().join(", "));
     match key.kind {
         KeyKind::Primary => messages::duplicate_key("PRIMARY KEY", &key.name, table, &shown),
@@ -267,7 +300,10 @@ fn shown(value: &Value) -> String {
 
 /// A text that is equal exactly for keys that SQL Server takes for equal.
 fn key_text(key: &Key, row: &Row) -> String {
-    let values = key.columns.iter().map(|&at| row.get(at).unwrap_or(&Value::Null));
+    let values = key
+        .columns
+        .iter()
+        .map(|&at| row.get(at).unwrap_or(&Value::Null));
     let parts: Vec<String> = values.map(|v| format!("{:?}", compare::key(v))).collect();
     format!("{}:{}", key.name, parts.join("|"))
 }

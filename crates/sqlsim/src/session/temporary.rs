@@ -26,13 +26,21 @@ impl LocalTable {
     /// An empty table.
     #[must_use]
     pub fn new(shape: Arc<TableShape>, depth: usize) -> Self {
-        Self { shape, rows: Vec::new(), identity: None, depth }
+        Self {
+            shape,
+            rows: Vec::new(),
+            identity: None,
+            depth,
+        }
     }
 
     /// Its rows as a relation.
     #[must_use]
     pub fn relation(&self) -> Rows {
-        Rows { columns: self.shape.relation_columns(), rows: self.rows.clone() }
+        Rows {
+            columns: self.shape.relation_columns(),
+            rows: self.rows.clone(),
+        }
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::Session;
 use super::local::LocalPart;
 use super::temporary::Temporary;
-use super::Session;
 use crate::dtc;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::{DatabaseHandle, LockOwner};
@@ -97,8 +97,13 @@ impl Transaction {
     /// Where it stands now.
     #[must_use]
     pub fn position(&self) -> Position {
-        let writes = self.databases.iter().map(|j| (j.database.id(), j.storage.savepoint(self.id)));
-        Position { writes: writes.collect() }
+        let writes = self
+            .databases
+            .iter()
+            .map(|j| (j.database.id(), j.storage.savepoint(self.id)));
+        Position {
+            writes: writes.collect(),
+        }
     }
 
     /// Undoes what was written since `position`; locks stay.
@@ -113,14 +118,21 @@ impl Transaction {
     }
 
     fn join(&mut self, database: &Arc<DatabaseHandle>) -> SqlResult<Arc<Database>> {
-        if let Some(joined) = self.databases.iter().find(|j| Arc::ptr_eq(&j.database, database)) {
+        if let Some(joined) = self
+            .databases
+            .iter()
+            .find(|j| Arc::ptr_eq(&j.database, database))
+        {
             return Ok(Arc::clone(&joined.storage));
         }
         let storage = database.storage();
         storage.begin(self.id)?;
         let start = storage.savepoint(self.id);
-        let joined =
-            Joined { database: Arc::clone(database), storage: Arc::clone(&storage), start };
+        let joined = Joined {
+            database: Arc::clone(database),
+            storage: Arc::clone(&storage),
+            start,
+        };
         self.databases.push(joined);
         Ok(storage)
     }
@@ -140,11 +152,17 @@ impl Session {
     }
 
     /// Begins a transaction, or raises the count of the open one.
-    pub async fn begin_transaction(&mut self, name: Option<String>, mark: Option<MarkRequest>) -> SqlResult<()> {
+    pub async fn begin_transaction(
+        &mut self,
+        name: Option<String>,
+        mark: Option<MarkRequest>,
+    ) -> SqlResult<()> {
         if self.transaction_count() == 0 {
             self.open_transaction();
         }
-        let Some(transaction) = &mut self.transaction else { return Ok(()) };
+        let Some(transaction) = &mut self.transaction else {
+            return Ok(());
+        };
         transaction.count += 1;
         let (id, is_first) = (transaction.id.0, transaction.count == 1);
         if is_first {
@@ -158,7 +176,11 @@ impl Session {
         if is_first {
             self.output.send(Event::TransactionBegan(id)).await;
         }
-        if is_second_mark { self.second_mark().await } else { Ok(()) }
+        if is_second_mark {
+            self.second_mark().await
+        } else {
+            Ok(())
+        }
     }
 
     /// 3920: the mark option is ignored and the statement goes on, unless a fault says that it ends the transaction.
@@ -194,14 +216,17 @@ impl Session {
 
     /// Commits the open transaction on all its databases and hosts, or on none.
     pub(super) async fn finish_commit(&mut self, is_announced: bool) -> SqlResult<()> {
-        let Some(transaction) = self.transaction.take() else { return Ok(()) };
+        let Some(transaction) = self.transaction.take() else {
+            return Ok(());
+        };
         let id = transaction.id;
         let kept = transaction.temporary.clone();
         let committed = self.commit_everywhere(transaction).await;
         if committed.is_err() {
             self.temporary = kept;
         }
-        self.after_transaction(id, committed.is_ok(), is_announced).await;
+        self.after_transaction(id, committed.is_ok(), is_announced)
+            .await;
         committed
     }
 
@@ -235,7 +260,9 @@ impl Session {
 
     /// Rolls back whatever is open, on all hosts.
     pub async fn roll_back_all(&mut self) {
-        let Some(mut transaction) = self.transaction.take() else { return };
+        let Some(mut transaction) = self.transaction.take() else {
+            return;
+        };
         let is_announced = transaction.count > 0;
         self.temporary = std::mem::take(&mut transaction.temporary);
         let id = transaction.id;
@@ -246,10 +273,17 @@ impl Session {
     }
 
     async fn after_transaction(&mut self, id: TxId, committed: bool, is_announced: bool) {
-        self.instance.app_locks.release_all(LockOwner::Transaction(id));
+        self.instance
+            .app_locks
+            .release_all(LockOwner::Transaction(id));
         self.publish_count();
         if is_announced {
-            self.output.send(Event::TransactionEnded { id: id.0, committed }).await;
+            self.output
+                .send(Event::TransactionEnded {
+                    id: id.0,
+                    committed,
+                })
+                .await;
         }
     }
 
@@ -270,7 +304,11 @@ impl Session {
         let Some(transaction) = &mut self.transaction else {
             return Err(messages::rollback_without_begin());
         };
-        let Some(at) = transaction.savepoints.iter().rposition(|(known, _)| known == name) else {
+        let Some(at) = transaction
+            .savepoints
+            .iter()
+            .rposition(|(known, _)| known == name)
+        else {
             return if transaction.name.as_deref() == Some(name) {
                 self.rollback_transaction().await
             } else {
@@ -289,7 +327,8 @@ impl Session {
     pub fn open_transaction(&mut self) -> &mut Transaction {
         let (id, gtrid) = (self.instance.next_transaction(), self.instance.new_guid());
         let temporary = &self.temporary;
-        self.transaction.get_or_insert_with(|| Transaction::new(id, gtrid, temporary.clone()))
+        self.transaction
+            .get_or_insert_with(|| Transaction::new(id, gtrid, temporary.clone()))
     }
 
     /// The storage of a database, which the open transaction joins; 3930 when it is doomed.
@@ -309,7 +348,11 @@ impl Session {
 
 /// SQL Server raises 628 for SAVE TRANSACTION outside a transaction.
 fn no_transaction_to_save() -> SqlError {
-    SqlError::new(628, 16, "Cannot issue SAVE TRANSACTION when there is no active transaction.")
+    SqlError::new(
+        628,
+        16,
+        "Cannot issue SAVE TRANSACTION when there is no active transaction.",
+    )
 }
 
 /// SQL Server raises 8525 for work in a distributed transaction that its coordinator has ended.
@@ -321,5 +364,9 @@ fn distributed_completed() -> SqlError {
 
 /// SQL Server raises 8510 when a commit breaks off and nobody knows how it ended.
 fn commit_broke_off() -> SqlError {
-    SqlError::new(8510, 16, "Enlist of MSDTC transaction failed: the commit broke off.")
+    SqlError::new(
+        8510,
+        16,
+        "Enlist of MSDTC transaction failed: the commit broke off.",
+    )
 }

@@ -20,7 +20,9 @@ use crate::wire::api::Event;
 impl Session {
     /// `DECLARE`.
     pub(super) fn declare(&mut self, declarations: &[Declaration]) -> SqlResult<()> {
-        declarations.iter().try_for_each(|declaration| self.declare_one(declaration))
+        declarations
+            .iter()
+            .try_for_each(|declaration| self.declare_one(declaration))
     }
 
     fn declare_one(&mut self, declaration: &Declaration) -> SqlResult<()> {
@@ -33,7 +35,9 @@ impl Session {
                     None => Value::Null,
                 };
                 let typed = Typed { ty: *ty, value };
-                let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+                let Some(frame) = self.frames.last_mut() else {
+                    return Ok(());
+                };
                 // In a loop DECLARE runs again; without a first value the variable keeps what it holds.
                 if initial.is_some() || !frame.variables.has(&declaration.name) {
                     frame.variables.redeclare(&declaration.name, typed);
@@ -41,11 +45,18 @@ impl Session {
             }
             DeclarationKind::Table(definition) => {
                 let shape = Arc::new(TableShape::of_definition(&declaration.name, definition)?);
-                let Some(frame) = self.frames.last_mut() else { return Ok(()) };
-                frame.tables.entry(key).or_insert_with(|| LocalTable::new(shape, depth));
+                let Some(frame) = self.frames.last_mut() else {
+                    return Ok(());
+                };
+                frame
+                    .tables
+                    .entry(key)
+                    .or_insert_with(|| LocalTable::new(shape, depth));
             }
             DeclarationKind::Cursor => {
-                let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+                let Some(frame) = self.frames.last_mut() else {
+                    return Ok(());
+                };
                 frame.cursors.entry(key).or_insert_with(Cursor::default);
             }
         }
@@ -115,7 +126,10 @@ impl Session {
             Setting::Value(value) => text_of(&self.evaluate(value)?.value).unwrap_or_default(),
             _ => return Err(messages::incorrect_syntax_near_keyword("SET")),
         };
-        if !LANGUAGES.iter().any(|known| known.eq_ignore_ascii_case(&to)) {
+        if !LANGUAGES
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(&to))
+        {
             return Err(unknown_language(&to));
         }
         let from = std::mem::replace(&mut self.options.language, to.clone());
@@ -178,8 +192,14 @@ const REMEMBERED: [&str; 27] = [
 ];
 
 /// Languages whose messages are, here, all English.
-const LANGUAGES: [&str; 6] =
-    ["us_english", "English", "British English", "Deutsch", "German", "French"];
+const LANGUAGES: [&str; 6] = [
+    "us_english",
+    "English",
+    "British English",
+    "Deutsch",
+    "German",
+    "French",
+];
 
 /// SQL Server raises 2740 for a language that it does not know.
 fn unknown_language(name: &str) -> SqlError {

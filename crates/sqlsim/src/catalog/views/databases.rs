@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::{DESC, SystemView, ViewContext, bit};
+use crate::availability;
 use crate::error::SqlResult;
 use crate::instance::DatabaseHandle;
 use crate::msdb;
@@ -14,15 +15,30 @@ use crate::value::{Row, SqlType, Value};
 
 /// The views of this file.
 pub(super) const VIEWS: &[SystemView] = &[
-    SystemView { schema: "sys", name: "databases", columns: DATABASES, rows: databases },
+    SystemView {
+        schema: "sys",
+        name: "databases",
+        columns: DATABASES,
+        rows: databases,
+    },
     SystemView {
         schema: "sys",
         name: "database_recovery_status",
         columns: RECOVERY_STATUS,
         rows: recovery_status,
     },
-    SystemView { schema: "sys", name: "master_files", columns: FILES, rows: master_files },
-    SystemView { schema: "sys", name: "database_files", columns: FILES, rows: database_files },
+    SystemView {
+        schema: "sys",
+        name: "master_files",
+        columns: FILES,
+        rows: master_files,
+    },
+    SystemView {
+        schema: "sys",
+        name: "database_files",
+        columns: FILES,
+        rows: database_files,
+    },
     SystemView {
         schema: "sys",
         name: "dm_db_log_space_usage",
@@ -82,7 +98,10 @@ fn seen(context: &ViewContext<'_>) -> Vec<Arc<DatabaseHandle>> {
 }
 
 fn databases(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
-    Ok(seen(context).iter().map(|db| database(context, db)).collect())
+    Ok(seen(context)
+        .iter()
+        .map(|db| database(context, db))
+        .collect())
 }
 
 fn database(context: &ViewContext<'_>, db: &Arc<DatabaseHandle>) -> Row {
@@ -94,9 +113,12 @@ fn database(context: &ViewContext<'_>, db: &Arc<DatabaseHandle>) -> Row {
         "RESTRICTED_USER" => 2,
         _ => 0,
     };
-    let (state, model) = (state_number(facts.state), model_number(facts.recovery_model));
+    let (state, model) = (
+        state_number(facts.state),
+        model_number(facts.recovery_model),
+    );
     let (wait, wait_word) = log_wait(&facts);
-    let (replica, group_database) = crate::availability::identity(context.instance, db);
+    let (replica, group_database) = availability::identity(context.instance, db);
     let is_standby = facts.state == DatabaseState::Standby;
     let is_open = matches!(facts.state, DatabaseState::Online | DatabaseState::Standby);
     vec![
@@ -106,7 +128,11 @@ fn database(context: &ViewContext<'_>, db: &Arc<DatabaseHandle>) -> Row {
         Value::Binary(record.owner_sid.clone()),
         record.created.into(),
         i64::from(record.compatibility_level).into(),
-        if is_open { Value::text(facts.collation.clone()) } else { Value::Null },
+        if is_open {
+            Value::text(facts.collation.clone())
+        } else {
+            Value::Null
+        },
         access_number.into(),
         Value::text(access),
         bit(facts.is_read_only || is_standby),
@@ -139,8 +165,8 @@ fn database(context: &ViewContext<'_>, db: &Arc<DatabaseHandle>) -> Row {
         Value::text("NONE"),
         60.into(),
         Value::text("DISABLED"),
-        replica.into(),
-        group_database.into(),
+        replica,
+        group_database,
         Value::text(record.name),
     ]
 }
@@ -230,9 +256,33 @@ fn database_files(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
 fn files(db: &Arc<DatabaseHandle>) -> Vec<Row> {
     let facts = db.storage().facts();
     let names = &facts.files;
-    let data = (1, 0, "ROWS", 1, &names.data_logical_name, &names.data_physical_name, facts.data_size_bytes);
-    let log = (2, 1, "LOG", 0, &names.log_logical_name, &names.log_physical_name, facts.log_size_bytes);
-    let row = |(id, kind, word, space, name, path, bytes): (i32, i32, &str, i32, &String, &String, u64)| {
+    let data = (
+        1,
+        0,
+        "ROWS",
+        1,
+        &names.data_logical_name,
+        &names.data_physical_name,
+        facts.data_size_bytes,
+    );
+    let log = (
+        2,
+        1,
+        "LOG",
+        0,
+        &names.log_logical_name,
+        &names.log_physical_name,
+        facts.log_size_bytes,
+    );
+    let row = |(id, kind, word, space, name, path, bytes): (
+        i32,
+        i32,
+        &str,
+        i32,
+        &String,
+        &String,
+        u64,
+    )| {
         let pages = i64::try_from(bytes / 8192).unwrap_or(i64::MAX);
         vec![
             db.id().into(),
@@ -267,7 +317,10 @@ fn log_space(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let facts = context.database.storage().facts();
     let number = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let (total, used) = (facts.log_size_bytes.max(1), facts.log_since_backup_bytes);
-    #[expect(clippy::cast_precision_loss, reason = "a percentage for people to read")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a percentage for people to read"
+    )]
     let percent = used as f64 * 100.0 / total as f64;
     Ok(vec![vec![
         context.database.id().into(),

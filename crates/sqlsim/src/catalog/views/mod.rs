@@ -10,6 +10,7 @@ mod server;
 
 use std::sync::Arc;
 
+use crate::availability;
 use crate::error::SqlResult;
 use crate::instance::{DatabaseHandle, Instance};
 use crate::lang::ast::ObjectName;
@@ -41,26 +42,50 @@ pub struct SystemView {
 impl SystemView {
     /// The view's columns and rows.
     pub fn relation(&self, context: &ViewContext<'_>) -> SqlResult<Rows> {
-        let columns = self.columns.iter().map(|(name, ty)| Column::new(*name, *ty)).collect();
-        Ok(Rows { columns, rows: (self.rows)(context)? })
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, ty)| Column::new(*name, *ty))
+            .collect();
+        Ok(Rows {
+            columns,
+            rows: (self.rows)(context)?,
+        })
     }
 }
 
-/// A view by name; `sys.` may be missing for the old names in `master` only, so it is demanded here.
+/// A view that another room makes whole: schema, name, and what makes it.
+pub type MadeView = (
+    &'static str,
+    &'static str,
+    fn(&ViewContext<'_>) -> SqlResult<Rows>,
+);
+
+/// The rows of a view; none when there is none of this name. Its schema must be named.
 #[must_use]
-pub fn find(name: &ObjectName) -> Option<&'static SystemView> {
+pub fn relation(name: &ObjectName, context: &ViewContext<'_>) -> Option<SqlResult<Rows>> {
     let schema = name.schema.as_deref()?;
+    let fits = |known_schema: &str, known: &str| {
+        known_schema.eq_ignore_ascii_case(schema) && known.eq_ignore_ascii_case(&name.name)
+    };
     let lists = [
         databases::VIEWS,
         objects::VIEWS,
         principals::VIEWS,
         server::VIEWS,
-        crate::availability::VIEWS,
+        availability::VIEWS,
     ];
-    let is_it = |view: &&SystemView| {
-        view.schema.eq_ignore_ascii_case(schema) && view.name.eq_ignore_ascii_case(&name.name)
-    };
-    lists.into_iter().flatten().find(is_it)
+    let view = lists
+        .into_iter()
+        .flatten()
+        .find(|view| fits(view.schema, view.name));
+    if let Some(view) = view {
+        return Some(view.relation(context));
+    }
+    let made = server::MADE
+        .iter()
+        .find(|(schema, name, _)| fits(schema, name));
+    made.map(|(_, _, make)| make(context))
 }
 
 /// `max_length` of a column: bytes, -1 for `max`.

@@ -11,18 +11,78 @@ use crate::value::{Row, SqlType, Value};
 
 /// The views of this file.
 pub(super) const VIEWS: &[SystemView] = &[
-    SystemView { schema: "sys", name: "objects", columns: OBJECTS, rows: objects },
-    SystemView { schema: "sys", name: "all_objects", columns: OBJECTS, rows: objects },
-    SystemView { schema: "sys", name: "tables", columns: OBJECTS, rows: tables },
-    SystemView { schema: "sys", name: "views", columns: OBJECTS, rows: views },
-    SystemView { schema: "sys", name: "procedures", columns: OBJECTS, rows: procedures },
-    SystemView { schema: "sys", name: "columns", columns: COLUMNS, rows: columns },
-    SystemView { schema: "sys", name: "schemas", columns: SCHEMAS, rows: schemas },
-    SystemView { schema: "sys", name: "sql_modules", columns: MODULES, rows: modules },
-    SystemView { schema: "sys", name: "parameters", columns: PARAMETERS, rows: parameters },
-    SystemView { schema: "sys", name: "indexes", columns: INDEXES, rows: indexes },
-    SystemView { schema: "sys", name: "synonyms", columns: OBJECTS, rows: nothing },
-    SystemView { schema: "sys", name: "triggers", columns: OBJECTS, rows: nothing },
+    SystemView {
+        schema: "sys",
+        name: "objects",
+        columns: OBJECTS,
+        rows: objects,
+    },
+    SystemView {
+        schema: "sys",
+        name: "all_objects",
+        columns: OBJECTS,
+        rows: objects,
+    },
+    SystemView {
+        schema: "sys",
+        name: "tables",
+        columns: OBJECTS,
+        rows: tables,
+    },
+    SystemView {
+        schema: "sys",
+        name: "views",
+        columns: OBJECTS,
+        rows: views,
+    },
+    SystemView {
+        schema: "sys",
+        name: "procedures",
+        columns: OBJECTS,
+        rows: procedures,
+    },
+    SystemView {
+        schema: "sys",
+        name: "columns",
+        columns: COLUMNS,
+        rows: columns,
+    },
+    SystemView {
+        schema: "sys",
+        name: "schemas",
+        columns: SCHEMAS,
+        rows: schemas,
+    },
+    SystemView {
+        schema: "sys",
+        name: "sql_modules",
+        columns: MODULES,
+        rows: modules,
+    },
+    SystemView {
+        schema: "sys",
+        name: "parameters",
+        columns: PARAMETERS,
+        rows: parameters,
+    },
+    SystemView {
+        schema: "sys",
+        name: "indexes",
+        columns: INDEXES,
+        rows: indexes,
+    },
+    SystemView {
+        schema: "sys",
+        name: "synonyms",
+        columns: OBJECTS,
+        rows: nothing,
+    },
+    SystemView {
+        schema: "sys",
+        name: "triggers",
+        columns: OBJECTS,
+        rows: nothing,
+    },
     SystemView {
         schema: "information_schema",
         name: "tables",
@@ -58,7 +118,9 @@ fn seen(context: &ViewContext<'_>) -> Vec<StoredObject> {
     let all = session.schema_of(&context.database).objects();
     let rights = ["SELECT", "EXECUTE", "VIEW DEFINITION", "INSERT", "ALTER"];
     let may_see = |object: &StoredObject| {
-        rights.iter().any(|right| session.has_on_object(&context.database, object, right))
+        rights
+            .iter()
+            .any(|right| session.has_on_object(&context.database, object, right))
     };
     all.into_iter().filter(may_see).collect()
 }
@@ -123,7 +185,10 @@ const COLUMNS: &[(&str, SqlType)] = &[
 
 fn columns(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let mut rows = Vec::new();
-    for object in seen(context).into_iter().filter(|o| o.object.kind == ObjectKind::Table) {
+    for object in seen(context)
+        .into_iter()
+        .filter(|o| o.object.kind == ObjectKind::Table)
+    {
         for (at, column) in object.shape()?.columns.iter().enumerate() {
             let (precision, scale) = precision_of(column.ty);
             let collation = column.ty.is_text().then_some(crate::instance::COLLATION);
@@ -199,7 +264,10 @@ const SCHEMAS: &[(&str, SqlType)] = &[
 
 fn schemas(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let all = context.session.schema_of(&context.database).all_schemas();
-    Ok(all.into_iter().map(|(id, name)| vec![Value::text(name), id.into(), 1.into()]).collect())
+    Ok(all
+        .into_iter()
+        .map(|(id, name)| vec![Value::text(name), id.into(), 1.into()])
+        .collect())
 }
 
 const MODULES: &[(&str, SqlType)] = &[
@@ -210,10 +278,17 @@ const MODULES: &[(&str, SqlType)] = &[
 ];
 
 fn modules(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
-    let all = seen(context).into_iter().filter(|o| o.object.kind != ObjectKind::Table);
+    let all = seen(context)
+        .into_iter()
+        .filter(|o| o.object.kind != ObjectKind::Table);
     let row = |stored: StoredObject| {
         let text = Value::text(stored.object.definition());
-        vec![i64::from(stored.object.id).into(), text, bit(true), bit(true)]
+        vec![
+            i64::from(stored.object.id).into(),
+            text,
+            bit(true),
+            bit(true),
+        ]
     };
     Ok(all.map(row).collect())
 }
@@ -231,7 +306,10 @@ const PARAMETERS: &[(&str, SqlType)] = &[
 fn parameters(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     use crate::lang::ast::ModuleKind;
     let mut rows = Vec::new();
-    for stored in seen(context).into_iter().filter(|o| o.object.kind != ObjectKind::Table) {
+    for stored in seen(context)
+        .into_iter()
+        .filter(|o| o.object.kind != ObjectKind::Table)
+    {
         let module = stored.module()?;
         let (ModuleKind::Procedure { parameters, .. } | ModuleKind::Function { parameters, .. }) =
             &module.kind
@@ -266,10 +344,17 @@ const INDEXES: &[(&str, SqlType)] = &[
 
 fn indexes(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let mut rows = Vec::new();
-    for object in seen(context).into_iter().filter(|o| o.object.kind == ObjectKind::Table) {
+    for object in seen(context)
+        .into_iter()
+        .filter(|o| o.object.kind == ObjectKind::Table)
+    {
         for (at, key) in object.shape()?.keys.iter().enumerate() {
             let is_primary = key.kind == KeyKind::Primary;
-            let (kind, word) = if is_primary { (1, "CLUSTERED") } else { (2, "NONCLUSTERED") };
+            let (kind, word) = if is_primary {
+                (1, "CLUSTERED")
+            } else {
+                (2, "NONCLUSTERED")
+            };
             rows.push(vec![
                 i64::from(object.object.id).into(),
                 Value::text(key.name.clone()),
@@ -322,10 +407,15 @@ const STANDARD_COLUMNS: &[(&str, SqlType)] = &[
 
 fn standard_columns(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let mut rows = Vec::new();
-    for object in seen(context).into_iter().filter(|o| o.object.kind == ObjectKind::Table) {
+    for object in seen(context)
+        .into_iter()
+        .filter(|o| o.object.kind == ObjectKind::Table)
+    {
         for (at, column) in object.shape()?.columns.iter().enumerate() {
             let length = match column.ty {
-                SqlType::NVarChar(None) | SqlType::VarChar(None) | SqlType::VarBinary(None) => Some(-1),
+                SqlType::NVarChar(None) | SqlType::VarChar(None) | SqlType::VarBinary(None) => {
+                    Some(-1)
+                }
                 ty => ty.length().map(i64::from),
             };
             rows.push(vec![

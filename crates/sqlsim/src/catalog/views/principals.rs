@@ -16,7 +16,12 @@ pub(super) const VIEWS: &[SystemView] = &[
         columns: SERVER_PRINCIPALS,
         rows: server_principals,
     },
-    SystemView { schema: "sys", name: "sql_logins", columns: SERVER_PRINCIPALS, rows: logins },
+    SystemView {
+        schema: "sys",
+        name: "sql_logins",
+        columns: SERVER_PRINCIPALS,
+        rows: logins,
+    },
     SystemView {
         schema: "sys",
         name: "server_role_members",
@@ -69,7 +74,8 @@ fn seen(context: &ViewContext<'_>) -> Vec<Login> {
         || context.session.has_server("ALTER ANY LOGIN");
     let own = context.session.login().id;
     let all = context.instance.logins().into_iter();
-    all.filter(|login| may_see_all || login.id == own || login.id == 1).collect()
+    all.filter(|login| may_see_all || login.id == own || login.id == 1)
+        .collect()
 }
 
 fn login_row(login: Login) -> Row {
@@ -115,11 +121,17 @@ fn server_principals(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
         ]
     };
     let roles = SERVER_ROLES.iter().enumerate().map(role);
-    Ok(seen(context).into_iter().map(login_row).chain(roles).collect())
+    Ok(seen(context)
+        .into_iter()
+        .map(login_row)
+        .chain(roles)
+        .collect())
 }
 
-const MEMBERS: &[(&str, SqlType)] =
-    &[("role_principal_id", SqlType::Int), ("member_principal_id", SqlType::Int)];
+const MEMBERS: &[(&str, SqlType)] = &[
+    ("role_principal_id", SqlType::Int),
+    ("member_principal_id", SqlType::Int),
+];
 
 fn server_members(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let mut rows = Vec::new();
@@ -145,7 +157,11 @@ const SERVER_PERMISSIONS: &[(&str, SqlType)] = &[
 
 fn server_permissions(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let row = |login: &Login, permission: &String, is_denied: bool| {
-        let (state, word) = if is_denied { ("D", "DENY") } else { ("G", "GRANT") };
+        let (state, word) = if is_denied {
+            ("D", "DENY")
+        } else {
+            ("G", "GRANT")
+        };
         vec![
             100.into(),
             Value::text("SERVER"),
@@ -199,7 +215,11 @@ fn database_principals(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
 
 fn database_members(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let schema = context.session.schema_of(&context.database);
-    Ok(schema.members.iter().map(|(_, m)| vec![m.role.into(), m.member.into()]).collect())
+    Ok(schema
+        .members
+        .iter()
+        .map(|(_, m)| vec![m.role.into(), m.member.into()])
+        .collect())
 }
 
 const DATABASE_PERMISSIONS: &[(&str, SqlType)] = &[
@@ -220,11 +240,13 @@ fn database_permissions(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
         let (class, word, id) = match &p.on {
             Securable::Database => (0, "DATABASE", 0),
             Securable::Object(id) => (1, "OBJECT_OR_COLUMN", i64::from(*id)),
-            Securable::Schema(name) => {
-                (3, "SCHEMA", schema.schema_id(name).map_or(0, i64::from))
-            }
+            Securable::Schema(name) => (3, "SCHEMA", schema.schema_id(name).map_or(0, i64::from)),
         };
-        let (state, state_word) = if p.denied { ("D", "DENY") } else { ("G", "GRANT") };
+        let (state, state_word) = if p.denied {
+            ("D", "DENY")
+        } else {
+            ("G", "GRANT")
+        };
         vec![
             class.into(),
             Value::text(word),

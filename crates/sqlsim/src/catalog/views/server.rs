@@ -4,19 +4,29 @@
 
 use std::sync::Arc;
 
-use super::{DESC, SystemView, ViewContext, bit};
+use super::{DESC, MadeView, SystemView, ViewContext, bit};
 use crate::error::SqlResult;
 use crate::instance::SessionRecord;
 use crate::link;
 use crate::messages;
 use crate::proc::administration::{SETTINGS, setting};
 use crate::value::compare::same_name;
-use crate::value::{Row, SqlType, Value};
+use crate::value::{Row, Rows, SqlType, Value};
 
 /// The views of this file.
 pub(super) const VIEWS: &[SystemView] = &[
-    SystemView { schema: "sys", name: "dm_exec_sessions", columns: SESSIONS, rows: sessions },
-    SystemView { schema: "sys", name: "dm_exec_requests", columns: REQUESTS, rows: requests },
+    SystemView {
+        schema: "sys",
+        name: "dm_exec_sessions",
+        columns: SESSIONS,
+        rows: sessions,
+    },
+    SystemView {
+        schema: "sys",
+        name: "dm_exec_requests",
+        columns: REQUESTS,
+        rows: requests,
+    },
     SystemView {
         schema: "sys",
         name: "dm_exec_connections",
@@ -29,15 +39,24 @@ pub(super) const VIEWS: &[SystemView] = &[
         columns: CONFIGURATIONS,
         rows: configurations,
     },
-    SystemView { schema: "sys", name: "dm_os_sys_info", columns: SYSTEM_INFO, rows: system_info },
-    SystemView { schema: "sys", name: "dm_tran_locks", columns: LOCKS, rows: locks },
-    SystemView { schema: "sys", name: "servers", columns: SERVERS, rows: servers },
     SystemView {
         schema: "sys",
-        name: "linked_logins",
-        columns: LINKED_LOGINS,
-        rows: linked_logins,
+        name: "dm_os_sys_info",
+        columns: SYSTEM_INFO,
+        rows: system_info,
     },
+    SystemView {
+        schema: "sys",
+        name: "dm_tran_locks",
+        columns: LOCKS,
+        rows: locks,
+    },
+];
+
+/// Views that other rooms make.
+pub(super) const MADE: &[MadeView] = &[
+    ("sys", "servers", servers),
+    ("sys", "linked_logins", linked_logins),
 ];
 
 const SESSIONS: &[(&str, SqlType)] = &[
@@ -58,13 +77,18 @@ fn seen(context: &ViewContext<'_>) -> Vec<Arc<SessionRecord>> {
     let may_see_all = context.session.has_server("VIEW SERVER STATE");
     let own = context.session.record.id;
     let all = context.instance.sessions.list().into_iter();
-    all.filter(|session| may_see_all || session.id == own).collect()
+    all.filter(|session| may_see_all || session.id == own)
+        .collect()
 }
 
 fn sessions(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let row = |session: Arc<SessionRecord>| {
         let now = session.activity();
-        let status = if now.request.is_some() { "running" } else { "sleeping" };
+        let status = if now.request.is_some() {
+            "running"
+        } else {
+            "sleeping"
+        };
         vec![
             i64::from(session.id).into(),
             session.login_time.into(),
@@ -107,7 +131,11 @@ fn requests(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
         let request = now.request?;
         let elapsed = local.duration_since(request.started).as_millis();
         let elapsed = i64::try_from(elapsed).unwrap_or_default();
-        let wait = if request.command.starts_with("BACKUP") { Some("BACKUPIO") } else { None };
+        let wait = if request.command.starts_with("BACKUP") {
+            Some("BACKUPIO")
+        } else {
+            None
+        };
         Some(vec![
             i64::from(session.id).into(),
             0.into(),
@@ -170,31 +198,41 @@ const CONFIGURATIONS: &[(&str, SqlType)] = &[
 ];
 
 fn configurations(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
-    let row = |(id, name, default, least, most, is_advanced): &crate::proc::administration::Setting| {
-        let value = setting(context.instance, name).unwrap_or(*default);
-        vec![
-            (*id).into(),
-            Value::text(*name),
-            value.into(),
-            (*least).into(),
-            (*most).into(),
-            value.into(),
-            Value::text(*name),
-            bit(true),
-            bit(*is_advanced),
-        ]
-    };
+    let row =
+        |(id, name, default, least, most, is_advanced): &crate::proc::administration::Setting| {
+            let value = setting(context.instance, name).unwrap_or(*default);
+            vec![
+                (*id).into(),
+                Value::text(*name),
+                value.into(),
+                (*least).into(),
+                (*most).into(),
+                value.into(),
+                Value::text(*name),
+                bit(true),
+                bit(*is_advanced),
+            ]
+        };
     Ok(SETTINGS.iter().map(row).collect())
 }
 
-const SYSTEM_INFO: &[(&str, SqlType)] =
-    &[("cpu_count", SqlType::Int), ("sqlserver_start_time", SqlType::DateTime)];
+const SYSTEM_INFO: &[(&str, SqlType)] = &[
+    ("cpu_count", SqlType::Int),
+    ("sqlserver_start_time", SqlType::DateTime),
+];
 
 fn system_info(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     if !context.session.has_server("VIEW SERVER STATE") {
-        return Err(messages::permission_denied("VIEW SERVER STATE", "server", "master"));
+        return Err(messages::permission_denied(
+            "VIEW SERVER STATE",
+            "server",
+            "master",
+        ));
     }
-    let started = context.instance.database("tempdb").map(|db| db.storage().facts().created);
+    let started = context
+        .instance
+        .database("tempdb")
+        .map(|db| db.storage().facts().created);
     Ok(vec![vec![2.into(), started.into()]])
 }
 
@@ -212,63 +250,35 @@ fn locks(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
         for doubt in db.storage().in_doubt() {
             if doubt.tx.is_none() {
                 let (database, spid) = (db.id().into(), (-2).into());
-                rows.push(vec![Value::text("DATABASE"), database, spid, Value::text("S")]);
+                rows.push(vec![
+                    Value::text("DATABASE"),
+                    database,
+                    spid,
+                    Value::text("S"),
+                ]);
             }
         }
     }
     Ok(rows)
 }
 
-const SERVERS: &[(&str, SqlType)] = &[
-    ("server_id", SqlType::Int),
-    ("name", SqlType::SYSNAME),
-    ("product", SqlType::SYSNAME),
-    ("provider", SqlType::SYSNAME),
-    ("data_source", SqlType::NVarChar(Some(4000))),
-    ("location", SqlType::NVarChar(Some(4000))),
-    ("provider_string", SqlType::NVarChar(Some(4000))),
-    ("catalog", SqlType::SYSNAME),
-    ("connect_timeout", SqlType::Int),
-    ("query_timeout", SqlType::Int),
-    ("is_linked", SqlType::Bit),
-    ("is_remote_login_enabled", SqlType::Bit),
-    ("is_rpc_out_enabled", SqlType::Bit),
-    ("is_data_access_enabled", SqlType::Bit),
-    ("is_collation_compatible", SqlType::Bit),
-    ("uses_remote_collation", SqlType::Bit),
-    ("collation_name", SqlType::SYSNAME),
-    ("lazy_schema_validation", SqlType::Bit),
-    ("is_system", SqlType::Bit),
-    ("is_publisher", SqlType::Bit),
-    ("is_subscriber", SqlType::Bit),
-    ("is_distributor", SqlType::Bit),
-    ("is_nonsql_subscriber", SqlType::Bit),
-    ("is_remote_proc_transaction_promotion_enabled", SqlType::Bit),
-    ("modify_date", SqlType::DateTime),
-];
-
-fn servers(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
+fn servers(context: &ViewContext<'_>) -> SqlResult<Rows> {
     let shows = context.session.has_server("ALTER ANY LINKED SERVER");
     let logins = link::views::logins(context.instance);
     let own = &context.session.login().name;
     let may_see = |server: &link::LinkedServer| {
         let maps = |l: &link::LinkedLogin| {
-            l.server_id == server.id && l.local_login.as_ref().is_none_or(|name| same_name(name, own))
+            l.server_id == server.id
+                && l.local_login
+                    .as_ref()
+                    .is_none_or(|name| same_name(name, own))
         };
         shows || logins.iter().any(maps)
     };
-    Ok(link::views::sys_servers(context.instance, shows, &may_see).rows)
+    Ok(link::views::sys_servers(context.instance, shows, &may_see))
 }
 
-const LINKED_LOGINS: &[(&str, SqlType)] = &[
-    ("server_id", SqlType::Int),
-    ("local_principal_id", SqlType::Int),
-    ("uses_self_credential", SqlType::Bit),
-    ("remote_name", SqlType::SYSNAME),
-    ("modify_date", SqlType::DateTime),
-];
-
-fn linked_logins(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
+fn linked_logins(context: &ViewContext<'_>) -> SqlResult<Rows> {
     let principal = |name: &str| context.instance.login(name).map_or(0, |login| login.id);
-    Ok(link::views::sys_linked_logins(context.instance, &principal).rows)
+    Ok(link::views::sys_linked_logins(context.instance, &principal))
 }
