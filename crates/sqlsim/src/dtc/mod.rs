@@ -216,7 +216,7 @@ impl Dtc {
             let until = next.filter(|at| *at > now).map_or(deadline, |at| at.min(deadline));
             tokio::select! {
                 () = &mut changed => {}
-                () = self.clock.sleep(until - now) => {}
+                () = self.clock.sleep(until.saturating_sub(now)) => {}
             }
         }
     }

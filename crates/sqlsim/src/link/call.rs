@@ -135,7 +135,7 @@ async fn run(session: &mut Session, link: &LinkedServer, sql: &str) -> SqlResult
     let limit = seconds(link.options.query_timeout_seconds, QUERY_TIMEOUT);
     let mut connection = connection.lock().await;
     let answer = tokio::select! {
-        answer = session.instance.clock.within(limit, connection.run(sql)) => answer,
+        answer = session.instance.clock.within(Some(limit), connection.run(sql)) => answer,
         // The client wants no more; the other host learns of it by the broken connection.
         () = session.cancel.cancelled() => Some(Err(link_messages::connection_broken())),
     };
@@ -166,7 +166,7 @@ async fn dial(session: &mut Session, link: &LinkedServer, target: &Target) -> Sq
     let instance = Arc::clone(&session.instance);
     let limit = seconds(link.options.connect_timeout_seconds, LOGIN_TIMEOUT);
     let opening = Connection::open(&*instance.options.dial, target);
-    let reason = match instance.clock.within(limit, opening).await {
+    let reason = match instance.clock.within(Some(limit), opening).await {
         Some(Ok(connection)) => return Ok(connection),
         Some(Err(Refusal::Refused(error))) => return Err(error),
         Some(Err(Refusal::Unreachable(reason))) => reason,
@@ -255,9 +255,10 @@ pub fn find(instance: &Instance, server: &str) -> SqlResult<LinkedServer> {
     found.ok_or_else(|| messages::server_not_found(server))
 }
 
-fn seconds(given: i32, default: Duration) -> Option<Duration> {
-    let seconds = u64::try_from(given).unwrap_or_default();
-    Some(if seconds == 0 { default } else { Duration::from_secs(seconds) })
+/// A time-out of a link; 0 is the instance's default.
+fn seconds(given: i32, default: Duration) -> Duration {
+    let given = Duration::from_secs(u64::try_from(given).unwrap_or_default());
+    if given.is_zero() { default } else { given }
 }
 
 /// Up to 2022 encryption of links is optional; from 2025 it is mandatory and the certificate is
@@ -311,9 +312,10 @@ fn call_text(name: &ObjectName, arguments: &[Argument]) -> String {
         }
         let ty = argument.ty.unwrap_or_else(|| SqlType::of_literal(value));
         let variable = format!("@sqlsim_{position}");
-        declarations.push_str(&format!(" DECLARE {variable} {ty} = {};", typed(value, ty)));
+        declarations += &format!(" DECLARE {variable} {ty} = {};", typed(value, ty));
         words.push(format!("{prefix}{variable} OUTPUT"));
-        outputs.push_str(&format!(", {variable}"));
+        outputs += ", ";
+        outputs += &variable;
     }
     format!(
         "{declarations} EXEC @sqlsim_status = {} {}; SELECT @sqlsim_status AS [{STATUS}]{outputs};",

@@ -76,7 +76,9 @@ impl Connection {
     pub async fn open(dial: &dyn Dial, target: &Target) -> Result<Self, Refusal> {
         let stream = dial.dial(&target.data_source).await;
         let stream = stream.map_err(|error| Refusal::Unreachable(error.to_string()))?;
-        let client = Client::connect(config(dial, target), stream.compat_write()).await;
+        // Boxed, because a login of the client library is a future of 17 KiB.
+        let connecting = Client::connect(config(dial, target), stream.compat_write());
+        let client = Box::pin(connecting).await;
         let client = client.map_err(refusal)?;
         let mut connection = Self { client, host_name: String::new(), is_broken: false };
         let name = "SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ServerName'))";

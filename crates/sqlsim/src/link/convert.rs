@@ -89,7 +89,7 @@ pub fn value(data: &ColumnData<'_>) -> Value {
         ColumnData::F64(number) => number.map_or(Value::Null, Value::Float),
         ColumnData::Bit(bit) => (*bit).into(),
         ColumnData::String(text) => text.as_deref().into(),
-        ColumnData::Xml(xml) => xml.as_ref().map(|xml| xml.to_string()).into(),
+        ColumnData::Xml(xml) => xml.as_ref().map(ToString::to_string).into(),
         ColumnData::Guid(guid) => (*guid).into(),
         ColumnData::Binary(bytes) => {
             bytes.as_deref().map_or(Value::Null, |bytes| Value::Binary(bytes.to_vec()))
@@ -105,8 +105,8 @@ pub fn value(data: &ColumnData<'_>) -> Value {
             })
             .into(),
         ColumnData::DateTime2(time) => time.and_then(datetime2).into(),
-        ColumnData::Date(date) => {
-            let day = date.and_then(|date| civil(EPOCH_DATE, date.days().into(), 0));
+        ColumnData::Date(day) => {
+            let day = day.and_then(|day| civil(EPOCH_DATE, day.days().into(), 0));
             day.map_or(Value::Null, |day| Value::Date(day.date()))
         }
         ColumnData::Time(time) => {

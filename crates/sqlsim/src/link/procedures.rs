@@ -132,7 +132,7 @@ fn new_link(session: &Session, call: &Call) -> SqlResult<LinkedServer> {
     let known = views::servers(&session.instance);
     let data_source = if is_sql_server { Some(name.clone()) } else { call.text("@datasrc") };
     Ok(LinkedServer {
-        id: (1..).find(|id| known.iter().all(|link| link.id != *id)).unwrap_or(i32::MAX),
+        id: (1..i32::MAX).find(|id| known.iter().all(|link| link.id != *id)).unwrap_or(i32::MAX),
         name,
         product: if is_sql_server { "SQL Server".to_owned() } else { product },
         provider,

@@ -34,7 +34,7 @@ pub(super) fn write(
     for name in variables {
         let value = session.evaluate(&Expr::Variable(name.clone()))?;
         let initial = typed(&value.value, value.ty);
-        declarations.push_str(&format!("DECLARE {name} {} = {initial}; ", value.ty));
+        declarations += &format!("DECLARE {name} {} = {initial}; ", value.ty);
     }
     Ok(declarations + &text)
 }
