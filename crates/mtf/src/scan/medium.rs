@@ -96,7 +96,10 @@ impl<C: Contents> Medium<C> {
                 self.findings.add(bytes, FindingKind::NoSets);
             }
         }
-        self.keep_set();
+        // That a set came to no identity goes without saying where the file is cut or unreadable.
+        if let Some(report) = self.open.take().and_then(OpenSet::report) {
+            self.keep(report);
+        }
         let (findings, findings_not_kept, worst) = self.findings.take();
         let filemarks = self.marks.into();
         let report = Report {
@@ -174,10 +177,13 @@ impl<C: Contents> Medium<C> {
     /// Moves the open set, if it came to its identity, to those of the report.
     fn keep_set(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let Some(report) = open.report() else {
-            self.findings.add(self.at, FindingKind::NoIdentity);
-            return;
-        };
+        match open.report() {
+            Some(report) => self.keep(report),
+            None => self.findings.add(self.at, FindingKind::NoIdentity),
+        }
+    }
+
+    fn keep(&mut self, report: SetReport) {
         if self.kept_bytes > KEPT_BYTES_MAX {
             self.findings.add(self.at, FindingKind::SetsNotKept);
         } else {
@@ -196,14 +202,14 @@ impl<C: Contents> Medium<C> {
 
     fn stream_for(&mut self, at: u64, head: &StreamHead) -> Stream {
         let has_bytes = head.length > u64::from(PAD_BYTES);
-        let held = |length_max| Stream::Held {
+        let keep = |length_max| Stream::Held {
             at,
             id: head.id,
             bytes: Vec::new(),
             length_max,
         };
         match (self.block, &head.id) {
-            (BlockKind::Media, b"RAID") => held(RAID_BYTES),
+            (BlockKind::Media, b"RAID") => keep(RAID_BYTES),
             (BlockKind::Front | BlockKind::Identity, b"MQCI") => {
                 if head.length > identity::LENGTH_MAX {
                     let length_bytes = head.length;
@@ -211,9 +217,9 @@ impl<C: Contents> Medium<C> {
                         .add(at, FindingKind::TooLarge { length_bytes });
                     return Stream::Skipped;
                 }
-                held(usize::try_from(head.length).unwrap_or(0))
+                keep(usize::try_from(head.length).unwrap_or(0))
             }
-            (BlockKind::Data | BlockKind::Log, b"CSUM") => held(CHECKSUM_BYTES),
+            (BlockKind::Data | BlockKind::Log, b"CSUM") => keep(CHECKSUM_BYTES),
             (BlockKind::Data, b"MQDA") if has_bytes => Stream::Data { pad: PAD_BYTES },
             (BlockKind::Log, b"MQTL") if has_bytes => Stream::Log { pad: PAD_BYTES },
             _ => Stream::Skipped,
