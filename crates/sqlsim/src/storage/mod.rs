@@ -31,6 +31,11 @@ mod rows;
 mod snapshot;
 mod transact;
 
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use database::{Database, InDoubt, MarkInfo, PrepareInfo, Resolved};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use facts::{
