@@ -242,7 +242,7 @@ fn files_for(
         &files.data_logical_name,
         &files.data_physical_name,
         request,
-        &own,
+        own.as_ref(),
         surroundings,
     )?;
     check_path(
@@ -250,7 +250,7 @@ fn files_for(
         &files.log_logical_name,
         &files.log_physical_name,
         request,
-        &own,
+        own.as_ref(),
         surroundings,
     )?;
     Ok(files)
@@ -275,16 +275,14 @@ fn check_path(
     logical_name: &str,
     physical_name: &str,
     request: &RestoreRequest,
-    own: &Option<DatabaseFiles>,
+    own: Option<&DatabaseFiles>,
     surroundings: &dyn Surroundings,
 ) -> SqlResult<()> {
     if let Some(user) = surroundings.user_of(physical_name) {
         return Err(messages::file_in_use(physical_name, &user));
     }
     let path = surroundings.path_of(physical_name);
-    let is_own = own
-        .as_ref()
-        .is_some_and(|own| own.data == path || own.log == path);
+    let is_own = own.is_some_and(|own| own.data == path || own.log == path);
     let has_folder = path.parent().is_some_and(|folder| disk.exists(folder));
     let is_free = request.replace || is_own || !disk.exists(&path);
     if has_folder && is_free {

@@ -32,6 +32,10 @@ pub struct HostIdentity {
 }
 
 /// What a `BACKUP` statement asks for.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "options of a statement, each on its own"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupRequest {
     /// `TO DISK = ..`, one for each stripe.

@@ -155,7 +155,7 @@ fn write_data(writer: &mut Writer, pieces: &[&[u8]], count: &mut dyn FnMut(u64))
     writer.data(
         length,
         &mut Pieces {
-            pieces,
+            left: pieces,
             offset: 0,
             count,
         },
@@ -195,14 +195,14 @@ fn failed(device: &Device, error: &io::Error) -> SqlError {
 
 /// Pieces of memory, read one after the other.
 struct Pieces<'a, 'b> {
-    pieces: &'a [&'a [u8]],
+    left: &'a [&'a [u8]],
     offset: usize,
     count: &'b mut dyn FnMut(u64),
 }
 
 impl Read for Pieces<'_, '_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Some((piece, rest)) = self.pieces.split_first() else {
+        let Some((piece, rest)) = self.left.split_first() else {
             return Ok(0);
         };
         let left = &piece[self.offset..];
@@ -210,7 +210,7 @@ impl Read for Pieces<'_, '_> {
         into[..taken].copy_from_slice(&left[..taken]);
         self.offset += taken;
         if self.offset == piece.len() {
-            (self.pieces, self.offset) = (rest, 0);
+            (self.left, self.offset) = (rest, 0);
         }
         (self.count)(taken as u64);
         Ok(taken)

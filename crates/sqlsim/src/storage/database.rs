@@ -289,9 +289,10 @@ impl Database {
     /// `SET OFFLINE` and `SET ONLINE`; a database that is being restored stays so.
     pub fn set_offline(&self, offline: bool) -> SqlResult<()> {
         let mut inner = self.lock();
-        let (from, to) = match offline {
-            true => (DatabaseState::Online, DatabaseState::Offline),
-            false => (DatabaseState::Offline, DatabaseState::Online),
+        let (from, to) = if offline {
+            (DatabaseState::Online, DatabaseState::Offline)
+        } else {
+            (DatabaseState::Offline, DatabaseState::Online)
         };
         if inner.boot.state != from {
             return Ok(());

@@ -24,7 +24,7 @@ const BASE_MAP: u8 = 3;
 
 /// Everything that a data file holds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Image {
+pub(super) struct Image {
     /// The boot record.
     pub boot: Boot,
     /// Committed rows at `boot.checkpoint_lsn`.
@@ -46,7 +46,7 @@ pub enum Damage {
 
 impl Image {
     /// The pages, whole extents of them. Fails where the boot record is too long for its page.
-    pub fn build(&self) -> Result<Vec<u8>, Damage> {
+    pub(super) fn build(&self) -> Result<Vec<u8>, Damage> {
         let streams = self.streams();
         let chunks: Vec<_> = streams.iter().flat_map(Stream::chunks).collect();
         let mut pages = Pages::default();
@@ -61,7 +61,7 @@ impl Image {
     }
 
     /// The image in these pages; every allocated page must be sound.
-    pub fn read(pages: &[u8]) -> Result<Self, Damage> {
+    pub(super) fn read(pages: &[u8]) -> Result<Self, Damage> {
         check_pages(pages)?;
         let boot = read_boot(pages).ok_or(Damage::Page(boot::PAGES[0]))?;
         let (tables, next_transaction, base_map) = (Tables::default(), 1, Vec::new());
@@ -125,7 +125,7 @@ impl Image {
 
 /// The newer of the two boot records in the pages.
 #[must_use]
-pub fn read_boot(pages: &[u8]) -> Option<Boot> {
+pub(super) fn read_boot(pages: &[u8]) -> Option<Boot> {
     let records = boot::PAGES
         .iter()
         .filter_map(|id| Boot::read(page_at(pages, *id)?));
@@ -134,14 +134,14 @@ pub fn read_boot(pages: &[u8]) -> Option<Boot> {
 
 /// A hash of every extent, by which a differential knows what changed.
 #[must_use]
-pub fn hashes(pages: &[u8]) -> Vec<u64> {
+pub(super) fn hashes(pages: &[u8]) -> Vec<u64> {
     pages.chunks(EXTENT_SIZE).map(hash).collect()
 }
 
 /// The extents that a differential must carry: those whose hash is not that of the base, and those
 /// that restoring needs in any case (the headers, the boot record, every PFS page).
 #[must_use]
-pub fn changed_extents(pages: &[u8], base_map: &[u64]) -> Vec<u32> {
+pub(super) fn changed_extents(pages: &[u8], base_map: &[u64]) -> Vec<u32> {
     let changed = hashes(pages)
         .into_iter()
         .enumerate()
@@ -156,7 +156,7 @@ pub fn changed_extents(pages: &[u8], base_map: &[u64]) -> Vec<u32> {
 }
 
 /// Lays the extents of a differential over the pages of its base.
-pub fn lay_over(base: &mut Vec<u8>, page_id: u32, page_bytes: &[u8]) {
+pub(super) fn lay_over(base: &mut Vec<u8>, page_id: u32, page_bytes: &[u8]) {
     let start = page_id as usize * page::SIZE;
     let end = start + page_bytes.len();
     if base.len() < end {
@@ -167,7 +167,7 @@ pub fn lay_over(base: &mut Vec<u8>, page_id: u32, page_bytes: &[u8]) {
 
 /// The length in bytes that the file header says the file has; 0 where there is no header.
 #[must_use]
-pub fn length_bytes(pages: &[u8]) -> usize {
+pub(super) fn length_bytes(pages: &[u8]) -> usize {
     let count = pages
         .get(STREAM..STREAM + 4)
         .map_or(0, |_| word(pages, STREAM));

@@ -35,7 +35,9 @@ impl MemoryDisk {
     /// Another disk that holds what this one holds now.
     pub(crate) fn copy(&self) -> Arc<Self> {
         let files = self.files();
-        let copied = files.iter().map(|(path, bytes)| (path.clone(), Arc::new(Mutex::new(held(bytes)))));
+        let copied = files
+            .iter()
+            .map(|(path, bytes)| (path.clone(), Arc::new(Mutex::new(held(bytes)))));
         Arc::new(Self(Mutex::new(copied.collect())))
     }
 
@@ -44,7 +46,8 @@ impl MemoryDisk {
     }
 
     pub(crate) fn put(&self, path: &Path, bytes: Vec<u8>) {
-        self.files().insert(path.to_owned(), Arc::new(Mutex::new(bytes)));
+        self.files()
+            .insert(path.to_owned(), Arc::new(Mutex::new(bytes)));
     }
 
     fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Bytes>> {
@@ -101,7 +104,9 @@ impl DiskFile for MemoryFile {
     fn read_at(&mut self, offset_bytes: u64, into: &mut [u8]) -> io::Result<()> {
         let start = usize::try_from(offset_bytes).map_err(io::Error::other)?;
         let bytes = self.lock();
-        let read = bytes.get(start..start + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let read = bytes
+            .get(start..start + into.len())
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         into.copy_from_slice(read);
         Ok(())
     }
@@ -158,7 +163,9 @@ pub(crate) fn open(disk: &Arc<MemoryDisk>, name: &str) -> Database {
 }
 
 pub(crate) fn guid(name: &str, number: u32) -> Uuid {
-    let seed = name.bytes().fold(7_u128, |seed, byte| seed * 31 + u128::from(byte));
+    let seed = name
+        .bytes()
+        .fold(7_u128, |seed, byte| seed * 31 + u128::from(byte));
     Uuid::from_u128(seed << 40 | u128::from(number))
 }
 
@@ -190,8 +197,12 @@ pub(crate) fn put_marked(database: &Database, number: i64, name: Option<&str>) -
     let tx = TxId(u64::MAX);
     let mark = name.map(|name| mark(name, number));
     database.begin(tx).expect("the database is online");
-    database.insert(tx, TABLE, row(number)).expect("nobody else writes");
-    let lsn = database.commit(tx, time(number), mark.as_ref()).expect("the disk works");
+    database
+        .insert(tx, TABLE, row(number))
+        .expect("nobody else writes");
+    let lsn = database
+        .commit(tx, time(number), mark.as_ref())
+        .expect("the disk works");
     lsn.expect("a row was written")
 }
 

@@ -47,9 +47,16 @@ fn a_log_cut_at_any_byte_brings_back_exactly_the_whole_commits() {
         torn[cut..].fill(0xaa);
         let copy = disk.copy();
         copy.put(&path, torn);
-        let expected = ends.iter().filter(|end| place(**end).expect("small") <= cut).count();
+        let expected = ends
+            .iter()
+            .filter(|end| place(**end).expect("small") <= cut)
+            .count();
         let found = numbers(&open(&copy, "a"));
-        assert_eq!(found, (1..).take(expected).collect::<Vec<i64>>(), "cut at {cut}");
+        assert_eq!(
+            found,
+            (1..).take(expected).collect::<Vec<i64>>(),
+            "cut at {cut}"
+        );
     }
 }
 
@@ -99,7 +106,9 @@ fn a_kill_while_a_checkpoint_writes_its_new_data_file_changes_nothing() {
     disk.put(std::path::Path::new("/a.mdf.new"), vec![1; 100]);
     let database = open(&disk, "a");
     assert_eq!(numbers(&database), [1]);
-    database.checkpoint().expect("the leftover is in nobody's way");
+    database
+        .checkpoint()
+        .expect("the leftover is in nobody's way");
     drop(database);
     assert_eq!(numbers(&open(&disk, "a")), [1]);
 }
@@ -111,7 +120,11 @@ fn updates_deletes_and_savepoints_are_redone() {
     (1..=3).for_each(|number| {
         put(&database, number);
     });
-    let ids: Vec<RowId> = database.scan(None, TABLE).iter().map(|(id, _)| *id).collect();
+    let ids: Vec<RowId> = database
+        .scan(None, TABLE)
+        .iter()
+        .map(|(id, _)| *id)
+        .collect();
     database.begin(T1).expect("online");
     database.update(T1, TABLE, ids[0], row(10)).expect("free");
     let savepoint = database.savepoint(T1);
@@ -150,7 +163,11 @@ fn a_prepared_transaction_comes_back_in_doubt_with_its_locks_and_its_mark() {
     put(&database, 1);
     let id = database.scan(None, TABLE)[0].0;
     let gtrid = guid("g", 1);
-    let info = PrepareInfo { gtrid, coordinator: "H1".into(), mark: Some(mark("M", 5)) };
+    let info = PrepareInfo {
+        gtrid,
+        coordinator: "H1".into(),
+        mark: Some(mark("M", 5)),
+    };
     database.begin(T1).expect("online");
     database.update(T1, TABLE, id, row(2)).expect("free");
     database.prepare(T1, &info).expect("the disk works");
@@ -159,12 +176,19 @@ fn a_prepared_transaction_comes_back_in_doubt_with_its_locks_and_its_mark() {
     let database = open(&disk, "a");
     assert_eq!(database.in_doubt(), [InDoubt { info, tx: None }]);
     database.begin(T2).expect("online");
-    let refused = database.update(T2, TABLE, id, row(3)).expect_err("the row is locked");
+    let refused = database
+        .update(T2, TABLE, id, row(3))
+        .expect_err("the row is locked");
     assert_eq!(refused.number, 1222);
     drop(database);
     let database = open(&disk, "a");
-    let resolved = database.resolve(gtrid, true, time(6)).expect("the disk works");
-    assert_eq!(resolved.and_then(|resolved| resolved.mark), Some(mark("M", 5)));
+    let resolved = database
+        .resolve(gtrid, true, time(6))
+        .expect("the disk works");
+    assert_eq!(
+        resolved.and_then(|resolved| resolved.mark),
+        Some(mark("M", 5))
+    );
     assert_eq!(database.resolve(gtrid, true, time(6)), Ok(None));
     drop(database);
     let database = open(&disk, "a");
@@ -176,13 +200,21 @@ fn a_prepared_transaction_comes_back_in_doubt_with_its_locks_and_its_mark() {
 fn a_prepared_transaction_that_is_aborted_leaves_nothing() {
     let disk = MemoryDisk::new();
     let database = new_database(&disk, "a", RecoveryModel::Full);
-    let info = PrepareInfo { gtrid: guid("g", 1), coordinator: String::new(), mark: None };
+    let info = PrepareInfo {
+        gtrid: guid("g", 1),
+        coordinator: String::new(),
+        mark: None,
+    };
     database.begin(T1).expect("online");
     database.insert(T1, TABLE, row(1)).expect("free");
     database.prepare(T1, &info).expect("the disk works");
-    let refused = database.insert(T1, TABLE, row(2)).expect_err("it is prepared");
+    let refused = database
+        .insert(T1, TABLE, row(2))
+        .expect_err("it is prepared");
     assert_eq!(refused.number, 3926);
-    database.resolve(info.gtrid, false, time(1)).expect("the disk works");
+    database
+        .resolve(info.gtrid, false, time(1))
+        .expect("the disk works");
     drop(database);
     let database = open(&disk, "a");
     assert!(database.in_doubt().is_empty());
@@ -241,7 +273,10 @@ fn a_torn_boot_record_falls_back_to_the_one_before() {
             open(&copy, "a").facts().name
         })
         .collect();
-    assert!(torn.contains(&"b".to_owned()) && torn.contains(&"c".to_owned()), "{torn:?}");
+    assert!(
+        torn.contains(&"b".to_owned()) && torn.contains(&"c".to_owned()),
+        "{torn:?}"
+    );
 }
 
 #[test]
@@ -286,9 +321,15 @@ async fn a_waiter_gets_the_lock_when_the_holder_ends_and_1205_when_time_is_up() 
     }
     let never = std::future::pending::<()>;
     let key = b"k";
-    database.lock_key(T1, TABLE, key, never()).await.expect("free");
+    database
+        .lock_key(T1, TABLE, key, never())
+        .await
+        .expect("free");
     let now = std::future::ready(());
-    let victim = database.lock_key(T2, TABLE, key, now).await.expect_err("it is held");
+    let victim = database
+        .lock_key(T2, TABLE, key, now)
+        .await
+        .expect_err("it is held");
     assert_eq!(victim.number, 1205);
     let waiter = {
         let database = Arc::clone(&database);
@@ -307,14 +348,23 @@ async fn a_deadlock_in_one_database_is_found_without_waiting() {
     for tx in [T1, T2] {
         database.begin(tx).expect("online");
     }
-    database.lock_row(T1, TABLE, RowId(1), never()).await.expect("free");
-    database.lock_row(T2, TABLE, RowId(2), never()).await.expect("free");
+    database
+        .lock_row(T1, TABLE, RowId(1), never())
+        .await
+        .expect("free");
+    database
+        .lock_row(T2, TABLE, RowId(2), never())
+        .await
+        .expect("free");
     let waiter = {
         let database = Arc::clone(&database);
         tokio::spawn(async move { database.lock_row(T1, TABLE, RowId(2), never()).await })
     };
     tokio::task::yield_now().await;
-    let victim = database.lock_row(T2, TABLE, RowId(1), never()).await.expect_err("a circle");
+    let victim = database
+        .lock_row(T2, TABLE, RowId(1), never())
+        .await
+        .expect_err("a circle");
     assert_eq!(victim.number, 1205);
     database.rollback(T2).expect("open");
     assert_eq!(waiter.await.expect("no panic"), Ok(()));

@@ -88,14 +88,14 @@ pub(super) fn cut(record: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
 
 /// Puts records together again, block after block.
 #[derive(Debug, Default)]
-pub struct Joiner {
+pub(crate) struct Joiner {
     begun: Option<(Lsn, Vec<u8>)>,
 }
 
 impl Joiner {
     /// The records that end in this block, each with its LSN. A part whose beginning lies before
     /// the first block that was read is left out: its record is older than anyone asked for.
-    pub fn records(&mut self, at: Lsn, bytes: &[u8]) -> Decoded<Vec<(Lsn, Vec<u8>)>> {
+    pub(crate) fn records(&mut self, at: Lsn, bytes: &[u8]) -> Decoded<Vec<(Lsn, Vec<u8>)>> {
         let raw = bytes.get(block::USED..block::USED + 2).ok_or(Malformed)?;
         let used = usize::from(u16::from_le_bytes([raw[0], raw[1]]));
         let mut rest = bytes.get(block::HEADER_SIZE..used).ok_or(Malformed)?;

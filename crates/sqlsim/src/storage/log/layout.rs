@@ -32,6 +32,9 @@ pub const fn block_of(lsn: Lsn) -> Lsn {
 
 /// Where the block after this one begins. A virtual log file that has no room for the largest
 /// block is left at once, so that the LSN "after the log" never depends on what will be written.
+///
+/// # Panics
+/// Never: what is left of the check is smaller than a virtual log file.
 #[must_use]
 pub fn after(block: Lsn, size_bytes: usize) -> Lsn {
     let next = u64::from(block.block) * UNIT + size_bytes as u64;
