@@ -206,6 +206,17 @@ pub(crate) fn put_marked(database: &Database, number: i64, name: Option<&str>) -
     lsn.expect("a row was written")
 }
 
+/// Fills the table with these numbers, in rows so wide that they take some extents.
+pub(crate) fn fill(database: &Database, numbers: std::ops::Range<i64>) {
+    let tx = TxId(u64::MAX);
+    database.begin(tx).expect("the database is online");
+    for number in numbers {
+        let row = vec![Value::Int(number), Value::Binary(vec![3; 700])];
+        database.insert(tx, TABLE, row).expect("nobody else writes");
+    }
+    database.commit(tx, time(0), None).expect("the disk works");
+}
+
 /// The numbers in the table, in order.
 pub(crate) fn numbers(database: &Database) -> Vec<i64> {
     let rows = database.scan(None, TABLE);
