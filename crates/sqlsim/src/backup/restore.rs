@@ -92,7 +92,8 @@ pub struct DatabaseRestored {
 ///
 /// Raises what `verify_media` raises; 3118 for a differential without a database, 3135 for a log,
 /// 3136 on another base, 3154 over another database, 3159 over a tail that is not backed up, 3234
-/// and 3156 (1834) for files, 3145 for a stop under SIMPLE. After a 4303 nothing is changed.
+/// and 3156 or 1834 for files. A stop beside a full or differential is only checked (4338); the
+/// database stays RESTORING, since only a log can reach the stop.
 pub fn restore_database(
     disk: &Arc<dyn Disk>,
     devices: &dyn Devices,
@@ -149,6 +150,9 @@ pub fn restore_log(
         return Err(raise::wrong_kind(&named[0].name, "BACKUP DATABASE"));
     }
     check_log_fits(database, &set)?;
+    if request.stop.is_some() && database.facts().recovery_model == RecoveryModel::Simple {
+        return Err(messages::stop_with_simple());
+    }
     let stopped = apply::roll_forward(database, &stripes, &set, request.stop.as_ref())?;
     finish(database, &media, &set, &stripes, request, stopped)
 }

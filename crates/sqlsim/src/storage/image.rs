@@ -8,6 +8,7 @@ use mtf::page::{self, EXTENT_PAGES, EXTENT_SIZE, PageHeader, PageVerdict};
 
 use super::boot::{self, Boot};
 use super::codec::{Decoded, Decoder, Encoder, Malformed};
+use super::fingerprint::fingerprint;
 use super::ids::{RowId, TableId};
 use super::rows::{Table, Tables};
 
@@ -135,7 +136,7 @@ pub(super) fn read_boot(pages: &[u8]) -> Option<Boot> {
 /// A hash of every extent, by which a differential knows what changed.
 #[must_use]
 pub(super) fn hashes(pages: &[u8]) -> Vec<u64> {
-    pages.chunks(EXTENT_SIZE).map(hash).collect()
+    pages.chunks(EXTENT_SIZE).map(fingerprint).collect()
 }
 
 /// The extents that a differential must carry: those whose hash is not that of the base, and those
@@ -355,16 +356,4 @@ fn decode_table(bytes: &[u8]) -> Decoded<Table> {
         table.rows.insert(RowId(from.number()?), from.row()?);
     }
     Ok(table)
-}
-
-fn hash(extent: &[u8]) -> u64 {
-    // FNV's constants over words instead of bytes: only equality matters, and only by accident.
-    extent
-        .as_chunks::<8>()
-        .0
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, word| {
-            let mixed = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x0100_0000_01b3);
-            mixed ^ (mixed >> 29)
-        })
 }

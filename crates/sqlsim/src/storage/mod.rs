@@ -18,6 +18,7 @@ mod codec;
 mod database;
 mod disk;
 mod facts;
+mod fingerprint;
 mod ids;
 mod image;
 mod inner;

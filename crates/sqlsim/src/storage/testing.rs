@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::{DateTime, date};
@@ -20,16 +21,62 @@ pub(crate) const TABLE: TableId = TableId(1000);
 
 type Bytes = Arc<Mutex<Vec<u8>>>;
 
-/// Files in memory.
-#[derive(Debug, Default)]
-pub(crate) struct MemoryDisk(Mutex<BTreeMap<PathBuf, Bytes>>);
+/// Files in memory. It dies after a number of changes: the last of them is half done, and all after
+/// it fail, as if the process had been killed there.
+#[derive(Debug)]
+pub(crate) struct MemoryDisk {
+    files: Mutex<BTreeMap<PathBuf, Bytes>>,
+    life: Life,
+}
+
+/// How many changes are left.
+#[derive(Debug, Clone)]
+struct Life(Arc<AtomicU64>);
 
 #[derive(Debug)]
-struct MemoryFile(Bytes);
+struct MemoryFile {
+    bytes: Bytes,
+    life: Life,
+}
+
+enum Change {
+    Whole,
+    Half,
+}
+
+impl Life {
+    fn spend(&self) -> io::Result<Change> {
+        let left = self
+            .0
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        match left {
+            Ok(1) => Ok(Change::Half),
+            Ok(_) => Ok(Change::Whole),
+            Err(_) => Err(io::Error::other("the process is dead")),
+        }
+    }
+}
 
 impl MemoryDisk {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
+        Self::holding(BTreeMap::new())
+    }
+
+    /// Lets this many more changes happen.
+    pub(crate) fn dies_after(&self, changes: u64) {
+        self.life.0.store(changes, Relaxed);
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.life.0.load(Relaxed) == 0
+    }
+
+    fn holding(files: BTreeMap<PathBuf, Bytes>) -> Arc<Self> {
+        let life = Life(Arc::new(AtomicU64::new(u64::MAX)));
+        Arc::new(Self {
+            files: Mutex::new(files),
+            life,
+        })
     }
 
     /// Another disk that holds what this one holds now.
@@ -38,7 +85,7 @@ impl MemoryDisk {
         let copied = files
             .iter()
             .map(|(path, bytes)| (path.clone(), Arc::new(Mutex::new(held(bytes)))));
-        Arc::new(Self(Mutex::new(copied.collect())))
+        Self::holding(copied.collect())
     }
 
     pub(crate) fn bytes(&self, path: &Path) -> Vec<u8> {
@@ -51,7 +98,7 @@ impl MemoryDisk {
     }
 
     fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Bytes>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,13 +113,17 @@ impl Disk for MemoryDisk {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         if new {
+            self.life.spend()?;
             files.insert(path.to_owned(), Bytes::default());
         }
         let bytes = files.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Box::new(MemoryFile(Arc::clone(bytes))))
+        let (bytes, life) = (Arc::clone(bytes), self.life.clone());
+        Ok(Box::new(MemoryFile { bytes, life }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        // A rename happens or does not.
+        self.life.spend()?;
         let mut files = self.files();
         let bytes = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         files.insert(to.to_owned(), bytes);
@@ -80,6 +131,7 @@ impl Disk for MemoryDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        self.life.spend()?;
         self.files().remove(path);
         Ok(())
     }
@@ -92,7 +144,7 @@ impl Disk for MemoryDisk {
 
 impl MemoryFile {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -112,6 +164,10 @@ impl DiskFile for MemoryFile {
     }
 
     fn write_at(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()> {
+        let (bytes, outcome) = match self.life.spend()? {
+            Change::Whole => (bytes, Ok(())),
+            Change::Half => (&bytes[..bytes.len() / 2], Err(io::Error::other("killed"))),
+        };
         let start = usize::try_from(offset_bytes).map_err(io::Error::other)?;
         let mut file = self.lock();
         let end = start + bytes.len();
@@ -119,10 +175,11 @@ impl DiskFile for MemoryFile {
             file.resize(end, 0);
         }
         file[start..end].copy_from_slice(bytes);
-        Ok(())
+        outcome
     }
 
     fn set_length(&mut self, bytes: u64) -> io::Result<()> {
+        self.life.spend()?;
         let length = usize::try_from(bytes).map_err(io::Error::other)?;
         self.lock().resize(length, 0);
         Ok(())

@@ -369,3 +369,62 @@ async fn a_deadlock_in_one_database_is_found_without_waiting() {
     database.rollback(T2).expect("open");
     assert_eq!(waiter.await.expect("no panic"), Ok(()));
 }
+
+/// Commits, an open transaction, changes of the boot record, checkpoints and reuse of the log.
+/// Returns how many numbers were certainly committed, and how many perhaps.
+fn busy_life(disk: &Arc<MemoryDisk>) -> (i64, i64) {
+    let Ok(database) = Database::open(disk.clone(), files("a")) else {
+        return (0, 0);
+    };
+    let wide = vec![Value::Int(-1), Value::Binary(vec![1; 60_000])];
+    for number in 1..=24 {
+        let step = || {
+            let tx = TxId(u64::MAX);
+            database.begin(tx)?;
+            database.insert(tx, TABLE, row(number))?;
+            database.commit(tx, time(number), None)?;
+            database.begin(T1)?;
+            database.insert(T1, TABLE, wide.clone())?;
+            if number % 6 == 0 {
+                database.rollback(T1)?;
+                database.checkpoint()?;
+            }
+            if number % 7 == 0 {
+                database.mark_bulk_logged()?;
+            }
+            Ok::<(), crate::error::SqlError>(())
+        };
+        if step().is_err() {
+            return (number - 1, number);
+        }
+    }
+    (24, 24)
+}
+
+#[test]
+fn a_kill_at_any_change_of_the_disk_loses_no_commit() {
+    let start = MemoryDisk::new();
+    drop(new_database(&start, "a", RecoveryModel::Simple));
+    for changes in 1.. {
+        let disk = start.copy();
+        disk.dies_after(changes);
+        let (certain, perhaps) = busy_life(&disk);
+        let after = disk.copy();
+        let found = numbers(&open(&after, "a"));
+        let last = found.last().copied().unwrap_or_default();
+        assert!(
+            (certain..=perhaps).contains(&last),
+            "{changes}: {certain} {perhaps} {last}"
+        );
+        assert_eq!(
+            found,
+            (1..=last).collect::<Vec<i64>>(),
+            "after {changes} changes"
+        );
+        // What recovery itself wrote must be as good: open once more.
+        assert_eq!(numbers(&open(&after, "a")), found);
+        if !disk.is_dead() {
+            break;
+        }
+    }
+}

@@ -4,6 +4,7 @@
 
 mod chains;
 mod damage;
+mod kills;
 mod media;
 mod refusals;
 mod schedules;

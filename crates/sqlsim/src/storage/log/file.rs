@@ -295,7 +295,8 @@ fn sound_prefix(bytes: &[u8], at: Lsn) -> Option<&[u8]> {
     let size = block::size_of(bytes.get(..block::HEADER_SIZE)?)?;
     let block = bytes.get(..size)?;
     let verdict = block::check(block, at.vlf, at.block);
-    (verdict == block::BlockVerdict::Sound && at.block >= FIRST_BLOCK).then_some(block)
+    let is_sound = verdict == block::BlockVerdict::Sound && at.block >= FIRST_BLOCK;
+    (is_sound && frames::is_whole(block)).then_some(block)
 }
 
 fn vlf_header(vlf: u32) -> [u8; 16] {

@@ -7,6 +7,7 @@ use mtf::{Lsn, block};
 
 use super::layout::BLOCK_BYTES_MAX;
 use crate::storage::codec::{Decoded, Malformed};
+use crate::storage::fingerprint::fingerprint;
 
 const HEADER: usize = 3;
 const WHOLE: u8 = 1;
@@ -14,6 +15,17 @@ const FIRST: u8 = 2;
 const MIDDLE: u8 = 3;
 const LAST: u8 = 4;
 const ROOM: usize = BLOCK_BYTES_MAX - block::HEADER_SIZE;
+
+/// Where the header of a block holds a fingerprint of all that follows it: a part of the header
+/// that SQL Server's blocks leave to other things, and readers of media pass over.
+const FINGERPRINT: usize = 40;
+
+/// Whether the contents of a block, however its other checks went, are what was written.
+pub(super) fn is_whole(block: &[u8]) -> bool {
+    let stored = block.get(FINGERPRINT..FINGERPRINT + 8);
+    let contents = block.get(FINGERPRINT + 8..).unwrap_or_default();
+    stored == Some(fingerprint(contents).to_le_bytes().as_slice())
+}
 
 /// The block that is being filled.
 #[derive(Debug, Default)]
@@ -54,6 +66,8 @@ impl Builder {
         let mark = u16::try_from(used).expect("a block is shorter than 64 KiB");
         bytes[block::USED..block::USED + 2].copy_from_slice(&mark.to_le_bytes());
         bytes[block::HEADER_SIZE..used].copy_from_slice(&self.frames);
+        let mark = fingerprint(&bytes[FINGERPRINT + 8..]).to_le_bytes();
+        bytes[FINGERPRINT..FINGERPRINT + 8].copy_from_slice(&mark);
         block::seal(&mut bytes, at.vlf, at.block);
         bytes
     }
