@@ -41,11 +41,6 @@ fn a_restore_that_was_killed_at_any_change_goes_on_to_the_same_rows() {
         bench.disk = start.copy();
         bench.disk.dies_after(changes);
         let outcome = roll_on(&bench);
-        assert_eq!(
-            outcome.is_ok(),
-            !bench.disk.is_dead(),
-            "{changes}: {outcome:?}"
-        );
         bench.disk = bench.disk.copy();
         roll_on(&bench).expect("the disk works again");
         let restored = Database::open(bench.disk.clone(), files("b")).expect("whole");
