@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::storage::testing::{TABLE, mark, numbers, open, row};
 use crate::storage::{RowId, TxId};
+use crate::value::Value;
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -23,6 +24,9 @@ enum Act {
     Rollback {
         tx: u64,
     },
+    Wide {
+        tx: u64,
+    },
     Mark,
     Checkpoint,
     Full,
@@ -38,6 +42,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(tx, at, number)| Act::Change { tx, at, number }),
         6 => (0..3_u64).prop_map(|tx| Act::Commit { tx }),
         2 => (0..3_u64).prop_map(|tx| Act::Rollback { tx }),
+        2 => (0..3_u64).prop_map(|tx| Act::Wide { tx }),
         4 => Just(Act::Mark),
         1 => Just(Act::Checkpoint),
         1 => Just(Act::Full),
@@ -89,6 +94,11 @@ impl Run {
                     .expect("the disk works");
             }
             Act::Rollback { tx } => self.database.rollback(TxId(*tx)).expect("the disk works"),
+            Act::Wide { tx } => {
+                self.begin(*tx);
+                let wide = vec![Value::Int(0), Value::Binary(vec![5; 150_000])];
+                self.database.insert(TxId(*tx), TABLE, wide).expect("free");
+            }
             Act::Mark => self.mark(),
             Act::Checkpoint => {
                 self.database.checkpoint().expect("the disk works");
@@ -183,7 +193,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn every_mark_can_be_restored_exactly(acts in prop::collection::vec(act(), 1..60)) {

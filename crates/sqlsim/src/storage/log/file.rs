@@ -163,7 +163,11 @@ impl LogFile {
             return Ok(());
         };
         let offset = layout::offset_in_vlf(self.at);
-        self.zero(start + offset, VLF_BYTES - offset)
+        self.zero(start + offset, VLF_BYTES - offset)?;
+        let mut filler = Vec::new();
+        let next = fill(self.at, &mut filler);
+        self.file.write_at(start + offset, &filler)?;
+        self.move_to(next)
     }
 
     /// Puts blocks from a backup where their LSNs say, without moving the end.
@@ -184,7 +188,8 @@ impl LogFile {
     }
 
     fn write_block(&mut self) -> io::Result<()> {
-        let bytes = self.builder.block(self.at);
+        let mut bytes = self.builder.block(self.at);
+        let next = fill(after(self.at, bytes.len()), &mut bytes);
         let start = self.start_of(self.at.vlf).unwrap_or(HEADER_BYTES);
         self.file
             .write_at(start + layout::offset_in_vlf(self.at), &bytes)?;
@@ -192,7 +197,7 @@ impl LogFile {
             self.file.sync()?;
         }
         self.builder.clear();
-        self.move_to(after(self.at, bytes.len()))
+        self.move_to(next)
     }
 
     fn move_to(&mut self, next: Lsn) -> io::Result<()> {
@@ -284,6 +289,15 @@ pub fn blocks_of(first: Lsn, bytes: &[u8]) -> Vec<(Lsn, &[u8])> {
         at = after(at, block.len());
     }
     blocks
+}
+
+/// Adds a block without records where no other would fit, and says where the next one goes.
+fn fill(at: Lsn, bytes: &mut Vec<u8>) -> Lsn {
+    let Some(left) = layout::too_little_room(at) else {
+        return at;
+    };
+    bytes.extend_from_slice(&Builder::default().block_of_size(at, left));
+    after(at, left)
 }
 
 fn sound_block(vlf: &[u8], at: Lsn) -> Option<&[u8]> {

@@ -62,7 +62,13 @@ impl Builder {
     /// The sealed block at this place.
     pub(super) fn block(&self, at: Lsn) -> Vec<u8> {
         let used = block::HEADER_SIZE + self.frames.len();
-        let mut bytes = vec![0; used.next_multiple_of(block::UNIT)];
+        self.block_of_size(at, used.next_multiple_of(block::UNIT))
+    }
+
+    /// The sealed block at this place, padded to this many bytes, which must be enough.
+    pub(super) fn block_of_size(&self, at: Lsn, size_bytes: usize) -> Vec<u8> {
+        let used = block::HEADER_SIZE + self.frames.len();
+        let mut bytes = vec![0; size_bytes];
         let mark = u16::try_from(used).expect("a block is shorter than 64 KiB");
         bytes[block::USED..block::USED + 2].copy_from_slice(&mark.to_le_bytes());
         bytes[block::HEADER_SIZE..used].copy_from_slice(&self.frames);
