@@ -1,1 +1,5 @@
-//! it
+//! The one integration-test binary: `cargo test --test it`.
+//!
+//! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
+
+mod tidy;

@@ -162,7 +162,8 @@ impl<W: Write> MediaWriter<W> {
         Ok(())
     }
 
-    /// Names a log extent whose bytes are in another stripe of the media set.
+    /// Names a log extent whose bytes are in another stripe of the media set. Every stripe names
+    /// every extent, as SQL Server's do, so that each knows the whole log range.
     ///
     /// # Errors
     /// Of kind [`io::ErrorKind::InvalidInput`] if the virtual log files do not cover the extent.

@@ -8,10 +8,15 @@ use mtf::{BackupKind, BackupSet, FindingKind, Level, Lsn, MediaWriter, Report, S
 
 use crate::common::{Medium, family, scan, time};
 
+/// The blocks of a log backup.
+pub(crate) const LETTERS: [[u8; 4]; 8] = [
+    *b"TAPE", *b"SFMB", *b"SSET", *b"VOLB", *b"MSCI", *b"MSTL", *b"MSLS", *b"ESET",
+];
+
 /// Offset of the nth place where `letters` stand on a 512-byte boundary.
-pub(crate) fn find(bytes: &[u8], letters: &[u8; 4], nth: usize) -> usize {
+pub(crate) fn find(bytes: &[u8], letters: [u8; 4], nth: usize) -> usize {
     let sectors = bytes.chunks(512).enumerate();
-    let mut places = sectors.filter(|(_, sector)| sector.starts_with(letters));
+    let mut places = sectors.filter(|(_, sector)| sector.starts_with(&letters));
     places.nth(nth).expect("there are as many").0 * 512
 }
 
@@ -60,7 +65,7 @@ fn bytes_behind_the_end_are_found() {
 #[test]
 fn a_missing_chunk_is_found() {
     let bytes = Medium::new(BackupKind::Full, 3, 9).write();
-    let volume = find(&bytes, b"VOLB", 0);
+    let volume = find(&bytes, *b"VOLB", 0);
     let cut = [&bytes[..volume], &bytes[volume + 1024..]].concat();
     assert!(kinds(&scan(&cut)).contains(&FindingKind::Misplaced));
 }
@@ -95,9 +100,7 @@ fn flipped_bits_are_found_where_there_are_checksums() {
 #[test]
 fn every_flipped_bit_of_a_header_is_found() {
     let bytes = Medium::new(BackupKind::Log, 0, 0).write();
-    for letters in [
-        b"TAPE", b"SSET", b"VOLB", b"MSCI", b"MSTL", b"MSLS", b"ESET", b"SFMB",
-    ] {
+    for letters in LETTERS {
         let at = find(&bytes, letters, 0);
         for bit in 0..52 * 8 {
             let mut flipped = bytes.clone();
@@ -115,7 +118,7 @@ fn every_flipped_bit_of_a_header_is_found() {
 fn a_damaged_page_is_named_with_its_place() {
     let medium = Medium::new(BackupKind::Full, 3, 1);
     let mut bytes = medium.write();
-    let page = find(&bytes, b"MSDA", 0) + 1024 + 8192 * 13;
+    let page = find(&bytes, *b"MSDA", 0) + 1024 + 8192 * 13;
     bytes[page + 5000] ^= 4;
     let report = scan(&bytes);
     assert_eq!(
@@ -173,7 +176,8 @@ fn a_damaged_page_whose_use_is_unknown_is_only_suspect() {
             page_id: 10
         }]
     );
-    assert!(report.is_sound());
+    assert!(!report.is_sound());
+    assert_eq!(report.worst(), Some(Severity::Suspect));
     let pages = report.sets[0].coverage.pages;
     assert_eq!((pages.unplaced_sound, pages.unplaced_suspect), (7, 1));
 }
@@ -217,7 +221,7 @@ fn a_damaged_log_block_is_named_by_its_lsn() {
 #[test]
 fn a_checksum_of_the_stream_finds_what_blocks_cannot() {
     let mut bytes = Medium::new(BackupKind::Log, 0, 9).with_checksums().write();
-    let padding = find(&bytes, b"MSTL", 0) + 1024 + 512 * 20;
+    let padding = find(&bytes, *b"MSTL", 0) + 1024 + 512 * 20;
     bytes[padding] ^= 1;
     let report = scan(&bytes);
     assert_eq!(kinds(&report), [FindingKind::StreamChecksumWrong]);
@@ -228,7 +232,7 @@ fn a_checksum_of_the_stream_finds_what_blocks_cannot() {
 fn a_set_that_promises_checksums_must_have_them() {
     let medium = Medium::new(BackupKind::Log, 0, 9);
     let mut bytes = medium.write();
-    for block in [b"MSCI", b"MSLS"] {
+    for block in [*b"MSCI", *b"MSLS"] {
         let flags = find(&bytes, block, 0) + 56 + 22 + 8;
         bytes[flags] |= 0x10;
     }
@@ -257,11 +261,17 @@ fn copies_of_the_identity_must_agree() {
         database_name: "Other".to_owned(),
         ..same.clone()
     };
+    let mut refiled = same.clone();
+    refiled.files[1].logical_name.push('x');
     let moved = BackupSet {
         checkpoint_lsn: Lsn::from_parts(1, 2, 3),
         ..same.clone()
     };
-    for (front, field) in [(renamed, "database name"), (moved, "LSNs")] {
+    for (front, field) in [
+        (renamed, "database name"),
+        (moved, "LSNs"),
+        (refiled, "files"),
+    ] {
         let report = scan(&write_copies(&medium, &front));
         assert_eq!(
             kinds(&report),
@@ -321,7 +331,7 @@ fn missing_pages_are_counted() {
 #[test]
 fn a_backup_set_that_belongs_elsewhere_in_the_file_is_misplaced() {
     let mut bytes = Medium::new(BackupKind::Log, 0, 0).write();
-    let address = find(&bytes, b"SSET", 0) + 80;
+    let address = find(&bytes, *b"SSET", 0) + 80;
     bytes[address] ^= 1;
     assert_eq!(kinds(&scan(&bytes)), [FindingKind::Misplaced]);
 }
@@ -329,7 +339,7 @@ fn a_backup_set_that_belongs_elsewhere_in_the_file_is_misplaced() {
 #[test]
 fn an_end_of_another_backup_set_is_found() {
     let mut bytes = Medium::new(BackupKind::Log, 0, 0).write();
-    let number = find(&bytes, b"ESET", 1) + 78;
+    let number = find(&bytes, *b"ESET", 1) + 78;
     bytes[number] ^= 1;
     assert_eq!(kinds(&scan(&bytes)), [FindingKind::EndDisagrees]);
 }
@@ -337,7 +347,7 @@ fn an_end_of_another_backup_set_is_found() {
 #[test]
 fn a_filemark_that_lists_others_is_found() {
     let mut bytes = Medium::new(BackupKind::Log, 0, 0).write();
-    let mark = find(&bytes, b"SFMB", 2) + 72;
+    let mark = find(&bytes, *b"SFMB", 2) + 72;
     bytes[mark + 1] ^= 2;
     assert_eq!(kinds(&scan(&bytes)), [FindingKind::FilemarksDisagree]);
 }

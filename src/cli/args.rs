@@ -1,0 +1,238 @@
+//! The command line: what was typed. Meaning is given to it in the files beside this one.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
+#[derive(Debug, Parser)]
+#[command(name = "stopmark", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// The configuration file.
+    #[arg(long, short, global = true, env = "STOPMARK_CONFIG", default_value = "stopmark.toml")]
+    pub config: PathBuf,
+    /// Print facts as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more in the log file and on the terminal.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a configuration to begin with.
+    Init(InitArgs),
+    /// Check the configuration, every host, the shares and the store; change nothing.
+    Check,
+    /// What marks need in each member.
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Linked servers between the hosts.
+    #[command(subcommand)]
+    Link(LinkCommand),
+    /// Take backups.
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// List sets and points.
+    List,
+    /// Show one set or run in full.
+    Show(ShowArgs),
+    /// How the group stands: its newest point, its chains, what is due.
+    Status,
+    /// Read stored pieces back and compare them with their digests.
+    Verify(VerifyArgs),
+    /// Bring the group back to a mark.
+    #[command(subcommand)]
+    Restore(RestoreCommand),
+    /// The local index.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Run simulated SQL Servers on this machine.
+    #[cfg(feature = "demo")]
+    Sim(SimArgs),
+    /// See the whole of Stopmark at work on simulated hosts, in under a minute.
+    #[cfg(feature = "demo")]
+    Demo(DemoArgs),
+}
+
+/// `stopmark init`
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// Write the sample for a BizTalk group.
+    #[arg(long)]
+    pub biztalk: bool,
+    /// Overwrite a file that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `stopmark group ...`
+#[derive(Debug, Subcommand)]
+pub enum GroupCommand {
+    /// Make table, procedures and grants for marks in every member, or remove them.
+    Prepare(PrepareArgs),
+}
+
+/// `stopmark group prepare`
+#[derive(Args, Debug)]
+pub struct PrepareArgs {
+    /// Print what would be done and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove what an earlier `prepare` made.
+    #[arg(long)]
+    pub remove: bool,
+}
+
+/// `stopmark link ...`
+#[derive(Debug, Subcommand)]
+pub enum LinkCommand {
+    /// Print which linked servers would be made or mended.
+    Plan,
+    /// Make and mend them.
+    Apply(LinkApplyArgs),
+    /// Print the T-SQL that would make and mend them, for a person to run.
+    Script,
+    /// Call through each and compare true names.
+    Test,
+}
+
+/// `stopmark link apply`
+#[derive(Args, Debug)]
+pub struct LinkApplyArgs {
+    /// Also mend this linked server, which Stopmark did not make; may be given several times.
+    #[arg(long, value_name = "LINK")]
+    pub foreign: Vec<String>,
+}
+
+/// `stopmark backup ...`
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Full backups of all members, or a new chain for those named.
+    Full(BackupFullArgs),
+    /// Differential backups of all members.
+    Diff(BackupArgs),
+    /// A mark and log backups, with repairs where chains are broken.
+    Log(BackupArgs),
+}
+
+/// Options of every backup.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct BackupArgs {
+    /// Print the plan and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `stopmark backup full`
+#[derive(Args, Debug)]
+pub struct BackupFullArgs {
+    /// Options of every backup.
+    #[command(flatten)]
+    pub common: BackupArgs,
+    /// Begin a new chain for this member (the cure for error 1475), then place a mark and take logs of the
+    /// whole group; may be given several times.
+    #[arg(long, value_name = "HOST/DATABASE")]
+    pub new_chain: Vec<String>,
+}
+
+/// `stopmark show`
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// A mark, a set's stamp or a run's id; the newest set when left out.
+    pub what: Option<String>,
+}
+
+/// `stopmark verify`
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Only what this mark's point needs; everything when left out.
+    pub mark: Option<String>,
+    /// Compare sizes only.
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// `stopmark restore ...`
+#[derive(Debug, Subcommand)]
+pub enum RestoreCommand {
+    /// Print what would be restored and do nothing.
+    Plan(RestoreArgs),
+    /// Restore.
+    Run(RestoreRunArgs),
+}
+
+/// Options of `restore`.
+#[derive(Args, Clone, Debug)]
+pub struct RestoreArgs {
+    /// The mark; the newest point when left out.
+    #[arg(long)]
+    pub mark: Option<String>,
+    /// The host that all members are restored on; each member's own host when left out.
+    #[arg(long, value_name = "HOST")]
+    pub to_host: Option<String>,
+    /// The folder for data and log files on the target host, as that host names it.
+    #[arg(long, value_name = "FOLDER")]
+    pub files_in: Option<String>,
+    /// A prefix for the names of the restored databases.
+    #[arg(long, default_value = "")]
+    pub prefix: String,
+}
+
+/// `stopmark restore run`
+#[derive(Args, Clone, Debug)]
+pub struct RestoreRunArgs {
+    /// What to restore.
+    #[command(flatten)]
+    pub restore: RestoreArgs,
+    /// Overwrite databases that are there; the group's name must be given.
+    #[arg(long, value_name = "GROUP")]
+    pub yes_overwrite: Option<String>,
+}
+
+/// `stopmark catalog ...`
+#[derive(Debug, Subcommand)]
+pub enum CatalogCommand {
+    /// Forget the local index and fold it again from the store.
+    Rebuild,
+}
+
+/// `stopmark sim`
+#[cfg(feature = "demo")]
+#[derive(Args, Debug)]
+pub struct SimArgs {
+    /// The hosts' names; several make a group that can reach each other.
+    #[arg(required = true)]
+    pub hosts: Vec<String>,
+    /// The folder that holds the hosts; made if it is not there.
+    #[arg(long, default_value = "stopmark-sim")]
+    pub folder: PathBuf,
+    /// The first host's port; 0 picks free ones.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+}
+
+/// `stopmark demo`
+#[cfg(feature = "demo")]
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// The folder that the demonstration works in and leaves behind.
+    #[arg(long, default_value = "stopmark-demo")]
+    pub folder: PathBuf,
+    /// The seed of the workload.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}

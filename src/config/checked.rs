@@ -1,0 +1,186 @@
+//! What the configuration means, once every fault has been found. Values here can be trusted.
+//!
+//! Secrets are [`SecretString`]s: they print as `[REDACTED]` and leave only into a login or a store client.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName};
+
+/// One agent's configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The group.
+    pub group: GroupName,
+    /// Where marks start; it holds the linked servers.
+    pub management_host: HostName,
+    /// The first part of mark names.
+    pub mark_prefix: MarkPrefix,
+    /// Whose table carries the marks.
+    pub mark_log: MarkLogKind,
+    /// Where further members are found, beside `members`.
+    pub discovery: Option<Discovery>,
+    /// The members listed by hand, in the order of the file, no two of one name.
+    pub members: Vec<MemberConfig>,
+    /// Every host, by true name.
+    pub hosts: BTreeMap<HostName, HostConfig>,
+    /// The object store.
+    pub store: StoreConfig,
+    /// When which kind of run is due.
+    pub schedule: ScheduleConfig,
+    /// How runs are done.
+    pub policy: PolicyConfig,
+    /// Journals, catalog and log files.
+    pub state: PathBuf,
+    /// The folder of log files.
+    pub logs: PathBuf,
+}
+
+/// Whose table carries the marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkLogKind {
+    /// `stopmark.MarkLog`, made by `stopmark group prepare`.
+    Stopmark,
+    /// `dbo.MarkLog`, which every BizTalk database has.
+    #[serde(rename = "biztalk")]
+    BizTalk,
+}
+
+/// Where the list of members is read from at each survey.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// `admv_BackupDatabases` in this database on the management host.
+    BizTalk {
+        /// Usually `BizTalkMgmtDb`.
+        database: DatabaseName,
+    },
+}
+
+/// One member with what is its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberConfig {
+    /// The member.
+    pub name: MemberName,
+    /// Stripe files a piece is spread over, 1 to 64.
+    pub stripes: u16,
+    /// Whether SQL Server compresses; none leaves it to the server's default.
+    pub compression: Option<bool>,
+}
+
+/// How one host is reached and where its backups go.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// Its true name.
+    pub name: HostName,
+    /// `host`, `host,port` or `host\instance`, TCP only.
+    pub address: String,
+    /// Who logs in.
+    pub login: LoginConfig,
+    /// How the connection is protected.
+    pub encryption: Encryption,
+    /// A PEM file of the CA that signed the host's certificate; none means the system's roots.
+    pub trust_ca: Option<PathBuf>,
+    /// Accept any certificate: loudly named weak.
+    pub trust_any_certificate: bool,
+    /// The folder that both SQL Server and the agent see; none where the host is only a restore target's peer.
+    pub share: Option<ShareConfig>,
+    /// What links to this host are told as data source; none means `address`.
+    pub link_address: Option<String>,
+    /// The login that links to this host use.
+    pub link_login: Option<LoginConfig>,
+}
+
+/// A SQL login, or the identity of the agent's own process.
+#[derive(Clone, Debug)]
+pub enum LoginConfig {
+    /// A SQL Server login.
+    Sql {
+        /// Its name.
+        user: String,
+        /// Its password.
+        password: SecretString,
+    },
+    /// The account that the agent runs as (Windows only in this version).
+    Integrated,
+}
+
+/// How a connection is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// TLS inside TDS 7.4, the default.
+    Required,
+    /// TDS 8: TLS first.
+    Strict,
+    /// Only the login is encrypted: loudly named weak.
+    LoginOnly,
+}
+
+/// One folder under two names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareConfig {
+    /// As SQL Server on this host names it; its own separators.
+    pub sql: String,
+    /// As the agent names it.
+    pub agent: PathBuf,
+}
+
+/// Where pieces and manifests are kept.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// `file:///..`, `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix`.
+    pub url: String,
+    /// Options by `object_store`'s names, plain values.
+    pub options: BTreeMap<String, String>,
+    /// Options whose values are secrets.
+    pub secrets: BTreeMap<String, SecretString>,
+}
+
+/// When which kind of run is due; cron expressions as written, checked by `config`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScheduleConfig {
+    /// Fulls.
+    pub full: Option<String>,
+    /// Differentials; off unless given.
+    pub differential: Option<String>,
+    /// Marks and logs.
+    pub log: Option<String>,
+}
+
+/// How pieces are proven after the upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    /// Everything is read back and compared.
+    Whole,
+    /// Only the stored size is compared.
+    Size,
+}
+
+/// How runs are done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyConfig {
+    /// Proof after the upload.
+    pub read_back: ReadBack,
+    /// How long a backup or restore statement may run without any sign of progress.
+    pub statement_silence_max: Duration,
+    /// How long the marking transaction may take.
+    pub mark_timeout: Duration,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// How long the lease holds without renewal.
+    pub lease_ttl: Duration,
+}
+
+impl Config {
+    /// The configuration of this host, if the file has one; names are compared as SQL Server does.
+    #[must_use]
+    pub fn host(&self, name: &HostName) -> Option<&HostConfig> {
+        self.hosts
+            .values()
+            .find(|host| host.name.is_same_host(name))
+    }
+}

@@ -1,0 +1,170 @@
+//! The table of codes: the single source for the docs page, the exit codes and the tests.
+//!
+//! A code is never reused for another meaning. Add at the end of its room's block.
+
+use std::fmt;
+
+/// How the process ends; documented in the README and stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Ok = 0,
+    /// Failed.
+    Failed = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    /// Done, but something is not as it should be.
+    Degraded = 3,
+    /// Nothing can be restored.
+    NothingRestorable = 4,
+    /// The configuration is wrong.
+    Config = 10,
+    /// Another agent holds the lease.
+    LeaseHeld = 11,
+    /// Interrupted by a person.
+    Interrupted = 130,
+}
+
+/// What a caller can do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The configuration file or the command line.
+    Config,
+    /// A host: unreachable, refused, or not as it should be.
+    Host,
+    /// A right that the agent's login lacks.
+    Right,
+    /// A linked server.
+    Link,
+    /// A mark.
+    Mark,
+    /// A backup statement.
+    Backup,
+    /// A chain of pieces.
+    Chain,
+    /// An object store or the share.
+    Store,
+    /// A restore.
+    Restore,
+    /// A fault of Stopmark's own.
+    Bug,
+}
+
+/// Declares the table once; the enum, the text form and the list all come from it.
+macro_rules! codes {
+    ($($name:ident = $text:literal, $kind:ident, $exit:ident, $meaning:literal;)*) => {
+        /// A stable code, `SM` and four digits: 01 config, 02 survey, 03 link, 04 mark, 05 backup, 06 chain,
+        /// 07 store, 08 restore and drill, 09 service, 90 bug.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The text form, `SM0101`.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What a caller can do about it.
+            #[must_use]
+            pub const fn kind(self) -> Kind {
+                match self { $(Self::$name => Kind::$kind,)* }
+            }
+
+            /// The exit code of a command that ends with it.
+            #[must_use]
+            pub const fn exit(self) -> Exit {
+                match self { $(Self::$name => Exit::$exit,)* }
+            }
+
+            /// What it means, in one line.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    ConfigUnreadable = "SM0101", Config, Config, "the configuration file cannot be read";
+    ConfigSyntax = "SM0102", Config, Config, "the configuration file is not valid TOML or has a key or type that Stopmark does not know";
+    ConfigValue = "SM0103", Config, Config, "a value in the configuration cannot be used";
+    ConfigDuplicate = "SM0104", Config, Config, "two entries of the configuration name the same thing";
+    SecretMissing = "SM0105", Config, Config, "a secret that the configuration names is missing";
+    ConfigSchedule = "SM0106", Config, Config, "a schedule cannot be used";
+    HostUnreachable = "SM0201", Host, Failed, "a host does not answer";
+    LoginRefused = "SM0202", Host, Failed, "a host refuses the agent's login";
+    WrongTrueName = "SM0203", Host, Failed, "a host says that it has another name than the configuration";
+    MemberMissing = "SM0204", Host, Failed, "a member's database does not exist, or the login may not see it";
+    MemberUnfit = "SM0205", Host, Failed, "a member's database is in a state in which it cannot be backed up";
+    RecoverySimple = "SM0206", Host, Failed, "a member is in the SIMPLE recovery model and cannot carry a mark";
+    RightMissing = "SM0207", Right, Failed, "the agent's login lacks a right";
+    HostTls = "SM0208", Host, Failed, "a host's certificate cannot be trusted";
+    StatementFailed = "SM0209", Host, Failed, "a host refuses a statement";
+    ConnectionLost = "SM0210", Host, Failed, "the connection to a host broke";
+    AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
+    LinkMissing = "SM0301", Link, Failed, "a linked server that a mark needs does not exist";
+    LinkWrong = "SM0302", Link, Failed, "a linked server is not as a mark needs it";
+    LinkTestFailed = "SM0303", Link, Failed, "a linked server cannot reach its host";
+    LinkForeign = "SM0304", Link, Failed, "a linked server was not made by Stopmark and is not touched in a run";
+    MarkFailed = "SM0401", Mark, Failed, "the marked transaction failed";
+    MarkUnconfirmed = "SM0402", Mark, Failed, "a mark is missing in a member's history";
+    MarkLogMissing = "SM0403", Mark, Failed, "a member lacks the table or procedure that marks need";
+    MarkInFlight = "SM0404", Mark, Failed, "another mark is open on a host";
+    DistributedTransaction = "SM0405", Mark, Failed, "the hosts cannot join a distributed transaction";
+    BackupFailed = "SM0501", Backup, Failed, "a backup statement failed";
+    BackupNoRow = "SM0502", Backup, Failed, "a backup ended without a row in the backup history";
+    ShareUnseen = "SM0503", Store, Failed, "the agent does not see the files that a host wrote to the share";
+    DiskFull = "SM0504", Store, Failed, "a disk is full";
+    ShareUnwritable = "SM0505", Store, Failed, "a host cannot write to the share";
+    ChainBroken = "SM0601", Chain, Degraded, "a member's log chain is broken";
+    NoPoint = "SM0602", Chain, NothingRestorable, "there is no mark to which every member can be restored";
+    PointUnknown = "SM0603", Chain, Failed, "no such point";
+    StoreUnreachable = "SM0701", Store, Failed, "an object store does not answer";
+    StoreRefused = "SM0702", Store, Failed, "an object store refuses the request";
+    StoreMismatch = "SM0703", Store, Failed, "what an object store holds is not what was sent";
+    ObjectExists = "SM0704", Store, Failed, "an object of this name exists already";
+    ObjectMissing = "SM0705", Store, Failed, "an object is missing from the store";
+    LeaseHeld = "SM0706", Store, LeaseHeld, "another agent holds the group's lease";
+    MediaUnsound = "SM0707", Store, Failed, "a backup file is not sound or not what was asked for";
+    ManifestUnreadable = "SM0708", Store, Failed, "a manifest or log entry cannot be read";
+    CatalogFailed = "SM0709", Store, Failed, "the local catalog cannot be used";
+    StoreOverwrites = "SM0710", Store, Failed, "an object store does not honour create-if-absent";
+    RestoreFailed = "SM0801", Restore, Failed, "a restore statement failed";
+    MarkNotReached = "SM0802", Restore, Failed, "a restored member did not stop at the mark";
+    TargetExists = "SM0803", Restore, Failed, "the restore would overwrite a database";
+    StateUnwritable = "SM0901", Host, Failed, "the state folder cannot be used";
+    JournalUnreadable = "SM0902", Bug, Failed, "a journal cannot be read";
+    Interrupted = "SM0903", Host, Interrupted, "interrupted by a person";
+    RunBusy = "SM0904", Host, LeaseHeld, "another run is using this state folder";
+    Bug = "SM9001", Bug, Failed, "a fault of Stopmark's own";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::Code;
+
+    #[test]
+    fn no_code_is_used_twice_and_all_have_their_form() {
+        let texts: HashSet<_> = Code::ALL.iter().map(|code| code.text()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for text in texts {
+            assert!(text.len() == 6 && text.starts_with("SM"), "{text}");
+            assert!(text[2..].chars().all(|c| c.is_ascii_digit()), "{text}");
+        }
+    }
+}

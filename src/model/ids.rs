@@ -1,0 +1,53 @@
+//! Identities of things that Stopmark makes: UUIDv7, so that they sort by the time of their making.
+//!
+//! They are drawn from `World`'s `Ids`, never here, so that a seed repeats a run exactly.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Declares one identity type; they differ only in what they name.
+macro_rules! identity {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+identity! {
+    /// One Run: a Plan (or up to three, one a round) being carried out.
+    RunId
+}
+identity! {
+    /// One Plan.
+    PlanId
+}
+identity! {
+    /// One Survey.
+    SurveyId
+}
+identity! {
+    /// One Set: the pieces of one round of a run.
+    SetId
+}
+identity! {
+    /// One Piece, given by the planner before the backup is taken.
+    PieceId
+}

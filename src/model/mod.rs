@@ -1,0 +1,23 @@
+//! The nouns of Stopmark as values: names, ids, times, marks, pieces, sets.
+//!
+//! Start at [`MemberName`], [`Mark`] and [`Piece`]; every other room speaks in these. `docs/design` terms
+//! hold here: one noun per thing.
+//!
+//! This room never does I/O, never asks a clock and never knows tokio.
+
+mod digest;
+mod ids;
+mod mark;
+mod names;
+mod piece;
+mod set;
+mod time;
+
+pub use digest::{CHUNK_SIZE_BYTES, Sha256Digest};
+pub use ids::{PieceId, PlanId, RunId, SetId, SurveyId};
+pub use mark::{Mark, MarkName, MarkNameError, MarkPrefix, MemberMark};
+pub use mtf::Lsn;
+pub use names::{DatabaseName, GroupName, HostName, MemberName, NameError};
+pub use piece::{DatabaseFile, DatabaseFileKind, DifferentialBase, Piece, PieceKind, StoredStripe};
+pub use set::{MissingMember, Set, SetKind};
+pub use time::{ServerLocal, Timestamp};

@@ -1,0 +1,137 @@
+//! Pieces: one backup of one member each, as manifests and the catalog know them.
+//!
+//! Start at [`Piece`]. Facts come from the medium's trailing header and from msdb, which must agree before
+//! a piece is recorded (`verify/`); nothing here checks them again.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Lsn, MemberName, PieceId, ServerLocal, Sha256Digest};
+
+/// What a piece is; the order is the order of restoring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PieceKind {
+    /// A full backup, never COPY_ONLY when Stopmark takes it.
+    Full,
+    /// What changed since a full.
+    Differential,
+    /// A log backup.
+    Log,
+}
+
+impl PieceKind {
+    /// The word in store keys and file names.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Differential => "diff",
+            Self::Log => "log",
+        }
+    }
+}
+
+/// The full that a differential builds on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DifferentialBase {
+    /// The base's first LSN, `differential_base_lsn`.
+    pub lsn: Lsn,
+    /// The base's backup set GUID.
+    pub backup_set_guid: Uuid,
+}
+
+/// Whether a database file holds data or log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseFileKind {
+    /// Rows (`D` in `RESTORE FILELISTONLY`).
+    Data,
+    /// Transaction log (`L`).
+    Log,
+}
+
+/// One file of the backed-up database; a restore moves each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseFile {
+    /// The logical name, which `MOVE` takes.
+    pub logical_name: String,
+    /// Where the file lay on its host.
+    pub physical_name: String,
+    /// Data or log.
+    pub kind: DatabaseFileKind,
+    /// The file's size in bytes; a restore needs as much room.
+    pub size_bytes: u64,
+}
+
+/// One stripe file of a piece, as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredStripe {
+    /// The object's key below the store's prefix.
+    pub key: String,
+    /// The object's size in bytes.
+    pub size_bytes: u64,
+    /// The size of a hashed chunk in bytes.
+    pub chunk_size_bytes: u64,
+    /// The digest of record: SHA-256 over the raw digests of the chunks, in order.
+    pub root: Sha256Digest,
+    /// The plain SHA-256 of the whole, for stripes of one chunk; `sha256sum` prints the same.
+    pub sha256: Option<Sha256Digest>,
+}
+
+/// One backup of one member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Its identity, given by the planner.
+    pub id: PieceId,
+    /// The member it belongs to.
+    pub member: MemberName,
+    /// Full, differential or log.
+    pub kind: PieceKind,
+    /// SQL Server's own identity of this backup (`backup_set_uuid`).
+    pub backup_set_guid: Uuid,
+    /// The database's family, constant over restores: the identity of a chain.
+    pub family_guid: Uuid,
+    /// First LSN in the backup.
+    pub first_lsn: Lsn,
+    /// The LSN *after* the backup.
+    pub last_lsn: Lsn,
+    /// The checkpoint that redo starts at.
+    pub checkpoint_lsn: Lsn,
+    /// The checkpoint LSN of the full that this piece follows; zero on a first full.
+    pub database_backup_lsn: Lsn,
+    /// The base, on differentials.
+    pub differential_base: Option<DifferentialBase>,
+    /// The recovery fork at the first LSN.
+    pub first_fork_guid: Uuid,
+    /// The recovery fork at the last LSN.
+    pub last_fork_guid: Uuid,
+    /// Where the forks parted, when the two differ.
+    pub fork_point_lsn: Option<Lsn>,
+    /// The log holds minimally logged changes: it rolls through, but no mark in it can be stopped at.
+    pub has_bulk_logged_data: bool,
+    /// The first log of its chain.
+    pub begins_log_chain: bool,
+    /// A full that starts no chain, or a log that moves no archive point.
+    pub is_copy_only: bool,
+    /// Taken `WITH CHECKSUM`.
+    pub has_backup_checksums: bool,
+    /// When the backup began, on its host's clock.
+    pub started: ServerLocal,
+    /// When it ended, on its host's clock.
+    pub finished: ServerLocal,
+    /// The server's version, `16.0.1000`.
+    pub server_version: String,
+    /// The database's files, for `MOVE`.
+    pub files: Vec<DatabaseFile>,
+    /// The stripe files, family 1 first.
+    pub stripes: Vec<StoredStripe>,
+}
+
+impl Piece {
+    /// The size of all stripes together in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.stripes.iter().map(|stripe| stripe.size_bytes).sum()
+    }
+}

@@ -1,0 +1,68 @@
+//! Sets: the pieces that one round of a run took. A log set belongs to one mark.
+//!
+//! A Set says what exists; whether its mark is a Point is for `chain/` to find.
+
+use serde::{Deserialize, Serialize};
+
+use super::{GroupName, Mark, MemberName, Piece, RunId, SetId, Timestamp};
+
+/// What a set was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetKind {
+    /// Fulls of the members; no mark.
+    Full,
+    /// Differentials; no mark.
+    Differential,
+    /// Logs around one mark; may hold fulls of members whose chain was started anew.
+    Log,
+    /// Pieces that an interrupted run had taken, delivered afterwards; it makes no claim about a mark.
+    Salvage,
+}
+
+/// A member that the set should have held and does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingMember {
+    /// The member.
+    pub member: MemberName,
+    /// Why, in one line: the code and message of what failed.
+    pub reason: String,
+}
+
+/// The pieces of one round of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Set {
+    /// Its identity.
+    pub id: SetId,
+    /// The group.
+    pub group: GroupName,
+    /// What it was taken for.
+    pub kind: SetKind,
+    /// The run that took it.
+    pub run: RunId,
+    /// When the round was planned.
+    pub made_at: Timestamp,
+    /// The confirmed mark of a log set.
+    pub mark: Option<Mark>,
+    /// Every member of the group at that time.
+    pub members: Vec<MemberName>,
+    /// What was taken, delivered and verified.
+    pub pieces: Vec<Piece>,
+    /// What was not, and why.
+    pub missing: Vec<MissingMember>,
+}
+
+impl Set {
+    /// The name in store keys: the mark's, else the time of the round's planning, `2026_11_21_02_00_00_007`.
+    #[must_use]
+    pub fn stamp(&self) -> String {
+        match &self.mark {
+            Some(mark) => mark.name.to_string(),
+            None => self
+                .made_at
+                .civil_utc()
+                .strftime("%Y_%m_%d_%H_%M_%S_%3f")
+                .to_string(),
+        }
+    }
+}

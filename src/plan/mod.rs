@@ -1,0 +1,133 @@
+//! Plans: what one round of a run will do, decided in full before anything is touched.
+//!
+//! Start at [`Plan`]; [`Step`] is the closed list of everything that Stopmark can do to a host or a store.
+//! The functions that decide are pure: config, survey, catalog view and time in, a plan out.
+//!
+//! This room never acts and never asks the world; the executor never decides.
+
+mod step;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{GroupName, HostName, PlanId, SurveyId, Timestamp};
+
+pub use step::{
+    BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep, LinkSecurity,
+    MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink, RemovePrepared,
+    RestoreDatabase, RestoreLog, RestorePiece, StagedStripe, Step, StopAt, TestLink, Undo,
+};
+
+/// The newest format of a serialised plan; readers refuse newer ones.
+pub const PLAN_FORMAT: u16 = 1;
+
+/// What one round of a run will do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The format's number, [`PLAN_FORMAT`].
+    pub format: u16,
+    /// Its identity.
+    pub id: PlanId,
+    /// The group.
+    pub group: GroupName,
+    /// What the run is for.
+    pub kind: RunKind,
+    /// 1, 2 or 3: a break met in a round ends it, and the next is planned from a new survey.
+    pub round: u8,
+    /// The survey that it was made from.
+    pub based_on: SurveyId,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// What happens, in order.
+    pub stages: Vec<Stage>,
+    /// What a person should know and no step mends.
+    pub warnings: Vec<Warning>,
+}
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// Fulls of all members, or a new chain for those named.
+    Full,
+    /// Differentials of all members.
+    Differential,
+    /// A mark and logs, with repairs where chains are broken.
+    Log,
+    /// Delivers what an interrupted run had taken.
+    Salvage,
+    /// Brings members back to a mark.
+    Restore,
+    /// Makes, mends or removes linked servers on request.
+    Link,
+    /// Makes or removes what marks need in the members.
+    Prepare,
+}
+
+/// Steps that may go on together, a lane a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// What the stage is.
+    pub name: StageName,
+    /// What a failure in it means.
+    pub on_failure: OnFailure,
+    /// One lane a host; lanes run at the same time, a lane's steps one after the other.
+    pub lanes: Vec<Lane>,
+}
+
+/// What a stage is, for people and for the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageName {
+    /// Linked servers made, mended, tested.
+    Links,
+    /// Members made ready for marks.
+    Prepare,
+    /// Fulls or differentials taken.
+    Bases,
+    /// The mark placed and confirmed.
+    Mark,
+    /// Log backups taken.
+    Logs,
+    /// Pieces checked, uploaded, read back.
+    Deliver,
+    /// The set's manifest and log entry written.
+    Publish,
+    /// Share files removed.
+    Clear,
+    /// Pieces fetched from the store.
+    Fetch,
+    /// Members restored.
+    Restore,
+    /// The mark proven in every member.
+    Prove,
+}
+
+/// What a failed step means for the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// The round ends and what can be undone is undone, newest first.
+    Unwind,
+    /// The rest of this member's steps in the lane is skipped; everything else goes on.
+    Skip,
+}
+
+/// The steps on one host, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lane {
+    /// The host; for steps on the store, the management host.
+    pub host: HostName,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+}
+
+/// Something that a person should know and no step mends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// The stable code.
+    pub code: String,
+    /// One line.
+    pub message: String,
+    /// What a person should do.
+    pub hint: Option<String>,
+}

@@ -1,0 +1,426 @@
+//! Steps: the closed list of what Stopmark can do, each so specific that nothing is left to decide.
+//!
+//! Start at [`Step`] and [`Step::undo`]. These are wire types: they stand in journals for ever, so fields
+//! are added, never renamed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::MarkLogKind;
+use crate::model::{
+    DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, PieceId, PieceKind, RunId, SetId,
+    SetKind, StoredStripe, Timestamp,
+};
+
+/// One act.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Step {
+    /// Makes a linked server, or mends one that Stopmark made.
+    EnsureLink(EnsureLink),
+    /// Removes a linked server that Stopmark made.
+    RemoveLink(RemoveLink),
+    /// Calls through a linked server and compares the true name of the other side.
+    TestLink(TestLink),
+    /// Makes table, schema and procedures for marks in a member.
+    PrepareMember(PrepareMember),
+    /// Removes what `PrepareMember` made.
+    RemovePrepared(RemovePrepared),
+    /// Takes one backup of one member.
+    BackUp(BackUp),
+    /// Places the marked transaction in every member at once.
+    PlaceMark(PlaceMark),
+    /// Reads the mark's LSN of every member from each host's mark history.
+    ConfirmMark(ConfirmMark),
+    /// Checks, hashes, uploads and reads back the stripes of one piece.
+    Deliver(Deliver),
+    /// Writes the manifest of what was delivered, then its entry in the group's log.
+    Publish(Publish),
+    /// Removes a delivered piece's files from the share.
+    ClearStaging(ClearStaging),
+    /// Brings a piece's stripes from the store to a share, digests checked.
+    Fetch(Fetch),
+    /// Restores a full or differential.
+    RestoreDatabase(RestoreDatabase),
+    /// Restores a log up to the mark.
+    RestoreLog(RestoreLog),
+    /// Requires that a restored member is online and its newest mark is the one asked for.
+    ProveMark(ProveMark),
+}
+
+/// A linked server as a mark needs it; values for `sp_addlinkedserver` and `sp_serveroption`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnsureLink {
+    /// Its name, the target's true name.
+    pub link: String,
+    /// The host that it leads to.
+    pub target: HostName,
+    /// `tcp:host,port`.
+    pub data_source: String,
+    /// `MSOLEDBSQL` or `SQLNCLI`, by the version of the host that holds the link.
+    pub provider: String,
+    /// Encryption words for the provider, right for its version.
+    pub provider_string: String,
+    /// Seconds a call may take.
+    pub query_timeout_s: i32,
+    /// Who may use it, and as whom.
+    pub security: LinkSecurity,
+    /// It exists and is mended in place; else it is made.
+    pub exists: bool,
+    /// What is wrong with it or why it is needed, for people.
+    pub reason: String,
+}
+
+/// Removes a linked server that Stopmark made; one that others made is left alone and is an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveLink {
+    /// Its name.
+    pub link: String,
+}
+
+/// Who may use a link: always one local login, never everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LinkSecurity {
+    /// The local login's own identity travels on (Kerberos, or the agent runs on the management host).
+    UseSelf,
+    /// A SQL login of the target; its password is looked up in the configuration by the target's name.
+    Mapped {
+        /// The login on the target.
+        remote_login: String,
+    },
+}
+
+/// A trial call through a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestLink {
+    /// The link.
+    pub link: String,
+    /// The true name that must answer.
+    pub target: HostName,
+}
+
+/// Makes what marks need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrepareMember {
+    /// The member.
+    pub member: MemberName,
+    /// Logins of this host that marks arrive as, who get EXECUTE; the agent's own first.
+    pub grantees: Vec<String>,
+}
+
+/// Removes what [`PrepareMember`] made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovePrepared {
+    /// The member.
+    pub member: MemberName,
+}
+
+/// One stripe file under its three names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedStripe {
+    /// As SQL Server names it.
+    pub sql_path: String,
+    /// As the agent names it.
+    pub agent_path: PathBuf,
+    /// The object's key below the store's prefix.
+    pub key: String,
+}
+
+/// One backup to be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackUp {
+    /// The piece that it will be.
+    pub piece: PieceId,
+    /// The member.
+    pub member: MemberName,
+    /// Full, differential or log; written `piece_kind` beside the step's own `kind`.
+    pub piece_kind: PieceKind,
+    /// Where SQL Server writes, one a stripe.
+    pub stripes: Vec<StagedStripe>,
+    /// Whether SQL Server compresses; none leaves it to the server's default.
+    pub compression: Option<bool>,
+    /// The mark that a log backup must carry.
+    pub mark: Option<MarkName>,
+    /// Why, for people: `scheduled`, `chain broken: ...`.
+    pub reason: String,
+}
+
+/// The marked transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceMark {
+    /// Its name.
+    pub mark: MarkName,
+    /// The instant in its name.
+    pub stamped_at: Timestamp,
+    /// Whose table carries it.
+    pub mark_log: MarkLogKind,
+    /// The host where it begins, through which all others are reached.
+    pub management_host: HostName,
+    /// Members on the management host itself; the first is the context that the transaction begins in.
+    pub local: Vec<DatabaseName>,
+    /// The other hosts, ordered by name.
+    pub remote: Vec<MarkLeg>,
+    /// The application lock held around mark and history rows (`BTS_BackupJob_Lock`), with its database.
+    pub app_lock: Option<(DatabaseName, String)>,
+    /// How long the transaction may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// The mark on one other host: its first database begins its own `WITH MARK`, the rest join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkLeg {
+    /// The host.
+    pub host: HostName,
+    /// The linked server that leads there.
+    pub link: String,
+    /// Its members, never empty.
+    pub databases: Vec<DatabaseName>,
+}
+
+/// Looks for the mark in every member's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmMark {
+    /// The mark.
+    pub mark: MarkName,
+    /// Every member that must hold it, each asked on its own host.
+    pub members: Vec<MarkTarget>,
+}
+
+/// One member that must hold a mark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkTarget {
+    /// The member.
+    pub member: MemberName,
+}
+
+/// Brings one piece into the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deliver {
+    /// The piece; its facts are the outcome of its `BackUp` in the same journal.
+    pub piece: PieceId,
+    /// The member that the medium must name.
+    pub member: MemberName,
+    /// What the medium must be.
+    pub piece_kind: PieceKind,
+    /// Files and keys, one a stripe.
+    pub stripes: Vec<StagedStripe>,
+    /// Read everything back and compare, not only the size.
+    pub read_back_whole: bool,
+}
+
+/// Writes what the round delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publish {
+    /// The set.
+    pub set: SetId,
+    /// What it was taken for; written `set_kind` beside the step's own `kind`.
+    pub set_kind: SetKind,
+    /// The group.
+    pub group: GroupName,
+    /// The run.
+    pub run: RunId,
+    /// When the round was planned.
+    pub made_at: Timestamp,
+    /// The mark, whose confirmation is in the same journal.
+    pub mark: Option<MarkName>,
+    /// When the mark was stamped.
+    pub stamped_at: Option<Timestamp>,
+    /// Every member of the group.
+    pub members: Vec<MemberName>,
+    /// The pieces planned; those not delivered become the set's `missing`.
+    pub pieces: Vec<PieceId>,
+}
+
+/// Removes delivered files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearStaging {
+    /// The piece; kept unless it was delivered and published.
+    pub piece: PieceId,
+    /// The files as the agent names them.
+    pub agent_paths: Vec<PathBuf>,
+}
+
+/// One stripe on its way back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestorePiece {
+    /// The piece.
+    pub piece: PieceId,
+    /// Where each stripe goes, as SQL Server and as the agent name it, in family order.
+    pub stripes: Vec<StagedStripe>,
+}
+
+/// Brings a piece from the store to a share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetch {
+    /// The piece and its places.
+    pub source: RestorePiece,
+    /// What the store holds, with digests, in the same order.
+    pub stored: Vec<StoredStripe>,
+}
+
+/// One `MOVE`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMove {
+    /// The logical name.
+    pub logical_name: String,
+    /// The file on the target host.
+    pub physical_name: String,
+}
+
+/// `RESTORE DATABASE ... NORECOVERY`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreDatabase {
+    /// The member that the piece is of.
+    pub member: MemberName,
+    /// The database to be made on the lane's host.
+    pub target: DatabaseName,
+    /// The piece and its places.
+    pub source: RestorePiece,
+    /// A full or a differential.
+    pub piece_kind: PieceKind,
+    /// Every file's new place.
+    pub moves: Vec<FileMove>,
+    /// Overwrite a database of that name: only ever set where a person named the group.
+    pub replace: bool,
+}
+
+/// How far a log is applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StopAt {
+    /// To the mark, `WITH STOPATMARK`, which every log of a sequence may repeat.
+    Mark {
+        /// The mark.
+        mark: MarkName,
+        /// The mark's LSN in this member's log, for the proof.
+        lsn: Lsn,
+    },
+}
+
+/// `RESTORE LOG`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreLog {
+    /// The member that the piece is of.
+    pub member: MemberName,
+    /// The database on the lane's host.
+    pub target: DatabaseName,
+    /// The piece and its places.
+    pub source: RestorePiece,
+    /// How far.
+    pub stop: StopAt,
+    /// The log that holds the mark is restored `WITH RECOVERY`, every other `WITH NORECOVERY`.
+    pub recover: bool,
+}
+
+/// The proof that a member stopped at the mark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProveMark {
+    /// The member.
+    pub member: MemberName,
+    /// The restored database on the lane's host.
+    pub target: DatabaseName,
+    /// The mark that must be its newest.
+    pub mark: MarkName,
+    /// Whose table carries the marks.
+    pub mark_log: MarkLogKind,
+}
+
+/// What it would take to make a step not have happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Undo {
+    /// It only read, or what it left is harmless and swept later.
+    Nothing,
+    /// A step that puts things back; safe to run twice.
+    By(Box<Step>),
+    /// It cannot be taken back.
+    Never(Keep),
+}
+
+/// What must be remembered because of a step that cannot be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The mark stands in the logs whatever becomes of the run.
+    Mark,
+    /// The log was truncated: the piece is part of the chain.
+    Piece,
+    /// The set was published.
+    Set,
+    /// The database exists now.
+    Database,
+}
+
+impl Step {
+    /// The member that the step is about; a failure skips the rest of that member's steps.
+    #[must_use]
+    pub const fn member(&self) -> Option<&MemberName> {
+        match self {
+            Self::PrepareMember(step) => Some(&step.member),
+            Self::RemovePrepared(step) => Some(&step.member),
+            Self::BackUp(step) => Some(&step.member),
+            Self::Deliver(step) => Some(&step.member),
+            Self::RestoreDatabase(step) => Some(&step.member),
+            Self::RestoreLog(step) => Some(&step.member),
+            Self::ProveMark(step) => Some(&step.member),
+            Self::EnsureLink(_)
+            | Self::RemoveLink(_)
+            | Self::TestLink(_)
+            | Self::PlaceMark(_)
+            | Self::ConfirmMark(_)
+            | Self::Publish(_)
+            | Self::ClearStaging(_)
+            | Self::Fetch(_) => None,
+        }
+    }
+
+    /// The piece that the step is about.
+    #[must_use]
+    pub const fn piece(&self) -> Option<PieceId> {
+        match self {
+            Self::BackUp(step) => Some(step.piece),
+            Self::Deliver(step) => Some(step.piece),
+            Self::ClearStaging(step) => Some(step.piece),
+            Self::Fetch(step) => Some(step.source.piece),
+            Self::RestoreDatabase(step) => Some(step.source.piece),
+            Self::RestoreLog(step) => Some(step.source.piece),
+            Self::EnsureLink(_)
+            | Self::RemoveLink(_)
+            | Self::TestLink(_)
+            | Self::PrepareMember(_)
+            | Self::RemovePrepared(_)
+            | Self::PlaceMark(_)
+            | Self::ConfirmMark(_)
+            | Self::Publish(_)
+            | Self::ProveMark(_) => None,
+        }
+    }
+
+    /// What it would take to make the step not have happened (design: sagas with a third answer, never).
+    #[must_use]
+    pub fn undo(&self) -> Undo {
+        match self {
+            Self::PlaceMark(_) => Undo::Never(Keep::Mark),
+            Self::BackUp(_) => Undo::Never(Keep::Piece),
+            Self::Publish(_) => Undo::Never(Keep::Set),
+            Self::RestoreDatabase(_) | Self::RestoreLog(_) => Undo::Never(Keep::Database),
+            Self::PrepareMember(step) => Undo::By(Box::new(Self::RemovePrepared(RemovePrepared {
+                member: step.member.clone(),
+            }))),
+            Self::EnsureLink(step) if !step.exists => {
+                Undo::By(Box::new(Self::RemoveLink(RemoveLink {
+                    link: step.link.clone(),
+                })))
+            }
+            Self::EnsureLink(_)
+            | Self::RemoveLink(_)
+            | Self::TestLink(_)
+            | Self::RemovePrepared(_)
+            | Self::ConfirmMark(_)
+            | Self::Deliver(_)
+            | Self::ClearStaging(_)
+            | Self::Fetch(_)
+            | Self::ProveMark(_) => Undo::Nothing,
+        }
+    }
+}

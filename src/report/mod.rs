@@ -1,0 +1,7 @@
+//! Reports: what a record, a survey or the catalog says, as data that prints for people and for programs.
+//!
+//! Start at the function of the thing to be shown. This room reads values only and prints nothing itself;
+//! `cli/out.rs` does.
+
+pub mod bytes;
+pub mod run;

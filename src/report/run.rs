@@ -1,0 +1,260 @@
+//! A run told to people: its rounds, what was done on which host, what failed and what to do.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::bytes::{size, span};
+use crate::model::{GroupName, RunId};
+use crate::plan::{RunKind, Step};
+use crate::run::events::{Failure, Outcome, Verdict};
+use crate::run::record::{Record, Round, StepState};
+
+/// What a run did, for printing.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunReport {
+    /// The run.
+    pub run: RunId,
+    /// The group.
+    pub group: GroupName,
+    /// What it was for.
+    pub kind: RunKind,
+    /// How it ended; none where it goes on with the next start.
+    pub verdict: Option<Verdict>,
+    /// How long it took in milliseconds.
+    pub took_ms: Option<i64>,
+    /// The mark that every member confirmed, if any; the last one of the run.
+    pub mark: Option<String>,
+    /// Pieces taken in all rounds.
+    pub pieces_taken: usize,
+    /// Pieces that are in the store.
+    pub pieces_delivered: usize,
+    /// Bytes that are in the store.
+    pub bytes_delivered: u64,
+    /// Its rounds.
+    pub rounds: Vec<RoundReport>,
+}
+
+/// One round.
+#[derive(Clone, Debug, Serialize)]
+pub struct RoundReport {
+    /// From 1.
+    pub round: u8,
+    /// What was known and not mended.
+    pub warnings: Vec<String>,
+    /// What was begun anew, and why.
+    pub repairs: Vec<String>,
+    /// What failed.
+    pub failures: Vec<FailureReport>,
+}
+
+/// One failed step.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureReport {
+    /// What was tried.
+    pub step: String,
+    /// Why it failed.
+    pub failure: Failure,
+}
+
+impl RunReport {
+    /// The report of a record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let outcomes: Vec<&Outcome> = record.outcomes().collect();
+        let delivered = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Delivered { stripes, .. } => {
+                Some(stripes.iter().map(|stripe| stripe.size_bytes).sum::<u64>())
+            }
+            _ => None,
+        });
+        let delivered: Vec<u64> = delivered.collect();
+        Self {
+            run: record.run,
+            group: record.group.clone(),
+            kind: record.kind,
+            verdict: record.ended.map(|(verdict, _)| verdict),
+            took_ms: record
+                .ended
+                .map(|(_, at)| at.millis() - record.began_at.millis()),
+            mark: record.rounds.iter().rev().find_map(confirmed_mark),
+            pieces_taken: outcomes
+                .iter()
+                .filter(|it| matches!(it, Outcome::BackedUp(_)))
+                .count(),
+            pieces_delivered: delivered.len(),
+            bytes_delivered: delivered.iter().sum(),
+            rounds: record.rounds.iter().map(RoundReport::of).collect(),
+        }
+    }
+
+    /// The text for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let verdict = self
+            .verdict
+            .map_or("goes on with the next start", verdict_words);
+        let took = self
+            .took_ms
+            .map(|ms| format!(" in {}", span(ms)))
+            .unwrap_or_default();
+        line(
+            &mut text,
+            &format!(
+                "{} run of `{}`: {verdict}{took}",
+                kind_word(self.kind),
+                self.group
+            ),
+        );
+        if let Some(mark) = &self.mark {
+            line(&mut text, &format!("  mark      {mark}"));
+        }
+        if self.pieces_taken > 0 {
+            let (taken, delivered) = (self.pieces_taken, self.pieces_delivered);
+            let bytes = size(self.bytes_delivered);
+            line(
+                &mut text,
+                &format!("  pieces    {taken} taken, {delivered} in the store ({bytes})"),
+            );
+        }
+        for round in &self.rounds {
+            round.write(&mut text, self.rounds.len() > 1);
+        }
+        line(&mut text, &format!("  run       {}", self.run));
+        text
+    }
+}
+
+impl RoundReport {
+    fn of(round: &Round) -> Self {
+        Self {
+            round: round.plan.round,
+            warnings: round
+                .plan
+                .warnings
+                .iter()
+                .map(|w| format!("{}: {}", w.code, w.message))
+                .collect(),
+            repairs: repairs(round),
+            failures: round
+                .failures()
+                .map(|(step, failure)| FailureReport {
+                    step: step_words(step),
+                    failure: failure.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    fn write(&self, text: &mut String, is_numbered: bool) {
+        if is_numbered {
+            line(text, &format!("  round {}", self.round));
+        }
+        for warning in &self.warnings {
+            line(text, &format!("  warning   {warning}"));
+        }
+        for repair in &self.repairs {
+            line(text, &format!("  new chain {repair}"));
+        }
+        for failed in &self.failures {
+            line(
+                text,
+                &format!("  failed    {}: {}", failed.step, failed.failure.line()),
+            );
+            for (what, value) in &failed.failure.context {
+                line(text, &format!("            {what}: {value}"));
+            }
+            if let Some(cause) = &failed.failure.sql_text {
+                let number = failed.failure.sql_number.unwrap_or(0);
+                line(text, &format!("            SQL Server {number}: {cause}"));
+            }
+            if let Some(hint) = &failed.failure.hint {
+                line(text, &format!("            hint: {hint}"));
+            }
+        }
+    }
+}
+
+fn line(text: &mut String, words: &str) {
+    writeln!(text, "{words}").expect("writing to a string cannot fail");
+}
+
+fn confirmed_mark(round: &Round) -> Option<String> {
+    round
+        .steps
+        .iter()
+        .find_map(|(place, state)| match (round.step(*place)?, state) {
+            (Step::ConfirmMark(step), StepState::Ended(_)) => Some(step.mark.to_string()),
+            _ => None,
+        })
+}
+
+/// Fulls in a log run are repairs; each says why.
+fn repairs(round: &Round) -> Vec<String> {
+    if round.plan.kind != RunKind::Log {
+        return Vec::new();
+    }
+    let lanes = round.plan.stages.iter().flat_map(|stage| &stage.lanes);
+    lanes
+        .flat_map(|lane| &lane.steps)
+        .filter_map(|step| match step {
+            Step::BackUp(step) if step.mark.is_none() => {
+                Some(format!("{}: {}", step.member, step.reason))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn verdict_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Done => "done",
+        Verdict::Degraded => "done, but not all is well",
+        Verdict::Failed => "FAILED",
+        Verdict::Abandoned => "given up after an interruption; what it took is in the store",
+        Verdict::Interrupted => "interrupted",
+    }
+}
+
+/// The word for a kind of run.
+#[must_use]
+pub const fn kind_word(kind: RunKind) -> &'static str {
+    match kind {
+        RunKind::Full => "full",
+        RunKind::Differential => "differential",
+        RunKind::Log => "log",
+        RunKind::Salvage => "salvage",
+        RunKind::Restore => "restore",
+        RunKind::Link => "link",
+        RunKind::Prepare => "prepare",
+    }
+}
+
+/// A step in a few words.
+#[must_use]
+pub fn step_words(step: &Step) -> String {
+    match step {
+        Step::EnsureLink(step) => format!("linked server `{}`", step.link),
+        Step::RemoveLink(step) => format!("removal of linked server `{}`", step.link),
+        Step::TestLink(step) => format!("test of linked server `{}`", step.link),
+        Step::PrepareMember(step) => format!("preparation of {}", step.member),
+        Step::RemovePrepared(step) => format!("removal of the mark log from {}", step.member),
+        Step::BackUp(step) => format!("{} backup of {}", step.piece_kind.word(), step.member),
+        Step::PlaceMark(step) => format!("mark {}", step.mark),
+        Step::ConfirmMark(step) => format!("confirmation of mark {}", step.mark),
+        Step::Deliver(step) => format!(
+            "delivery of the {} of {}",
+            step.piece_kind.word(),
+            step.member
+        ),
+        Step::Publish(_) => "publication of the set".to_owned(),
+        Step::ClearStaging(_) => "removal of delivered files".to_owned(),
+        Step::Fetch(_) => "fetching of a piece".to_owned(),
+        Step::RestoreDatabase(step) => format!("restore of {} as `{}`", step.member, step.target),
+        Step::RestoreLog(step) => {
+            format!("restore of a log of {} into `{}`", step.member, step.target)
+        }
+        Step::ProveMark(step) => format!("proof of mark {} in `{}`", step.mark, step.target),
+    }
+}

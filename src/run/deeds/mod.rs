@@ -1,0 +1,172 @@
+//! Deeds: how each step is carried out, through the seams and nothing else.
+//!
+//! Start at [`carry_out`]. A deed is stateless and may run twice; what it needs of earlier steps it finds in
+//! the book, the journal's fold.
+//!
+//! A deed decides nothing: a step that does not say it is a step that cannot be carried out.
+
+mod deliver;
+mod publish;
+
+use std::collections::BTreeMap;
+
+use super::book::Book;
+use super::events::Outcome;
+use crate::error::{Code, Error, Result};
+use crate::model::{DatabaseName, HostName, MemberMark};
+use crate::plan::{BackUp, ClearStaging, ConfirmMark, Fetch, PlaceMark, ProveMark, Step, TestLink};
+use crate::world::World;
+
+pub use publish::set_of;
+
+/// Carries one step out on `host`.
+pub async fn carry_out(
+    world: &World,
+    book: &Book,
+    host: &HostName,
+    step: &Step,
+) -> Result<Outcome> {
+    match step {
+        Step::EnsureLink(step) => done(world.fleet.ensure_link(host, step).await),
+        Step::RemoveLink(step) => done(world.fleet.remove_link(host, &step.link).await),
+        Step::TestLink(step) => test_link(world, host, step).await,
+        Step::PrepareMember(step) => done(world.fleet.prepare_member(step).await),
+        Step::RemovePrepared(step) => done(world.fleet.remove_prepared(&step.member).await),
+        Step::BackUp(step) => back_up(world, step).await,
+        Step::PlaceMark(step) => place_mark(world, book, step).await,
+        Step::ConfirmMark(step) => confirm_mark(world, step).await,
+        Step::Deliver(step) => deliver::deliver(world, book, step).await,
+        Step::Publish(step) => publish::publish(world, book, step).await,
+        Step::ClearStaging(step) => clear_staging(world, step).await,
+        Step::Fetch(step) => fetch(world, step).await,
+        Step::RestoreDatabase(step) => {
+            let progress = world
+                .progress
+                .begin(&format!("restore {}", step.target), None);
+            let restored = world
+                .fleet
+                .restore_database(host, step, progress.as_ref())
+                .await;
+            restored.map(|()| Outcome::Restored)
+        }
+        Step::RestoreLog(step) => {
+            let progress = world
+                .progress
+                .begin(&format!("restore log of {}", step.target), None);
+            let restored = world.fleet.restore_log(host, step, progress.as_ref()).await;
+            restored.map(|()| Outcome::Restored)
+        }
+        Step::ProveMark(step) => prove_mark(world, host, step).await,
+    }
+}
+
+fn done(result: Result<()>) -> Result<Outcome> {
+    result.map(|()| Outcome::Done)
+}
+
+async fn test_link(world: &World, host: &HostName, step: &TestLink) -> Result<Outcome> {
+    let true_name = world.fleet.test_link(host, &step.link).await?;
+    if true_name.is_same_host(&step.target) {
+        return Ok(Outcome::LinkAnswered { true_name });
+    }
+    let message = format!("linked server `{}` leads to `{true_name}`", step.link);
+    Err(Error::new(Code::LinkTestFailed, message)
+        .at("host", host)
+        .at("expected", &step.target)
+        .hint("compare `address` and `link_address` of that host in the configuration"))
+}
+
+async fn back_up(world: &World, step: &BackUp) -> Result<Outcome> {
+    world.staging.make_room(&step.stripes).await?;
+    let label = format!("{} {}", step.piece_kind.word(), step.member);
+    let progress = world.progress.begin(&label, None);
+    let facts = world.fleet.back_up(step, progress.as_ref()).await?;
+    Ok(Outcome::BackedUp(Box::new(facts)))
+}
+
+/// The stamp is remembered before the mark is placed: whatever happens, no later mark may be named below it.
+async fn place_mark(world: &World, book: &Book, step: &PlaceMark) -> Result<Outcome> {
+    let group = book.read(|record| record.group.clone());
+    world.catalog.note_stamp(&group, step.stamped_at).await?;
+    world.fleet.place_mark(step).await?;
+    Ok(Outcome::MarkCommitted {
+        mark: step.mark.clone(),
+    })
+}
+
+async fn confirm_mark(world: &World, step: &ConfirmMark) -> Result<Outcome> {
+    let mut by_host: BTreeMap<&HostName, Vec<DatabaseName>> = BTreeMap::new();
+    for target in &step.members {
+        by_host
+            .entry(&target.member.host)
+            .or_default()
+            .push(target.member.database.clone());
+    }
+    let mut found: Vec<MemberMark> = Vec::new();
+    for (host, databases) in by_host {
+        found.extend(
+            world
+                .fleet
+                .mark_history(host, &step.mark, &databases)
+                .await?,
+        );
+    }
+    found.sort_by(|a, b| a.member.cmp(&b.member));
+    let missing: Vec<String> = step
+        .members
+        .iter()
+        .filter(|target| !found.iter().any(|mark| mark.member == target.member))
+        .map(|target| target.member.to_string())
+        .collect();
+    if missing.is_empty() {
+        return Ok(Outcome::MarkConfirmed { members: found });
+    }
+    let (count, total) = (missing.len(), step.members.len());
+    let message = format!(
+        "mark `{}` is missing on {count} of {total} members",
+        step.mark
+    );
+    Err(Error::new(Code::MarkUnconfirmed, message)
+        .at("members", missing.join(", "))
+        .hint("run `stopmark link test` and `stopmark check`; the mark is void, the next run places another"))
+}
+
+async fn clear_staging(world: &World, step: &ClearStaging) -> Result<Outcome> {
+    done(world.staging.remove(&step.agent_paths).await)
+}
+
+async fn fetch(world: &World, step: &Fetch) -> Result<Outcome> {
+    world.staging.make_room(&step.source.stripes).await?;
+    for (place, stored) in step.source.stripes.iter().zip(&step.stored) {
+        let progress = world.progress.begin(&stored.key, Some(stored.size_bytes));
+        world
+            .store
+            .fetch(stored, &place.agent_path, progress.as_ref())
+            .await?;
+    }
+    Ok(Outcome::Fetched {
+        piece: step.source.piece,
+    })
+}
+
+async fn prove_mark(world: &World, host: &HostName, step: &ProveMark) -> Result<Outcome> {
+    let found = world
+        .fleet
+        .newest_mark(host, &step.target, step.mark_log)
+        .await?;
+    match found.newest {
+        Some(newest) if newest == step.mark && found.state == "ONLINE" => {
+            Ok(Outcome::MarkProven { newest })
+        }
+        newest => {
+            let newest = newest.map_or_else(|| "none".to_owned(), |mark| format!("`{mark}`"));
+            let message = format!("`{}` did not stop at mark `{}`", step.target, step.mark);
+            Err(Error::new(Code::MarkNotReached, message)
+                .at("host", host)
+                .at("member", &step.member)
+                .at("state", found.state)
+                .at("newest mark", newest)
+                .hint("do not use this copy; restore the group to another point"))
+        }
+    }
+}

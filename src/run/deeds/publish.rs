@@ -1,0 +1,116 @@
+//! Publishing: the set's manifest, then its entry in the group's log. Only then does the set exist.
+
+use crate::error::{Code, Error, Result};
+use crate::model::{Mark, MissingMember, Piece, PieceId, Set};
+use crate::plan::{BackUp, Publish, Step};
+use crate::run::book::Book;
+use crate::run::events::{BackedUp, Outcome};
+use crate::run::record::{DeliveredPiece, Record};
+use crate::world::{LogFact, World};
+
+/// Publishes what the round delivered. Run again after a crash, it finds its own entry and adds none.
+pub(super) async fn publish(world: &World, book: &Book, step: &Publish) -> Result<Outcome> {
+    let set = book.read(|record| set_of(record, step))?;
+    let (manifest_key, digest) = world.store.write_manifest(&set).await?;
+    crate::catalog::catch_up(world, &step.group).await?;
+    let entry = if let Some(entry) = world.catalog.entry_of(&step.group, set.id).await? {
+        entry
+    } else {
+        let fact = LogFact::Set {
+            set: set.id,
+            manifest_key,
+            digest,
+        };
+        let entry = world.store.append(&step.group, fact).await?;
+        crate::catalog::catch_up(world, &step.group).await?;
+        entry
+    };
+    Ok(Outcome::Published { set: set.id, entry })
+}
+
+/// The set that a publish step makes of the record: what was delivered, and what is missing and why.
+///
+/// # Errors
+/// `SM9001` when the record does not hold what the plan promised.
+pub fn set_of(record: &Record, step: &Publish) -> Result<Set> {
+    let mut pieces = Vec::new();
+    let mut missing = Vec::new();
+    for id in &step.pieces {
+        let planned = planned(record, *id)?;
+        match (record.backed_up(*id), record.delivered(*id)) {
+            (Some(facts), Some(delivered)) => pieces.push(piece(planned, facts, delivered)),
+            _ => missing.push(MissingMember {
+                member: planned.member.clone(),
+                reason: record
+                    .failure_of(*id)
+                    .unwrap_or_else(|| "not taken".to_owned()),
+            }),
+        }
+    }
+    Ok(Set {
+        id: step.set,
+        group: step.group.clone(),
+        kind: step.set_kind,
+        run: step.run,
+        made_at: step.made_at,
+        mark: mark_of(record, step),
+        members: step.members.clone(),
+        pieces,
+        missing,
+    })
+}
+
+/// A mark belongs to a set only when every member's history confirmed it.
+fn mark_of(record: &Record, step: &Publish) -> Option<Mark> {
+    let name = step.mark.clone()?;
+    let members = record.confirmed(&name)?.to_vec();
+    Some(Mark {
+        name,
+        placed_at: step.stamped_at.unwrap_or(step.made_at),
+        members,
+    })
+}
+
+fn planned(record: &Record, id: PieceId) -> Result<&BackUp> {
+    let steps = record
+        .rounds
+        .iter()
+        .flat_map(|round| &round.plan.stages)
+        .flat_map(|s| &s.lanes);
+    steps
+        .flat_map(|lane| &lane.steps)
+        .find_map(|step| match step {
+            Step::BackUp(step) if step.piece == id => Some(step),
+            _ => None,
+        })
+        .ok_or_else(|| {
+            Error::new(Code::Bug, "a set names a piece that no plan holds").at("piece", id)
+        })
+}
+
+fn piece(planned: &BackUp, facts: &BackedUp, delivered: DeliveredPiece<'_>) -> Piece {
+    Piece {
+        id: planned.piece,
+        member: planned.member.clone(),
+        kind: planned.piece_kind,
+        backup_set_guid: facts.backup_set_guid,
+        family_guid: facts.family_guid,
+        first_lsn: facts.first_lsn,
+        last_lsn: facts.last_lsn,
+        checkpoint_lsn: facts.checkpoint_lsn,
+        database_backup_lsn: facts.database_backup_lsn,
+        differential_base: facts.differential_base,
+        first_fork_guid: facts.first_fork_guid,
+        last_fork_guid: facts.last_fork_guid,
+        fork_point_lsn: facts.fork_point_lsn,
+        has_bulk_logged_data: facts.has_bulk_logged_data,
+        begins_log_chain: facts.begins_log_chain,
+        is_copy_only: facts.is_copy_only,
+        has_backup_checksums: facts.has_backup_checksums,
+        started: facts.started,
+        finished: facts.finished,
+        server_version: facts.server_version.clone(),
+        files: delivered.files.to_vec(),
+        stripes: delivered.stripes.to_vec(),
+    }
+}

@@ -1,0 +1,243 @@
+//! The executor: one round's plan, stage by stage, lanes side by side, journal before and after every act.
+//!
+//! Start at [`carry_out_plan`]. What a failure means is written in the plan (`on_failure`); the executor only
+//! obeys. A journal that cannot be written stops everything at once: no journal, no deed.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::join_all;
+
+use super::book::Book;
+use super::deeds;
+use super::events::{Event, Failure, StepPlace};
+use crate::error::Result;
+use crate::model::{HostName, MemberName, PieceId};
+use crate::plan::{Lane, OnFailure, Plan, Stage, Step, Undo};
+use crate::world::World;
+
+/// Asked for by a person or a service stop: the running steps end, no other begins, and the journal stays
+/// open, so that the next start goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks for the stop.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it was asked for.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// How a round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoundEnd {
+    /// Every stage was gone through.
+    Complete,
+    /// A stage that all others need failed; what could be undone was undone.
+    Unwound,
+    /// Stopped between steps on request.
+    Interrupted,
+}
+
+/// One round being carried out.
+struct Round<'a> {
+    world: &'a World,
+    book: &'a Book,
+    interrupt: &'a Interrupt,
+    number: u8,
+    /// Members of pieces, so that a step about a piece is skipped with its member.
+    members: HashMap<PieceId, MemberName>,
+    /// Members whose step failed, and where; the rest of their steps is skipped.
+    failed: Mutex<HashMap<MemberName, StepPlace>>,
+}
+
+/// Carries the next round's plan out, from its first line in the journal on.
+///
+/// # Errors
+/// Only of the journal itself. Failed steps are in the record.
+pub async fn carry_out_plan(
+    world: &World,
+    book: &Book,
+    plan: &Plan,
+    interrupt: &Interrupt,
+) -> Result<RoundEnd> {
+    let at = world.clock.now();
+    book.write(&Event::RoundPlanned {
+        plan: Box::new(plan.clone()),
+        at,
+    })?;
+    let number = book.read(|record| u8::try_from(record.rounds.len()).unwrap_or(u8::MAX));
+    let members = members_of_pieces(plan);
+    let round = Round {
+        world,
+        book,
+        interrupt,
+        number,
+        members,
+        failed: Mutex::new(HashMap::new()),
+    };
+    for (index, stage) in plan.stages.iter().enumerate() {
+        let failed = round.carry_out_stage(number_of(index), stage).await?;
+        if interrupt.is_asked() {
+            return Ok(RoundEnd::Interrupted);
+        }
+        if failed && stage.on_failure == OnFailure::Unwind {
+            round.unwind(plan).await?;
+            return Ok(RoundEnd::Unwound);
+        }
+    }
+    Ok(RoundEnd::Complete)
+}
+
+fn members_of_pieces(plan: &Plan) -> HashMap<PieceId, MemberName> {
+    let lanes = plan.stages.iter().flat_map(|stage| &stage.lanes);
+    lanes
+        .flat_map(|lane| &lane.steps)
+        .filter_map(|step| Some((step.piece()?, step.member()?.clone())))
+        .collect()
+}
+
+fn number_of(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+impl Round<'_> {
+    /// Whether any step of the stage failed.
+    async fn carry_out_stage(&self, stage_index: u16, stage: &Stage) -> Result<bool> {
+        let stop = AtomicBool::new(false);
+        let lanes = stage.lanes.iter().enumerate().map(|(lane_index, lane)| {
+            let first = StepPlace {
+                round: self.number,
+                stage: stage_index,
+                lane: number_of(lane_index),
+                step: 0,
+            };
+            self.carry_out_lane(first, lane, stage.on_failure, &stop)
+        });
+        let mut failed = false;
+        for lane in join_all(lanes).await {
+            failed |= lane?;
+        }
+        Ok(failed)
+    }
+
+    /// Whether any step of the lane failed. `stop` is raised for the other lanes where the stage is one that
+    /// unwinds.
+    async fn carry_out_lane(
+        &self,
+        first: StepPlace,
+        lane: &Lane,
+        on_failure: OnFailure,
+        stop: &AtomicBool,
+    ) -> Result<bool> {
+        let mut lane_failed_at = None;
+        for (index, step) in lane.steps.iter().enumerate() {
+            let place = StepPlace {
+                step: number_of(index),
+                ..first
+            };
+            if self.interrupt.is_asked() || stop.load(Ordering::SeqCst) {
+                break;
+            }
+            if let Some(because_of) = lane_failed_at.or_else(|| self.failed_member(step)) {
+                self.book.write(&Event::StepSkipped {
+                    place,
+                    because_of,
+                    at: self.world.clock.now(),
+                })?;
+                continue;
+            }
+            if self.carry_out_step(place, &lane.host, step).await? {
+                continue;
+            }
+            match (on_failure, self.member_of(step)) {
+                (OnFailure::Unwind, _) => stop.store(true, Ordering::SeqCst),
+                (OnFailure::Skip, Some(member)) => self.fail_member(member.clone(), place),
+                (OnFailure::Skip, None) => {}
+            }
+            if on_failure == OnFailure::Unwind || self.member_of(step).is_none() {
+                lane_failed_at = Some(place);
+            }
+        }
+        Ok(lane_failed_at.is_some() || self.any_failed_in(first))
+    }
+
+    /// Whether the step succeeded.
+    async fn carry_out_step(&self, place: StepPlace, host: &HostName, step: &Step) -> Result<bool> {
+        self.book.write(&Event::StepStarted {
+            place,
+            at: self.world.clock.now(),
+        })?;
+        let result = deeds::carry_out(self.world, self.book, host, step).await;
+        let at = self.world.clock.now();
+        let succeeded = result.is_ok();
+        self.book.write(&match result {
+            Ok(outcome) => Event::StepEnded {
+                place,
+                outcome: Box::new(outcome),
+                at,
+            },
+            Err(error) => Event::StepFailed {
+                place,
+                failure: Failure::from(&error),
+                at,
+            },
+        })?;
+        Ok(succeeded)
+    }
+
+    /// Undoes what can be undone of this round, newest first. An undo that fails is written down and loud;
+    /// the others still go on.
+    async fn unwind(&self, plan: &Plan) -> Result<()> {
+        let ended: Vec<StepPlace> = self.book.read(|record| {
+            let round = record.rounds.last();
+            round.map_or_else(Vec::new, |round| round.ended_places().rev().collect())
+        });
+        for place in ended {
+            let lane = &plan.stages[usize::from(place.stage)].lanes[usize::from(place.lane)];
+            let Undo::By(undo) = lane.steps[usize::from(place.step)].undo() else {
+                continue;
+            };
+            self.book.write(&Event::UndoStarted {
+                place,
+                at: self.world.clock.now(),
+            })?;
+            let result = deeds::carry_out(self.world, self.book, &lane.host, &undo).await;
+            let failure = result.err().map(|error| Failure::from(&error));
+            self.book.write(&Event::UndoEnded {
+                place,
+                failure,
+                at: self.world.clock.now(),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn member_of<'s>(&'s self, step: &'s Step) -> Option<&'s MemberName> {
+        step.member().or_else(|| self.members.get(&step.piece()?))
+    }
+
+    fn failed_member(&self, step: &Step) -> Option<StepPlace> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get(self.member_of(step)?).copied()
+    }
+
+    fn fail_member(&self, member: MemberName, place: StepPlace) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.entry(member).or_insert(place);
+    }
+
+    fn any_failed_in(&self, lane: StepPlace) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed
+            .values()
+            .any(|place| place.stage == lane.stage && place.lane == lane.lane)
+    }
+}

@@ -1,0 +1,99 @@
+//! After a crash: what the unfinished steps of a run really did, found by looking at the world.
+//!
+//! Start at [`resolve_unfinished_steps`]. A step with a beginning and no end either happened or did not; a
+//! backup that happened is part of its chain and must not be lost. Nothing is done here, only looked up; what
+//! is then to be delivered is for the planner.
+
+use super::book::Book;
+use super::events::{Event, Outcome, StepPlace};
+use super::record::StepState;
+use crate::catalog;
+use crate::error::Result;
+use crate::model::GroupName;
+use crate::plan::{PlaceMark, Publish, Step};
+use crate::world::World;
+
+/// What became of an unfinished run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// Steps whose end was not known.
+    pub looked_up: usize,
+    /// Those of them that had happened.
+    pub had_happened: usize,
+}
+
+/// Finds out what every step did that had begun and not ended, and writes it in the book.
+///
+/// # Errors
+/// Those of the hosts and the store: then nothing is known, and the run stays unfinished.
+pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resumed> {
+    let open: Vec<(StepPlace, Step)> = book.read(|record| {
+        let rounds = record.rounds.iter();
+        let steps = rounds.flat_map(|round| round.steps.iter().map(move |(at, s)| (round, at, s)));
+        steps
+            .filter(|(_, _, state)| **state == StepState::Started)
+            .filter_map(|(round, place, _)| Some((*place, round.step(*place)?.clone())))
+            .collect()
+    });
+    let group = book.read(|record| record.group.clone());
+    let mut resumed = Resumed {
+        looked_up: open.len(),
+        had_happened: 0,
+    };
+    for (place, step) in open {
+        let outcome = look_up(world, &group, &step).await?;
+        resumed.had_happened += usize::from(outcome.is_some());
+        let outcome = outcome.map(Box::new);
+        book.write(&Event::StepResolved {
+            place,
+            outcome,
+            at: world.clock.now(),
+        })?;
+    }
+    Ok(resumed)
+}
+
+/// What the world shows of a step. Steps that are safe to run again, or that left nothing to keep, count as
+/// not having happened.
+async fn look_up(world: &World, group: &GroupName, step: &Step) -> Result<Option<Outcome>> {
+    match step {
+        Step::BackUp(step) => {
+            let found = world.fleet.find_backup(step).await?;
+            Ok(found.map(|facts| Outcome::BackedUp(Box::new(facts))))
+        }
+        Step::PlaceMark(step) => mark_committed(world, step).await,
+        Step::Publish(step) => published(world, group, step).await,
+        Step::EnsureLink(_)
+        | Step::RemoveLink(_)
+        | Step::TestLink(_)
+        | Step::PrepareMember(_)
+        | Step::RemovePrepared(_)
+        | Step::ConfirmMark(_)
+        | Step::Deliver(_)
+        | Step::ClearStaging(_)
+        | Step::Fetch(_)
+        | Step::RestoreDatabase(_)
+        | Step::RestoreLog(_)
+        | Step::ProveMark(_) => Ok(None),
+    }
+}
+
+/// A committed mark stands in the history of the host where it began.
+async fn mark_committed(world: &World, step: &PlaceMark) -> Result<Option<Outcome>> {
+    let found = world
+        .fleet
+        .mark_history(&step.management_host, &step.mark, &step.local)
+        .await?;
+    Ok((!found.is_empty()).then(|| Outcome::MarkCommitted {
+        mark: step.mark.clone(),
+    }))
+}
+
+async fn published(world: &World, group: &GroupName, step: &Publish) -> Result<Option<Outcome>> {
+    catalog::catch_up(world, group).await?;
+    let entry = world.catalog.entry_of(group, step.set).await?;
+    Ok(entry.map(|entry| Outcome::Published {
+        set: step.set,
+        entry,
+    }))
+}

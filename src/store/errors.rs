@@ -1,0 +1,66 @@
+//! What an object store's error means to a person.
+
+use object_store::Error as StoreError;
+
+use crate::error::{Code, Error, Retry};
+
+/// An error of the store about `key`.
+pub(super) fn store_error(error: StoreError, key: impl std::fmt::Display) -> Error {
+    let (code, message, hint, retry) = match &error {
+        StoreError::NotFound { .. } => (
+            Code::ObjectMissing,
+            "an object is missing from the store",
+            "look whether something else deletes in the bucket; `stopmark catalog rebuild` shows what is left",
+            Retry::Never,
+        ),
+        StoreError::AlreadyExists { .. } | StoreError::Precondition { .. } => (
+            Code::ObjectExists,
+            "an object of this name exists already",
+            "look whether another agent writes below the same prefix",
+            Retry::Never,
+        ),
+        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => (
+            Code::StoreRefused,
+            "the store refuses the request",
+            "check the credentials in `[store]`, the bucket's policy, and this machine's clock",
+            Retry::Never,
+        ),
+        StoreError::NotSupported { .. }
+        | StoreError::NotImplemented { .. }
+        | StoreError::InvalidPath { .. }
+        | StoreError::UnknownConfigurationKey { .. } => (
+            Code::StoreRefused,
+            "the store cannot do what was asked",
+            "check `[store] url` and its options",
+            Retry::Never,
+        ),
+        other if is_disk_full(other) => (
+            Code::DiskFull,
+            "the disk of the store is full",
+            "make room, then run the command again",
+            Retry::Safe,
+        ),
+        _ => (
+            Code::StoreUnreachable,
+            "the store does not answer as it should",
+            "check `[store] url`, the network and the store itself; nothing counts as stored",
+            Retry::Safe,
+        ),
+    };
+    Error::new(code, message)
+        .at("object", key)
+        .hint(hint)
+        .retry(retry)
+        .source(error)
+}
+
+fn is_disk_full(error: &StoreError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.kind() == std::io::ErrorKind::StorageFull;
+        }
+        cause = error.source();
+    }
+    false
+}

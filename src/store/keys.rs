@@ -1,0 +1,59 @@
+//! Where everything stands in a store; `docs/store-format.md` describes the same for people.
+//!
+//! Keys are made of slugs and numbers only, so no name from outside can climb out of the prefix.
+
+use crate::model::GroupName;
+
+/// The folder of everything of one group: `v1/<group>`.
+#[must_use]
+pub fn group(group: &GroupName) -> String {
+    format!("v1/{group}")
+}
+
+/// A set's manifest. A second manifest of one stamp (an interrupted run that went on and had more to tell)
+/// gets a number.
+#[must_use]
+pub fn manifest(name: &GroupName, stamp: &str, attempt: u32) -> String {
+    let suffix = if attempt == 0 {
+        String::new()
+    } else {
+        format!("-{attempt}")
+    };
+    format!("{}/sets/{stamp}{suffix}.json", group(name))
+}
+
+/// The folder of the group's log.
+#[must_use]
+pub fn log(name: &GroupName) -> String {
+    format!("{}/log", group(name))
+}
+
+/// One entry of the group's log; 20 digits, so that names sort as numbers.
+#[must_use]
+pub fn log_entry(name: &GroupName, entry: u64) -> String {
+    format!("{}/{entry:020}.json", log(name))
+}
+
+/// The folder of the group's lease.
+#[must_use]
+pub fn leases(name: &GroupName) -> String {
+    format!("{}/lease", group(name))
+}
+
+/// One lease.
+#[must_use]
+pub fn lease(name: &GroupName, epoch: u64) -> String {
+    format!("{}/{epoch:020}.json", leases(name))
+}
+
+/// The chunk list beside a stripe.
+#[must_use]
+pub fn chunks(stripe_key: &str) -> String {
+    format!("{stripe_key}.chunks")
+}
+
+/// The number in the name of a log entry or lease.
+#[must_use]
+pub fn number_of(key: &object_store::path::Path) -> Option<u64> {
+    key.filename()?.strip_suffix(".json")?.parse().ok()
+}

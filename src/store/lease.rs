@@ -1,0 +1,174 @@
+//! The lease: one agent works on a group. It is renewed by creating the next epoch and removing the last.
+//!
+//! Start at [`ObjectStore::take_or_renew`]. Nobody's wall clock is trusted: a lease of another agent counts as
+//! expired only when this agent has watched it stay unchanged for the whole of its time, on its own monotonic
+//! clock.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ObjectStore, keys};
+use crate::error::{Code, Error, Result, Retry};
+use crate::model::{GroupName, Timestamp};
+use crate::world::LogFact;
+
+/// The newest format of a lease.
+const LEASE_FORMAT: u16 = 1;
+
+/// How often two agents that start together may collide before one gives up.
+const TRIES_MAX: u32 = 5;
+
+/// The lease that this agent holds.
+#[derive(Clone, Debug)]
+pub(super) struct Lease {
+    group: GroupName,
+    epoch: u64,
+    renewed: Duration,
+}
+
+/// A lease object.
+#[derive(Debug, Serialize, Deserialize)]
+struct LeaseObject {
+    format: u16,
+    epoch: u64,
+    holder: String,
+    name: String,
+    at: Timestamp,
+    ttl_ms: u64,
+}
+
+impl ObjectStore {
+    /// Takes the lease, or renews it when a third of its time has passed.
+    ///
+    /// # Errors
+    /// `SM0706` when another agent holds it and goes on renewing it.
+    pub(super) async fn take_or_renew(&self, group: &GroupName) -> Result<()> {
+        let mut held = self.lease.lock().await;
+        let now = self.clock.monotonic();
+        if let Some(lease) = held.as_ref().filter(|lease| lease.group == *group)
+            && now.saturating_sub(lease.renewed) < self.lease_ttl / 3
+        {
+            return Ok(());
+        }
+        for _ in 0..TRIES_MAX {
+            if let Some(lease) = self.try_take(group).await? {
+                *held = Some(lease);
+                return Ok(());
+            }
+        }
+        Err(held_by_another(group, "others"))
+    }
+
+    /// Gives the lease up; one that is not held is no error.
+    pub(super) async fn release(&self, group: &GroupName) -> Result<()> {
+        let lease = self.lease.lock().await.take();
+        match lease.filter(|lease| lease.group == *group) {
+            Some(lease) => self.remove_lease(group, lease.epoch).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The epoch of the lease that this agent holds.
+    pub(super) async fn held_epoch(&self, group: &GroupName) -> Result<u64> {
+        self.take_or_renew(group).await?;
+        let held = self.lease.lock().await;
+        let lease = held.as_ref().filter(|lease| lease.group == *group);
+        lease
+            .map(|lease| lease.epoch)
+            .ok_or_else(|| held_by_another(group, "nobody"))
+    }
+
+    /// One try; none when another agent was quicker.
+    async fn try_take(&self, group: &GroupName) -> Result<Option<Lease>> {
+        let newest = self.lease_numbers(group).await?.last().copied();
+        let mut is_new_holder = true;
+        if let Some(epoch) = newest {
+            let found = self.read_lease(group, epoch).await?;
+            is_new_holder = found
+                .as_ref()
+                .is_none_or(|lease| lease.holder != self.agent.id);
+            if let Some(other) = found.filter(|lease| lease.holder != self.agent.id) {
+                self.watch(group, &other).await?;
+            }
+        }
+        let floor = newest.unwrap_or(0).max(self.newest_epoch(group).await?);
+        let epoch = floor + 1;
+        if !self.create_lease(group, epoch).await? {
+            return Ok(None);
+        }
+        if let Some(old) = newest {
+            self.remove_lease(group, old).await?;
+        }
+        if is_new_holder {
+            let fact = LogFact::LeaseTaken {
+                holder: self.agent.name.clone(),
+            };
+            self.append_under(group, epoch, fact).await?;
+        }
+        Ok(Some(Lease {
+            group: group.clone(),
+            epoch,
+            renewed: self.clock.monotonic(),
+        }))
+    }
+
+    async fn read_lease(&self, group: &GroupName, epoch: u64) -> Result<Option<LeaseObject>> {
+        match self.read_small(&keys::lease(group, epoch)).await {
+            Ok(content) => serde_json::from_slice(&content).map(Some).map_err(|error| {
+                Error::new(Code::ManifestUnreadable, "a lease cannot be read")
+                    .at("object", keys::lease(group, epoch))
+                    .hint("if no agent is at work on this group, delete the object")
+                    .source(error)
+            }),
+            Err(error) if error.code() == Code::ObjectMissing => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Watches another agent's lease for its whole time; an error when it lives.
+    async fn watch(&self, group: &GroupName, other: &LeaseObject) -> Result<()> {
+        tracing::warn!(
+            holder = other.name,
+            ttl_ms = other.ttl_ms,
+            "waiting for another agent's lease"
+        );
+        let ttl = Duration::from_millis(other.ttl_ms)
+            .min(self.lease_ttl.max(Duration::from_secs(1)) * 10);
+        self.clock.sleep_until(self.clock.monotonic() + ttl).await;
+        let newest = self.lease_numbers(group).await?.last().copied();
+        if newest.is_none_or(|epoch| epoch == other.epoch) {
+            return Ok(());
+        }
+        Err(held_by_another(group, &other.name))
+    }
+
+    /// Whether this agent created the lease object of that epoch.
+    async fn create_lease(&self, group: &GroupName, epoch: u64) -> Result<bool> {
+        let lease = LeaseObject {
+            format: LEASE_FORMAT,
+            epoch,
+            holder: self.agent.id.clone(),
+            name: self.agent.name.clone(),
+            at: self.clock.now(),
+            ttl_ms: u64::try_from(self.lease_ttl.as_millis()).unwrap_or(u64::MAX),
+        };
+        let content = serde_json::to_vec(&lease)
+            .map_err(|error| Error::new(Code::Bug, "a lease cannot be written").source(error))?;
+        match self.create_same(&keys::lease(group, epoch), content).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.code() == Code::ObjectExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn held_by_another(group: &GroupName, holder: &str) -> Error {
+    Error::new(
+        Code::LeaseHeld,
+        format!("the lease of group `{group}` is held by {holder}"),
+    )
+    .at("group", group)
+    .hint("one agent works on a group; wait, or stop the other")
+    .retry(Retry::Safe)
+}

@@ -1,0 +1,217 @@
+//! The group's log: numbered entries, each created once and holding the digest of the one before.
+//!
+//! Start at [`ObjectStore::append_fact`]. Publishing *is* creating entry n: of two agents only one can. An
+//! agent whose lease was taken over sees the taker's entry before it can create the next, and stops.
+
+use futures::TryStreamExt as _;
+use object_store::ObjectStoreExt as _;
+
+use super::digest::sha256;
+use super::errors::store_error;
+use super::{ObjectStore, keys};
+use crate::error::{Code, Error, Result};
+use crate::model::{GroupName, Sha256Digest};
+use crate::world::{LogEntry, LogFact};
+
+/// The newest format of a log entry.
+pub(super) const LOG_FORMAT: u16 = 1;
+
+/// How often an append tries the next number when others are appending too.
+const APPEND_TRIES_MAX: u32 = 20;
+
+/// The digest before the first entry.
+const NOTHING: Sha256Digest = Sha256Digest([0; 32]);
+
+/// The end of a log, as the next entry needs it.
+struct Tail {
+    entry: u64,
+    epoch: u64,
+    digest: Sha256Digest,
+}
+
+impl ObjectStore {
+    /// Appends one fact under this agent's lease; the number of its entry.
+    ///
+    /// # Errors
+    /// `SM0706` when the lease is not held or a later one is in the log.
+    pub(super) async fn append_fact(&self, group: &GroupName, fact: LogFact) -> Result<u64> {
+        let epoch = self.held_epoch(group).await?;
+        self.append_under(group, epoch, fact).await
+    }
+
+    /// Appends under a lease epoch that the caller holds.
+    pub(super) async fn append_under(
+        &self,
+        group: &GroupName,
+        epoch: u64,
+        fact: LogFact,
+    ) -> Result<u64> {
+        for _ in 0..APPEND_TRIES_MAX {
+            let tail = self.tail(group).await?;
+            if tail.epoch > epoch {
+                return Err(Error::new(
+                    Code::LeaseHeld,
+                    "another agent took the group's lease over",
+                )
+                .at("group", group)
+                .hint("only one agent may work on a group; stop this one"));
+            }
+            let entry = LogEntry {
+                format: LOG_FORMAT,
+                entry: tail.entry + 1,
+                epoch,
+                previous: tail.digest,
+                at: self.clock.now(),
+                fact: fact.clone(),
+            };
+            let content = serde_json::to_vec(&entry).map_err(|error| {
+                Error::new(Code::Bug, "an entry cannot be written").source(error)
+            })?;
+            match self
+                .create_same(&keys::log_entry(group, entry.entry), content)
+                .await
+            {
+                Ok(()) => return Ok(entry.entry),
+                Err(error) if error.code() == Code::ObjectExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(
+            Code::LeaseHeld,
+            "the group's log grows faster than this agent can append",
+        )
+        .at("group", group)
+        .hint("another agent is at work on this group; only one may be"))
+    }
+
+    /// The newest entry's number, its lease epoch and its digest.
+    async fn tail(&self, group: &GroupName) -> Result<Tail> {
+        let Some(newest) = self.entry_numbers(group, 0).await?.last().copied() else {
+            return Ok(Tail {
+                entry: 0,
+                epoch: 0,
+                digest: NOTHING,
+            });
+        };
+        let (entry, digest) = self.read_entry(group, newest).await?;
+        Ok(Tail {
+            entry: newest,
+            epoch: entry.epoch,
+            digest,
+        })
+    }
+
+    /// The lease epoch of the newest entry; 0 for an empty log.
+    pub(super) async fn newest_epoch(&self, group: &GroupName) -> Result<u64> {
+        Ok(self.tail(group).await?.epoch)
+    }
+
+    /// All entries after `after`, in order. Entries that a stale agent wrote are left out.
+    ///
+    /// # Errors
+    /// `SM0708` when one is missing or does not follow from the one before.
+    pub(super) async fn entries_after(
+        &self,
+        group: &GroupName,
+        after: u64,
+    ) -> Result<Vec<LogEntry>> {
+        let numbers = self.entry_numbers(group, after).await?;
+        let (mut previous, mut epoch) = match after {
+            0 => (NOTHING, 0),
+            after => {
+                let (entry, digest) = self.read_entry(group, after).await?;
+                (digest, entry.epoch)
+            }
+        };
+        let mut entries = Vec::with_capacity(numbers.len());
+        for (expected, number) in (after + 1..).zip(numbers) {
+            if number != expected {
+                return Err(broken(
+                    group,
+                    expected,
+                    "an entry of the group's log is missing",
+                ));
+            }
+            let (entry, digest) = self.read_entry(group, number).await?;
+            if entry.previous != previous || entry.entry != number {
+                return Err(broken(
+                    group,
+                    number,
+                    "an entry does not follow from the one before",
+                ));
+            }
+            previous = digest;
+            if entry.epoch >= epoch {
+                epoch = entry.epoch;
+                entries.push(entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    async fn read_entry(&self, group: &GroupName, number: u64) -> Result<(LogEntry, Sha256Digest)> {
+        let content = self.read_small(&keys::log_entry(group, number)).await?;
+        let entry: LogEntry = serde_json::from_slice(&content)
+            .map_err(|error| broken(group, number, "an entry cannot be read").source(error))?;
+        if entry.format > LOG_FORMAT {
+            return Err(broken(
+                group,
+                number,
+                "an entry has a newer format than this Stopmark knows",
+            ));
+        }
+        Ok((entry, sha256(&content)))
+    }
+
+    /// The numbers of the entries after `after`, rising.
+    async fn entry_numbers(&self, group: &GroupName, after: u64) -> Result<Vec<u64>> {
+        let folder = self.key(&keys::log(group));
+        let offset = self.key(&keys::log_entry(group, after));
+        let listed = self.inner.list_with_offset(Some(&folder), &offset);
+        let found: Vec<_> = listed
+            .try_collect()
+            .await
+            .map_err(|error| store_error(error, &folder))?;
+        let mut numbers: Vec<u64> = found
+            .iter()
+            .filter_map(|meta| keys::number_of(&meta.location))
+            .collect();
+        numbers.retain(|number| *number > after);
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The numbers of the group's lease objects, rising.
+    pub(super) async fn lease_numbers(&self, group: &GroupName) -> Result<Vec<u64>> {
+        let folder = self.key(&keys::leases(group));
+        let listed = self.inner.list(Some(&folder));
+        let found: Vec<_> = listed
+            .try_collect()
+            .await
+            .map_err(|error| store_error(error, &folder))?;
+        let mut numbers: Vec<u64> = found
+            .iter()
+            .filter_map(|meta| keys::number_of(&meta.location))
+            .collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Removes a lease object; one that is gone already is no error.
+    pub(super) async fn remove_lease(&self, group: &GroupName, epoch: u64) -> Result<()> {
+        let key = keys::lease(group, epoch);
+        match self.inner.delete(&self.key(&key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(store_error(error, key)),
+        }
+    }
+}
+
+fn broken(group: &GroupName, entry: u64, what: &str) -> Error {
+    Error::new(Code::ManifestUnreadable, what)
+        .at("group", group)
+        .at("object", keys::log_entry(group, entry))
+        .hint(
+            "someone changed the store: bring the object back from a version or copy of the bucket",
+        )
+}

@@ -1,0 +1,93 @@
+//! Manifests: one JSON object a set, written once, named by the group's log with its digest.
+//!
+//! Format 1 is the serialised [`Set`] with two fields before it; `docs/store-format.md` and the fixtures
+//! under `tests/fixtures/` describe it. Readers refuse newer formats and ignore fields they do not know.
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::sha256;
+use super::{ObjectStore, keys};
+use crate::error::{Code, Error, Result};
+use crate::model::{Set, Sha256Digest};
+
+/// The newest format of a manifest.
+pub(super) const MANIFEST_FORMAT: u16 = 1;
+
+/// Manifests of one stamp that a run may need: one, and one more each time it was interrupted in between.
+const ATTEMPTS_MAX: u32 = 20;
+
+#[derive(Serialize)]
+struct Manifest<'a> {
+    format: u16,
+    stopmark: &'static str,
+    set: &'a Set,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u16,
+}
+
+#[derive(Deserialize)]
+struct ManifestRead {
+    set: Set,
+}
+
+impl ObjectStore {
+    /// Writes a set's manifest; its key and digest. One that stands there with the same content counts.
+    pub(super) async fn write_set(&self, set: &Set) -> Result<(String, Sha256Digest)> {
+        let manifest = Manifest {
+            format: MANIFEST_FORMAT,
+            stopmark: env!("CARGO_PKG_VERSION"),
+            set,
+        };
+        let content = serde_json::to_vec_pretty(&manifest)
+            .map_err(|error| Error::new(Code::Bug, "a set cannot be written").source(error))?;
+        let digest = sha256(&content);
+        for attempt in 0..ATTEMPTS_MAX {
+            let key = keys::manifest(&set.group, &set.stamp(), attempt);
+            match self.create_same(&key, content.clone()).await {
+                Ok(()) => return Ok((key, digest)),
+                Err(error) if error.code() == Code::ObjectExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(
+            Code::ObjectExists,
+            "too many other manifests bear this set's stamp",
+        )
+        .at("stamp", set.stamp())
+        .hint("look whether another agent writes below the same prefix"))
+    }
+
+    /// Reads a manifest that the group's log names.
+    pub(super) async fn read_manifest(&self, key: &str, digest: Sha256Digest) -> Result<Set> {
+        let content = self.read_small(key).await?;
+        if sha256(&content) != digest {
+            return Err(Error::new(
+                Code::StoreMismatch,
+                "a manifest is not what the group's log says",
+            )
+            .at("object", key)
+            .hint("someone changed it: bring it back from a version or copy of the bucket"));
+        }
+        parse(&content).map_err(|error| error.at("object", key))
+    }
+}
+
+/// Reads the content of a manifest.
+///
+/// # Errors
+/// `SM0708` when the format is newer or the content is none.
+pub(super) fn parse(content: &[u8]) -> Result<Set> {
+    let unreadable = || Error::new(Code::ManifestUnreadable, "a manifest cannot be read");
+    let Format { format } =
+        serde_json::from_slice(content).map_err(|error| unreadable().source(error))?;
+    if format > MANIFEST_FORMAT {
+        let message = format!("a manifest has format {format}, newer than {MANIFEST_FORMAT}");
+        return Err(Error::new(Code::ManifestUnreadable, message).hint("use a newer Stopmark"));
+    }
+    let manifest: ManifestRead =
+        serde_json::from_slice(content).map_err(|error| unreadable().source(error))?;
+    Ok(manifest.set)
+}

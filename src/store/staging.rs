@@ -1,0 +1,76 @@
+//! The share as the agent sees it: `world::Staging` over the local file system.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use tokio::fs;
+
+use crate::error::{Code, Error, Result};
+use crate::plan::StagedStripe;
+use crate::world::Staging;
+
+/// Files on mounted shares.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalStaging;
+
+#[async_trait]
+impl Staging for LocalStaging {
+    async fn sizes(&self, stripes: &[StagedStripe]) -> Result<Vec<u64>> {
+        let mut sizes = Vec::with_capacity(stripes.len());
+        for stripe in stripes {
+            let meta = fs::metadata(&stripe.agent_path)
+                .await
+                .map_err(|error| unseen(stripe, error))?;
+            sizes.push(meta.len());
+        }
+        Ok(sizes)
+    }
+
+    async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()> {
+        for folder in stripes
+            .iter()
+            .filter_map(|stripe| stripe.agent_path.parent())
+        {
+            fs::create_dir_all(folder).await.map_err(|error| {
+                Error::new(
+                    Code::ShareUnseen,
+                    "the agent cannot make a folder on the share",
+                )
+                .at("folder", folder.display())
+                .hint("give the agent's account the right to write to the share")
+                .source(error)
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, files: &[PathBuf]) -> Result<()> {
+        for file in files {
+            match fs::remove_file(file).await {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::new(
+                        Code::ShareUnseen,
+                        "a file on the share cannot be removed",
+                    )
+                    .at("file", file.display())
+                    .hint("it is in the store already: remove it by hand")
+                    .source(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unseen(stripe: &StagedStripe, error: std::io::Error) -> Error {
+    Error::new(
+        Code::ShareUnseen,
+        "the agent does not see a file that the host wrote",
+    )
+    .at("file", stripe.agent_path.display())
+    .at("on the host", &stripe.sql_path)
+    .hint("`share.sql` and `share.agent` of the host must name one folder")
+    .source(error)
+}

@@ -1,0 +1,258 @@
+//! The shapes of facts. Start at [`Survey`]; everything here is a value that prints and serialises.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{
+    DatabaseName, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal, SurveyId, Timestamp,
+};
+
+/// What the hosts said, at one time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Survey {
+    /// Its identity; a plan names the survey that it was made from.
+    pub id: SurveyId,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// What each configured host said, by configured name.
+    pub hosts: BTreeMap<HostName, HostReport>,
+    /// The members: those listed and those discovered, in the order of their names, none twice.
+    pub members: Vec<MemberName>,
+    /// Discovered members whose server is none of the configured hosts.
+    #[serde(default)]
+    pub unresolved: Vec<UnresolvedMember>,
+}
+
+/// A discovered member on a server that the configuration does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnresolvedMember {
+    /// The server as the source names it.
+    pub server: String,
+    /// The database.
+    pub database: DatabaseName,
+}
+
+/// A host's facts, or why there are none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostReport {
+    /// It answered.
+    Facts(Box<HostFacts>),
+    /// It did not; code, message and hint of the error.
+    Silent {
+        /// The stable code.
+        code: String,
+        /// One line.
+        message: String,
+        /// What a person should do.
+        hint: Option<String>,
+    },
+}
+
+/// What one host is and holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// `SERVERPROPERTY('ServerName')`.
+    pub true_name: HostName,
+    /// `SERVERPROPERTY('ProductVersion')`, `16.0.1000.6`.
+    pub version: String,
+    /// `SERVERPROPERTY('Edition')`.
+    pub edition: String,
+    /// The host's offset from UTC in minutes, from `SYSDATETIMEOFFSET()`.
+    pub offset_minutes: i16,
+    /// `sys.dm_exec_connections.auth_scheme` of the agent's connection: `SQL`, `NTLM`, `KERBEROS`.
+    pub auth_scheme: String,
+    /// Whether the agent's connection is encrypted.
+    pub is_encrypted: bool,
+    /// Rights that Stopmark needs on this host and the login lacks, by SQL Server's names.
+    pub missing_rights: Vec<String>,
+    /// Linked servers on this host, by name.
+    pub links: Vec<LinkFacts>,
+    /// The databases of the group that the host has, by name.
+    pub members: BTreeMap<DatabaseName, MemberFacts>,
+    /// Transactions open now whose name begins with the group's mark prefix.
+    pub open_marks: Vec<String>,
+}
+
+/// One database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberFacts {
+    /// Its state.
+    pub state: MemberState,
+    /// Its recovery model.
+    pub recovery_model: RecoveryModel,
+    /// It refuses writes.
+    pub is_read_only: bool,
+    /// `sys.database_recovery_status.database_guid`; none where the database is not open.
+    pub database_guid: Option<Uuid>,
+    /// Constant over restores.
+    pub family_guid: Option<Uuid>,
+    /// The fork that the log is on now.
+    pub recovery_fork_guid: Option<Uuid>,
+    /// Where the next log backup begins; none: no log backup is possible (SIMPLE, or no full yet).
+    pub last_log_backup_lsn: Option<Lsn>,
+    /// The availability group that holds it.
+    pub availability_group: Option<String>,
+    /// Data and log files together, in bytes.
+    pub size_bytes: u64,
+    /// What marks need in it.
+    pub mark_log: MarkLogFacts,
+    /// The newest backups that this host's msdb knows of, newest first, at most 50.
+    pub history: Vec<BackupRow>,
+}
+
+/// Whether a database may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberState {
+    /// In use.
+    Online,
+    /// Waiting for more pieces.
+    Restoring,
+    /// Anything else: offline, recovering, suspect, emergency.
+    Unusable,
+}
+
+/// A database's recovery model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryModel {
+    /// Everything is logged and kept until a log backup.
+    Full,
+    /// Bulk changes are logged minimally.
+    BulkLogged,
+    /// No log backups.
+    Simple,
+}
+
+/// What marks need in a member, and what is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkLogFacts {
+    /// The table exists.
+    pub has_table: bool,
+    /// The procedure that marks as part of another's transaction exists and may be executed.
+    pub has_procedure: bool,
+    /// The procedure that begins its own `WITH MARK` exists and may be executed.
+    pub has_remote_procedure: bool,
+    /// The newest mark in the table.
+    pub newest: Option<MarkName>,
+}
+
+/// One row of `msdb.dbo.backupset` with its first file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackupRow {
+    /// SQL Server's identity of the backup.
+    pub backup_set_guid: Uuid,
+    /// Full, differential or log.
+    pub kind: PieceKind,
+    /// First LSN.
+    pub first_lsn: Lsn,
+    /// The LSN after the backup.
+    pub last_lsn: Lsn,
+    /// The checkpoint that redo starts at.
+    pub checkpoint_lsn: Lsn,
+    /// Checkpoint LSN of the full that it follows.
+    pub database_backup_lsn: Lsn,
+    /// The base's GUID, on differentials.
+    pub differential_base_guid: Option<Uuid>,
+    /// The fork at the first LSN.
+    pub first_recovery_fork_guid: Option<Uuid>,
+    /// The fork at the last LSN.
+    pub last_recovery_fork_guid: Option<Uuid>,
+    /// Where forks parted.
+    pub fork_point_lsn: Option<Lsn>,
+    /// Constant over restores.
+    pub family_guid: Uuid,
+    /// It moved no archive point, or started no chain.
+    pub is_copy_only: bool,
+    /// The first log of a chain.
+    pub begins_log_chain: bool,
+    /// No mark in it can be stopped at.
+    pub has_bulk_logged_data: bool,
+    /// Taken `WITH CHECKSUM`.
+    pub has_backup_checksums: bool,
+    /// The login that took it.
+    pub user_name: String,
+    /// The file or device it went to, family 1.
+    pub device: String,
+    /// When it began.
+    pub started: ServerLocal,
+    /// When it ended.
+    pub finished: ServerLocal,
+}
+
+/// One linked server as its host has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkFacts {
+    /// Its name.
+    pub name: String,
+    /// `SQL Server`, or empty for an OLE DB data source.
+    pub product: String,
+    /// `MSOLEDBSQL`, `SQLNCLI`, ...
+    pub provider: String,
+    /// Host and port.
+    pub data_source: Option<String>,
+    /// What the provider is told; none where the login may not see it.
+    pub provider_string: Option<String>,
+    /// Calls come in.
+    pub is_rpc: bool,
+    /// Calls go out: needed.
+    pub is_rpc_out: bool,
+    /// Queries go out.
+    pub is_data_access: bool,
+    /// A remote call in a transaction makes it distributed: needed.
+    pub is_promotion: bool,
+    /// 0: the server's default (600 s), else seconds.
+    pub query_timeout_s: i32,
+    /// 0: the server's default, else seconds.
+    pub connect_timeout_s: i32,
+    /// Who is mapped to whom.
+    pub mappings: Vec<LinkMapping>,
+}
+
+/// One login mapping of a linked server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkMapping {
+    /// The local login; none is the wildcard that maps everybody.
+    pub local_login: Option<String>,
+    /// The local login's own credentials are used.
+    pub uses_self: bool,
+    /// The login on the other side.
+    pub remote_login: Option<String>,
+}
+
+/// The words that Stopmark's links begin their provider string with; they also name the link's connections
+/// on the other side (`program_name`).
+pub const LINK_SIGNATURE: &str = "APP=Stopmark;";
+
+impl LinkFacts {
+    /// Whether Stopmark made it; a run changes no other link.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.provider_string
+            .as_deref()
+            .is_some_and(|text| text.starts_with(LINK_SIGNATURE))
+    }
+}
+
+impl Survey {
+    /// The facts of the host that bears or was configured under this name.
+    #[must_use]
+    pub fn host(&self, name: &HostName) -> Option<&HostFacts> {
+        self.hosts
+            .iter()
+            .find(|(host, _)| host.is_same_host(name))
+            .and_then(|(_, report)| match report {
+                HostReport::Facts(facts) => Some(facts.as_ref()),
+                HostReport::Silent { .. } => None,
+            })
+    }
+
+    /// The facts of one member.
+    #[must_use]
+    pub fn member(&self, name: &MemberName) -> Option<&MemberFacts> {
+        self.host(&name.host)?.members.get(&name.database)
+    }
+}

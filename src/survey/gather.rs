@@ -1,0 +1,133 @@
+//! Gathering: every host is asked at the same time; what does not answer is a fact too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+
+use super::{HostReport, Survey, UnresolvedMember};
+use crate::config::{Config, Discovery, HostConfig};
+use crate::error::{Code, Error, Result};
+use crate::model::{DatabaseName, HostName, MemberName, SurveyId};
+use crate::world::{FactsWanted, World};
+
+/// Takes a survey of the whole group. Reads only; never fails, since silence is a fact.
+pub async fn take(world: &World, config: &Config) -> Survey {
+    let taken_at = world.clock.now();
+    let mut members: BTreeSet<MemberName> = config
+        .members
+        .iter()
+        .map(|member| member.name.clone())
+        .collect();
+    let mut unresolved = Vec::new();
+    let discovered = discover(world, config).await;
+    if let Ok(rows) = &discovered {
+        for (server, database) in rows {
+            match host_called(config, server) {
+                Some(host) => {
+                    members.insert(MemberName::new(host.name.clone(), database.clone()));
+                }
+                None => unresolved.push(UnresolvedMember {
+                    server: server.clone(),
+                    database: database.clone(),
+                }),
+            }
+        }
+    }
+    let asked = config
+        .hosts
+        .values()
+        .map(|host| ask(world, config, host, &members));
+    let mut hosts: BTreeMap<HostName, HostReport> = join_all(asked).await.into_iter().collect();
+    if let Err(error) = discovered {
+        hosts.insert(config.management_host.clone(), silent(&error));
+    }
+    let id = SurveyId(world.ids.next());
+    Survey {
+        id,
+        taken_at,
+        hosts,
+        members: members.into_iter().collect(),
+        unresolved,
+    }
+}
+
+async fn discover(world: &World, config: &Config) -> Result<Vec<(String, DatabaseName)>> {
+    match &config.discovery {
+        Some(Discovery::BizTalk { database }) => {
+            world
+                .fleet
+                .biztalk_members(&config.management_host, database)
+                .await
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The host that a BizTalk table means: by true name, or by the address that people put there instead.
+fn host_called<'a>(config: &'a Config, server: &str) -> Option<&'a HostConfig> {
+    let by_name = server
+        .parse()
+        .ok()
+        .and_then(|name: HostName| config.host(&name));
+    by_name.or_else(|| {
+        config
+            .hosts
+            .values()
+            .find(|host| host.address.eq_ignore_ascii_case(server))
+    })
+}
+
+async fn ask(
+    world: &World,
+    config: &Config,
+    host: &HostConfig,
+    members: &BTreeSet<MemberName>,
+) -> (HostName, HostReport) {
+    let wanted = FactsWanted {
+        databases: members
+            .iter()
+            .filter(|member| member.host.is_same_host(&host.name))
+            .map(|member| member.database.clone())
+            .collect(),
+        mark_log: config.mark_log,
+        mark_prefix: config.mark_prefix.clone(),
+        is_management_host: host.name.is_same_host(&config.management_host),
+    };
+    let report = match world.fleet.host_facts(&host.name, &wanted).await {
+        Ok(facts) if facts.true_name.is_same_host(&host.name) => HostReport::Facts(Box::new(facts)),
+        Ok(facts) => silent(&wrong_name(host, &facts.true_name)),
+        Err(error) => silent(&error),
+    };
+    (host.name.clone(), report)
+}
+
+/// A host with another name is another host: nothing that it says is used.
+fn wrong_name(host: &HostConfig, true_name: &HostName) -> Error {
+    let message = format!(
+        "host `{}` says that its true name is `{true_name}`",
+        host.name
+    );
+    Error::new(Code::WrongTrueName, message)
+        .at("address", &host.address)
+        .hint("use the name that `SELECT SERVERPROPERTY('ServerName')` gives as the host's key")
+}
+
+fn silent(error: &Error) -> HostReport {
+    let place = error
+        .context()
+        .iter()
+        .map(|(what, value)| format!(", {what} `{value}`"));
+    let cause = error
+        .sql()
+        .map(|cause| format!(": {} ({})", cause.text, cause.number));
+    HostReport::Silent {
+        code: error.code().text().to_owned(),
+        message: format!(
+            "{}{}{}",
+            error.message(),
+            place.collect::<String>(),
+            cause.unwrap_or_default()
+        ),
+        hint: error.hint_text().map(str::to_owned),
+    }
+}

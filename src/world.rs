@@ -1,0 +1,328 @@
+//! The seams: everything that Stopmark can do to, or learn from, what is not itself.
+//!
+//! Start at [`World`]. Every effect of the agent passes through one of these traits, so that whoever makes
+//! the world owns the tests. There is no fake fleet: tests connect the real one to the simulator.
+//!
+//! This file holds contracts only; it does nothing itself.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::config::MarkLogKind;
+use crate::error::Result;
+use crate::model::{
+    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, Piece, RunId,
+    Set, SetId, Sha256Digest, StoredStripe, Timestamp,
+};
+use crate::plan::{
+    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
+};
+use crate::run::events::{BackedUp, Event};
+use crate::survey::HostFacts;
+
+/// Everything outside, as one run sees it.
+#[derive(Clone)]
+pub struct World {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// New identities.
+    pub ids: Arc<dyn Ids>,
+    /// The hosts.
+    pub fleet: Arc<dyn Fleet>,
+    /// The object store.
+    pub store: Arc<dyn Store>,
+    /// The files on the shares.
+    pub staging: Arc<dyn Staging>,
+    /// The local index of what the store holds.
+    pub catalog: Arc<dyn Catalog>,
+    /// The journals of runs.
+    pub journals: Arc<dyn Journals>,
+    /// The people to be told.
+    pub notifier: Arc<dyn Notifier>,
+    /// What a person sees of long work.
+    pub progress: Arc<dyn Progress>,
+}
+
+/// Time: the wall clock for stamps, the monotonic one for waiting.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Now, in UTC.
+    fn now(&self) -> Timestamp;
+    /// Time since some fixed moment, never going back.
+    fn monotonic(&self) -> Duration;
+    /// Returns when [`Self::monotonic`] has reached `deadline`.
+    async fn sleep_until(&self, deadline: Duration);
+}
+
+/// The journals of this state folder, one a run.
+pub trait Journals: Send + Sync {
+    /// Begins the journal of a new run.
+    fn create(&self, run: RunId) -> Result<Box<dyn Journal>>;
+    /// Opens an unfinished run's journal to go on with it; a torn last line is cut off first.
+    fn reopen(&self, run: RunId) -> Result<Box<dyn Journal>>;
+    /// The events of a run, in order; a torn last line is left out.
+    fn read(&self, run: RunId) -> Result<Vec<Event>>;
+    /// Every run that has a journal, oldest first.
+    fn runs(&self) -> Result<Vec<RunId>>;
+    /// The runs that have begun and not ended, oldest first.
+    fn unfinished(&self) -> Result<Vec<RunId>>;
+}
+
+/// One run's append-only journal.
+pub trait Journal: Send {
+    /// Writes one event and returns when it is on the disk. No journal, no deed.
+    fn append(&mut self, event: &Event) -> Result<()>;
+}
+
+/// New identities, rising with time.
+pub trait Ids: Send + Sync {
+    /// A UUIDv7.
+    fn next(&self) -> Uuid;
+}
+
+/// The hosts, spoken to in typed verbs. Every verb connects as its host's configuration says, reads its
+/// answer to the end, and leaves no transaction open. Errors name host and member.
+#[async_trait]
+pub trait Fleet: Send + Sync {
+    /// Everything that a survey wants of one host: identity, rights, links, and the named databases.
+    async fn host_facts(&self, host: &HostName, wanted: &FactsWanted) -> Result<HostFacts>;
+    /// The rows of `admv_BackupDatabases`: server name as configured there, and database.
+    async fn biztalk_members(
+        &self,
+        host: &HostName,
+        database: &DatabaseName,
+    ) -> Result<Vec<(String, DatabaseName)>>;
+    /// Makes the link, or mends it in place; the wildcard mapping is dropped, one login mapped.
+    async fn ensure_link(&self, host: &HostName, link: &EnsureLink) -> Result<()>;
+    /// Removes a link that Stopmark made; one that is not there is no error.
+    async fn remove_link(&self, host: &HostName, link: &str) -> Result<()>;
+    /// Calls through the link; the true name of the other side.
+    async fn test_link(&self, host: &HostName, link: &str) -> Result<HostName>;
+    /// Makes table, schema, procedures and grants for marks; safe to run again.
+    async fn prepare_member(&self, step: &PrepareMember) -> Result<()>;
+    /// Removes what [`Self::prepare_member`] made; safe to run again.
+    async fn remove_prepared(&self, member: &MemberName) -> Result<()>;
+    /// Places the mark in one batch on the management host; returns after COMMIT.
+    async fn place_mark(&self, step: &PlaceMark) -> Result<()>;
+    /// The mark's place in the history of each of these members of one host; members without it are absent.
+    async fn mark_history(
+        &self,
+        host: &HostName,
+        mark: &MarkName,
+        members: &[DatabaseName],
+    ) -> Result<Vec<MemberMark>>;
+    /// Takes a backup and reads its row from msdb. A backup that ends without a new row is `SM0502`.
+    async fn back_up(&self, step: &BackUp, progress: &dyn StepProgress) -> Result<BackedUp>;
+    /// The row of a backup that was written to this step's files, if msdb has one: for resuming.
+    async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>>;
+    /// Restores a full or differential on `host`, `NORECOVERY`.
+    async fn restore_database(
+        &self,
+        host: &HostName,
+        step: &RestoreDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()>;
+    /// Restores a log on `host` up to the step's mark.
+    async fn restore_log(
+        &self,
+        host: &HostName,
+        step: &RestoreLog,
+        progress: &dyn StepProgress,
+    ) -> Result<()>;
+    /// State of a restored database and its newest mark.
+    async fn newest_mark(
+        &self,
+        host: &HostName,
+        database: &DatabaseName,
+        mark_log: MarkLogKind,
+    ) -> Result<RestoredState>;
+}
+
+/// What a survey wants of one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactsWanted {
+    /// The members that should be there.
+    pub databases: Vec<DatabaseName>,
+    /// Whose table carries the marks.
+    pub mark_log: MarkLogKind,
+    /// The prefix of marks that may be open.
+    pub mark_prefix: MarkPrefix,
+    /// The host places marks, so it needs links and the rights for them.
+    pub is_management_host: bool,
+}
+
+/// A restored database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoredState {
+    /// `sys.databases.state_desc`.
+    pub state: String,
+    /// The newest mark in its table; none where the table is empty or the database not online.
+    pub newest: Option<MarkName>,
+}
+
+/// Told how far one long step has come.
+pub trait StepProgress: Send + Sync {
+    /// Per cent, 0 to 100, as the server counts.
+    fn percent(&self, percent: u8);
+    /// Bytes done since the last call.
+    fn bytes(&self, more: u64);
+}
+
+/// What a person sees of long work; silent when the output is not a terminal.
+pub trait Progress: Send + Sync {
+    /// A step begins; `total_bytes` where it is known.
+    fn begin(&self, label: &str, total_bytes: Option<u64>) -> Box<dyn StepProgress>;
+}
+
+/// Looks at a stripe's bytes as they pass, in order, each once.
+pub trait Tap: Send {
+    /// The next bytes.
+    fn bytes(&mut self, bytes: &[u8]);
+}
+
+/// The object store: every object is made once, and none is ever overwritten.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Sends a file under `key`, hashing chunk by chunk in the same pass, and writes its `.chunks` beside
+    /// it. An object of that key and content that is there already counts as sent.
+    async fn upload(
+        &self,
+        file: &Path,
+        key: &str,
+        tap: &mut dyn Tap,
+        progress: &dyn StepProgress,
+    ) -> Result<StoredStripe>;
+    /// Reads an object back and compares it with its digests; `whole` or only its size.
+    async fn prove(
+        &self,
+        stripe: &StoredStripe,
+        whole: bool,
+        progress: &dyn StepProgress,
+    ) -> Result<()>;
+    /// Brings an object to a file, digests checked before the file gets its name.
+    async fn fetch(
+        &self,
+        stripe: &StoredStripe,
+        file: &Path,
+        progress: &dyn StepProgress,
+    ) -> Result<()>;
+    /// Writes a set's manifest, create-if-absent; its key and digest. The same set twice is no error.
+    async fn write_manifest(&self, set: &Set) -> Result<(String, Sha256Digest)>;
+    /// Appends to the group's log; the new entry's number. Only one writer can create an entry.
+    async fn append(&self, group: &GroupName, fact: LogFact) -> Result<u64>;
+    /// All entries after `after`, in order, hash chain checked.
+    async fn log_after(&self, group: &GroupName, after: u64) -> Result<Vec<LogEntry>>;
+    /// The set that a log entry names, digest checked.
+    async fn read_set(
+        &self,
+        group: &GroupName,
+        manifest_key: &str,
+        digest: Sha256Digest,
+    ) -> Result<Set>;
+    /// Takes the group's lease, or renews it; `SM0706` names the holder when another has it.
+    async fn take_lease(&self, group: &GroupName) -> Result<()>;
+    /// Gives the lease up.
+    async fn release_lease(&self, group: &GroupName) -> Result<()>;
+    /// Whether create-if-absent is honoured, found by a probe that leaves nothing behind.
+    async fn honours_create(&self) -> Result<bool>;
+}
+
+/// One fact in a group's log.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum LogFact {
+    /// An agent took the lease; entries of lower epochs after this one are void.
+    LeaseTaken {
+        /// Who, as its lease says.
+        holder: String,
+    },
+    /// A set was published.
+    Set {
+        /// The set.
+        set: SetId,
+        /// Where its manifest is.
+        manifest_key: String,
+        /// The manifest's digest.
+        digest: Sha256Digest,
+    },
+    /// A stored piece was proven again, or found damaged.
+    Proved {
+        /// The set that holds the piece.
+        set: SetId,
+        /// The piece.
+        piece: crate::model::PieceId,
+        /// Whole; else damaged.
+        whole: bool,
+    },
+}
+
+/// One entry of a group's log, as the store holds it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct LogEntry {
+    /// The format's number.
+    pub format: u16,
+    /// Its number, from 1, without gaps.
+    pub entry: u64,
+    /// The lease epoch that it was written under.
+    pub epoch: u64,
+    /// The SHA-256 of the entry before, as stored; zeros on the first.
+    pub previous: Sha256Digest,
+    /// When it was written.
+    pub at: Timestamp,
+    /// What it says.
+    pub fact: LogFact,
+}
+
+/// The files that hosts write to and read from the shares, as the agent sees them.
+#[async_trait]
+pub trait Staging: Send + Sync {
+    /// The sizes of these files in bytes; a missing one is `SM0503`.
+    async fn sizes(&self, stripes: &[StagedStripe]) -> Result<Vec<u64>>;
+    /// Makes the folders that these files lie in, so that the host may write there.
+    async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()>;
+    /// Removes these files; a missing one is no error.
+    async fn remove(&self, files: &[std::path::PathBuf]) -> Result<()>;
+}
+
+/// The local index: the fold of the group's log and its manifests, rebuilt from the store when lost.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// The newest entry of the group's log that the catalog holds; 0 for none.
+    async fn newest_entry(&self, group: &GroupName) -> Result<u64>;
+    /// Takes in one entry, with its set where it names one.
+    async fn take_in(&self, group: &GroupName, entry: &LogEntry, set: Option<&Set>) -> Result<()>;
+    /// All sets of the group, oldest first.
+    async fn sets(&self, group: &GroupName) -> Result<Vec<Set>>;
+    /// All pieces of one member, oldest first by LSN.
+    async fn pieces(&self, group: &GroupName, member: &MemberName) -> Result<Vec<Piece>>;
+    /// The newest mark stamp that was ever planned here or published; marks must rise above it.
+    async fn newest_stamp(&self, group: &GroupName) -> Result<Option<Timestamp>>;
+    /// Remembers a stamp before its mark is placed.
+    async fn note_stamp(&self, group: &GroupName, stamp: Timestamp) -> Result<()>;
+    /// The log entry that published this set, if one did.
+    async fn entry_of(&self, group: &GroupName, set: SetId) -> Result<Option<u64>>;
+    /// Forgets everything of the group.
+    async fn clear(&self, group: &GroupName) -> Result<()>;
+}
+
+/// The people to be told; a failure to tell is a warning in the record, never an error of the run.
+#[async_trait]
+pub trait Notifier: Send + Sync {
+    /// Shows or sends one notice.
+    async fn tell(&self, notice: &Notice) -> std::result::Result<(), String>;
+}
+
+/// One notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// One line.
+    pub title: String,
+    /// A few lines.
+    pub body: String,
+    /// Whether somebody should get up.
+    pub is_bad: bool,
+}
