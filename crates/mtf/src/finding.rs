@@ -30,6 +30,8 @@ pub enum Level {
 pub enum Severity {
     /// Worth knowing; speaks against nothing.
     Note,
+    /// May be damage, may be harmless; what would tell is not in this file.
+    Suspect,
     /// Not understood, so nothing was proved.
     Unreadable,
     /// The bytes are not what SQL Server wrote.
@@ -43,7 +45,8 @@ pub struct Finding {
     pub offset: u64,
     /// How deep one had to look.
     pub level: Level,
-    /// What it is.
+    /// What it is; in JSON its name stands in `kind` and its fields beside `offset`.
+    #[serde(flatten)]
     pub kind: FindingKind,
 }
 
@@ -240,8 +243,8 @@ impl FindingKind {
             | Self::StripeOf { .. }
             | Self::StreamChecksumUnproved
             | Self::NotWholePages
-            | Self::PageSuspect { .. }
             | Self::LogStriped => Severity::Note,
+            Self::PageSuspect { .. } => Severity::Suspect,
             Self::Empty
             | Self::NotMedia
             | Self::Container

@@ -118,6 +118,10 @@ fn read_set(scin: &[u8]) -> Result<BackupSet, &'static str> {
 }
 
 fn read_filegroup(sfgi: &[u8]) -> Result<String, &'static str> {
+    // Records without room for a name would cost us more memory than they take on media.
+    if sfgi.len() < SFGI_LENGTH {
+        return Err("the record of a filegroup is too short");
+    }
     text_at(sfgi, 16, 2).ok_or("a filegroup's name lies outside of its record")
 }
 

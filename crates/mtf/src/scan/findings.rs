@@ -1,33 +1,27 @@
 //! A bounded list of findings: hostile media may give rise to millions.
 //!
-//! Start at [`Findings::add`]. Each level has room of its own, so that a flood of damaged pages
-//! does not wash away what was said about structure and identity.
+//! Start at [`Findings::add`]. Each level and severity has room of its own, so that a flood of
+//! damaged pages does not wash away what was said about structure, nor notes what was damage.
 //!
-//! This file never drops the gravest severity, nor the count.
+//! This file never loses count.
 
-use crate::{Finding, FindingKind, Level, Severity};
+use crate::{Finding, FindingKind};
 
-/// Findings kept per level.
-pub(super) const KEPT_PER_LEVEL: usize = 256;
+/// Findings kept of one level and severity.
+const KEPT_MAX: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     kept: Vec<Finding>,
-    per_level: [usize; 3],
+    counts: [[usize; 4]; 3],
     not_kept: u64,
-    worst: Option<Severity>,
 }
 
 impl Findings {
     pub(super) fn add(&mut self, offset: u64, kind: FindingKind) {
         let finding = Finding::new(offset, kind);
-        self.worst = self.worst.max(Some(finding.kind.severity()));
-        let count = &mut self.per_level[match finding.level {
-            Level::Structure => 0,
-            Level::Identity => 1,
-            Level::Content => 2,
-        }];
-        if *count < KEPT_PER_LEVEL {
+        let count = &mut self.counts[finding.level as usize][finding.kind.severity() as usize];
+        if *count < KEPT_MAX {
             *count += 1;
             self.kept.push(finding);
         } else {
@@ -35,9 +29,9 @@ impl Findings {
         }
     }
 
-    /// What was kept in order of place, how many were not, and the gravest severity.
-    pub(super) fn take(mut self) -> (Vec<Finding>, u64, Option<Severity>) {
+    /// What was kept, in order of place, and how many were not.
+    pub(super) fn take(mut self) -> (Vec<Finding>, u64) {
         self.kept.sort_by_key(|finding| finding.offset);
-        (self.kept, self.not_kept, self.worst)
+        (self.kept, self.not_kept)
     }
 }

@@ -9,14 +9,14 @@ use std::collections::VecDeque;
 
 use super::findings::Findings;
 use super::place::Place;
-use super::set::OpenSet;
-use super::walk::Visitor;
+use super::set::{OpenSet, View};
+use super::walk::{Reached, Visitor};
 use super::{Contents, KEPT_BYTES_MAX, MARKS_MAX};
 use crate::frame::{BlockHead, BlockKind, StreamHead, identity, records};
-use crate::{FindingKind, MediaFamily, Report, SetReport, bytes};
+use crate::{FindingKind, Level, MediaFamily, Report, SetReport, bytes};
 
-/// Identity records of a report may take this much together; a set counts as at least a page.
-const SET_BYTES_MIN: usize = 4096;
+/// What a backup set takes in a report beside the length of its identity record.
+const SET_BYTES: usize = 1024;
 const RAID_BYTES: usize = 32;
 const CHECKSUM_BYTES: usize = 4;
 /// Zero bytes in front of data and log.
@@ -28,6 +28,7 @@ const SOFTWARE: &str = "Microsoft SQL Server";
 pub(super) struct Medium<C> {
     pub(super) contents: C,
     findings: Findings,
+    level: Level,
     media: Option<MediaFamily>,
     has_media_set: bool,
     is_foreign: bool,
@@ -64,9 +65,11 @@ enum Stream {
 }
 
 impl<C: Contents> Medium<C> {
-    pub(super) fn new(contents: C) -> Self {
+    /// A medium of which no more is looked at than `level` asks for.
+    pub(super) fn new(contents: C, level: Level) -> Self {
         Self {
             contents,
+            level,
             findings: Findings::default(),
             media: None,
             has_media_set: false,
@@ -83,28 +86,38 @@ impl<C: Contents> Medium<C> {
         }
     }
 
-    /// The file is over after `bytes`; `is_lost` if it could not be followed to its end.
-    pub(super) fn finish(mut self, bytes: u64, is_whole: bool, is_lost: bool) -> (Report, C) {
+    /// Whether the walk is in a stream whose bytes nobody wants.
+    pub(super) fn passes_over(&self) -> bool {
+        matches!(self.stream, Stream::Skipped)
+    }
+
+    /// The file is over after `bytes`, at such a place of the walk.
+    pub(super) fn finish(mut self, bytes: u64, reached: Reached) -> (Report, C) {
         if bytes == 0 {
             self.findings.add(0, FindingKind::Empty);
-        } else if !is_lost && !self.is_foreign {
-            if !is_whole || self.place != Place::Set {
-                let expected = self.place.expected().to_owned();
+        } else if reached != Reached::Nowhere && !self.is_foreign {
+            if reached != Reached::BlockEnd || self.place != Place::Set {
+                let expected = match reached {
+                    Reached::InStreams => format!("the rest of `{}`", self.block.text()),
+                    _ => self.place.expected().to_owned(),
+                };
                 self.findings
                     .add(bytes, FindingKind::Truncated { expected });
             } else if self.sets_seen == 0 {
                 self.findings.add(bytes, FindingKind::NoSets);
             }
         }
-        self.keep_set();
-        let (findings, findings_not_kept, worst) = self.findings.take();
+        // That a set came to no identity goes without saying where the file is cut or unreadable.
+        if let Some(report) = self.open.take().and_then(OpenSet::report) {
+            self.keep(report);
+        }
+        let (findings, findings_not_kept) = self.findings.take();
         let filemarks = self.marks.into();
         let report = Report {
             media: self.media,
             sets: self.sets,
             findings,
             findings_not_kept,
-            worst,
             filemarks,
             bytes,
         };
@@ -148,7 +161,11 @@ impl<C: Contents> Medium<C> {
             .media
             .as_ref()
             .is_some_and(|media| media.family_count > 1);
-        self.open = Some(OpenSet::begins(at, start, is_striped, &mut self.findings));
+        let view = View {
+            is_striped,
+            has_contents: self.level == Level::Content,
+        };
+        self.open = Some(OpenSet::begins(at, start, view, &mut self.findings));
     }
 
     fn filemark(&mut self, at: u64, raw: &[u8]) {
@@ -174,10 +191,13 @@ impl<C: Contents> Medium<C> {
     /// Moves the open set, if it came to its identity, to those of the report.
     fn keep_set(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let Some(report) = open.report() else {
-            self.findings.add(self.at, FindingKind::NoIdentity);
-            return;
-        };
+        match open.report() {
+            Some(report) => self.keep(report),
+            None => self.findings.add(self.at, FindingKind::NoIdentity),
+        }
+    }
+
+    fn keep(&mut self, report: SetReport) {
         if self.kept_bytes > KEPT_BYTES_MAX {
             self.findings.add(self.at, FindingKind::SetsNotKept);
         } else {
@@ -196,14 +216,14 @@ impl<C: Contents> Medium<C> {
 
     fn stream_for(&mut self, at: u64, head: &StreamHead) -> Stream {
         let has_bytes = head.length > u64::from(PAD_BYTES);
-        let held = |length_max| Stream::Held {
+        let keep = |length_max| Stream::Held {
             at,
             id: head.id,
             bytes: Vec::new(),
             length_max,
         };
         match (self.block, &head.id) {
-            (BlockKind::Media, b"RAID") => held(RAID_BYTES),
+            (BlockKind::Media, b"RAID") => keep(RAID_BYTES),
             (BlockKind::Front | BlockKind::Identity, b"MQCI") => {
                 if head.length > identity::LENGTH_MAX {
                     let length_bytes = head.length;
@@ -211,9 +231,12 @@ impl<C: Contents> Medium<C> {
                         .add(at, FindingKind::TooLarge { length_bytes });
                     return Stream::Skipped;
                 }
-                held(usize::try_from(head.length).unwrap_or(0))
+                keep(usize::try_from(head.length).unwrap_or(0))
             }
-            (BlockKind::Data | BlockKind::Log, b"CSUM") => held(CHECKSUM_BYTES),
+            (BlockKind::Data | BlockKind::Log, _) if self.level != Level::Content => {
+                Stream::Skipped
+            }
+            (BlockKind::Data | BlockKind::Log, b"CSUM") => keep(CHECKSUM_BYTES),
             (BlockKind::Data, b"MQDA") if has_bytes => Stream::Data { pad: PAD_BYTES },
             (BlockKind::Log, b"MQTL") if has_bytes => Stream::Log { pad: PAD_BYTES },
             _ => Stream::Skipped,
@@ -280,7 +303,7 @@ impl<C: Contents> Medium<C> {
                 let set = open.complete(set);
                 open.check_identity(at, &set, &mut self.findings);
                 open.identity = Some(set);
-                self.kept_bytes += payload.len() + SET_BYTES_MIN;
+                self.kept_bytes += payload.len() + SET_BYTES;
             }
             Err(reason) => bad_identity(&mut self.findings, at, reason),
         }

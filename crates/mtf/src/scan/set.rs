@@ -1,10 +1,11 @@
-//! A backup set while it is scanned, and the comparison of what it says of itself.
+//! A backup set while it is scanned.
 //!
-//! Start at [`OpenSet`]. A backup set tells its identity twice, its number and date four times, its
-//! log range by LSN and by place, its pages by count and by content: all must agree.
+//! Start at [`OpenSet`]. It takes the records and contents of the backup set as they come, judges
+//! the contents, and at the end has what it said of itself [compared](super::compare).
 //!
 //! This file never reads frames; the [medium](super::medium) hands it whole records.
 
+use super::compare;
 use super::findings::Findings;
 use super::log::{LogJudge, PADDING};
 use super::pages::{PageJudge, Tally};
@@ -12,12 +13,16 @@ use super::streams::{StreamSum, SumVerdict};
 use crate::frame::BlockHead;
 use crate::frame::LOGICAL_BLOCK;
 use crate::frame::records::{SetEnd, SetStart};
-use crate::{
-    BackupKind, BackupSet, Coverage, FileKind, FindingKind, LogExtent, Lsn, SetReport, Vlf,
-};
+use crate::{BackupSet, Coverage, FindingKind, LogExtent, Lsn, SetReport, Vlf};
 
-/// The first version (2019) whose front copy holds provisional LSNs and counts pages by pass.
-const VERSION_2019: u8 = 15;
+/// How much of the backup set can be seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct View {
+    /// The media set has other stripes, with contents of their own.
+    pub(super) is_striped: bool,
+    /// Data and log are looked at, not only headers.
+    pub(super) has_contents: bool,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct OpenSet {
@@ -27,7 +32,7 @@ pub(super) struct OpenSet {
     pub(super) front: Option<BackupSet>,
     pub(super) identity: Option<BackupSet>,
     next_control_id: u32,
-    is_striped: bool,
+    view: View,
     coverage: Coverage,
     pages: PageJudge,
     log: LogJudge,
@@ -38,20 +43,15 @@ pub(super) struct OpenSet {
 }
 
 impl OpenSet {
-    /// A backup set begins at `at`; `is_striped` says that the media set has other stripes.
-    pub(super) fn begins(
-        at: u64,
-        start: SetStart,
-        is_striped: bool,
-        findings: &mut Findings,
-    ) -> Self {
+    /// A backup set begins at `at`.
+    pub(super) fn begins(at: u64, start: SetStart, view: View, findings: &mut Findings) -> Self {
         if start.address != at {
             findings.add(at, FindingKind::Misplaced);
         }
         Self {
             at,
             start,
-            is_striped,
+            view,
             ..Self::default()
         }
     }
@@ -82,7 +82,7 @@ impl OpenSet {
 
     /// Compares the authoritative identity, found at `at`, with everything else.
     pub(super) fn check_identity(&self, at: u64, set: &BackupSet, findings: &mut Findings) {
-        if let Some(field) = self.start_disagrees(set) {
+        if let Some(field) = compare::start(&self.start, set) {
             findings.add(
                 at,
                 FindingKind::CopiesDisagree {
@@ -93,7 +93,7 @@ impl OpenSet {
         match &self.front {
             None => findings.add(self.at, FindingKind::NoIdentity),
             Some(front) => {
-                if let Some(field) = copies_disagree(front, set) {
+                if let Some(field) = compare::copies(front, set) {
                     findings.add(
                         at,
                         FindingKind::CopiesDisagree {
@@ -127,61 +127,23 @@ impl OpenSet {
         })
     }
 
-    fn start_disagrees(&self, set: &BackupSet) -> Option<&'static str> {
-        let version = (self.start.version.major, self.start.version.minor);
-        let said = (set.server_version.major, set.server_version.minor);
-        let pairs = [
-            (
-                "kind",
-                self.start.is_differential == (set.kind == BackupKind::Differential),
-            ),
-            ("start", self.start.date == set.started),
-            ("server version", version == said),
-        ];
-        pairs
-            .iter()
-            .find(|(_, agrees)| !agrees)
-            .map(|(field, _)| *field)
+    /// Whether the log range can be compared: since 2019 a stripe that holds no log may name an
+    /// extent that was never seen to agree.
+    fn has_comparable_log(&self, set: &BackupSet) -> bool {
+        let holds_log = self.coverage.log.extents > 0;
+        holds_log || !self.view.is_striped || !compare::is_late(set)
     }
 
     fn log_range_disagrees(&self, set: &BackupSet) -> Option<Lsn> {
         let (lowest, highest) = (self.lowest.as_ref()?, self.highest.as_ref()?);
-        let begins = lowest.position_of(set.first_lsn) == Some(lowest.start_bytes);
-        let ends = match highest.position_of(set.last_lsn) {
-            Some(position) => position == highest.end_bytes,
-            // The next LSN may be the first of a virtual log file of which nothing is here yet.
-            None => highest.vlfs.last().is_some_and(|vlf| {
-                set.last_lsn.vlf.checked_sub(vlf.sequence) == Some(1)
-                    && vlf.start_bytes.checked_add(vlf.size_bytes) == Some(highest.end_bytes)
-            }),
-        };
-        match (begins, ends) {
-            (false, _) => Some(set.first_lsn),
-            (true, false) => Some(set.last_lsn),
-            (true, true) => None,
-        }
+        compare::log_range(lowest, highest, set).filter(|_| self.has_comparable_log(set))
     }
 
-    /// Pages by the file list where they are not what was seen. Since 2019 the list counts the
-    /// last pass over the data only; with stripes it counts pages that are elsewhere.
     fn pages_disagree(&self, set: &BackupSet) -> Option<u64> {
-        let of_kind = |kind| set.files.iter().filter(move |file| file.kind == kind);
-        let only_rows = set
-            .files
-            .iter()
-            .all(|f| matches!(f.kind, FileKind::Data | FileKind::Log));
-        let several = of_kind(FileKind::Data).count() > 1;
-        let is_late = set.server_version.major >= VERSION_2019;
-        if self.is_striped || !only_rows || set.kind == BackupKind::Log || is_late && several {
-            return None;
-        }
-        let said = of_kind(FileKind::Data)
-            .map(|file| u64::from(file.pages_in_backup))
-            .sum();
+        let is_all_seen = self.view.has_contents && !self.view.is_striped;
         let seen = self.coverage.pages.seen;
         let in_last_block = seen - self.pages_before_block;
-        let agrees = said == seen || is_late && said == in_last_block;
-        (!agrees).then_some(said)
+        compare::pages(set, seen, in_last_block).filter(|_| is_all_seen)
     }
 }
 
@@ -253,7 +215,7 @@ impl OpenSet {
             .extent()
             .len_bytes()
             .checked_next_multiple_of(PADDING);
-        let is_whole = !self.is_striped || whole == Some(length);
+        let is_whole = !self.view.is_striped || whole == Some(length);
         if !is_whole {
             self.log.skip();
         }
@@ -279,7 +241,7 @@ impl OpenSet {
         let expected_bytes = self.log.extent().len_bytes();
         let left = self.log.left();
         // A stripe may name an extent whose bytes are in another stripe.
-        if left > 0 && !self.is_striped {
+        if left > 0 && self.view.has_contents && !self.view.is_striped {
             let found_bytes = expected_bytes - left;
             findings.add(
                 at,
@@ -322,51 +284,4 @@ impl OpenSet {
 fn place_of(extent: &LogExtent) -> Option<(u32, u64)> {
     let vlf: &Vlf = extent.vlfs.first()?;
     Some((vlf.sequence, extent.start_bytes))
-}
-
-/// The first field in which the copies of an identity differ though both must know it.
-fn copies_disagree(front: &BackupSet, set: &BackupSet) -> Option<&'static str> {
-    let is_late = set.server_version.major >= VERSION_2019;
-    let lsns = |s: &BackupSet| (s.first_lsn, s.last_lsn, s.checkpoint_lsn);
-    let bases = |s: &BackupSet| {
-        (
-            s.database_backup_lsn,
-            s.differential_base_lsn,
-            s.differential_base_guid,
-            s.base_full_guid,
-        )
-    };
-    let forks = |s: &BackupSet| {
-        (
-            s.recovery_fork_guid,
-            s.first_recovery_fork_guid,
-            s.fork_point_lsn,
-        )
-    };
-    let versions = |s: &BackupSet| (s.server_version, s.database_version, s.compatibility_level);
-    let pairs = [
-        ("database name", front.database_name == set.database_name),
-        ("server name", front.server_name == set.server_name),
-        ("kind", front.kind == set.kind),
-        (
-            "flags",
-            front.has_backup_checksums() == set.has_backup_checksums(),
-        ),
-        ("version", versions(front) == versions(set)),
-        ("start", front.started == set.started),
-        (
-            "creation date",
-            front.database_created == set.database_created,
-        ),
-        ("database identity", front.binding_id == set.binding_id),
-        ("family", front.family_guid == set.family_guid),
-        ("recovery fork", forks(front) == forks(set)),
-        ("base", bases(front) == bases(set)),
-        // Since 2019 the front LSNs are those of a moment before the backup began.
-        ("LSNs", is_late || lsns(front) == lsns(set)),
-    ];
-    pairs
-        .iter()
-        .find(|(_, agrees)| !agrees)
-        .map(|(field, _)| *field)
 }

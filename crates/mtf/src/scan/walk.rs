@@ -26,6 +26,19 @@ pub(super) trait Visitor {
     fn notice(&mut self, at: u64, kind: FindingKind);
 }
 
+/// At what kind of place a walk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// Behind a whole block.
+    BlockEnd,
+    /// In the header or the fields of a block.
+    InHead,
+    /// In the streams of a block.
+    InStreams,
+    /// Lost.
+    Nowhere,
+}
+
 /// No file is longer, so no stream is.
 const LENGTH_MAX: u64 = 1 << 56;
 const CONTAINER: &[u8] = b"MSSQLBAK";
@@ -74,13 +87,32 @@ impl Walk {
         self.at
     }
 
-    /// Whether the bytes so far end with a whole block.
-    pub(super) fn is_between_blocks(&self) -> bool {
-        self.next == Next::Head && self.held.is_empty()
+    /// At what kind of place the bytes so far end.
+    pub(super) fn reached(&self) -> Reached {
+        match self.next {
+            Next::Lost => Reached::Nowhere,
+            Next::Head if self.held.is_empty() => Reached::BlockEnd,
+            Next::Head | Next::Rest(..) => Reached::InHead,
+            Next::Stream { .. } | Next::Payload { .. } => Reached::InStreams,
+        }
     }
 
-    pub(super) fn is_lost(&self) -> bool {
-        self.next == Next::Lost
+    /// Bytes to come of the stream that the walk is in; without limit where it is lost.
+    pub(super) fn left(&self) -> u64 {
+        match self.next {
+            Next::Payload { left, .. } => left,
+            Next::Lost => u64::MAX,
+            Next::Head | Next::Rest(..) | Next::Stream { .. } => 0,
+        }
+    }
+
+    /// Passes over that many bytes unseen, at most [`left`](Self::left).
+    pub(super) fn skip(&mut self, bytes: u64, visitor: &mut impl Visitor) {
+        let mine = bytes.min(self.left());
+        self.at = self.at.saturating_add(mine);
+        if let Next::Payload { left, is_last } = self.next {
+            self.advance(left - mine, is_last, visitor);
+        }
     }
 
     /// Takes the next bytes of the file.
