@@ -72,6 +72,7 @@ fn local_text(text: &str, server: &str) -> (String, Vec<String>) {
         let is_server = !after_dot && rest.starts_with('.') && names(piece, server);
         if is_server {
             rest = &rest[1..];
+            after_dot = true;
             continue;
         }
         let is_variable = piece.starts_with('@') && !piece.starts_with("@@") && piece.len() > 1;

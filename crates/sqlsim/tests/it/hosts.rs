@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlsim::error::SqlError;
-use sqlsim::instance::{Instance, InstanceOptions};
+use sqlsim::instance::{Instance, InstanceBackend, InstanceOptions};
 use sqlsim::link::Network;
 use sqlsim::server::{RunningServer, listen};
 use sqlsim::value::{Row, Value};
@@ -81,7 +81,7 @@ impl Host {
             instance.create_login("sa", PASSWORD, &["sysadmin"]).expect("a login");
         }
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = listen(instance.clone(), any, WireOptions::plain()).await;
+        let server = listen(backend(&instance), any, WireOptions::plain()).await;
         let server = server.expect("a port is free");
         network.enter(name, &server.local_addr().to_string());
         Self {
@@ -130,8 +130,12 @@ impl Host {
             integrated: false,
             encrypted: false,
         };
-        Ok(Client { session: self.instance.login(&login).await? })
+        Ok(Client { session: backend(&self.instance).login(&login).await? })
     }
+}
+
+fn backend(instance: &Arc<Instance>) -> Arc<dyn Backend> {
+    Arc::new(InstanceBackend(Arc::clone(instance)))
 }
 
 /// A session, driven without TDS.
