@@ -29,3 +29,6 @@ pub use stop::Stop;
 pub use take::{
     BackupRequest, HostIdentity, LocalClock, LogBackupMode, backup_database, backup_log,
 };
+
+#[cfg(test)]
+mod tests;

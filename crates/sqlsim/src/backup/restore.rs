@@ -92,7 +92,8 @@ pub struct DatabaseRestored {
 ///
 /// Raises what `verify_media` raises; 3118 for a differential without a database, 3135 for a log,
 /// 3136 on another base, 3154 over another database, 3159 over a tail that is not backed up, 3234
-/// and 3156 (1834) for files, 3145 for a stop under SIMPLE. After a 4303 nothing is changed.
+/// and 3156 or 1834 for files. A stop beside a full or differential is only checked (4338); the
+/// database stays RESTORING, since only a log can reach the stop.
 pub fn restore_database(
     disk: &Arc<dyn Disk>,
     devices: &dyn Devices,
@@ -149,6 +150,9 @@ pub fn restore_log(
         return Err(raise::wrong_kind(&named[0].name, "BACKUP DATABASE"));
     }
     check_log_fits(database, &set)?;
+    if request.stop.is_some() && database.facts().recovery_model == RecoveryModel::Simple {
+        return Err(messages::stop_with_simple());
+    }
     let stopped = apply::roll_forward(database, &stripes, &set, request.stop.as_ref())?;
     finish(database, &media, &set, &stripes, request, stopped)
 }
@@ -242,7 +246,7 @@ fn files_for(
         &files.data_logical_name,
         &files.data_physical_name,
         request,
-        &own,
+        own.as_ref(),
         surroundings,
     )?;
     check_path(
@@ -250,7 +254,7 @@ fn files_for(
         &files.log_logical_name,
         &files.log_physical_name,
         request,
-        &own,
+        own.as_ref(),
         surroundings,
     )?;
     Ok(files)
@@ -275,16 +279,14 @@ fn check_path(
     logical_name: &str,
     physical_name: &str,
     request: &RestoreRequest,
-    own: &Option<DatabaseFiles>,
+    own: Option<&DatabaseFiles>,
     surroundings: &dyn Surroundings,
 ) -> SqlResult<()> {
     if let Some(user) = surroundings.user_of(physical_name) {
         return Err(messages::file_in_use(physical_name, &user));
     }
     let path = surroundings.path_of(physical_name);
-    let is_own = own
-        .as_ref()
-        .is_some_and(|own| own.data == path || own.log == path);
+    let is_own = own.is_some_and(|own| own.data == path || own.log == path);
     let has_folder = path.parent().is_some_and(|folder| disk.exists(folder));
     let is_free = request.replace || is_own || !disk.exists(&path);
     if has_folder && is_free {

@@ -91,11 +91,12 @@ impl Stop {
     }
 }
 
-/// Looks for the stop in this log; commits before `from` are applied already.
+/// Looks for the stop in this log; what lies before `from` is applied already. A stop exactly at
+/// `from` is found: so a restore that was killed before its recovery can be said again.
 pub(super) fn find(stop: &Stop, log: &[Extent], from: Lsn) -> Found {
     for commit in commits(log) {
         match stop.decided_by(&commit) {
-            Some(_) if commit.lsn < from => return Found::Passed,
+            Some(end) if end < from => return Found::Passed,
             Some(end) => return Found::Here(end),
             None => {}
         }

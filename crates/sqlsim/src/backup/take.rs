@@ -5,7 +5,7 @@
 
 use jiff::civil::DateTime;
 use mtf::{BackupKind, BackupSet, DatabaseFile, FileKind, Lsn, MediaFamily, MediaTime};
-use mtf::{ServerVersion, SetFlags, page};
+use mtf::{ServerVersion, SetFlags};
 use uuid::Uuid;
 
 use super::devices::{Device, Devices};
@@ -32,6 +32,10 @@ pub struct HostIdentity {
 }
 
 /// What a `BACKUP` statement asks for.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "options of a statement, each on its own"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupRequest {
     /// `TO DISK = ..`, one for each stripe.
@@ -206,6 +210,13 @@ impl Plan {
         let (data, log) = payload.bytes();
         front.backup_size_bytes = data + log;
         front.compressed_size_bytes = data + log;
+        for file in front
+            .files
+            .iter_mut()
+            .filter(|file| file.kind == FileKind::Data)
+        {
+            file.pages_in_backup = u32::try_from(pages_of(data)).unwrap_or(u32::MAX);
+        }
         let target = Target {
             devices,
             named: &request.devices,
@@ -325,7 +336,7 @@ fn identity(
         family_guid: facts.family_guid,
         base_full_guid: base.map(|base| base.guid),
         filegroups: vec!["PRIMARY".to_owned()],
-        files: files(facts, kind),
+        files: files(facts),
         ..BackupSet::default()
     }
 }
@@ -337,13 +348,7 @@ fn flags(request: &BackupRequest, facts: &Facts, kind: BackupKind) -> SetFlags {
         .with(SetFlags::DIFFERENTIAL, kind == BackupKind::Differential)
 }
 
-fn files(facts: &Facts, kind: BackupKind) -> Vec<DatabaseFile> {
-    let size = page::SIZE as u64;
-    let pages = if kind == BackupKind::Log {
-        0
-    } else {
-        facts.data_size_bytes / size
-    };
+fn files(facts: &Facts) -> Vec<DatabaseFile> {
     let data = DatabaseFile {
         file_id: 1,
         kind: FileKind::Data,
@@ -351,7 +356,7 @@ fn files(facts: &Facts, kind: BackupKind) -> Vec<DatabaseFile> {
         logical_name: facts.files.data_logical_name.clone(),
         physical_name: facts.files.data_physical_name.clone(),
         size_bytes: facts.data_size_bytes,
-        pages_in_backup: u32::try_from(pages).unwrap_or(u32::MAX),
+        pages_in_backup: 0,
     };
     let log = DatabaseFile {
         file_id: 2,

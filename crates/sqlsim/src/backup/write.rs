@@ -1,6 +1,6 @@
 //! Writing a backup set to its stripes.
 //!
-//! Start at [`write_set`]. Extents of pages and of log go to the stripes in turn. Devices are
+//! Start at [`write_set`]. Extents of pages go to the stripes in turn. Devices are
 //! written in place, as SQL Server does: a kill leaves the beginning of a file.
 
 use std::io::{self, Read, Write};
@@ -62,10 +62,9 @@ impl Payload<'_> {
             .collect()
     }
 
-    fn log_of_stripe(&self, stripe: usize, stripes: usize) -> Vec<&Extent> {
-        let extents = self.log.iter().enumerate();
-        let mine = extents.filter(|(index, _)| index % stripes == stripe);
-        mine.map(|(_, extent)| extent).collect()
+    /// All log goes to the first stripe, so that its range can be checked there.
+    fn log_of_stripe(&self, stripe: usize) -> &[Extent] {
+        if stripe == 0 { self.log } else { &[] }
     }
 }
 
@@ -135,8 +134,8 @@ fn write_stripe(
     count: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
     write_data(writer, &payload.pages_of_stripe(stripe, stripes), count)?;
-    let extents = payload.log_of_stripe(stripe, stripes);
-    for extent in &extents {
+    let extents = payload.log_of_stripe(stripe);
+    for extent in extents {
         writer.log(&log_extent(extent), &mut extent.bytes.as_slice())?;
         count(extent.bytes.len() as u64);
     }
@@ -155,7 +154,7 @@ fn write_data(writer: &mut Writer, pieces: &[&[u8]], count: &mut dyn FnMut(u64))
     writer.data(
         length,
         &mut Pieces {
-            pieces,
+            left: pieces,
             offset: 0,
             count,
         },
@@ -195,14 +194,14 @@ fn failed(device: &Device, error: &io::Error) -> SqlError {
 
 /// Pieces of memory, read one after the other.
 struct Pieces<'a, 'b> {
-    pieces: &'a [&'a [u8]],
+    left: &'a [&'a [u8]],
     offset: usize,
     count: &'b mut dyn FnMut(u64),
 }
 
 impl Read for Pieces<'_, '_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Some((piece, rest)) = self.pieces.split_first() else {
+        let Some((piece, rest)) = self.left.split_first() else {
             return Ok(0);
         };
         let left = &piece[self.offset..];
@@ -210,7 +209,7 @@ impl Read for Pieces<'_, '_> {
         into[..taken].copy_from_slice(&left[..taken]);
         self.offset += taken;
         if self.offset == piece.len() {
-            (self.pieces, self.offset) = (rest, 0);
+            (self.left, self.offset) = (rest, 0);
         }
         (self.count)(taken as u64);
         Ok(taken)

@@ -11,7 +11,7 @@ use crate::lang::ast::{
     AlterDatabase, AlterDatabaseAction, CreateDatabase, Dbcc, Expr, NamedOption, find_option,
 };
 use crate::messages;
-use crate::storage::{DatabaseFiles, RecoveryModel};
+use crate::storage::{DatabaseFiles, DatabaseState, RecoveryModel};
 
 impl Session {
     /// `CREATE DATABASE`: 262 without the right, 1801 when the name is taken, 5170 when a file is there.
@@ -143,9 +143,9 @@ impl Session {
             ("READ_WRITE", _) => storage.set_read_only(false),
             ("OFFLINE", _) => {
                 self.clear_users(database, termination)?;
-                storage.set_offline(true)
+                storage.set_state(DatabaseState::Offline)
             }
-            ("ONLINE", _) => storage.set_offline(false),
+            ("ONLINE", _) => storage.set_state(DatabaseState::Online),
             ("SINGLE_USER" | "RESTRICTED_USER" | "MULTI_USER", _) => {
                 if option.name == "SINGLE_USER" {
                     self.clear_users(database, termination)?;

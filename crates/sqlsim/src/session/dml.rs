@@ -13,7 +13,7 @@ use crate::lang::ast::{Delete, Expr, ObjectName, Output, Select, Statement, Upda
 use crate::link;
 use crate::query::{self, Change};
 use crate::storage::{Database, RowId, TxId};
-use crate::value::{Row, Rows, Typed};
+use crate::value::{Row, Rows, Typed, Value};
 
 /// How often rows are looked at again because others changed them while their locks were waited for.
 const MAX_LOOKS: usize = 100;
@@ -24,7 +24,7 @@ impl Session {
         if query::assigns(select) {
             let assigned = query::assign(&self.scope(), select)?;
             for (name, value) in &assigned.values {
-                self.assign_variable(name, value)?;
+                self.put_variable(name, value)?;
             }
             self.last.rows = assigned.rows;
             return Ok(());
@@ -102,7 +102,7 @@ impl Session {
             touched.deleted.push(old.clone());
             touched.inserted.push(row);
             for (name, value) in &change.variables {
-                self.assign_variable(name, value)?;
+                self.put_variable(name, value)?;
             }
         }
         self.check_rows(target, &touched.inserted, "UPDATE")?;
@@ -177,7 +177,7 @@ impl Session {
                 .deleted
                 .push(std::mem::replace(&mut rows[change.index], row));
             for (name, value) in &change.variables {
-                self.assign_variable(name, value)?;
+                self.put_variable(name, value)?;
             }
         }
         self.check_rows(target, &touched.inserted, "UPDATE")?;
@@ -211,11 +211,11 @@ impl Session {
     }
 
     /// The default of a column, NULL where it has none.
-    pub(super) fn default_of(&self, target: &Target, at: usize) -> SqlResult<crate::value::Value> {
+    pub(super) fn default_of(&self, target: &Target, at: usize) -> SqlResult<Value> {
         let column = &target.shape().columns[at];
         match &column.default {
             Some(default) => super::assign::assign(&self.evaluate(default)?, column.ty),
-            None => Ok(crate::value::Value::Null),
+            None => Ok(Value::Null),
         }
     }
 
@@ -276,6 +276,14 @@ impl Session {
     pub(super) fn assign_variable(&mut self, name: &str, value: &Typed) -> SqlResult<()> {
         match self.frames.last_mut() {
             Some(frame) => frame.variables.set(name, value),
+            None => Err(crate::messages::scalar_variable_not_declared(name)),
+        }
+    }
+
+    /// Gives a variable a value that has its type already.
+    pub(super) fn put_variable(&mut self, name: &str, value: &Value) -> SqlResult<()> {
+        match self.frames.last_mut() {
+            Some(frame) => frame.variables.put(name, value),
             None => Err(crate::messages::scalar_variable_not_declared(name)),
         }
     }

@@ -10,7 +10,7 @@ use super::temporary::LocalTable;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
 use crate::messages;
-use crate::value::{Column, Row, Typed};
+use crate::value::{Column, Row, Typed, Value};
 
 /// Variables by lower-case name, `@` included.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +50,14 @@ impl Variables {
         let slot = self.0.get_mut(&name.to_lowercase());
         let slot = slot.ok_or_else(|| messages::scalar_variable_not_declared(name))?;
         slot.value = assign(value, slot.ty)?;
+        Ok(())
+    }
+
+    /// Gives a variable a value that has its type already.
+    pub fn put(&mut self, name: &str, value: &Value) -> SqlResult<()> {
+        let slot = self.0.get_mut(&name.to_lowercase());
+        let slot = slot.ok_or_else(|| messages::scalar_variable_not_declared(name))?;
+        slot.value.clone_from(value);
         Ok(())
     }
 }

@@ -170,7 +170,7 @@ impl Machine<'_> {
             }
             StatementKind::Select(select) if query::assigns(select) => {
                 for (name, value) in query::assign(&self.names(), select)?.values {
-                    self.variables.set(&name, &value)?;
+                    self.variables.put(&name, &value)?;
                 }
             }
             other => return Err(side_effect(super::format::command_name(other))),

@@ -12,9 +12,9 @@ use uuid::Uuid;
 use super::facts::{DatabaseState, DifferentialBase, Fork, NewDatabase, RecoveryModel};
 
 /// The two pages that hold the boot record; SQL Server's own is page 9, too.
-pub const PAGES: [u32; 2] = [9, 10];
+pub(super) const PAGES: [u32; 2] = [9, 10];
 /// Page type of boot pages.
-pub const PAGE_TYPE: u8 = 13;
+pub(super) const PAGE_TYPE: u8 = 13;
 /// Forks remembered; older ones are of no use to any chain that still can be restored.
 const FORKS_MAX: usize = 16;
 const FORMAT: u32 = 1;
@@ -22,7 +22,7 @@ const BODY: usize = page::HEADER_SIZE + 4;
 
 /// What a database is, apart from its rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Boot {
+pub(super) struct Boot {
     /// Of these fields; a reader refuses a newer one.
     pub format: u32,
     /// Rises with every write; the higher of the two pages counts.
@@ -71,7 +71,7 @@ pub struct Boot {
 impl Boot {
     /// The boot record of a new database whose log begins at `first`.
     #[must_use]
-    pub fn new(new: &NewDatabase, first: Lsn) -> Self {
+    pub(super) fn new(new: &NewDatabase, first: Lsn) -> Self {
         Self {
             format: FORMAT,
             version: 1,
@@ -102,7 +102,7 @@ impl Boot {
 
     /// The fork that grows.
     #[must_use]
-    pub fn fork(&self) -> Fork {
+    pub(super) fn fork(&self) -> Fork {
         let none = Fork {
             guid: Uuid::nil(),
             begins: Lsn::ZERO,
@@ -113,7 +113,7 @@ impl Boot {
     /// The fork in which log that begins at `lsn` begins. Log that begins exactly at a fork point
     /// still belongs to the fork before: it is what continues that one.
     #[must_use]
-    pub fn fork_at(&self, lsn: Lsn) -> Fork {
+    pub(super) fn fork_at(&self, lsn: Lsn) -> Fork {
         let begun = self.forks.iter().rev().find(|fork| fork.begins < lsn);
         begun
             .or(self.forks.first())
@@ -122,7 +122,7 @@ impl Boot {
     }
 
     /// A new fork begins.
-    pub fn push_fork(&mut self, fork: Fork) {
+    pub(super) fn push_fork(&mut self, fork: Fork) {
         if self.forks.iter().any(|known| known.guid == fork.guid) {
             return;
         }
@@ -134,7 +134,7 @@ impl Boot {
     /// The sealed boot page for this version, and its number; `None` where it is too long, which
     /// only names of absurd length can bring about.
     #[must_use]
-    pub fn page(&self) -> Option<(u32, Box<[u8; page::SIZE]>)> {
+    pub(super) fn page(&self) -> Option<(u32, Box<[u8; page::SIZE]>)> {
         let json = serde_json::to_vec(self).ok()?;
         let length = u32::try_from(json.len()).ok()?;
         let mut bytes = Box::new([0; page::SIZE]);
@@ -150,7 +150,7 @@ impl Boot {
 
     /// The boot record in a page, if it is whole and of a format that we know.
     #[must_use]
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         if page::check(bytes) != page::PageVerdict::Sound {
             return None;
         }
@@ -164,7 +164,7 @@ impl Boot {
 
 /// The header of a boot page.
 #[must_use]
-pub fn header(page_id: u32) -> page::PageHeader {
+pub(super) fn header(page_id: u32) -> page::PageHeader {
     page::PageHeader {
         page_type: PAGE_TYPE,
         page_id,

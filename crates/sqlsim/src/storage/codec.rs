@@ -11,23 +11,23 @@ use crate::value::{Decimal, Row, Value};
 
 /// The bytes are not what an [`Encoder`] wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed;
+pub(super) struct Malformed;
 
 /// The result of decoding.
-pub type Decoded<T> = Result<T, Malformed>;
+pub(super) type Decoded<T> = Result<T, Malformed>;
 
 /// Appends to a buffer.
 #[derive(Debug, Default)]
-pub struct Encoder(pub Vec<u8>);
+pub(super) struct Encoder(pub Vec<u8>);
 
 impl Encoder {
     /// One byte.
-    pub fn byte(&mut self, byte: u8) {
+    pub(super) fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
 
     /// A number, seven bits to a byte.
-    pub fn number(&mut self, mut number: u64) {
+    pub(super) fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.byte(number.to_le_bytes()[0] | 0x80);
             number >>= 7;
@@ -36,35 +36,35 @@ impl Encoder {
     }
 
     /// A signed number: small ones of either sign stay short.
-    pub fn signed(&mut self, number: i64) {
+    pub(super) fn signed(&mut self, number: i64) {
         let sign = u64::from_ne_bytes((number >> 63).to_ne_bytes());
         self.number(u64::from_ne_bytes((number << 1).to_ne_bytes()) ^ sign);
     }
 
     /// Bytes with their length in front.
-    pub fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
     }
 
     /// A text.
-    pub fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
 
     /// A GUID.
-    pub fn guid(&mut self, guid: Uuid) {
+    pub(super) fn guid(&mut self, guid: Uuid) {
         self.0.extend_from_slice(guid.as_bytes());
     }
 
     /// A civil time, to the nanosecond.
-    pub fn time(&mut self, at: DateTime) {
+    pub(super) fn time(&mut self, at: DateTime) {
         self.date(at.date());
         self.clock(at.time());
     }
 
     /// A row.
-    pub fn row(&mut self, row: &Row) {
+    pub(super) fn row(&mut self, row: &Row) {
         self.number(row.len() as u64);
         for value in row {
             self.value(value);
@@ -139,22 +139,22 @@ impl Encoder {
 
 /// Takes from the front of a slice.
 #[derive(Debug)]
-pub struct Decoder<'a>(pub &'a [u8]);
+pub(super) struct Decoder<'a>(pub &'a [u8]);
 
 impl<'a> Decoder<'a> {
     /// Whether nothing is left.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// One byte.
-    pub fn byte(&mut self) -> Decoded<u8> {
+    pub(super) fn byte(&mut self) -> Decoded<u8> {
         Ok(self.take::<1>()?[0])
     }
 
     /// See [`Encoder::number`].
-    pub fn number(&mut self) -> Decoded<u64> {
+    pub(super) fn number(&mut self) -> Decoded<u64> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -167,19 +167,19 @@ impl<'a> Decoder<'a> {
     }
 
     /// See [`Encoder::signed`].
-    pub fn signed(&mut self) -> Decoded<i64> {
+    pub(super) fn signed(&mut self) -> Decoded<i64> {
         let raw = self.number()?;
         let magnitude = i64::from_ne_bytes((raw >> 1).to_ne_bytes());
         Ok(if raw & 1 == 1 { !magnitude } else { magnitude })
     }
 
     /// A number of a narrower type.
-    pub fn narrow<T: TryFrom<u64>>(&mut self) -> Decoded<T> {
+    pub(super) fn narrow<T: TryFrom<u64>>(&mut self) -> Decoded<T> {
         T::try_from(self.number()?).map_err(|_| Malformed)
     }
 
     /// See [`Encoder::bytes`].
-    pub fn bytes(&mut self) -> Decoded<&'a [u8]> {
+    pub(super) fn bytes(&mut self) -> Decoded<&'a [u8]> {
         let length = self.narrow::<usize>()?;
         let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
         self.0 = rest;
@@ -187,24 +187,24 @@ impl<'a> Decoder<'a> {
     }
 
     /// See [`Encoder::text`].
-    pub fn text(&mut self) -> Decoded<String> {
+    pub(super) fn text(&mut self) -> Decoded<String> {
         let text = std::str::from_utf8(self.bytes()?).map_err(|_| Malformed)?;
         Ok(text.to_owned())
     }
 
     /// See [`Encoder::guid`].
-    pub fn guid(&mut self) -> Decoded<Uuid> {
+    pub(super) fn guid(&mut self) -> Decoded<Uuid> {
         Ok(Uuid::from_bytes(self.take()?))
     }
 
     /// See [`Encoder::time`].
-    pub fn time(&mut self) -> Decoded<DateTime> {
+    pub(super) fn time(&mut self) -> Decoded<DateTime> {
         let date = self.date()?;
         Ok(DateTime::from_parts(date, self.clock()?))
     }
 
     /// See [`Encoder::row`].
-    pub fn row(&mut self) -> Decoded<Row> {
+    pub(super) fn row(&mut self) -> Decoded<Row> {
         let columns = self.narrow::<usize>()?;
         // Every value takes a byte at least, so a lie about the number cannot reserve memory.
         if columns > self.0.len() {

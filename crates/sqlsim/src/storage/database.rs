@@ -286,17 +286,17 @@ impl Database {
             .change_boot(|boot| boot.is_read_only = read_only)
     }
 
-    /// `SET OFFLINE` and `SET ONLINE`; a database that is being restored stays so.
-    pub fn set_offline(&self, offline: bool) -> SqlResult<()> {
+    /// `SET OFFLINE` and `SET ONLINE`. Only these two follow each other here: a database that is
+    /// being restored stays so, and no other state can be set.
+    pub fn set_state(&self, state: DatabaseState) -> SqlResult<()> {
         let mut inner = self.lock();
-        let (from, to) = match offline {
-            true => (DatabaseState::Online, DatabaseState::Offline),
-            false => (DatabaseState::Offline, DatabaseState::Online),
-        };
-        if inner.boot.state != from {
-            return Ok(());
+        match (inner.boot.state, state) {
+            (DatabaseState::Online, DatabaseState::Offline)
+            | (DatabaseState::Offline, DatabaseState::Online) => {
+                inner.change_boot(|boot| boot.state = state)
+            }
+            _ => Ok(()),
         }
-        inner.change_boot(|boot| boot.state = to)
     }
 
     /// Gives the database another name.

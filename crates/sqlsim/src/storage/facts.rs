@@ -91,6 +91,10 @@ pub struct DifferentialBase {
 }
 
 /// A copy of what a database knows about itself.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "SQL Server has these as bits, too"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// Its name.

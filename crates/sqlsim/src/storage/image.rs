@@ -8,6 +8,7 @@ use mtf::page::{self, EXTENT_PAGES, EXTENT_SIZE, PageHeader, PageVerdict};
 
 use super::boot::{self, Boot};
 use super::codec::{Decoded, Decoder, Encoder, Malformed};
+use super::fingerprint::fingerprint;
 use super::ids::{RowId, TableId};
 use super::rows::{Table, Tables};
 
@@ -24,7 +25,7 @@ const BASE_MAP: u8 = 3;
 
 /// Everything that a data file holds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Image {
+pub(super) struct Image {
     /// The boot record.
     pub boot: Boot,
     /// Committed rows at `boot.checkpoint_lsn`.
@@ -46,7 +47,7 @@ pub enum Damage {
 
 impl Image {
     /// The pages, whole extents of them. Fails where the boot record is too long for its page.
-    pub fn build(&self) -> Result<Vec<u8>, Damage> {
+    pub(super) fn build(&self) -> Result<Vec<u8>, Damage> {
         let streams = self.streams();
         let chunks: Vec<_> = streams.iter().flat_map(Stream::chunks).collect();
         let mut pages = Pages::default();
@@ -61,7 +62,7 @@ impl Image {
     }
 
     /// The image in these pages; every allocated page must be sound.
-    pub fn read(pages: &[u8]) -> Result<Self, Damage> {
+    pub(super) fn read(pages: &[u8]) -> Result<Self, Damage> {
         check_pages(pages)?;
         let boot = read_boot(pages).ok_or(Damage::Page(boot::PAGES[0]))?;
         let (tables, next_transaction, base_map) = (Tables::default(), 1, Vec::new());
@@ -125,7 +126,7 @@ impl Image {
 
 /// The newer of the two boot records in the pages.
 #[must_use]
-pub fn read_boot(pages: &[u8]) -> Option<Boot> {
+pub(super) fn read_boot(pages: &[u8]) -> Option<Boot> {
     let records = boot::PAGES
         .iter()
         .filter_map(|id| Boot::read(page_at(pages, *id)?));
@@ -134,14 +135,14 @@ pub fn read_boot(pages: &[u8]) -> Option<Boot> {
 
 /// A hash of every extent, by which a differential knows what changed.
 #[must_use]
-pub fn hashes(pages: &[u8]) -> Vec<u64> {
-    pages.chunks(EXTENT_SIZE).map(hash).collect()
+pub(super) fn hashes(pages: &[u8]) -> Vec<u64> {
+    pages.chunks(EXTENT_SIZE).map(fingerprint).collect()
 }
 
 /// The extents that a differential must carry: those whose hash is not that of the base, and those
 /// that restoring needs in any case (the headers, the boot record, every PFS page).
 #[must_use]
-pub fn changed_extents(pages: &[u8], base_map: &[u64]) -> Vec<u32> {
+pub(super) fn changed_extents(pages: &[u8], base_map: &[u64]) -> Vec<u32> {
     let changed = hashes(pages)
         .into_iter()
         .enumerate()
@@ -156,7 +157,7 @@ pub fn changed_extents(pages: &[u8], base_map: &[u64]) -> Vec<u32> {
 }
 
 /// Lays the extents of a differential over the pages of its base.
-pub fn lay_over(base: &mut Vec<u8>, page_id: u32, page_bytes: &[u8]) {
+pub(super) fn lay_over(base: &mut Vec<u8>, page_id: u32, page_bytes: &[u8]) {
     let start = page_id as usize * page::SIZE;
     let end = start + page_bytes.len();
     if base.len() < end {
@@ -167,7 +168,7 @@ pub fn lay_over(base: &mut Vec<u8>, page_id: u32, page_bytes: &[u8]) {
 
 /// The length in bytes that the file header says the file has; 0 where there is no header.
 #[must_use]
-pub fn length_bytes(pages: &[u8]) -> usize {
+pub(super) fn length_bytes(pages: &[u8]) -> usize {
     let count = pages
         .get(STREAM..STREAM + 4)
         .map_or(0, |_| word(pages, STREAM));
@@ -355,16 +356,4 @@ fn decode_table(bytes: &[u8]) -> Decoded<Table> {
         table.rows.insert(RowId(from.number()?), from.row()?);
     }
     Ok(table)
-}
-
-fn hash(extent: &[u8]) -> u64 {
-    // FNV's constants over words instead of bytes: only equality matters, and only by accident.
-    extent
-        .as_chunks::<8>()
-        .0
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, word| {
-            let mixed = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x0100_0000_01b3);
-            mixed ^ (mixed >> 29)
-        })
 }

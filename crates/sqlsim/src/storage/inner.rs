@@ -267,7 +267,9 @@ impl Inner {
         self.next_transaction = replay.next_transaction;
         // A database that is open knows these better from its boot record.
         if self.boot.redo_end.is_some() {
-            notices.into_iter().for_each(|notice| self.note(notice));
+            for notice in notices {
+                self.note(notice);
+            }
         }
         redone.map(|()| extents.last().map_or(from, super::log::Extent::after))
     }

@@ -12,7 +12,7 @@ use super::ids::{RowId, TableId};
 
 /// What may be locked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Resource {
+pub(super) enum Resource {
     /// One row.
     Row(TableId, RowId),
     /// One key of a table, whether or not a row has it yet.
@@ -20,11 +20,11 @@ pub enum Resource {
 }
 
 /// Who holds a lock: a transaction by its number in the log.
-pub type Owner = u64;
+pub(super) type Owner = u64;
 
 /// The answer to a wish for a lock.
 #[derive(Debug)]
-pub enum Taken {
+pub(super) enum Taken {
     /// The lock is held by the one who asked.
     Yes,
     /// Another holds it; ask again when the ticket resolves.
@@ -35,7 +35,7 @@ pub enum Taken {
 
 /// All locks of one database.
 #[derive(Debug, Default)]
-pub struct Locks {
+pub(super) struct Locks {
     held: BTreeMap<Resource, Held>,
     waiting: BTreeMap<Owner, Resource>,
 }
@@ -48,7 +48,7 @@ struct Held {
 
 impl Locks {
     /// Takes the lock, or says what to wait for.
-    pub fn take(&mut self, owner: Owner, resource: &Resource) -> Taken {
+    pub(super) fn take(&mut self, owner: Owner, resource: &Resource) -> Taken {
         self.waiting.remove(&owner);
         match self.held.get(resource).map(|held| held.owner) {
             None => self.hold(owner, resource),
@@ -59,12 +59,12 @@ impl Locks {
     }
 
     /// The one who asked does not wait any longer.
-    pub fn give_up(&mut self, owner: Owner) {
+    pub(super) fn give_up(&mut self, owner: Owner) {
         self.waiting.remove(&owner);
     }
 
     /// Lets go of everything a transaction holds and wakes whoever waits for it.
-    pub fn release(&mut self, owner: Owner) {
+    pub(super) fn release(&mut self, owner: Owner) {
         self.waiting.remove(&owner);
         self.held.retain(|_, held| {
             if held.owner != owner {

@@ -18,6 +18,7 @@ mod codec;
 mod database;
 mod disk;
 mod facts;
+mod fingerprint;
 mod ids;
 mod image;
 mod inner;
@@ -30,6 +31,11 @@ mod restore;
 mod rows;
 mod snapshot;
 mod transact;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use database::{Database, InDoubt, MarkInfo, PrepareInfo, Resolved};
 pub use disk::{Disk, DiskFile, RealDisk};

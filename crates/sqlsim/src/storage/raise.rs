@@ -54,3 +54,12 @@ pub(crate) fn data_damaged(path: &Path, page: u32) -> SqlError {
     );
     SqlError::new(824, 24, text)
 }
+
+/// 3049: a backup found that the log is not what was written.
+pub(crate) fn log_damaged(db: &str) -> SqlError {
+    let text = format!(
+        "BACKUP detected corruption in the database log of database '{db}'. Check the errorlog for \
+         more information."
+    );
+    SqlError::new(3049, 16, text)
+}

@@ -15,7 +15,7 @@ use super::rows::Write;
 
 /// One log record.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Record {
+pub(super) enum Record {
     /// A transaction made its first change.
     Begin { transaction: u64 },
     /// A row changed.
@@ -50,7 +50,7 @@ const FORMAT: u8 = 1;
 impl Record {
     /// The record's bytes.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut to = Encoder::default();
         to.byte(FORMAT);
         match self {
@@ -96,7 +96,7 @@ impl Record {
     }
 
     /// The record that these bytes are; they must hold one record and nothing else.
-    pub fn decode(bytes: &[u8]) -> Decoded<Self> {
+    pub(super) fn decode(bytes: &[u8]) -> Decoded<Self> {
         let mut from = Decoder(bytes);
         if from.byte()? != FORMAT {
             return Err(Malformed);

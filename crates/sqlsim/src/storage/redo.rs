@@ -17,7 +17,7 @@ use super::rows::{Tables, Write};
 
 /// A transaction that the log has begun and not ended.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pending {
+pub(super) struct Pending {
     /// What it changed so far.
     pub writes: Vec<Write>,
     /// The LSN of its first record.
@@ -28,7 +28,7 @@ pub struct Pending {
 
 /// Something in the log that concerns the boot record, not the rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Notice {
+pub(super) enum Notice {
     /// The recovery model changed.
     Model(RecoveryModel),
     /// A minimally logged change was made.
@@ -39,7 +39,7 @@ pub enum Notice {
 
 /// The state of redo.
 #[derive(Debug, Clone, Default)]
-pub struct Replay {
+pub(super) struct Replay {
     /// Committed rows.
     pub tables: Tables,
     /// Open transactions by their number in the log.
@@ -52,7 +52,11 @@ pub struct Replay {
 
 impl Replay {
     /// Redoes all records of an extent and returns what else they say.
-    pub fn apply_extent(&mut self, extent: &Extent, joiner: &mut Joiner) -> Decoded<Vec<Notice>> {
+    pub(super) fn apply_extent(
+        &mut self,
+        extent: &Extent,
+        joiner: &mut Joiner,
+    ) -> Decoded<Vec<Notice>> {
         let mut notices = Vec::new();
         for (place, block) in extent.blocks() {
             for (at, bytes) in joiner.records(place, block)? {
@@ -63,7 +67,7 @@ impl Replay {
     }
 
     /// Redoes one record.
-    pub fn apply(&mut self, at: Lsn, record: Record) -> Option<Notice> {
+    pub(super) fn apply(&mut self, at: Lsn, record: Record) -> Option<Notice> {
         let is_new = at >= self.checkpoint;
         match record {
             Record::Begin { transaction } => self.begin(at, transaction),

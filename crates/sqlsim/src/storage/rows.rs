@@ -10,7 +10,7 @@ use crate::value::Row;
 
 /// One change of one row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Write {
+pub(super) struct Write {
     /// The table.
     pub table: TableId,
     /// The row.
@@ -21,7 +21,7 @@ pub struct Write {
 
 /// One table: its rows and the counters that never go back.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Table {
+pub(super) struct Table {
     /// Committed rows.
     pub rows: BTreeMap<RowId, Row>,
     /// The identifier that the next row gets.
@@ -32,22 +32,22 @@ pub struct Table {
 
 /// All tables of a database, committed rows only.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Tables(pub BTreeMap<TableId, Table>);
+pub(super) struct Tables(pub BTreeMap<TableId, Table>);
 
 impl Tables {
     /// The table, made on the way if this is the first that is heard of it.
-    pub fn table_mut(&mut self, table: TableId) -> &mut Table {
+    pub(super) fn table_mut(&mut self, table: TableId) -> &mut Table {
         self.0.entry(table).or_default()
     }
 
     /// A committed row.
     #[must_use]
-    pub fn row(&self, table: TableId, row: RowId) -> Option<&Row> {
+    pub(super) fn row(&self, table: TableId, row: RowId) -> Option<&Row> {
         self.0.get(&table)?.rows.get(&row)
     }
 
     /// Makes writes permanent, in order.
-    pub fn apply(&mut self, writes: impl IntoIterator<Item = Write>) {
+    pub(super) fn apply(&mut self, writes: impl IntoIterator<Item = Write>) {
         for write in writes {
             let table = self.table_mut(write.table);
             table.next_row = table.next_row.max(write.row.0.saturating_add(1));
@@ -60,7 +60,7 @@ impl Tables {
 
     /// Committed rows under a transaction's own writes, in row order.
     #[must_use]
-    pub fn scan(&self, own: Option<&WriteSet>, table: TableId) -> Vec<(RowId, Row)> {
+    pub(super) fn scan(&self, own: Option<&WriteSet>, table: TableId) -> Vec<(RowId, Row)> {
         let overlay = own.and_then(|own| own.overlay.get(&table));
         let committed = self.0.get(&table).map(|table| &table.rows);
         let Some(overlay) = overlay else {
@@ -84,7 +84,7 @@ impl Tables {
 
     /// One row as the transaction sees it.
     #[must_use]
-    pub fn get(&self, own: Option<&WriteSet>, table: TableId, row: RowId) -> Option<Row> {
+    pub(super) fn get(&self, own: Option<&WriteSet>, table: TableId, row: RowId) -> Option<Row> {
         match own.and_then(|own| own.overlay.get(&table)?.get(&row)) {
             Some(own) => own.clone(),
             None => self.row(table, row).cloned(),
@@ -94,14 +94,14 @@ impl Tables {
 
 /// What one open transaction has written and not yet committed.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct WriteSet {
+pub(super) struct WriteSet {
     writes: Vec<Write>,
     overlay: BTreeMap<TableId, BTreeMap<RowId, Option<Row>>>,
 }
 
 impl WriteSet {
     /// Adds a write.
-    pub fn push(&mut self, write: Write) {
+    pub(super) fn push(&mut self, write: Write) {
         self.overlay
             .entry(write.table)
             .or_default()
@@ -109,20 +109,14 @@ impl WriteSet {
         self.writes.push(write);
     }
 
-    /// Whether nothing was written.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
-    }
-
     /// The place to which `rollback_to` will come back.
     #[must_use]
-    pub fn savepoint(&self) -> Savepoint {
+    pub(super) fn savepoint(&self) -> Savepoint {
         Savepoint(self.writes.len())
     }
 
     /// Forgets every write after the savepoint; later savepoints end with them.
-    pub fn rollback_to(&mut self, savepoint: Savepoint) {
+    pub(super) fn rollback_to(&mut self, savepoint: Savepoint) {
         self.writes.truncate(savepoint.0);
         self.overlay.clear();
         for write in &self.writes {
@@ -133,14 +127,9 @@ impl WriteSet {
         }
     }
 
-    /// The rows that it touched.
-    pub fn touched(&self) -> impl Iterator<Item = (TableId, RowId)> + '_ {
-        self.writes.iter().map(|write| (write.table, write.row))
-    }
-
     /// The writes, in order.
     #[must_use]
-    pub fn into_writes(self) -> Vec<Write> {
+    pub(super) fn into_writes(self) -> Vec<Write> {
         self.writes
     }
 }

@@ -13,6 +13,7 @@ use super::ids::TxId;
 use super::image::{changed_extents, hashes};
 use super::inner::Inner;
 use super::log::Extent;
+use super::raise;
 use super::redo::Pending;
 use crate::error::SqlResult;
 use crate::messages;
@@ -210,6 +211,10 @@ impl Inner {
     fn log_range(&mut self, first_lsn: Lsn, last_lsn: Lsn) -> SqlResult<LogRange> {
         let read = self.log.extents(first_lsn, last_lsn);
         let extents = read.map_err(|error| self.log_failed(&error))?;
+        let reached = extents.last().map_or(first_lsn, Extent::after);
+        if reached < last_lsn {
+            return Err(raise::log_damaged(&self.boot.name));
+        }
         let (first, last) = (self.boot.fork_at(first_lsn), self.boot.fork());
         Ok(LogRange {
             extents,

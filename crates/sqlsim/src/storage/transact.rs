@@ -159,7 +159,7 @@ impl Inner {
         let living = self
             .open
             .iter()
-            .filter_map(|(tx, open)| Some((Some(*tx), &open.prepared)));
+            .map(|(tx, open)| (Some(*tx), &open.prepared));
         let orphans = self
             .orphans
             .values()

@@ -17,7 +17,7 @@ const VLF_MAGIC: &[u8; 8] = b"SQLSIMVF";
 
 /// An open log file.
 #[derive(Debug)]
-pub struct LogFile {
+pub(crate) struct LogFile {
     file: Box<dyn DiskFile>,
     /// Which virtual log file each slot of the file holds.
     slots: Vec<Option<u32>>,
@@ -41,7 +41,7 @@ pub struct Extent {
 
 impl LogFile {
     /// Makes a log that begins at `first`, in a file that holds nothing of worth.
-    pub fn create(mut file: Box<dyn DiskFile>, first: Lsn, syncs: bool) -> io::Result<Self> {
+    pub(crate) fn create(mut file: Box<dyn DiskFile>, first: Lsn, syncs: bool) -> io::Result<Self> {
         file.set_length(0)?;
         file.set_length(HEADER_BYTES)?;
         let mut header = MAGIC.to_vec();
@@ -62,7 +62,7 @@ impl LogFile {
     }
 
     /// Opens a log; its end is not known until [`LogFile::read`] has found it.
-    pub fn open(mut file: Box<dyn DiskFile>, syncs: bool) -> io::Result<Self> {
+    pub(crate) fn open(mut file: Box<dyn DiskFile>, syncs: bool) -> io::Result<Self> {
         let mut header = [0; 12];
         file.read_at(0, &mut header)?;
         if header[..8] != MAGIC[..] || header[8..] != FORMAT.to_le_bytes() {
@@ -90,18 +90,18 @@ impl LogFile {
 
     /// The LSN of the next record, when nothing waits to be flushed; else of the block that waits.
     #[must_use]
-    pub fn end(&self) -> Lsn {
+    pub(crate) fn end(&self) -> Lsn {
         self.at
     }
 
     /// The file's length in bytes.
     #[must_use]
-    pub fn length_bytes(&self) -> u64 {
+    pub(crate) fn length_bytes(&self) -> u64 {
         slot_start(self.slots.len())
     }
 
     /// Adds a record and gives it its LSN. A record too long for a block takes several.
-    pub fn append(&mut self, record: &[u8]) -> io::Result<Lsn> {
+    pub(crate) fn append(&mut self, record: &[u8]) -> io::Result<Lsn> {
         let mut first = None;
         for (kind, bytes) in frames::cut(record) {
             if !self.builder.fits(bytes.len()) {
@@ -117,7 +117,7 @@ impl LogFile {
     }
 
     /// Writes the block that is being filled, if anything is in it.
-    pub fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         if self.failed {
             return Err(io::Error::other("the log is closed after a failed write"));
         }
@@ -130,13 +130,13 @@ impl LogFile {
     }
 
     /// Makes everything flushed or put survive a loss of power.
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.file.sync()
     }
 
     /// The whole, sound blocks from `from` on, one extent for each virtual log file, up to `to` or
     /// the first block that is not whole.
-    pub fn extents(&mut self, from: Lsn, to: Lsn) -> io::Result<Vec<Extent>> {
+    pub(crate) fn extents(&mut self, from: Lsn, to: Lsn) -> io::Result<Vec<Extent>> {
         let (mut at, to) = (block_of(from), block_of(to));
         let mut extents = Vec::new();
         while at < to {
@@ -150,7 +150,7 @@ impl LogFile {
     }
 
     /// The log ends here: whatever lies behind is cleared, and the next record gets this LSN.
-    pub fn cut(&mut self, end: Lsn) -> io::Result<()> {
+    pub(crate) fn cut(&mut self, end: Lsn) -> io::Result<()> {
         self.at = block_of(end);
         self.builder.clear();
         for slot in 0..self.slots.len() {
@@ -163,11 +163,15 @@ impl LogFile {
             return Ok(());
         };
         let offset = layout::offset_in_vlf(self.at);
-        self.zero(start + offset, VLF_BYTES - offset)
+        self.zero(start + offset, VLF_BYTES - offset)?;
+        let mut filler = Vec::new();
+        let next = fill(self.at, &mut filler);
+        self.file.write_at(start + offset, &filler)?;
+        self.move_to(next)
     }
 
     /// Puts blocks from a backup where their LSNs say, without moving the end.
-    pub fn put(&mut self, first: Lsn, blocks: &[u8]) -> io::Result<()> {
+    pub(crate) fn put(&mut self, first: Lsn, blocks: &[u8]) -> io::Result<()> {
         self.provide(first.vlf)?;
         let start = self.start_of(first.vlf).unwrap_or(HEADER_BYTES);
         self.file
@@ -175,7 +179,7 @@ impl LogFile {
     }
 
     /// Virtual log files wholly before this LSN may be used again.
-    pub fn release_before(&mut self, lsn: Lsn) {
+    pub(crate) fn release_before(&mut self, lsn: Lsn) {
         for slot in &mut self.slots {
             if slot.is_some_and(|vlf| vlf < lsn.vlf && vlf < self.at.vlf) {
                 *slot = None;
@@ -184,7 +188,8 @@ impl LogFile {
     }
 
     fn write_block(&mut self) -> io::Result<()> {
-        let bytes = self.builder.block(self.at);
+        let mut bytes = self.builder.block(self.at);
+        let next = fill(after(self.at, bytes.len()), &mut bytes);
         let start = self.start_of(self.at.vlf).unwrap_or(HEADER_BYTES);
         self.file
             .write_at(start + layout::offset_in_vlf(self.at), &bytes)?;
@@ -192,7 +197,7 @@ impl LogFile {
             self.file.sync()?;
         }
         self.builder.clear();
-        self.move_to(after(self.at, bytes.len()))
+        self.move_to(next)
     }
 
     fn move_to(&mut self, next: Lsn) -> io::Result<()> {
@@ -234,16 +239,13 @@ impl LogFile {
         if self.start_of(vlf).is_some() {
             return Ok(());
         }
-        let slot = match self.slots.iter().position(Option::is_none) {
-            Some(free) => {
-                self.clear_slot(free)?;
-                free
-            }
-            None => {
-                self.file.set_length(slot_start(self.slots.len() + 1))?;
-                self.slots.push(None);
-                self.slots.len() - 1
-            }
+        let slot = if let Some(free) = self.slots.iter().position(Option::is_none) {
+            self.clear_slot(free)?;
+            free
+        } else {
+            self.file.set_length(slot_start(self.slots.len() + 1))?;
+            self.slots.push(None);
+            self.slots.len() - 1
         };
         self.file.write_at(slot_start(slot), &vlf_header(vlf))?;
         self.slots[slot] = Some(vlf);
@@ -289,6 +291,15 @@ pub fn blocks_of(first: Lsn, bytes: &[u8]) -> Vec<(Lsn, &[u8])> {
     blocks
 }
 
+/// Adds a block without records where no other would fit, and says where the next one goes.
+fn fill(at: Lsn, bytes: &mut Vec<u8>) -> Lsn {
+    let Some(left) = layout::too_little_room(at) else {
+        return at;
+    };
+    bytes.extend_from_slice(&Builder::default().block_of_size(at, left));
+    after(at, left)
+}
+
 fn sound_block(vlf: &[u8], at: Lsn) -> Option<&[u8]> {
     let offset = usize::try_from(layout::offset_in_vlf(at)).ok()?;
     sound_prefix(vlf.get(offset..)?, at)
@@ -298,7 +309,8 @@ fn sound_prefix(bytes: &[u8], at: Lsn) -> Option<&[u8]> {
     let size = block::size_of(bytes.get(..block::HEADER_SIZE)?)?;
     let block = bytes.get(..size)?;
     let verdict = block::check(block, at.vlf, at.block);
-    (verdict == block::BlockVerdict::Sound && at.block >= FIRST_BLOCK).then_some(block)
+    let is_sound = verdict == block::BlockVerdict::Sound && at.block >= FIRST_BLOCK;
+    (is_sound && frames::is_whole(block)).then_some(block)
 }
 
 fn vlf_header(vlf: u32) -> [u8; 16] {

@@ -7,6 +7,7 @@ use mtf::{Lsn, block};
 
 use super::layout::BLOCK_BYTES_MAX;
 use crate::storage::codec::{Decoded, Malformed};
+use crate::storage::fingerprint::fingerprint;
 
 const HEADER: usize = 3;
 const WHOLE: u8 = 1;
@@ -14,6 +15,17 @@ const FIRST: u8 = 2;
 const MIDDLE: u8 = 3;
 const LAST: u8 = 4;
 const ROOM: usize = BLOCK_BYTES_MAX - block::HEADER_SIZE;
+
+/// Where the header of a block holds a fingerprint of all that follows it: a part of the header
+/// that SQL Server's blocks leave to other things, and readers of media pass over.
+const FINGERPRINT: usize = 40;
+
+/// Whether the contents of a block, however its other checks went, are what was written.
+pub(super) fn is_whole(block: &[u8]) -> bool {
+    let stored = block.get(FINGERPRINT..FINGERPRINT + 8);
+    let contents = block.get(FINGERPRINT + 8..).unwrap_or_default();
+    stored == Some(fingerprint(contents).to_le_bytes().as_slice())
+}
 
 /// The block that is being filled.
 #[derive(Debug, Default)]
@@ -50,10 +62,18 @@ impl Builder {
     /// The sealed block at this place.
     pub(super) fn block(&self, at: Lsn) -> Vec<u8> {
         let used = block::HEADER_SIZE + self.frames.len();
-        let mut bytes = vec![0; used.next_multiple_of(block::UNIT)];
+        self.block_of_size(at, used.next_multiple_of(block::UNIT))
+    }
+
+    /// The sealed block at this place, padded to this many bytes, which must be enough.
+    pub(super) fn block_of_size(&self, at: Lsn, size_bytes: usize) -> Vec<u8> {
+        let used = block::HEADER_SIZE + self.frames.len();
+        let mut bytes = vec![0; size_bytes];
         let mark = u16::try_from(used).expect("a block is shorter than 64 KiB");
         bytes[block::USED..block::USED + 2].copy_from_slice(&mark.to_le_bytes());
         bytes[block::HEADER_SIZE..used].copy_from_slice(&self.frames);
+        let mark = fingerprint(&bytes[FINGERPRINT + 8..]).to_le_bytes();
+        bytes[FINGERPRINT..FINGERPRINT + 8].copy_from_slice(&mark);
         block::seal(&mut bytes, at.vlf, at.block);
         bytes
     }
@@ -88,14 +108,14 @@ pub(super) fn cut(record: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
 
 /// Puts records together again, block after block.
 #[derive(Debug, Default)]
-pub struct Joiner {
+pub(crate) struct Joiner {
     begun: Option<(Lsn, Vec<u8>)>,
 }
 
 impl Joiner {
     /// The records that end in this block, each with its LSN. A part whose beginning lies before
     /// the first block that was read is left out: its record is older than anyone asked for.
-    pub fn records(&mut self, at: Lsn, bytes: &[u8]) -> Decoded<Vec<(Lsn, Vec<u8>)>> {
+    pub(crate) fn records(&mut self, at: Lsn, bytes: &[u8]) -> Decoded<Vec<(Lsn, Vec<u8>)>> {
         let raw = bytes.get(block::USED..block::USED + 2).ok_or(Malformed)?;
         let used = usize::from(u16::from_le_bytes([raw[0], raw[1]]));
         let mut rest = bytes.get(block::HEADER_SIZE..used).ok_or(Malformed)?;

@@ -30,16 +30,27 @@ pub const fn block_of(lsn: Lsn) -> Lsn {
     Lsn::from_parts(lsn.vlf, lsn.block, 1)
 }
 
-/// Where the block after this one begins. A virtual log file that has no room for the largest
-/// block is left at once, so that the LSN "after the log" never depends on what will be written.
+/// Where the block after this one begins: right behind it, or in the next virtual log file.
+///
+/// # Panics
+/// Never: a place inside a virtual log file has a number that fits.
 #[must_use]
 pub fn after(block: Lsn, size_bytes: usize) -> Lsn {
-    let next = u64::from(block.block) * UNIT + size_bytes as u64;
-    if next + BLOCK_BYTES_MAX as u64 > VLF_BYTES {
+    let next = offset_in_vlf(block) + size_bytes as u64;
+    if next >= VLF_BYTES {
         return first_of(block.vlf + 1);
     }
     let number = u32::try_from(next / UNIT).expect("a virtual log file is smaller than 2 TiB");
     Lsn::from_parts(block.vlf, number, 1)
+}
+
+/// The bytes that are left at this place of a virtual log file, where they are too few for the
+/// largest block. They are filled at once by a block without records, so that the LSN "after the
+/// log" never depends on what will be written, and the log has no holes.
+#[must_use]
+pub fn too_little_room(at: Lsn) -> Option<usize> {
+    let left = usize::try_from(VLF_BYTES.saturating_sub(offset_in_vlf(at))).ok()?;
+    (0 < left && left < BLOCK_BYTES_MAX).then_some(left)
 }
 
 /// Where a slot of the file begins, in bytes.
@@ -66,9 +77,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_virtual_log_file_is_left_at_once() {
-        let last = Lsn::from_parts(7, 1024 - 120, 1);
+    fn the_block_behind_the_last_is_the_first_of_the_next() {
+        let last = Lsn::from_parts(7, 1023, 1);
         assert_eq!(after(last, 512), first_of(8));
         assert_eq!(after(first_of(7), 1024), Lsn::from_parts(7, 18, 1));
+    }
+
+    #[test]
+    fn a_place_is_filled_only_if_the_largest_block_does_not_fit() {
+        assert_eq!(too_little_room(Lsn::from_parts(7, 1024 - 120, 1)), None);
+        assert_eq!(
+            too_little_room(Lsn::from_parts(7, 1024 - 119, 1)),
+            Some(119 * 512)
+        );
+        assert_eq!(too_little_room(first_of(7)), None);
     }
 }

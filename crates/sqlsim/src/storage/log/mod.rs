@@ -11,5 +11,6 @@ mod file;
 mod frames;
 pub mod layout;
 
-pub use file::{Extent, LogFile, blocks_of};
-pub use frames::Joiner;
+pub(super) use file::LogFile;
+pub use file::{Extent, blocks_of};
+pub(super) use frames::Joiner;
