@@ -10,6 +10,7 @@ pub mod notify;
 pub mod plan;
 pub mod report;
 pub mod run;
+pub mod sql;
 pub mod store;
 pub mod survey;
 pub mod verify;
