@@ -82,6 +82,6 @@ fn script(agent: &Agent, plan: &Plan) -> Script {
         _ => None,
     });
     let host = agent.config.management_host.to_string();
-    let text = crate::sql::link_script(&agent.config, links);
+    let text = crate::sql::link_script(links);
     Script { host, text }
 }
