@@ -5,9 +5,13 @@
 
 pub mod args;
 mod commands;
+#[cfg(feature = "demo")]
+mod demo;
 pub mod out;
 pub mod progress;
 mod setup;
+#[cfg(feature = "demo")]
+mod sim;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -50,7 +50,7 @@ pub(super) enum Access {
 
 /// Reads and checks the configuration; every fault at once.
 pub(super) fn load(common: &Common) -> Result<Config, Failed> {
-    config::load(&common.config, &config::SystemSecrets)
+    config::load(&common.config, &config::OsSecrets)
 }
 
 /// The world of a configuration.
@@ -141,6 +141,20 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<HeardBy> 
     // A second installation in one process (tests) keeps the first, which hears the same.
     let _ = tracing_subscriber::registry().with(observe::layer()).with(files).try_init();
     Ok(HeardBy(guard))
+}
+
+/// Writes a file that only its owner may read.
+#[cfg(feature = "demo")]
+pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let written = options.open(path).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+    written.map_err(|error| unwritable(path, error))
 }
 
 fn unwritable(path: &Path, error: std::io::Error) -> Error {

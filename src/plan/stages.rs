@@ -1,6 +1,6 @@
 //! Building stages: steps fall into one lane a host. Start at [`Stages`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::step::{BackUp, ClearStaging, Deliver};
 use super::{Lane, OnFailure, Stage, StageName, Step};

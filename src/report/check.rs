@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::bytes::in_zone;
 use crate::config::{Config, schedule};
 use crate::error::{Code, Error, Exit, Result};
 use crate::model::{GroupName, Timestamp};
@@ -107,7 +108,7 @@ impl CheckReport {
             let next = schedule::next_runs(expression, now, &zone, 1).unwrap_or_default();
             match next.first() {
                 Some(at) => {
-                    let at = at.strftime("%Y-%m-%d %H:%M:%S %Z");
+                    let at = in_zone(*at, &zone);
                     self.fine("schedule", &format!("{job}: next at {at}"));
                 }
                 None => {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::bytes::span;
+use super::bytes::{in_zone, span};
 use crate::chain::Judged;
 use crate::config::{Config, schedule};
 use crate::model::{GroupName, RunId, Timestamp};
@@ -112,7 +112,7 @@ fn due(config: &Config, now: Timestamp) -> Vec<Due> {
         let schedule = expression.clone()?;
         let zone = jiff::tz::TimeZone::system();
         let runs = schedule::next_runs(&schedule, now, &zone, 1).unwrap_or_default();
-        let next = runs.first().map(|at| at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string());
+        let next = runs.first().map(|at| in_zone(*at, &zone));
         Some(Due { job, schedule, next })
     });
     due.collect()

@@ -28,7 +28,7 @@ impl Shown for Written {
 /// Writes the sample, unless a file is there.
 pub(super) fn init(common: &Common, args: &InitArgs, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let path = &common.config;
-    let text = sample(if args.biztalk { Sample::BizTalk } else { Sample::Example });
+    let text = sample(if args.biztalk { Sample::BizTalk } else { Sample::Group });
     let mut options = fs::OpenOptions::new();
     options.write(true).create(args.force).truncate(args.force).create_new(!args.force);
     let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));

@@ -41,9 +41,9 @@ pub(super) async fn carry_out(
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,
         #[cfg(feature = "demo")]
-        Command::Sim(args) => super::sim::sim(&args, out, interrupt).await,
+        Command::Sim(args) => crate::cli::sim::sim(&args, out, interrupt).await,
         #[cfg(feature = "demo")]
-        Command::Demo(args) => super::demo::demo(&args, out, interrupt).await,
+        Command::Demo(args) => crate::cli::demo::demo(&args, out, interrupt).await,
     }
 }
 
