@@ -28,7 +28,7 @@ const DEPTH_MAX: usize = 16;
 /// The common tables that can be named.
 pub(super) struct Commons<'a> {
     tables: Vec<Common>,
-    parent: Option<&'a Commons<'a>>,
+    parent: Option<&'a Self>,
     depth: usize,
 }
 

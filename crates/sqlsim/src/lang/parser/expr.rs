@@ -221,12 +221,13 @@ impl Parser<'_> {
                 Either::Condition(_) => return Err(self.unexpected()),
             }
         }
-        Ok(Either::Scalar(match rest.is_empty() {
-            true => first,
-            false => Expr::Chain {
+        Ok(Either::Scalar(if rest.is_empty() {
+            first
+        } else {
+            Expr::Chain {
                 first: Box::new(first),
                 rest,
-            },
+            }
         }))
     }
 
@@ -338,9 +339,10 @@ pub(super) fn word_literal(word: &str) -> Expr {
 fn text_literal(text: &str, unicode: bool) -> Typed {
     let length = text.encode_utf16().count().max(1);
     let within = |limit: u16| u16::try_from(length).ok().filter(|n| *n <= limit);
-    let ty = match unicode {
-        true => SqlType::NVarChar(within(4000)),
-        false => SqlType::VarChar(within(8000)),
+    let ty = if unicode {
+        SqlType::NVarChar(within(4000))
+    } else {
+        SqlType::VarChar(within(8000))
     };
     Typed::new(ty, text)
 }

@@ -101,13 +101,14 @@ impl Parser<'_> {
         let body = self.statements_until(|p| p.is_word("END") || p.at_end())?;
         self.expect_word("END")?;
         self.take_symbol(";");
-        match self.at_end() {
-            true => Ok(ModuleKind::Function {
+        if self.at_end() {
+            Ok(ModuleKind::Function {
                 parameters,
                 returns,
                 body,
-            }),
-            false => Err(self.unexpected()),
+            })
+        } else {
+            Err(self.unexpected())
         }
     }
 
