@@ -83,42 +83,12 @@ impl Binder<'_> {
             Expr::Case {
                 branches,
                 otherwise,
-            } => {
-                let branches = branches
-                    .iter()
-                    .map(|(when, then)| Ok((self.condition(when)?, self.expr(then)?)))
-                    .collect::<SqlResult<Vec<_>>>()?;
-                let otherwise = self.optional(otherwise.as_deref())?;
-                let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
-                Ok(Bound {
-                    ty,
-                    node: Node::Case {
-                        branches,
-                        otherwise,
-                    },
-                })
-            }
+            } => self.case(branches, otherwise.as_deref()),
             Expr::SimpleCase {
                 subject,
                 branches,
                 otherwise,
-            } => {
-                let subject = Box::new(self.expr(subject)?);
-                let branches = branches
-                    .iter()
-                    .map(|(when, then)| Ok((self.expr(when)?, self.expr(then)?)))
-                    .collect::<SqlResult<Vec<_>>>()?;
-                let otherwise = self.optional(otherwise.as_deref())?;
-                let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
-                Ok(Bound {
-                    ty,
-                    node: Node::SimpleCase {
-                        subject,
-                        branches,
-                        otherwise,
-                    },
-                })
-            }
+            } => self.simple_case(subject, branches, otherwise.as_deref()),
             Expr::Cast {
                 value,
                 ty,
@@ -140,35 +110,78 @@ impl Binder<'_> {
                 condition,
                 then,
                 otherwise,
-            } => {
-                let branches = vec![(self.condition(condition)?, self.expr(then)?)];
-                let otherwise = Some(Box::new(self.expr(otherwise)?));
-                let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
-                Ok(Bound {
-                    ty,
-                    node: Node::Case {
-                        branches,
-                        otherwise,
-                    },
-                })
-            }
+            } => self.iif(condition, then, otherwise),
             Expr::Function { name, arguments } => self.function(name, arguments),
             Expr::Aggregate(aggregate) => self.aggregate(aggregate),
             Expr::RowNumber {
                 partition_by,
                 order_by,
             } => self.row_number(partition_by, order_by),
-            Expr::Subquery(select) => {
-                let plan = self.subquery(select)?;
-                let [column] = plan.columns() else {
-                    return Err(messages::only_one_expression());
-                };
-                Ok(Bound {
-                    ty: column.ty,
-                    node: Node::Subquery(Box::new(plan)),
-                })
-            }
+            Expr::Subquery(select) => self.scalar(select),
         }
+    }
+
+    fn case(&self, branches: &[(Condition, Expr)], otherwise: Option<&Expr>) -> SqlResult<Bound> {
+        let branches = branches
+            .iter()
+            .map(|(when, then)| Ok((self.condition(when)?, self.expr(then)?)))
+            .collect::<SqlResult<Vec<_>>>()?;
+        let otherwise = self.optional(otherwise)?;
+        let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
+        Ok(Bound {
+            ty,
+            node: Node::Case {
+                branches,
+                otherwise,
+            },
+        })
+    }
+
+    fn simple_case(
+        &self,
+        subject: &Expr,
+        branches: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+    ) -> SqlResult<Bound> {
+        let subject = Box::new(self.expr(subject)?);
+        let branches = branches
+            .iter()
+            .map(|(when, then)| Ok((self.expr(when)?, self.expr(then)?)))
+            .collect::<SqlResult<Vec<_>>>()?;
+        let otherwise = self.optional(otherwise)?;
+        let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
+        Ok(Bound {
+            ty,
+            node: Node::SimpleCase {
+                subject,
+                branches,
+                otherwise,
+            },
+        })
+    }
+
+    fn iif(&self, condition: &Condition, then: &Expr, otherwise: &Expr) -> SqlResult<Bound> {
+        let branches = vec![(self.condition(condition)?, self.expr(then)?)];
+        let otherwise = Some(Box::new(self.expr(otherwise)?));
+        let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
+        Ok(Bound {
+            ty,
+            node: Node::Case {
+                branches,
+                otherwise,
+            },
+        })
+    }
+
+    fn scalar(&self, select: &Select) -> SqlResult<Bound> {
+        let plan = self.subquery(select)?;
+        let [column] = plan.columns() else {
+            return Err(messages::only_one_expression());
+        };
+        Ok(Bound {
+            ty: column.ty,
+            node: Node::Subquery(Box::new(plan)),
+        })
     }
 
     fn optional(&self, expr: Option<&Expr>) -> SqlResult<Option<Box<Bound>>> {
@@ -238,7 +251,10 @@ impl Binder<'_> {
             let ty = match steps.last() {
                 None => typing::chain_type(*operator, &first, &operand)?,
                 Some(last) if operand.is_null_literal() => last.ty,
-                Some(last) => typing::step_type(*operator, last.ty, operand.ty)?,
+                Some(last) => {
+                    let right = typing::narrowed(&operand, last.ty);
+                    typing::step_type(*operator, last.ty, right)?
+                }
             };
             steps.push(Step {
                 operator: *operator,
@@ -321,9 +337,12 @@ impl Binder<'_> {
 
     /// Binds a condition.
     pub(super) fn condition(&self, condition: &Condition) -> SqlResult<BoundCondition> {
-        let negated_if = |negated: bool, inner: BoundCondition| match negated {
-            true => BoundCondition::Not(Box::new(inner)),
-            false => inner,
+        let negated_if = |negated: bool, inner: BoundCondition| {
+            if negated {
+                BoundCondition::Not(Box::new(inner))
+            } else {
+                inner
+            }
         };
         Ok(match condition {
             Condition::All(all) => BoundCondition::All(self.conditions(all)?),

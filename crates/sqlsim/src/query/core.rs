@@ -115,7 +115,7 @@ impl CorePlan {
         let groups = grouped.then_some(keys);
         let collected = collected.into_inner();
         let distinct = core.distinct;
-        let plan = Self {
+        let arm = Self {
             from,
             filter,
             groups,
@@ -128,7 +128,7 @@ impl CorePlan {
             order,
             top,
         };
-        Ok((plan, correlated))
+        Ok((arm, correlated))
     }
 
     /// All rows of the arm.

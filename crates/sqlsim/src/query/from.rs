@@ -361,8 +361,8 @@ fn values(
             row.iter()
                 .zip(types)
                 .map(|(bound, ty)| {
-                    let typed = eval::typed(bound, names, frame)?;
-                    crate::value::convert::implicit(&typed, *ty)
+                    let value = eval::typed(bound, names, frame)?;
+                    crate::value::convert::implicit(&value, *ty)
                 })
                 .collect()
         })

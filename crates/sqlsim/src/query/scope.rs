@@ -30,7 +30,7 @@ pub(super) struct ScopeColumn {
 pub(super) struct Scope<'a> {
     pub(super) sources: Vec<Source>,
     pub(super) columns: Vec<ScopeColumn>,
-    pub(super) parent: Option<&'a Scope<'a>>,
+    pub(super) parent: Option<&'a Self>,
     /// Whether anything below looked through this scope into its parent.
     pub(super) correlated: Cell<bool>,
 }
@@ -68,7 +68,7 @@ impl Source {
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn below(parent: Option<&'a Scope<'a>>) -> Self {
+    pub(super) fn below(parent: Option<&'a Self>) -> Self {
         Self {
             parent,
             ..Self::default()

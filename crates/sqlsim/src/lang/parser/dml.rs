@@ -40,11 +40,9 @@ impl Parser<'_> {
         } else if self.is_word("EXEC") || self.is_word("EXECUTE") {
             Ok(InsertSource::Execute(Box::new(self.execute()?)))
         } else if self.is_symbol("(") {
-            Ok(InsertSource::Select(Box::new(
-                self.bracketed(Self::select)?,
-            )))
+            Ok(InsertSource::Select(self.bracketed(Self::select)?))
         } else {
-            Ok(InsertSource::Select(Box::new(self.select()?)))
+            Ok(InsertSource::Select(self.select()?))
         }
     }
 
@@ -152,7 +150,7 @@ impl Parser<'_> {
 
     fn optional_from(&mut self) -> SqlResult<Vec<crate::lang::ast::FromItem>> {
         if self.take_word("FROM") {
-            self.comma_list(Self::from_item)
+            self.comma_list(Self::source_and_joins)
         } else {
             Ok(Vec::new())
         }

@@ -51,7 +51,7 @@ impl Parser<'_> {
             self.comma_list(Self::any_word)?;
         }
         self.expect_word("AS")?;
-        let select = Box::new(self.select()?);
+        let select = self.select()?;
         if self.take_words(&["WITH", "CHECK"]) {
             self.expect_word("OPTION")?;
         }
@@ -101,13 +101,14 @@ impl Parser<'_> {
         let body = self.statements_until(|p| p.is_word("END") || p.at_end())?;
         self.expect_word("END")?;
         self.take_symbol(";");
-        match self.at_end() {
-            true => Ok(ModuleKind::Function {
+        if self.at_end() {
+            Ok(ModuleKind::Function {
                 parameters,
                 returns,
                 body,
-            }),
-            false => Err(self.unexpected()),
+            })
+        } else {
+            Err(self.unexpected())
         }
     }
 

@@ -192,6 +192,7 @@ fn end_of_month(arguments: &[Typed], _: SqlType) -> SqlResult<Value> {
         .ok_or_else(|| messages::date_add_overflow("date"))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of all functions")]
 fn is_date(arguments: &[Typed], _: SqlType) -> SqlResult<Value> {
     let Some(typed) = arguments.first() else {
         return Ok(Value::Null);

@@ -48,11 +48,9 @@ pub fn cast(typed: &Typed, to: SqlType, style: Option<i64>) -> SqlResult<Value> 
 /// fail with 2628. NULL is not checked here.
 pub fn store(typed: &Typed, column: &Column, table: &str) -> SqlResult<Value> {
     let whole = match column.ty {
-        SqlType::NVarChar(Some(_)) => SqlType::NVarChar(None),
-        SqlType::VarChar(Some(_)) => SqlType::VarChar(None),
         SqlType::VarBinary(Some(_)) | SqlType::Binary(_) => SqlType::VarBinary(None),
-        SqlType::NChar(_) => SqlType::NVarChar(None),
-        SqlType::Char(_) => SqlType::VarChar(None),
+        SqlType::NVarChar(Some(_)) | SqlType::NChar(_) => SqlType::NVarChar(None),
+        SqlType::VarChar(Some(_)) | SqlType::Char(_) => SqlType::VarChar(None),
         other => return cast(typed, other, None),
     };
     let value = cast(typed, whole, None)?;
