@@ -301,10 +301,10 @@ fn check_path(
 
 /// Whoever still holds the old database must not write the files of the new one.
 fn replace<T>(existing: Option<&Database>, make: impl FnOnce() -> SqlResult<T>) -> SqlResult<T> {
-    let retire = |retired| existing.iter().for_each(|old| old.retire(retired));
-    retire(true);
+    let mark = |over| existing.iter().for_each(|old| old.retire(over));
+    mark(true);
     let made = make();
-    retire(made.is_ok());
+    mark(made.is_ok());
     made
 }
 

@@ -377,7 +377,7 @@ fn busy_life(disk: &Arc<MemoryDisk>) -> (i64, i64) {
         return (0, 0);
     };
     let wide = vec![Value::Int(-1), Value::Binary(vec![1; 60_000])];
-    for number in 1..=24 {
+    for number in 1..=14 {
         let step = || {
             let tx = TxId(u64::MAX);
             database.begin(tx)?;
@@ -398,7 +398,7 @@ fn busy_life(disk: &Arc<MemoryDisk>) -> (i64, i64) {
             return (number - 1, number);
         }
     }
-    (24, 24)
+    (14, 14)
 }
 
 /// Ends the busy life after every number of changes and opens what `left` says is left.
