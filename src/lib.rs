@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod catalog;
+pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -5,12 +5,19 @@
 //!
 //! This room never acts and never asks the world; the executor never decides.
 
+mod asked;
+mod backup;
 mod step;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{GroupName, HostName, PlanId, SurveyId, Timestamp};
 
+pub use asked::{
+    Asked, BackupKind, CatalogView, FailedDeed, Leftovers, LinksAsked, Names, RestoreAsked,
+    RoundResult, StepFailure,
+};
+pub use backup::plan_backup;
 pub use step::{
     BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep, LinkSecurity,
     MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink, RemovePrepared,

@@ -51,8 +51,11 @@ impl ObjectStore {
         {
             return Ok(());
         }
+        // Who held the lease and finds another's has lost it: waiting for it to come back would let a stale
+        // agent go on.
+        let may_wait = held.take().is_none_or(|lease| lease.group != *group);
         for _ in 0..TRIES_MAX {
-            if let Some(lease) = self.try_take(group).await? {
+            if let Some(lease) = self.try_take(group, may_wait).await? {
                 *held = Some(lease);
                 return Ok(());
             }
@@ -80,7 +83,7 @@ impl ObjectStore {
     }
 
     /// One try; none when another agent was quicker.
-    async fn try_take(&self, group: &GroupName) -> Result<Option<Lease>> {
+    async fn try_take(&self, group: &GroupName, may_wait: bool) -> Result<Option<Lease>> {
         let newest = self.lease_numbers(group).await?.last().copied();
         let mut is_new_holder = true;
         if let Some(epoch) = newest {
@@ -89,6 +92,9 @@ impl ObjectStore {
                 .as_ref()
                 .is_none_or(|lease| lease.holder != self.agent.id);
             if let Some(other) = found.filter(|lease| lease.holder != self.agent.id) {
+                if !may_wait {
+                    return Err(held_by_another(group, &other.name));
+                }
                 self.watch(group, &other).await?;
             }
         }

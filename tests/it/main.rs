@@ -2,4 +2,7 @@
 //!
 //! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
 
+#[path = "../conformance/store.rs"]
+mod conformance;
+mod stores;
 mod tidy;

@@ -1,0 +1,127 @@
+//! Paths, breaks and points: what the chain's questions are answered with. Values only.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{Lsn, Mark, MemberName, PieceId, ServerLocal, SetId, Timestamp};
+
+/// How one member is brought to a mark, in the order of restoring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Path {
+    /// The full; it ends before the mark.
+    pub full: PieceId,
+    /// The differential on that full, when one shortens the way.
+    pub differential: Option<PieceId>,
+    /// The logs, never empty; the last one carries the mark.
+    pub logs: Vec<PieceId>,
+}
+
+impl Path {
+    /// Every piece, in the order of restoring.
+    pub fn pieces(&self) -> impl Iterator<Item = PieceId> + '_ {
+        let base = std::iter::once(self.full).chain(self.differential);
+        base.chain(self.logs.iter().copied())
+    }
+}
+
+/// A mark to which every member can be restored from delivered pieces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    /// The mark.
+    pub mark: Mark,
+    /// The set that published it.
+    pub set: SetId,
+    /// When that set's round was planned.
+    pub made_at: Timestamp,
+    /// Each member's way there.
+    pub paths: BTreeMap<MemberName, Path>,
+}
+
+/// Why a member cannot be restored to a mark, or why its chain does not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Break {
+    /// No full that ends before the mark and leads to it.
+    NoFull,
+    /// No delivered log carries the mark.
+    MarkMissing,
+    /// The log that carries the mark holds minimally logged changes: no stop is possible in it.
+    BulkLogged {
+        /// That log.
+        piece: PieceId,
+    },
+    /// A log is missing: nothing delivered covers the records from here on.
+    Gap {
+        /// Where the logs that lead to the mark begin.
+        at: Lsn,
+    },
+    /// The database was in SIMPLE since the last log backup, so the log was cut.
+    RecoverySimple,
+    /// No log backup is possible: no full ever began the chain, or a change of the recovery model ended it.
+    NoLogBackupPossible,
+    /// Somebody else took a log backup.
+    ForeignLog {
+        /// Who.
+        user: String,
+        /// When, on its host's clock.
+        when: ServerLocal,
+        /// Where it went.
+        device: String,
+    },
+    /// A log backup is missing that nobody's history names; perhaps one of ours that was never delivered.
+    LogLost {
+        /// The LSN that our pieces reach.
+        reached: Lsn,
+        /// The LSN that the next log backup begins at.
+        next: Lsn,
+    },
+    /// The database is on another recovery fork: it was restored, reverted, or failed over by force.
+    Forked {
+        /// The fork of our newest piece.
+        ours: Uuid,
+        /// The fork now.
+        now: Uuid,
+    },
+    /// The database is another one under the same name.
+    Replaced,
+    /// SQL Server itself says that the chain is broken (4214, 1475 and their kin).
+    Refused {
+        /// Its number.
+        number: i32,
+    },
+    /// A person asked for a new chain.
+    Asked,
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFull => f.write_str("no full backup of ours leads to it"),
+            Self::MarkMissing => f.write_str("no delivered log carries the mark"),
+            Self::BulkLogged { .. } => {
+                f.write_str("the log that carries the mark holds minimally logged changes")
+            }
+            Self::Gap { at } => write!(f, "a log backup is missing before LSN {at}"),
+            Self::RecoverySimple => f.write_str("the recovery model is SIMPLE"),
+            Self::NoLogBackupPossible => f.write_str("no full backup begins its log chain"),
+            Self::ForeignLog { user, when, device } => {
+                write!(f, "`{user}` took a log backup on {when} to `{device}`")
+            }
+            Self::LogLost { reached, next } => {
+                write!(
+                    f,
+                    "the log from LSN {reached} to {next} is in no delivered piece"
+                )
+            }
+            Self::Forked { .. } => {
+                f.write_str("the database was restored or failed over to another recovery fork")
+            }
+            Self::Replaced => f.write_str("the database was replaced by another one"),
+            Self::Refused { number } => write!(f, "error {number}"),
+            Self::Asked => f.write_str("a new chain was asked for"),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the planner is given beside configuration and survey: what was asked for, what is held, what the
+//! round before came to.
+//!
+//! Start at [`Asked`] and [`CatalogView`]. All values; whoever calls the planner fills them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::step::BackUp;
+use crate::model::{
+    DatabaseName, HostName, MemberName, Piece, PieceId, PieceKind, RunId, Set, SurveyId, Timestamp,
+};
+
+/// Which kind of backup run was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackupKind {
+    /// Fulls of every member, or new chains where members are named.
+    Full,
+    /// Differentials of every member.
+    Differential,
+    /// A mark and logs.
+    Log,
+}
+
+/// What one backup round is asked to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// The run that the round belongs to.
+    pub run: RunId,
+    /// Which kind.
+    pub kind: BackupKind,
+    /// Members that a person wants on a new chain (`--new-chain`): error 1475 is theirs to see.
+    pub new_chain: Vec<MemberName>,
+    /// The round to be planned, from 1.
+    pub round: u8,
+    /// What the round before came to; none in the first.
+    pub previous: Option<RoundResult>,
+}
+
+/// What a round came to, as far as the next one must know.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoundResult {
+    /// The steps that failed.
+    pub failures: Vec<StepFailure>,
+    /// Pieces of this run that were taken and not delivered; the next round delivers them.
+    pub undelivered: Vec<BackUp>,
+}
+
+/// One failed step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepFailure {
+    /// What the step was.
+    pub deed: FailedDeed,
+    /// The stable code, `SM0501`.
+    pub code: String,
+    /// One line.
+    pub message: String,
+    /// SQL Server's number, when it was SQL Server that refused; never a trailer (3013, 3041).
+    pub sql_number: Option<i32>,
+}
+
+/// What a failed step was, as far as the next round cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailedDeed {
+    /// A link was not made, mended or reached.
+    Link {
+        /// Its name.
+        link: String,
+    },
+    /// The mark was not placed or not confirmed.
+    Mark,
+    /// A backup was not taken.
+    BackUp {
+        /// The member.
+        member: MemberName,
+        /// What it should have been.
+        piece_kind: PieceKind,
+    },
+    /// Anything else: a delivery, the manifest.
+    Other,
+}
+
+/// What the catalog holds of the group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CatalogView {
+    /// Every set, oldest first.
+    pub sets: Vec<Set>,
+    /// The newest stamp that was ever used; stamps rise above it.
+    pub newest_stamp: Option<Timestamp>,
+}
+
+impl CatalogView {
+    /// Every delivered piece of one member, in the order of the sets.
+    pub fn pieces<'a>(&'a self, member: &'a MemberName) -> impl Iterator<Item = &'a Piece> {
+        let pieces = self.sets.iter().flat_map(|set| &set.pieces);
+        pieces.filter(move |piece| piece.member == *member)
+    }
+
+    /// A delivered piece by its identity.
+    #[must_use]
+    pub fn piece(&self, id: PieceId) -> Option<&Piece> {
+        let mut pieces = self.sets.iter().flat_map(|set| &set.pieces);
+        pieces.find(|piece| piece.id == id)
+    }
+}
+
+/// Where new identities come from: `World`'s `Ids`, or a counter in tests.
+pub trait Names {
+    /// A new identity, greater than those before.
+    fn next(&mut self) -> Uuid;
+}
+
+/// Where a restore goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreAsked {
+    /// The survey of the target host.
+    pub based_on: SurveyId,
+    /// The host that the databases are restored on; it needs a share in the configuration.
+    pub host: HostName,
+    /// The folder on that host for data and log files; none keeps each file's own folder.
+    pub data_folder: Option<String>,
+    /// New database names; members not listed keep their own.
+    pub renames: BTreeMap<MemberName, DatabaseName>,
+    /// The members to be restored; empty means all of the point.
+    pub only: Vec<MemberName>,
+    /// Overwrite databases of those names: only where a person named the group.
+    pub replace: bool,
+    /// The databases that the target host has, as its survey says; a restore over one is refused without
+    /// `replace`.
+    pub existing: Vec<DatabaseName>,
+}
+
+/// What a crash left undone, from the journals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leftovers {
+    /// The run that delivers them.
+    pub run: RunId,
+    /// The survey made at this start.
+    pub based_on: SurveyId,
+    /// Every member of the group.
+    pub members: Vec<MemberName>,
+    /// Backups that were taken and are in no published set, oldest first.
+    pub undelivered: Vec<BackUp>,
+}
+
+/// What is asked of linked servers by a person (`link apply`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinksAsked {
+    /// Links that others made and that may be changed now, by name.
+    pub take_over: Vec<String>,
+}
