@@ -300,12 +300,12 @@ fn check_path(
 }
 
 /// Whoever still holds the old database must not write the files of the new one.
-fn replace<T>(existing: Option<&Database>, make: impl FnOnce() -> SqlResult<T>) -> SqlResult<T> {
+fn replace<T>(existing: Option<&Database>, work: impl FnOnce() -> SqlResult<T>) -> SqlResult<T> {
     let mark = |over| existing.iter().for_each(|old| old.retire(over));
     mark(true);
-    let made = make();
-    mark(made.is_ok());
-    made
+    let done = work();
+    mark(done.is_ok());
+    done
 }
 
 fn make(
