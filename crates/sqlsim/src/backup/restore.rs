@@ -109,7 +109,8 @@ pub fn restore_database(
         BackupKind::Full => {
             check_replaceable(existing, &set, request, surroundings)?;
             let files = files_for(disk, existing, &set, request, surroundings)?;
-            let (database, stopped) = make(disk, files, &stripes, &set, request)?;
+            let made = replace(existing, || make(disk, files, &stripes, &set, request));
+            let (database, stopped) = made?;
             let outcome = finish(&database, &media, &set, &stripes, request, stopped)?;
             Ok(DatabaseRestored {
                 database: Some(database),
@@ -298,6 +299,15 @@ fn check_path(
     ))
 }
 
+/// Whoever still holds the old database must not write the files of the new one.
+fn replace<T>(existing: Option<&Database>, work: impl FnOnce() -> SqlResult<T>) -> SqlResult<T> {
+    let mark = |over| existing.iter().for_each(|old| old.retire(over));
+    mark(true);
+    let done = work();
+    mark(done.is_ok());
+    done
+}
+
 fn make(
     disk: &Arc<dyn Disk>,
     files: DatabaseFiles,
@@ -376,14 +386,6 @@ fn check_log_fits(database: &Database, set: &BackupSet) -> SqlResult<()> {
     let is_empty_here = first == last && last == end;
     if last <= end && !is_empty_here {
         return Err(messages::log_too_early(&last.to_string(), &end.to_string()));
-    }
-    let follows = facts.recovery_fork_guid == set.first_recovery_fork_guid
-        || facts.recovery_fork_guid == set.recovery_fork_guid;
-    let forked_before = facts.recovery_fork_guid != set.recovery_fork_guid
-        && !set.fork_point_lsn.is_zero()
-        && set.fork_point_lsn < end;
-    if !follows || forked_before {
-        return Err(messages::other_recovery_path());
     }
     Ok(())
 }
