@@ -10,7 +10,9 @@ use stopmark::run::Interrupt;
 fn main() -> ExitCode {
     // A second installation would fail; this is the first and only one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let exit = match runtime {
         Ok(runtime) => runtime.block_on(run()),
         // Without threads there is not even a runtime to print with.
@@ -28,5 +30,6 @@ async fn run() -> Exit {
             asked.ask();
         }
     });
-    cli::run(std::env::args_os(), &mut stdout(), &mut stderr(), &interrupt).await
+    let args: Vec<_> = std::env::args_os().collect();
+    cli::run(args, &mut stdout(), &mut stderr(), &interrupt).await
 }

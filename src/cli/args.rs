@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand};
 
 /// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
 #[derive(Debug, Parser)]
-#[command(name = "stopmark", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "stopmark",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -20,7 +25,13 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// The configuration file.
-    #[arg(long, short, global = true, env = "STOPMARK_CONFIG", default_value = "stopmark.toml")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "STOPMARK_CONFIG",
+        default_value = "stopmark.toml"
+    )]
     pub config: PathBuf,
     /// Print facts as JSON.
     #[arg(long, global = true)]

@@ -32,7 +32,7 @@ pub type Failed = Vec<Error>;
 
 /// Runs one command in this process. `interrupt` is asked for by whoever handles signals.
 pub async fn run(
-    args: impl IntoIterator<Item = OsString> + Send,
+    args: Vec<OsString>,
     stdout: &mut (dyn Write + Send),
     stderr: &mut (dyn Write + Send),
     interrupt: &Interrupt,
@@ -45,7 +45,9 @@ pub async fn run(
     match commands::carry_out(cli, &mut out, interrupt).await {
         Ok(exit) => exit,
         Err(errors) => {
-            let exit = errors.first().map_or(Exit::Failed, |error| error.code().exit());
+            let exit = errors
+                .first()
+                .map_or(Exit::Failed, |error| error.code().exit());
             // A broken pipe is the reader's wish; there is nobody left to tell.
             let _ = errors.iter().try_for_each(|error| out.error(error));
             exit

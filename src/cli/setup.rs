@@ -65,8 +65,12 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
-    let store =
-        ObjectStore::open(&config.store, identity(&state)?, clock.clone(), config.policy.lease_ttl)?;
+    let store = ObjectStore::open(
+        &config.store,
+        identity(&state)?,
+        clock.clone(),
+        config.policy.lease_ttl,
+    )?;
     let world = World {
         clock,
         ids: Arc::new(RandomIds),
@@ -78,7 +82,11 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         notifier: Arc::new(Desktop),
         progress: progress::for_people(common.json),
     };
-    Ok(Agent { config, world, _lock: lock })
+    Ok(Agent {
+        config,
+        world,
+        _lock: lock,
+    })
 }
 
 /// One acting command at a time may use a state folder; the operating system frees the lock of a dead one.
@@ -87,11 +95,12 @@ fn lock(state: &Path) -> Result<File> {
     let file = File::create(&path).map_err(|error| unwritable(&path, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::new(Code::RunBusy, "another stopmark is at work with this state folder")
-                .at("folder", state.display())
-                .hint("wait for it to end"))
-        }
+        Err(TryLockError::WouldBlock) => Err(Error::new(
+            Code::RunBusy,
+            "another stopmark is at work with this state folder",
+        )
+        .at("folder", state.display())
+        .hint("wait for it to end")),
         Err(TryLockError::Error(error)) => Err(unwritable(&path, error)),
     }
 }
@@ -107,18 +116,32 @@ fn identity(state: &Path) -> Result<AgentIdentity> {
             id
         }
     };
-    let host = ["COMPUTERNAME", "HOSTNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let host = ["COMPUTERNAME", "HOSTNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok());
     let host = host.or_else(|| fs::read_to_string("/proc/sys/kernel/hostname").ok());
-    let host = host.map_or_else(|| "an unnamed host".to_owned(), |host| host.trim().to_owned());
-    Ok(AgentIdentity { name: format!("{host} ({})", &id[..id.len().min(8)]), id })
+    let host = host.map_or_else(
+        || "an unnamed host".to_owned(),
+        |host| host.trim().to_owned(),
+    );
+    Ok(AgentIdentity {
+        name: format!("{host} ({})", &id[..id.len().min(8)]),
+        id,
+    })
 }
 
 /// Installs logging once for the process: log files below `folder` (none: no files), and the ear for what
 /// hosts say beside their answers.
 pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<HeardBy> {
-    let level = if is_verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let level = if is_verbose {
+        LevelFilter::DEBUG
+    } else {
+        LevelFilter::INFO
+    };
     // The TDS client logs row contents at TRACE and statement texts at DEBUG: neither may reach a file.
-    let ours = Targets::new().with_target("stopmark", level).with_default(LevelFilter::WARN);
+    let ours = Targets::new()
+        .with_target("stopmark", level)
+        .with_default(LevelFilter::WARN);
     let (files, guard) = match folder {
         Some(folder) => {
             let appender = tracing_appender::rolling::Builder::new()
@@ -134,12 +157,23 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<HeardBy> 
                         .source(error)
                 })?;
             let (writer, guard) = tracing_appender::non_blocking(appender);
-            (Some(fmt::layer().with_ansi(false).with_writer(writer).with_filter(ours)), Some(guard))
+            (
+                Some(
+                    fmt::layer()
+                        .with_ansi(false)
+                        .with_writer(writer)
+                        .with_filter(ours),
+                ),
+                Some(guard),
+            )
         }
         None => (None, None),
     };
     // A second installation in one process (tests) keeps the first, which hears the same.
-    let _ = tracing_subscriber::registry().with(observe::layer()).with(files).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(observe::layer())
+        .with(files)
+        .try_init();
     Ok(HeardBy(guard))
 }
 
@@ -153,7 +187,9 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    let written = options.open(path).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+    let written = options
+        .open(path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
     written.map_err(|error| unwritable(path, error))
 }
 

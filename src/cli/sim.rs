@@ -56,7 +56,11 @@ impl Hosts {
             }
             hosts.push((name.clone(), host));
         }
-        Ok(Self { hosts, folder, password })
+        Ok(Self {
+            hosts,
+            folder,
+            password,
+        })
     }
 
     /// One of the hosts.
@@ -69,13 +73,19 @@ impl Hosts {
     pub(super) fn addresses(&self) -> impl Iterator<Item = (&str, String)> {
         self.hosts.iter().map(|(name, host)| {
             let address = host.address();
-            (name.as_str(), format!("{},{}", address.ip(), address.port()))
+            (
+                name.as_str(),
+                format!("{},{}", address.ip(), address.port()),
+            )
         })
     }
 
     /// The CA that signed all their certificates.
     pub(super) fn authority_file(&self) -> PathBuf {
-        let file = self.hosts.iter().find_map(|(_, host)| host.authority_file());
+        let file = self
+            .hosts
+            .iter()
+            .find_map(|(_, host)| host.authority_file());
         file.map_or_else(|| self.folder.clone(), Path::to_path_buf)
     }
 
@@ -87,7 +97,9 @@ impl Hosts {
     /// Stops them all; their databases are whole on the disk afterwards.
     pub(super) async fn stop(self) -> Result<()> {
         for (name, host) in self.hosts {
-            host.stop().await.map_err(|error| unstartable(Path::new(&name), error))?;
+            host.stop()
+                .await
+                .map_err(|error| unstartable(Path::new(&name), error))?;
         }
         Ok(())
     }
@@ -102,14 +114,26 @@ pub(super) async fn sim(
     let started = Hosts::start(&args.folder, &args.hosts, args.port).await;
     let hosts = started.map_err(|error| vec![error])?;
     let mut words = vec!["simulated hosts:".to_owned()];
-    words.extend(hosts.addresses().map(|(name, address)| format!("  {name:<16} {address}")));
-    words.push(format!("login `sa`, password in {}", password_file(&hosts.folder).display()));
-    words.push(format!("certificates are signed by {}", hosts.authority_file().display()));
+    words.extend(
+        hosts
+            .addresses()
+            .map(|(name, address)| format!("  {name:<16} {address}")),
+    );
+    words.push(format!(
+        "login `sa`, password in {}",
+        password_file(&hosts.folder).display()
+    ));
+    words.push(format!(
+        "certificates are signed by {}",
+        hosts.authority_file().display()
+    ));
     words.push("Ctrl-C ends them".to_owned());
     out.say(&words.join("\n")).map_err(unprintable)?;
     let clock = SystemClock::new();
     while !interrupt.is_asked() {
-        clock.sleep_until(clock.monotonic() + Duration::from_millis(200)).await;
+        clock
+            .sleep_until(clock.monotonic() + Duration::from_millis(200))
+            .await;
     }
     hosts.stop().await.map_err(|error| vec![error])?;
     Ok(Exit::Ok)
@@ -141,8 +165,13 @@ fn password(folder: &Path) -> Result<String> {
 }
 
 fn unstartable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Code::StateUnwritable, "a simulated host cannot be started or stopped")
-        .at("folder", path.display())
-        .hint("another process may be using the folder or the port; `--folder` and `--port` name others")
-        .source(error)
+    Error::new(
+        Code::StateUnwritable,
+        "a simulated host cannot be started or stopped",
+    )
+    .at("folder", path.display())
+    .hint(
+        "another process may be using the folder or the port; `--folder` and `--port` name others",
+    )
+    .source(error)
 }

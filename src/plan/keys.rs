@@ -93,7 +93,12 @@ pub(super) fn staged(
 /// A file on a share that `stopmark check` writes and removes, in the folder that backups go to.
 #[must_use]
 pub fn probe_stripe(share: &ShareConfig, group: &GroupName, id: uuid::Uuid) -> StagedStripe {
-    staged(share, group, &format!("stopmark_probe_{id}.bak"), String::new())
+    staged(
+        share,
+        group,
+        &format!("stopmark_probe_{id}.bak"),
+        String::new(),
+    )
 }
 
 /// The folder that our backups of one host go to, as SQL Server names it, with its separator at the end.

@@ -42,7 +42,11 @@ pub fn in_zone(at: crate::model::Timestamp, zone: &jiff::tz::TimeZone) -> String
     let instant = jiff::Timestamp::from_millisecond(at.millis());
     instant.map_or_else(
         |_| at.to_string(),
-        |at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
+        |at| {
+            at.to_zoned(zone.clone())
+                .strftime("%Y-%m-%d %H:%M:%S %Z")
+                .to_string()
+        },
     )
 }
 

@@ -49,7 +49,10 @@ impl CheckReport {
     /// A report with nothing in it yet.
     #[must_use]
     pub fn new(group: &GroupName) -> Self {
-        Self { group: group.clone(), findings: Vec::new() }
+        Self {
+            group: group.clone(),
+            findings: Vec::new(),
+        }
     }
 
     /// Adds a finding.
@@ -87,23 +90,40 @@ impl CheckReport {
     }
 
     fn error(&mut self, about: &str, what: &str, error: &Error) {
-        let place = error.context().iter().map(|(what, value)| format!(", {what} `{value}`"));
-        let cause = error.sql().map(|cause| format!(": {} ({})", cause.text, cause.number));
+        let place = error
+            .context()
+            .iter()
+            .map(|(what, value)| format!(", {what} `{value}`"));
+        let cause = error
+            .sql()
+            .map(|cause| format!(": {} ({})", cause.text, cause.number));
         let message = format!(
             "{what}: {}{}{}",
             error.message(),
             place.collect::<String>(),
             cause.unwrap_or_default()
         );
-        self.add(coded(Severity::Error, about, error.code(), &message, error.hint_text()));
+        self.add(coded(
+            Severity::Error,
+            about,
+            error.code(),
+            &message,
+            error.hint_text(),
+        ));
     }
 
     /// Adds the next time of each schedule.
     pub fn schedules(&mut self, config: &Config, now: Timestamp) {
         let schedule = &config.schedule;
-        let jobs = [("full", &schedule.full), ("differential", &schedule.differential), ("log", &schedule.log)];
+        let jobs = [
+            ("full", &schedule.full),
+            ("differential", &schedule.differential),
+            ("log", &schedule.log),
+        ];
         for (job, expression) in jobs {
-            let Some(expression) = expression else { continue };
+            let Some(expression) = expression else {
+                continue;
+            };
             let zone = jiff::tz::TimeZone::system();
             let next = schedule::next_runs(expression, now, &zone, 1).unwrap_or_default();
             match next.first() {
@@ -113,7 +133,12 @@ impl CheckReport {
                 }
                 None => {
                     let message = format!("{job}: `{expression}` never comes");
-                    self.warn("schedule", Code::ConfigSchedule, &message, "correct the expression");
+                    self.warn(
+                        "schedule",
+                        Code::ConfigSchedule,
+                        &message,
+                        "correct the expression",
+                    );
                 }
             }
         }
@@ -134,15 +159,28 @@ impl CheckReport {
     pub fn text(&self) -> String {
         let mut text = format!("group `{}`\n", self.group);
         for finding in &self.findings {
-            let code = finding.code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
+            let code = finding
+                .code
+                .as_ref()
+                .map(|code| format!(" [{code}]"))
+                .unwrap_or_default();
             let word = finding.severity.word();
-            writeln!(text, "  {word:<7} {}: {}{code}", finding.about, finding.message)
-                .expect("a string takes everything");
+            writeln!(
+                text,
+                "  {word:<7} {}: {}{code}",
+                finding.about, finding.message
+            )
+            .expect("a string takes everything");
             if let Some(hint) = &finding.hint {
                 writeln!(text, "          hint: {hint}").expect("a string takes everything");
             }
         }
-        let count = |severity| self.findings.iter().filter(|it| it.severity == severity).count();
+        let count = |severity| {
+            self.findings
+                .iter()
+                .filter(|it| it.severity == severity)
+                .count()
+        };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
         writeln!(text, "{errors} errors, {warnings} warnings").expect("a string takes everything");
         text
@@ -159,7 +197,13 @@ impl Severity {
     }
 }
 
-fn coded(severity: Severity, about: &str, code: Code, message: &str, hint: Option<&str>) -> Finding {
+fn coded(
+    severity: Severity,
+    about: &str,
+    code: Code,
+    message: &str,
+    hint: Option<&str>,
+) -> Finding {
     Finding {
         severity,
         about: about.to_owned(),

@@ -57,28 +57,56 @@ impl SetList {
     #[must_use]
     pub fn of(group: &GroupName, sets: &[Set], judged: &[Judged]) -> Self {
         let line = |set: &Set| SetLine::of(set, judged.iter().find(|judged| judged.set == set.id));
-        Self { group: group.clone(), sets: sets.iter().map(line).collect() }
+        Self {
+            group: group.clone(),
+            sets: sets.iter().map(line).collect(),
+        }
     }
 
     /// How many of them are points.
     #[must_use]
     pub fn points(&self) -> usize {
-        self.sets.iter().filter(|set| set.is_point == Some(true)).count()
+        self.sets
+            .iter()
+            .filter(|set| set.is_point == Some(true))
+            .count()
     }
 
     /// The text for people.
     #[must_use]
     pub fn text(&self) -> String {
         if self.sets.is_empty() {
-            return format!("group `{}` has no set yet: run `stopmark backup full`\n", self.group);
+            return format!(
+                "group `{}` has no set yet: run `stopmark backup full`\n",
+                self.group
+            );
         }
         let mut table = Table::new();
         table.load_style(UTF8_HORIZONTAL_ONLY);
-        table.set_header(["mark or stamp", "kind", "point", "full", "diff", "log", "missing", "size"]);
+        table.set_header([
+            "mark or stamp",
+            "kind",
+            "point",
+            "full",
+            "diff",
+            "log",
+            "missing",
+            "size",
+        ]);
         for set in &self.sets {
             let numbers = [set.fulls, set.differentials, set.logs, set.missing];
-            let numbers = numbers.map(|number| if number == 0 { "-".to_owned() } else { number.to_string() });
-            let mut row = vec![set.stamp.clone(), kind_word(set.kind).to_owned(), set.point_word().to_owned()];
+            let numbers = numbers.map(|number| {
+                if number == 0 {
+                    "-".to_owned()
+                } else {
+                    number.to_string()
+                }
+            });
+            let mut row = vec![
+                set.stamp.clone(),
+                kind_word(set.kind).to_owned(),
+                set.point_word().to_owned(),
+            ];
             row.extend(numbers);
             row.push(size(set.bytes));
             table.add_row(row);
@@ -86,7 +114,8 @@ impl SetList {
         let mut text = format!("{table}\n");
         for set in self.sets.iter().filter(|set| set.is_point == Some(false)) {
             for reason in &set.in_the_way {
-                writeln!(text, "{} is no point: {reason}", set.stamp).expect("a string takes everything");
+                writeln!(text, "{} is no point: {reason}", set.stamp)
+                    .expect("a string takes everything");
             }
         }
         text
@@ -102,7 +131,10 @@ impl SetLine {
             kind: set.kind,
             is_point: judged.map(|judged| judged.verdict.is_ok()),
             in_the_way: in_the_way.map_or_else(Vec::new, |breaks| {
-                breaks.iter().map(|(member, reason)| format!("{member}: {reason}")).collect()
+                breaks
+                    .iter()
+                    .map(|(member, reason)| format!("{member}: {reason}"))
+                    .collect()
             }),
             fulls: count(PieceKind::Full),
             differentials: count(PieceKind::Differential),
@@ -125,7 +157,10 @@ impl SetDetail {
     /// One set in full.
     #[must_use]
     pub fn of(set: &Set, judged: Option<&Judged>) -> Self {
-        Self { line: SetLine::of(set, judged), set: set.clone() }
+        Self {
+            line: SetLine::of(set, judged),
+            set: set.clone(),
+        }
     }
 
     /// The text for people.
@@ -136,7 +171,11 @@ impl SetDetail {
             Some(false) => "NO point",
             None => "no mark",
         };
-        let mut text = format!("{} ({}): {point}\n", self.line.stamp, kind_word(self.set.kind));
+        let mut text = format!(
+            "{} ({}): {point}\n",
+            self.line.stamp,
+            kind_word(self.set.kind)
+        );
         for reason in &self.line.in_the_way {
             writeln!(text, "  in the way: {reason}").expect("a string takes everything");
         }
@@ -145,17 +184,28 @@ impl SetDetail {
                 .expect("a string takes everything");
         }
         writeln!(text, "{}", self.pieces()).expect("a string takes everything");
-        writeln!(text, "set {}, run {}", self.set.id, self.set.run).expect("a string takes everything");
+        writeln!(text, "set {}, run {}", self.set.id, self.set.run)
+            .expect("a string takes everything");
         text
     }
 
     fn pieces(&self) -> Table {
         let mut table = Table::new();
         table.load_style(UTF8_HORIZONTAL_ONLY);
-        table.set_header(["member", "piece", "first LSN", "last LSN", "mark LSN", "size", "root"]);
+        table.set_header([
+            "member",
+            "piece",
+            "first LSN",
+            "last LSN",
+            "mark LSN",
+            "size",
+            "root",
+        ]);
         for piece in &self.set.pieces {
             let marks = self.set.mark.iter().flat_map(|mark| &mark.members);
-            let mark = marks.filter(|_| piece.kind == PieceKind::Log).find(|mark| mark.member == piece.member);
+            let mark = marks
+                .filter(|_| piece.kind == PieceKind::Log)
+                .find(|mark| mark.member == piece.member);
             let root = piece.stripes.first().map(|stripe| stripe.root.to_string());
             table.add_row([
                 piece.member.to_string(),

@@ -50,7 +50,10 @@ impl Status {
     /// The standing of a group whose marks were judged.
     #[must_use]
     pub fn of(config: &Config, judged: &[Judged], unfinished: &[RunId], now: Timestamp) -> Self {
-        let points: Vec<_> = judged.iter().filter_map(|judged| judged.verdict.as_ref().ok()).collect();
+        let points: Vec<_> = judged
+            .iter()
+            .filter_map(|judged| judged.verdict.as_ref().ok())
+            .collect();
         let newest_point = points.last().map(|point| PointStatus {
             mark: point.mark.name.to_string(),
             age_ms: now.millis() - point.mark.placed_at.millis(),
@@ -58,7 +61,12 @@ impl Status {
         let held_back = judged.last().and_then(|judged| {
             let breaks = judged.verdict.as_ref().err()?;
             let mark = &judged.mark.name;
-            Some(breaks.iter().map(|(member, why)| format!("{mark}: {member}: {why}")).collect())
+            Some(
+                breaks
+                    .iter()
+                    .map(|(member, why)| format!("{mark}: {member}: {why}"))
+                    .collect(),
+            )
         });
         Self {
             group: config.group.clone(),
@@ -83,7 +91,11 @@ impl Status {
         match &self.newest_point {
             Some(point) => {
                 let (mark, age) = (&point.mark, span(point.age_ms));
-                write!(text, "  if every host died now: back to mark {mark}, {age} lost\n  points    {}\n", self.points)
+                write!(
+                    text,
+                    "  if every host died now: back to mark {mark}, {age} lost\n  points    {}\n",
+                    self.points
+                )
             }
             None => text.write_str("  NO POINT: the group cannot be brought back to one moment\n"),
         }
@@ -92,11 +104,20 @@ impl Status {
             writeln!(text, "  held back {reason}").expect("a string takes everything");
         }
         for run in &self.unfinished_runs {
-            writeln!(text, "  unfinished run {run}: the next backup goes on with it").expect("a string takes everything");
+            writeln!(
+                text,
+                "  unfinished run {run}: the next backup goes on with it"
+            )
+            .expect("a string takes everything");
         }
         for due in &self.schedule {
             let next = due.next.as_deref().unwrap_or("never");
-            writeln!(text, "  due       {:<12} {next}  ({})", due.job, due.schedule).expect("a string takes everything");
+            writeln!(
+                text,
+                "  due       {:<12} {next}  ({})",
+                due.job, due.schedule
+            )
+            .expect("a string takes everything");
         }
         text
     }
@@ -113,7 +134,11 @@ fn due(config: &Config, now: Timestamp) -> Vec<Due> {
         let zone = jiff::tz::TimeZone::system();
         let runs = schedule::next_runs(&schedule, now, &zone, 1).unwrap_or_default();
         let next = runs.first().map(|at| in_zone(*at, &zone));
-        Some(Due { job, schedule, next })
+        Some(Due {
+            job,
+            schedule,
+            next,
+        })
     });
     due.collect()
 }

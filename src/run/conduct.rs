@@ -75,13 +75,19 @@ pub async fn back_up(
     loop {
         let (_, plan) = plan_round(world, config, &asked).await?;
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
-        let result = book.read(|record| record.rounds.last().map(round_result)).unwrap_or_default();
+        let result = book
+            .read(|record| record.rounds.last().map(round_result))
+            .unwrap_or_default();
         if end == RoundEnd::Interrupted || !wants_another_round(&asked, &result) {
             break;
         }
         // What this round took is brought home first, so that the next one's survey and catalog agree.
         salvage(world, &book, interrupt).await?;
-        asked = Asked { round: asked.round + 1, previous: Some(result), ..asked };
+        asked = Asked {
+            round: asked.round + 1,
+            previous: Some(result),
+            ..asked
+        };
     }
     finish(world, book, interrupt).await
 }

@@ -17,7 +17,9 @@ pub fn round_result(round: &Round) -> RoundResult {
         message: failure.message.clone(),
         sql_number: failure.sql_number,
     });
-    RoundResult { failures: failures.collect() }
+    RoundResult {
+        failures: failures.collect(),
+    }
 }
 
 fn deed_of(step: &Step) -> FailedDeed {

@@ -58,7 +58,10 @@ pub(super) async fn find_backup(fleet: &SqlFleet, step: &BackUp) -> Result<Optio
             session = next;
             break;
         }
-        fleet.clock.sleep_until(fleet.clock.monotonic() + RUNNING_PAUSE).await;
+        fleet
+            .clock
+            .sleep_until(fleet.clock.monotonic() + RUNNING_PAUSE)
+            .await;
         session = next;
     }
     let (_, row) = newest_row(session, step).await.map_err(at_member)?;

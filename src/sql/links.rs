@@ -335,7 +335,12 @@ pub fn script<'a>(steps: impl IntoIterator<Item = &'a EnsureLink>) -> String {
             }
         };
         let drop = step.exists.then(|| drop_link_sql(&step.link));
-        let made = [add_link_sql(step), options_sql(step), drop_wildcard_sql(&step.link), mapping];
+        let made = [
+            add_link_sql(step),
+            options_sql(step),
+            drop_wildcard_sql(&step.link),
+            mapping,
+        ];
         for batch in drop.into_iter().chain(made) {
             text.push_str(&batch.to_script());
             text.push_str("\nGO\n");

@@ -21,7 +21,9 @@ pub(super) async fn databases(fleet: &SqlFleet, host: &HostName) -> Result<Vec<D
         name.parse()
             .map_err(|_| Fault::Shape(format!("`{name}` cannot be a database's name")))
     });
-    names.collect::<Result<_, Fault>>().map_err(|fault| fault.at(host))
+    names
+        .collect::<Result<_, Fault>>()
+        .map_err(|fault| fault.at(host))
 }
 
 /// Writes a tiny backup to this file.
@@ -50,6 +52,9 @@ fn probe_sql(sql_path: &str) -> Batch {
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     vec![
         ("probe.databases", databases_sql()),
-        ("probe.share", probe_sql(&format!("{}\\probe.bak", sample.folder))),
+        (
+            "probe.share",
+            probe_sql(&format!("{}\\probe.bak", sample.folder)),
+        ),
     ]
 }

@@ -55,11 +55,17 @@ impl Batch {
         let mut script = String::new();
         let mut rest = self.text.as_str();
         while let Some(at) = rest.find("@P") {
-            let digits = rest[at + 2..].bytes().take_while(u8::is_ascii_digit).count();
+            let digits = rest[at + 2..]
+                .bytes()
+                .take_while(u8::is_ascii_digit)
+                .count();
             let end = at + 2 + digits;
             let number: usize = rest[at + 2..end].parse().unwrap_or(0);
             script.push_str(&rest[..at]);
-            match number.checked_sub(1).and_then(|index| self.parameters.get(index)) {
+            match number
+                .checked_sub(1)
+                .and_then(|index| self.parameters.get(index))
+            {
                 Some(Parameter::Text(text)) => script.push_str(&literal(text)),
                 Some(Parameter::Int(value)) => script.push_str(&value.to_string()),
                 Some(Parameter::Secret(_)) => script.push_str("N'<secret>'"),

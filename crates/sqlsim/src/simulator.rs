@@ -49,7 +49,11 @@ impl Simulator {
         let authority_file = Some(tls.authority_file().to_owned());
         let instance = Instance::open(folder, options).await?;
         let server = Self::listen(&instance, address, WireOptions::with_tls(tls)).await?;
-        Ok(Self { instance, server, authority_file })
+        Ok(Self {
+            instance,
+            server,
+            authority_file,
+        })
     }
 
     /// As [`Simulator::start`], but nothing is encrypted: for tests, whose handshakes would cost more than their work.
@@ -63,7 +67,11 @@ impl Simulator {
     ) -> Result<Self, StartError> {
         let instance = Instance::open(folder, options).await?;
         let server = Self::listen(&instance, address, WireOptions::plain()).await?;
-        Ok(Self { instance, server, authority_file: None })
+        Ok(Self {
+            instance,
+            server,
+            authority_file: None,
+        })
     }
 
     async fn listen(

@@ -27,7 +27,9 @@ pub(super) async fn backup(
     };
     if args.dry_run {
         let agent = agent(common, Access::Read)?;
-        let (_, plan) = run::plan_only(&agent.world, &agent.config, &wanted).await.map_err(one)?;
+        let (_, plan) = run::plan_only(&agent.world, &agent.config, &wanted)
+            .await
+            .map_err(one)?;
         return shown(out, &plan, Exit::Ok);
     }
     let agent = agent(common, Access::Act)?;
@@ -54,8 +56,14 @@ async fn tell(agent: &Agent, record: &Record) {
     let report = RunReport::of(record);
     let outcome = if is_good { "done" } else { "needs a look" };
     let notice = Notice {
-        title: format!("Stopmark: {} of {} {outcome}", crate::report::run::kind_word(record.kind), record.group),
-        body: report.mark.map_or_else(String::new, |mark| format!("mark {mark}")),
+        title: format!(
+            "Stopmark: {} of {} {outcome}",
+            crate::report::run::kind_word(record.kind),
+            record.group
+        ),
+        body: report
+            .mark
+            .map_or_else(String::new, |mark| format!("mark {mark}")),
         is_bad: !is_good,
     };
     if let Err(reason) = agent.world.notifier.tell(&notice).await {

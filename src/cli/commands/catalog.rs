@@ -17,7 +17,10 @@ struct Rebuilt {
 
 impl Shown for Rebuilt {
     fn text(&self) -> String {
-        format!("catalog rebuilt from {} log entries: {} sets\n", self.entries, self.sets)
+        format!(
+            "catalog rebuilt from {} log entries: {} sets\n",
+            self.entries, self.sets
+        )
     }
 }
 

@@ -17,15 +17,28 @@ pub(super) async fn group(
     interrupt: &Interrupt,
 ) -> Result<Exit, Failed> {
     let GroupCommand::Prepare(args) = command;
-    let agent = agent(common, if args.dry_run { Access::Read } else { Access::Act })?;
+    let agent = agent(
+        common,
+        if args.dry_run {
+            Access::Read
+        } else {
+            Access::Act
+        },
+    )?;
     let survey = survey_of(&agent).await;
-    let asked = if args.remove { PrepareAsked::Remove } else { PrepareAsked::Make };
+    let asked = if args.remove {
+        PrepareAsked::Remove
+    } else {
+        PrepareAsked::Make
+    };
     let mut names = PlanNames(agent.world.ids.as_ref());
     let now = agent.world.clock.now();
     let plan = plan_prepare(&agent.config, &survey, asked, &mut names, now);
     if args.dry_run {
         return shown(out, &plan, Exit::Ok);
     }
-    let record = run::carry_out(&agent.world, &agent.config, &plan, interrupt).await.map_err(one)?;
+    let record = run::carry_out(&agent.world, &agent.config, &plan, interrupt)
+        .await
+        .map_err(one)?;
     show_run(out, &record)
 }

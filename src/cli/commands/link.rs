@@ -36,7 +36,11 @@ pub(super) async fn link(
     out: &mut Out<'_>,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failed> {
-    let access = if matches!(command, LinkCommand::Apply(_)) { Access::Act } else { Access::Read };
+    let access = if matches!(command, LinkCommand::Apply(_)) {
+        Access::Act
+    } else {
+        Access::Read
+    };
     let agent = agent(common, access)?;
     let take_over = match &command {
         LinkCommand::Apply(args) => args.foreign.clone(),
@@ -45,7 +49,13 @@ pub(super) async fn link(
     let survey = survey_of(&agent).await;
     let mut names = PlanNames(agent.world.ids.as_ref());
     let asked = LinksAsked { take_over };
-    let mut plan = plan_links(&agent.config, &survey, &asked, &mut names, agent.world.clock.now());
+    let mut plan = plan_links(
+        &agent.config,
+        &survey,
+        &asked,
+        &mut names,
+        agent.world.clock.now(),
+    );
     match command {
         LinkCommand::Plan => shown(out, &plan, Exit::Ok),
         LinkCommand::Script => shown(out, &script(&agent, &plan), Exit::Ok),
@@ -63,7 +73,9 @@ async fn carry_out(
     out: &mut Out<'_>,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failed> {
-    let record = run::carry_out(&agent.world, &agent.config, plan, interrupt).await.map_err(one)?;
+    let record = run::carry_out(&agent.world, &agent.config, plan, interrupt)
+        .await
+        .map_err(one)?;
     show_run(out, &record)
 }
 
@@ -77,10 +89,12 @@ fn keep_only_tests(plan: &mut Plan) {
 
 fn script(agent: &Agent, plan: &Plan) -> Script {
     let lanes = plan.stages.iter().flat_map(|stage| &stage.lanes);
-    let links = lanes.flat_map(|lane| &lane.steps).filter_map(|step| match step {
-        Step::EnsureLink(link) => Some(link),
-        _ => None,
-    });
+    let links = lanes
+        .flat_map(|lane| &lane.steps)
+        .filter_map(|step| match step {
+            Step::EnsureLink(link) => Some(link),
+            _ => None,
+        });
     let host = agent.config.management_host.to_string();
     let text = crate::sql::link_script(links);
     Script { host, text }

@@ -12,10 +12,21 @@ use crate::report::sets::SetList;
 /// Lists the sets, newest last.
 pub(super) async fn list(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    catch_up(&agent.world, &agent.config.group).await.map_err(one)?;
-    let sets = agent.world.catalog.sets(&agent.config.group).await.map_err(one)?;
+    catch_up(&agent.world, &agent.config.group)
+        .await
+        .map_err(one)?;
+    let sets = agent
+        .world
+        .catalog
+        .sets(&agent.config.group)
+        .await
+        .map_err(one)?;
     let list = SetList::of(&agent.config.group, &sets, &judge(&sets, &[]));
-    let exit = if list.points() == 0 { Exit::NothingRestorable } else { Exit::Ok };
+    let exit = if list.points() == 0 {
+        Exit::NothingRestorable
+    } else {
+        Exit::Ok
+    };
     shown(out, &list, exit)
 }
 

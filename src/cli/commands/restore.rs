@@ -81,17 +81,30 @@ fn find(sets: &[Set], mark: Option<&str>) -> Result<Point, Failed> {
     let points = points(sets, &[]);
     let Some(mark) = mark else {
         return points.into_iter().next_back().ok_or_else(|| {
-            one(Error::new(Code::NoPoint, "there is no mark to which every member can be restored")
-                .hint("`stopmark list` says what stands in the way"))
+            one(Error::new(
+                Code::NoPoint,
+                "there is no mark to which every member can be restored",
+            )
+            .hint("`stopmark list` says what stands in the way"))
         });
     };
-    let newest = points.iter().rev().take(3).map(|point| format!("`{}`", point.mark.name));
+    let newest = points
+        .iter()
+        .rev()
+        .take(3)
+        .map(|point| format!("`{}`", point.mark.name));
     let newest = newest.collect::<Vec<_>>().join(", ");
-    points.into_iter().find(|point| point.mark.name.as_str() == mark).ok_or_else(|| {
-        one(Error::new(Code::PointUnknown, format!("there is no point at mark `{mark}`"))
+    points
+        .into_iter()
+        .find(|point| point.mark.name.as_str() == mark)
+        .ok_or_else(|| {
+            one(Error::new(
+                Code::PointUnknown,
+                format!("there is no point at mark `{mark}`"),
+            )
             .at("newest points", newest)
             .hint("`stopmark list` shows all points"))
-    })
+        })
 }
 
 fn renames(point: &Point, prefix: &str) -> Result<BTreeMap<MemberName, DatabaseName>, Failed> {
@@ -103,6 +116,10 @@ fn renames(point: &Point, prefix: &str) -> Result<BTreeMap<MemberName, DatabaseN
         name.map(|name| (member.clone(), name))
     });
     named.collect::<Result<_, _>>().map_err(|error| {
-        one(Error::new(Code::ConfigValue, "`--prefix` makes a name that SQL Server cannot hold").source(error))
+        one(Error::new(
+            Code::ConfigValue,
+            "`--prefix` makes a name that SQL Server cannot hold",
+        )
+        .source(error))
     })
 }

@@ -12,15 +12,32 @@ use crate::report::sets::SetDetail;
 use crate::run::record::Record;
 
 /// Shows what was asked for; the newest set when nothing was.
-pub(super) async fn show(common: &Common, args: &ShowArgs, out: &mut Out<'_>) -> Result<Exit, Failed> {
+pub(super) async fn show(
+    common: &Common,
+    args: &ShowArgs,
+    out: &mut Out<'_>,
+) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    if let Some(run) = args.what.as_ref().and_then(|what| what.parse::<RunId>().ok()) {
+    if let Some(run) = args
+        .what
+        .as_ref()
+        .and_then(|what| what.parse::<RunId>().ok())
+    {
         let events = agent.world.journals.read(run).map_err(one)?;
-        let record = Record::fold(&events).map_err(one)?.ok_or_else(|| one(unknown(&run.to_string())))?;
+        let record = Record::fold(&events)
+            .map_err(one)?
+            .ok_or_else(|| one(unknown(&run.to_string())))?;
         return show_run(out, &record);
     }
-    catch_up(&agent.world, &agent.config.group).await.map_err(one)?;
-    let sets = agent.world.catalog.sets(&agent.config.group).await.map_err(one)?;
+    catch_up(&agent.world, &agent.config.group)
+        .await
+        .map_err(one)?;
+    let sets = agent
+        .world
+        .catalog
+        .sets(&agent.config.group)
+        .await
+        .map_err(one)?;
     let set = find(&sets, args.what.as_deref())?;
     let judged = judge(&sets, &[]);
     let detail = SetDetail::of(set, judged.iter().find(|judged| judged.set == set.id));
@@ -33,13 +50,18 @@ fn find<'a>(sets: &'a [Set], what: Option<&str>) -> Result<&'a Set, Failed> {
             one(Error::new(Code::NoPoint, "there is no set yet").hint("run `stopmark backup full`"))
         });
     };
-    let found = sets.iter().find(|set| set.stamp() == what || set.id.to_string() == what);
+    let found = sets
+        .iter()
+        .find(|set| set.stamp() == what || set.id.to_string() == what);
     found.ok_or_else(|| one(unknown(what)))
 }
 
 fn unknown(what: &str) -> Error {
-    Error::new(Code::PointUnknown, format!("there is no set, mark or run `{what}`"))
-        .hint("`stopmark list` shows what there is")
+    Error::new(
+        Code::PointUnknown,
+        format!("there is no set, mark or run `{what}`"),
+    )
+    .hint("`stopmark list` shows what there is")
 }
 
 impl Shown for SetDetail {

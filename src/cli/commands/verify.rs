@@ -33,10 +33,19 @@ struct Damaged {
 
 impl Shown for Verified {
     fn text(&self) -> String {
-        let how = if self.is_whole { "read back and compared" } else { "present with the right size" };
+        let how = if self.is_whole {
+            "read back and compared"
+        } else {
+            "present with the right size"
+        };
         let mut text = format!("{} pieces ({}) {how}\n", self.pieces, size(self.bytes));
         for damaged in &self.damaged {
-            let line = format!("DAMAGED {}: {}: {}\n", damaged.member, damaged.object, damaged.failure.line());
+            let line = format!(
+                "DAMAGED {}: {}: {}\n",
+                damaged.member,
+                damaged.object,
+                damaged.failure.line()
+            );
             text.push_str(&line);
         }
         text
@@ -50,35 +59,77 @@ pub(super) async fn verify(
     out: &mut Out<'_>,
 ) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    catch_up(&agent.world, &agent.config.group).await.map_err(one)?;
-    let sets = agent.world.catalog.sets(&agent.config.group).await.map_err(one)?;
+    catch_up(&agent.world, &agent.config.group)
+        .await
+        .map_err(one)?;
+    let sets = agent
+        .world
+        .catalog
+        .sets(&agent.config.group)
+        .await
+        .map_err(one)?;
     let wanted = wanted(&sets, args.mark.as_deref())?;
-    let mut verified = Verified { pieces: 0, bytes: 0, is_whole: !args.quick, damaged: Vec::new() };
-    for piece in sets.iter().flat_map(|set| &set.pieces).filter(|piece| wanted.contains(&piece.id)) {
+    let mut verified = Verified {
+        pieces: 0,
+        bytes: 0,
+        is_whole: !args.quick,
+        damaged: Vec::new(),
+    };
+    for piece in sets
+        .iter()
+        .flat_map(|set| &set.pieces)
+        .filter(|piece| wanted.contains(&piece.id))
+    {
         verified.pieces += 1;
         verified.bytes += piece.size_bytes();
         prove(&agent, piece, !args.quick, &mut verified.damaged).await;
     }
-    let exit = if verified.damaged.is_empty() { Exit::Ok } else { Exit::Degraded };
+    let exit = if verified.damaged.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Degraded
+    };
     shown(out, &verified, exit)
 }
 
 fn wanted(sets: &[Set], mark: Option<&str>) -> Result<BTreeSet<PieceId>, Failed> {
     let Some(mark) = mark else {
-        return Ok(sets.iter().flat_map(|set| &set.pieces).map(|piece| piece.id).collect());
+        return Ok(sets
+            .iter()
+            .flat_map(|set| &set.pieces)
+            .map(|piece| piece.id)
+            .collect());
     };
     let points = points(sets, &[]);
-    let point = points.iter().find(|point| point.mark.name.as_str() == mark).ok_or_else(|| {
-        one(Error::new(Code::PointUnknown, format!("there is no point at mark `{mark}`"))
+    let point = points
+        .iter()
+        .find(|point| point.mark.name.as_str() == mark)
+        .ok_or_else(|| {
+            one(Error::new(
+                Code::PointUnknown,
+                format!("there is no point at mark `{mark}`"),
+            )
             .hint("`stopmark list` shows the points"))
-    })?;
-    Ok(point.paths.values().flat_map(|path| path.pieces().collect::<Vec<_>>()).collect())
+        })?;
+    Ok(point
+        .paths
+        .values()
+        .flat_map(|path| path.pieces().collect::<Vec<_>>())
+        .collect())
 }
 
 async fn prove(agent: &Agent, piece: &Piece, whole: bool, damaged: &mut Vec<Damaged>) {
     for stripe in &piece.stripes {
-        let progress = agent.world.progress.begin(&stripe.key, Some(stripe.size_bytes));
-        if let Err(error) = agent.world.store.prove(stripe, whole, progress.as_ref()).await {
+        let progress = agent
+            .world
+            .progress
+            .begin(&stripe.key, Some(stripe.size_bytes));
+        if let Err(error) = agent
+            .world
+            .store
+            .prove(stripe, whole, progress.as_ref())
+            .await
+        {
             damaged.push(Damaged {
                 member: piece.member.to_string(),
                 object: stripe.key.clone(),

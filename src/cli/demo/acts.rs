@@ -15,7 +15,10 @@ pub(super) async fn play(stage: &mut Stage<'_, '_>) -> Result<()> {
         MEMBERS.len()
     ))?;
     let workload = stage.start_workload();
-    stage.must(&["check"]).await.or_else(|error| only_if_degraded(&error))?;
+    stage
+        .must(&["check"])
+        .await
+        .or_else(|error| only_if_degraded(&error))?;
     let played = breaks_and_cures(stage, &workload).await;
     let ended = workload.stop().await;
     played?;
@@ -27,7 +30,11 @@ pub(super) async fn play(stage: &mut Stage<'_, '_>) -> Result<()> {
 
 /// `check` warns here that links are still to be made, which is no fault.
 fn only_if_degraded(error: &Error) -> Result<()> {
-    if error.message().ends_with("exit code 3") { Ok(()) } else { Err(Error::new(error.code(), error.message())) }
+    if error.message().ends_with("exit code 3") {
+        Ok(())
+    } else {
+        Err(Error::new(error.code(), error.message()))
+    }
 }
 
 async fn breaks_and_cures(stage: &mut Stage<'_, '_>, workload: &Workload) -> Result<()> {
@@ -42,20 +49,29 @@ async fn breaks_and_cures(stage: &mut Stage<'_, '_>, workload: &Workload) -> Res
 
     stage.act("somebody breaks a chain: SSODB is switched to SIMPLE and back")?;
     let mut operator = stage.operator("MGMT", "master").await?;
-    operator.run("ALTER DATABASE SSODB SET RECOVERY SIMPLE; ALTER DATABASE SSODB SET RECOVERY FULL;").await?;
-    let own = format!("BACKUP LOG SSODB TO DISK = N'{}';", stage.folder().join("own.trn").display());
+    operator
+        .run("ALTER DATABASE SSODB SET RECOVERY SIMPLE; ALTER DATABASE SSODB SET RECOVERY FULL;")
+        .await?;
+    let own = format!(
+        "BACKUP LOG SSODB TO DISK = N'{}';",
+        stage.folder().join("own.trn").display()
+    );
     expect_refusal(stage, operator.run(&own).await, 4214)?;
     stage.say("the next log run begins a new chain for SSODB and marks the whole group anew:")?;
     stage.must(&["backup", "log"]).await?;
     stage.let_it_work(workload, 50).await;
 
     stage.act("error 1475: bulk-logged changes keep BizTalkDTADb out of an availability group")?;
-    operator.run("EXEC sp_sim_bulk_change N'BizTalkDTADb';").await?;
+    operator
+        .run("EXEC sp_sim_bulk_change N'BizTalkDTADb';")
+        .await?;
     operator.run(CREATE_GROUP).await?;
     let join = "ALTER AVAILABILITY GROUP reporting ADD DATABASE BizTalkDTADb;";
     expect_refusal(stage, operator.run(join).await, 1475)?;
     stage.say("the cure is a full backup that is not COPY_ONLY, then a log backup:")?;
-    stage.must(&["backup", "full", "--new-chain", "MGMT/BizTalkDTADb"]).await?;
+    stage
+        .must(&["backup", "full", "--new-chain", "MGMT/BizTalkDTADb"])
+        .await?;
     operator.run(join).await?;
     stage.say("the operator joins the database: done")
 }
@@ -71,7 +87,10 @@ fn expect_refusal(stage: &mut Stage<'_, '_>, result: Result<()>, number: i32) ->
             stage.say(&format!("the operator tries, and {}", error.message()))
         }
         Err(error) => Err(error),
-        Ok(()) => Err(Error::new(Code::Bug, format!("the simulator should have refused with {number}"))),
+        Ok(()) => Err(Error::new(
+            Code::Bug,
+            format!("the simulator should have refused with {number}"),
+        )),
     }
 }
 
@@ -83,18 +102,25 @@ async fn bring_back(stage: &mut Stage<'_, '_>) -> Result<()> {
 
     stage.act("every host is lost: the group comes back on DR, to the newest mark")?;
     let files = stage.restored_files()?;
-    stage.must(&["restore", "run", "--to-host", SPARE, "--files-in", &files]).await?;
+    stage
+        .must(&["restore", "run", "--to-host", SPARE, "--files-in", &files])
+        .await?;
 
     stage.act("the proof")?;
     let mut total = 0;
     for (host, database) in LEDGERS {
         let mut operator = stage.operator(SPARE, database).await?;
-        let sum = operator.number("SELECT SUM(balance) FROM dbo.Account;").await?;
+        let sum = operator
+            .number("SELECT SUM(balance) FROM dbo.Account;")
+            .await?;
         stage.say(&format!("  {database} (from {host}) holds {sum}"))?;
         total += sum;
     }
     if total != TOTAL {
-        return Err(Error::new(Code::MarkNotReached, format!("the ledgers hold {total}, not {TOTAL}")));
+        return Err(Error::new(
+            Code::MarkNotReached,
+            format!("the ledgers hold {total}, not {TOTAL}"),
+        ));
     }
     stage.say(&format!(
         "  together {total}: exactly the {} accounts of {BALANCE} each that it must be.\n  \

@@ -30,7 +30,9 @@ impl Client {
         config.authentication(AuthMethod::sql_server(user, password));
         config.encryption(EncryptionLevel::Required);
         config.trust_cert_ca(ca.display().to_string());
-        let stream = TcpStream::connect(address).await.map_err(|error| lost(&error))?;
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(|error| lost(&error))?;
         let client = Box::pin(tiberius::Client::connect(config, stream.compat_write())).await;
         client.map(Self).map_err(|error| refused(&error))
     }
@@ -43,13 +45,27 @@ impl Client {
     /// Runs a batch whose first value is a whole number.
     pub(super) async fn number(&mut self, sql: &str) -> Result<i64> {
         let rows = self.rows(sql).await?;
-        let value = rows.first().and_then(|row| row.try_get::<i64, _>(0).ok().flatten());
-        value.ok_or_else(|| Error::new(Code::StatementFailed, "a number was asked for and none came"))
+        let value = rows
+            .first()
+            .and_then(|row| row.try_get::<i64, _>(0).ok().flatten());
+        value.ok_or_else(|| {
+            Error::new(
+                Code::StatementFailed,
+                "a number was asked for and none came",
+            )
+        })
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<tiberius::Row>> {
-        let stream = self.0.simple_query(sql).await.map_err(|error| refused(&error))?;
-        let results = stream.into_results().await.map_err(|error| refused(&error))?;
+        let stream = self
+            .0
+            .simple_query(sql)
+            .await
+            .map_err(|error| refused(&error))?;
+        let results = stream
+            .into_results()
+            .await
+            .map_err(|error| refused(&error))?;
         Ok(results.into_iter().next().unwrap_or_default())
     }
 }
@@ -58,7 +74,11 @@ fn refused(error: &tiberius::error::Error) -> Error {
     match error {
         tiberius::error::Error::Server(token) => {
             let number = i32::try_from(token.code()).unwrap_or(i32::MAX);
-            let cause = SqlCause { number, class: token.class(), text: token.message().to_owned() };
+            let cause = SqlCause {
+                number,
+                class: token.class(),
+                text: token.message().to_owned(),
+            };
             let message = format!("SQL Server says {number}: {}", cause.text);
             Error::new(Code::StatementFailed, message).caused_by_sql(cause)
         }
@@ -67,5 +87,8 @@ fn refused(error: &tiberius::error::Error) -> Error {
 }
 
 fn lost(error: &dyn std::error::Error) -> Error {
-    Error::new(Code::ConnectionLost, format!("the connection broke: {error}"))
+    Error::new(
+        Code::ConnectionLost,
+        format!("the connection broke: {error}"),
+    )
 }

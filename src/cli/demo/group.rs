@@ -28,8 +28,11 @@ pub(super) const MEMBERS: [(&str, &str); 9] = [
 ];
 
 /// The members that hold accounts.
-pub(super) const LEDGERS: [(&str, &str); 3] =
-    [(MANAGEMENT, "BizTalkMsgBoxDb"), ("PAY1", "LedgerNorth"), ("PAY2", "LedgerSouth")];
+pub(super) const LEDGERS: [(&str, &str); 3] = [
+    (MANAGEMENT, "BizTalkMsgBoxDb"),
+    ("PAY1", "LedgerNorth"),
+    ("PAY2", "LedgerSouth"),
+];
 
 /// Accounts in each ledger.
 pub(super) const ACCOUNTS: i64 = 40;
@@ -47,15 +50,26 @@ pub(super) const AGENT: &str = "stopmark";
 pub(super) async fn make(hosts: &Hosts, password: &str) -> Result<()> {
     for host in HOSTS {
         for login in [APPLICATION, AGENT] {
-            let made = hosts.host(host).instance().create_login(login, password, &["sysadmin"]);
+            let made = hosts
+                .host(host)
+                .instance()
+                .create_login(login, password, &["sysadmin"]);
             made.map_err(failed)?;
         }
     }
     for (host, database) in MEMBERS {
-        run(hosts, host, "master", &format!("CREATE DATABASE [{database}];")).await?;
+        run(
+            hosts,
+            host,
+            "master",
+            &format!("CREATE DATABASE [{database}];"),
+        )
+        .await?;
         let instance = hosts.host(host).instance();
         if database == "BizTalkMgmtDb" {
-            install_management(instance, database, &biztalk()).await.map_err(failed)?;
+            install_management(instance, database, &biztalk())
+                .await
+                .map_err(failed)?;
         } else {
             install_member(instance, database).await.map_err(failed)?;
         }
@@ -76,7 +90,10 @@ fn biztalk() -> Group {
         tracking: Some(at(MANAGEMENT, "BizTalkDTADb")),
         bam: Some(at(MANAGEMENT, "BAMPrimaryImport")),
         rule_engine: Some(at("PAY1", "BizTalkRuleEngineDb")),
-        message_boxes: vec![at(MANAGEMENT, "BizTalkMsgBoxDb"), at("PAY2", "BizTalkMsgBoxDb2")],
+        message_boxes: vec![
+            at(MANAGEMENT, "BizTalkMsgBoxDb"),
+            at("PAY2", "BizTalkMsgBoxDb2"),
+        ],
         others: vec![
             other("SSO", MANAGEMENT, "SSODB"),
             other("LedgerNorth", "PAY1", "LedgerNorth"),
@@ -92,8 +109,11 @@ fn ledger_script() -> String {
         SET NOCOUNT ON;\n    UPDATE dbo.Account SET balance = balance + @amount WHERE id = @id;\nEND\nGO\n"
         .to_owned();
     for id in 1..=ACCOUNTS {
-        writeln!(script, "INSERT INTO dbo.Account (id, balance) VALUES ({id}, {BALANCE});")
-            .expect("a string takes everything");
+        writeln!(
+            script,
+            "INSERT INTO dbo.Account (id, balance) VALUES ({id}, {BALANCE});"
+        )
+        .expect("a string takes everything");
     }
     script
 }
@@ -121,5 +141,9 @@ async fn run(hosts: &Hosts, host: &str, database: &str, script: &str) -> Result<
 }
 
 fn failed(error: sqlsim::error::SqlError) -> Error {
-    Error::new(Code::StatementFailed, "the demonstration's group cannot be made").source(error)
+    Error::new(
+        Code::StatementFailed,
+        "the demonstration's group cannot be made",
+    )
+    .source(error)
 }

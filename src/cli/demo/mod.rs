@@ -27,12 +27,17 @@ pub(super) async fn demo(
 ) -> Result<Exit, Failed> {
     if args.folder.exists() {
         return Err(vec![
-            Error::new(Code::TargetExists, "the demonstration's folder is there already")
-                .at("folder", args.folder.display())
-                .hint("remove it, or name another with `--folder`"),
+            Error::new(
+                Code::TargetExists,
+                "the demonstration's folder is there already",
+            )
+            .at("folder", args.folder.display())
+            .hint("remove it, or name another with `--folder`"),
         ]);
     }
-    let mut stage = Stage::set(args, out, interrupt).await.map_err(|error| vec![error])?;
+    let mut stage = Stage::set(args, out, interrupt)
+        .await
+        .map_err(|error| vec![error])?;
     let played = acts::play(&mut stage).await;
     let closed = stage.close().await;
     played.and(closed).map_err(|error| vec![error])?;

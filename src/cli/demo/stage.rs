@@ -38,7 +38,8 @@ impl<'a, 'o> Stage<'a, 'o> {
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
         fs::create_dir_all(&args.folder).map_err(|error| unusable(&args.folder, error))?;
-        let folder = fs::canonicalize(&args.folder).map_err(|error| unusable(&args.folder, error))?;
+        let folder =
+            fs::canonicalize(&args.folder).map_err(|error| unusable(&args.folder, error))?;
         let log = log_to_files(Some(&folder.join("logs")), false)?;
         let names: Vec<String> = HOSTS.iter().map(|&name| name.to_owned()).collect();
         let hosts = Hosts::start(&folder.join("hosts"), &names, 0).await?;
@@ -47,7 +48,17 @@ impl<'a, 'o> Stage<'a, 'o> {
         group::make(&hosts, &password).await?;
         let clock = SystemClock::new();
         let seed = args.seed;
-        let stage = Self { out, interrupt, hosts, folder, password, seed, clock, acts: 0, _log: log };
+        let stage = Self {
+            out,
+            interrupt,
+            hosts,
+            folder,
+            password,
+            seed,
+            clock,
+            acts: 0,
+            _log: log,
+        };
         stage.configure()?;
         Ok(stage)
     }
@@ -105,17 +116,33 @@ impl<'a, 'o> Stage<'a, 'o> {
     pub(super) async fn command(&mut self, args: &[&str]) -> Result<Exit> {
         self.say(&format!("$ stopmark {}", args.join(" ")))?;
         let config = self.config();
-        let all = ["stopmark".into(), "--config".into(), config.into_os_string()]
-            .into_iter()
-            .chain(args.iter().map(OsString::from));
+        let all = [
+            "stopmark".into(),
+            "--config".into(),
+            config.into_os_string(),
+        ]
+        .into_iter()
+        .chain(args.iter().map(OsString::from));
         let all: Vec<OsString> = all.collect();
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let exit = Box::pin(super::super::run(all, &mut stdout, &mut stderr, self.interrupt)).await;
-        for line in String::from_utf8_lossy(&stdout).lines().chain(String::from_utf8_lossy(&stderr).lines()) {
+        let exit = Box::pin(super::super::run(
+            all,
+            &mut stdout,
+            &mut stderr,
+            self.interrupt,
+        ))
+        .await;
+        for line in String::from_utf8_lossy(&stdout)
+            .lines()
+            .chain(String::from_utf8_lossy(&stderr).lines())
+        {
             self.say(&format!("  | {line}"))?;
         }
         if self.interrupt.is_asked() {
-            return Err(Error::new(Code::Interrupted, "the demonstration was interrupted"));
+            return Err(Error::new(
+                Code::Interrupted,
+                "the demonstration was interrupted",
+            ));
         }
         Ok(exit)
     }
@@ -125,7 +152,11 @@ impl<'a, 'o> Stage<'a, 'o> {
         match self.command(args).await? {
             Exit::Ok => Ok(()),
             exit => {
-                let message = format!("`stopmark {}` ended with exit code {}", args.join(" "), exit as u8);
+                let message = format!(
+                    "`stopmark {}` ended with exit code {}",
+                    args.join(" "),
+                    exit as u8
+                );
                 Err(Error::new(Code::Bug, message)
                     .at("folder", self.folder.display())
                     .hint("the demonstration's folder and its logs tell more"))
@@ -146,15 +177,24 @@ impl<'a, 'o> Stage<'a, 'o> {
 
     /// Lets the application work for a while.
     pub(super) async fn let_it_work(&self, workload: &Workload, transfers: u64) {
-        let (goal, patience) = (workload.moved() + transfers, self.clock.monotonic() + Duration::from_secs(5));
+        let (goal, patience) = (
+            workload.moved() + transfers,
+            self.clock.monotonic() + Duration::from_secs(5),
+        );
         while workload.moved() < goal && self.clock.monotonic() < patience {
-            self.clock.sleep_until(self.clock.monotonic() + Duration::from_millis(20)).await;
+            self.clock
+                .sleep_until(self.clock.monotonic() + Duration::from_millis(20))
+                .await;
         }
     }
 
     /// The names of the hosts, for a command line.
     pub(super) fn host_names(&self) -> String {
-        self.hosts.addresses().map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+        self.hosts
+            .addresses()
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// The folder.
@@ -173,8 +213,11 @@ fn file_url(path: &Path) -> String {
 }
 
 fn unusable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(Code::StateUnwritable, "the demonstration's folder cannot be used")
-        .at("folder", path.display())
-        .hint("name another folder with `--folder`")
-        .source(error)
+    Error::new(
+        Code::StateUnwritable,
+        "the demonstration's folder cannot be used",
+    )
+    .at("folder", path.display())
+    .hint("name another folder with `--folder`")
+    .source(error)
 }

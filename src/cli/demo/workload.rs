@@ -40,7 +40,9 @@ impl Workload {
     pub(super) fn start(hosts: &Hosts, password: &str, seed: u64) -> Self {
         let state = Arc::new(State::default());
         let mut workers = JoinSet::new();
-        let pairs = LEDGERS.iter().flat_map(|from| LEDGERS.iter().map(move |to| (*from, *to)));
+        let pairs = LEDGERS
+            .iter()
+            .flat_map(|from| LEDGERS.iter().map(move |to| (*from, *to)));
         for (at, (from, to)) in pairs.filter(|(from, to)| from != to).enumerate() {
             let worker = Worker {
                 address: hosts.host(from.0).address(),
@@ -72,7 +74,14 @@ impl Workload {
 
 impl Worker {
     async fn work(self, state: Arc<State>) -> Result<()> {
-        let Self { address, ca, password, from, to, seed } = self;
+        let Self {
+            address,
+            ca,
+            password,
+            from,
+            to,
+            seed,
+        } = self;
         let mut client = Client::open(address, &ca, APPLICATION, &password, from.1).await?;
         let mut random = seed;
         while !state.stop.load(Ordering::Relaxed) {
@@ -88,7 +97,9 @@ impl Worker {
             match client.run(&transfer).await {
                 Ok(()) => state.moved.fetch_add(1, Ordering::Relaxed),
                 // Two transfers in each other's way: one is the victim and nothing of it remains.
-                Err(error) if error.sql().is_some() => state.refused.fetch_add(1, Ordering::Relaxed),
+                Err(error) if error.sql().is_some() => {
+                    state.refused.fetch_add(1, Ordering::Relaxed)
+                }
                 Err(error) => return Err(error),
             };
         }
@@ -98,7 +109,9 @@ impl Worker {
 
 /// A number from 1 to `most`, by a small generator: the same seed moves the same money.
 fn pick(state: &mut u64, most: i64) -> i64 {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     let high = i64::try_from(*state >> 33).unwrap_or(0);
     high % most + 1
 }

@@ -80,7 +80,11 @@ impl Connection {
         let connecting = Client::connect(config(dial, target), stream.compat_write());
         let client = Box::pin(connecting).await;
         let client = client.map_err(refusal)?;
-        let mut connection = Self { client, host_name: String::new(), is_broken: false };
+        let mut connection = Self {
+            client,
+            host_name: String::new(),
+            is_broken: false,
+        };
         let name = "SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ServerName'))";
         let answer = connection.run(name).await.map_err(Refusal::Refused)?;
         connection.host_name = first_text(&answer).unwrap_or_default();
@@ -148,7 +152,10 @@ async fn collect(
         match item? {
             QueryItem::Metadata(metadata) => {
                 let columns = metadata.columns().iter().map(convert::column).collect();
-                results.push(Rows { columns, rows: Vec::new() });
+                results.push(Rows {
+                    columns,
+                    rows: Vec::new(),
+                });
             }
             QueryItem::Row(row) => {
                 let row: Row = row.cells().map(|(_, data)| convert::value(data)).collect();
@@ -194,9 +201,7 @@ fn config(dial: &dyn Dial, target: &Target) -> Config {
 fn refusal(error: tiberius::error::Error) -> Refusal {
     match error {
         tiberius::error::Error::Server(error) => Refusal::Refused(server_error(&error)),
-        tiberius::error::Error::Tls(text) => {
-            Refusal::Unreachable(format!("SSL Provider: {text}"))
-        }
+        tiberius::error::Error::Tls(text) => Refusal::Unreachable(format!("SSL Provider: {text}")),
         other => Refusal::Unreachable(other.to_string()),
     }
 }

@@ -34,8 +34,15 @@ impl Host {
         let folder = Arc::new(TempDir::new().expect("temporary folder"));
         let simulator = start(folder.path(), network, name).await;
         let instance = simulator.instance();
-        instance.create_login("sa", PASSWORD, &["sysadmin"]).expect("sa is made once");
-        Self { folder, network: Arc::clone(network), name: name.to_owned(), simulator }
+        instance
+            .create_login("sa", PASSWORD, &["sysadmin"])
+            .expect("sa is made once");
+        Self {
+            folder,
+            network: Arc::clone(network),
+            name: name.to_owned(),
+            simulator,
+        }
     }
 
     pub fn instance(&self) -> &Arc<Instance> {
@@ -52,32 +59,58 @@ impl Host {
     }
 
     /// A client of another login.
-    pub async fn login(&self, user: &str, database: &str) -> Result<Client, tiberius::error::Error> {
+    pub async fn login(
+        &self,
+        user: &str,
+        database: &str,
+    ) -> Result<Client, tiberius::error::Error> {
         let mut config = Config::new();
         config.host("127.0.0.1");
         config.port(self.simulator.address().port());
         config.database(database);
         config.authentication(AuthMethod::sql_server(user, PASSWORD));
         config.encryption(EncryptionLevel::NotSupported);
-        let stream = TcpStream::connect(self.simulator.address()).await.expect("it listens");
+        let stream = TcpStream::connect(self.simulator.address())
+            .await
+            .expect("it listens");
         let client = tiberius::Client::connect(config, stream.compat_write()).await?;
         Ok(Client { client })
     }
 
     /// Stops the host and starts it again in the same folder.
     pub async fn restart(self) -> Self {
-        let Self { folder, network, name, simulator } = self;
+        let Self {
+            folder,
+            network,
+            name,
+            simulator,
+        } = self;
         simulator.stop().await.expect("it stops");
         let simulator = start(folder.path(), &network, &name).await;
-        Self { folder, network, name, simulator }
+        Self {
+            folder,
+            network,
+            name,
+            simulator,
+        }
     }
 
     /// Kills the host and starts it again in the same folder.
     pub async fn kill(self) -> Self {
-        let Self { folder, network, name, simulator } = self;
+        let Self {
+            folder,
+            network,
+            name,
+            simulator,
+        } = self;
         simulator.kill();
         let simulator = start(folder.path(), &network, &name).await;
-        Self { folder, network, name, simulator }
+        Self {
+            folder,
+            network,
+            name,
+            simulator,
+        }
     }
 }
 
@@ -85,7 +118,9 @@ async fn start(folder: &Path, network: &Arc<Network>, name: &str) -> Simulator {
     let dial: Arc<Network> = Arc::clone(network);
     let options = InstanceOptions::new(name).with_dial(dial);
     let address = "127.0.0.1:0".parse().expect("an address");
-    let simulator = Simulator::start_plain(folder, options, address).await.expect("it starts");
+    let simulator = Simulator::start_plain(folder, options, address)
+        .await
+        .expect("it starts");
     network.enter(name, &simulator.address().to_string());
     simulator
 }
@@ -136,7 +171,10 @@ impl Client {
         let place = std::panic::Location::caller();
         async move {
             let shown = self.run(sql).await;
-            assert!(shown.starts_with(&format!("error {number}: ")), "{place}: {sql}: {shown}");
+            assert!(
+                shown.starts_with(&format!("error {number}: ")),
+                "{place}: {sql}: {shown}"
+            );
         }
     }
 }
