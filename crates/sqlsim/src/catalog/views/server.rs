@@ -2,6 +2,11 @@
 //!
 //! Start at [`VIEWS`].
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "all views are made by functions of one type"
+)]
+
 use std::sync::Arc;
 
 use super::{DESC, MadeView, SystemView, ViewContext, bit};
