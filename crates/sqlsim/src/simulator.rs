@@ -33,11 +33,11 @@ pub enum StartError {
 }
 
 impl Simulator {
-    /// Opens the instance in `folder`, making it if there is none, and listens on `address` (port 0 lets the
-    /// system choose). `authority` signs its certificate; several hosts may share one.
+    /// Opens the instance in `folder`, making it if there is none, and listens on `address` (port 0
+    /// lets the system choose). `authority` signs its certificate; several hosts may share one.
     ///
-    /// # Errors
-    /// When the address is taken, or when files of the folder cannot be read, written or understood.
+    /// # Errors When the address is taken, or when files of the folder cannot be read, written or
+    /// understood.
     pub async fn start(
         folder: &Path,
         options: InstanceOptions,
@@ -56,10 +56,10 @@ impl Simulator {
         })
     }
 
-    /// As [`Simulator::start`], but nothing is encrypted: for tests, whose handshakes would cost more than their work.
+    /// As [`Simulator::start`], but nothing is encrypted: for tests, whose handshakes would cost
+    /// more than their work.
     ///
-    /// # Errors
-    /// As [`Simulator::start`].
+    /// # Errors As [`Simulator::start`].
     pub async fn start_plain(
         folder: &Path,
         options: InstanceOptions,

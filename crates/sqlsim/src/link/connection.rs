@@ -74,10 +74,29 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     /// Connects, logs in and asks for the host's true name.
     pub async fn open(dial: &dyn Dial, target: &Target) -> Result<Self, Refusal> {
+        let opened = Self::open_with(dial, target, config(dial, target)).await;
+        let Err(Refusal::Unreachable(reason)) = opened else {
+            return opened;
+        };
+        if target.security != Security::LoginOnly {
+            return Err(Refusal::Unreachable(reason));
+        }
+        // The client library insists on TLS for the login; a host that has none is asked again
+        // without.
+        let mut config = config(dial, target);
+        config.encryption(EncryptionLevel::NotSupported);
+        let again = Self::open_with(dial, target, config).await;
+        again.map_err(|refusal| match refusal {
+            Refusal::Unreachable(_) => Refusal::Unreachable(reason),
+            refused @ Refusal::Refused(_) => refused,
+        })
+    }
+
+    async fn open_with(dial: &dyn Dial, target: &Target, config: Config) -> Result<Self, Refusal> {
         let stream = dial.dial(&target.data_source).await;
         let stream = stream.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         // Boxed, because a login of the client library is a future of 17 KiB.
-        let connecting = Client::connect(config(dial, target), stream.compat_write());
+        let connecting = Client::connect(config, stream.compat_write());
         let client = Box::pin(connecting).await;
         let client = client.map_err(refusal)?;
         let mut connection = Self {

@@ -139,13 +139,14 @@ fn add_set(
 ) -> SqlResult<i64> {
     let media_set_id = media_set(history, media, devices)?;
     let families = i64::try_from(media.len()).unwrap_or(i64::MAX);
-    let mut cells = set_cells(set);
+    // What the outcome says counts before what the media can tell.
+    let mut cells = extra;
+    cells.extend(set_cells(set));
     cells.extend([
         ("media_set_id", media_set_id.into()),
         ("last_family_number", families.into()),
         ("catalog_family_number", families.into()),
     ]);
-    cells.extend(extra);
     let set_id = history.add("backupset", &cells)?;
     for file in &set.files {
         history.add("backupfile", &file_cells(set_id, set, file))?;

@@ -48,7 +48,7 @@ async fn an_error_ends_its_statement_and_not_the_batch() {
     client.fails("SELECT 1/0; SELECT 1", 8134).await;
     client.fails("EXEC no_such_procedure", 2812).await;
     client.fails("SELECT * FROM no_such_table", 208).await;
-    client.fails("SELEC 1", 102).await;
+    client.fails("SELECT FROM", 156).await;
     client.fails("USE nowhere", 911).await;
 }
 

@@ -76,8 +76,20 @@ async fn objects_are_found_by_name_and_number() {
             "item|NULL",
         )
         .await;
-    client.check("SELECT name, max_length, is_nullable FROM sys.columns WHERE object_id = OBJECT_ID('item')", "id|4|0\nname|40|1").await;
-    client.check("SELECT t.name, s.name FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id", "item|dbo").await;
+    client
+        .check(
+            "SELECT name, max_length, is_nullable FROM sys.columns WHERE object_id = \
+       OBJECT_ID('item')",
+            "id|4|0\nname|40|1",
+        )
+        .await;
+    client
+        .check(
+            "SELECT t.name, s.name FROM sys.tables t JOIN sys.schemas s ON s.schema_id = \
+       t.schema_id",
+            "item|dbo",
+        )
+        .await;
     client
         .check("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES", "item")
         .await;
@@ -87,7 +99,13 @@ async fn objects_are_found_by_name_and_number() {
 async fn a_session_sees_itself() {
     let host = Host::new("HOST1").await;
     let mut client = host.client().await;
-    client.check("SELECT auth_scheme, encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID", "SQL|FALSE").await;
+    client
+        .check(
+            "SELECT auth_scheme, encrypt_option FROM sys.dm_exec_connections WHERE \
+       session_id = @@SPID",
+            "SQL|FALSE",
+        )
+        .await;
     client
         .check(
             "SELECT command FROM sys.dm_exec_requests WHERE session_id = @@SPID",

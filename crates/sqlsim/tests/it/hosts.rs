@@ -228,7 +228,12 @@ impl Client {
     /// Runs a batch that must not fail.
     pub async fn run(&mut self, sql: &str) -> Answer {
         let answer = self.try_run(sql).await;
-        assert!(answer.errors.is_empty(), "{sql}\n{:?}", answer.errors);
+        assert!(
+            answer.errors.is_empty(),
+            "{sql}\n{:?}\n{:?}",
+            answer.errors,
+            answer.infos
+        );
         answer
     }
 

@@ -46,13 +46,23 @@ async fn a_user_may_do_what_was_granted() {
     ann.check("USE shop", "").await;
     ann.fails("SELECT * FROM t", 229).await;
     ann.check("EXEC p", "1").await;
-    sa.check("CREATE ROLE readers; GRANT SELECT ON SCHEMA::dbo TO readers; ALTER ROLE readers ADD MEMBER ann", "").await;
+    sa.check(
+        "CREATE ROLE readers; GRANT SELECT ON SCHEMA::dbo TO readers; ALTER ROLE readers ADD \
+       MEMBER ann",
+        "",
+    )
+    .await;
     ann.check("SELECT a FROM t", "1").await;
     ann.fails("DELETE t", 229).await;
     ann.fails("CREATE TABLE u (a int)", 262).await;
     ann.fails("CREATE DATABASE mine", 262).await;
     ann.fails("EXEC sp_addlinkedserver 'X'", 15247).await;
-    ann.check("SELECT HAS_PERMS_BY_NAME('dbo.t', 'OBJECT', 'SELECT'), HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE'), IS_SRVROLEMEMBER('sysadmin')", "1|0|0").await;
+    ann.check(
+        "SELECT HAS_PERMS_BY_NAME('dbo.t', 'OBJECT', 'SELECT'), HAS_PERMS_BY_NAME(NULL, \
+       NULL, 'VIEW SERVER STATE'), IS_SRVROLEMEMBER('sysadmin')",
+        "1|0|0",
+    )
+    .await;
     sa.check("DENY SELECT ON dbo.t TO ann", "").await;
     ann.fails("SELECT a FROM t", 229).await;
 }
@@ -72,7 +82,12 @@ async fn server_rights_are_granted_to_logins() {
         .await;
     ann.check("CREATE DATABASE mine", "").await;
     ann.check("USE mine; CREATE TABLE t (a int)", "").await;
-    sa.check("EXECUTE AS LOGIN = 'ann'; SELECT SUSER_SNAME(), ORIGINAL_LOGIN(); REVERT; SELECT SUSER_SNAME()", "ann|sa\nsa").await;
+    sa.check(
+        "EXECUTE AS LOGIN = 'ann'; SELECT SUSER_SNAME(), ORIGINAL_LOGIN(); REVERT; SELECT \
+       SUSER_SNAME()",
+        "ann|sa\nsa",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -170,7 +170,13 @@ async fn rows_of_a_procedure_are_inserted() {
             "",
         )
         .await;
-    client.check("DECLARE @t TABLE (n varchar(5), i int); INSERT @t EXEC dbo.names; SELECT COUNT(*), MAX(n) FROM @t", "2|b").await;
+    client
+        .check(
+            "DECLARE @t TABLE (n varchar(5), i int); INSERT @t EXEC dbo.names; SELECT \
+       COUNT(*), MAX(n) FROM @t",
+            "2|b",
+        )
+        .await;
 }
 
 #[tokio::test]

@@ -28,7 +28,13 @@ async fn the_outermost_commit_commits() {
     let host = Host::new("HOST1").await;
     let mut client = bank(&host).await;
     let mut other = host.login("sa", "bank").await.expect("sa logs in");
-    client.check("BEGIN TRAN; BEGIN TRAN; UPDATE account SET money = 1 WHERE id = 1; COMMIT; SELECT @@TRANCOUNT", "1").await;
+    client
+        .check(
+            "BEGIN TRAN; BEGIN TRAN; UPDATE account SET money = 1 WHERE id = 1; COMMIT; \
+       SELECT @@TRANCOUNT",
+            "1",
+        )
+        .await;
     other
         .check("SELECT money FROM account WHERE id = 1", "100")
         .await;
@@ -58,7 +64,13 @@ async fn a_savepoint_keeps_what_came_before_it() {
 async fn xact_abort_rolls_everything_back() {
     let host = Host::new("HOST1").await;
     let mut client = bank(&host).await;
-    client.fails("SET XACT_ABORT ON; BEGIN TRAN; DELETE account; INSERT account VALUES (1, NULL); SELECT 1", 515).await;
+    client
+        .fails(
+            "SET XACT_ABORT ON; BEGIN TRAN; DELETE account; INSERT account VALUES (1, NULL); \
+       SELECT 1",
+            515,
+        )
+        .await;
     client
         .check("SELECT COUNT(*), @@TRANCOUNT FROM account", "2|0")
         .await;
