@@ -1,14 +1,23 @@
 //! Two-phase commit between hosts: all or nothing, also when one of them dies on the way.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use sqlsim::clock::{Clock, SystemClock};
+use sqlsim::faults::{Fault, FaultKind};
 use sqlsim::value::Value;
 
+use super::clock::HandClock;
 use super::hosts::{Client, Cluster};
 
 /// Two hosts, each with a database of one table and a procedure that adds a row.
 async fn pair() -> Cluster {
-    let cluster = Cluster::linked(&["SQL1", "SQL2"]).await;
+    pair_at(Arc::new(SystemClock::new())).await
+}
+
+async fn pair_at(clock: Arc<dyn Clock>) -> Cluster {
+    let cluster = Cluster::start_at(&["SQL1", "SQL2"], clock).await;
+    cluster.link().await;
     for host in &cluster.hosts {
         host.client().await.script(
             "CREATE DATABASE D\nGO\nUSE D\nGO\nCREATE TABLE dbo.T (Id int NOT NULL PRIMARY KEY)\n\
@@ -30,16 +39,17 @@ async fn count(client: &mut Client) -> Value {
         .clone()
 }
 
-/// Waits until a host counts this many rows: outcomes travel in the background.
-async fn settles_at(cluster: &Cluster, host: usize, rows: i64) {
-    for _ in 0..200 {
+/// Lets time pass until a host counts this many rows: outcomes travel in the background.
+async fn settles_at(cluster: &Cluster, clock: &HandClock, host: usize, rows: i64) {
+    for _ in 0..2000 {
         let mut client = cluster.hosts[host].client().await;
         let seen = client.try_run("SELECT COUNT(*) FROM D.dbo.T").await;
         let in_doubt = cluster.hosts[host].instance.dtc.in_doubt();
         if in_doubt.is_empty() && seen.rows == [[Value::Int(rows)]] {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        clock.advance(Duration::from_millis(50));
+        tokio::task::yield_now().await;
     }
     panic!("host {host} never came to {rows} rows");
 }
@@ -136,27 +146,30 @@ fn address_of(cluster: &Cluster, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_coordinator_killed_before_its_decision_leaves_nothing_behind() {
-    let mut cluster = pair().await;
+    let clock = Arc::new(HandClock::new());
+    let mut cluster = pair_at(clock.clone()).await;
     kill_during_commit(&mut cluster, 0, "kill before decision").await;
-    settles_at(&cluster, 0, 0).await;
-    settles_at(&cluster, 1, 0).await;
+    settles_at(&cluster, &clock, 0, 0).await;
+    settles_at(&cluster, &clock, 1, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_coordinator_killed_after_its_decision_is_heard_after_its_restart() {
-    let mut cluster = pair().await;
+    let clock = Arc::new(HandClock::new());
+    let mut cluster = pair_at(clock.clone()).await;
     kill_during_commit(&mut cluster, 0, "kill after decision").await;
-    settles_at(&cluster, 0, 1).await;
-    settles_at(&cluster, 1, 1).await;
+    settles_at(&cluster, &clock, 0, 1).await;
+    settles_at(&cluster, &clock, 1, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_participant_killed_when_prepared_asks_and_the_others_do_not_wait_for_it() {
-    let mut cluster = pair().await;
+    let clock = Arc::new(HandClock::new());
+    let mut cluster = pair_at(clock.clone()).await;
     kill_during_commit(&mut cluster, 1, "kill after prepare").await;
     // The coordinator heard no yes: it rolled back, and says so when it is asked.
-    settles_at(&cluster, 0, 0).await;
-    settles_at(&cluster, 1, 0).await;
+    settles_at(&cluster, &clock, 0, 0).await;
+    settles_at(&cluster, &clock, 1, 0).await;
 }
 
 async fn kill_during_commit(cluster: &mut Cluster, victim: usize, fault: &str) {
@@ -196,4 +209,20 @@ async fn databases_of_one_host_commit_together_and_survive_a_kill_together() {
         .run("SELECT Id FROM D.dbo.T UNION ALL SELECT Id FROM E.dbo.T")
         .await;
     assert_eq!(answer.rows, [[Value::Int(5)], [Value::Int(5)]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_cut_before_the_outcome_was_told_is_made_up_for() {
+    let clock = Arc::new(HandClock::new());
+    let cluster = pair_at(clock.clone()).await;
+    // The answer to the prepare is the last that comes through: what follows is the outcome.
+    let mut client = cluster.hosts[0].client().await;
+    client.run(PUT_BOTH).await;
+    cluster.hosts[1].instance.faults.arm(Fault {
+        skip: 2,
+        ..Fault::once(FaultKind::Cut)
+    });
+    let _either = client.try_run("COMMIT").await;
+    let rows = i64::from(count(&mut cluster.hosts[0].client().await).await == Value::Int(1));
+    settles_at(&cluster, &clock, 1, rows).await;
 }
