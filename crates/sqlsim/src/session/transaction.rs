@@ -348,7 +348,11 @@ impl Session {
 
     fn publish_count(&self) {
         let count = self.transaction_count();
-        self.record.update(|now| now.transactions = count);
+        let name = self.transaction.as_ref().and_then(|open| open.name.clone());
+        self.record.update(|now| {
+            now.transactions = count;
+            now.transaction_name = name;
+        });
     }
 }
 
