@@ -59,7 +59,11 @@ impl Devices for FaultyDevices {
         let file = RealDevices.create(path)?;
         let left = if self.is_full { LEFT_BYTES } else { usize::MAX };
         let devices = self.clone();
-        Ok(Box::new(Watched { file, left, devices }))
+        Ok(Box::new(Watched {
+            file,
+            left,
+            devices,
+        }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {

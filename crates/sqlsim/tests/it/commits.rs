@@ -236,5 +236,8 @@ async fn wherever_the_connection_is_cut_both_hosts_end_alike() {
         assert_eq!(rows, committed);
         settles_at(&cluster, &clock, 1, rows).await;
     }
-    assert!((1..8).contains(&committed), "{committed} of 8 were committed");
+    assert!(
+        (1..8).contains(&committed),
+        "{committed} of 8 were committed"
+    );
 }
