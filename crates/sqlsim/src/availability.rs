@@ -129,7 +129,7 @@ impl Session {
     }
 
     /// The checks of SQL Server in its order: the database is there and open, in FULL, in no group,
-    /// and its log chain was begun by a regular full and holds no bulk change that is not backed up.
+    /// and its log chain was begun by a regular full and holds no bulk change without a backup.
     fn join_group(&self, group: &mut AvailabilityGroup, name: &str) -> SqlResult<()> {
         let database = self.instance.needed_database(name)?;
         check_joinable(&database)?;

@@ -1,7 +1,7 @@
 //! RESTORE HEADERONLY, FILELISTONLY, LABELONLY and VERIFYONLY: what media say of themselves.
 //!
 //! Start at [`Session::read_media`]. Columns have the names and the order of SQL Server's. What
-//! media do not tell (copy-only, recovery model) is filled in from msdb where the set was made here.
+//! media do not tell (copy-only, recovery model) comes from msdb where the set was made here.
 
 use mtf::{BackupKind, BackupSet, FileKind, SetFlags};
 

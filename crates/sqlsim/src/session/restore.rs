@@ -1,7 +1,7 @@
 //! RESTORE DATABASE and RESTORE LOG as statements: rights, options, messages, history.
 //!
-//! Start at [`Session::restore`]. The work is done by `backup/` on a thread that may block; the four
-//! statements that only read are in `media_info.rs`. Causes are sent first, then 3013.
+//! Start at [`Session::restore`]. The work is done by `backup/` on a thread that may block; the
+//! four statements that only read are in `media_info.rs`. Causes are sent first, then 3013.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -33,7 +33,8 @@ const PUT_BOTH: &str = "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUE
 
 fn put_both(id: u32) -> String {
     format!(
-        "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUES ({id}); EXEC SQL2.D.dbo.Put {id};"
+        "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUES ({id}); \
+         EXEC SQL2.D.dbo.Put {id};"
     )
 }
 
