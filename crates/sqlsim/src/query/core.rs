@@ -159,8 +159,8 @@ impl CorePlan {
         Ok(rows)
     }
 
-    /// Hands every line over in order, `TOP` applied, before the items are computed: for assignments,
-    /// in which one row sees what the row before it assigned.
+    /// Hands every line over in order, `TOP` applied, before the items are computed: for
+    /// assignments, in which one row sees what the row before it assigned.
     pub(super) fn each_line(
         &self,
         names: &dyn Names,
