@@ -23,6 +23,7 @@ mod scope;
 mod tests;
 mod typing;
 mod walk;
+mod window;
 
 pub use assign::{Assigned, assign, assigns};
 pub use dml::{
