@@ -397,18 +397,17 @@ impl Binder<'_> {
                 operand,
                 select,
                 negated,
-            } => {
-                let plan = Box::new(self.subquery(select)?);
-                if plan.columns().len() != 1 {
-                    return Err(messages::only_one_expression());
-                }
-                negated_if(
-                    *negated,
-                    BoundCondition::InSelect(self.expr(operand)?, plan),
-                )
-            }
+            } => negated_if(*negated, self.membership(operand, select)?),
             Condition::Exists(select) => BoundCondition::Exists(Box::new(self.subquery(select)?)),
         })
+    }
+
+    fn membership(&self, operand: &Expr, select: &Select) -> SqlResult<BoundCondition> {
+        let plan = Box::new(self.subquery(select)?);
+        if plan.columns().len() != 1 {
+            return Err(messages::only_one_expression());
+        }
+        Ok(BoundCondition::InSelect(self.expr(operand)?, plan))
     }
 
     fn conditions(&self, conditions: &[Condition]) -> SqlResult<Vec<BoundCondition>> {

@@ -1,7 +1,7 @@
 //! Expressions and conditions with every name resolved and every type known.
 //!
-//! Start at [`Bound`]. `bind` makes them, `eval` computes them. They own all that they need, so that
-//! one binding serves any number of rows.
+//! Start at [`Bound`]. `bind` makes them, `eval` computes them. They own all that they need, so
+//! that one binding serves any number of rows.
 
 use crate::lang::ast::{Comparison, ObjectName, Operator, UnaryOperator};
 use crate::value::{SqlType, Value};

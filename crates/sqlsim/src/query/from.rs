@@ -114,7 +114,8 @@ impl<'a> Sources<'a> {
         Ok((FromPlan::Join(Box::new(join)), scope))
     }
 
-    /// The right side is bound below the left one, whose columns it sees as those of an outer query.
+    /// The right side is bound below the left one, whose columns it sees as those of an outer
+    /// query.
     fn apply(
         &self,
         (left, mut scope): (FromPlan, Scope<'a>),

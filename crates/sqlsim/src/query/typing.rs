@@ -1,7 +1,7 @@
 //! Which type an expression has.
 //!
-//! Start at [`chain_type`] and [`common_type`]. The rules are those of "Data type precedence" and of
-//! "Precision, scale, and length" in the T-SQL reference.
+//! Start at [`chain_type`] and [`common_type`]. The rules are those of "Data type precedence" and
+//! of "Precision, scale, and length" in the T-SQL reference.
 
 use super::bound::{Bound, Node};
 use crate::error::{SqlError, SqlResult};

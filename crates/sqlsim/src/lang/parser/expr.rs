@@ -1,7 +1,7 @@
 //! Expressions and conditions.
 //!
-//! Start at [`Parser::expr`] and [`Parser::condition`]. A bracket may hold either, and only its inside
-//! tells which; so the steps between pass an [`Either`] and nothing is ever parsed twice.
+//! Start at [`Parser::expr`] and [`Parser::condition`]. A bracket may hold either, and only its
+//! inside tells which; so the steps between pass an [`Either`] and nothing is ever parsed twice.
 
 use super::Parser;
 use crate::error::SqlResult;
@@ -276,7 +276,8 @@ impl Parser<'_> {
         Ok(inner)
     }
 
-    /// `COLLATE name`, which is read and has no effect: everything compares by the default collation.
+    /// `COLLATE name`, which is read and has no effect: everything compares by the default
+    /// collation.
     fn collation(&mut self) -> SqlResult<()> {
         if self.take_word("COLLATE") && !self.take_any_word(&["DATABASE_DEFAULT"]) {
             self.name()?;

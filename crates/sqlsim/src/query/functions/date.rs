@@ -1,7 +1,7 @@
 //! Functions of dates and times.
 //!
-//! Start at [`FUNCTIONS`]. The part of `DATEADD` and its kin comes as a text. Functions that tell the
-//! time are not here: they need a clock.
+//! Start at [`FUNCTIONS`]. The part of `DATEADD` and its kin comes as a text. Functions that tell
+//! the time are not here: they need a clock.
 
 use jiff::civil::DateTime;
 

@@ -351,8 +351,9 @@ fn justified(arguments: &[Typed]) -> SqlResult<Value> {
     }))
 }
 
-/// Fills a template of `RAISERROR` and `FORMATMESSAGE`: `%s`, `%d`, `%i`, `%u`, `%x`, `%X`, `%o`, with
-/// flags, width, precision and `l`, `I64`; `%%` is a percent sign. A missing value is `(null)`.
+/// Fills a template of `RAISERROR` and `FORMATMESSAGE`: `%s`, `%d`, `%i`, `%u`, `%x`, `%X`, `%o`,
+/// with flags, width, precision and `l`, `I64`; `%%` is a percent sign. A missing value is
+/// `(null)`.
 #[must_use]
 pub fn format_message(template: &str, arguments: &[Typed]) -> String {
     let mut result = String::new();

@@ -14,9 +14,9 @@ use crate::messages;
 
 pub use text::{format_guid, utf16_length};
 
-/// Converts as `CONVERT(to, value, style)` does; text and binary that are too long are cut silently,
-/// as in `CAST` and in assignments to variables. Fails with 220, 241, 242, 245, 248, 281, 529, 8114,
-/// 8115 or 8169.
+/// Converts as `CONVERT(to, value, style)` does; text and binary that are too long are cut
+/// silently, as in `CAST` and in assignments to variables. Fails with 220, 241, 242, 245, 248, 281,
+/// 529, 8114, 8115 or 8169.
 pub fn cast(typed: &Typed, to: SqlType, style: Option<i64>) -> SqlResult<Value> {
     let Typed { ty: from, value } = typed;
     if value.is_null() {
