@@ -14,9 +14,7 @@ use super::stages::Stages;
 use super::step::{BackUp, Publish};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::config::{Config, ReadBack};
-use crate::model::{
-    HostName, MarkName, MemberName, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp,
-};
+use crate::model::{HostName, MarkName, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp};
 use crate::survey::Survey;
 
 /// Everything that the parts of a backup plan look at.
@@ -25,7 +23,7 @@ pub(super) struct Ctx<'a> {
     pub(super) survey: &'a Survey,
     pub(super) have: &'a CatalogView,
     pub(super) asked: &'a Asked,
-    /// The mark's name if there is to be one; its stamp is in every file's name in any case.
+    /// The mark's name, if there is to be one.
     pub(super) mark: MarkName,
     /// The instant in the mark's name: now, or later where the clock stepped back.
     pub(super) stamped_at: Timestamp,
@@ -85,7 +83,8 @@ fn unmarked(
         BackupKind::Differential => SetKind::Differential,
         BackupKind::Full | BackupKind::Log => SetKind::Full,
     };
-    let bases = back_ups(ctx, bases, names);
+    let stamp = stamp_text(ctx.stamped_at);
+    let bases = back_ups(ctx, bases, &stamp, names);
     let mut stages = Stages::default();
     stages.back_up(StageName::Bases, &bases);
     deliver_and_publish(ctx, &mut stages, &bases, (kind, false), names);
@@ -103,7 +102,13 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let is_marked = blocking.is_empty() && has_members;
     let (bases, more) = bases_of_broken(ctx, &group.able);
     let logs = logs(ctx, &group.able, is_marked);
-    let (bases, logs) = (back_ups(ctx, bases, names), back_ups(ctx, logs, names));
+    let stamp = if is_marked {
+        ctx.mark.to_string()
+    } else {
+        stamp_text(ctx.stamped_at)
+    };
+    let bases = back_ups(ctx, bases, &stamp, names);
+    let logs = back_ups(ctx, logs, &stamp, names);
     let mut stages = Stages::default();
     if is_marked {
         add_links(ctx, &mut stages, &links);
@@ -177,39 +182,35 @@ fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
         .collect()
 }
 
-fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, names: &mut dyn Names) -> Vec<BackUp> {
+/// The stamp in the names of a round without a mark, as in [`crate::model::Set::stamp`].
+fn stamp_text(at: Timestamp) -> String {
+    at.civil_utc().strftime("%Y_%m_%d_%H_%M_%S_%3f").to_string()
+}
+
+fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names) -> Vec<BackUp> {
     let wanted = wanted.into_iter();
     wanted
-        .filter_map(|base| back_up(ctx, base, names))
+        .filter_map(|base| back_up(ctx, base, stamp, names))
         .collect()
 }
 
 /// The step of one backup; none where its host has no share, which [`assess`] has told already.
-fn back_up(ctx: &Ctx<'_>, base: Base, names: &mut dyn Names) -> Option<BackUp> {
+fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Option<BackUp> {
     let share = share_of(ctx.cfg.host(&base.member.host))?;
-    let own = ctx
-        .cfg
-        .members
-        .iter()
-        .find(|member| is_same_member(&member.name, &base.member));
-    let stripes = own.map_or(1, |member| member.stripes);
+    let own = ctx.cfg.member(&base.member);
     let naming = Naming {
         group: &ctx.cfg.group,
-        stamp: ctx.mark.as_str(),
+        stamp,
     };
     Some(BackUp {
         piece: PieceId(names.next()),
-        stripes: naming.stripes(share, &base.member, base.kind, stripes),
+        stripes: naming.stripes(share, &base.member, base.kind, own.stripes),
         member: base.member,
         piece_kind: base.kind,
-        compression: own.and_then(|member| member.compression),
+        compression: own.compression,
         mark: base.mark,
         reason: base.reason,
     })
-}
-
-fn is_same_member(one: &MemberName, other: &MemberName) -> bool {
-    one.host.is_same_host(&other.host) && one.database == other.database
 }
 
 /// Brings away what this round takes.
