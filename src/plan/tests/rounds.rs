@@ -112,3 +112,15 @@ fn stamps_rise_above_the_newest_even_when_the_clock_does_not() {
     let (plan, _) = planned(&survey(Some(30)), &have, &asked(BackupKind::Log));
     assert_eq!(plan.made_at, newest.plus_millis(1));
 }
+
+#[test]
+fn a_differential_that_was_refused_becomes_a_full() {
+    let failures = vec![failed("PAY1/Ledger", PieceKind::Differential, 3035)];
+    let asked = Asked {
+        kind: BackupKind::Differential,
+        ..second_round(failures)
+    };
+    let (plan, _) = planned(&survey(Some(30)), &catalog(), &asked);
+    assert_eq!(taken(&plan, PieceKind::Full), ["PAY1/Ledger"]);
+    assert_eq!(taken(&plan, PieceKind::Differential).len(), 4);
+}
