@@ -57,7 +57,7 @@ fn bend(survey: &mut Survey, bend: Bend) {
         }
         Bend::Moved(at) => {
             change_member(survey, MEMBERS[at], |it| {
-                it.last_log_backup_lsn = Some(lsn(77))
+                it.last_log_backup_lsn = Some(lsn(77));
             });
         }
         Bend::NoLinks => change_host(survey, "PAY1", |it| it.links.clear()),
@@ -76,7 +76,9 @@ fn bend(survey: &mut Survey, bend: Bend) {
 
 /// Bends that take facts away come last, since the others change facts.
 fn bend_all(survey: &mut Survey, bends: &[Bend]) {
-    bends.iter().for_each(|it| bend(survey, *it));
+    for it in bends {
+        bend(survey, *it);
+    }
     for it in bends {
         if let Bend::Gone(at) = it {
             let name = super::super::samples::member(MEMBERS[*at]);
