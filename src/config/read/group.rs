@@ -6,7 +6,7 @@ use crate::config::node::{Node, Table};
 use crate::error::Code;
 use crate::model::{GroupName, HostName, MarkPrefix, MemberName};
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "name",
     "management_host",
     "mark_prefix",
@@ -14,6 +14,8 @@ const KEYS: &[&str] = &[
     "members",
     "discover",
 ];
+
+pub(super) const MEMBER_KEYS: &[&str] = &["name", "stripes", "compression"];
 
 /// SQL Server takes at most this many devices for one backup.
 const STRIPES_MAX: u16 = 64;
@@ -142,7 +144,7 @@ fn member(node: &Node<'_>, hosts: &Hosts<'_>) -> Option<MemberConfig> {
     if !node.is_table() {
         return member_name(node, hosts).map(MemberConfig::of);
     }
-    let table = node.table(&["name", "stripes", "compression"])?;
+    let table = node.table(MEMBER_KEYS)?;
     let name = table
         .required("name", r"write `name = 'HOST\INSTANCE/DATABASE'`")
         .and_then(|node| member_name(&node, hosts));

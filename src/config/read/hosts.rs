@@ -10,7 +10,7 @@ use crate::config::node::{Node, Table};
 use crate::error::Code;
 use crate::model::HostName;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "address",
     "login",
     "encryption",
@@ -20,6 +20,8 @@ const KEYS: &[&str] = &[
     "link_address",
     "link_login",
 ];
+
+pub(super) const SHARE_KEYS: &[&str] = &["sql", "agent"];
 
 const LOGIN_FORMS: &str =
     r#"write `{ user = "NAME", password = { env = "NAME" } }` or `"integrated"`"#;
@@ -215,7 +217,7 @@ fn sql_login(node: &Node<'_>, around: &Surroundings<'_>) -> Option<LoginConfig> 
 fn share(node: &Node<'_>, platform: &Platform) -> Option<ShareConfig> {
     let hint =
         "`sql` is the folder as SQL Server names it, `agent` the same folder as this machine does";
-    let table = node.table(&["sql", "agent"])?;
+    let table = node.table(SHARE_KEYS)?;
     let sql = table
         .required("sql", hint)
         .and_then(|node| sql_folder(&node));

@@ -181,3 +181,22 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         logs,
     })
 }
+
+/// Every key that the file may have, for the test that keeps the full sample full.
+#[cfg(test)]
+pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
+    let sections = [
+        SECTIONS,
+        group::KEYS,
+        group::MEMBER_KEYS,
+        hosts::KEYS,
+        hosts::SHARE_KEYS,
+        store::KEYS,
+    ];
+    let sections = sections.into_iter().chain([
+        policy::SCHEDULE_KEYS,
+        policy::POLICY_KEYS,
+        policy::PATHS_KEYS,
+    ]);
+    sections.flatten().copied()
+}
