@@ -41,6 +41,9 @@ pub(super) struct NamedHost<'a> {
     pub(super) has_share: bool,
 }
 
+/// A fault that has been told.
+struct Told;
+
 impl Hosts<'_> {
     /// The host as the file spells it, however the asker does.
     pub(super) fn find(&self, name: &HostName) -> Option<&NamedHost<'_>> {
@@ -55,12 +58,17 @@ pub(super) fn read<'a>(root: &Table<'a>, around: &Surroundings<'_>) -> Hosts<'a>
         named: Vec::new(),
     };
     let hint = r"write a section `[hosts.'HOST\INSTANCE']` for each host";
-    let entries = root.required("hosts", hint).and_then(|node| node.entries());
+    let section = root.required("hosts", hint);
+    let entries = section.as_ref().and_then(Node::entries);
+    if let (Some(node), Some([])) = (&section, entries.as_deref()) {
+        node.refuse(Code::ConfigValue, "no host is configured", hint);
+    }
     for (key, node) in entries.unwrap_or_default() {
         let name: HostName = match key.parse() {
             Ok(name) => name,
             Err(error) => {
-                node.refuse(Code::ConfigValue, format!("{error}"), "");
+                let hint = "the key is what `SELECT SERVERPROPERTY('ServerName')` gives";
+                node.refuse(Code::ConfigValue, error.to_string(), hint);
                 continue;
             }
         };
@@ -119,23 +127,22 @@ fn host(name: &HostName, node: &Node<'_>, around: &Surroundings<'_>) -> Option<H
         address: address?,
         login: login?,
         encryption: encryption?,
-        trust_ca: trust_ca?,
+        trust_ca: trust_ca.ok()?,
         trust_any_certificate: any?,
-        share: share?,
-        link_address: link_address?,
-        link_login: link_login?,
+        share: share.ok()?,
+        link_address: link_address.ok()?,
+        link_login: link_login.ok()?,
     })
 }
 
-/// `Some(None)` where the key is absent, none where its value has a fault.
+/// The value of a key that may be absent.
 fn optional<'a, T>(
     table: &Table<'a>,
     key: &str,
     read: impl FnOnce(&Node<'a>) -> Option<T>,
-) -> Option<Option<T>> {
-    table
-        .optional(key)
-        .map_or(Some(None), |node| read(&node).map(Some))
+) -> Result<Option<T>, Told> {
+    let value = table.optional(key).map(|node| read(&node).ok_or(Told));
+    value.transpose()
 }
 
 /// A host's true name is also its address, unless the file says another.
@@ -145,8 +152,8 @@ fn own_name(name: &HostName, node: &Node<'_>) -> Option<String> {
     }
     node.refuse(
         Code::ConfigValue,
-        "the host's name is no address, so `address` is needed",
-        "",
+        "the host's name is no address, so `address` is missing",
+        r"write `address` as `host`, `host,port` or `host\instance`",
     );
     None
 }

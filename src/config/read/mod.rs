@@ -110,13 +110,17 @@ pub(super) fn config(
 
 /// The parser's own words without the line that it quotes, which may hold a secret.
 fn syntax(error: &toml::de::Error) -> Fault {
-    let is_duplicate = error.message().starts_with("duplicate key");
-    let (code, hint) = if is_duplicate {
+    let (code, hint) = if error.message().starts_with("duplicate key") {
         (Code::ConfigDuplicate, "keep one of the two")
+    } else if error.message().contains("escape") {
+        (
+            Code::ConfigSyntax,
+            "put a text with backslashes in single quotes",
+        )
     } else {
         (
             Code::ConfigSyntax,
-            "backslashes need a string in single quotes, or to be doubled",
+            "look at this line and the one before it; TOML is described at https://toml.io",
         )
     };
     Fault {
