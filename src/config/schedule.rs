@@ -468,7 +468,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(proptest::test_runner::Config { cases: 60, failure_persistence: None, ..Default::default() })]
+        #![proptest_config(proptest::test_runner::Config { cases: 24, failure_persistence: None, ..Default::default() })]
         #[test]
         fn runs_agree_with_a_minute_by_minute_reading(
             from in 0_i64..100_000,
