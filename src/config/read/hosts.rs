@@ -94,7 +94,6 @@ pub(super) fn read<'a>(root: &Table<'a>, around: &Surroundings<'_>) -> Hosts<'a>
         });
         hosts.whole.extend(host.map(|host| (name, host)));
     }
-    refuse_shared_shares(&hosts, &around.platform);
     hosts
 }
 
@@ -274,34 +273,4 @@ fn is_windows_path(text: &str) -> bool {
     let bytes = text.as_bytes();
     text.starts_with(r"\\")
         || matches!(bytes, [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic())
-}
-
-/// Two hosts that write into one folder could write one file: databases on them may have one name.
-fn refuse_shared_shares(hosts: &Hosts<'_>, platform: &Platform) {
-    let folded = |path: &PathBuf| {
-        let text = path
-            .to_string_lossy()
-            .trim_end_matches(['/', '\\'])
-            .to_owned();
-        match platform {
-            Platform::Windows { .. } => text.to_lowercase().replace('/', "\\"),
-            Platform::Unix => text,
-        }
-    };
-    let mut seen: BTreeMap<String, &HostName> = BTreeMap::new();
-    for host in &hosts.named {
-        let share = hosts
-            .whole
-            .get(&host.name)
-            .and_then(|host| host.share.as_ref());
-        let Some(share) = share else { continue };
-        if let Some(other) = seen.insert(folded(&share.agent), &host.name) {
-            let message = format!("`{}` and `{other}` have one share", host.name);
-            host.node.refuse(
-                Code::ConfigDuplicate,
-                message,
-                "give each host a folder of its own below the share",
-            );
-        }
-    }
 }
