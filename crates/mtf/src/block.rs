@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Lsn;
 use crate::bytes::{self, put};
-use crate::checksum::SectorRoll;
+use crate::checksum::sector_roll;
 
 /// Bytes in the unit that block numbers count and block sizes are multiples of.
 pub const UNIT: usize = 512;
@@ -86,10 +86,10 @@ pub fn lsn_of(header: &[u8]) -> Lsn {
     Lsn::read(header, LSN)
 }
 
+/// The rolling sum of the block as if its checksum were zero: it lies in the first sector, so each
+/// sector after that has turned it by one bit.
 fn checksum(block: &[u8]) -> u32 {
-    let mut roll = SectorRoll::default();
-    roll.update(&block[..CHECKSUM]);
-    roll.update(&[0; 4]);
-    roll.update(&block[CHECKSUM + 4..]);
-    roll.value()
+    let stored = bytes::u32_at(block, CHECKSUM);
+    let turns = (block.len() / UNIT).saturating_sub(1) % 32;
+    sector_roll(block) ^ stored.rotate_left(u32::try_from(turns).unwrap_or(0))
 }

@@ -10,8 +10,8 @@ pub const SECTOR_BYTES: usize = 512;
 
 /// The rolling checksum, fed in any slicing.
 ///
-/// For each 512-byte sector the sum is rotated left by one bit, then combined by XOR with the XOR of the
-/// sector's little-endian words. A last partial sector counts as filled up with zeros.
+/// For each 512-byte sector the sum is rotated left by one bit, then combined by XOR with the XOR
+/// of the sector's little-endian words. A last partial sector counts as filled up with zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SectorRoll {
     sum: u32,

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{self, put};
-use crate::checksum::SectorRoll;
+use crate::checksum::sector_roll;
 
 /// Bytes in a page.
 pub const SIZE: usize = 8192;
@@ -152,12 +152,11 @@ fn pfs_byte(page_id: u32) -> usize {
     PFS_BYTES + (page_id % PFS_INTERVAL) as usize
 }
 
+/// The rolling sum of the page as if its torn bits were zero: they lie in the first of sixteen
+/// sectors, so the fifteen after it have turned them by fifteen bits.
 fn checksum(page: &[u8; SIZE]) -> u32 {
-    let mut roll = SectorRoll::default();
-    roll.update(&page[..TORN_BITS]);
-    roll.update(&[0; 4]);
-    roll.update(&page[TORN_BITS + 4..]);
-    roll.value()
+    let stored = bytes::u32_at(page, TORN_BITS);
+    sector_roll(page) ^ stored.rotate_left(15)
 }
 
 /// Torn-page detection keeps two bits in the last byte of each sector but the first.

@@ -16,12 +16,12 @@ pub struct Report {
     pub media: Option<MediaFamily>,
     /// The backup sets, in order. A set that never came to its identity is a finding only.
     pub sets: Vec<SetReport>,
-    /// What was noticed, in order of place; the number kept is bounded.
+    /// What was noticed, in order of place; of each level and severity the first 256 are kept.
     pub findings: Vec<Finding>,
     /// Findings beyond the bound, counted but not kept.
     pub findings_not_kept: u64,
-    /// The gravest finding, kept or not.
-    pub worst: Option<Severity>,
+    /// Offsets of the filemarks in bytes, newest first, as far as a filemark can list them.
+    pub filemarks: Vec<u64>,
     /// Bytes scanned.
     pub bytes: u64,
 }
@@ -29,16 +29,20 @@ pub struct Report {
 impl Report {
     /// Whether the file is whole, understood, holds a backup set, and nothing spoke against it.
     ///
-    /// Sound means "the bytes are what SQL Server wrote", not "this will restore".
+    /// Sound means "the bytes are what SQL Server wrote", not "this will restore". Notes do not
+    /// speak against it; a mere suspicion does, so ask [`worst`](Self::worst) to tell them apart.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        !self.sets.is_empty() && self.worst.is_none_or(|worst| worst == Severity::Note)
+        !self.sets.is_empty() && self.worst().is_none_or(|worst| worst == Severity::Note)
     }
 
     /// The gravest severity of all findings.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
-        self.worst
+        self.findings
+            .iter()
+            .map(|finding| finding.kind.severity())
+            .max()
     }
 }
 

@@ -4,9 +4,22 @@
 //!
 //! This room never opens a file and never seeks.
 
-use std::io::{self, Read};
+mod compare;
+mod findings;
+mod log;
+mod medium;
+mod pages;
+mod place;
+mod reader;
+mod set;
+mod streams;
+mod walk;
 
-use crate::{BackupSet, LogExtent, Report};
+use self::medium::Medium;
+pub use self::reader::{scan_reader, scan_seekable};
+use self::walk::Walk;
+
+use crate::{BackupSet, Level, LogExtent, Report};
 
 /// What media hold, in order, for whoever restores from them.
 ///
@@ -18,7 +31,7 @@ pub trait Contents {
     fn set_begins(&mut self, front: &BackupSet);
     /// Bytes of data pages, in any slicing.
     fn data(&mut self, bytes: &[u8]);
-    /// A log extent that holds bytes begins.
+    /// A log extent that holds bytes begins. In a stripe it may hold only some of them.
     fn log_begins(&mut self, extent: &LogExtent);
     /// Bytes of that log extent, in any slicing; padding after its end is left out.
     fn log(&mut self, bytes: &[u8]);
@@ -38,18 +51,27 @@ impl Contents for Nothing {
     fn set_ends(&mut self, _identity: &BackupSet) {}
 }
 
-/// Scans one file of backup media, fed in any slicing.
-#[derive(Debug, Default)]
+/// Scans one file of backup media, fed in any slicing. It neither reads nor seeks itself; for
+/// that there are [`scan_reader`] and [`scan_seekable`].
+///
+/// It holds some tens of megabytes at most, and mostly a few, whatever the file claims.
+#[derive(Debug)]
 pub struct Scanner<C = Nothing> {
-    contents: C,
-    report: Report,
+    walk: Walk,
+    medium: Medium<C>,
 }
 
 impl Scanner {
     /// A scanner that only reports.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with(Nothing)
+    }
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -58,38 +80,56 @@ impl<C: Contents> Scanner<C> {
     #[must_use]
     pub fn with(contents: C) -> Self {
         Self {
-            contents,
-            report: Report::default(),
+            walk: Walk::default(),
+            medium: Medium::new(contents, Level::Content),
         }
+    }
+
+    /// Looks no deeper than `level`. Below [`Level::Content`] data and log are passed over: they
+    /// are neither judged nor handed to the receiver, and coverage stays zero.
+    #[must_use]
+    pub fn up_to(self, level: Level) -> Self {
+        Self {
+            medium: Medium::new(self.medium.contents, level),
+            ..self
+        }
+    }
+
+    /// How many of the next bytes need not be fed, but may be [skipped](Self::skip).
+    #[must_use]
+    pub fn skippable(&self) -> u64 {
+        if self.medium.passes_over() {
+            self.walk.left()
+        } else {
+            0
+        }
+    }
+
+    /// Takes note that so many bytes were passed over, at most [`Self::skippable`].
+    pub fn skip(&mut self, bytes: u64) {
+        self.walk
+            .skip(bytes.min(self.skippable()), &mut self.medium);
     }
 
     /// Takes the next bytes of the file.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.report.bytes += bytes.len() as u64;
+        self.walk.feed(bytes, &mut self.medium);
     }
 
-    /// The file is over: what was found, and the contents' receiver.
+    /// The receiver of the contents, while it receives them.
+    pub fn contents(&mut self) -> &mut C {
+        &mut self.medium.contents
+    }
+
+    /// The file is over: what was found, and the receiver of the contents.
     #[must_use]
-    pub fn finish(self) -> (Report, C) {
-        (self.report, self.contents)
+    pub fn finish(mut self) -> (Report, C) {
+        self.walk.finish(&mut self.medium);
+        self.medium.finish(self.walk.at(), self.walk.reached())
     }
 }
 
-/// Scans everything that `reader` gives.
-///
-/// # Errors
-/// Those of `reader`; bad media are findings in the report, not errors.
-pub fn scan_reader(reader: &mut impl Read) -> io::Result<Report> {
-    let mut scanner = Scanner::new();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok(scanner.finish().0),
-            Ok(read) => scanner.feed(&buffer[..read]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-const BUFFER_BYTES: usize = 256 * 1024;
+/// What the identities of a report may take together; sets beyond are scanned, but not listed.
+const KEPT_BYTES_MAX: usize = 12 << 20;
+/// Filemarks remembered: as many as the largest filemark can list.
+const MARKS_MAX: usize = 8192;

@@ -19,8 +19,8 @@ pub fn compare(left: &Value, right: &Value) -> Option<Ordering> {
         (Value::Float(a), Value::Float(b)) => a.partial_cmp(b)?,
         (Value::Binary(a), Value::Binary(b)) => compare_binary(a, b),
         (Value::Guid(a), Value::Guid(b)) => guid_key(a).cmp(&guid_key(b)),
-        (Value::DateTime(a), Value::DateTime(b)) => a.cmp(b),
-        (Value::DateTimeOffset { utc: a, .. }, Value::DateTimeOffset { utc: b, .. }) => a.cmp(b),
+        (Value::DateTime(a), Value::DateTime(b))
+        | (Value::DateTimeOffset { utc: a, .. }, Value::DateTimeOffset { utc: b, .. }) => a.cmp(b),
         (Value::Date(a), Value::Date(b)) => a.cmp(b),
         (Value::Time(a), Value::Time(b)) => a.cmp(b),
         _ => compare_mixed(left, right)?,

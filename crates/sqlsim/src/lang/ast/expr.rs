@@ -35,7 +35,16 @@ pub enum Expr {
         /// What is applied to it, in order.
         rest: Vec<(Operator, Self)>,
     },
-    /// `CASE`, searched; `CASE x WHEN v` is turned into `WHEN x = v`.
+    /// `CASE x WHEN v THEN r`.
+    SimpleCase {
+        /// What is compared.
+        subject: Box<Self>,
+        /// Values and results.
+        branches: Vec<(Self, Self)>,
+        /// `ELSE`.
+        otherwise: Option<Box<Self>>,
+    },
+    /// `CASE WHEN c THEN r`.
     Case {
         /// Conditions and results.
         branches: Vec<(Condition, Self)>,

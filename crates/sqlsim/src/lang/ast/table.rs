@@ -135,7 +135,7 @@ pub enum ConstraintKind {
     /// `UNIQUE (columns)`
     Unique(Vec<String>),
     /// `CHECK (condition)`
-    Check(Condition),
+    Check(Box<Condition>),
     /// `FOREIGN KEY .. REFERENCES ..`, accepted.
     ForeignKey {
         /// The columns here.

@@ -1,0 +1,49 @@
+//! The messages of SQL Server's that only backup and restore raise; all others are in `messages`.
+//!
+//! Start anywhere: one function is one message. Texts are SQL Server's own.
+
+use crate::error::SqlError;
+
+/// 3118: a log or differential for a database that is not there.
+pub(super) fn database_does_not_exist(db: &str) -> SqlError {
+    let text = format!(
+        "The database \"{db}\" does not exist. RESTORE can only create a database when restoring \
+         either a full backup or a file backup of the primary file."
+    );
+    SqlError::new(3118, 16, text)
+}
+
+/// 3135: a backup set of the wrong kind for the statement.
+pub(super) fn wrong_kind(device: &str, made_by: &str) -> SqlError {
+    let text = format!(
+        "The backup set in file '{device}' was created by {made_by} and cannot be used for this \
+         restore operation."
+    );
+    SqlError::new(3135, 16, text)
+}
+
+/// 3258: a device of another media set.
+pub(super) fn other_media_set(device: &str) -> SqlError {
+    let text = format!(
+        "The volume on the device \"{device}\" is not part of the media set that is currently \
+         being processed. Ensure that the backup devices are loaded with the correct media."
+    );
+    SqlError::new(3258, 16, text)
+}
+
+/// 3287: `FILE = n` beyond the last backup set.
+pub(super) fn no_such_position(position: u16, device: &str) -> SqlError {
+    let text = format!("The file ID {position} on device '{device}' is not valid.");
+    SqlError::new(3287, 16, text)
+}
+
+/// 4322, of severity 10: the time comes later than this log.
+pub(super) fn time_not_in_log() -> SqlError {
+    SqlError::new(
+        4322,
+        10,
+        "This backup set contains records that were logged before the designated point in time. \
+         The database is being left in the restoring state so that more roll forward can be \
+         performed.",
+    )
+}

@@ -1,0 +1,91 @@
+//! A group of databases as BizTalk Server lays it out, made by one call.
+//!
+//! Start at [`install_management`] and [`install_member`]. Names, columns and meanings are those of
+//! the product's documentation; the T-SQL is our own. Only what a backup of the group needs is
+//! here: no message is ever processed.
+
+use std::sync::Arc;
+
+use crate::error::SqlResult;
+use crate::instance::{Instance, run_script};
+use crate::link::literal::text;
+
+/// What every database of the group needs: `MarkLog`, `sp_SetMark`, `sp_SetMarkRemote`,
+/// `sp_GetServerName`, and the role that may use them.
+pub const MEMBER_SCRIPT: &str = include_str!("biztalk/member.sql");
+
+/// What the management database needs besides: `adm_Group` and its like, and the view
+/// `admv_BackupDatabases`.
+pub const MANAGEMENT_SCRIPT: &str = include_str!("biztalk/management.sql");
+
+/// Where the databases of a group are: server names as the group is to know them, and database
+/// names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// The group's name.
+    pub name: String,
+    /// `TrackingDBServerName` and `TrackingDBName`.
+    pub tracking: Option<(String, String)>,
+    /// The BAM primary import database.
+    pub bam: Option<(String, String)>,
+    /// The rule engine's database.
+    pub rule_engine: Option<(String, String)>,
+    /// Message boxes; the first is the master.
+    pub message_boxes: Vec<(String, String)>,
+    /// Others (`SSO`, custom ones): the default name, then server and database.
+    pub others: Vec<(String, String, String)>,
+}
+
+impl Group {
+    /// The statements that fill the management database's tables, separated by lines of `GO`.
+    #[must_use]
+    pub fn script(&self) -> String {
+        let pair = |of: &Option<(String, String)>| match of {
+            Some((server, database)) => format!("{}, {}", text(server), text(database)),
+            None => "NULL, NULL".to_owned(),
+        };
+        let mut batches = vec![format!(
+            "INSERT INTO dbo.adm_Group (Name, TrackingDBServerName, TrackingDBName, BamDBServerName, \
+             BamDBName, RuleEngineDBServerName, RuleEngineDBName) VALUES ({}, {}, {}, {});",
+            text(&self.name),
+            pair(&self.tracking),
+            pair(&self.bam),
+            pair(&self.rule_engine)
+        )];
+        for (at, (server, database)) in self.message_boxes.iter().enumerate() {
+            batches.push(format!(
+                "INSERT INTO dbo.adm_MessageBox (DBServerName, DBName, IsMasterMsgBox) VALUES \
+                 ({}, {}, {});",
+                text(server),
+                text(database),
+                if at == 0 { -1 } else { 0 }
+            ));
+        }
+        for (default, server, database) in &self.others {
+            batches.push(format!(
+                "INSERT INTO dbo.adm_OtherBackupDatabases (DefaultDatabaseName, DatabaseName, \
+                 ServerName, BTSServerName) VALUES ({}, {}, {}, N'');",
+                text(default),
+                text(database),
+                text(server)
+            ));
+        }
+        batches.join("\nGO\n")
+    }
+}
+
+/// Makes an existing database the management database of a group, and a member of it.
+pub async fn install_management(
+    instance: &Arc<Instance>,
+    database: &str,
+    group: &Group,
+) -> SqlResult<()> {
+    install_member(instance, database).await?;
+    run_script(instance, database, MANAGEMENT_SCRIPT).await?;
+    run_script(instance, database, &group.script()).await
+}
+
+/// Makes an existing database a member of a group.
+pub async fn install_member(instance: &Arc<Instance>, database: &str) -> SqlResult<()> {
+    run_script(instance, database, MEMBER_SCRIPT).await
+}

@@ -1,0 +1,252 @@
+//! What an instance is told at its start: its name, version, zone, neighbours and paths.
+//!
+//! Start at [`InstanceOptions`]. Nothing here is stored in the instance's folder; it is given anew at each start.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::link::{Dial, Network};
+
+/// The true name of an instance, as `SERVERPROPERTY('ServerName')` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerName {
+    /// `SERVERPROPERTY('MachineName')`.
+    pub machine: String,
+    /// `SERVERPROPERTY('InstanceName')`; none for the default instance.
+    pub instance: Option<String>,
+}
+
+impl ServerName {
+    /// Reads `HOST` or `HOST\INST`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text.split_once('\\') {
+            Some((machine, instance)) => Self {
+                machine: machine.to_owned(),
+                instance: Some(instance.to_owned()),
+            },
+            None => Self {
+                machine: text.to_owned(),
+                instance: None,
+            },
+        }
+    }
+
+    /// `MSSQLSERVER`, or the instance's name: what `@@SERVICENAME` says.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.instance.as_deref().unwrap_or("MSSQLSERVER")
+    }
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.instance {
+            Some(instance) => write!(f, "{}\\{instance}", self.machine),
+            None => f.write_str(&self.machine),
+        }
+    }
+}
+
+/// A version of SQL Server that an instance claims to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// SQL Server 2016 SP3, 13.0.
+    V2016,
+    /// SQL Server 2017, 14.0.
+    V2017,
+    /// SQL Server 2019, 15.0.
+    V2019,
+    /// SQL Server 2022, 16.0.
+    V2022,
+    /// SQL Server 2025, 17.0.
+    V2025,
+}
+
+impl Version {
+    /// The number before the first point.
+    #[must_use]
+    pub fn major(self) -> u8 {
+        match self {
+            Self::V2016 => 13,
+            Self::V2017 => 14,
+            Self::V2019 => 15,
+            Self::V2022 => 16,
+            Self::V2025 => 17,
+        }
+    }
+
+    /// The build of this major version that is simulated.
+    #[must_use]
+    pub fn build(self) -> u16 {
+        match self {
+            Self::V2016 => 6300,
+            Self::V2017 => 3456,
+            Self::V2019 => 4375,
+            Self::V2022 => 4175,
+            Self::V2025 => 1000,
+        }
+    }
+
+    /// The year in the product's name.
+    #[must_use]
+    pub fn year(self) -> u16 {
+        match self {
+            Self::V2016 => 2016,
+            Self::V2017 => 2017,
+            Self::V2019 => 2019,
+            Self::V2022 => 2022,
+            Self::V2025 => 2025,
+        }
+    }
+
+    /// The version number of a database of this release, as backups carry it.
+    #[must_use]
+    pub fn database_version(self) -> u16 {
+        match self {
+            Self::V2016 => 852,
+            Self::V2017 => 869,
+            Self::V2019 => 904,
+            Self::V2022 => 957,
+            Self::V2025 => 998,
+        }
+    }
+
+    /// The default compatibility level.
+    #[must_use]
+    pub fn compatibility_level(self) -> u8 {
+        self.major() * 10
+    }
+
+    /// `SERVERPROPERTY('ProductVersion')`.
+    #[must_use]
+    pub fn product_version(self) -> String {
+        format!("{}.0.{}.1", self.major(), self.build())
+    }
+}
+
+/// Maps the paths that T-SQL names to folders of this machine.
+///
+/// SQL Server's own paths (`C:\..`, `\\share\..`) mean nothing here; the longest prefix that fits wins,
+/// compared without regard to case or the direction of slashes. A path that no prefix fits is used as given.
+#[derive(Clone, Debug, Default)]
+pub struct PathMap {
+    prefixes: BTreeMap<String, PathBuf>,
+}
+
+impl PathMap {
+    /// Adds a prefix, such as `\\nas\backup` or `C:\Backup`, and the folder that it means.
+    #[must_use]
+    pub fn with(mut self, prefix: &str, folder: impl Into<PathBuf>) -> Self {
+        self.prefixes.insert(
+            Self::plain(prefix).trim_end_matches('/').to_lowercase(),
+            folder.into(),
+        );
+        self
+    }
+
+    /// The file or folder of this machine that `path` means.
+    #[must_use]
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        let plain = Self::plain(path);
+        let lower = plain.to_lowercase();
+        let fits = |prefix: &&String| {
+            lower
+                .strip_prefix(prefix.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let Some(prefix) = self.prefixes.keys().filter(fits).max_by_key(|p| p.len()) else {
+            return PathBuf::from(path);
+        };
+        // Lower-casing may change the length of a few letters; counting characters keeps the cut right.
+        let rest: String = plain.chars().skip(prefix.chars().count()).collect();
+        self.prefixes[prefix].join(rest.trim_start_matches('/'))
+    }
+
+    fn plain(path: &str) -> String {
+        path.replace('\\', "/")
+    }
+}
+
+/// What an instance is told at its start.
+#[derive(Clone, Debug)]
+pub struct InstanceOptions {
+    /// The true name of the instance.
+    pub server_name: ServerName,
+    /// The version that it claims to be.
+    pub version: Version,
+    /// `SERVERPROPERTY('Edition')`.
+    pub edition: String,
+    /// Minutes that local time is ahead of UTC.
+    pub offset_minutes: i16,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The way to other hosts.
+    pub dial: Arc<dyn Dial>,
+    /// What paths in T-SQL mean on this machine.
+    pub paths: PathMap,
+    /// How long a statement waits for a lock before it becomes the victim of error 1205.
+    pub lock_timeout: Duration,
+    /// How long a step of a distributed commit may take before the others stop waiting for it.
+    pub dtc_timeout: Duration,
+    /// Whether each commit waits until the disk has it; kill -9 needs no such wait, a power cut does.
+    pub sync_commits: bool,
+}
+
+impl InstanceOptions {
+    /// The defaults: SQL Server 2022 Developer in UTC on the machine's clock, knowing nobody.
+    #[must_use]
+    pub fn new(server_name: &str) -> Self {
+        Self {
+            server_name: ServerName::parse(server_name),
+            version: Version::V2022,
+            edition: "Developer Edition (64-bit)".to_owned(),
+            offset_minutes: 0,
+            clock: Arc::new(SystemClock::new()),
+            dial: Arc::new(Network::new()),
+            paths: PathMap::default(),
+            lock_timeout: Duration::from_secs(20),
+            dtc_timeout: Duration::from_secs(10),
+            sync_commits: false,
+        }
+    }
+
+    /// Reaches other hosts over this network; share one among hosts that shall know each other.
+    #[must_use]
+    pub fn with_dial(mut self, dial: Arc<dyn Dial>) -> Self {
+        self.dial = dial;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_prefix_of_a_path_wins() {
+        let map = PathMap::default()
+            .with(r"\\nas\b", "/a")
+            .with(r"\\nas\b\SQL1", "/one");
+        assert_eq!(
+            map.resolve(r"\\NAS\B\sql1\x.bak"),
+            PathBuf::from("/one/x.bak")
+        );
+        assert_eq!(map.resolve(r"\\nas\b\y.bak"), PathBuf::from("/a/y.bak"));
+        assert_eq!(
+            map.resolve(r"\\nas\bb\y.bak"),
+            PathBuf::from(r"\\nas\bb\y.bak")
+        );
+    }
+
+    #[test]
+    fn an_instance_name_follows_a_backslash() {
+        let name = ServerName::parse(r"SQL1\BTS");
+        assert_eq!((name.machine.as_str(), name.service()), ("SQL1", "BTS"));
+        assert_eq!(ServerName::parse("SQL1").service(), "MSSQLSERVER");
+    }
+}

@@ -1,0 +1,379 @@
+//! BACKUP DATABASE and BACKUP LOG as statements: rights, options, messages, progress, history.
+//!
+//! Start at [`Session::backup`]. The work itself is done by `backup/` on a thread that may block;
+//! its progress reaches the client while it runs. Causes are sent first, then 3013.
+
+use std::sync::Arc;
+
+use super::Session;
+use crate::backup::{self, BackupOutcome, BackupRequest, Device, HostIdentity, LogBackupMode};
+use crate::error::{SqlError, SqlResult};
+use crate::faults::FaultKind;
+use crate::instance::{DatabaseHandle, SessionRecord};
+use crate::lang::ast::{self, Backup, BackupTarget, DeviceKind, NamedOption, find_option};
+use crate::messages;
+use crate::msdb::backups::record_backup;
+use crate::storage::DatabaseState;
+use crate::wire::api::{Answer, Event};
+
+use super::devices::FaultyDevices;
+
+/// Options of BACKUP that change nothing that can be seen here.
+const ACCEPTED: [&str; 21] = [
+    "NOFORMAT",
+    "NOINIT",
+    "SKIP",
+    "NOSKIP",
+    "NOREWIND",
+    "REWIND",
+    "NOUNLOAD",
+    "UNLOAD",
+    "NO_CHECKSUM",
+    "STOP_ON_ERROR",
+    "CONTINUE_AFTER_ERROR",
+    "NO_COMPRESSION",
+    "COMPRESSION",
+    "MAXTRANSFERSIZE",
+    "BUFFERCOUNT",
+    "BLOCKSIZE",
+    "RETAINDAYS",
+    "EXPIREDATE",
+    "NO_TRUNCATE",
+    "RESTART",
+    "STATS",
+];
+/// Options that are done.
+const KNOWN: [&str; 10] = [
+    "FORMAT",
+    "INIT",
+    "CHECKSUM",
+    "COPY_ONLY",
+    "DIFFERENTIAL",
+    "NAME",
+    "DESCRIPTION",
+    "MEDIANAME",
+    "MEDIADESCRIPTION",
+    "NORECOVERY",
+];
+/// How often progress is told unless STATS says otherwise: never.
+const NO_STATS: i64 = 101;
+
+/// What runs on the thread that may block.
+struct Job {
+    database: Arc<DatabaseHandle>,
+    request: BackupRequest,
+    is_log: bool,
+    is_differential: bool,
+    mode: LogBackupMode,
+    devices: FaultyDevices,
+}
+
+impl Session {
+    /// `BACKUP`.
+    pub(super) async fn backup(&mut self, backup: &Backup) -> SqlResult<()> {
+        let statement = match backup.kind {
+            BackupTarget::Database => "BACKUP DATABASE",
+            BackupTarget::Log => "BACKUP LOG",
+        };
+        match self.try_backup(backup, statement).await {
+            Ok(()) => Ok(()),
+            Err(cause) if stands_alone(&cause) => Err(cause),
+            Err(cause) => {
+                self.report_cause(cause).await;
+                Err(messages::terminating_abnormally(statement))
+            }
+        }
+    }
+
+    async fn try_backup(&mut self, backup: &Backup, statement: &str) -> SqlResult<()> {
+        if self.transaction_count() > 0 {
+            return Err(messages::backup_in_transaction());
+        }
+        let name = self.name_of(&backup.database)?;
+        let database = self.instance.needed_database(&name)?;
+        self.require_in_database(&database, statement)?;
+        check_state(&database)?;
+        check_kind(&database, backup, statement)?;
+        if let Some(error) = self
+            .instance
+            .faults
+            .statement_failure(statement, &database.name())
+        {
+            return Err(error);
+        }
+        let job = self.job(backup, statement, database)?;
+        let stats = self.stats(&backup.options)?;
+        let outcome = self.run_backup(job, stats).await?;
+        self.tell_backup(outcome).await;
+        Ok(())
+    }
+
+    fn job(
+        &self,
+        backup: &Backup,
+        statement: &str,
+        database: Arc<DatabaseHandle>,
+    ) -> SqlResult<Job> {
+        let options = &backup.options;
+        check_options(options)?;
+        let has = |name| find_option(options, name).is_some();
+        let is_log = backup.kind == BackupTarget::Log;
+        if is_log && has("DIFFERENTIAL") {
+            return Err(messages::options_conflict("DIFFERENTIAL", "LOG"));
+        }
+        if has("DIFFERENTIAL") && has("COPY_ONLY") {
+            return Err(messages::options_conflict("copy_only", "differential"));
+        }
+        let request = BackupRequest {
+            devices: self.devices(&backup.devices)?,
+            format: has("FORMAT"),
+            init: has("INIT"),
+            checksum: has("CHECKSUM"),
+            copy_only: has("COPY_ONLY"),
+            name: self.text_or_empty(options, "NAME")?,
+            description: self.text_or_empty(options, "DESCRIPTION")?,
+            media_name: self.text_or_empty(options, "MEDIANAME")?,
+            media_description: self.text_or_empty(options, "MEDIADESCRIPTION")?,
+            user_name: self.login().name.clone(),
+            host: self.host_identity(),
+            set_guid: self.instance.new_guid(),
+            media_set_guid: self.instance.new_guid(),
+        };
+        let faults = &self.instance.faults;
+        let devices = FaultyDevices {
+            is_full: faults
+                .strike(FaultKind::DiskFull, statement, &database.name())
+                .is_some(),
+            damage_at: faults
+                .strike(FaultKind::Damage, statement, &database.name())
+                .map(|fault| fault.offset_bytes),
+        };
+        let mode = if has("NORECOVERY") {
+            LogBackupMode::Tail
+        } else {
+            LogBackupMode::Ordinary
+        };
+        let is_differential = has("DIFFERENTIAL");
+        Ok(Job {
+            database,
+            request,
+            is_log,
+            is_differential,
+            mode,
+            devices,
+        })
+    }
+
+    async fn run_backup(&mut self, job: Job, stats: i64) -> SqlResult<(BackupOutcome, u64)> {
+        let instance = Arc::clone(&self.instance);
+        let reporter = Reporter::new(self.output.answer(), Arc::clone(&self.record), stats);
+        let begun = instance.clock.monotonic();
+        let working = tokio::task::spawn_blocking(move || {
+            let outcome = job.run(&instance, reporter)?;
+            let recorded = record_backup(&instance, &outcome, &job.request.devices);
+            Ok((outcome, recorded))
+        });
+        let ended = working
+            .await
+            .unwrap_or_else(|_| Err(messages::dtc_aborted()));
+        self.record.update(|now| {
+            if let Some(request) = &mut now.request {
+                request.percent = 0.0;
+            }
+        });
+        let (outcome, recorded) = ended?;
+        if recorded.is_err() {
+            // The backup counts; only its history is missing.
+            self.output.message(messages::history_not_written()).await;
+        }
+        let spent = self.instance.clock.monotonic().saturating_sub(begun);
+        Ok((
+            outcome,
+            u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
+        ))
+    }
+
+    async fn tell_backup(&mut self, (outcome, milliseconds): (BackupOutcome, u64)) {
+        for message in outcome.messages(milliseconds) {
+            self.output.message(message).await;
+        }
+    }
+
+    /// The devices of a statement; the paths that they mean on this machine.
+    pub(super) fn devices(&self, devices: &[ast::Device]) -> SqlResult<Vec<Device>> {
+        let mut found = Vec::new();
+        for device in devices {
+            let name = self.text(&device.path)?.unwrap_or_default();
+            if device.kind != DeviceKind::Disk {
+                return Err(not_a_disk(device.kind, &name));
+            }
+            let path = self.instance.options.paths.resolve(&name);
+            found.push(Device { name, path });
+        }
+        Ok(found)
+    }
+
+    /// The text of an option's value; empty without the option.
+    fn text_or_empty(&self, options: &[NamedOption], name: &str) -> SqlResult<String> {
+        Ok(self.option_text(options, name)?.unwrap_or_default())
+    }
+
+    /// The percentage of `STATS`: 10 where it has no value, and nothing is told without it.
+    pub(super) fn stats(&self, options: &[NamedOption]) -> SqlResult<i64> {
+        let Some(option) = find_option(options, "STATS") else {
+            return Ok(NO_STATS);
+        };
+        let value = option
+            .values
+            .first()
+            .map(|value| self.evaluate(value))
+            .transpose()?;
+        Ok(value
+            .and_then(|value| value.value.as_int())
+            .unwrap_or(10)
+            .clamp(1, NO_STATS))
+    }
+
+    fn host_identity(&self) -> HostIdentity {
+        let options = &self.instance.options;
+        let quarters = self.instance.clock.offset_minutes() / 15;
+        HostIdentity {
+            server_name: self.instance.name(),
+            machine_name: options.server_name.machine.clone(),
+            version: mtf::ServerVersion {
+                major: options.version.major(),
+                minor: 0,
+                build: options.version.build(),
+            },
+            database_version: options.version.database_version(),
+            time_zone_quarters: i8::try_from(quarters).unwrap_or_default(),
+        }
+    }
+}
+
+impl Job {
+    fn run(
+        &self,
+        instance: &crate::instance::Instance,
+        mut reporter: Reporter,
+    ) -> SqlResult<BackupOutcome> {
+        let storage = self.database.storage();
+        let clock = || instance.clock.local();
+        let mut progress = |done, all| reporter.tell(done, all);
+        let (devices, request) = (&self.devices, &self.request);
+        let outcome = if self.is_log {
+            backup::backup_log(&storage, devices, request, self.mode, &clock, &mut progress)
+        } else {
+            let differential = self.is_differential;
+            backup::backup_database(
+                &storage,
+                devices,
+                request,
+                differential,
+                &clock,
+                &mut progress,
+            )
+        }?;
+        self.devices.damage(&self.request.devices);
+        Ok(outcome)
+    }
+}
+
+/// Tells progress: to the client as messages 3211, to other sessions as `percent_complete`.
+pub(super) struct Reporter {
+    answer: Option<Answer>,
+    record: Arc<SessionRecord>,
+    step: i64,
+    told: i64,
+}
+
+impl Reporter {
+    pub(super) fn new(answer: Option<Answer>, record: Arc<SessionRecord>, step: i64) -> Self {
+        Self {
+            answer,
+            record,
+            step,
+            told: 0,
+        }
+    }
+
+    fn tell(&mut self, done: u64, all: u64) {
+        let percent = u8::try_from((done.saturating_mul(100) / all.max(1)).min(100)).unwrap_or(100);
+        self.record.update(|now| {
+            if let Some(request) = &mut now.request {
+                request.percent = f64::from(percent);
+            }
+        });
+        let reached = i64::from(percent) / self.step * self.step;
+        if reached > self.told {
+            self.told = reached;
+            let message = messages::percent_processed(u8::try_from(reached).unwrap_or(100));
+            if let Some(answer) = &self.answer {
+                // A client that has gone does not stop a backup that is nearly done.
+                let _ = answer.blocking_send(Event::Info(message));
+            }
+        }
+    }
+}
+
+/// Errors after which SQL Server sends no 3013: they are raised before the statement has begun.
+fn stands_alone(cause: &SqlError) -> bool {
+    matches!(cause.number, 102 | 155 | 156 | 137)
+}
+
+fn check_state(database: &DatabaseHandle) -> SqlResult<()> {
+    match database.storage().facts().state {
+        DatabaseState::Online | DatabaseState::Standby => Ok(()),
+        DatabaseState::Restoring => Err(messages::database_restoring(&database.name())),
+        DatabaseState::Offline => Err(messages::database_offline(&database.name())),
+    }
+}
+
+fn check_kind(database: &DatabaseHandle, backup: &Backup, statement: &str) -> SqlResult<()> {
+    let name = database.name();
+    let is_log = backup.kind == BackupTarget::Log;
+    if name == "tempdb" {
+        // 3147: tempdb is made anew at each start.
+        let text = "Backup and restore operations are not allowed on database tempdb.";
+        return Err(SqlError::new(3147, 16, text));
+    }
+    if name == "master" && is_log {
+        return Err(messages::cannot_back_up_master_log());
+    }
+    if backup.devices.is_empty() {
+        return Err(messages::incorrect_syntax(statement));
+    }
+    Ok(())
+}
+
+/// Raises 155 for an option that BACKUP does not have.
+fn check_options(options: &[NamedOption]) -> SqlResult<()> {
+    let is_known = |name: &str| ACCEPTED.contains(&name) || KNOWN.contains(&name);
+    match options.iter().find(|option| !is_known(&option.name)) {
+        Some(option) => Err(messages::unrecognized_option(&option.name, "BACKUP")),
+        None => Ok(()),
+    }
+}
+
+/// Only files can be written to here; other devices fail as where their service is missing.
+fn not_a_disk(kind: DeviceKind, name: &str) -> SqlError {
+    match kind {
+        // 3289: a URL without a credential.
+        DeviceKind::Url => SqlError::new(
+            3289,
+            16,
+            "A write to the backup block blob failed: the simulator writes to files alone.",
+        ),
+        // 3206: no such logical device.
+        DeviceKind::Logical => SqlError::new(
+            3206,
+            16,
+            format!(
+                "Backup device '{name}' does not exist. To view existing backup devices, use \
+                the sys.backup_devices catalog view. To create a new backup device use either \
+                sp_addumpdevice or SQL Server Management Studio."
+            ),
+        ),
+        _ => messages::cannot_open_device(name, "50(The request is not supported.)"),
+    }
+}

@@ -1,0 +1,86 @@
+//! Backup devices on which faults strike: a full disk, a byte that changed after it was written.
+//!
+//! Start at [`FaultyDevices`]. Without an armed fault it is the machine's file system.
+
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::path::Path;
+
+use crate::backup::{Device, Devices, RealDevices};
+
+/// Room that a full disk still has: the media header fits, the backup does not.
+const LEFT_BYTES: usize = 4096;
+
+/// Files of this machine, with the faults of one statement.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FaultyDevices {
+    /// The disk is full.
+    pub(super) is_full: bool,
+    /// This byte of the first device is changed when all is written.
+    pub(super) damage_at: Option<u64>,
+}
+
+impl FaultyDevices {
+    /// Changes a byte of what was written. Whether it could is not told: a fault that misses the
+    /// file damages nothing, as with a real disk.
+    pub(super) fn damage(&self, devices: &[Device]) {
+        if let (Some(offset), Some(device)) = (self.damage_at, devices.first()) {
+            let _ = flip(&device.path, offset);
+        }
+    }
+}
+
+fn flip(path: &Path, offset: u64) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)?;
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(&mut byte)?;
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(&[byte[0] ^ 0x55])
+}
+
+impl Devices for FaultyDevices {
+    fn exists(&self, path: &Path) -> bool {
+        RealDevices.exists(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>> {
+        let file = RealDevices.create(path)?;
+        Ok(if self.is_full {
+            Box::new(FullDisk {
+                file,
+                left: LEFT_BYTES,
+            })
+        } else {
+            file
+        })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        RealDevices.open(path)
+    }
+}
+
+/// A file on a disk that fills up.
+struct FullDisk {
+    file: Box<dyn Write + Send>,
+    left: usize,
+}
+
+impl Write for FullDisk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        let fits = bytes.len().min(self.left);
+        let written = self.file.write(&bytes[..fits])?;
+        self.left -= written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,246 @@
+//! Hosts for tests: instances in a temporary folder, listening on TCP, linked to each other.
+//!
+//! Start at [`Cluster::start`]. [`Client`] talks to an instance without TDS, so that every message
+//! is seen; between hosts there is always TDS.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlsim::error::SqlError;
+use sqlsim::instance::{Instance, InstanceBackend, InstanceOptions};
+use sqlsim::link::Network;
+use sqlsim::server::{RunningServer, listen};
+use sqlsim::value::{Row, Value};
+use sqlsim::wire::WireOptions;
+use sqlsim::wire::api::{Backend, BackendSession, Event, LoginRequest, Request};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// The password of `sa` on every host.
+pub const PASSWORD: &str = "Pa55-word";
+
+/// Hosts that know each other.
+pub struct Cluster {
+    /// Where they find each other.
+    pub network: Arc<Network>,
+    /// The hosts, in the order of their names.
+    pub hosts: Vec<Host>,
+    folder: TempDir,
+}
+
+/// One instance, listening.
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// The instance.
+    pub instance: Arc<Instance>,
+    server: Option<RunningServer>,
+    folder: PathBuf,
+    network: Arc<Network>,
+}
+
+impl Cluster {
+    /// Starts hosts of these names, without links.
+    pub async fn start(names: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let network = Arc::new(Network::new());
+        let mut hosts = Vec::new();
+        for name in names {
+            hosts.push(Host::open(name, &folder.path().join(name), &network).await);
+        }
+        Self {
+            network,
+            hosts,
+            folder,
+        }
+    }
+
+    /// Starts hosts and links each to all others; `sa` is mapped to itself.
+    pub async fn linked(names: &[&str]) -> Self {
+        let cluster = Self::start(names).await;
+        for host in &cluster.hosts {
+            let mut client = host.client().await;
+            for other in cluster.hosts.iter().filter(|other| other.name != host.name) {
+                client
+                    .run(&format!("EXEC sp_addlinkedserver N'{}'", other.name))
+                    .await;
+            }
+        }
+        cluster
+    }
+
+    /// A path in the cluster's folder, for backups.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+}
+
+impl Host {
+    async fn open(name: &str, folder: &Path, network: &Arc<Network>) -> Self {
+        let mut options = InstanceOptions::new(name).with_dial(network.clone());
+        options.lock_timeout = Duration::from_secs(2);
+        options.dtc_timeout = Duration::from_secs(2);
+        let instance = Instance::open(folder, options)
+            .await
+            .expect("the instance opens");
+        if instance.login("sa").is_none() {
+            instance
+                .create_login("sa", PASSWORD, &["sysadmin"])
+                .expect("a login");
+        }
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = listen(backend(&instance), any, WireOptions::plain()).await;
+        let server = server.expect("a port is free");
+        network.enter(name, &server.local_addr().to_string());
+        Self {
+            name: name.to_owned(),
+            instance,
+            server: Some(server),
+            folder: folder.to_owned(),
+            network: network.clone(),
+        }
+    }
+
+    /// Kills the instance and starts it anew on the same folder.
+    pub async fn kill_and_restart(&mut self) {
+        self.instance.kill();
+        self.network.strike(&self.name);
+        if let Some(server) = self.server.take() {
+            server.server().cut();
+        }
+        *self = Self::open(&self.name, &self.folder, &self.network).await;
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        let server = self
+            .server
+            .as_ref()
+            .expect("a host listens until it is dropped");
+        server.local_addr().to_string()
+    }
+
+    /// A session of `sa`.
+    pub async fn client(&self) -> Client {
+        self.client_of("sa", PASSWORD).await.expect("sa may log in")
+    }
+
+    /// A session of some login.
+    pub async fn client_of(&self, name: &str, password: &str) -> Result<Client, SqlError> {
+        let login = LoginRequest {
+            user_name: name.to_owned(),
+            password: password.to_owned(),
+            database: String::new(),
+            app_name: "test".to_owned(),
+            host_name: "test".to_owned(),
+            server_name: self.name.clone(),
+            library_name: String::new(),
+            language: String::new(),
+            process_id: 1,
+            read_only_intent: false,
+            integrated: false,
+            encrypted: false,
+        };
+        Ok(Client {
+            session: backend(&self.instance).login(&login).await?,
+        })
+    }
+}
+
+fn backend(instance: &Arc<Instance>) -> Arc<dyn Backend> {
+    Arc::new(InstanceBackend(Arc::clone(instance)))
+}
+
+/// A session, driven without TDS.
+pub struct Client {
+    session: Box<dyn BackendSession>,
+}
+
+/// What a batch sent.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Rows of all result sets, in order.
+    pub rows: Vec<Row>,
+    /// Names of the columns of the last result set.
+    pub columns: Vec<String>,
+    /// Errors, in order.
+    pub errors: Vec<SqlError>,
+    /// Information, in order.
+    pub infos: Vec<SqlError>,
+}
+
+impl Answer {
+    /// Numbers of the errors.
+    pub fn numbers(&self) -> Vec<i32> {
+        self.errors.iter().map(|error| error.number).collect()
+    }
+
+    /// Numbers of the information.
+    pub fn info_numbers(&self) -> Vec<i32> {
+        self.infos.iter().map(|info| info.number).collect()
+    }
+
+    /// The first cell.
+    pub fn value(&self) -> &Value {
+        &self.rows[0][0]
+    }
+
+    /// The cell of the first row in a column of this name.
+    pub fn cell(&self, name: &str) -> &Value {
+        let at = self
+            .columns
+            .iter()
+            .position(|column| column.eq_ignore_ascii_case(name));
+        &self.rows[0][at.unwrap_or_else(|| panic!("no column {name} in {:?}", self.columns))]
+    }
+}
+
+impl Client {
+    /// Runs a batch, errors and all.
+    pub async fn try_run(&mut self, sql: &str) -> Answer {
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(64);
+        let running = self.session.execute(
+            Request::Batch(sql.to_owned()),
+            sender,
+            CancellationToken::new(),
+        );
+        let reading = async {
+            let mut answer = Answer::default();
+            while let Some(event) = receiver.recv().await {
+                match event {
+                    Event::Columns(columns) => {
+                        answer.columns = columns.into_iter().map(|column| column.name).collect();
+                    }
+                    Event::Row(row) => answer.rows.push(row),
+                    Event::Error(error) => answer.errors.push(error),
+                    Event::Info(info) => answer.infos.push(info),
+                    _ => {}
+                }
+            }
+            answer
+        };
+        let ((), answer) = tokio::join!(running, reading);
+        answer
+    }
+
+    /// Runs a batch that must not fail.
+    pub async fn run(&mut self, sql: &str) -> Answer {
+        let answer = self.try_run(sql).await;
+        assert!(answer.errors.is_empty(), "{sql}\n{:?}", answer.errors);
+        answer
+    }
+
+    /// The numbers of the errors of a batch that fails.
+    pub async fn fail(&mut self, sql: &str) -> Vec<i32> {
+        self.try_run(sql).await.numbers()
+    }
+
+    /// Runs batches separated by lines of `GO`, none of which may fail.
+    pub async fn script(&mut self, sql: &str) {
+        for batch in sql.split("\nGO\n") {
+            self.run(batch).await;
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The simulator as clients meet it: T-SQL through a real TDS client, on one host and on several.
+//!
+//! Start at `support.rs` (one host) and `hosts.rs` (several). Each module tests one family of statements; nothing here
+//! looks inside the simulator.
+
+mod backups;
+mod batches;
+mod catalog;
+mod commits;
+mod hosts;
+mod links;
+mod marks;
+mod rights;
+mod support;
+mod tables;
+mod transactions;

@@ -1,0 +1,269 @@
+//! Marks over three hosts under load: every database restored to the mark gives the exact sum.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sqlsim::biztalk;
+use sqlsim::value::Value;
+
+use super::hosts::{Client, Cluster};
+
+const ACCOUNTS: i64 = 4;
+const START: i64 = 1000;
+
+/// Three hosts with one member database each, and a fourth to restore to.
+async fn bank() -> Cluster {
+    let cluster = Cluster::linked(&["SQL1", "SQL2", "SQL3", "DRILL"]).await;
+    for (at, host) in cluster.hosts.iter().take(3).enumerate() {
+        let db = format!("Bank{}", at + 1);
+        let mut client = host.client().await;
+        client
+            .script(&format!(
+                "CREATE DATABASE {db}\nGO\nUSE {db}\nGO\n\
+            CREATE TABLE dbo.Account (Id int NOT NULL PRIMARY KEY, Total bigint NOT NULL)\nGO\n\
+            CREATE PROCEDURE dbo.Credit @id int, @amount bigint AS BEGIN SET NOCOUNT ON; \
+            UPDATE dbo.Account SET Total = Total + @amount WHERE Id = @id; END"
+            ))
+            .await;
+        for id in 0..ACCOUNTS {
+            client
+                .run(&format!(
+                    "INSERT INTO {db}.dbo.Account VALUES ({id}, {START})"
+                ))
+                .await;
+        }
+        biztalk::install_member(&host.instance, &db)
+            .await
+            .expect("a member");
+        let full = cluster.path(&format!("{db}.bak"));
+        client
+            .run(&format!(
+                "BACKUP DATABASE {db} TO DISK = '{full}' WITH FORMAT, CHECKSUM"
+            ))
+            .await;
+    }
+    cluster
+}
+
+/// Transfers between two hosts until told to stop; gives back how many committed.
+async fn transfer(mut client: Client, from: usize, account: i64, stop: Arc<AtomicBool>) -> u32 {
+    let (to, mut done) = ((from + 1) % 3, 0);
+    let (own, other, host) = (from + 1, to + 1, to + 1);
+    while !stop.load(Ordering::Relaxed) {
+        let answer = client
+            .try_run(&format!(
+                "SET XACT_ABORT ON; BEGIN TRAN; \
+            EXEC Bank{own}.dbo.Credit {account}, -7; \
+            EXEC SQL{host}.Bank{other}.dbo.Credit {account}, 7; COMMIT"
+            ))
+            .await;
+        assert!(answer.errors.is_empty(), "{:?}", answer.errors);
+        done += 1;
+    }
+    done
+}
+
+fn mark_batch(name: &str) -> String {
+    format!(
+        "SET XACT_ABORT ON; DECLARE @m nvarchar(32) = N'{name}'; BEGIN TRAN @m WITH MARK @m; \
+        EXEC dbo.sp_SetMark @m; EXEC SQL2.Bank2.dbo.sp_SetMarkRemote @m; \
+        EXEC SQL3.Bank3.dbo.sp_SetMarkRemote @m; COMMIT"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restoring_all_members_to_the_mark_gives_the_exact_sum() {
+    let cluster = bank().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut workers = tokio::task::JoinSet::new();
+    for worker in 0..3_usize {
+        let client = cluster.hosts[worker].client().await;
+        let account = i64::try_from(worker).expect("small");
+        workers.spawn(transfer(client, worker, account, Arc::clone(&stop)));
+    }
+    let marks = ["BTS_1", "BTS_2", "BTS_3"];
+    let mut client = cluster.hosts[0].client().await;
+    client.run("USE Bank1").await;
+    for mark in marks {
+        client.run(&mark_batch(mark)).await;
+        client.run("WAITFOR DELAY '00:00:00.050'").await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut transfers = 0;
+    while let Some(done) = workers.join_next().await {
+        transfers += done.expect("no worker panics");
+    }
+    assert!(transfers > 0, "there was a load");
+    for mark in marks {
+        check_history(&cluster, mark).await;
+    }
+    back_up_logs(&cluster).await;
+    for mark in marks {
+        let (sum, newest) = restore_to(&cluster, mark).await;
+        assert_eq!(
+            sum,
+            3 * ACCOUNTS * START,
+            "the sum at {mark} after {transfers} transfers"
+        );
+        assert_eq!(newest, [mark; 3]);
+    }
+}
+
+async fn check_history(cluster: &Cluster, mark: &str) {
+    for (at, host) in cluster.hosts.iter().take(3).enumerate() {
+        let answer = host
+            .client()
+            .await
+            .run(&format!(
+                "SELECT database_name FROM msdb.dbo.logmarkhistory WHERE mark_name = '{mark}'"
+            ))
+            .await;
+        assert_eq!(
+            answer.rows,
+            [[Value::text(format!("Bank{}", at + 1))]],
+            "{mark} on {}",
+            host.name
+        );
+    }
+}
+
+async fn back_up_logs(cluster: &Cluster) {
+    for (at, host) in cluster.hosts.iter().take(3).enumerate() {
+        let db = format!("Bank{}", at + 1);
+        let log = cluster.path(&format!("{db}.trn"));
+        let sql = format!("BACKUP LOG {db} TO DISK = '{log}' WITH FORMAT, CHECKSUM");
+        host.client().await.run(&sql).await;
+    }
+}
+
+/// The sum over all accounts at a mark, and the newest mark of each member.
+async fn restore_to(cluster: &Cluster, mark: &str) -> (i64, Vec<String>) {
+    let mut client = cluster.hosts[3].client().await;
+    let (mut sum, mut newest) = (0, Vec::new());
+    for member in 1..=3 {
+        let (db, copy) = (format!("Bank{member}"), format!("Copy{member}_{mark}"));
+        let (full, log) = (
+            cluster.path(&format!("{db}.bak")),
+            cluster.path(&format!("{db}.trn")),
+        );
+        let (mdf, ldf) = (
+            cluster.path(&format!("{copy}.mdf")),
+            cluster.path(&format!("{copy}.ldf")),
+        );
+        client
+            .run(&format!(
+                "RESTORE DATABASE {copy} FROM DISK = '{full}' WITH NORECOVERY, \
+            MOVE '{db}' TO '{mdf}', MOVE '{db}_log' TO '{ldf}'"
+            ))
+            .await;
+        let answer = client
+            .run(&format!(
+                "RESTORE LOG {copy} FROM DISK = '{log}' WITH STOPATMARK = '{mark}', RECOVERY"
+            ))
+            .await;
+        assert!(
+            !answer.info_numbers().contains(&4329),
+            "{mark} is in the log"
+        );
+        let answer = client
+            .run(&format!("SELECT SUM(Total) FROM {copy}.dbo.Account"))
+            .await;
+        sum += whole(answer.value());
+        let answer = client
+            .run(&format!("SELECT MAX(MarkName) FROM {copy}.dbo.MarkLog"))
+            .await;
+        newest.push(answer.value().as_text().expect("a mark").to_owned());
+    }
+    (sum, newest)
+}
+
+fn whole(value: &Value) -> i64 {
+    match value {
+        Value::Decimal(number) => number.to_i64().expect("whole"),
+        other => other.as_int().expect("a number"),
+    }
+}
+
+#[tokio::test]
+async fn a_second_mark_on_one_host_within_a_transaction_is_3920() {
+    let cluster = bank().await;
+    let mut client = cluster.hosts[0].client().await;
+    client.run("USE Bank1").await;
+    let errors = client
+        .fail(
+            "BEGIN TRAN a WITH MARK; BEGIN TRAN b WITH MARK; \
+        INSERT INTO dbo.MarkLog VALUES ('a'); COMMIT; COMMIT",
+        )
+        .await;
+    assert_eq!(errors, [3920]);
+    let answer = client
+        .run("SELECT mark_name FROM msdb.dbo.logmarkhistory")
+        .await;
+    assert_eq!(answer.rows, [["a".into()]]);
+}
+
+#[tokio::test]
+async fn two_links_to_one_host_are_one_host_in_a_transaction() {
+    let cluster = bank().await;
+    cluster.network.enter("ALIAS", &cluster.hosts[1].address());
+    let mut client = cluster.hosts[0].client().await;
+    client
+        .run("EXEC sp_addlinkedserver 'ALIAS'; USE Bank1")
+        .await;
+    let errors = client
+        .fail(
+            "BEGIN TRAN m WITH MARK; EXEC dbo.sp_SetMark 'm'; \
+        EXEC SQL2.Bank2.dbo.sp_SetMarkRemote 'm'; EXEC ALIAS.Bank2.dbo.sp_SetMarkRemote 'm'",
+        )
+        .await;
+    assert_eq!(errors, [3920]);
+}
+
+#[tokio::test]
+async fn a_mark_begun_in_master_is_in_no_history() {
+    let cluster = bank().await;
+    let mut client = cluster.hosts[0].client().await;
+    client.run("USE master").await;
+    client
+        .run("BEGIN TRAN m WITH MARK; EXEC Bank1.dbo.sp_SetMark 'm'; COMMIT")
+        .await;
+    let answer = client
+        .run("SELECT mark_name FROM msdb.dbo.logmarkhistory")
+        .await;
+    assert!(answer.rows.is_empty());
+}
+
+#[tokio::test]
+async fn the_view_of_the_group_lists_every_member_once() {
+    let cluster = bank().await;
+    let host = &cluster.hosts[0];
+    let mut client = host.client().await;
+    client.run("CREATE DATABASE Mgmt").await;
+    let at = |server: &str, db: &str| (server.to_owned(), db.to_owned());
+    let group = biztalk::Group {
+        name: "Group".to_owned(),
+        tracking: Some(at("SQL2", "Bank2")),
+        message_boxes: vec![at("SQL1", "Bank1"), at("SQL3", "Bank3")],
+        others: vec![("SSO".to_owned(), "SQL2".to_owned(), "Bank2".to_owned())],
+        ..biztalk::Group::default()
+    };
+    biztalk::install_management(&host.instance, "Mgmt", &group)
+        .await
+        .expect("installed");
+    let answer = client
+        .run(
+            "SELECT ServerName, DatabaseName FROM Mgmt.dbo.admv_BackupDatabases \
+        ORDER BY ServerName, DatabaseName",
+        )
+        .await;
+    let expected: Vec<Vec<Value>> = [
+        ["SQL1", "Bank1"],
+        ["SQL1", "Mgmt"],
+        ["SQL2", "Bank2"],
+        ["SQL3", "Bank3"],
+    ]
+    .iter()
+    .map(|row| row.iter().map(|cell| Value::text(*cell)).collect())
+    .collect();
+    assert_eq!(answer.rows, expected);
+}
