@@ -136,7 +136,7 @@ impl<'a> Assessment<'a> {
         self.blocking.extend(against_a_mark(cfg, name, facts));
         if facts.recovery_model == RecoveryModel::BulkLogged {
             self.warnings.push(warning(
-                Code::RecoverySimple,
+                Code::RecoveryBulkLogged,
                 format!(
                     "member `{name}` is in BULK_LOGGED; a bulk change voids the mark in its log"
                 ),

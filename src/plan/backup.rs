@@ -25,7 +25,7 @@ pub(super) struct Ctx<'a> {
     pub(super) survey: &'a Survey,
     pub(super) have: &'a CatalogView,
     pub(super) asked: &'a Asked,
-    /// The mark's name if there is to be one; its stamp is in every file's name in any case.
+    /// The mark's name, if there is to be one.
     pub(super) mark: MarkName,
     /// The instant in the mark's name: now, or later where the clock stepped back.
     pub(super) stamped_at: Timestamp,
@@ -85,7 +85,8 @@ fn unmarked(
         BackupKind::Differential => SetKind::Differential,
         BackupKind::Full | BackupKind::Log => SetKind::Full,
     };
-    let bases = back_ups(ctx, bases, names);
+    let stamp = stamp_text(ctx.stamped_at);
+    let bases = back_ups(ctx, bases, &stamp, names);
     let mut stages = Stages::default();
     stages.back_up(StageName::Bases, &bases);
     deliver_and_publish(ctx, &mut stages, &bases, (kind, false), names);
@@ -103,7 +104,13 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let is_marked = blocking.is_empty() && has_members;
     let (bases, more) = bases_of_broken(ctx, &group.able);
     let logs = logs(ctx, &group.able, is_marked);
-    let (bases, logs) = (back_ups(ctx, bases, names), back_ups(ctx, logs, names));
+    let stamp = if is_marked {
+        ctx.mark.to_string()
+    } else {
+        stamp_text(ctx.stamped_at)
+    };
+    let bases = back_ups(ctx, bases, &stamp, names);
+    let logs = back_ups(ctx, logs, &stamp, names);
     let mut stages = Stages::default();
     if is_marked {
         add_links(ctx, &mut stages, &links);
@@ -177,15 +184,20 @@ fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
         .collect()
 }
 
-fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, names: &mut dyn Names) -> Vec<BackUp> {
+/// The stamp in the names of a round without a mark, as in [`crate::model::Set::stamp`].
+fn stamp_text(at: Timestamp) -> String {
+    at.civil_utc().strftime("%Y_%m_%d_%H_%M_%S_%3f").to_string()
+}
+
+fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names) -> Vec<BackUp> {
     let wanted = wanted.into_iter();
     wanted
-        .filter_map(|base| back_up(ctx, base, names))
+        .filter_map(|base| back_up(ctx, base, stamp, names))
         .collect()
 }
 
 /// The step of one backup; none where its host has no share, which [`assess`] has told already.
-fn back_up(ctx: &Ctx<'_>, base: Base, names: &mut dyn Names) -> Option<BackUp> {
+fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Option<BackUp> {
     let share = share_of(ctx.cfg.host(&base.member.host))?;
     let own = ctx
         .cfg
@@ -195,7 +207,7 @@ fn back_up(ctx: &Ctx<'_>, base: Base, names: &mut dyn Names) -> Option<BackUp> {
     let stripes = own.map_or(1, |member| member.stripes);
     let naming = Naming {
         group: &ctx.cfg.group,
-        stamp: ctx.mark.as_str(),
+        stamp,
     };
     Some(BackUp {
         piece: PieceId(names.next()),

@@ -157,3 +157,8 @@ pub struct Warning {
     /// What a person should do.
     pub hint: Option<String>,
 }
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

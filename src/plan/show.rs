@@ -5,8 +5,8 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Publish, RestoreLog, RunKind, Stage,
-    StageName, Step, StopAt, Warning,
+    BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Publish,
+    RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceKind};
 
@@ -116,10 +116,7 @@ fn show_step(text: &mut String, step: &Step) {
 /// The step in one line.
 fn head(step: &Step) -> String {
     match step {
-        Step::EnsureLink(step) => {
-            let verb = if step.exists { "mend" } else { "make" };
-            format!("{verb} linked server `{}`: {}", step.link, step.reason)
-        }
+        Step::EnsureLink(step) => ensure_words(step),
         Step::RemoveLink(step) => format!("remove linked server `{}`", step.link),
         Step::TestLink(step) => {
             format!(
@@ -127,70 +124,66 @@ fn head(step: &Step) -> String {
                 step.link, step.target
             )
         }
-        Step::PrepareMember(step) => {
-            format!("make table and procedures for marks in `{}`", step.member)
-        }
-        Step::RemovePrepared(step) => {
-            format!(
-                "remove table and procedures for marks from `{}`",
-                step.member
-            )
-        }
-        Step::BackUp(step) => {
-            format!(
-                "back up the {} of `{}`: {}",
-                kind_word(step.piece_kind),
-                step.member,
-                step.reason
-            )
-        }
+        Step::PrepareMember(step) => format!("make what marks need in `{}`", step.member),
+        Step::RemovePrepared(step) => format!("remove what marks need from `{}`", step.member),
+        Step::BackUp(step) => back_up_words(step),
         Step::PlaceMark(step) => {
             format!("place mark `{}`, at most {} ms", step.mark, step.timeout_ms)
         }
         Step::ConfirmMark(step) => {
+            let count = step.members.len();
             format!(
-                "confirm mark `{}` in the history of {} members",
-                step.mark,
-                step.members.len()
+                "confirm mark `{}` in the history of {count} members",
+                step.mark
             )
         }
-        Step::Deliver(step) => {
-            let proof = if step.read_back_whole {
-                "read back whole"
-            } else {
-                "size compared"
-            };
-            format!(
-                "deliver the {} of `{}`, {proof}",
-                kind_word(step.piece_kind),
-                step.member
-            )
-        }
+        Step::Deliver(step) => deliver_words(step),
         Step::Publish(step) => publish_words(step),
-        Step::ClearStaging(step) => {
-            format!("remove {} files from the share", step.agent_paths.len())
-        }
+        Step::ClearStaging(step) => format!("remove the files of piece {}", step.piece),
         Step::Fetch(step) => format!("fetch piece {} from the store", step.source.piece),
-        Step::RestoreDatabase(step) => {
-            let over = if step.replace {
-                ", over what is there"
-            } else {
-                ""
-            };
-            let kind = kind_word(step.piece_kind);
-            format!(
-                "restore the {kind} of `{}` as `{}`{over}",
-                step.member, step.target
-            )
-        }
+        Step::RestoreDatabase(step) => restore_words(step),
         Step::RestoreLog(step) => restore_log_words(step),
         Step::ProveMark(step) => {
-            format!(
-                "prove that `{}` is online and its newest mark is `{}`",
-                step.target, step.mark
-            )
+            let (target, mark) = (&step.target, &step.mark);
+            format!("prove that `{target}` is online and its newest mark is `{mark}`")
         }
     }
+}
+
+fn ensure_words(step: &EnsureLink) -> String {
+    let verb = if step.exists { "mend" } else { "make" };
+    format!("{verb} linked server `{}`: {}", step.link, step.reason)
+}
+
+fn back_up_words(step: &BackUp) -> String {
+    let kind = kind_word(step.piece_kind);
+    format!("back up the {kind} of `{}`: {}", step.member, step.reason)
+}
+
+fn deliver_words(step: &Deliver) -> String {
+    let proof = if step.read_back_whole {
+        "read back whole"
+    } else {
+        "size compared"
+    };
+    format!(
+        "deliver the {} of `{}`, {proof}",
+        kind_word(step.piece_kind),
+        step.member
+    )
+}
+
+fn restore_words(step: &RestoreDatabase) -> String {
+    let over = if step.replace {
+        ", over what is there"
+    } else {
+        ""
+    };
+    let kind = kind_word(step.piece_kind);
+    format!(
+        "restore the {kind} of `{}` as `{}`{over}",
+        step.member, step.target
+    )
 }
 
 /// What else a person should see before it happens.
