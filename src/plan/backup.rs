@@ -85,7 +85,7 @@ fn unmarked(
         BackupKind::Differential => SetKind::Differential,
         BackupKind::Full | BackupKind::Log => SetKind::Full,
     };
-    let stamp = stamp_text(ctx.stamped_at);
+    let stamp = ctx.stamped_at.file_stamp();
     let bases = back_ups(ctx, bases, &stamp, names);
     let mut stages = Stages::default();
     stages.back_up(StageName::Bases, &bases);
@@ -107,7 +107,7 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let stamp = if is_marked {
         ctx.mark.to_string()
     } else {
-        stamp_text(ctx.stamped_at)
+        ctx.stamped_at.file_stamp()
     };
     let bases = back_ups(ctx, bases, &stamp, names);
     let logs = back_ups(ctx, logs, &stamp, names);
@@ -184,11 +184,6 @@ fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
         .collect()
 }
 
-/// The stamp in the names of a round without a mark, as in [`crate::model::Set::stamp`].
-fn stamp_text(at: Timestamp) -> String {
-    at.civil_utc().strftime("%Y_%m_%d_%H_%M_%S_%3f").to_string()
-}
-
 fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names) -> Vec<BackUp> {
     let wanted = wanted.into_iter();
     wanted
@@ -205,16 +200,19 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
         .iter()
         .find(|member| is_same_member(&member.name, &base.member));
     let stripes = own.map_or(1, |member| member.stripes);
+    // A member may have two logs in one round: the first of a new chain, and the one that carries the mark.
+    let own_stamp = ctx.stamped_at.file_stamp();
+    let is_first_log = base.kind == PieceKind::Log && base.mark.is_none();
     let naming = Naming {
         group: &ctx.cfg.group,
-        stamp,
+        stamp: if is_first_log { &own_stamp } else { stamp },
     };
     Some(BackUp {
         piece: PieceId(names.next()),
         stripes: naming.stripes(share, &base.member, base.kind, stripes),
         member: base.member,
         piece_kind: base.kind,
-        compression: own.and_then(|member| member.compression),
+        compression: own.map_or(Some(false), |member| member.compression),
         mark: base.mark,
         reason: base.reason,
     })
