@@ -45,6 +45,20 @@ pub(crate) type Run = Result<Flow, Stop>;
 /// A future that may call itself.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Makes a future in a frame of its own and boxes it there. Procedures call procedures, 32 deep:
+/// what each level keeps on the stack must be small, and a future that is boxed where it is awaited
+/// stands on that stack for as long as it runs.
+#[inline(never)]
+pub(super) fn later<'a, F>(
+    session: &'a mut Session,
+    make: impl FnOnce(&'a mut Session) -> F,
+) -> Boxed<'a, F::Output>
+where
+    F: Future + Send + 'a,
+{
+    Box::pin(make(session))
+}
+
 impl Session {
     /// Runs a batch. Everything that happens is sent; nothing is returned.
     pub async fn run_batch(&mut self, text: &str) {
@@ -103,12 +117,11 @@ impl Session {
         if self.is_cancelled() {
             return Err(Stop::Batch);
         }
-        if let Some(ran) = self.control(statement).await {
-            return ran;
+        if let Some(run) = self.control(statement) {
+            return run.await;
         }
         self.note_command(statement);
-        // Boxed, because a statement over a link holds a whole client inside its future.
-        let outcome = Box::pin(self.perform(statement)).await;
+        let outcome = later(self, |s| s.perform(statement)).await;
         self.remote.clear();
         match outcome {
             Ok(flow) => {
