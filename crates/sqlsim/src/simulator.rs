@@ -59,7 +59,10 @@ impl Simulator {
         let authority_file = Some(tls.authority_file().to_owned());
         let wire = WireOptions::with_tls(tls);
         let started = Self::start_with(folder, options, address, wire).await?;
-        Ok(Self { authority_file, ..started })
+        Ok(Self {
+            authority_file,
+            ..started
+        })
     }
 
     /// As [`Simulator::start`], but nothing is encrypted: for tests, whose handshakes would cost
@@ -96,7 +99,12 @@ impl Simulator {
         });
         let runtime = Guard(Some(runtime));
         let (instance, server) = starting.await.map_err(io::Error::other)??;
-        Ok(Self { instance, server, authority_file: None, runtime })
+        Ok(Self {
+            instance,
+            server,
+            authority_file: None,
+            runtime,
+        })
     }
 
     /// Where it listens.
@@ -122,7 +130,12 @@ impl Simulator {
     /// # Errors
     /// When a database cannot write its checkpoint.
     pub async fn stop(self) -> Result<(), StartError> {
-        let Self { instance, server, runtime, .. } = self;
+        let Self {
+            instance,
+            server,
+            runtime,
+            ..
+        } = self;
         instance.sessions.kill_all();
         server.stop().await;
         let stopped = instance.shut_down();

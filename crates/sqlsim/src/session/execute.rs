@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Session;
 use super::frame::Frame;
 use crate::error::{SqlError, SqlResult};
+use crate::faults::FaultKind;
 use crate::lang;
 use crate::lang::ast::{Statement, StatementKind};
 use crate::messages;
@@ -121,7 +122,10 @@ impl Session {
             return run.await;
         }
         self.note_command(statement);
-        let outcome = later(self, |s| s.perform(statement)).await;
+        let outcome = match self.fault(statement) {
+            Some(error) => Err(error.into()),
+            None => later(self, |s| s.perform(statement)).await,
+        };
         self.remote.clear();
         match outcome {
             Ok(flow) => {
@@ -133,6 +137,21 @@ impl Session {
                 self.failed(error.at_line(statement.line), statement).await
             }
         }
+    }
+
+    /// The error that a fault has in store for a statement; a fault may also cut the connection.
+    /// Backups and restores ask for theirs themselves, since they know their database.
+    fn fault(&self, statement: &Statement) -> Option<SqlError> {
+        let kind = &statement.kind;
+        if matches!(kind, StatementKind::Backup(_) | StatementKind::Restore(_)) {
+            return None;
+        }
+        let (command, database) = (super::format::command_name(kind), self.database.name());
+        let faults = &self.instance.faults;
+        if faults.strike(FaultKind::Cut, command, &database).is_some() {
+            self.record.killed.cancel();
+        }
+        faults.statement_failure(command, &database)
     }
 
     /// Whether the client wants no more, or the session was killed.
@@ -184,7 +203,8 @@ impl Session {
             return Err(Stop::Thrown(error));
         }
         self.report(error).await;
-        self.output.done(Done::statement(None)).await;
+        let done = self.end_of_statement(None);
+        self.output.done(done).await;
         match fate {
             Fate::Statement => Ok(Flow::Next),
             Fate::Module => Err(Stop::Module),

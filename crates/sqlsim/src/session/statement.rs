@@ -16,7 +16,7 @@ use crate::lang::ast::{
 use crate::messages;
 use crate::query;
 use crate::value::{Typed, Value};
-use crate::wire::api::{Done, DoneKind, Event};
+use crate::wire::api::{Done, Event};
 
 impl Session {
     /// Does what a statement says. Control of flow has been taken care of before.
@@ -136,6 +136,9 @@ impl Session {
             (Some(_), None) => return Err(messages::incorrect_syntax_near_keyword("WITH")),
             (None, _) => None,
         };
+        if begin.distributed && self.instance.faults.dtc_is_off() {
+            return Err(messages::dtc_unavailable(&self.instance.name()));
+        }
         self.begin_transaction(name, mark).await
     }
 
@@ -279,19 +282,20 @@ impl Session {
     pub(crate) async fn done(&mut self, rows: u64) {
         self.last.rows = rows;
         let shown = (!self.options.no_count).then_some(rows);
-        let is_in_module = self.frames.last().is_some_and(|f| f.module.is_some());
-        let kind = if is_in_module {
-            DoneKind::InProcedure
+        let done = self.end_of_statement(shown);
+        self.output.done(done).await;
+    }
+
+    /// What ends a statement: inside of any module or text, the kind that says that more follows.
+    pub(super) fn end_of_statement(&self, rows: Option<u64>) -> Done {
+        if self.frames.len() > 1 {
+            Done::in_procedure(rows)
         } else {
-            DoneKind::Statement
-        };
-        self.output
-            .done(Done {
-                rows: shown,
+            Done {
                 more: true,
-                kind,
-            })
-            .await;
+                ..Done::statement(rows)
+            }
+        }
     }
 
     /// Shows others what runs.
