@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::certificate::Authority;
 use crate::error::SqlError;
+use crate::faults::WireFaults;
 use crate::instance::{Instance, InstanceBackend, InstanceOptions};
 use crate::server::{RunningServer, listen};
 use crate::wire::WireOptions;
@@ -94,7 +95,10 @@ impl Simulator {
         let starting = runtime.spawn(async move {
             let instance = Instance::open(&folder, options).await?;
             let backend = Arc::new(InstanceBackend(Arc::clone(&instance)));
-            let server = listen(backend, address, wire).await?;
+            let faults = Arc::new(WireFaults(Arc::clone(&instance)));
+            let server = listen(backend, address, WireOptions { faults, ..wire }).await?;
+            let address = server.local_addr().to_string();
+            instance.options.dial.announce(&instance.name(), &address);
             Ok::<_, StartError>((instance, server))
         });
         let runtime = Guard(Some(runtime));

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Closing, Dtc};
 use crate::error::{SqlError, SqlResult};
+use crate::link::messages::dtc_cancelled;
 
 /// Another host's part of a transaction, reached over a linked server's connection.
 #[async_trait]
@@ -216,6 +217,10 @@ impl Participant {
     /// Prepares this part; afterwards it is kept by `dtc` until the outcome comes. On an error
     /// nothing is left of it.
     pub async fn prepare(mut self, dtc: &Dtc, gtrid: Uuid) -> SqlResult<()> {
+        if dtc.is_known(gtrid) {
+            rollback(gtrid, self.local.as_mut(), &mut self.branches).await;
+            return Err(dtc_cancelled());
+        }
         if let Err(error) = self.try_prepare(dtc, gtrid).await {
             self.abort(dtc, gtrid).await;
             return Err(error);
