@@ -163,3 +163,26 @@ async fn nesting_ends_with_217_and_not_with_the_stack() {
     assert!(shown == "1" || shown.starts_with("error 191"), "{shown}");
     client.check("SELECT 2", "2").await;
 }
+
+#[tokio::test]
+async fn text_with_parameters_comes_as_a_remote_call() {
+    let host = Host::new("HOST1").await;
+    let mut client = host.client().await;
+    assert_eq!(
+        client.with_parameter("SELECT @P1 + 1, @@SPID", 41).await,
+        "42|51"
+    );
+    client.check("CREATE TABLE #t (a int)", "").await;
+    let counts = client
+        .affected(
+            "INSERT #t VALUES (@P1), (@P1 + 1); DELETE #t WHERE a = @P1",
+            7,
+        )
+        .await;
+    assert_eq!(counts, [2, 1]);
+    let counts = client
+        .affected("SET NOCOUNT ON; INSERT #t VALUES (@P1); SET NOCOUNT OFF", 9)
+        .await;
+    assert_eq!(counts.iter().sum::<u64>(), 0);
+    client.check("SELECT a FROM #t ORDER BY a", "8\n9").await;
+}
