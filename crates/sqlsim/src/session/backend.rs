@@ -215,6 +215,7 @@ impl Session {
             .release_all(LockOwner::Session(self.record.id));
         self.options = Options::default();
         self.temporary.clear();
+        self.prepared = super::texts::Prepared::default();
         self.logins.clear();
         self.last = Last::default();
         if !Arc::ptr_eq(&self.database, home) {

@@ -16,8 +16,8 @@ use crate::catalog::shape::TableShape;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
 use crate::lang::ast::{
-    AlterTable, AlterTableAction, CreateIndex, CreateMode, CreateModule, CreateTable,
-    ModuleKind, ObjectName, Statement, StatementKind,
+    AlterTable, AlterTableAction, CreateIndex, CreateMode, CreateModule, CreateTable, ModuleKind,
+    ObjectName, Statement, StatementKind,
 };
 use crate::messages;
 use crate::storage::{Database, TxId};
