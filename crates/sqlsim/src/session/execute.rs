@@ -288,7 +288,7 @@ impl Fate {
     fn of(error: &SqlError, statement: &Statement, xact_abort: bool) -> Self {
         match (error.number, &statement.kind) {
             // The victim of a deadlock, and a transaction that MSDTC has aborted, lose everything.
-            (1205 | 8509 | 7393 | 7394 | 8522, _) => Self::Transaction,
+            (1205 | 1206 | 8509 | 7393 | 7394 | 8522, _) => Self::Transaction,
             // RAISERROR never honours XACT_ABORT; 3920 and 266 only warn.
             (_, StatementKind::RaisError(_)) | (266 | 3920, _) => Self::Statement,
             _ if xact_abort => Self::Transaction,
