@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod chain;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -10,6 +11,7 @@ pub mod notify;
 pub mod plan;
 pub mod report;
 pub mod run;
+pub mod sql;
 pub mod store;
 pub mod survey;
 pub mod verify;

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::step::BackUp;
 use crate::model::{
     DatabaseName, HostName, MemberName, Piece, PieceId, PieceKind, RunId, Set, SurveyId, Timestamp,
 };
@@ -44,8 +43,6 @@ pub struct Asked {
 pub struct RoundResult {
     /// The steps that failed.
     pub failures: Vec<StepFailure>,
-    /// Pieces of this run that were taken and not delivered; the next round delivers them.
-    pub undelivered: Vec<BackUp>,
 }
 
 /// One failed step.
@@ -130,19 +127,6 @@ pub struct RestoreAsked {
     /// The databases that the target host has, as its survey says; a restore over one is refused without
     /// `replace`.
     pub existing: Vec<DatabaseName>,
-}
-
-/// What a crash left undone, from the journals.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Leftovers {
-    /// The run that delivers them.
-    pub run: RunId,
-    /// The survey made at this start.
-    pub based_on: SurveyId,
-    /// Every member of the group.
-    pub members: Vec<MemberName>,
-    /// Backups that were taken and are in no published set, oldest first.
-    pub undelivered: Vec<BackUp>,
 }
 
 /// What is asked of linked servers by a person (`link apply`).

@@ -1,15 +1,20 @@
 //! The executor: carries plans out step by step, journal first, and picks up what a crash left.
 //!
-//! Start at [`executor::carry_out_plan`] for one round, and at [`events::Event`] for what the journal says.
+//! Start at [`back_up`] for a run from end to end, at [`executor::carry_out_plan`] for one round, and at
+//! [`events::Event`] for what the journal says.
 //!
 //! This room decides nothing about what to do: it follows the plan, and asks for another when a round breaks.
 
 pub mod book;
+mod conduct;
 pub mod deeds;
 pub mod events;
 pub mod executor;
 pub mod journal;
 pub mod record;
 mod resume;
+pub mod verdict;
 
+pub use conduct::{BackupWanted, PlanNames, back_up, carry_out, finish_leftovers, plan_only};
+pub use executor::Interrupt;
 pub use resume::{Resumed, resolve_unfinished_steps};

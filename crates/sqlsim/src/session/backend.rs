@@ -30,7 +30,7 @@ pub struct SessionHandle {
 
 impl SessionHandle {
     /// Opens a session for a login; 4060 when its database is not there or may not be entered.
-    pub(crate) async fn open(
+    pub(crate) fn open(
         instance: &Arc<Instance>,
         login: Arc<Login>,
         request: &LoginRequest,

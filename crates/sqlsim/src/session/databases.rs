@@ -91,7 +91,7 @@ impl Session {
     }
 
     /// `ALTER DATABASE`.
-    pub(super) async fn alter_database(&mut self, alter: &AlterDatabase) -> SqlResult<()> {
+    pub(super) fn alter_database(&mut self, alter: &AlterDatabase) -> SqlResult<()> {
         let database = match &alter.name {
             Some(name) => {
                 let found = self.instance.database(name);

@@ -40,7 +40,7 @@ impl Session {
             StatementKind::CreateModule(module) => self.create_module(module).await,
             StatementKind::CreateSchema { name, .. } => self.create_schema(name).await,
             StatementKind::CreateDatabase(create) => self.create_database(create),
-            StatementKind::AlterDatabase(alter) => self.alter_database(alter).await,
+            StatementKind::AlterDatabase(alter) => self.alter_database(alter),
             StatementKind::DropDatabase { names, if_exists } => {
                 self.drop_databases(names, *if_exists)
             }

@@ -14,7 +14,7 @@ use crate::faults::FaultKind;
 use crate::lang;
 use crate::lang::ast::{Statement, StatementKind};
 use crate::messages;
-use crate::wire::api::{Done, Event};
+use crate::wire::api::Event;
 
 /// Where control goes after a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,11 +58,6 @@ impl Session {
             Kind::Use(name) => later(self, |s| s.use_database(name)),
             Kind::Backup(backup) => later(self, |s| s.backup(backup)),
             Kind::Restore(restore) => later(self, |s| s.restore(restore)),
-            Kind::CreateAvailabilityGroup(_)
-            | Kind::AlterAvailabilityGroup { .. }
-            | Kind::DropAvailabilityGroup { .. } => {
-                Box::pin(std::future::ready(self.availability_group(kind)))
-            }
             Kind::Dbcc(dbcc) => later(self, |s| s.dbcc(dbcc)),
             _ => match self.perform_at_once(kind) {
                 Some(done) => Box::pin(std::future::ready(done)),
@@ -83,6 +78,9 @@ impl Session {
             Kind::Declare(declarations) => self.declare(declarations),
             Kind::Throw(parts) => self.thrown(parts.as_deref()).and_then(Err),
             Kind::Kill(spid) => self.kill(spid),
+            Kind::CreateAvailabilityGroup(_)
+            | Kind::AlterAvailabilityGroup { .. }
+            | Kind::DropAvailabilityGroup { .. } => self.availability_group(kind),
             Kind::Checkpoint => self.checkpoint(),
             Kind::Reconfigure => Ok(()),
             Kind::ExecuteAs(impersonation) => self.execute_as(impersonation),

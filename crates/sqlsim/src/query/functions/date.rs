@@ -1,7 +1,7 @@
 //! Functions of dates and times.
 //!
-//! Start at [`FUNCTIONS`]. The part of `DATEADD` and its kin comes as a text. Functions that tell the
-//! time are not here: they need a clock.
+//! Start at [`FUNCTIONS`]. The part of `DATEADD` and its kin comes as a text. Functions that tell
+//! the time are not here: they need a clock.
 
 use jiff::civil::DateTime;
 
@@ -192,6 +192,7 @@ fn end_of_month(arguments: &[Typed], _: SqlType) -> SqlResult<Value> {
         .ok_or_else(|| messages::date_add_overflow("date"))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of all functions")]
 fn is_date(arguments: &[Typed], _: SqlType) -> SqlResult<Value> {
     let Some(typed) = arguments.first() else {
         return Ok(Value::Null);

@@ -1,0 +1,196 @@
+//! Conducting a run from its first line in the journal to its last: lease, leftovers, up to three rounds.
+//!
+//! Start at [`back_up`]. Each round begins with a new survey; whether another one helps is the planner's to say.
+
+use super::Interrupt;
+use super::book::Book;
+use super::events::{Event, Verdict};
+use super::executor::{RoundEnd, carry_out_plan};
+use super::record::Record;
+use super::resume::resolve_unfinished_steps;
+use super::verdict::{round_result, verdict_of};
+use crate::catalog;
+use crate::config::Config;
+use crate::error::Result;
+use crate::model::{GroupName, MemberName, PlanId, RunId};
+use crate::plan::{
+    Asked, BackupKind, CatalogView, Names, Plan, RunKind, plan_backup, plan_salvage,
+    wants_another_round,
+};
+use crate::survey::{self, Survey};
+use crate::world::{Ids, World};
+
+/// What a person or a schedule wants backed up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackupWanted {
+    /// Which kind.
+    pub kind: BackupKind,
+    /// Members to begin a new chain for.
+    pub new_chain: Vec<MemberName>,
+}
+
+/// The seam's identities as the planner takes them.
+pub struct PlanNames<'a>(pub &'a dyn Ids);
+
+impl Names for PlanNames<'_> {
+    fn next(&mut self) -> uuid::Uuid {
+        self.0.next()
+    }
+}
+
+/// The plan of a run's first round, and the survey behind it; nothing is touched but the local catalog.
+pub async fn plan_only(
+    world: &World,
+    config: &Config,
+    wanted: &BackupWanted,
+) -> Result<(Survey, Plan)> {
+    let asked = Asked {
+        run: RunId(world.ids.next()),
+        kind: wanted.kind,
+        new_chain: wanted.new_chain.clone(),
+        round: 1,
+        previous: None,
+    };
+    plan_round(world, config, &asked).await
+}
+
+/// Takes backups: leftovers of earlier runs first, then up to three rounds. The record's `ended` is none when
+/// the next start must go on with it (interrupted, or the store could not take everything).
+pub async fn back_up(
+    world: &World,
+    config: &Config,
+    wanted: &BackupWanted,
+    interrupt: &Interrupt,
+) -> Result<Record> {
+    world.store.take_lease(&config.group).await?;
+    finish_leftovers(world, &config.group, interrupt).await?;
+    let (run, book) = begin(world, config, run_kind(wanted))?;
+    let mut asked = Asked {
+        run,
+        kind: wanted.kind,
+        new_chain: wanted.new_chain.clone(),
+        round: 1,
+        previous: None,
+    };
+    loop {
+        let (_, plan) = plan_round(world, config, &asked).await?;
+        let end = carry_out_plan(world, &book, &plan, interrupt).await?;
+        let result = book
+            .read(|record| record.rounds.last().map(round_result))
+            .unwrap_or_default();
+        if end == RoundEnd::Interrupted || !wants_another_round(&asked, &result) {
+            break;
+        }
+        // What this round took is brought home first, so that the next one's survey and catalog agree.
+        salvage(world, &book, interrupt).await?;
+        asked = Asked {
+            round: asked.round + 1,
+            previous: Some(result),
+            ..asked
+        };
+    }
+    finish(world, book, interrupt).await
+}
+
+/// Carries one plan out as a run of its own: restores, links, preparation.
+pub async fn carry_out(
+    world: &World,
+    config: &Config,
+    plan: &Plan,
+    interrupt: &Interrupt,
+) -> Result<Record> {
+    let (_, book) = begin(world, config, plan.kind)?;
+    carry_out_plan(world, &book, plan, interrupt).await?;
+    finish(world, book, interrupt).await
+}
+
+/// Finishes what earlier runs left: looks up what their open steps did, delivers what they had taken.
+/// Their records, oldest first.
+pub async fn finish_leftovers(
+    world: &World,
+    group: &GroupName,
+    interrupt: &Interrupt,
+) -> Result<Vec<Record>> {
+    let mut finished = Vec::new();
+    for run in world.journals.unfinished()? {
+        let book = Book::reopen(world.journals.as_ref(), run)?;
+        if book.read(|record| record.group != *group) {
+            continue;
+        }
+        tracing::warn!(%run, "going on with an unfinished run");
+        resolve_unfinished_steps(world, &book).await?;
+        salvage(world, &book, interrupt).await?;
+        finished.push(close(world, book, Verdict::Abandoned)?);
+    }
+    Ok(finished)
+}
+
+fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)> {
+    let run = RunId(world.ids.next());
+    let first = Event::RunBegan {
+        run,
+        group: config.group.clone(),
+        kind,
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        at: world.clock.now(),
+    };
+    Ok((run, Book::begin(world.journals.as_ref(), run, &first)?))
+}
+
+const fn run_kind(wanted: &BackupWanted) -> RunKind {
+    match wanted.kind {
+        BackupKind::Full => RunKind::Full,
+        BackupKind::Differential => RunKind::Differential,
+        BackupKind::Log => RunKind::Log,
+    }
+}
+
+async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
+    let survey = survey::take(world, config).await;
+    catalog::catch_up(world, &config.group).await?;
+    let have = CatalogView {
+        sets: world.catalog.sets(&config.group).await?,
+        newest_stamp: world.catalog.newest_stamp(&config.group).await?,
+    };
+    let mut names = PlanNames(world.ids.as_ref());
+    let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
+    Ok((survey, plan))
+}
+
+/// Delivers what this run's rounds took and did not bring home.
+async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()> {
+    let (unfinished, group, rounds) = book.read(|record| {
+        (
+            record.unfinished_rounds(),
+            record.group.clone(),
+            record.rounds.len(),
+        )
+    });
+    let number = u8::try_from(rounds + 1).unwrap_or(u8::MAX);
+    let id = PlanId(world.ids.next());
+    if let Some(plan) = plan_salvage(&unfinished, &group, id, number, world.clock.now()) {
+        carry_out_plan(world, book, &plan, interrupt).await?;
+    }
+    Ok(())
+}
+
+async fn finish(world: &World, book: Book, interrupt: &Interrupt) -> Result<Record> {
+    if interrupt.is_asked() {
+        return Ok(book.into_record());
+    }
+    salvage(world, &book, interrupt).await?;
+    let verdict = book.read(verdict_of);
+    close(world, book, verdict)
+}
+
+/// Writes the last line, unless something that was taken can still be brought home: then the run stays open
+/// and the next start goes on with it.
+fn close(world: &World, book: Book, verdict: Verdict) -> Result<Record> {
+    if book.read(|record| record.unfinished_rounds().is_empty()) {
+        book.write(&Event::RunEnded {
+            verdict,
+            at: world.clock.now(),
+        })?;
+    }
+    Ok(book.into_record())
+}

@@ -1,0 +1,159 @@
+//! What a round came to, as the planner must know it, and how a run ended. Pure questions about records.
+
+use std::collections::BTreeSet;
+
+use super::events::{Outcome, Verdict};
+use super::record::{Record, Round, StepState};
+use crate::error::Code;
+use crate::model::{MemberName, PieceId};
+use crate::plan::{FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, UnfinishedRound};
+
+/// What the next round's planner must know of this one.
+#[must_use]
+pub fn round_result(round: &Round) -> RoundResult {
+    let failures = round.failures().map(|(step, failure)| StepFailure {
+        deed: deed_of(step),
+        code: failure.code.clone(),
+        message: failure.message.clone(),
+        sql_number: failure.sql_number,
+    });
+    RoundResult {
+        failures: failures.collect(),
+    }
+}
+
+fn deed_of(step: &Step) -> FailedDeed {
+    match step {
+        Step::EnsureLink(step) => FailedDeed::Link {
+            link: step.link.clone(),
+        },
+        Step::TestLink(step) => FailedDeed::Link {
+            link: step.link.clone(),
+        },
+        Step::PlaceMark(_) | Step::ConfirmMark(_) => FailedDeed::Mark,
+        Step::BackUp(step) => FailedDeed::BackUp {
+            member: step.member.clone(),
+            piece_kind: step.piece_kind,
+        },
+        _ => FailedDeed::Other,
+    }
+}
+
+/// How a run ended, by its last round that was not a salvage.
+#[must_use]
+pub fn verdict_of(record: &Record) -> Verdict {
+    let last = record
+        .rounds
+        .iter()
+        .rfind(|round| round.plan.kind != RunKind::Salvage);
+    let Some(last) = last else {
+        return Verdict::Failed;
+    };
+    let is_whole = last.failures().next().is_none() && covers_its_members(&last.plan);
+    let did_something = last.outcomes().next().is_some() || !has_steps(&last.plan);
+    let published = record
+        .outcomes()
+        .any(|outcome| matches!(outcome, Outcome::Published { .. }));
+    let wants_publication = steps(&last.plan).any(|step| matches!(step, Step::Publish(_)));
+    match (is_whole, did_something, published || !wants_publication) {
+        (true, true, true) => Verdict::Done,
+        (false, true, true) if wants_publication => Verdict::Degraded,
+        _ => Verdict::Failed,
+    }
+}
+
+fn steps(plan: &Plan) -> impl Iterator<Item = &Step> {
+    plan.stages
+        .iter()
+        .flat_map(|stage| &stage.lanes)
+        .flat_map(|lane| &lane.steps)
+}
+
+fn has_steps(plan: &Plan) -> bool {
+    steps(plan).next().is_some()
+}
+
+/// A backup of a group is whole only when every member is in it; a log run also needs its mark.
+fn covers_its_members(plan: &Plan) -> bool {
+    let publish = steps(plan).find_map(|step| match step {
+        Step::Publish(publish) => Some(publish),
+        _ => None,
+    });
+    let Some(publish) = publish else {
+        return !is_backup(plan.kind);
+    };
+    let taken: BTreeSet<&MemberName> = steps(plan)
+        .filter_map(|step| match step {
+            Step::BackUp(step) => Some(&step.member),
+            _ => None,
+        })
+        .collect();
+    let has_mark = plan.kind != RunKind::Log || publish.mark.is_some();
+    has_mark && publish.members.iter().all(|member| taken.contains(member))
+}
+
+const fn is_backup(kind: RunKind) -> bool {
+    matches!(kind, RunKind::Full | RunKind::Differential | RunKind::Log)
+}
+
+impl Record {
+    /// The rounds that took something which is not yet published and can still be.
+    #[must_use]
+    pub fn unfinished_rounds(&self) -> Vec<UnfinishedRound> {
+        let unfinished = self
+            .rounds
+            .iter()
+            .filter(|round| round.plan.kind != RunKind::Salvage);
+        unfinished
+            .filter_map(|round| self.unfinished_round(round))
+            .collect()
+    }
+
+    fn unfinished_round(&self, round: &Round) -> Option<UnfinishedRound> {
+        let published = self.outcomes().any(|outcome| match outcome {
+            Outcome::Published { set, .. } => steps(&round.plan)
+                .any(|step| matches!(step, Step::Publish(publish) if publish.set == *set)),
+            _ => false,
+        });
+        let taken: Vec<PieceId> = round
+            .outcomes()
+            .filter_map(|outcome| match outcome {
+                Outcome::BackedUp(facts) => Some(facts.piece),
+                _ => None,
+            })
+            .filter(|piece| !self.is_beyond_help(*piece))
+            .collect();
+        let is_mark_confirmed = round
+            .outcomes()
+            .any(|outcome| matches!(outcome, Outcome::MarkConfirmed { .. }));
+        let delivered = taken
+            .iter()
+            .copied()
+            .filter(|piece| self.delivered(*piece).is_some())
+            .collect();
+        let wants_publication = steps(&round.plan).any(|step| matches!(step, Step::Publish(_)));
+        (!published && wants_publication && !taken.is_empty()).then(|| UnfinishedRound {
+            plan: round.plan.clone(),
+            taken,
+            delivered,
+            is_mark_confirmed,
+        })
+    }
+
+    /// Whether a delivery of this piece failed in a way that no further try mends: its file is gone or is not
+    /// what was asked for. The chain then shows the gap, and the next run begins a new one.
+    fn is_beyond_help(&self, piece: PieceId) -> bool {
+        let hopeless = [Code::MediaUnsound.text(), Code::ShareUnseen.text()];
+        self.rounds.iter().any(|round| {
+            round
+                .steps
+                .iter()
+                .any(|(place, state)| match (round.step(*place), state) {
+                    (Some(Step::Deliver(step)), StepState::Failed(failure)) => {
+                        step.piece == piece && hopeless.contains(&failure.code.as_str())
+                    }
+                    _ => false,
+                })
+        })
+    }
+}

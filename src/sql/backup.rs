@@ -1,0 +1,342 @@
+//! Takes backups and reads back what msdb says of them.
+//!
+//! Start at [`back_up`]. The statement's success is no proof: 4219 has severity 10 and reaches no client, so
+//! a backup counts only when msdb has a new row for its own file. Never a copy that starts no chain, never
+//! inside a transaction or `TRY`: `CATCH` would keep 3013 and lose the cause.
+
+use super::every::Sample;
+use super::fault::{Fault, missing_right, os_error};
+use super::history::{backup_columns, local_time, present, type_letter};
+use super::quote::{disks, identifier, literal};
+use super::rows::{self, Cells};
+use super::session::SqlSession;
+use super::statement::{Batch, Parameter};
+use super::{SqlFleet, watch};
+use crate::error::{Code, Error, Result, Retry, SqlCause};
+use crate::model::{DifferentialBase, PieceId, PieceKind};
+use crate::plan::BackUp;
+use crate::run::events::BackedUp;
+use crate::world::StepProgress;
+
+/// `ERROR_DISK_FULL`.
+const DISK_FULL: u32 = 112;
+
+/// How long to wait before asking again whether a backup still runs.
+const RUNNING_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Takes the backup; its row in msdb.
+pub(super) async fn back_up(
+    fleet: &SqlFleet,
+    step: &BackUp,
+    progress: &dyn StepProgress,
+) -> Result<BackedUp> {
+    let host = &step.member.host;
+    let at_member = |error: Error| error.at("member", &step.member);
+    let session = fleet.open(host).await.map_err(at_member)?;
+    let (session, before) = newest_row(session, step).await.map_err(at_member)?;
+    let backing = watch::run_watched(fleet, session, &backup_sql(step), progress).await;
+    backing.map_err(|fault| backup_error(fault, step))?;
+    // The files' names are this step's own, but a step that is done again has written them before.
+    let after = fleet.open(host).await.map_err(at_member)?;
+    match newest_row(after, step).await.map_err(at_member)?.1 {
+        Some((id, backed_up)) if before.is_none_or(|(old, _)| id > old) => {
+            progress.percent(100);
+            Ok(backed_up)
+        }
+        _ => Err(no_row(step)),
+    }
+}
+
+/// The backup that was written to this step's files, if msdb knows one. The statement of an agent that died
+/// may go on for a while: its row comes at its end, so it is waited for.
+pub(super) async fn find_backup(fleet: &SqlFleet, step: &BackUp) -> Result<Option<BackedUp>> {
+    let at_member = |error: Error| error.at("member", &step.member);
+    let mut session = fleet.open(&step.member.host).await.map_err(at_member)?;
+    loop {
+        let (next, answer) = session.ask(&running_sql(step)).await.map_err(at_member)?;
+        if rows::first(&answer, 0).is_none() {
+            session = next;
+            break;
+        }
+        fleet
+            .clock
+            .sleep_until(fleet.clock.monotonic() + RUNNING_PAUSE)
+            .await;
+        session = next;
+    }
+    let (_, row) = newest_row(session, step).await.map_err(at_member)?;
+    Ok(row.map(|(_, backed_up)| backed_up))
+}
+
+/// The newest row of a backup to this step's first file, with its number.
+async fn newest_row(
+    session: SqlSession,
+    step: &BackUp,
+) -> Result<(SqlSession, Option<(i32, BackedUp)>)> {
+    let (session, answer) = session.ask(&find_sql(step)).await?;
+    let row = rows::first(&answer, 0)
+        .map(|row| Ok((row.int("backup_set_id")?, backed_up(row, step.piece)?)))
+        .transpose()
+        .map_err(|fault: Fault| fault.at(session.host()))?;
+    Ok((session, row))
+}
+
+fn backed_up(row: Cells<'_>, piece: PieceId) -> Result<BackedUp, Fault> {
+    let base_lsn = present(row.lsn_or_null("differential_base_lsn")?);
+    let base_guid = row.guid_or_null("differential_base_guid")?;
+    let version = |column: &str| row.int(&format!("software_{column}_version"));
+    Ok(BackedUp {
+        piece,
+        backup_set_guid: row.guid("backup_set_uuid")?,
+        family_guid: row.guid("family_guid")?,
+        first_lsn: row.lsn("first_lsn")?,
+        last_lsn: row.lsn("last_lsn")?,
+        checkpoint_lsn: row.lsn("checkpoint_lsn")?,
+        database_backup_lsn: row.lsn("database_backup_lsn")?,
+        differential_base: base_lsn
+            .zip(base_guid)
+            .map(|(lsn, backup_set_guid)| DifferentialBase {
+                lsn,
+                backup_set_guid,
+            }),
+        first_fork_guid: row.guid("first_recovery_fork_guid")?,
+        last_fork_guid: row.guid("last_recovery_fork_guid")?,
+        fork_point_lsn: present(row.lsn_or_null("fork_point_lsn")?),
+        has_bulk_logged_data: row.flag("has_bulk_logged_data")?,
+        begins_log_chain: row.flag("begins_log_chain")?,
+        is_copy_only: row.flag("is_copy_only")?,
+        has_backup_checksums: row.flag("has_backup_checksums")?,
+        started: local_time(row, "backup_start_date", None)?,
+        finished: local_time(row, "backup_finish_date", None)?,
+        server_version: format!(
+            "{}.{}.{}",
+            version("major")?,
+            version("minor")?,
+            version("build")?
+        ),
+    })
+}
+
+/// The backup statement. FORMAT writes a new medium, whatever the file held; STATS keeps the line alive.
+fn backup_sql(step: &BackUp) -> Batch {
+    let (verb, differential) = match step.piece_kind {
+        PieceKind::Full => ("DATABASE", ""),
+        PieceKind::Differential => ("DATABASE", "DIFFERENTIAL, "),
+        PieceKind::Log => ("LOG", ""),
+    };
+    let compression = match step.compression {
+        Some(true) => ", COMPRESSION",
+        Some(false) => ", NO_COMPRESSION",
+        None => "",
+    };
+    Batch::plain(format!(
+        "BACKUP {verb} {}\nTO {}\nWITH {differential}CHECKSUM, FORMAT, INIT, STATS = 5, NAME = {}{compression};",
+        identifier(step.member.database.as_str()),
+        disks(step.stripes.iter().map(|stripe| stripe.sql_path.as_str())),
+        literal(&format!("Stopmark {}", step.piece)),
+    ))
+}
+
+/// Whether a backup of the member is running now, whoever's it is.
+fn running_sql(step: &BackUp) -> Batch {
+    Batch::with(
+        "SELECT TOP (1) r.session_id FROM sys.dm_exec_requests AS r\n\
+         WHERE r.command LIKE N'BACKUP%' AND r.database_id = DB_ID(@P1);",
+        [Parameter::text(step.member.database.as_str())],
+    )
+}
+
+fn find_sql(step: &BackUp) -> Batch {
+    let file = step
+        .stripes
+        .first()
+        .map_or("", |stripe| stripe.sql_path.as_str());
+    Batch::with(
+        format!(
+            "SELECT TOP (1) {}\n\
+             FROM msdb.dbo.backupset AS s\n\
+             INNER JOIN msdb.dbo.backupmediafamily AS f ON f.media_set_id = s.media_set_id\n\
+             WHERE f.physical_device_name = @P1 AND f.family_sequence_number = 1\n    \
+             AND s.database_name = @P2 AND s.type = @P3\n\
+             ORDER BY s.backup_set_id DESC;",
+            backup_columns()
+        ),
+        [
+            Parameter::text(file),
+            Parameter::text(step.member.database.as_str()),
+            Parameter::text(type_letter(step.piece_kind)),
+        ],
+    )
+}
+
+fn no_row(step: &BackUp) -> Error {
+    Error::new(
+        Code::BackupNoRow,
+        "the backup ended without error and without a row in msdb",
+    )
+    .at("host", &step.member.host)
+    .at("member", &step.member)
+    .hint("most often the log chain is broken (message 4219, which no client sees): a new full mends it")
+}
+
+fn backup_error(fault: Fault, step: &BackUp) -> Error {
+    let host = &step.member.host;
+    let error = match fault {
+        Fault::Refused(cause) if missing_right(&cause).is_none() => refused(cause).at("host", host),
+        other => other.at(host),
+    };
+    error.at("member", &step.member)
+}
+
+pub(super) fn refused(cause: SqlCause) -> Error {
+    let os = matches!(cause.number, 3201 | 3202 | 3203 | 3271 | 18204 | 18210)
+        .then(|| os_error(&cause.text))
+        .flatten();
+    let (code, hint, retry) = match (cause.number, os) {
+        (_, Some(DISK_FULL)) | (3257, _) => (
+            Code::DiskFull,
+            "make room on the share, or let delivered files be cleared",
+            Retry::Safe,
+        ),
+        (3201 | 18204, Some(2 | 3 | 5)) => (
+            Code::ShareUnwritable,
+            "give SQL Server's service account write rights on the share and on the files in it",
+            Retry::Never,
+        ),
+        (3201 | 18204, _) => (
+            Code::ShareUnwritable,
+            "see that the host reaches the share; the number in brackets is the operating system's",
+            Retry::Safe,
+        ),
+        (3023, _) => (
+            Code::BackupFailed,
+            "another full or differential of this database is running: wait for it",
+            Retry::Safe,
+        ),
+        (1475 | 4214 | 3035, _) => (
+            Code::BackupFailed,
+            "the chain is broken: a full without COPY_ONLY begins a new one",
+            Retry::Never,
+        ),
+        (4208, _) => (
+            Code::RecoverySimple,
+            "set the recovery model to FULL, then take a full",
+            Retry::Never,
+        ),
+        (3202 | 3203 | 3271, _) => (
+            Code::BackupFailed,
+            "reading or writing failed; SQL Server's error log has more",
+            Retry::Safe,
+        ),
+        (911, _) => (
+            Code::MemberMissing,
+            "the database is gone, or the login may not see it",
+            Retry::Never,
+        ),
+        _ => (
+            Code::BackupFailed,
+            "SQL Server's error log has more",
+            Retry::Never,
+        ),
+    };
+    Error::new(code, code.meaning())
+        .caused_by_sql(cause)
+        .hint(hint)
+        .retry(retry)
+}
+
+/// The texts of this file.
+pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+    let full = step(sample, PieceKind::Full, 1, None);
+    let striped = step(sample, PieceKind::Full, 3, Some(true));
+    let differential = step(sample, PieceKind::Differential, 1, Some(false));
+    let log = step(sample, PieceKind::Log, 1, None);
+    vec![
+        ("backup.full", backup_sql(&full)),
+        ("backup.full_striped", backup_sql(&striped)),
+        ("backup.differential", backup_sql(&differential)),
+        ("backup.log", backup_sql(&log)),
+        ("backup.find", find_sql(&log)),
+        ("backup.running", running_sql(&log)),
+    ]
+}
+
+fn step(sample: &Sample, piece_kind: PieceKind, stripes: u16, compression: Option<bool>) -> BackUp {
+    let stripe = |at: u16| crate::plan::StagedStripe {
+        sql_path: format!("{}\\{}of{stripes}.bak", sample.folder, at + 1),
+        agent_path: std::path::PathBuf::new(),
+        key: String::new(),
+    };
+    BackUp {
+        piece: PieceId(uuid::Uuid::nil()),
+        member: crate::model::MemberName::new(
+            sample.host.parse().expect("samples are valid names"),
+            sample.database.parse().expect("samples are valid names"),
+        ),
+        piece_kind,
+        stripes: (0..stripes).map(stripe).collect(),
+        compression,
+        mark: None,
+        reason: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(number: i32, text: &str) -> Error {
+        let text = text.to_owned();
+        let fault = Fault::Refused(SqlCause {
+            number,
+            class: 16,
+            text,
+        });
+        backup_error(fault, &step(&Sample::gentle(), PieceKind::Log, 1, None))
+    }
+
+    #[test]
+    fn numbers_have_their_codes() {
+        let denied = "Cannot open backup device 'x'. Operating system error 5(Access is denied.).";
+        let gone = "Cannot open backup device 'x'. Operating system error 53(The network path was not found.).";
+        let full = "Write on \"x\" failed: 112(There is not enough space on the disk.)";
+        for (number, text, code, retry) in [
+            (3201, denied, Code::ShareUnwritable, Retry::Never),
+            (3201, gone, Code::ShareUnwritable, Retry::Safe),
+            (3202, full, Code::DiskFull, Retry::Safe),
+            (
+                3202,
+                "Write on \"x\" failed: 1117(I/O)",
+                Code::BackupFailed,
+                Retry::Safe,
+            ),
+            (3023, "serialized", Code::BackupFailed, Retry::Safe),
+            (1475, "bulk", Code::BackupFailed, Retry::Never),
+            (4214, "no full", Code::BackupFailed, Retry::Never),
+            (4208, "simple", Code::RecoverySimple, Retry::Never),
+            (
+                262,
+                "BACKUP LOG permission denied in database 'x'.",
+                Code::RightMissing,
+                Retry::Never,
+            ),
+        ] {
+            let error = error(number, text);
+            assert_eq!(
+                (error.code(), error.retry_verdict()),
+                (code, retry),
+                "{number} {text}"
+            );
+            assert_eq!(error.sql().map(|cause| cause.number), Some(number));
+            assert!(error.context().iter().any(|(what, _)| *what == "member"));
+        }
+    }
+
+    #[test]
+    fn a_killed_backup_says_look_first() {
+        let fault = Fault::Silent(std::time::Duration::from_secs(600));
+        let error = backup_error(fault, &step(&Sample::gentle(), PieceKind::Full, 1, None));
+        assert_eq!(error.code(), Code::ConnectionLost);
+        assert_eq!(error.retry_verdict(), Retry::AfterCheck);
+    }
+}

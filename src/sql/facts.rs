@@ -1,0 +1,268 @@
+//! Asks one host for everything that a survey wants of it: identity, rights, links, open marks, members.
+//!
+//! Start at [`host_facts`]. A right that is missing is a fact, found before the statement that needs it;
+//! members and their logs are read by `member`.
+//!
+//! This file only reads.
+
+use std::collections::BTreeMap;
+
+use super::every::Sample;
+use super::fault::Fault;
+use super::history::NAMES_MAX;
+use super::rows::{self, Cells};
+use super::session::{Answer, SqlSession};
+use super::statement::{Batch, Parameter, placeholders};
+use super::{SqlFleet, links, member};
+use crate::config::Encryption;
+use crate::error::{Code, Error, Result};
+use crate::model::{DatabaseName, HostName, MarkPrefix};
+use crate::survey::{HostFacts, MemberFacts};
+use crate::world::FactsWanted;
+
+/// What the agent needs on every host: a name for people, and the question whose answer is 1.
+const RIGHTS: &[(&str, &str)] = &[
+    (
+        "VIEW SERVER STATE",
+        "HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE')",
+    ),
+    (
+        "ALTER ANY CONNECTION",
+        "HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY CONNECTION')",
+    ),
+    (
+        "SELECT on msdb.dbo.backupset",
+        "HAS_PERMS_BY_NAME(N'msdb.dbo.backupset', N'OBJECT', N'SELECT')",
+    ),
+    (
+        "SELECT on msdb.dbo.backupmediafamily",
+        "HAS_PERMS_BY_NAME(N'msdb.dbo.backupmediafamily', N'OBJECT', N'SELECT')",
+    ),
+    (
+        "SELECT on msdb.dbo.logmarkhistory",
+        "HAS_PERMS_BY_NAME(N'msdb.dbo.logmarkhistory', N'OBJECT', N'SELECT')",
+    ),
+];
+
+/// What it needs besides where marks begin.
+const MANAGEMENT_RIGHTS: &[(&str, &str)] = &[
+    (
+        "ALTER ANY LINKED SERVER",
+        "HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY LINKED SERVER')",
+    ),
+    (
+        "ALTER ANY LOGIN",
+        "HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY LOGIN')",
+    ),
+];
+
+/// The first of [`RIGHTS`]: without it, open transactions cannot be asked for.
+const SEES_STATE: &str = "VIEW SERVER STATE";
+
+/// Everything about one host, on one connection.
+pub(super) async fn host_facts(
+    fleet: &SqlFleet,
+    host: &HostName,
+    wanted: &FactsWanted,
+) -> Result<HostFacts> {
+    let rights = rights(wanted.is_management_host);
+    let (session, answer) = fleet.open(host).await?.ask(&identity_sql(&rights)).await?;
+    let fill = || -> Result<HostFacts, Fault> {
+        let row = rows::only(&answer)?;
+        let is_encrypted = fleet.is_encrypted(host);
+        identity(row, &rights, is_encrypted)
+    };
+    let mut facts = fill().map_err(|fault| fault.at(host))?;
+    let mut session = session;
+    if !facts.missing_rights.iter().any(|right| right == SEES_STATE) {
+        (session, facts.open_marks) = open_marks(session, &wanted.mark_prefix).await?;
+    }
+    if wanted.is_management_host {
+        (session, facts.links) = links::link_facts(session).await?;
+    }
+    members(session, wanted, &mut facts).await?;
+    Ok(facts)
+}
+
+fn rights(is_management_host: bool) -> Vec<(&'static str, &'static str)> {
+    let more = if is_management_host {
+        MANAGEMENT_RIGHTS
+    } else {
+        &[]
+    };
+    RIGHTS.iter().chain(more).copied().collect()
+}
+
+impl SqlFleet {
+    /// Whether the configuration lets no unencrypted session come about: tiberius refuses a server that
+    /// cannot do what was asked for. `LoginOnly` promises nothing beyond the login.
+    fn is_encrypted(&self, host: &HostName) -> bool {
+        self.config
+            .host(host)
+            .is_some_and(|host| host.encryption != Encryption::LoginOnly)
+    }
+}
+
+fn identity_sql(rights: &[(&str, &str)]) -> Batch {
+    let mut text = "SELECT CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS true_name,\n    \
+         CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,\n    \
+         CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition,\n    \
+         CAST(DATEPART(TZOFFSET, SYSDATETIMEOFFSET()) AS int) AS offset_minutes,\n    \
+         CAST(CONNECTIONPROPERTY('auth_scheme') AS nvarchar(40)) AS auth_scheme"
+        .to_owned();
+    for (at, (_, question)) in rights.iter().enumerate() {
+        text.push_str(",\n    ");
+        text.push_str(question);
+        text.push_str(" AS right_");
+        text.push_str(&at.to_string());
+    }
+    text.push(';');
+    Batch::plain(text)
+}
+
+fn identity(
+    row: Cells<'_>,
+    rights: &[(&str, &str)],
+    is_encrypted: bool,
+) -> Result<HostFacts, Fault> {
+    let name = row.text("true_name")?;
+    let shape = |what: &str| Fault::Shape(format!("`{what}` cannot be a host's"));
+    let mut missing_rights = Vec::new();
+    for (at, (right, _)) in rights.iter().enumerate() {
+        if row.int_or_null(&format!("right_{at}"))? != Some(1) {
+            missing_rights.push((*right).to_owned());
+        }
+    }
+    Ok(HostFacts {
+        true_name: name.parse().map_err(|_| shape(&name))?,
+        version: row.text("version")?,
+        edition: row.text("edition")?,
+        offset_minutes: i16::try_from(row.int("offset_minutes")?).map_err(|_| shape("offset"))?,
+        auth_scheme: row.text_or_null("auth_scheme")?.unwrap_or_default(),
+        is_encrypted,
+        missing_rights,
+        links: Vec::new(),
+        members: BTreeMap::new(),
+        open_marks: Vec::new(),
+    })
+}
+
+async fn open_marks(session: SqlSession, prefix: &MarkPrefix) -> Result<(SqlSession, Vec<String>)> {
+    let (session, answer) = session.ask(&open_marks_sql(prefix)).await?;
+    let names = rows::set(&answer, 0)
+        .map(|row| row.text("name"))
+        .collect::<Result<_, _>>();
+    let names = names.map_err(|fault| fault.at(session.host()))?;
+    Ok((session, names))
+}
+
+/// Transactions are called as `BEGIN TRANSACTION` called them. A prefix is letters and digits, so only the
+/// `_` after it must be kept from matching anything.
+fn open_marks_sql(prefix: &MarkPrefix) -> Batch {
+    Batch::with(
+        "SELECT DISTINCT t.name FROM sys.dm_tran_active_transactions AS t\n\
+         WHERE t.name LIKE @P1\n\
+         ORDER BY t.name;",
+        [Parameter::text(format!("{prefix}[_]%"))],
+    )
+}
+
+async fn members(
+    mut session: SqlSession,
+    wanted: &FactsWanted,
+    facts: &mut HostFacts,
+) -> Result<SqlSession> {
+    for names in wanted.databases.chunks(NAMES_MAX) {
+        let (back, answer) = session.ask(&databases_sql(names)).await?;
+        session = back;
+        for (name, may_enter, member) in databases(&answer, names, session.host())? {
+            if !may_enter && member.state == crate::survey::MemberState::Online {
+                let right = format!("access to the database `{name}`");
+                facts.missing_rights.push(right);
+            }
+            let offset = facts.offset_minutes;
+            let (back, member, missing) =
+                member::fill(session, &name, member, may_enter, wanted.mark_log, offset).await?;
+            session = back;
+            facts.missing_rights.extend(missing);
+            facts.members.insert(name, member);
+        }
+    }
+    Ok(session)
+}
+
+/// The databases that are there, each under the name that was asked for.
+fn databases(
+    answer: &Answer,
+    asked: &[DatabaseName],
+    host: &HostName,
+) -> Result<Vec<(DatabaseName, bool, MemberFacts)>> {
+    let mut found = Vec::new();
+    for row in rows::set(answer, 0) {
+        let read = || {
+            Ok((
+                row.text("name")?,
+                row.int("may_enter")? == 1,
+                member::state(row)?,
+            ))
+        };
+        let (name, may_enter, facts) = read().map_err(|fault: Fault| fault.at(host))?;
+        // The server compares names by its collation; the answer goes by the caller's spelling.
+        let asked = asked
+            .iter()
+            .find(|asked| asked.as_str() == name)
+            .or_else(|| asked.iter().find(|asked| same_letters(asked, &name)));
+        let asked = asked.ok_or_else(|| {
+            Error::new(
+                Code::StatementFailed,
+                format!("nobody asked for database `{name}`"),
+            )
+            .at("host", host)
+        })?;
+        found.push((asked.clone(), may_enter, facts));
+    }
+    Ok(found)
+}
+
+fn same_letters(asked: &DatabaseName, name: &str) -> bool {
+    asked.as_str().to_lowercase() == name.to_lowercase()
+}
+
+/// State and chain of these databases; those that are not there, or not to be seen, have no row.
+fn databases_sql(names: &[DatabaseName]) -> Batch {
+    let list = placeholders(0, names.len());
+    Batch::with(
+        format!(
+            "SELECT d.name, d.state_desc, d.recovery_model_desc, d.is_read_only,\n    \
+             r.database_guid, r.family_guid, r.recovery_fork_guid,\n    \
+             CAST(r.last_log_backup_lsn AS varchar(30)) AS last_log_backup_lsn,\n    \
+             g.name AS availability_group,\n    \
+             ISNULL(HAS_DBACCESS(d.name), 0) AS may_enter\n\
+             FROM sys.databases AS d\n\
+             LEFT JOIN sys.database_recovery_status AS r ON r.database_id = d.database_id\n\
+             LEFT JOIN sys.availability_replicas AS a ON a.replica_id = d.replica_id\n\
+             LEFT JOIN sys.availability_groups AS g ON g.group_id = a.group_id\n\
+             WHERE d.name IN ({list})\n\
+             ORDER BY d.name;"
+        ),
+        names.iter().map(|name| Parameter::text(name.as_str())),
+    )
+}
+
+/// The texts of this file.
+pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+    let database = |name: &String| {
+        name.parse::<DatabaseName>()
+            .expect("samples are valid names")
+    };
+    let names = [database(&sample.database), database(&sample.other_database)];
+    let prefix: MarkPrefix = "BTS".parse().expect("a valid prefix");
+    let mut all = vec![
+        ("facts.identity", identity_sql(&rights(false))),
+        ("facts.management_identity", identity_sql(&rights(true))),
+        ("facts.open_marks", open_marks_sql(&prefix)),
+        ("facts.databases", databases_sql(&names)),
+    ];
+    all.extend(member::statements(sample));
+    all
+}

@@ -1,0 +1,208 @@
+//! Reads what msdb remembers: backups, and where each member's log holds a mark.
+//!
+//! Start at [`mark_history`] and [`backup_columns`]. msdb is per instance and its times are local; order
+//! comes from LSNs and from its own row numbers, never from times.
+
+use std::collections::BTreeMap;
+
+use super::SqlFleet;
+use super::every::Sample;
+use super::fault::Fault;
+use super::rows::{self, Cells};
+use super::session::Answer;
+use super::statement::{Batch, Parameter, placeholders};
+use crate::error::Result;
+use crate::model::{
+    DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName, PieceKind, ServerLocal,
+};
+use crate::survey::BackupRow;
+
+/// How many rows of history a survey takes of one member.
+const ROWS_MAX: usize = 50;
+
+/// SQL Server takes 2,100 parameters; names beyond this many go into another query.
+pub(super) const NAMES_MAX: usize = 1000;
+
+/// The mark's LSN of each of these members that has it.
+pub(super) async fn mark_history(
+    fleet: &SqlFleet,
+    host: &HostName,
+    mark: &MarkName,
+    members: &[DatabaseName],
+) -> Result<Vec<MemberMark>> {
+    let mut session = fleet.open(host).await?;
+    let mut found = Vec::new();
+    for some in members.chunks(NAMES_MAX) {
+        let (back, answer) = session.ask(&marks_sql(mark, some)).await?;
+        session = back;
+        let lsns = marks(&answer, mark).map_err(|fault| fault.at(host))?;
+        for database in some {
+            if let Some(&lsn) = lsns.get(&database.as_str().to_lowercase()) {
+                let member = MemberName::new(host.clone(), database.clone());
+                found.push(MemberMark { member, lsn });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// LSNs by lower-cased database name. Mark names are always compared case-sensitively, which the server's
+/// collation may not do, so they are compared here; where a name repeats, the newest row counts.
+fn marks(answer: &Answer, mark: &MarkName) -> Result<BTreeMap<String, Lsn>, Fault> {
+    let mut lsns = BTreeMap::new();
+    for row in rows::set(answer, 0) {
+        if row.text("mark_name")? == mark.as_str() {
+            lsns.insert(row.text("database_name")?.to_lowercase(), row.lsn("lsn")?);
+        }
+    }
+    Ok(lsns)
+}
+
+fn marks_sql(mark: &MarkName, members: &[DatabaseName]) -> Batch {
+    let names = placeholders(1, members.len());
+    let mut parameters = vec![Parameter::text(mark.as_str())];
+    parameters.extend(members.iter().map(|name| Parameter::text(name.as_str())));
+    Batch::with(
+        format!(
+            "SELECT h.database_name, h.mark_name, CAST(h.lsn AS varchar(30)) AS lsn\n\
+             FROM msdb.dbo.logmarkhistory AS h\n\
+             WHERE h.mark_name = @P1 AND h.database_name IN ({names})\n\
+             ORDER BY h.lsn;"
+        ),
+        parameters,
+    )
+}
+
+/// The columns of `msdb.dbo.backupset AS s` that [`backup_row`] and `back_up` read.
+pub(super) const fn backup_columns() -> &'static str {
+    "s.backup_set_id, s.backup_set_uuid, CAST(s.type AS nvarchar(1)) AS type, s.family_guid,
+    CAST(s.first_lsn AS varchar(30)) AS first_lsn,
+    CAST(s.last_lsn AS varchar(30)) AS last_lsn,
+    CAST(s.checkpoint_lsn AS varchar(30)) AS checkpoint_lsn,
+    CAST(s.database_backup_lsn AS varchar(30)) AS database_backup_lsn,
+    CAST(s.differential_base_lsn AS varchar(30)) AS differential_base_lsn,
+    s.differential_base_guid, s.first_recovery_fork_guid, s.last_recovery_fork_guid,
+    CAST(s.fork_point_lsn AS varchar(30)) AS fork_point_lsn,
+    s.is_copy_only, s.begins_log_chain, s.has_bulk_logged_data, s.has_backup_checksums,
+    s.backup_start_date, s.backup_finish_date, CAST(s.time_zone AS int) AS time_zone,
+    CAST(s.software_major_version AS int) AS software_major_version,
+    CAST(s.software_minor_version AS int) AS software_minor_version,
+    CAST(s.software_build_version AS int) AS software_build_version"
+}
+
+/// The newest backups of one member, newest first; file and filegroup backups are not pieces.
+pub(super) fn backups_sql(database: &DatabaseName) -> Batch {
+    let columns = backup_columns();
+    Batch::with(
+        format!(
+            "SELECT TOP ({ROWS_MAX}) {columns},\n    \
+             s.user_name, f.physical_device_name\n\
+             FROM msdb.dbo.backupset AS s\n\
+             LEFT JOIN msdb.dbo.backupmediafamily AS f\n    \
+             ON f.media_set_id = s.media_set_id AND f.family_sequence_number = 1 AND f.mirror = 0\n\
+             WHERE s.database_name = @P1 AND s.type IN ('D', 'I', 'L')\n\
+             ORDER BY s.backup_set_id DESC;"
+        ),
+        [Parameter::text(database.as_str())],
+    )
+}
+
+/// One row as the survey holds it; `offset_minutes` is the host's, where the row does not know its own.
+pub(super) fn backup_row(row: Cells<'_>, offset_minutes: i16) -> Result<BackupRow, Fault> {
+    let local = |column: &str| local_time(row, column, Some(offset_minutes));
+    Ok(BackupRow {
+        backup_set_guid: row.guid("backup_set_uuid")?,
+        kind: piece_kind(row)?,
+        first_lsn: row.lsn("first_lsn")?,
+        last_lsn: row.lsn("last_lsn")?,
+        checkpoint_lsn: row.lsn("checkpoint_lsn")?,
+        database_backup_lsn: row.lsn("database_backup_lsn")?,
+        differential_base_guid: row.guid_or_null("differential_base_guid")?,
+        first_recovery_fork_guid: row.guid_or_null("first_recovery_fork_guid")?,
+        last_recovery_fork_guid: row.guid_or_null("last_recovery_fork_guid")?,
+        fork_point_lsn: present(row.lsn_or_null("fork_point_lsn")?),
+        family_guid: row.guid("family_guid")?,
+        is_copy_only: row.flag("is_copy_only")?,
+        begins_log_chain: row.flag("begins_log_chain")?,
+        has_bulk_logged_data: row.flag("has_bulk_logged_data")?,
+        has_backup_checksums: row.flag("has_backup_checksums")?,
+        user_name: row.text_or_null("user_name")?.unwrap_or_default(),
+        device: row
+            .text_or_null("physical_device_name")?
+            .unwrap_or_default(),
+        started: local("backup_start_date")?,
+        finished: local("backup_finish_date")?,
+    })
+}
+
+/// An LSN that is there: the server writes zero as well as null for "none".
+pub(super) fn present(lsn: Option<Lsn>) -> Option<Lsn> {
+    lsn.filter(|lsn| !lsn.is_zero())
+}
+
+/// A time of msdb with the zone that its row was written in: `time_zone` counts quarters of an hour, 127
+/// is unknown; then the caller's offset stands in, if it has one.
+pub(super) fn local_time(
+    row: Cells<'_>,
+    column: &str,
+    otherwise: Option<i16>,
+) -> Result<ServerLocal, Fault> {
+    let quarters = row.int_or_null("time_zone")?;
+    Ok(ServerLocal {
+        civil: row.civil(column)?,
+        offset_minutes: quarters.and_then(minutes_of_quarters).or(otherwise),
+    })
+}
+
+fn minutes_of_quarters(quarters: i32) -> Option<i16> {
+    let known = (-48..=56).contains(&quarters);
+    i16::try_from(quarters * 15).ok().filter(|_| known)
+}
+
+fn piece_kind(row: Cells<'_>) -> Result<PieceKind, Fault> {
+    let letter = row.text("type")?;
+    [PieceKind::Full, PieceKind::Differential, PieceKind::Log]
+        .into_iter()
+        .find(|kind| type_letter(*kind) == letter)
+        .ok_or_else(|| Fault::Shape(format!("`{letter}` is no type of a piece")))
+}
+
+/// `backupset.type` of a piece.
+pub(super) const fn type_letter(kind: PieceKind) -> &'static str {
+    match kind {
+        PieceKind::Full => "D",
+        PieceKind::Differential => "I",
+        PieceKind::Log => "L",
+    }
+}
+
+/// The texts of this file.
+pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+    let database = |name: &String| {
+        name.parse::<DatabaseName>()
+            .expect("samples are valid names")
+    };
+    let members = [database(&sample.database), database(&sample.other_database)];
+    let mark: MarkName = "BTS_2026_11_21_02_00_00_007".parse().expect("a valid mark");
+    vec![
+        ("history.marks", marks_sql(&mark, &members)),
+        ("history.backups", backups_sql(&members[0])),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quarters_of_an_hour_become_minutes_unless_unknown() {
+        for (quarters, minutes) in [
+            (0, Some(0)),
+            (-14, Some(-210)),
+            (56, Some(840)),
+            (127, None),
+        ] {
+            assert_eq!(minutes_of_quarters(quarters), minutes, "{quarters}");
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! Places the mark: one batch, one transaction, every member of the group.
+//!
+//! Start at [`place_mark`] and [`mark_sql`]. On the management host the batch's own `BEGIN TRANSACTION ..
+//! WITH MARK` covers every local member; each other host needs one of its own inside the distributed
+//! transaction, begun by its first member's procedure. A second `WITH MARK` on one host raises 3920, so the
+//! planner groups members by *true* host name first.
+//!
+//! This file never reads whether the mark arrived: `history` does, and only that counts.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::every::Sample;
+use super::fault::{Fault, missing_right};
+use super::quote::{identifier, literal};
+use super::session::{SqlSession, within};
+use super::statement::{Batch, Parameter};
+use super::watch;
+use super::{SqlFleet, prepare, rows};
+use crate::config::MarkLogKind;
+use crate::error::{Code, Error, Result, Retry, SqlCause};
+use crate::model::{DatabaseName, HostName, Timestamp};
+use crate::plan::{MarkLeg, PlaceMark};
+
+/// Places the mark and returns after COMMIT; see [`crate::world::Fleet::place_mark`].
+pub(super) async fn place_mark(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
+    let lock = match &step.app_lock {
+        Some((database, resource)) => Some(take_lock(fleet, step, database, resource).await?),
+        None => None,
+    };
+    let placed = run(fleet, step).await;
+    if let (Some(session), Some((_, resource))) = (lock, &step.app_lock) {
+        // Ending the session frees the lock too, so a failure here is of no consequence.
+        drop(session.ask(&release_lock_sql(resource)).await);
+    }
+    placed
+}
+
+async fn run(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
+    let host = &step.management_host;
+    let mut session = fleet.open(host).await?;
+    if let Some(first) = step.local.first() {
+        // A batch of its own: a `USE` that fails does not end its batch, and the mark would begin in master.
+        session = session.ask(&prepare::use_sql(first)).await?.0;
+    }
+    let session_id = session.id();
+    let limit = Duration::from_millis(step.timeout_ms);
+    let batch = mark_sql(step);
+    let marking = session.ask_without_limit(&batch);
+    let Some(ended) = within(fleet.clock.as_ref(), limit, marking).await else {
+        watch::kill(fleet, host, session_id).await;
+        return Err(mark_error(Fault::Silent(limit), step));
+    };
+    let (_, answer) = ended.map_err(|fault| mark_error(fault, step))?;
+    let open = rows::only(&answer)
+        .and_then(|row| row.int("open_transactions"))
+        .map_err(|fault| mark_error(fault, step))?;
+    if open == 0 {
+        Ok(())
+    } else {
+        let text = format!("{open} transactions are open after COMMIT");
+        Err(mark_error(Fault::Shape(text), step))
+    }
+}
+
+/// Takes the application lock on a connection of its own, which does nothing else.
+async fn take_lock(
+    fleet: &SqlFleet,
+    step: &PlaceMark,
+    database: &DatabaseName,
+    resource: &str,
+) -> Result<SqlSession> {
+    let host = &step.management_host;
+    let (session, _) = fleet
+        .open(host)
+        .await?
+        .ask(&prepare::use_sql(database))
+        .await?;
+    let wait_ms = i32::try_from(step.timeout_ms).unwrap_or(i32::MAX);
+    let limit =
+        Duration::from_millis(step.timeout_ms).saturating_add(fleet.config.policy.connect_timeout);
+    let batch = take_lock_sql(resource, wait_ms);
+    let asked = session.ask_without_limit(&batch);
+    let asked = within(fleet.clock.as_ref(), limit, asked).await;
+    let (session, answer) = asked
+        .unwrap_or(Err(Fault::Silent(limit)))
+        .map_err(|fault| fault.at(host))?;
+    let result = rows::only(&answer)
+        .and_then(|row| row.int("result"))
+        .map_err(|fault| fault.at(host))?;
+    // 0: granted at once, 1: granted after waiting; -1 timed out, -2 cancelled, -3 deadlock, -999 wrong.
+    if result >= 0 {
+        return Ok(session);
+    }
+    Err(Error::new(
+        Code::AppLockHeld,
+        format!("another job holds `{resource}` (`sp_getapplock` returned {result})"),
+    )
+    .at("host", host)
+    .at("database", database)
+    .hint("wait for the other backup job to end, and disable it if Stopmark has taken over")
+    .retry(Retry::Safe))
+}
+
+/// The marking batch, sent in the context of the first local member. `BEGIN TRANSACTION` takes the mark's name and its description from one variable.
+pub(super) fn mark_sql(step: &PlaceMark) -> Batch {
+    let mut text = String::new();
+    line(&mut text, "SET XACT_ABORT ON;");
+    let mark = literal(step.mark.as_str());
+    line(&mut text, &format!("DECLARE @mark nvarchar(32) = {mark};"));
+    line(&mut text, "DECLARE @status int;");
+    // Without a local member nothing here can carry a mark; the remote ones still begin theirs.
+    line(
+        &mut text,
+        if step.local.is_empty() {
+            "BEGIN TRANSACTION @mark;"
+        } else {
+            "BEGIN TRANSACTION @mark WITH MARK @mark;"
+        },
+    );
+    let procedures = Procedures::of(step.mark_log);
+    for database in &step.local {
+        take_part(&mut text, &identifier(database.as_str()), procedures.joins);
+    }
+    for leg in &step.remote {
+        remote_legs(&mut text, leg, procedures);
+    }
+    line(&mut text, "COMMIT TRANSACTION;");
+    text.push_str("SELECT CAST(@@TRANCOUNT AS int) AS open_transactions;");
+    Batch::plain(text)
+}
+
+/// The procedures that a member's marks go through.
+#[derive(Clone, Copy)]
+struct Procedures {
+    joins: &'static str,
+    begins: &'static str,
+}
+
+impl Procedures {
+    const fn of(kind: MarkLogKind) -> Self {
+        match kind {
+            MarkLogKind::Stopmark => Self {
+                joins: "[stopmark].[SetMark]",
+                begins: "[stopmark].[SetMarkRemote]",
+            },
+            MarkLogKind::BizTalk => Self {
+                joins: "[dbo].[sp_SetMark]",
+                begins: "[dbo].[sp_SetMarkRemote]",
+            },
+        }
+    }
+}
+
+fn remote_legs(text: &mut String, leg: &MarkLeg, procedures: Procedures) {
+    for (at, database) in leg.databases.iter().enumerate() {
+        let place = format!(
+            "{}.{}",
+            identifier(&leg.link),
+            identifier(database.as_str())
+        );
+        let procedure = if at == 0 {
+            procedures.begins
+        } else {
+            procedures.joins
+        };
+        take_part(text, &place, procedure);
+    }
+}
+
+/// One member's part. An error that does not end the batch by itself must not reach COMMIT.
+fn take_part(text: &mut String, place: &str, procedure: &str) {
+    line(
+        text,
+        &format!("EXEC @status = {place}.{procedure} @name = @mark;"),
+    );
+    line(text, "IF @@ERROR <> 0 OR @status <> 0");
+    line(text, "BEGIN");
+    let message = literal(&format!("stopmark: {place} did not take the mark"));
+    line(text, &format!("    ;THROW 50001, {message}, 1;"));
+    line(text, "END;");
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{line}");
+}
+
+fn take_lock_sql(resource: &str, wait_ms: i32) -> Batch {
+    Batch::with(
+        "DECLARE @result int;\n\
+         EXEC @result = sys.sp_getapplock @Resource = @P1, @LockMode = N'Exclusive',\n    \
+         @LockOwner = N'Session', @LockTimeout = @P2;\n\
+         SELECT @result AS result;",
+        [Parameter::text(resource), Parameter::Int(wait_ms)],
+    )
+}
+
+fn release_lock_sql(resource: &str) -> Batch {
+    Batch::with(
+        "EXEC sys.sp_releaseapplock @Resource = @P1, @LockOwner = N'Session';",
+        [Parameter::text(resource)],
+    )
+}
+
+/// The error of a mark that was not placed, or of which that is not known.
+fn mark_error(fault: Fault, step: &PlaceMark) -> Error {
+    let host = &step.management_host;
+    let error = match fault {
+        Fault::Refused(cause) if missing_right(&cause).is_none() => refused(cause),
+        Fault::Refused(_) => return fault.at(host).at("mark", &step.mark),
+        Fault::Silent(limit) => unknown_outcome(&format!(
+            "the marked transaction did not end within {} s and was killed",
+            limit.as_secs()
+        )),
+        Fault::Broken(text) => unknown_outcome(&format!(
+            "the connection broke during the marked transaction: {text}"
+        )),
+        Fault::Shape(text) => {
+            unknown_outcome(&format!("the marked transaction ended strangely: {text}"))
+        }
+    };
+    error.at("host", host).at("mark", &step.mark)
+}
+
+fn unknown_outcome(message: &str) -> Error {
+    Error::new(Code::MarkFailed, message)
+        .hint("whether it committed shows only in the mark history; a new mark gets a new name")
+        .retry(Retry::AfterCheck)
+}
+
+fn refused(cause: SqlCause) -> Error {
+    let (code, hint, retry) = verdict(cause.number);
+    Error::new(code, "the mark was not placed")
+        .caused_by_sql(cause)
+        .hint(hint)
+        .retry(retry)
+}
+
+/// What the numbers met while marking mean. A refused batch rolled back (`XACT_ABORT`), except where MSDTC
+/// failed: there the commit's outcome may be unknown.
+const fn verdict(number: i32) -> (Code, &'static str, Retry) {
+    match number {
+        1205 => (
+            Code::MarkFailed,
+            "it was the victim of a deadlock: place a new mark, and never two at once",
+            Retry::Safe,
+        ),
+        3920 => (
+            Code::MarkFailed,
+            "two links lead to one instance: give each host its true name",
+            Retry::AfterCheck,
+        ),
+        1206 | 3910 | 7391 | 7392 | 7393 | 7394 | 7395 | 8501 | 8509 | 8510 | 8517..=8522 => (
+            Code::DistributedTransaction,
+            "see that MSDTC runs on both hosts, allows network access in and out, and that port 135 and \
+             its own ports are open both ways",
+            Retry::AfterCheck,
+        ),
+        208 | 2812 => (
+            Code::MarkLogMissing,
+            "run `stopmark group prepare`",
+            Retry::Never,
+        ),
+        7202 => (Code::LinkMissing, "run `stopmark link apply`", Retry::Never),
+        7411 | 7416 => (Code::LinkWrong, "run `stopmark link apply`", Retry::Never),
+        7201 | 7303 | 7399 | 7409 | 7412 | 7413 | 7437 | 18452 | 18456 => (
+            Code::LinkTestFailed,
+            "`stopmark link test` tries each link by itself",
+            Retry::Never,
+        ),
+        _ => (
+            Code::MarkFailed,
+            "the transaction was rolled back; nothing was marked",
+            Retry::Never,
+        ),
+    }
+}
+
+/// The texts of this file.
+pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+    let one = step(sample, MarkLogKind::Stopmark, true, false);
+    let several = step(sample, MarkLogKind::Stopmark, true, true);
+    let biztalk = step(sample, MarkLogKind::BizTalk, true, true);
+    let remote_only = step(sample, MarkLogKind::Stopmark, false, true);
+    vec![
+        ("mark.one_host", mark_sql(&one)),
+        ("mark.several_hosts", mark_sql(&several)),
+        ("mark.biztalk", mark_sql(&biztalk)),
+        ("mark.no_local_member", mark_sql(&remote_only)),
+        (
+            "mark.take_lock",
+            take_lock_sql("BTS_BackupJob_Lock", 60_000),
+        ),
+        ("mark.release_lock", release_lock_sql("BTS_BackupJob_Lock")),
+    ]
+}
+
+fn step(sample: &Sample, mark_log: MarkLogKind, local: bool, remote: bool) -> PlaceMark {
+    let database = |name: &String| {
+        name.parse::<DatabaseName>()
+            .expect("samples are valid names")
+    };
+    let databases = || vec![database(&sample.database), database(&sample.other_database)];
+    let host = sample
+        .host
+        .parse::<HostName>()
+        .expect("samples are valid names");
+    PlaceMark {
+        mark: "BTS_2026_11_21_02_00_00_007".parse().expect("a valid mark"),
+        stamped_at: Timestamp::from_millis(1_795_226_400_007),
+        mark_log,
+        management_host: host.clone(),
+        local: if local { databases() } else { Vec::new() },
+        remote: if remote {
+            let link = host.to_string();
+            vec![MarkLeg {
+                host,
+                link,
+                databases: databases(),
+            }]
+        } else {
+            Vec::new()
+        },
+        app_lock: None,
+        timeout_ms: 60_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample_step() -> PlaceMark {
+        step(&Sample::gentle(), MarkLogKind::Stopmark, true, true)
+    }
+
+    fn error(number: i32, text: &str) -> Error {
+        let text = text.to_owned();
+        mark_error(
+            Fault::Refused(SqlCause {
+                number,
+                class: 16,
+                text,
+            }),
+            &sample_step(),
+        )
+    }
+
+    #[test]
+    fn only_the_first_member_of_another_host_begins_its_own_mark() {
+        let text = mark_sql(&sample_step()).text;
+        assert_eq!(text.matches("WITH MARK").count(), 1);
+        assert_eq!(text.matches("[SetMarkRemote]").count(), 1);
+        assert_eq!(text.matches("[SetMark] ").count(), 3);
+        let commit = text.find("COMMIT").expect("it commits");
+        assert!(text.rfind("EXEC").is_some_and(|last| last < commit));
+    }
+
+    #[test]
+    fn numbers_have_their_codes_and_hints() {
+        for (number, code, retry) in [
+            (1205, Code::MarkFailed, Retry::Safe),
+            (3920, Code::MarkFailed, Retry::AfterCheck),
+            (8501, Code::DistributedTransaction, Retry::AfterCheck),
+            (7391, Code::DistributedTransaction, Retry::AfterCheck),
+            (2812, Code::MarkLogMissing, Retry::Never),
+            (7202, Code::LinkMissing, Retry::Never),
+            (7411, Code::LinkWrong, Retry::Never),
+            (7303, Code::LinkTestFailed, Retry::Never),
+            (229, Code::RightMissing, Retry::Never),
+            (50001, Code::MarkFailed, Retry::Never),
+        ] {
+            let error = error(number, "text");
+            assert_eq!(
+                (error.code(), error.retry_verdict()),
+                (code, retry),
+                "{number}"
+            );
+            assert!(error.hint_text().is_some(), "{number}");
+            assert!(
+                error.context().iter().any(|(what, _)| *what == "mark"),
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mark_of_unknown_outcome_says_look_first() {
+        for fault in [
+            Fault::Silent(Duration::from_secs(60)),
+            Fault::Broken("reset".to_owned()),
+            Fault::Shape("no row".to_owned()),
+        ] {
+            let error = mark_error(fault, &sample_step());
+            assert_eq!(error.code(), Code::MarkFailed);
+            assert_eq!(error.retry_verdict(), Retry::AfterCheck);
+        }
+    }
+}

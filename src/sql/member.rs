@@ -1,0 +1,241 @@
+//! Asks one database for its facts: what marks need in it, the rights in it, its backups, its newest mark.
+//!
+//! Start at [`fill`] for the survey and [`newest_mark`] for the proof after a restore.
+//!
+//! This file only reads, and enters no database that is not online.
+
+use super::every::Sample;
+use super::fault::Fault;
+use super::quote::identifier;
+use super::rows::{self, Cells};
+use super::session::{Answer, SqlSession};
+use super::statement::{Batch, Parameter};
+use super::{SqlFleet, history};
+use crate::config::MarkLogKind;
+use crate::error::{Code, Error, Result};
+use crate::model::{DatabaseName, HostName, MarkName};
+use crate::survey::{MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
+use crate::world::RestoredState;
+
+/// What a database needs beyond the server's rights.
+const DATABASE_RIGHTS: &[&str] = &["BACKUP DATABASE", "BACKUP LOG"];
+
+/// The facts that `sys.databases` knows; size, marks and history come with [`fill`].
+pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
+    Ok(MemberFacts {
+        state: match row.text("state_desc")?.as_str() {
+            "ONLINE" => MemberState::Online,
+            "RESTORING" => MemberState::Restoring,
+            _ => MemberState::Unusable,
+        },
+        recovery_model: match row.text("recovery_model_desc")?.as_str() {
+            "FULL" => RecoveryModel::Full,
+            "BULK_LOGGED" => RecoveryModel::BulkLogged,
+            "SIMPLE" => RecoveryModel::Simple,
+            other => return Err(Fault::Shape(format!("`{other}` is no recovery model"))),
+        },
+        is_read_only: row.flag("is_read_only")?,
+        database_guid: row.guid_or_null("database_guid")?,
+        family_guid: row.guid_or_null("family_guid")?,
+        recovery_fork_guid: row.guid_or_null("recovery_fork_guid")?,
+        last_log_backup_lsn: history::present(row.lsn_or_null("last_log_backup_lsn")?),
+        availability_group: row.text_or_null("availability_group")?,
+        size_bytes: 0,
+        mark_log: MarkLogFacts {
+            has_table: false,
+            has_procedure: false,
+            has_remote_procedure: false,
+            newest: None,
+        },
+        history: Vec::new(),
+    })
+}
+
+/// Completes a member's facts; also the rights that are missing in it.
+pub(super) async fn fill(
+    session: SqlSession,
+    name: &DatabaseName,
+    mut facts: MemberFacts,
+    may_enter: bool,
+    mark_log: MarkLogKind,
+    offset_minutes: i16,
+) -> Result<(SqlSession, MemberFacts, Vec<String>)> {
+    let (mut session, answer) = session.ask(&history::backups_sql(name)).await?;
+    facts.history = rows::set(&answer, 0)
+        .map(|row| history::backup_row(row, offset_minutes))
+        .collect::<Result<_, _>>()
+        .map_err(|fault| fault.at(session.host()).at("database", name))?;
+    let mut missing = Vec::new();
+    if may_enter && facts.state == MemberState::Online {
+        let (back, answer) = session.ask(&inside_sql(name, mark_log)).await?;
+        session = back;
+        missing = inside(&answer, name, &mut facts)
+            .map_err(|fault| fault.at(session.host()).at("database", name))?;
+    }
+    Ok((session, facts, missing))
+}
+
+/// State and newest mark of a restored database.
+pub(super) async fn newest_mark(
+    fleet: &SqlFleet,
+    host: &HostName,
+    database: &DatabaseName,
+    mark_log: MarkLogKind,
+) -> Result<RestoredState> {
+    let (session, answer) = fleet.open(host).await?.ask(&state_sql(database)).await?;
+    let row = rows::first(&answer, 0).ok_or_else(|| {
+        Error::new(
+            Code::MemberMissing,
+            format!("there is no database `{database}`"),
+        )
+        .at("host", host)
+    })?;
+    let state = row.text("state_desc").map_err(|fault| fault.at(host))?;
+    if state != "ONLINE" {
+        return Ok(RestoredState {
+            state,
+            newest: None,
+        });
+    }
+    let (_, answer) = session.ask(&newest_sql(database, mark_log)).await?;
+    let newest = newest(&answer, 0).map_err(|fault| fault.at(host).at("database", database))?;
+    Ok(RestoredState { state, newest })
+}
+
+fn inside(
+    answer: &Answer,
+    name: &DatabaseName,
+    facts: &mut MemberFacts,
+) -> Result<Vec<String>, Fault> {
+    let row = rows::only(answer)?;
+    facts.size_bytes = u64::try_from(row.long("size_bytes")?).unwrap_or(0);
+    facts.mark_log = MarkLogFacts {
+        has_table: row.int("has_table")? == 1,
+        has_procedure: row.int("has_procedure")? == 1,
+        has_remote_procedure: row.int("has_remote_procedure")? == 1,
+        newest: newest(answer, 2)?,
+    };
+    let held = rows::set(answer, 1)
+        .map(|row| row.text("permission_name"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let missing = DATABASE_RIGHTS
+        .iter()
+        .filter(|right| !held.iter().any(|held| held == *right));
+    Ok(missing
+        .map(|right| format!("{right} in `{name}`"))
+        .collect())
+}
+
+/// The mark in an answer's set; a text that can be no mark's name is none.
+fn newest(answer: &Answer, set: usize) -> Result<Option<MarkName>, Fault> {
+    let Some(row) = rows::first(answer, set) else {
+        return Ok(None);
+    };
+    Ok(row
+        .text_or_null("mark_name")?
+        .and_then(|name| name.parse().ok()))
+}
+
+/// Where a kind of mark log keeps its things, as names for `OBJECT_ID` and as quoted names.
+struct MarkLogNames {
+    table: &'static str,
+    procedure: &'static str,
+    remote_procedure: &'static str,
+    newest: &'static str,
+}
+
+const fn names(kind: MarkLogKind) -> MarkLogNames {
+    match kind {
+        MarkLogKind::Stopmark => MarkLogNames {
+            table: "stopmark.MarkLog",
+            procedure: "stopmark.SetMark",
+            remote_procedure: "stopmark.SetMarkRemote",
+            newest: "SELECT TOP (1) l.mark_name FROM [stopmark].[MarkLog] AS l ORDER BY l.id DESC;",
+        },
+        // BizTalk's table has neither key nor order: the newest is the one whose stamp, the last 23
+        // characters, is greatest. Rows that are no stamped mark do not count.
+        MarkLogKind::BizTalk => MarkLogNames {
+            table: "dbo.MarkLog",
+            procedure: "dbo.sp_SetMark",
+            remote_procedure: "dbo.sp_SetMarkRemote",
+            newest: "SELECT TOP (1) l.MarkName AS mark_name FROM [dbo].[MarkLog] AS l\n\
+                     WHERE l.MarkName LIKE N'%[_]____[_]__[_]__[_]__[_]__[_]__[_]___'\n\
+                     ORDER BY RIGHT(l.MarkName, 23) DESC;",
+        },
+    }
+}
+
+/// One look inside a database: mark log and size, rights, newest mark (only where it may be read).
+fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
+    let names = names(kind);
+    let has = |object: &str| {
+        format!(
+            "CASE WHEN OBJECT_ID(N'{object}', N'P') IS NOT NULL\n        \
+             AND HAS_PERMS_BY_NAME(N'{object}', N'OBJECT', N'EXECUTE') = 1 THEN 1 ELSE 0 END"
+        )
+    };
+    let rights: Vec<_> = DATABASE_RIGHTS
+        .iter()
+        .map(|right| format!("N'{right}'"))
+        .collect();
+    Batch::plain(format!(
+        "USE {database};\n\
+         SELECT CASE WHEN OBJECT_ID(N'{table}', N'U') IS NULL THEN 0 ELSE 1 END AS has_table,\n    \
+         {procedure} AS has_procedure,\n    \
+         {remote_procedure} AS has_remote_procedure,\n    \
+         (SELECT SUM(CAST(f.size AS bigint)) * 8192 FROM sys.database_files AS f) AS size_bytes;\n\
+         SELECT p.permission_name FROM sys.fn_my_permissions(NULL, N'DATABASE') AS p\n\
+         WHERE p.permission_name IN ({rights});\n\
+         IF OBJECT_ID(N'{table}', N'U') IS NOT NULL\n    \
+         AND HAS_PERMS_BY_NAME(N'{table}', N'OBJECT', N'SELECT') = 1\n\
+         {newest}",
+        database = identifier(database.as_str()),
+        table = names.table,
+        procedure = has(names.procedure),
+        remote_procedure = has(names.remote_procedure),
+        rights = rights.join(", "),
+        newest = names.newest,
+    ))
+}
+
+fn state_sql(database: &DatabaseName) -> Batch {
+    Batch::with(
+        "SELECT d.state_desc FROM sys.databases AS d WHERE d.name = @P1;",
+        [Parameter::text(database.as_str())],
+    )
+}
+
+fn newest_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
+    Batch::plain(format!(
+        "USE {};\n{}",
+        identifier(database.as_str()),
+        names(kind).newest
+    ))
+}
+
+/// The texts of this file.
+pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+    let database = sample
+        .database
+        .parse::<DatabaseName>()
+        .expect("samples are valid names");
+    vec![
+        (
+            "member.inside",
+            inside_sql(&database, MarkLogKind::Stopmark),
+        ),
+        (
+            "member.inside_biztalk",
+            inside_sql(&database, MarkLogKind::BizTalk),
+        ),
+        ("member.state", state_sql(&database)),
+        (
+            "member.newest",
+            newest_sql(&database, MarkLogKind::Stopmark),
+        ),
+        (
+            "member.newest_biztalk",
+            newest_sql(&database, MarkLogKind::BizTalk),
+        ),
+    ]
+}

@@ -1,0 +1,185 @@
+//! The hosts, in typed verbs: every T-SQL text of the agent, and the connections that carry it.
+//!
+//! Start at [`SqlFleet`]; each verb family has a file with its texts as pure functions beside the verb that
+//! sends them. [`quote`] is the only place that turns names and values into text, [`observe`] the only one
+//! that hears INFO messages, [`dial`] the only way to a network.
+//!
+//! This room decides nothing about backups, never retries by itself, and offers no general query.
+
+mod backup;
+mod connect;
+pub mod dial;
+mod discover;
+mod every;
+mod facts;
+mod fault;
+mod history;
+mod links;
+mod mark;
+mod member;
+pub mod observe;
+mod prepare;
+mod probe;
+pub mod quote;
+pub mod restore;
+mod rows;
+mod session;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use every::every_statement;
+pub use links::script as link_script;
+pub use prepare::script as prepare_script;
+pub use statement::{Batch, Parameter};
+
+use self::dial::Dial;
+use self::session::SqlSession;
+use crate::config::{Config, HostConfig, MarkLogKind};
+use crate::error::{Code, Error, Result};
+use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
+use crate::plan::{BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog};
+use crate::run::events::BackedUp;
+use crate::survey::HostFacts;
+use crate::world::{Clock, FactsWanted, Fleet, RestoredState, StepProgress};
+
+/// The hosts of one configuration. Every verb opens its own connection, so verbs may run side by side.
+#[derive(Clone)]
+pub struct SqlFleet {
+    config: Arc<Config>,
+    dial: Arc<dyn Dial>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqlFleet {
+    /// A fleet that reaches the configuration's hosts through `dial`; `SM9001` where the layer of
+    /// [`observe`] is not installed.
+    pub fn new(config: Arc<Config>, dial: Arc<dyn Dial>, clock: Arc<dyn Clock>) -> Result<Self> {
+        observe::Operation::begin()?;
+        Ok(Self {
+            config,
+            dial,
+            clock,
+        })
+    }
+
+    /// The host's configuration; `SM0103` for one that the file does not name.
+    fn host(&self, name: &HostName) -> Result<&HostConfig> {
+        self.config.host(name).ok_or_else(|| {
+            Error::new(
+                Code::ConfigValue,
+                format!("the configuration has no host `{name}`"),
+            )
+            .hint("add a `[hosts.\"NAME\"]` section with this true name")
+        })
+    }
+
+    /// A new connection to the host.
+    async fn open(&self, name: &HostName) -> Result<SqlSession> {
+        let policy = &self.config.policy;
+        connect::open(
+            self.host(name)?,
+            self.dial.as_ref(),
+            Arc::clone(&self.clock),
+            policy.connect_timeout,
+            policy.statement_silence_max,
+        )
+        .await
+    }
+}
+
+#[async_trait]
+impl Fleet for SqlFleet {
+    async fn host_facts(&self, host: &HostName, wanted: &FactsWanted) -> Result<HostFacts> {
+        facts::host_facts(self, host, wanted).await
+    }
+
+    async fn biztalk_members(
+        &self,
+        host: &HostName,
+        database: &DatabaseName,
+    ) -> Result<Vec<(String, DatabaseName)>> {
+        discover::biztalk_members(self, host, database).await
+    }
+
+    async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {
+        probe::databases(self, host).await
+    }
+
+    async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
+        probe::probe_share(self, host, sql_path).await
+    }
+
+    async fn ensure_link(&self, host: &HostName, link: &EnsureLink) -> Result<()> {
+        links::ensure_link(self, host, link).await
+    }
+
+    async fn remove_link(&self, host: &HostName, link: &str) -> Result<()> {
+        links::remove_link(self, host, link).await
+    }
+
+    async fn test_link(&self, host: &HostName, link: &str) -> Result<HostName> {
+        links::test_link(self, host, link).await
+    }
+
+    async fn prepare_member(&self, step: &PrepareMember) -> Result<()> {
+        prepare::prepare_member(self, step).await
+    }
+
+    async fn remove_prepared(&self, member: &MemberName) -> Result<()> {
+        prepare::remove_prepared(self, member).await
+    }
+
+    async fn place_mark(&self, step: &PlaceMark) -> Result<()> {
+        mark::place_mark(self, step).await
+    }
+
+    async fn mark_history(
+        &self,
+        host: &HostName,
+        mark: &MarkName,
+        members: &[DatabaseName],
+    ) -> Result<Vec<MemberMark>> {
+        history::mark_history(self, host, mark, members).await
+    }
+
+    async fn back_up(&self, step: &BackUp, progress: &dyn StepProgress) -> Result<BackedUp> {
+        backup::back_up(self, step, progress).await
+    }
+
+    async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {
+        backup::find_backup(self, step).await
+    }
+
+    async fn restore_database(
+        &self,
+        host: &HostName,
+        step: &RestoreDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        restore::restore_database(self, host, step, progress).await
+    }
+
+    async fn restore_log(
+        &self,
+        host: &HostName,
+        step: &RestoreLog,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        restore::restore_log(self, host, step, progress).await
+    }
+
+    async fn newest_mark(
+        &self,
+        host: &HostName,
+        database: &DatabaseName,
+        mark_log: MarkLogKind,
+    ) -> Result<RestoredState> {
+        member::newest_mark(self, host, database, mark_log).await
+    }
+}

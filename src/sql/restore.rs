@@ -1,0 +1,274 @@
+//! Restores pieces, never further than the mark.
+//!
+//! Start at [`restore_database`] and [`restore_log`]. A log that lacks the mark leaves the database
+//! RESTORING and says so in a message of severity 10 that no client gets (4329); so success here proves
+//! nothing, and the step after it asks for state and newest mark. Nothing here ever recovers a database
+//! without a mark to stop at.
+
+use super::every::Sample;
+use super::fault::{Fault, missing_right, os_error};
+use super::quote::{disks, identifier, literal};
+use super::statement::Batch;
+use super::{SqlFleet, watch};
+use crate::error::{Code, Error, Result, Retry, SqlCause};
+use crate::model::HostName;
+use crate::plan::{RestoreDatabase, RestoreLog, RestorePiece, StopAt};
+use crate::world::StepProgress;
+
+/// `ERROR_DISK_FULL`.
+const DISK_FULL: u32 = 112;
+
+/// Restores a full or a differential, `NORECOVERY`.
+pub(super) async fn restore_database(
+    fleet: &SqlFleet,
+    host: &HostName,
+    step: &RestoreDatabase,
+    progress: &dyn StepProgress,
+) -> Result<()> {
+    let at_member = |error: Error| {
+        error
+            .at("member", &step.member)
+            .at("database", &step.target)
+    };
+    let session = fleet.open(host).await.map_err(at_member)?;
+    let restoring = watch::run_watched(fleet, session, &database_sql(step), progress).await;
+    restoring.map_err(|fault| at_member(restore_error(fault, host)))
+}
+
+/// Restores a log up to the step's mark.
+pub(super) async fn restore_log(
+    fleet: &SqlFleet,
+    host: &HostName,
+    step: &RestoreLog,
+    progress: &dyn StepProgress,
+) -> Result<()> {
+    let at_member = |error: Error| {
+        error
+            .at("member", &step.member)
+            .at("database", &step.target)
+    };
+    let session = fleet.open(host).await.map_err(at_member)?;
+    let restoring = watch::run_watched(fleet, session, &log_sql(step), progress).await;
+    restoring.map_err(|fault| at_member(restore_error(fault, host)))
+}
+
+/// `RESTORE DATABASE`; a differential takes the same words, and the moves of files that it adds.
+#[must_use]
+pub fn database_sql(step: &RestoreDatabase) -> Batch {
+    let mut text = format!(
+        "RESTORE DATABASE {}\nFROM {}\nWITH NORECOVERY, CHECKSUM, STATS = 5",
+        identifier(step.target.as_str()),
+        devices(&step.source),
+    );
+    for file in &step.moves {
+        text.push_str(",\n    MOVE ");
+        text.push_str(&literal(&file.logical_name));
+        text.push_str(" TO ");
+        text.push_str(&literal(&file.physical_name));
+    }
+    if step.replace {
+        text.push_str(",\n    REPLACE");
+    }
+    text.push(';');
+    Batch::plain(text)
+}
+
+/// `RESTORE LOG`; the stop may stand in every log of a sequence, and only the last one recovers.
+#[must_use]
+pub fn log_sql(step: &RestoreLog) -> Batch {
+    let StopAt::Mark { mark, .. } = &step.stop;
+    let recovery = if step.recover {
+        "RECOVERY"
+    } else {
+        "NORECOVERY"
+    };
+    Batch::plain(format!(
+        "RESTORE LOG {}\nFROM {}\nWITH STOPATMARK = {}, {recovery}, CHECKSUM, STATS = 5;",
+        identifier(step.target.as_str()),
+        devices(&step.source),
+        literal(mark.as_str()),
+    ))
+}
+
+fn devices(source: &RestorePiece) -> String {
+    disks(source.stripes.iter().map(|stripe| stripe.sql_path.as_str()))
+}
+
+fn restore_error(fault: Fault, host: &HostName) -> Error {
+    match fault {
+        Fault::Refused(cause) if missing_right(&cause).is_none() => refused(cause).at("host", host),
+        other => other.at(host),
+    }
+}
+
+fn refused(cause: SqlCause) -> Error {
+    let os = os_error(&cause.text);
+    let (code, hint, retry) = match (cause.number, os) {
+        (3257, _) | (3202 | 3203 | 3634 | 5149, Some(DISK_FULL)) => (
+            Code::DiskFull,
+            "make room where the database's files go",
+            Retry::Safe,
+        ),
+        (1834 | 3142 | 3154 | 3159 | 5170, _) => (
+            Code::TargetExists,
+            "restore under another name, or name the group with `--replace`",
+            Retry::Never,
+        ),
+        (3101 | 3102, _) => (
+            Code::RestoreFailed,
+            "somebody is connected to the database: end those sessions",
+            Retry::Safe,
+        ),
+        (3104, _) => (
+            Code::RestoreFailed,
+            "the database is in an availability group: take it out first",
+            Retry::Never,
+        ),
+        (3201, _) => (
+            Code::RestoreFailed,
+            "give SQL Server's service account read rights on the share and on the files in it",
+            Retry::Never,
+        ),
+        (4305 | 4312 | 4326 | 4330, _) => (
+            Code::RestoreFailed,
+            "the pieces do not follow one another: `stopmark show` has the chain",
+            Retry::Never,
+        ),
+        (4327 | 4341, _) => (
+            Code::RestoreFailed,
+            "the log holds bulk-logged changes: no mark in it can be stopped at",
+            Retry::Never,
+        ),
+        _ => (
+            Code::RestoreFailed,
+            "SQL Server's error log has more",
+            Retry::Never,
+        ),
+    };
+    Error::new(code, code.meaning())
+        .caused_by_sql(cause)
+        .hint(hint)
+        .retry(retry)
+}
+
+/// The texts of this file.
+pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+    let full = database_step(sample, true);
+    let differential = database_step(sample, false);
+    let middle = log_step(sample, false);
+    let last = log_step(sample, true);
+    vec![
+        ("restore.full_replacing", database_sql(&full)),
+        ("restore.differential", database_sql(&differential)),
+        ("restore.log", log_sql(&middle)),
+        ("restore.last_log", log_sql(&last)),
+    ]
+}
+
+fn source(sample: &Sample) -> RestorePiece {
+    let stripe = |at: u16| crate::plan::StagedStripe {
+        sql_path: format!("{}\\{at}.bak", sample.folder),
+        agent_path: std::path::PathBuf::new(),
+        key: String::new(),
+    };
+    RestorePiece {
+        piece: crate::model::PieceId(uuid::Uuid::nil()),
+        stripes: (1..3).map(stripe).collect(),
+    }
+}
+
+fn member(sample: &Sample) -> crate::model::MemberName {
+    crate::model::MemberName::new(
+        sample.host.parse().expect("samples are valid names"),
+        sample.database.parse().expect("samples are valid names"),
+    )
+}
+
+fn database_step(sample: &Sample, is_full: bool) -> RestoreDatabase {
+    let file = crate::plan::FileMove {
+        logical_name: sample.file.clone(),
+        physical_name: format!("{}\\{}.mdf", sample.folder, sample.file),
+    };
+    RestoreDatabase {
+        member: member(sample),
+        target: sample
+            .other_database
+            .parse()
+            .expect("samples are valid names"),
+        source: source(sample),
+        piece_kind: if is_full {
+            crate::model::PieceKind::Full
+        } else {
+            crate::model::PieceKind::Differential
+        },
+        moves: if is_full { vec![file] } else { Vec::new() },
+        replace: is_full,
+    }
+}
+
+fn log_step(sample: &Sample, recover: bool) -> RestoreLog {
+    RestoreLog {
+        member: member(sample),
+        target: sample
+            .other_database
+            .parse()
+            .expect("samples are valid names"),
+        source: source(sample),
+        stop: StopAt::Mark {
+            mark: "BTS_2026_11_21_02_00_00_007".parse().expect("a valid mark"),
+            lsn: crate::model::Lsn::ZERO,
+        },
+        recover,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_recovers_without_a_mark_to_stop_at() {
+        for (name, batch) in statements(&Sample::hostile()) {
+            let recovers = batch.text.contains(" RECOVERY");
+            assert!(!recovers || batch.text.contains("STOPATMARK"), "{name}");
+            assert_eq!(recovers, name == "restore.last_log", "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_their_codes() {
+        for (number, text, code) in [
+            (3159, "tail", Code::TargetExists),
+            (3154, "other", Code::TargetExists),
+            (3257, "space", Code::DiskFull),
+            (
+                3201,
+                "Operating system error 5(Access is denied.).",
+                Code::RestoreFailed,
+            ),
+            (3104, "group", Code::RestoreFailed),
+            (4330, "fork", Code::RestoreFailed),
+            (
+                262,
+                "CREATE DATABASE permission denied in database 'master'.",
+                Code::RightMissing,
+            ),
+        ] {
+            let text = text.to_owned();
+            let fault = Fault::Refused(SqlCause {
+                number,
+                class: 16,
+                text,
+            });
+            let error = restore_error(fault, &"PAY3".parse().expect("valid"));
+            assert_eq!(error.code(), code, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_killed_restore_says_look_first() {
+        let fault = Fault::Silent(std::time::Duration::from_secs(600));
+        let error = restore_error(fault, &"PAY3".parse().expect("valid"));
+        assert_eq!(error.retry_verdict(), Retry::AfterCheck);
+    }
+}
