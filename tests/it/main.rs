@@ -4,5 +4,7 @@
 
 #[path = "../conformance/store.rs"]
 mod conformance;
+mod fleet_hosts;
+mod fleet_survey;
 mod stores;
 mod tidy;
