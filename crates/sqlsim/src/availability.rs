@@ -13,9 +13,7 @@ use crate::catalog::record::{self, Record};
 use crate::catalog::views::{SystemView, ViewContext};
 use crate::error::{SqlError, SqlResult};
 use crate::instance::{DatabaseHandle, Instance};
-use crate::lang::ast::{
-    AvailabilityGroupAction, CreateAvailabilityGroup, Replica, StatementKind,
-};
+use crate::lang::ast::{AvailabilityGroupAction, CreateAvailabilityGroup, Replica, StatementKind};
 use crate::link::server::same;
 use crate::messages;
 use crate::session::{Call, Parameter, Session, SystemProcedure};
@@ -43,13 +41,17 @@ impl Record for AvailabilityGroup {
 #[must_use]
 pub fn groups(instance: &Instance) -> Vec<AvailabilityGroup> {
     let master = instance.master().storage();
-    record::all::<AvailabilityGroup>(&master, None).into_iter().map(|(_, group)| group).collect()
+    record::all::<AvailabilityGroup>(&master, None)
+        .into_iter()
+        .map(|(_, group)| group)
+        .collect()
 }
 
 /// The group that a database belongs to.
 #[must_use]
 pub fn group_of(instance: &Instance, database: &str) -> Option<AvailabilityGroup> {
-    let has = |group: &AvailabilityGroup| group.databases.iter().any(|(name, _)| same(name, database));
+    let has =
+        |group: &AvailabilityGroup| group.databases.iter().any(|(name, _)| same(name, database));
     groups(instance).into_iter().find(has)
 }
 
@@ -67,7 +69,9 @@ impl Session {
         self.require_server("ALTER ANY AVAILABILITY GROUP")?;
         match kind {
             StatementKind::CreateAvailabilityGroup(create) => self.create_group(create),
-            StatementKind::AlterAvailabilityGroup { name, action } => self.alter_group(name, action),
+            StatementKind::AlterAvailabilityGroup { name, action } => {
+                self.alter_group(name, action)
+            }
             StatementKind::DropAvailabilityGroup { name } => {
                 self.needed_group(name)?;
                 self.put_group(name, None)
@@ -77,7 +81,10 @@ impl Session {
     }
 
     fn create_group(&mut self, create: &CreateAvailabilityGroup) -> SqlResult<()> {
-        if groups(&self.instance).iter().any(|group| same(&group.name, &create.name)) {
+        if groups(&self.instance)
+            .iter()
+            .any(|group| same(&group.name, &create.name))
+        {
             // 41042: the name is taken.
             let text = format!("The availability group '{}' already exists.", create.name);
             return Err(SqlError::new(41042, 16, text));
@@ -111,7 +118,10 @@ impl Session {
             }
             AvailabilityGroupAction::Set(_) | AvailabilityGroupAction::GrantCreateAnyDatabase => {}
             AvailabilityGroupAction::Join | AvailabilityGroupAction::Failover => {
-                return Err(messages::availability_group_state(name, "ALTER AVAILABILITY GROUP"));
+                return Err(messages::availability_group_state(
+                    name,
+                    "ALTER AVAILABILITY GROUP",
+                ));
             }
         }
         self.put_group(name, Some(&group))
@@ -124,13 +134,17 @@ impl Session {
         check_joinable(&database)?;
         if group_of(&self.instance, name).is_some() {
             // 1468: the operation is not allowed on a database that takes part already.
-            let text = format!("The operation cannot be performed on database \"{name}\" because it \
+            let text = format!(
+                "The operation cannot be performed on database \"{name}\" because it \
                 is involved in a database mirroring session or an availability group. Some \
                 operations are not allowed on a database that is participating in a database \
-                mirroring session or in an availability group.");
+                mirroring session or in an availability group."
+            );
             return Err(SqlError::new(1468, 16, text));
         }
-        group.databases.push((database.name(), self.instance.new_guid()));
+        group
+            .databases
+            .push((database.name(), self.instance.new_guid()));
         Ok(())
     }
 
@@ -155,9 +169,11 @@ impl Session {
         let name = database.name();
         let Some(mut group) = group_of(&self.instance, &name) else {
             // 35240: the database is in no group.
-            let text = format!("Database '{name}' cannot be joined to or unjoined from availability \
+            let text = format!(
+                "Database '{name}' cannot be joined to or unjoined from availability \
                 group. This operation is not supported on the primary replica of the availability \
-                group.");
+                group."
+            );
             return Err(SqlError::new(35240, 16, text));
         };
         if action.trim() == "OFF" {
@@ -169,16 +185,25 @@ impl Session {
     }
 
     /// `ALTER DATABASE .. SET PARTNER`: 1475 as for a group; then 1418, since nobody answers.
-    pub(crate) async fn begin_mirroring(&mut self, database: &Arc<DatabaseHandle>) -> SqlResult<()> {
+    pub(crate) async fn begin_mirroring(
+        &mut self,
+        database: &Arc<DatabaseHandle>,
+    ) -> SqlResult<()> {
         check_joinable(database)?;
         // 1418: no endpoint there.
-        Err(SqlError::new(1418, 16, "The server network address can not be reached or does not \
+        Err(SqlError::new(
+            1418,
+            16,
+            "The server network address can not be reached or does not \
             exist. Check the network address name and that the ports for the local and remote \
-            endpoints are operational."))
+            endpoints are operational.",
+        ))
     }
 
     fn needed_group(&self, name: &str) -> SqlResult<AvailabilityGroup> {
-        let found = groups(&self.instance).into_iter().find(|group| same(&group.name, name));
+        let found = groups(&self.instance)
+            .into_iter()
+            .find(|group| same(&group.name, name));
         found.ok_or_else(|| {
             // 41106 is for databases; 15151 is what ALTER and DROP raise for an unknown group.
             messages::principal_not_found("alter", "availability group", name)
@@ -217,7 +242,10 @@ fn check_joinable(database: &DatabaseHandle) -> SqlResult<()> {
 }
 
 fn replica_names(replicas: &[Replica]) -> Vec<String> {
-    replicas.iter().map(|replica| replica.name.clone()).collect()
+    replicas
+        .iter()
+        .map(|replica| replica.name.clone())
+        .collect()
 }
 
 const GUID: SqlType = SqlType::UniqueIdentifier;
@@ -301,7 +329,11 @@ fn replica_rows(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let mut rows = Vec::new();
     for group in groups(context.instance) {
         for (at, name) in group.replicas.iter().enumerate() {
-            rows.push(vec![replica_id(&group, at).into(), group.id.into(), name.as_str().into()]);
+            rows.push(vec![
+                replica_id(&group, at).into(),
+                group.id.into(),
+                name.as_str().into(),
+            ]);
         }
     }
     Ok(rows)
@@ -324,7 +356,9 @@ fn state_rows(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     let mut rows = Vec::new();
     for group in groups(context.instance) {
         for (name, id) in &group.databases {
-            let Some(database) = context.instance.database(name) else { continue };
+            let Some(database) = context.instance.database(name) else {
+                continue;
+            };
             rows.push(vec![
                 database.id().into(),
                 group.id.into(),
@@ -351,9 +385,14 @@ fn replica_id(group: &AvailabilityGroup, at: usize) -> Uuid {
 #[must_use]
 pub fn identity(instance: &Instance, database: &DatabaseHandle) -> (Value, Value) {
     let name = database.name();
-    let Some(group) = group_of(instance, &name) else { return (Value::Null, Value::Null) };
+    let Some(group) = group_of(instance, &name) else {
+        return (Value::Null, Value::Null);
+    };
     let member = group.databases.iter().find(|(known, _)| same(known, &name));
-    (replica_id(&group, 0).into(), member.map(|(_, id)| *id).into())
+    (
+        replica_id(&group, 0).into(),
+        member.map(|(_, id)| *id).into(),
+    )
 }
 
 /// `SERVERPROPERTY('IsHadrEnabled')`.
@@ -366,13 +405,19 @@ pub const fn is_enabled(_instance: &Instance) -> bool {
 #[must_use]
 pub fn is_primary_replica(session: &Session, database: &str) -> Typed {
     let is_member = group_of(&session.instance, database).map(|_| true);
-    Typed { ty: BIT, value: is_member.into() }
+    Typed {
+        ty: BIT,
+        value: is_member.into(),
+    }
 }
 
 /// `sys.fn_hadr_backup_is_preferred_replica`: 1 here, also for a database in no group.
 #[must_use]
 pub fn is_preferred_replica(_session: &Session, _database: &str) -> Typed {
-    Typed { ty: BIT, value: Value::Bit(true) }
+    Typed {
+        ty: BIT,
+        value: Value::Bit(true),
+    }
 }
 
 /// `sp_sim_bulk_change @db`: a minimally logged change, such as SELECT INTO under `BULK_LOGGED`.
@@ -384,7 +429,9 @@ pub const PROCEDURES: [SystemProcedure; 1] = [SystemProcedure {
 
 async fn bulk_change(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     session.require_server("CONTROL SERVER")?;
-    let database = session.instance.needed_database(&call.needed_text("@db")?)?;
+    let database = session
+        .instance
+        .needed_database(&call.needed_text("@db")?)?;
     database.storage().mark_bulk_logged()?;
     Ok((0, call))
 }

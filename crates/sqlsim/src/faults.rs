@@ -53,10 +53,22 @@ const KINDS: [(&str, FaultKind); 9] = [
     ("damage", FaultKind::Damage),
     ("dtc off", FaultKind::DtcOff),
     ("cut", FaultKind::Cut),
-    ("kill before decision", FaultKind::Kill(KillPoint::BeforeDecision)),
-    ("kill after decision", FaultKind::Kill(KillPoint::AfterDecision)),
-    ("kill after prepare", FaultKind::Kill(KillPoint::AfterPrepare)),
-    ("second mark ends transaction", FaultKind::SecondMarkEndsTransaction),
+    (
+        "kill before decision",
+        FaultKind::Kill(KillPoint::BeforeDecision),
+    ),
+    (
+        "kill after decision",
+        FaultKind::Kill(KillPoint::AfterDecision),
+    ),
+    (
+        "kill after prepare",
+        FaultKind::Kill(KillPoint::AfterPrepare),
+    ),
+    (
+        "second mark ends transaction",
+        FaultKind::SecondMarkEndsTransaction,
+    ),
 ];
 
 /// One fault, armed.
@@ -95,7 +107,9 @@ impl Fault {
 
     fn fits(&self, kind: FaultKind, statement: &str, database: &str) -> bool {
         let is = |wanted: &Option<String>, given: &str| {
-            wanted.as_ref().is_none_or(|wanted| wanted.to_lowercase() == given.to_lowercase())
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.to_lowercase() == given.to_lowercase())
         };
         self.kind == kind && is(&self.statement, statement) && is(&self.database, database)
     }
@@ -155,7 +169,8 @@ impl Faults {
     /// Whether a second WITH MARK ends its transaction.
     #[must_use]
     pub fn second_mark_ends_transaction(&self) -> bool {
-        self.strike(FaultKind::SecondMarkEndsTransaction, "", "").is_some()
+        self.strike(FaultKind::SecondMarkEndsTransaction, "", "")
+            .is_some()
     }
 
     /// Whether the instance was killed.
@@ -174,7 +189,10 @@ impl Faults {
     /// still runs of it cannot touch files that its successor has opened.
     #[must_use]
     pub fn mortal(&self, disk: impl Disk + 'static) -> Arc<dyn Disk> {
-        Arc::new(MortalDisk { disk: Box::new(disk), halted: Arc::clone(&self.halted) })
+        Arc::new(MortalDisk {
+            disk: Box::new(disk),
+            halted: Arc::clone(&self.halted),
+        })
     }
 
     fn halt(&self) {
@@ -227,7 +245,10 @@ impl Disk for MortalDisk {
     fn open(&self, path: &Path, new: bool) -> io::Result<Box<dyn DiskFile>> {
         alive(&self.halted)?;
         let file = self.disk.open(path, new)?;
-        Ok(Box::new(MortalFile { file, halted: Arc::clone(&self.halted) }))
+        Ok(Box::new(MortalFile {
+            file,
+            halted: Arc::clone(&self.halted),
+        }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -306,10 +327,14 @@ async fn arm(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
 
 fn read(call: &Call, kind: FaultKind) -> SqlResult<Fault> {
     let number = |name: &str, default: u32| -> SqlResult<u32> {
-        let given = call.integer(name)?.and_then(|number| u32::try_from(number).ok());
+        let given = call
+            .integer(name)?
+            .and_then(|number| u32::try_from(number).ok());
         Ok(given.unwrap_or(default))
     };
-    let text = call.text("@text").unwrap_or_else(|| "A fault was armed for this statement.".to_owned());
+    let text = call
+        .text("@text")
+        .unwrap_or_else(|| "A fault was armed for this statement.".to_owned());
     let class = u8::try_from(number("@class", 16)?).unwrap_or(16);
     let error = i32::try_from(number("@number", 50_000)?).unwrap_or(50_000);
     Ok(Fault {
@@ -330,16 +355,24 @@ mod tests {
     #[test]
     fn a_fault_strikes_after_its_skips_and_as_often_as_it_says() {
         let faults = Faults::default();
-        faults.arm(Fault { skip: 1, times: 2, ..Fault::once(FaultKind::DiskFull) });
-        let struck: Vec<_> =
-            (0..5).map(|_| faults.strike(FaultKind::DiskFull, "", "").is_some()).collect();
+        faults.arm(Fault {
+            skip: 1,
+            times: 2,
+            ..Fault::once(FaultKind::DiskFull)
+        });
+        let struck: Vec<_> = (0..5)
+            .map(|_| faults.strike(FaultKind::DiskFull, "", "").is_some())
+            .collect();
         assert_eq!(struck, [false, true, true, false, false]);
     }
 
     #[test]
     fn a_fault_without_a_count_strikes_until_it_is_cleared() {
         let faults = Faults::default();
-        faults.arm(Fault { times: 0, ..Fault::once(FaultKind::DtcOff) });
+        faults.arm(Fault {
+            times: 0,
+            ..Fault::once(FaultKind::DtcOff)
+        });
         assert!(faults.dtc_is_off() && faults.dtc_is_off());
         faults.clear();
         assert!(!faults.dtc_is_off());

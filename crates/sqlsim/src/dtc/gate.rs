@@ -113,9 +113,7 @@ impl Gate {
         self.expire(now);
         if is_mark {
             match &mut self.holder {
-                Some(holder)
-                    if holder.marker == gtrid && holder.closing == Closing::Everyone =>
-                {
+                Some(holder) if holder.marker == gtrid && holder.closing == Closing::Everyone => {
                     holder.is_prepared = true;
                 }
                 _ => return Pass::Lost,
@@ -149,7 +147,12 @@ impl Gate {
         self.expire(now);
         match &mut self.holder {
             None => {
-                self.holder = Some(Holder { marker, closing, opens_at, is_prepared: false });
+                self.holder = Some(Holder {
+                    marker,
+                    closing,
+                    opens_at,
+                    is_prepared: false,
+                });
             }
             Some(holder) if holder.marker == marker => {
                 holder.closing = holder.closing.max(closing);
@@ -160,12 +163,19 @@ impl Gate {
             Some(holder) if holder.marker < marker => return Closed::Victim,
             Some(_) => return Closed::Occupied,
         }
-        if self.is_drained(marker, closing) { Closed::Drained } else { Closed::Draining }
+        if self.is_drained(marker, closing) {
+            Closed::Drained
+        } else {
+            Closed::Draining
+        }
     }
 
     /// Opens the gate if this mark holds it and is not prepared (or no longer).
     pub fn open(&mut self, marker: Uuid) {
-        let mine = self.holder.as_ref().is_some_and(|holder| holder.marker == marker);
+        let mine = self
+            .holder
+            .as_ref()
+            .is_some_and(|holder| holder.marker == marker);
         if mine && !self.prepared.contains(&marker) {
             self.holder = None;
         }
@@ -191,12 +201,16 @@ impl Gate {
 
     fn stops(&mut self, gtrid: Uuid, what: Closing, now: Moment) -> bool {
         self.expire(now);
-        self.holder.as_ref().is_some_and(|holder| holder.marker != gtrid && holder.closing >= what)
+        self.holder
+            .as_ref()
+            .is_some_and(|holder| holder.marker != gtrid && holder.closing >= what)
     }
 
     fn expire(&mut self, now: Moment) {
-        let over =
-            self.holder.as_ref().is_some_and(|held| !held.is_prepared && now >= held.opens_at);
+        let over = self
+            .holder
+            .as_ref()
+            .is_some_and(|held| !held.is_prepared && now >= held.opens_at);
         if over {
             self.holder = None;
         }
@@ -207,9 +221,7 @@ impl Gate {
         let distributed = !others(&self.coordinating);
         match closing {
             Closing::Coordinators => distributed,
-            Closing::Everyone => {
-                distributed && !others(&self.prepared) && self.committing == 0
-            }
+            Closing::Everyone => distributed && !others(&self.prepared) && self.committing == 0,
         }
     }
 }
@@ -237,11 +249,17 @@ mod tests {
     fn the_first_closing_waits_for_coordinated_commits_and_lets_prepares_pass() {
         let mut gate = Gate::default();
         assert_eq!(gate.coordinate(id(1), ZERO), Pass::Go);
-        assert_eq!(gate.close(id(9), Closing::Coordinators, LEASE, ZERO), Closed::Draining);
+        assert_eq!(
+            gate.close(id(9), Closing::Coordinators, LEASE, ZERO),
+            Closed::Draining
+        );
         assert_eq!(gate.coordinate(id(2), ZERO), Pass::Wait);
         assert_eq!(gate.prepare(id(3), false, ZERO), Pass::Go);
         gate.coordinated(id(1));
-        assert_eq!(gate.close(id(9), Closing::Coordinators, LEASE, ZERO), Closed::Drained);
+        assert_eq!(
+            gate.close(id(9), Closing::Coordinators, LEASE, ZERO),
+            Closed::Drained
+        );
     }
 
     #[test]
@@ -249,22 +267,38 @@ mod tests {
         let mut gate = Gate::default();
         assert_eq!(gate.prepare(id(1), false, ZERO), Pass::Go);
         assert_eq!(gate.commit(ZERO), Pass::Go);
-        assert_eq!(gate.close(id(9), Closing::Everyone, LEASE, ZERO), Closed::Draining);
+        assert_eq!(
+            gate.close(id(9), Closing::Everyone, LEASE, ZERO),
+            Closed::Draining
+        );
         assert_eq!(gate.prepare(id(2), false, ZERO), Pass::Wait);
         assert_eq!(gate.commit(ZERO), Pass::Wait);
         gate.ended(id(1));
-        assert_eq!(gate.close(id(9), Closing::Everyone, LEASE, ZERO), Closed::Draining);
+        assert_eq!(
+            gate.close(id(9), Closing::Everyone, LEASE, ZERO),
+            Closed::Draining
+        );
         gate.committed();
-        assert_eq!(gate.close(id(9), Closing::Everyone, LEASE, ZERO), Closed::Drained);
+        assert_eq!(
+            gate.close(id(9), Closing::Everyone, LEASE, ZERO),
+            Closed::Drained
+        );
     }
 
     #[test]
     fn the_end_of_the_mark_opens_the_gate() {
         let mut gate = Gate::default();
-        assert_eq!(gate.close(id(9), Closing::Everyone, LEASE, ZERO), Closed::Drained);
+        assert_eq!(
+            gate.close(id(9), Closing::Everyone, LEASE, ZERO),
+            Closed::Drained
+        );
         assert_eq!(gate.prepare(id(9), true, ZERO), Pass::Go);
         gate.open(id(9));
-        assert_eq!(gate.coordinate(id(1), ZERO), Pass::Wait, "a prepared mark keeps its gate");
+        assert_eq!(
+            gate.coordinate(id(1), ZERO),
+            Pass::Wait,
+            "a prepared mark keeps its gate"
+        );
         gate.ended(id(9));
         assert_eq!(gate.coordinate(id(1), ZERO), Pass::Go);
     }
@@ -272,7 +306,10 @@ mod tests {
     #[test]
     fn a_gate_left_by_a_dead_coordinator_opens_by_itself_and_the_mark_is_lost() {
         let mut gate = Gate::default();
-        assert_eq!(gate.close(id(9), Closing::Everyone, LEASE, ZERO), Closed::Drained);
+        assert_eq!(
+            gate.close(id(9), Closing::Everyone, LEASE, ZERO),
+            Closed::Drained
+        );
         assert_eq!(gate.coordinate(id(1), LEASE), Pass::Go);
         assert_eq!(gate.prepare(id(9), true, LEASE), Pass::Lost);
     }
@@ -280,7 +317,10 @@ mod tests {
     #[test]
     fn a_mark_in_doubt_keeps_distributed_commits_out_and_lets_single_ones_pass_in_the_end() {
         let mut gate = Gate::default();
-        assert_eq!(gate.close(id(9), Closing::Everyone, LEASE, ZERO), Closed::Drained);
+        assert_eq!(
+            gate.close(id(9), Closing::Everyone, LEASE, ZERO),
+            Closed::Drained
+        );
         assert_eq!(gate.prepare(id(9), true, ZERO), Pass::Go);
         assert_eq!(gate.commit(ZERO), Pass::Wait);
         assert_eq!(gate.commit(LEASE), Pass::Go);
@@ -291,18 +331,33 @@ mod tests {
     #[test]
     fn of_two_marks_the_younger_is_the_victim_and_the_older_waits() {
         let mut gate = Gate::default();
-        assert_eq!(gate.close(id(5), Closing::Coordinators, LEASE, ZERO), Closed::Drained);
-        assert_eq!(gate.close(id(6), Closing::Coordinators, LEASE, ZERO), Closed::Victim);
-        assert_eq!(gate.close(id(4), Closing::Coordinators, LEASE, ZERO), Closed::Occupied);
+        assert_eq!(
+            gate.close(id(5), Closing::Coordinators, LEASE, ZERO),
+            Closed::Drained
+        );
+        assert_eq!(
+            gate.close(id(6), Closing::Coordinators, LEASE, ZERO),
+            Closed::Victim
+        );
+        assert_eq!(
+            gate.close(id(4), Closing::Coordinators, LEASE, ZERO),
+            Closed::Occupied
+        );
         gate.open(id(5));
-        assert_eq!(gate.close(id(4), Closing::Coordinators, LEASE, ZERO), Closed::Drained);
+        assert_eq!(
+            gate.close(id(4), Closing::Coordinators, LEASE, ZERO),
+            Closed::Drained
+        );
     }
 
     #[test]
     fn a_mark_that_never_closed_the_gate_may_not_prepare() {
         let mut gate = Gate::default();
         assert_eq!(gate.prepare(id(9), true, ZERO), Pass::Lost);
-        assert_eq!(gate.close(id(9), Closing::Coordinators, LEASE, ZERO), Closed::Drained);
+        assert_eq!(
+            gate.close(id(9), Closing::Coordinators, LEASE, ZERO),
+            Closed::Drained
+        );
         assert_eq!(gate.prepare(id(9), true, ZERO), Pass::Lost);
     }
 
@@ -310,9 +365,18 @@ mod tests {
     fn a_transaction_in_doubt_after_a_restart_holds_up_the_mark() {
         let mut gate = Gate::default();
         gate.adopt(id(1));
-        assert_eq!(gate.close(id(9), Closing::Coordinators, LEASE, ZERO), Closed::Drained);
-        assert_eq!(gate.close(id(9), Closing::Everyone, LEASE, ZERO), Closed::Draining);
+        assert_eq!(
+            gate.close(id(9), Closing::Coordinators, LEASE, ZERO),
+            Closed::Drained
+        );
+        assert_eq!(
+            gate.close(id(9), Closing::Everyone, LEASE, ZERO),
+            Closed::Draining
+        );
         gate.ended(id(1));
-        assert_eq!(gate.close(id(9), Closing::Everyone, LEASE, ZERO), Closed::Drained);
+        assert_eq!(
+            gate.close(id(9), Closing::Everyone, LEASE, ZERO),
+            Closed::Drained
+        );
     }
 }

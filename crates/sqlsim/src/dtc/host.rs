@@ -50,7 +50,9 @@ impl Record for Token {
 /// The durable decisions of an instance: rows of its master.
 #[must_use]
 pub fn decisions(instance: &Arc<Instance>) -> Arc<dyn Decisions> {
-    Arc::new(MasterDecisions { instance: Arc::clone(instance) })
+    Arc::new(MasterDecisions {
+        instance: Arc::clone(instance),
+    })
 }
 
 struct MasterDecisions {
@@ -61,9 +63,8 @@ struct MasterDecisions {
 impl Decisions for MasterDecisions {
     async fn decide(&self, gtrid: Uuid) -> SqlResult<()> {
         self.instance.kill_point(KillPoint::BeforeDecision).await;
-        self.instance.change_quietly(|master, tx| {
-            record::add(master, tx, &Decision { gtrid }).map(drop)
-        })?;
+        self.instance
+            .change_quietly(|master, tx| record::add(master, tx, &Decision { gtrid }).map(drop))?;
         self.instance.kill_point(KillPoint::AfterDecision).await;
         Ok(())
     }
@@ -71,7 +72,9 @@ impl Decisions for MasterDecisions {
     fn is_committed(&self, gtrid: Uuid) -> SqlResult<bool> {
         let master = self.instance.master().storage();
         let decisions = record::all::<Decision>(&master, None);
-        Ok(decisions.iter().any(|(_, decision)| decision.gtrid == gtrid))
+        Ok(decisions
+            .iter()
+            .any(|(_, decision)| decision.gtrid == gtrid))
     }
 
     fn forget(&self, gtrid: Uuid) {
@@ -91,7 +94,10 @@ impl Decisions for MasterDecisions {
 #[must_use]
 pub(crate) fn coordinator(instance: &Instance) -> String {
     let tokens = record::all::<Token>(&instance.master().storage(), None);
-    let token = tokens.into_iter().next().map_or_else(String::new, |(_, token)| token.token);
+    let token = tokens
+        .into_iter()
+        .next()
+        .map_or_else(String::new, |(_, token)| token.token);
     format!("{}|{token}", instance.name())
 }
 
@@ -101,7 +107,11 @@ pub fn recover(instance: &Arc<Instance>) -> SqlResult<()> {
     ensure_login(instance)?;
     let decisions = decisions(instance);
     for (gtrid, (coordinator, databases)) in in_doubt(instance) {
-        let mut local = Recovered { instance: Arc::clone(instance), gtrid, databases };
+        let mut local = Recovered {
+            instance: Arc::clone(instance),
+            gtrid,
+            databases,
+        };
         if coordinator.split('|').next() == Some(instance.name().as_str()) {
             local.end(decisions.is_committed(gtrid)?)?;
         } else {
@@ -121,8 +131,12 @@ fn in_doubt(instance: &Instance) -> InDoubt {
     let mut found = InDoubt::new();
     for database in instance.databases() {
         for doubt in database.storage().in_doubt() {
-            let PrepareInfo { gtrid, coordinator, .. } = doubt.info;
-            let entry = found.entry(gtrid).or_insert_with(|| (coordinator, Vec::new()));
+            let PrepareInfo {
+                gtrid, coordinator, ..
+            } = doubt.info;
+            let entry = found
+                .entry(gtrid)
+                .or_insert_with(|| (coordinator, Vec::new()));
             entry.1.push(Arc::clone(&database));
         }
     }
@@ -135,7 +149,14 @@ fn ensure_login(instance: &Instance) -> SqlResult<()> {
     }
     let token = instance.new_guid().to_string();
     instance.change_quietly(|master, tx| {
-        record::add(master, tx, &Token { token: token.clone() }).map(drop)
+        record::add(
+            master,
+            tx,
+            &Token {
+                token: token.clone(),
+            },
+        )
+        .map(drop)
     })?;
     instance.create_login(LOGIN, &token, &[])
 }
@@ -186,7 +207,9 @@ impl Local for Recovered {
 async fn keep_asking(instance: Weak<Instance>) {
     let mut seen = BTreeSet::new();
     loop {
-        let Some(alive) = instance.upgrade() else { return };
+        let Some(alive) = instance.upgrade() else {
+            return;
+        };
         if alive.faults.is_killed() {
             return;
         }
@@ -207,7 +230,10 @@ async fn keep_asking(instance: Weak<Instance>) {
 
 async fn settle(instance: &Arc<Instance>, gtrid: Uuid, coordinator: &str) {
     let limit = Some(instance.options.dtc_timeout);
-    let asked = instance.clock.within(limit, ask(instance, gtrid, coordinator)).await;
+    let asked = instance
+        .clock
+        .within(limit, ask(instance, gtrid, coordinator))
+        .await;
     let is_committed = match asked.flatten() {
         Some(Outcome::Committed) => true,
         Some(Outcome::Aborted) => false,
@@ -229,8 +255,13 @@ async fn ask(instance: &Instance, gtrid: Uuid, coordinator: &str) -> Option<Outc
         security: Security::LoginOnly,
         program: "MSDTC".to_owned(),
     };
-    let mut connection = Connection::open(&*instance.options.dial, &target).await.ok()?;
-    let answer = connection.run(&format!("EXEC sp_sim_dtc_outcome '{gtrid}'")).await.ok()?;
+    let mut connection = Connection::open(&*instance.options.dial, &target)
+        .await
+        .ok()?;
+    let answer = connection
+        .run(&format!("EXEC sp_sim_dtc_outcome '{gtrid}'"))
+        .await
+        .ok()?;
     match answer.first()?.rows.first()?.first()?.as_text()? {
         "committed" => Some(Outcome::Committed),
         "aborted" => Some(Outcome::Aborted),

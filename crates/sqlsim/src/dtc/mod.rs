@@ -26,8 +26,8 @@ use crate::error::SqlResult;
 use crate::link::messages::dtc_cancelled;
 use crate::messages;
 
-use gate::{Closed, Gate, Moment, Pass};
 pub use gate::Closing;
+use gate::{Closed, Gate, Moment, Pass};
 pub(crate) use host::coordinator;
 pub use host::{decisions, recover};
 pub use procedures::PROCEDURES;
@@ -74,21 +74,33 @@ impl Dtc {
     /// never wait for each other; the gate opens by itself after four steps.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, step: Duration) -> Self {
-        Self { state: Mutex::default(), changed: Notify::new(), clock, step }
+        Self {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            clock,
+            step,
+        }
     }
 
     /// Waits until a commit over several databases may begin; it ends when the value is dropped.
     pub(crate) async fn coordinate(self: &Arc<Self>, gtrid: Uuid) -> SqlResult<Coordinating> {
-        let asked = self.wait(self.step * 6, |state, now| go(state.gate.coordinate(gtrid, now)));
+        let asked = self.wait(self.step * 6, |state, now| {
+            go(state.gate.coordinate(gtrid, now))
+        });
         asked.await.ok_or_else(dtc_cancelled)?;
-        Ok(Coordinating { dtc: Arc::clone(self), gtrid })
+        Ok(Coordinating {
+            dtc: Arc::clone(self),
+            gtrid,
+        })
     }
 
     /// Waits until the commit of a single database may begin; it ends when the value is dropped.
     pub async fn commit_alone(self: &Arc<Self>) -> SqlResult<CommittingAlone> {
         let asked = self.wait(self.step * 6, |state, now| go(state.gate.commit(now)));
         asked.await.ok_or_else(messages::lock_timeout)?;
-        Ok(CommittingAlone { dtc: Arc::clone(self) })
+        Ok(CommittingAlone {
+            dtc: Arc::clone(self),
+        })
     }
 
     /// Waits until a transaction may be prepared here, and counts it until [`Dtc::ended`].
@@ -100,7 +112,11 @@ impl Dtc {
                 Pass::Wait => None,
             }
         });
-        if asked.await == Some(true) { Ok(()) } else { Err(dtc_cancelled()) }
+        if asked.await == Some(true) {
+            Ok(())
+        } else {
+            Err(dtc_cancelled())
+        }
     }
 
     /// Closes this host's gate for a mark and waits until what it stops has ended here.
@@ -139,7 +155,10 @@ impl Dtc {
     pub(crate) fn keep(&self, gtrid: Uuid, participant: Participant) {
         let coordinator = participant.coordinator().to_owned();
         let participant = Arc::new(tokio::sync::Mutex::new(participant));
-        let prepared = Prepared { coordinator, participant };
+        let prepared = Prepared {
+            coordinator,
+            participant,
+        };
         self.change(|state| state.prepared.insert(gtrid, prepared));
     }
 
@@ -147,7 +166,9 @@ impl Dtc {
     /// here has ended already: nothing happens, so that an outcome may be told twice.
     pub async fn resolve(&self, gtrid: Uuid, is_committed: bool) -> SqlResult<()> {
         let participant = self.lock().prepared.get(&gtrid).cloned();
-        let Some(Prepared { participant, .. }) = participant else { return Ok(()) };
+        let Some(Prepared { participant, .. }) = participant else {
+            return Ok(());
+        };
         let mut participant = participant.lock().await;
         if !self.lock().gate.is_prepared(gtrid) {
             return Ok(());
@@ -161,7 +182,11 @@ impl Dtc {
     #[must_use]
     pub fn in_doubt(&self) -> Vec<(Uuid, String)> {
         let state = self.lock();
-        state.prepared.iter().map(|(gtrid, part)| (*gtrid, part.coordinator.clone())).collect()
+        state
+            .prepared
+            .iter()
+            .map(|(gtrid, part)| (*gtrid, part.coordinator.clone()))
+            .collect()
     }
 
     /// What to tell somebody in doubt. `decisions` are read after the list of those under way: a
@@ -181,7 +206,10 @@ impl Dtc {
     /// Registers a root as under way until the value is dropped.
     pub(crate) fn begin(self: &Arc<Self>, gtrid: Uuid) -> Active {
         self.change(|state| state.active.insert(gtrid));
-        Active { dtc: Arc::clone(self), gtrid }
+        Active {
+            dtc: Arc::clone(self),
+            gtrid,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -213,7 +241,9 @@ impl Dtc {
             if answer.is_some() || now >= deadline {
                 return answer;
             }
-            let until = next.filter(|at| *at > now).map_or(deadline, |at| at.min(deadline));
+            let until = next
+                .filter(|at| *at > now)
+                .map_or(deadline, |at| at.min(deadline));
             tokio::select! {
                 () = &mut changed => {}
                 () = self.clock.sleep(until.saturating_sub(now)) => {}

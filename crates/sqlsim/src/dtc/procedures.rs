@@ -87,7 +87,9 @@ async fn prepare(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     if enlisted(session, gtrid)?.doomed {
         return Err(dtc_cancelled());
     }
-    let Some(transaction) = session.transaction.take() else { return Err(dtc_cancelled()) };
+    let Some(transaction) = session.transaction.take() else {
+        return Err(dtc_cancelled());
+    };
     session.record.update(|now| now.transactions = 0);
     let part = participant(session, transaction);
     part.prepare(&session.instance.dtc, gtrid).await?;
@@ -129,7 +131,13 @@ async fn outcome(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
         Outcome::Pending => "pending",
     };
     let columns = vec![Column::required("outcome", SqlType::NVarChar(Some(20)))];
-    session.output.rows(Rows { columns, rows: vec![vec![Value::text(text)]] }).await;
+    session
+        .output
+        .rows(Rows {
+            columns,
+            rows: vec![vec![Value::text(text)]],
+        })
+        .await;
     Ok((0, call))
 }
 

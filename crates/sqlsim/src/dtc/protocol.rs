@@ -180,7 +180,9 @@ pub struct Participant {
 
 impl std::fmt::Debug for Participant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Participant").field("is_mark", &self.is_mark).finish_non_exhaustive()
+        f.debug_struct("Participant")
+            .field("is_mark", &self.is_mark)
+            .finish_non_exhaustive()
     }
 }
 
@@ -196,7 +198,13 @@ impl Participant {
         coordinator: &str,
         is_mark: bool,
     ) -> Self {
-        Self { local, branches, decisions, coordinator: coordinator.to_owned(), is_mark }
+        Self {
+            local,
+            branches,
+            decisions,
+            coordinator: coordinator.to_owned(),
+            is_mark,
+        }
     }
 
     /// Whom to ask for the outcome.

@@ -51,7 +51,11 @@ impl Local for Log {
 
     async fn commit(&mut self) -> SqlResult<()> {
         tokio::task::yield_now().await;
-        self.host.log.lock().expect("no panics while held").push(self.gtrid);
+        self.host
+            .log
+            .lock()
+            .expect("no panics while held")
+            .push(self.gtrid);
         Ok(())
     }
 
@@ -64,16 +68,29 @@ struct Book(Arc<Host>);
 impl Decisions for Book {
     async fn decide(&self, gtrid: Uuid) -> SqlResult<()> {
         tokio::task::yield_now().await;
-        self.0.decided.lock().expect("no panics while held").insert(gtrid);
+        self.0
+            .decided
+            .lock()
+            .expect("no panics while held")
+            .insert(gtrid);
         Ok(())
     }
 
     fn is_committed(&self, gtrid: Uuid) -> SqlResult<bool> {
-        Ok(self.0.decided.lock().expect("no panics while held").contains(&gtrid))
+        Ok(self
+            .0
+            .decided
+            .lock()
+            .expect("no panics while held")
+            .contains(&gtrid))
     }
 
     fn forget(&self, gtrid: Uuid) {
-        self.0.decided.lock().expect("no panics while held").remove(&gtrid);
+        self.0
+            .decided
+            .lock()
+            .expect("no panics while held")
+            .remove(&gtrid);
     }
 }
 
@@ -90,7 +107,13 @@ impl Remote {
     fn to(host: &Arc<Host>, gtrid: Uuid, is_cut: bool) -> Box<dyn Branch> {
         let part = Participant::new(log(host, gtrid), Vec::new(), book(host), "first", false);
         let (host, part) = (Arc::clone(host), Some(part));
-        Box::new(Self { host, gtrid, is_mark: false, is_cut, part })
+        Box::new(Self {
+            host,
+            gtrid,
+            is_mark: false,
+            is_cut,
+            part,
+        })
     }
 }
 
@@ -124,7 +147,11 @@ impl Branch for Remote {
 }
 
 fn log(host: &Arc<Host>, gtrid: Uuid) -> Box<dyn Local> {
-    Box::new(Log { host: Arc::clone(host), gtrid, databases: 1 })
+    Box::new(Log {
+        host: Arc::clone(host),
+        gtrid,
+        databases: 1,
+    })
 }
 
 fn book(host: &Arc<Host>) -> Arc<dyn Decisions> {
@@ -132,14 +159,30 @@ fn book(host: &Arc<Host>) -> Arc<dyn Decisions> {
 }
 
 async fn run(gtrid: Uuid, is_mark: bool, hosts: &[Arc<Host>], is_cut: bool) -> SqlResult<()> {
-    let branches = hosts[1..].iter().map(|host| Remote::to(host, gtrid, is_cut)).collect();
+    let branches = hosts[1..]
+        .iter()
+        .map(|host| Remote::to(host, gtrid, is_cut))
+        .collect();
     let (local, decisions) = (log(&hosts[0], gtrid), book(&hosts[0]));
-    commit(&hosts[0].dtc, Root { gtrid, is_mark, local, branches, decisions }).await
+    commit(
+        &hosts[0].dtc,
+        Root {
+            gtrid,
+            is_mark,
+            local,
+            branches,
+            decisions,
+        },
+    )
+    .await
 }
 
 /// Which transactions a restore to the mark would bring back on this host.
 fn before(host: &Host, mark: Uuid) -> BTreeSet<Uuid> {
-    host.log().into_iter().take_while(|gtrid| *gtrid != mark).collect()
+    host.log()
+        .into_iter()
+        .take_while(|gtrid| *gtrid != mark)
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,14 +194,21 @@ async fn every_transaction_is_on_one_side_of_the_mark() {
         tasks.spawn(async move {
             for round in 0..60_u128 {
                 let gtrid = Uuid::from_u128(1_000_000 + (worker as u128) * 1_000 + round);
-                let pair = [worker % 3, (worker + 1 + worker / 3) % 3].map(|at| Arc::clone(&hosts[at]));
-                run(gtrid, false, &pair, false).await.expect("nothing is lost");
+                let pair =
+                    [worker % 3, (worker + 1 + worker / 3) % 3].map(|at| Arc::clone(&hosts[at]));
+                run(gtrid, false, &pair, false)
+                    .await
+                    .expect("nothing is lost");
             }
         });
     }
     for number in 1..=8_u128 {
-        let order: Vec<_> = (0..3).map(|at| Arc::clone(&hosts[(at + number as usize) % 3])).collect();
-        run(Uuid::from_u128(number), true, &order, false).await.expect("the mark is placed");
+        let order: Vec<_> = (0..3)
+            .map(|at| Arc::clone(&hosts[(at + number as usize) % 3]))
+            .collect();
+        run(Uuid::from_u128(number), true, &order, false)
+            .await
+            .expect("the mark is placed");
         tokio::task::yield_now().await;
     }
     while let Some(done) = tasks.join_next().await {
@@ -166,10 +216,17 @@ async fn every_transaction_is_on_one_side_of_the_mark() {
     }
     let homes = homes(&hosts);
     for number in 1..=8_u128 {
-        let cuts: Vec<_> = hosts.iter().map(|h| before(h, Uuid::from_u128(number))).collect();
+        let cuts: Vec<_> = hosts
+            .iter()
+            .map(|h| before(h, Uuid::from_u128(number)))
+            .collect();
         for (gtrid, on) in &homes {
             let sides: BTreeSet<_> = on.iter().map(|at| cuts[*at].contains(gtrid)).collect();
-            assert_eq!(sides.len(), 1, "transaction {gtrid} is torn by mark {number}");
+            assert_eq!(
+                sides.len(),
+                1,
+                "transaction {gtrid} is torn by mark {number}"
+            );
         }
     }
 }
@@ -177,44 +234,62 @@ async fn every_transaction_is_on_one_side_of_the_mark() {
 fn homes(hosts: &[Arc<Host>]) -> BTreeMap<Uuid, Vec<usize>> {
     let mut homes: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
     for (at, host) in hosts.iter().enumerate() {
-        host.log().into_iter().for_each(|gtrid| homes.entry(gtrid).or_default().push(at));
+        host.log()
+            .into_iter()
+            .for_each(|gtrid| homes.entry(gtrid).or_default().push(at));
     }
     homes
 }
 
 #[tokio::test]
 async fn a_participant_that_was_not_told_holds_up_the_next_mark_until_it_has_asked() {
-    let hosts: Vec<_> = (0..2).map(|_| Host::new(Duration::from_millis(40))).collect();
+    let hosts: Vec<_> = (0..2)
+        .map(|_| Host::new(Duration::from_millis(40)))
+        .collect();
     let gtrid = Uuid::from_u128(7);
-    run(gtrid, false, &hosts, true).await.expect("decided, though one was not told");
+    run(gtrid, false, &hosts, true)
+        .await
+        .expect("decided, though one was not told");
     assert_eq!(hosts[1].dtc.in_doubt(), [(gtrid, "first".to_owned())]);
     let mark = run(Uuid::from_u128(8), true, &hosts, false).await;
     assert_eq!(mark.expect_err("the other is in doubt").number, 1206);
     let outcome = hosts[0].dtc.outcome(gtrid, &Book(Arc::clone(&hosts[0])));
     assert_eq!(outcome.expect("readable"), Outcome::Committed);
     hosts[1].dtc.resolve(gtrid, true).await.expect("resolved");
-    run(Uuid::from_u128(9), true, &hosts, false).await.expect("nobody is in doubt");
+    run(Uuid::from_u128(9), true, &hosts, false)
+        .await
+        .expect("nobody is in doubt");
     assert_eq!(hosts[1].log(), [gtrid, Uuid::from_u128(9)]);
 }
 
 #[tokio::test]
 async fn a_transaction_that_was_never_decided_is_told_to_abort() {
     let host = Host::new(Duration::from_millis(40));
-    let outcome = host.dtc.outcome(Uuid::from_u128(3), &Book(Arc::clone(&host)));
+    let outcome = host
+        .dtc
+        .outcome(Uuid::from_u128(3), &Book(Arc::clone(&host)));
     assert_eq!(outcome.expect("readable"), Outcome::Aborted);
     let _active = host.dtc.begin(Uuid::from_u128(3));
-    let outcome = host.dtc.outcome(Uuid::from_u128(3), &Book(Arc::clone(&host)));
+    let outcome = host
+        .dtc
+        .outcome(Uuid::from_u128(3), &Book(Arc::clone(&host)));
     assert_eq!(outcome.expect("readable"), Outcome::Pending);
 }
 
 #[tokio::test]
 async fn two_marks_at_once_make_the_younger_one_the_victim() {
     let hosts: Vec<_> = (0..2).map(|_| Host::new(Duration::from_secs(2))).collect();
-    hosts[1].dtc.close(Uuid::from_u128(1), Closing::Coordinators).await.expect("open");
+    hosts[1]
+        .dtc
+        .close(Uuid::from_u128(1), Closing::Coordinators)
+        .await
+        .expect("open");
     let younger = run(Uuid::from_u128(2), true, &hosts, false).await;
     assert_eq!(younger.expect_err("the other was first").number, 1205);
     hosts[1].dtc.open(Uuid::from_u128(1));
-    run(Uuid::from_u128(3), true, &hosts, false).await.expect("the gates are open again");
+    run(Uuid::from_u128(3), true, &hosts, false)
+        .await
+        .expect("the gates are open again");
 }
 
 #[tokio::test]

@@ -36,13 +36,19 @@ impl Branches {
     /// whatever the link is called: a host is in a transaction once.
     #[must_use]
     pub fn find(&self, host_name: &str) -> Option<SharedConnection> {
-        let found = self.enlisted.iter().find(|branch| same(&branch.host_name, host_name));
+        let found = self
+            .enlisted
+            .iter()
+            .find(|branch| same(&branch.host_name, host_name));
         found.map(|branch| branch.connection.clone())
     }
 
     /// Adds a host that has joined the transaction.
     pub fn add(&mut self, host_name: &str, connection: SharedConnection) {
-        self.enlisted.push(Enlisted { host_name: host_name.to_owned(), connection });
+        self.enlisted.push(Enlisted {
+            host_name: host_name.to_owned(),
+            connection,
+        });
     }
 
     /// Remembers that a mark has closed this host's gate for the transaction.
@@ -81,7 +87,8 @@ impl Enlisted {
 impl Branch for Enlisted {
     async fn close(&mut self, gtrid: Uuid, closing: Closing) -> SqlResult<()> {
         let everyone = u8::from(closing == Closing::Everyone);
-        self.say(format!("EXEC sp_sim_dtc_close '{gtrid}', {everyone}")).await
+        self.say(format!("EXEC sp_sim_dtc_close '{gtrid}', {everyone}"))
+            .await
     }
 
     async fn prepare(&mut self, gtrid: Uuid) -> SqlResult<()> {

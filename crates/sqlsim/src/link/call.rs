@@ -41,7 +41,10 @@ pub async fn call(
     arguments: Vec<Argument>,
 ) -> SqlResult<Returned> {
     let link = link(session, server, Purpose::Rpc)?;
-    if arguments.iter().any(|argument| argument.output && is_max(argument.ty)) {
+    if arguments
+        .iter()
+        .any(|argument| argument.output && is_max(argument.ty))
+    {
         return Err(messages::max_type_to_remote());
     }
     let sql = call_text(name, &arguments);
@@ -59,7 +62,10 @@ pub async fn execute_text(
     arguments: Vec<Argument>,
 ) -> SqlResult<()> {
     let link = link(session, server, Purpose::Rpc)?;
-    let values: Vec<_> = arguments.into_iter().filter_map(|argument| argument.value).collect();
+    let values: Vec<_> = arguments
+        .into_iter()
+        .filter_map(|argument| argument.value)
+        .collect();
     let results = run(session, &link, &with_arguments(sql, &values)).await?;
     relay(session, results).await;
     Ok(())
@@ -92,8 +98,12 @@ pub async fn change(
     );
     let results = run(session, &link, &sql).await;
     let results = results.map_err(|error| no_table(&link, name, error))?;
-    let count = results.last().and_then(|rows| rows.rows.first()?.first()?.as_int());
-    Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
+    let count = results
+        .last()
+        .and_then(|rows| rows.rows.first()?.first()?.as_int());
+    Ok(count
+        .and_then(|count| u64::try_from(count).ok())
+        .unwrap_or_default())
 }
 
 /// `sp_testlinkedserver`: connects anew and asks for nothing.
@@ -162,7 +172,11 @@ async fn connect(session: &mut Session, link: &LinkedServer) -> SqlResult<Shared
     Ok(session.links.keep(link.id, &target.user_name, connection))
 }
 
-async fn dial(session: &mut Session, link: &LinkedServer, target: &Target) -> SqlResult<Connection> {
+async fn dial(
+    session: &mut Session,
+    link: &LinkedServer,
+    target: &Target,
+) -> SqlResult<Connection> {
     let instance = Arc::clone(&session.instance);
     let limit = seconds(link.options.connect_timeout_seconds, LOGIN_TIMEOUT);
     let opening = Connection::open(&*instance.options.dial, target);
@@ -239,13 +253,18 @@ async fn enlist(
     );
     let joined = connection.lock().await.run(&begin).await;
     if joined.is_ok() {
-        transaction.branches.add(&host_name, Arc::clone(&connection));
+        transaction
+            .branches
+            .add(&host_name, Arc::clone(&connection));
         return Ok(connection);
     }
     let reason = "The partner transaction manager has disabled its support for \
                   remote/network transactions.";
     provider_says(session, link, reason).await;
-    Err(messages::cannot_begin_distributed(&link.provider, &link.name))
+    Err(messages::cannot_begin_distributed(
+        &link.provider,
+        &link.name,
+    ))
 }
 
 /// A link by name, 7202 without one.
@@ -270,14 +289,18 @@ fn security(link: &LinkedServer, version: Version) -> Security {
         Some(_) => false,
         None => version >= Version::V2025,
     };
-    let trust = link.provider_keyword("TrustServerCertificate").map(str::to_lowercase);
+    let trust = link
+        .provider_keyword("TrustServerCertificate")
+        .map(str::to_lowercase);
     let is_trusting = matches!(trust.as_deref(), Some("yes" | "true"));
     match (is_encrypted, is_trusting) {
         (false, _) => Security::LoginOnly,
         (true, true) => Security::Trusting,
         (true, false) => {
             let name = link.provider_keyword("HostNameInCertificate");
-            Security::Verified { host_name: name.map_or_else(|| host_of(link), str::to_owned) }
+            Security::Verified {
+                host_name: name.map_or_else(|| host_of(link), str::to_owned),
+            }
         }
     }
 }
@@ -286,7 +309,12 @@ fn security(link: &LinkedServer, version: Version) -> Security {
 fn host_of(link: &LinkedServer) -> String {
     let target = link.target();
     let plain = target.strip_prefix("tcp:").unwrap_or(target);
-    plain.split([',', '\\']).next().unwrap_or(plain).trim().to_owned()
+    plain
+        .split([',', '\\'])
+        .next()
+        .unwrap_or(plain)
+        .trim()
+        .to_owned()
 }
 
 fn is_max(ty: Option<SqlType>) -> bool {
@@ -301,7 +329,10 @@ fn call_text(name: &ObjectName, arguments: &[Argument]) -> String {
     let mut declarations = String::from("DECLARE @sqlsim_status int;");
     let (mut words, mut outputs) = (Vec::new(), String::new());
     for (position, argument) in arguments.iter().enumerate() {
-        let prefix = argument.name.as_ref().map_or_else(String::new, |name| format!("{name} = "));
+        let prefix = argument
+            .name
+            .as_ref()
+            .map_or_else(String::new, |name| format!("{name} = "));
         let Some(value) = &argument.value else {
             words.push(format!("{prefix}DEFAULT"));
             continue;
@@ -327,13 +358,21 @@ fn call_text(name: &ObjectName, arguments: &[Argument]) -> String {
 fn returned(answer: &Rows, arguments: &[Argument]) -> Returned {
     let mut cells = answer.rows.first().into_iter().flatten().cloned();
     let status = cells.next().and_then(|status| status.as_int());
-    let status = status.and_then(|status| i32::try_from(status).ok()).unwrap_or_default();
-    let wanted = arguments.iter().enumerate().filter(|(_, a)| a.output && a.value.is_some());
+    let status = status
+        .and_then(|status| i32::try_from(status).ok())
+        .unwrap_or_default();
+    let wanted = arguments
+        .iter()
+        .enumerate()
+        .filter(|(_, a)| a.output && a.value.is_some());
     let output = |((position, argument), value): ((usize, &Argument), Value)| {
         let ty = argument.ty.unwrap_or_else(|| SqlType::of_literal(&value));
         (position, Typed { ty, value })
     };
-    Returned { status, outputs: wanted.zip(cells).map(output).collect() }
+    Returned {
+        status,
+        outputs: wanted.zip(cells).map(output).collect(),
+    }
 }
 
 /// The name without its server, each part in brackets.
@@ -342,7 +381,11 @@ fn remote_name(name: &ObjectName) -> String {
     let schema = name.schema.as_deref().map(quote);
     match (database, schema) {
         (Some(database), schema) => {
-            format!("{database}.{}.{}", schema.unwrap_or_default(), quote(&name.name))
+            format!(
+                "{database}.{}.{}",
+                schema.unwrap_or_default(),
+                quote(&name.name)
+            )
         }
         (None, Some(schema)) => format!("{schema}.{}", quote(&name.name)),
         (None, None) => quote(&name.name),
@@ -395,7 +438,12 @@ mod tests {
     use super::*;
 
     fn argument(name: Option<&str>, value: Value, output: bool) -> Argument {
-        Argument { name: name.map(str::to_owned), value: Some(value), ty: None, output }
+        Argument {
+            name: name.map(str::to_owned),
+            value: Some(value),
+            ty: None,
+            output,
+        }
     }
 
     fn name() -> ObjectName {
@@ -405,15 +453,20 @@ mod tests {
 
     #[test]
     fn a_call_travels_as_a_batch_that_tells_status_and_outputs() {
-        let arguments =
-            [argument(None, "a'b".into(), false), argument(Some("@o"), Value::Int(7), true)];
+        let arguments = [
+            argument(None, "a'b".into(), false),
+            argument(Some("@o"), Value::Int(7), true),
+        ];
         assert_eq!(
             call_text(&name(), &arguments),
             "DECLARE @sqlsim_status int; DECLARE @sqlsim_1 int = CONVERT(int, 7); \
              EXEC @sqlsim_status = [db]]x]..[p] N'a''b', @o = @sqlsim_1 OUTPUT; \
              SELECT @sqlsim_status AS [sqlsim return status], @sqlsim_1;"
         );
-        let answer = Rows { columns: Vec::new(), rows: vec![vec![Value::Int(3), Value::Int(8)]] };
+        let answer = Rows {
+            columns: Vec::new(),
+            rows: vec![vec![Value::Int(3), Value::Int(8)]],
+        };
         let returned = returned(&answer, &arguments);
         assert_eq!(returned.status, 3);
         assert_eq!(returned.outputs, [(1, Typed::int(8))]);
@@ -430,14 +483,19 @@ mod tests {
         let link = find_link();
         let error = no_table(&link, &name(), SqlError::new(208, 16, "x"));
         assert_eq!(error.number, 7314);
-        assert_eq!(no_table(&link, &name(), SqlError::new(1205, 13, "x")).number, 1205);
+        assert_eq!(
+            no_table(&link, &name(), SqlError::new(1205, 13, "x")).number,
+            1205
+        );
     }
 
     #[test]
     fn from_2025_on_certificates_are_verified() {
         let mut link = find_link();
         assert_eq!(security(&link, Version::V2022), Security::LoginOnly);
-        let verified = Security::Verified { host_name: "sql2".to_owned() };
+        let verified = Security::Verified {
+            host_name: "sql2".to_owned(),
+        };
         assert_eq!(security(&link, Version::V2025), verified);
         link.provider_string = Some("Encrypt=Mandatory;TrustServerCertificate=Yes".to_owned());
         assert_eq!(security(&link, Version::V2025), Security::Trusting);

@@ -74,13 +74,36 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     /// Connects, logs in and asks for the host's true name.
     pub async fn open(dial: &dyn Dial, target: &Target) -> Result<Self, Refusal> {
+        let opened = Self::open_with(dial, target, config(dial, target)).await;
+        let Err(Refusal::Unreachable(reason)) = opened else {
+            return opened;
+        };
+        if target.security != Security::LoginOnly {
+            return Err(Refusal::Unreachable(reason));
+        }
+        // The client library insists on TLS for the login; a host that has none is asked again
+        // without.
+        let mut config = config(dial, target);
+        config.encryption(EncryptionLevel::NotSupported);
+        let again = Self::open_with(dial, target, config).await;
+        again.map_err(|refusal| match refusal {
+            Refusal::Unreachable(_) => Refusal::Unreachable(reason),
+            refused @ Refusal::Refused(_) => refused,
+        })
+    }
+
+    async fn open_with(dial: &dyn Dial, target: &Target, config: Config) -> Result<Self, Refusal> {
         let stream = dial.dial(&target.data_source).await;
         let stream = stream.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         // Boxed, because a login of the client library is a future of 17 KiB.
-        let connecting = Client::connect(config(dial, target), stream.compat_write());
+        let connecting = Client::connect(config, stream.compat_write());
         let client = Box::pin(connecting).await;
         let client = client.map_err(refusal)?;
-        let mut connection = Self { client, host_name: String::new(), is_broken: false };
+        let mut connection = Self {
+            client,
+            host_name: String::new(),
+            is_broken: false,
+        };
         let name = "SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ServerName'))";
         let answer = connection.run(name).await.map_err(Refusal::Refused)?;
         connection.host_name = first_text(&answer).unwrap_or_default();
@@ -148,7 +171,10 @@ async fn collect(
         match item? {
             QueryItem::Metadata(metadata) => {
                 let columns = metadata.columns().iter().map(convert::column).collect();
-                results.push(Rows { columns, rows: Vec::new() });
+                results.push(Rows {
+                    columns,
+                    rows: Vec::new(),
+                });
             }
             QueryItem::Row(row) => {
                 let row: Row = row.cells().map(|(_, data)| convert::value(data)).collect();
@@ -194,9 +220,7 @@ fn config(dial: &dyn Dial, target: &Target) -> Config {
 fn refusal(error: tiberius::error::Error) -> Refusal {
     match error {
         tiberius::error::Error::Server(error) => Refusal::Refused(server_error(&error)),
-        tiberius::error::Error::Tls(text) => {
-            Refusal::Unreachable(format!("SSL Provider: {text}"))
-        }
+        tiberius::error::Error::Tls(text) => Refusal::Unreachable(format!("SSL Provider: {text}")),
         other => Refusal::Unreachable(other.to_string()),
     }
 }

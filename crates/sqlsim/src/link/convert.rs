@@ -28,7 +28,10 @@ fn ty(ty: ColumnType) -> SqlType {
         ColumnType::Int8 | ColumnType::Intn => SqlType::BigInt,
         ColumnType::Float4 | ColumnType::Float8 | ColumnType::Floatn => SqlType::Float,
         ColumnType::Money | ColumnType::Money4 => SqlType::Money,
-        ColumnType::Decimaln | ColumnType::Numericn => SqlType::Decimal { precision: 38, scale: 0 },
+        ColumnType::Decimaln | ColumnType::Numericn => SqlType::Decimal {
+            precision: 38,
+            scale: 0,
+        },
         ColumnType::Datetime | ColumnType::Datetime4 | ColumnType::Datetimen => SqlType::DateTime,
         ColumnType::Datetime2 => SqlType::DateTime2(7),
         ColumnType::DatetimeOffsetn => SqlType::DateTimeOffset(7),
@@ -62,9 +65,10 @@ pub fn fit(columns: &mut [Column], rows: &[Vec<Value>]) {
 
 fn wider(ty: SqlType, value: &Value) -> SqlType {
     match (ty, value) {
-        (SqlType::Decimal { precision, scale }, Value::Decimal(number)) => {
-            SqlType::Decimal { precision, scale: scale.max(number.scale) }
-        }
+        (SqlType::Decimal { precision, scale }, Value::Decimal(number)) => SqlType::Decimal {
+            precision,
+            scale: scale.max(number.scale),
+        },
         (SqlType::NVarChar(Some(limit)), Value::Text(text))
             if text.encode_utf16().count() > usize::from(limit) =>
         {
@@ -91,17 +95,21 @@ pub fn value(data: &ColumnData<'_>) -> Value {
         ColumnData::String(text) => text.as_deref().into(),
         ColumnData::Xml(xml) => xml.as_ref().map(ToString::to_string).into(),
         ColumnData::Guid(guid) => (*guid).into(),
-        ColumnData::Binary(bytes) => {
-            bytes.as_deref().map_or(Value::Null, |bytes| Value::Binary(bytes.to_vec()))
-        }
-        ColumnData::Numeric(number) => {
-            number.map(|number| Decimal::new(number.value(), number.scale())).into()
-        }
+        ColumnData::Binary(bytes) => bytes
+            .as_deref()
+            .map_or(Value::Null, |bytes| Value::Binary(bytes.to_vec())),
+        ColumnData::Numeric(number) => number
+            .map(|number| Decimal::new(number.value(), number.scale()))
+            .into(),
         ColumnData::DateTime(time) => time.and_then(datetime).into(),
         ColumnData::SmallDateTime(time) => time
             .and_then(|time| {
                 let minutes = i64::from(time.seconds_fragments());
-                civil(EPOCH_DATETIME, time.days().into(), minutes.checked_mul(60_000_000_000)?)
+                civil(
+                    EPOCH_DATETIME,
+                    time.days().into(),
+                    minutes.checked_mul(60_000_000_000)?,
+                )
             })
             .into(),
         ColumnData::DateTime2(time) => time.and_then(datetime2).into(),
@@ -116,7 +124,10 @@ pub fn value(data: &ColumnData<'_>) -> Value {
         ColumnData::DateTimeOffset(time) => time
             .and_then(|time| {
                 let utc = datetime2(time.datetime2())?;
-                Some(Value::DateTimeOffset { utc, offset_minutes: time.offset() })
+                Some(Value::DateTimeOffset {
+                    utc,
+                    offset_minutes: time.offset(),
+                })
             })
             .unwrap_or(Value::Null),
     }
@@ -133,7 +144,11 @@ fn datetime(time: tiberius::time::DateTime) -> Option<DateTime> {
 }
 
 fn datetime2(time: tiberius::time::DateTime2) -> Option<DateTime> {
-    civil(EPOCH_DATE, time.date().days().into(), nanoseconds(time.time())?)
+    civil(
+        EPOCH_DATE,
+        time.date().days().into(),
+        nanoseconds(time.time())?,
+    )
 }
 
 fn nanoseconds(time: tiberius::time::Time) -> Option<i64> {
@@ -142,8 +157,12 @@ fn nanoseconds(time: tiberius::time::Time) -> Option<i64> {
 }
 
 fn civil(epoch: Date, days: i64, nanoseconds: i64) -> Option<DateTime> {
-    let day = epoch.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
-    day.to_datetime(Time::midnight()).checked_add(jiff::SignedDuration::from_nanos(nanoseconds)).ok()
+    let day = epoch
+        .checked_add(jiff::Span::new().try_days(days).ok()?)
+        .ok()?;
+    day.to_datetime(Time::midnight())
+        .checked_add(jiff::SignedDuration::from_nanos(nanoseconds))
+        .ok()
 }
 
 #[cfg(test)]
@@ -163,16 +182,32 @@ mod tests {
     fn a_datetime2_counts_from_the_first_year() {
         let date = tiberius::time::Date::new(739_575);
         let time = tiberius::time::Time::new(12_345_678, 7);
-        let shown = value(&ColumnData::DateTime2(Some(tiberius::time::DateTime2::new(date, time))));
-        let Value::DateTime(shown) = shown else { panic!("not a date: {shown:?}") };
+        let shown = value(&ColumnData::DateTime2(Some(
+            tiberius::time::DateTime2::new(date, time),
+        )));
+        let Value::DateTime(shown) = shown else {
+            panic!("not a date: {shown:?}")
+        };
         assert_eq!(shown.subsec_nanosecond(), 234_567_800);
         assert_eq!((shown.date() - EPOCH_DATE).get_days(), 739_575);
     }
 
     #[test]
     fn columns_grow_to_what_their_rows_hold() {
-        let mut columns = [Column::new("n", SqlType::Decimal { precision: 38, scale: 0 })];
+        let mut columns = [Column::new(
+            "n",
+            SqlType::Decimal {
+                precision: 38,
+                scale: 0,
+            },
+        )];
         fit(&mut columns, &[vec![Value::Decimal(Decimal::new(105, 2))]]);
-        assert_eq!(columns[0].ty, SqlType::Decimal { precision: 38, scale: 2 });
+        assert_eq!(
+            columns[0].ty,
+            SqlType::Decimal {
+                precision: 38,
+                scale: 2
+            }
+        );
     }
 }

@@ -47,13 +47,19 @@ impl Network {
 
     /// Enters a name, or changes its address (`host:port`).
     pub fn enter(&self, name: &str, address: &str) {
-        let mut book = self.addresses.write().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self
+            .addresses
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         book.insert(name.to_lowercase(), address.to_owned());
     }
 
     /// Strikes a name out: connections to it fail from now on.
     pub fn strike(&self, name: &str) {
-        let mut book = self.addresses.write().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self
+            .addresses
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         book.remove(&name.to_lowercase());
     }
 
@@ -66,7 +72,10 @@ impl Network {
     /// entry for exactly that text or for the host alone.
     fn resolve(&self, target: &str) -> Option<String> {
         let plain = target.strip_prefix("tcp:").unwrap_or(target).trim();
-        let book = self.addresses.read().unwrap_or_else(PoisonError::into_inner);
+        let book = self
+            .addresses
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(address) = book.get(&plain.to_lowercase()) {
             return Some(address.clone());
         }
@@ -87,7 +96,10 @@ impl Dial for Network {
     }
 
     fn trusted_ca(&self) -> Option<String> {
-        self.ca.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.ca
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -99,9 +111,18 @@ mod tests {
     fn a_name_in_the_book_is_reached_there_and_an_address_speaks_for_itself() {
         let network = Network::new();
         network.enter(r"SQL1\BTS", "127.0.0.1:5001");
-        assert_eq!(network.resolve(r"sql1\bts").as_deref(), Some("127.0.0.1:5001"));
-        assert_eq!(network.resolve(r"tcp:SQL1\BTS").as_deref(), Some("127.0.0.1:5001"));
-        assert_eq!(network.resolve("tcp:10.0.0.7,1434").as_deref(), Some("10.0.0.7:1434"));
+        assert_eq!(
+            network.resolve(r"sql1\bts").as_deref(),
+            Some("127.0.0.1:5001")
+        );
+        assert_eq!(
+            network.resolve(r"tcp:SQL1\BTS").as_deref(),
+            Some("127.0.0.1:5001")
+        );
+        assert_eq!(
+            network.resolve("tcp:10.0.0.7,1434").as_deref(),
+            Some("10.0.0.7:1434")
+        );
         assert_eq!(network.resolve("nobody"), None);
         network.strike(r"SQL1\BTS");
         assert_eq!(network.resolve(r"sql1\bts"), None);

@@ -33,12 +33,17 @@ pub fn literal(value: &Value) -> String {
         Value::DateTime(time) => convert("datetime2(7)", &seconds(time)),
         Value::Date(date) => convert("date", &date.to_string()),
         Value::Time(time) => convert("time(7)", &time.to_string()),
-        Value::DateTimeOffset { utc, offset_minutes } => {
+        Value::DateTimeOffset {
+            utc,
+            offset_minutes,
+        } => {
             let shift = jiff::SignedDuration::from_mins(i64::from(*offset_minutes));
             let local = utc.saturating_add(shift);
             let sign = if *offset_minutes < 0 { '-' } else { '+' };
-            let (hours, minutes) =
-                (offset_minutes.unsigned_abs() / 60, offset_minutes.unsigned_abs() % 60);
+            let (hours, minutes) = (
+                offset_minutes.unsigned_abs() / 60,
+                offset_minutes.unsigned_abs() % 60,
+            );
             convert(
                 "datetimeoffset(7)",
                 &format!("{} {sign}{hours:02}:{minutes:02}", seconds(&local)),
@@ -64,7 +69,12 @@ fn seconds(time: &jiff::civil::DateTime) -> String {
 
 fn clock(time: jiff::civil::Time) -> String {
     let ticks = time.subsec_nanosecond() / 100;
-    format!("{:02}:{:02}:{:02}.{ticks:07}", time.hour(), time.minute(), time.second())
+    format!(
+        "{:02}:{:02}:{:02}.{ticks:07}",
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
 }
 
 fn decimal(unscaled: i128, scale: u8) -> String {
@@ -112,7 +122,10 @@ mod tests {
             literal(&Value::DateTime(time)),
             "CONVERT(datetime2(7), '2026-11-21 09:05:07.1200000')"
         );
-        let offset = Value::DateTimeOffset { utc: time, offset_minutes: -90 };
+        let offset = Value::DateTimeOffset {
+            utc: time,
+            offset_minutes: -90,
+        };
         assert_eq!(
             literal(&offset),
             "CONVERT(datetimeoffset(7), '2026-11-21 07:35:07.1200000 -01:30')"

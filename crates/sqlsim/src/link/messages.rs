@@ -62,7 +62,11 @@ pub fn product_takes_no_provider(product: &str) -> SqlError {
 /// 15429: a product without a provider.
 #[must_use]
 pub fn invalid_product(product: &str) -> SqlError {
-    SqlError::new(15429, 16, format!("'{product}' is an invalid product name."))
+    SqlError::new(
+        15429,
+        16,
+        format!("'{product}' is an invalid product name."),
+    )
 }
 
 /// 15600: an argument that a procedure does not take.

@@ -46,17 +46,29 @@ impl Connections {
     /// presents it to the other host.
     #[must_use]
     pub fn new(password: &str) -> Self {
-        Self { password: password.to_owned(), open: Vec::new() }
+        Self {
+            password: password.to_owned(),
+            open: Vec::new(),
+        }
     }
 
     fn find(&mut self, server_id: i32, user_name: &str) -> Option<SharedConnection> {
         // A connection that is in use belongs to this session's transaction, and is not broken.
-        self.open.retain(|open| open.connection.try_lock().map_or(true, |c| !c.is_broken()));
+        self.open
+            .retain(|open| open.connection.try_lock().map_or(true, |c| !c.is_broken()));
         let same = |open: &&Open| open.server_id == server_id && open.user_name == user_name;
-        self.open.iter().find(same).map(|open| Arc::clone(&open.connection))
+        self.open
+            .iter()
+            .find(same)
+            .map(|open| Arc::clone(&open.connection))
     }
 
-    fn keep(&mut self, server_id: i32, user_name: &str, connection: Connection) -> SharedConnection {
+    fn keep(
+        &mut self,
+        server_id: i32,
+        user_name: &str,
+        connection: Connection,
+    ) -> SharedConnection {
         let connection = Arc::new(tokio::sync::Mutex::new(connection));
         let open = Open {
             server_id,
@@ -75,6 +87,8 @@ impl Connections {
 
 impl std::fmt::Debug for Connections {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connections").field("open", &self.open.len()).finish_non_exhaustive()
+        f.debug_struct("Connections")
+            .field("open", &self.open.len())
+            .finish_non_exhaustive()
     }
 }

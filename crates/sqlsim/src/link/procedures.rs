@@ -38,7 +38,10 @@ pub const PROCEDURES: [SystemProcedure; 9] = [
     },
     SystemProcedure {
         name: "sp_dropserver",
-        parameters: &[Parameter::needed("@server"), Parameter::optional("@droplogins")],
+        parameters: &[
+            Parameter::needed("@server"),
+            Parameter::optional("@droplogins"),
+        ],
         run: |session, call| Box::pin(drop_server(session, call)),
     },
     SystemProcedure {
@@ -54,7 +57,10 @@ pub const PROCEDURES: [SystemProcedure; 9] = [
     },
     SystemProcedure {
         name: "sp_droplinkedsrvlogin",
-        parameters: &[Parameter::needed("@rmtsrvname"), Parameter::needed("@locallogin")],
+        parameters: &[
+            Parameter::needed("@rmtsrvname"),
+            Parameter::needed("@locallogin"),
+        ],
         run: |session, call| Box::pin(drop_login(session, call)),
     },
     SystemProcedure {
@@ -78,7 +84,10 @@ pub const PROCEDURES: [SystemProcedure; 9] = [
     },
     SystemProcedure {
         name: "sp_helplinkedsrvlogin",
-        parameters: &[Parameter::optional("@rmtsrvname"), Parameter::optional("@locallogin")],
+        parameters: &[
+            Parameter::optional("@rmtsrvname"),
+            Parameter::optional("@locallogin"),
+        ],
         run: |session, call| Box::pin(help_login(session, call)),
     },
 ];
@@ -128,13 +137,25 @@ fn new_link(session: &Session, call: &Call) -> SqlResult<LinkedServer> {
     if !is_sql_server && call.text("@provider").is_none() {
         return Err(link_messages::invalid_product(&product));
     }
-    let provider = call.text("@provider").unwrap_or_else(|| "SQLNCLI".to_owned());
+    let provider = call
+        .text("@provider")
+        .unwrap_or_else(|| "SQLNCLI".to_owned());
     let known = views::servers(&session.instance);
-    let data_source = if is_sql_server { Some(name.clone()) } else { call.text("@datasrc") };
+    let data_source = if is_sql_server {
+        Some(name.clone())
+    } else {
+        call.text("@datasrc")
+    };
     Ok(LinkedServer {
-        id: (1..i32::MAX).find(|id| known.iter().all(|link| link.id != *id)).unwrap_or(i32::MAX),
+        id: (1..i32::MAX)
+            .find(|id| known.iter().all(|link| link.id != *id))
+            .unwrap_or(i32::MAX),
         name,
-        product: if is_sql_server { "SQL Server".to_owned() } else { product },
+        product: if is_sql_server {
+            "SQL Server".to_owned()
+        } else {
+            product
+        },
         provider,
         data_source,
         location: call.text("@location"),
@@ -148,7 +169,10 @@ fn new_link(session: &Session, call: &Call) -> SqlResult<LinkedServer> {
 async fn server_option(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     may_change(session, &call, "ALTER ANY LINKED SERVER")?;
     let mut link = needed(session, &call.needed_text("@server")?)?;
-    link.set_option(&call.needed_text("@optname")?, &call.needed_text("@optvalue")?)?;
+    link.set_option(
+        &call.needed_text("@optname")?,
+        &call.needed_text("@optvalue")?,
+    )?;
     link.modified = session.instance.clock.local();
     session.instance.change_quietly(|master, tx| {
         for (row, known) in record::all::<LinkedServer>(master, Some(tx)) {
@@ -204,7 +228,9 @@ async fn add_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> 
         modified: session.instance.clock.local(),
     };
     session.instance.change_quietly(|master, tx| {
-        remove_logins(master, tx, |known| is_for(known, link.id, login.local_login.as_deref()))?;
+        remove_logins(master, tx, |known| {
+            is_for(known, link.id, login.local_login.as_deref())
+        })?;
         record::add(master, tx, &login).map(drop)
     })?;
     Ok((0, call))
@@ -221,7 +247,9 @@ async fn drop_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)>
 }
 
 fn local_login(session: &Session, call: &Call) -> SqlResult<Option<String>> {
-    let Some(name) = call.text("@locallogin") else { return Ok(None) };
+    let Some(name) = call.text("@locallogin") else {
+        return Ok(None);
+    };
     match session.instance.login(&name) {
         Some(login) => Ok(Some(login.name.clone())),
         None => Err(messages::not_a_valid_login(&name)),
@@ -258,7 +286,9 @@ async fn test_server(session: &mut Session, call: Call) -> SqlResult<(i32, Call)
 
 /// A link by name; the procedures that change links raise 15015 without one.
 fn needed(session: &Session, name: &str) -> SqlResult<LinkedServer> {
-    let found = views::servers(&session.instance).into_iter().find(|link| same(&link.name, name));
+    let found = views::servers(&session.instance)
+        .into_iter()
+        .find(|link| same(&link.name, name));
     found.ok_or_else(|| messages::link_not_found(name))
 }
 
@@ -297,7 +327,10 @@ async fn list_servers(session: &mut Session, call: Call) -> SqlResult<(i32, Call
         ]
     };
     let links = views::servers(&session.instance).into_iter().map(row);
-    let rows = Rows { columns, rows: std::iter::once(own_row).chain(links).collect() };
+    let rows = Rows {
+        columns,
+        rows: std::iter::once(own_row).chain(links).collect(),
+    };
     call::send(session, rows).await;
     Ok((0, call))
 }
@@ -322,10 +355,18 @@ async fn help_server(session: &mut Session, call: Call) -> SqlResult<(i32, Call)
     let own = session.instance.name();
     let own_row = help_row(&own, 0, &ServerOptions::new(true));
     let links = views::servers(&session.instance);
-    let rows = links.iter().map(|link| (link.name.as_str(), help_row(&link.name, link.id, &link.options)));
+    let rows = links.iter().map(|link| {
+        (
+            link.name.as_str(),
+            help_row(&link.name, link.id, &link.options),
+        )
+    });
     let all = std::iter::once((own.as_str(), own_row)).chain(rows);
     let is_wanted = |name: &str| wanted.as_deref().is_none_or(|wanted| same(wanted, name));
-    let rows = all.filter(|(name, _)| is_wanted(name)).map(|(_, row)| row).collect();
+    let rows = all
+        .filter(|(name, _)| is_wanted(name))
+        .map(|(_, row)| row)
+        .collect();
     call::send(session, Rows { columns, rows }).await;
     Ok((0, call))
 }
@@ -339,7 +380,11 @@ fn help_row(name: &str, id: i32, options: &ServerOptions) -> Row {
         (options.use_remote_collation, "use remote collation"),
         (options.promotion, "remote proc transaction promotion"),
     ];
-    let set: Vec<_> = words.iter().filter(|(is_set, _)| *is_set).map(|(_, word)| *word).collect();
+    let set: Vec<_> = words
+        .iter()
+        .filter(|(is_set, _)| *is_set)
+        .map(|(_, word)| *word)
+        .collect();
     vec![
         name.into(),
         name.into(),
@@ -353,8 +398,16 @@ fn help_row(name: &str, id: i32, options: &ServerOptions) -> Row {
 
 async fn help_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     let servers = views::servers(&session.instance);
-    let server_name = |id| servers.iter().find(|link| link.id == id).map(|link| link.name.clone());
-    let wanted = call.text("@rmtsrvname").map(|name| needed(session, &name)).transpose()?;
+    let server_name = |id| {
+        servers
+            .iter()
+            .find(|link| link.id == id)
+            .map(|link| link.name.clone())
+    };
+    let wanted = call
+        .text("@rmtsrvname")
+        .map(|name| needed(session, &name))
+        .transpose()?;
     let name = |name| Column::new(name, SqlType::SYSNAME);
     let columns = vec![
         name("Linked Server"),
@@ -364,7 +417,9 @@ async fn help_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)>
     ];
     let logins = views::logins(&session.instance);
     let logins = logins.into_iter().filter(|login| {
-        wanted.as_ref().is_none_or(|link| link.id == login.server_id)
+        wanted
+            .as_ref()
+            .is_none_or(|link| link.id == login.server_id)
     });
     let row = |login: LinkedLogin| -> Row {
         vec![
@@ -374,7 +429,10 @@ async fn help_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)>
             login.remote_name.into(),
         ]
     };
-    let rows = Rows { columns, rows: logins.map(row).collect() };
+    let rows = Rows {
+        columns,
+        rows: logins.map(row).collect(),
+    };
     call::send(session, rows).await;
     Ok((0, call))
 }

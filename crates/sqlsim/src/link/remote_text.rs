@@ -41,10 +41,18 @@ pub(super) fn write(
 
 fn insert_text(table: &ObjectName, columns: &[String], rows: &[Row]) -> String {
     let names: Vec<_> = columns.iter().map(|column| quote(column)).collect();
-    let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    let names = if names.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", names.join(", "))
+    };
     let place = |part: &Option<String>| part.as_deref().map(quote).unwrap_or_default();
-    let table =
-        format!("{}.{}.{}", place(&table.database), place(&table.schema), quote(&table.name));
+    let table = format!(
+        "{}.{}.{}",
+        place(&table.database),
+        place(&table.schema),
+        quote(&table.name)
+    );
     let row = |row: &Row| {
         let cells: Vec<_> = row.iter().map(literal).collect();
         format!("({})", cells.join(", "))
@@ -118,7 +126,10 @@ fn quoted_length(text: &str, end: char) -> usize {
 
 fn names(piece: &str, server: &str) -> bool {
     let inner = match piece.chars().next() {
-        Some('[') => piece.trim_start_matches('[').trim_end_matches(']').replace("]]", "]"),
+        Some('[') => piece
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .replace("]]", "]"),
         Some('"') => piece.trim_matches('"').replace("\"\"", "\""),
         _ => piece.to_owned(),
     };
@@ -154,8 +165,14 @@ mod tests {
     #[test]
     fn rows_of_this_host_travel_as_literals() {
         let table = ObjectName::from_parts(["S", "D", "dbo", "T"].map(str::to_owned).to_vec());
-        let rows = vec![vec![Value::Int(1), "x'".into()], vec![Value::Null, "y".into()]];
+        let rows = vec![
+            vec![Value::Int(1), "x'".into()],
+            vec![Value::Null, "y".into()],
+        ];
         let text = insert_text(&table.expect("four parts"), &["a".to_owned()], &rows);
-        assert_eq!(text, "INSERT INTO [D].[dbo].[T] ([a]) VALUES (1, N'x'''), (NULL, N'y')");
+        assert_eq!(
+            text,
+            "INSERT INTO [D].[dbo].[T] ([a]) VALUES (1, N'x'''), (NULL, N'y')"
+        );
     }
 }

@@ -38,7 +38,10 @@ pub struct LinkedServer {
 
 /// The options of a linked server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a column of `sys.servers`")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a column of `sys.servers`"
+)]
 pub struct ServerOptions {
     /// `connect timeout`, seconds; 0 is the instance's default.
     pub connect_timeout_seconds: i32,
@@ -150,11 +153,17 @@ pub fn mapping<'a>(
             None => wildcard = Some(login),
         }
     }
-    wildcard.map(used).ok_or_else(crate::messages::no_login_mapping)
+    wildcard
+        .map(used)
+        .ok_or_else(crate::messages::no_login_mapping)
 }
 
 fn used(login: &LinkedLogin) -> Mapping<'_> {
-    if login.uses_self { Mapping::Itself } else { Mapping::Remote(login) }
+    if login.uses_self {
+        Mapping::Itself
+    } else {
+        Mapping::Remote(login)
+    }
 }
 
 impl LinkedServer {
@@ -194,7 +203,9 @@ impl LinkedServer {
     pub fn provider_keyword(&self, keyword: &str) -> Option<&str> {
         let pairs = self.provider_string.as_deref()?.split(';');
         let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
-        pairs.find(|(name, _)| plain(name) == plain(keyword)).map(|(_, value)| value.trim())
+        pairs
+            .find(|(name, _)| plain(name) == plain(keyword))
+            .map(|(_, value)| value.trim())
     }
 }
 
@@ -205,7 +216,11 @@ pub fn same(left: &str, right: &str) -> bool {
 }
 
 fn plain(keyword: &str) -> String {
-    keyword.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_lowercase()
+    keyword
+        .chars()
+        .filter(|letter| !letter.is_whitespace())
+        .collect::<String>()
+        .to_lowercase()
 }
 
 fn bad_option() -> SqlError {
@@ -276,7 +291,10 @@ mod tests {
 
     #[test]
     fn keywords_of_the_provider_string_are_found_whatever_their_blanks() {
-        assert_eq!(link().provider_keyword("TrustServerCertificate"), Some("Yes"));
+        assert_eq!(
+            link().provider_keyword("TrustServerCertificate"),
+            Some("Yes")
+        );
         assert_eq!(link().provider_keyword("HostNameInCertificate"), None);
     }
 
@@ -284,13 +302,24 @@ mod tests {
     fn a_login_of_its_own_counts_before_the_wildcard() {
         let logins = [login(None, true), login(Some("stopmark"), false)];
         assert_eq!(mapping(logins.iter(), 1, "other"), Ok(Mapping::Itself));
-        assert_eq!(mapping(logins.iter(), 1, "STOPMARK"), Ok(Mapping::Remote(&logins[1])));
+        assert_eq!(
+            mapping(logins.iter(), 1, "STOPMARK"),
+            Ok(Mapping::Remote(&logins[1]))
+        );
     }
 
     #[test]
     fn without_a_mapping_the_link_cannot_be_used_7416() {
         let logins = [login(Some("stopmark"), false)];
-        assert_eq!(mapping(logins.iter(), 1, "sa").expect_err("none").number, 7416);
-        assert_eq!(mapping(logins.iter(), 2, "stopmark").expect_err("none").number, 7416);
+        assert_eq!(
+            mapping(logins.iter(), 1, "sa").expect_err("none").number,
+            7416
+        );
+        assert_eq!(
+            mapping(logins.iter(), 2, "stopmark")
+                .expect_err("none")
+                .number,
+            7416
+        );
     }
 }

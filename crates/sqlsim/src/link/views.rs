@@ -13,14 +13,20 @@ use super::server::{LinkedLogin, LinkedServer};
 #[must_use]
 pub fn servers(instance: &Instance) -> Vec<LinkedServer> {
     let master = instance.master().storage();
-    record::all::<LinkedServer>(&master, None).into_iter().map(|(_, link)| link).collect()
+    record::all::<LinkedServer>(&master, None)
+        .into_iter()
+        .map(|(_, link)| link)
+        .collect()
 }
 
 /// All login mappings, in the order of their making.
 #[must_use]
 pub fn logins(instance: &Instance) -> Vec<LinkedLogin> {
     let master = instance.master().storage();
-    record::all::<LinkedLogin>(&master, None).into_iter().map(|(_, login)| login).collect()
+    record::all::<LinkedLogin>(&master, None)
+        .into_iter()
+        .map(|(_, login)| login)
+        .collect()
 }
 
 /// `sys.servers`: the host itself first. The provider string is shown to those only who may alter
@@ -34,7 +40,10 @@ pub fn sys_servers(
     let own = own_row(instance);
     let seen = servers(instance).into_iter().filter(|link| may_see(link));
     let rows = std::iter::once(own).chain(seen.map(|link| row(&link, shows_provider_string)));
-    Rows { columns: server_columns(), rows: rows.collect() }
+    Rows {
+        columns: server_columns(),
+        rows: rows.collect(),
+    }
 }
 
 /// `sys.linked_logins`. `principal` tells the number of a local login.
@@ -57,7 +66,10 @@ pub fn sys_linked_logins(instance: &Instance, principal: &dyn Fn(&str) -> i32) -
             login.modified.into(),
         ]
     };
-    Rows { columns, rows: logins(instance).into_iter().map(row).collect() }
+    Rows {
+        columns,
+        rows: logins(instance).into_iter().map(row).collect(),
+    }
 }
 
 fn server_columns() -> Vec<Column> {
@@ -94,7 +106,10 @@ fn server_columns() -> Vec<Column> {
 
 fn row(link: &LinkedServer, shows_provider_string: bool) -> Row {
     let options = &link.options;
-    let provider_string = link.provider_string.clone().filter(|_| shows_provider_string);
+    let provider_string = link
+        .provider_string
+        .clone()
+        .filter(|_| shows_provider_string);
     vec![
         link.id.into(),
         link.name.as_str().into(),
@@ -136,7 +151,10 @@ fn own_row(instance: &Instance) -> Row {
         location: None,
         provider_string: None,
         catalog: None,
-        options: super::ServerOptions { data_access: false, ..super::ServerOptions::new(true) },
+        options: super::ServerOptions {
+            data_access: false,
+            ..super::ServerOptions::new(true)
+        },
         modified: instance.master().record().created,
     };
     let mut row = row(&own, false);

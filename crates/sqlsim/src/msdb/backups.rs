@@ -47,12 +47,18 @@ pub fn record_backup(
         let mut extra: Cells = vec![
             ("is_copy_only", outcome.is_copy_only.into()),
             ("begins_log_chain", outcome.begins_log_chain.into()),
-            ("recovery_model", recovery_model(outcome.facts.recovery_model).into()),
+            (
+                "recovery_model",
+                recovery_model(outcome.facts.recovery_model).into(),
+            ),
             ("collation_name", outcome.facts.collation.as_str().into()),
             ("database_guid", outcome.facts.database_guid.into()),
         ];
         let finished = outcome.set.finished;
-        extra.push(("last_valid_restore_time", finished.map_or(Value::Null, time)));
+        extra.push((
+            "last_valid_restore_time",
+            finished.map_or(Value::Null, time),
+        ));
         add_set(history, &outcome.set, &outcome.media, devices, extra).map(drop)
     })
 }
@@ -65,7 +71,12 @@ pub fn record_restore(
 ) -> SqlResult<()> {
     let now = datetime(instance.clock.local());
     write(instance, |history| {
-        let known = find(history, "backupset", "backup_set_uuid", outcome.set.set_guid);
+        let known = find(
+            history,
+            "backupset",
+            "backup_set_uuid",
+            outcome.set.set_guid,
+        );
         let set_id = match known.and_then(|row| int(&row, "backup_set_id")) {
             Some(id) => id,
             None => {
@@ -128,13 +139,14 @@ fn add_set(
 ) -> SqlResult<i64> {
     let media_set_id = media_set(history, media, devices)?;
     let families = i64::try_from(media.len()).unwrap_or(i64::MAX);
-    let mut cells = set_cells(set);
+    // What the outcome says counts before what the media can tell.
+    let mut cells = extra;
+    cells.extend(set_cells(set));
     cells.extend([
         ("media_set_id", media_set_id.into()),
         ("last_family_number", families.into()),
         ("catalog_family_number", families.into()),
     ]);
-    cells.extend(extra);
     let set_id = history.add("backupset", &cells)?;
     for file in &set.files {
         history.add("backupfile", &file_cells(set_id, set, file))?;
@@ -148,7 +160,9 @@ fn media_set(
     media: &[MediaFamily],
     devices: &[Device],
 ) -> SqlResult<i64> {
-    let Some(first) = media.first() else { return Ok(0) };
+    let Some(first) = media.first() else {
+        return Ok(0);
+    };
     let known = find(history, "backupmediaset", "media_uuid", first.media_set_id);
     if let Some(id) = known.and_then(|row| int(&row, "media_set_id")) {
         return Ok(id);
@@ -179,13 +193,19 @@ fn family_cells(media_set_id: i64, family: &MediaFamily, device: &Device) -> Cel
     let id = Uuid::from_u64_pair(family.media_set_id.as_u64_pair().0, family.family_id.into());
     vec![
         ("media_set_id", media_set_id.into()),
-        ("family_sequence_number", i64::from(family.family_number).into()),
+        (
+            "family_sequence_number",
+            i64::from(family.family_number).into(),
+        ),
         ("media_family_id", id.into()),
         ("media_count", 1.into()),
         ("physical_device_name", device.name.as_str().into()),
         // 2: a file named in the statement, without a logical device.
         ("device_type", 2.into()),
-        ("physical_block_size", i64::from(family.block_size_bytes).into()),
+        (
+            "physical_block_size",
+            i64::from(family.block_size_bytes).into(),
+        ),
         ("mirror", 0.into()),
     ]
 }
@@ -209,11 +229,23 @@ fn identity_cells(set: &BackupSet) -> Cells {
         ("name", text(&set.name)),
         ("description", text(&set.description)),
         ("user_name", set.user_name.as_str().into()),
-        ("software_major_version", i64::from(set.server_version.major).into()),
-        ("software_minor_version", i64::from(set.server_version.minor).into()),
-        ("software_build_version", i64::from(set.server_version.build).into()),
+        (
+            "software_major_version",
+            i64::from(set.server_version.major).into(),
+        ),
+        (
+            "software_minor_version",
+            i64::from(set.server_version.minor).into(),
+        ),
+        (
+            "software_build_version",
+            i64::from(set.server_version.build).into(),
+        ),
         // 127 says that the zone is not known.
-        ("time_zone", i64::from(set.time_zone_quarters.unwrap_or(127)).into()),
+        (
+            "time_zone",
+            i64::from(set.time_zone_quarters.unwrap_or(127)).into(),
+        ),
         ("mtf_minor_version", 0.into()),
         ("database_creation_date", time(set.database_created)),
         ("backup_start_date", time(set.started)),
@@ -221,7 +253,10 @@ fn identity_cells(set: &BackupSet) -> Cells {
         ("type", set.kind.letter().to_string().into()),
         ("sort_order", 52.into()),
         ("code_page", 0.into()),
-        ("compatibility_level", i64::from(set.compatibility_level).into()),
+        (
+            "compatibility_level",
+            i64::from(set.compatibility_level).into(),
+        ),
         ("database_version", i64::from(set.database_version).into()),
         ("backup_size", bytes(set.backup_size_bytes)),
         ("compressed_backup_size", bytes(set.compressed_size_bytes)),
@@ -235,13 +270,22 @@ fn identity_cells(set: &BackupSet) -> Cells {
 }
 
 fn lsn_cells(set: &BackupSet) -> Cells {
-    let or_null = |lsn: mtf::Lsn| if lsn == mtf::Lsn::ZERO { Value::Null } else { number(lsn) };
+    let or_null = |lsn: mtf::Lsn| {
+        if lsn == mtf::Lsn::ZERO {
+            Value::Null
+        } else {
+            number(lsn)
+        }
+    };
     vec![
         ("first_lsn", number(set.first_lsn)),
         ("last_lsn", number(set.last_lsn)),
         ("checkpoint_lsn", number(set.checkpoint_lsn)),
         ("database_backup_lsn", number(set.database_backup_lsn)),
-        ("first_recovery_fork_guid", set.first_recovery_fork_guid.into()),
+        (
+            "first_recovery_fork_guid",
+            set.first_recovery_fork_guid.into(),
+        ),
         ("last_recovery_fork_guid", set.recovery_fork_guid.into()),
         ("fork_point_lsn", or_null(set.fork_point_lsn)),
         ("differential_base_lsn", or_null(set.differential_base_lsn)),
@@ -274,7 +318,14 @@ fn file_cells(set_id: i64, set: &BackupSet, file: &mtf::DatabaseFile) -> Cells {
         ("backup_set_id", set_id.into()),
         ("first_family_number", 1.into()),
         ("first_media_number", 1.into()),
-        ("filegroup_name", if is_log { Value::Null } else { "PRIMARY".into() }),
+        (
+            "filegroup_name",
+            if is_log {
+                Value::Null
+            } else {
+                "PRIMARY".into()
+            },
+        ),
         ("page_size", if is_log { 512 } else { 8192 }.into()),
         ("file_number", Decimal::new(file.file_id.into(), 0).into()),
         ("backed_up_page_count", Decimal::new(pages.into(), 0).into()),
@@ -288,7 +339,10 @@ fn file_cells(set_id: i64, set: &BackupSet, file: &mtf::DatabaseFile) -> Cells {
         ("state_desc", "ONLINE".into()),
         ("differential_base_lsn", number(set.differential_base_lsn)),
         ("differential_base_guid", set.differential_base_guid.into()),
-        ("backup_size", bytes(u64::from(file.pages_in_backup) * mtf::page::SIZE as u64)),
+        (
+            "backup_size",
+            bytes(u64::from(file.pages_in_backup) * mtf::page::SIZE as u64),
+        ),
         ("is_readonly", false.into()),
         ("is_present", true.into()),
     ]
@@ -308,7 +362,8 @@ fn find(
 ) -> Option<Vec<(&'static str, Value)>> {
     let wanted = Value::Guid(guid);
     let has = |row: &Vec<(&'static str, Value)>| {
-        row.iter().any(|(name, value)| *name == column && *value == wanted)
+        row.iter()
+            .any(|(name, value)| *name == column && *value == wanted)
     };
     history.rows(table).into_iter().rev().find(has)
 }

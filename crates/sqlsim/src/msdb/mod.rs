@@ -20,7 +20,10 @@ use mtf::Lsn;
 /// The batches that make msdb's tables, separated by lines of `GO`.
 #[must_use]
 pub fn schema(version: Version) -> String {
-    let texts: Vec<_> = tables::TABLES.iter().map(|table| tables::text(table, version)).collect();
+    let texts: Vec<_> = tables::TABLES
+        .iter()
+        .map(|table| tables::text(table, version))
+        .collect();
     texts.join("\nGO\n")
 }
 
@@ -32,18 +35,19 @@ pub fn record_mark(
     mark: &MarkInfo,
 ) -> SqlResult<()> {
     write(instance, |history| {
-        history.add(
-            "logmarkhistory",
-            &[
-                ("database_name", database.into()),
-                ("mark_name", mark.name.as_str().into()),
-                ("description", mark.description.as_str().into()),
-                ("user_name", mark.user.as_str().into()),
-                ("lsn", number(lsn)),
-                ("mark_time", datetime(mark.time)),
-            ],
-        )
-        .map(drop)
+        history
+            .add(
+                "logmarkhistory",
+                &[
+                    ("database_name", database.into()),
+                    ("mark_name", mark.name.as_str().into()),
+                    ("description", mark.description.as_str().into()),
+                    ("user_name", mark.user.as_str().into()),
+                    ("lsn", number(lsn)),
+                    ("mark_time", datetime(mark.time)),
+                ],
+            )
+            .map(drop)
     })
 }
 
@@ -81,7 +85,9 @@ pub fn write<T>(
     let storage = msdb.storage();
     let tx = instance.next_transaction();
     storage.begin(tx)?;
-    let objects = record::all::<Object>(&storage, None).into_iter().map(|(_, object)| object);
+    let objects = record::all::<Object>(&storage, None)
+        .into_iter()
+        .map(|(_, object)| object);
     let mut history = History {
         storage: &storage,
         tx,
@@ -124,9 +130,15 @@ impl History<'_> {
     #[must_use]
     pub fn rows(&self, table: &str) -> Vec<Vec<(&'static str, Value)>> {
         let shape = tables::TABLES.iter().find(|known| known.name == table);
-        let (Some(shape), Ok(id)) = (shape, self.table(table)) else { return Vec::new() };
+        let (Some(shape), Ok(id)) = (shape, self.table(table)) else {
+            return Vec::new();
+        };
         let named = |row: Row| tables::columns(shape, self.version).zip(row).collect();
-        self.storage.scan(Some(self.tx), id).into_iter().map(|(_, row)| named(row)).collect()
+        self.storage
+            .scan(Some(self.tx), id)
+            .into_iter()
+            .map(|(_, row)| named(row))
+            .collect()
     }
 
     fn table(&self, name: &str) -> SqlResult<TableId> {

@@ -33,19 +33,35 @@ enum Is {
 }
 
 const fn identity(name: &'static str) -> Shape {
-    Shape { name, ty: SqlType::Int, is: Is::Identity }
+    Shape {
+        name,
+        ty: SqlType::Int,
+        is: Is::Identity,
+    }
 }
 
 const fn required(name: &'static str, ty: SqlType) -> Shape {
-    Shape { name, ty, is: Is::Required }
+    Shape {
+        name,
+        ty,
+        is: Is::Required,
+    }
 }
 
 const fn column(name: &'static str, ty: SqlType) -> Shape {
-    Shape { name, ty, is: Is::Nullable }
+    Shape {
+        name,
+        ty,
+        is: Is::Nullable,
+    }
 }
 
 const fn since_2022(name: &'static str, ty: SqlType) -> Shape {
-    Shape { name, ty, is: Is::Since2022 }
+    Shape {
+        name,
+        ty,
+        is: Is::Since2022,
+    }
 }
 
 const BIT: SqlType = SqlType::Bit;
@@ -57,21 +73,48 @@ const LSN: SqlType = SqlType::LSN;
 const NAME: SqlType = SqlType::SYSNAME;
 const TIME: SqlType = SqlType::DateTime;
 const LETTER: SqlType = SqlType::Char(1);
-const BYTES: SqlType = SqlType::Decimal { precision: 20, scale: 0 };
-const COUNT: SqlType = SqlType::Decimal { precision: 10, scale: 0 };
+const BYTES: SqlType = SqlType::Decimal {
+    precision: 20,
+    scale: 0,
+};
+const COUNT: SqlType = SqlType::Decimal {
+    precision: 10,
+    scale: 0,
+};
 const TEXT: SqlType = SqlType::NVarChar(Some(255));
 const PATH: SqlType = SqlType::NVarChar(Some(260));
 const WORD: SqlType = SqlType::NVarChar(Some(32));
 
 /// Every table, in the order of their making.
 pub const TABLES: [Table; 7] = [
-    Table { name: "backupmediaset", columns: &MEDIA_SET },
-    Table { name: "backupmediafamily", columns: &MEDIA_FAMILY },
-    Table { name: "backupset", columns: &BACKUP_SET },
-    Table { name: "backupfile", columns: &BACKUP_FILE },
-    Table { name: "restorehistory", columns: &RESTORE_HISTORY },
-    Table { name: "logmarkhistory", columns: &LOG_MARK_HISTORY },
-    Table { name: "suspect_pages", columns: &SUSPECT_PAGES },
+    Table {
+        name: "backupmediaset",
+        columns: &MEDIA_SET,
+    },
+    Table {
+        name: "backupmediafamily",
+        columns: &MEDIA_FAMILY,
+    },
+    Table {
+        name: "backupset",
+        columns: &BACKUP_SET,
+    },
+    Table {
+        name: "backupfile",
+        columns: &BACKUP_FILE,
+    },
+    Table {
+        name: "restorehistory",
+        columns: &RESTORE_HISTORY,
+    },
+    Table {
+        name: "logmarkhistory",
+        columns: &LOG_MARK_HISTORY,
+    },
+    Table {
+        name: "suspect_pages",
+        columns: &SUSPECT_PAGES,
+    },
 ];
 
 const MEDIA_SET: [Shape; 12] = [

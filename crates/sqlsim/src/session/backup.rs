@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use super::Session;
-use crate::backup::{
-    self, BackupOutcome, BackupRequest, Device, HostIdentity, LogBackupMode,
-};
+use crate::backup::{self, BackupOutcome, BackupRequest, Device, HostIdentity, LogBackupMode};
 use crate::error::{SqlError, SqlResult};
 use crate::faults::FaultKind;
 use crate::instance::{DatabaseHandle, SessionRecord};
@@ -96,7 +94,11 @@ impl Session {
         self.require_in_database(&database, statement)?;
         check_state(&database)?;
         check_kind(&database, backup, statement)?;
-        if let Some(error) = self.instance.faults.statement_failure(statement, &database.name()) {
+        if let Some(error) = self
+            .instance
+            .faults
+            .statement_failure(statement, &database.name())
+        {
             return Err(error);
         }
         let job = self.job(backup, statement, database)?;
@@ -139,14 +141,27 @@ impl Session {
         };
         let faults = &self.instance.faults;
         let devices = FaultyDevices {
-            is_full: faults.strike(FaultKind::DiskFull, statement, &database.name()).is_some(),
+            is_full: faults
+                .strike(FaultKind::DiskFull, statement, &database.name())
+                .is_some(),
             damage_at: faults
                 .strike(FaultKind::Damage, statement, &database.name())
                 .map(|fault| fault.offset_bytes),
         };
-        let mode = if has("NORECOVERY") { LogBackupMode::Tail } else { LogBackupMode::Ordinary };
+        let mode = if has("NORECOVERY") {
+            LogBackupMode::Tail
+        } else {
+            LogBackupMode::Ordinary
+        };
         let is_differential = has("DIFFERENTIAL");
-        Ok(Job { database, request, is_log, is_differential, mode, devices })
+        Ok(Job {
+            database,
+            request,
+            is_log,
+            is_differential,
+            mode,
+            devices,
+        })
     }
 
     async fn run_backup(&mut self, job: Job, stats: i64) -> SqlResult<(BackupOutcome, u64)> {
@@ -158,7 +173,9 @@ impl Session {
             let recorded = record_backup(&instance, &outcome, &job.request.devices);
             Ok((outcome, recorded))
         });
-        let ended = working.await.unwrap_or_else(|_| Err(messages::dtc_aborted()));
+        let ended = working
+            .await
+            .unwrap_or_else(|_| Err(messages::dtc_aborted()));
         self.record.update(|now| {
             if let Some(request) = &mut now.request {
                 request.percent = 0.0;
@@ -170,7 +187,10 @@ impl Session {
             self.output.message(messages::history_not_written()).await;
         }
         let spent = self.instance.clock.monotonic().saturating_sub(begun);
-        Ok((outcome, u64::try_from(spent.as_millis()).unwrap_or(u64::MAX)))
+        Ok((
+            outcome,
+            u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
+        ))
     }
 
     async fn tell_backup(&mut self, (outcome, milliseconds): (BackupOutcome, u64)) {
@@ -200,9 +220,18 @@ impl Session {
 
     /// The percentage of `STATS`: 10 where it has no value, and nothing is told without it.
     pub(super) fn stats(&self, options: &[NamedOption]) -> SqlResult<i64> {
-        let Some(option) = find_option(options, "STATS") else { return Ok(NO_STATS) };
-        let value = option.values.first().map(|value| self.evaluate(value)).transpose()?;
-        Ok(value.and_then(|value| value.value.as_int()).unwrap_or(10).clamp(1, NO_STATS))
+        let Some(option) = find_option(options, "STATS") else {
+            return Ok(NO_STATS);
+        };
+        let value = option
+            .values
+            .first()
+            .map(|value| self.evaluate(value))
+            .transpose()?;
+        Ok(value
+            .and_then(|value| value.value.as_int())
+            .unwrap_or(10)
+            .clamp(1, NO_STATS))
     }
 
     fn host_identity(&self) -> HostIdentity {
@@ -236,7 +265,14 @@ impl Job {
             backup::backup_log(&storage, devices, request, self.mode, &clock, &mut progress)
         } else {
             let differential = self.is_differential;
-            backup::backup_database(&storage, devices, request, differential, &clock, &mut progress)
+            backup::backup_database(
+                &storage,
+                devices,
+                request,
+                differential,
+                &clock,
+                &mut progress,
+            )
         }?;
         self.devices.damage(&self.request.devices);
         Ok(outcome)
@@ -253,7 +289,12 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) fn new(answer: Option<Answer>, record: Arc<SessionRecord>, step: i64) -> Self {
-        Self { answer, record, step, told: 0 }
+        Self {
+            answer,
+            record,
+            step,
+            told: 0,
+        }
     }
 
     fn tell(&mut self, done: u64, all: u64) {
@@ -327,9 +368,11 @@ fn not_a_disk(kind: DeviceKind, name: &str) -> SqlError {
         DeviceKind::Logical => SqlError::new(
             3206,
             16,
-            format!("Backup device '{name}' does not exist. To view existing backup devices, use \
+            format!(
+                "Backup device '{name}' does not exist. To view existing backup devices, use \
                 the sys.backup_devices catalog view. To create a new backup device use either \
-                sp_addumpdevice or SQL Server Management Studio."),
+                sp_addumpdevice or SQL Server Management Studio."
+            ),
         ),
         _ => messages::cannot_open_device(name, "50(The request is not supported.)"),
     }

@@ -30,7 +30,10 @@ impl FaultyDevices {
 }
 
 fn flip(path: &Path, offset: u64) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().read(true).write(true).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)?;
     let mut byte = [0];
     file.seek(SeekFrom::Start(offset))?;
     file.read_exact(&mut byte)?;
@@ -45,7 +48,14 @@ impl Devices for FaultyDevices {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>> {
         let file = RealDevices.create(path)?;
-        Ok(if self.is_full { Box::new(FullDisk { file, left: LEFT_BYTES }) } else { file })
+        Ok(if self.is_full {
+            Box::new(FullDisk {
+                file,
+                left: LEFT_BYTES,
+            })
+        } else {
+            file
+        })
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {

@@ -25,7 +25,10 @@ const BIT: SqlType = SqlType::Bit;
 const GUID: SqlType = SqlType::UniqueIdentifier;
 const LSN: SqlType = SqlType::LSN;
 const TIME: SqlType = SqlType::DateTime;
-const BYTES: SqlType = SqlType::Decimal { precision: 20, scale: 0 };
+const BYTES: SqlType = SqlType::Decimal {
+    precision: 20,
+    scale: 0,
+};
 
 /// A cell with its column.
 type Cell = (&'static str, SqlType, Value);
@@ -49,20 +52,28 @@ impl Session {
             let file = media.files.first();
             let file = file.ok_or_else(|| messages::media_incorrectly_formed(""))?;
             let rows = match kind {
-                RestoreKind::HeaderOnly => header_rows(&instance, file, has_file.then_some(position)),
+                RestoreKind::HeaderOnly => {
+                    header_rows(&instance, file, has_file.then_some(position))
+                }
                 RestoreKind::LabelOnly => label_rows(file),
                 _ => file_rows(file, position, &named[0].name)?,
             };
             Ok(Some(rows))
         });
-        let read = working.await.map_err(|_| messages::restore_planning_failed())?;
+        let read = working
+            .await
+            .map_err(|_| messages::restore_planning_failed())?;
         match read? {
             Some(rows) => {
                 let count = rows.rows.len() as u64;
                 self.output.rows(rows).await;
                 self.done(count).await;
             }
-            None => self.output.message(messages::backup_set_valid(position.into())).await,
+            None => {
+                self.output
+                    .message(messages::backup_set_valid(position.into()))
+                    .await
+            }
         }
         Ok(())
     }
@@ -70,9 +81,15 @@ impl Session {
 
 fn table(rows: Vec<Vec<Cell>>, empty: Vec<Cell>) -> Rows {
     let shape = rows.first().unwrap_or(&empty);
-    let columns = shape.iter().map(|(name, ty, _)| Column::new(*name, *ty)).collect();
+    let columns = shape
+        .iter()
+        .map(|(name, ty, _)| Column::new(*name, *ty))
+        .collect();
     let cells = |row: Vec<Cell>| -> Row { row.into_iter().map(|(_, _, value)| value).collect() };
-    Rows { columns, rows: rows.into_iter().map(cells).collect() }
+    Rows {
+        columns,
+        rows: rows.into_iter().map(cells).collect(),
+    }
 }
 
 fn header_rows(instance: &Instance, file: &MediaFile, position: Option<u16>) -> Rows {
@@ -85,7 +102,10 @@ fn header_rows(instance: &Instance, file: &MediaFile, position: Option<u16>) -> 
 fn header(instance: &Instance, set: &BackupSet) -> Vec<Cell> {
     let known = known_set(instance, set.set_guid).unwrap_or_default();
     let known = |column: &str| {
-        known.iter().find(|(name, _)| *name == column).map(|(_, value)| value.clone())
+        known
+            .iter()
+            .find(|(name, _)| *name == column)
+            .map(|(_, value)| value.clone())
     };
     let mut cells = header_start(set);
     cells.extend(header_lsns(set));
@@ -108,7 +128,11 @@ fn header_start(set: &BackupSet) -> Vec<Cell> {
         ("UserName", TEXT, set.user_name.as_str().into()),
         ("ServerName", TEXT, set.server_name.as_str().into()),
         ("DatabaseName", TEXT, set.database_name.as_str().into()),
-        ("DatabaseVersion", INT, i64::from(set.database_version).into()),
+        (
+            "DatabaseVersion",
+            INT,
+            i64::from(set.database_version).into(),
+        ),
         ("DatabaseCreationDate", TIME, time(set.database_created)),
         ("BackupSize", BYTES, bytes(set.backup_size_bytes)),
     ]
@@ -121,21 +145,41 @@ fn header_lsns(set: &BackupSet) -> Vec<Cell> {
         ("CheckpointLSN", LSN, number(set.checkpoint_lsn)),
         ("DatabaseBackupLSN", LSN, number(set.database_backup_lsn)),
         ("BackupStartDate", TIME, time(set.started)),
-        ("BackupFinishDate", TIME, set.finished.map_or(Value::Null, time)),
+        (
+            "BackupFinishDate",
+            TIME,
+            set.finished.map_or(Value::Null, time),
+        ),
         ("SortOrder", SMALL, 52.into()),
         ("CodePage", SMALL, 0.into()),
         ("UnicodeLocaleId", INT, 1033.into()),
         ("UnicodeComparisonStyle", INT, 196_609.into()),
-        ("CompatibilityLevel", TINY, i64::from(set.compatibility_level).into()),
+        (
+            "CompatibilityLevel",
+            TINY,
+            i64::from(set.compatibility_level).into(),
+        ),
     ]
 }
 
 fn header_server(set: &BackupSet) -> Vec<Cell> {
     vec![
         ("SoftwareVendorId", INT, 4608.into()),
-        ("SoftwareVersionMajor", INT, i64::from(set.server_version.major).into()),
-        ("SoftwareVersionMinor", INT, i64::from(set.server_version.minor).into()),
-        ("SoftwareVersionBuild", INT, i64::from(set.server_version.build).into()),
+        (
+            "SoftwareVersionMajor",
+            INT,
+            i64::from(set.server_version.major).into(),
+        ),
+        (
+            "SoftwareVersionMinor",
+            INT,
+            i64::from(set.server_version.minor).into(),
+        ),
+        (
+            "SoftwareVersionBuild",
+            INT,
+            i64::from(set.server_version.build).into(),
+        ),
         ("MachineName", TEXT, set.machine_name.as_str().into()),
         ("Flags", INT, i64::from(set.flags.0 & 0x1FF).into()),
         ("BindingID", GUID, set.binding_id.into()),
@@ -163,24 +207,72 @@ fn header_flags(set: &BackupSet, known: &dyn Fn(&str) -> Option<Value>) -> Vec<C
 }
 
 fn header_end(set: &BackupSet, known: &dyn Fn(&str) -> Option<Value>) -> Vec<Cell> {
-    let or_null = |lsn: mtf::Lsn| if lsn == mtf::Lsn::ZERO { Value::Null } else { number(lsn) };
+    let or_null = |lsn: mtf::Lsn| {
+        if lsn == mtf::Lsn::ZERO {
+            Value::Null
+        } else {
+            number(lsn)
+        }
+    };
     let (_, kind) = kind_of(set.kind);
     vec![
-        ("FirstRecoveryForkID", GUID, set.first_recovery_fork_guid.into()),
+        (
+            "FirstRecoveryForkID",
+            GUID,
+            set.first_recovery_fork_guid.into(),
+        ),
         ("ForkPointLSN", LSN, or_null(set.fork_point_lsn)),
-        ("RecoveryModel", SqlType::NVarChar(Some(60)), known("recovery_model").unwrap_or("FULL".into())),
-        ("DifferentialBaseLSN", LSN, or_null(set.differential_base_lsn)),
-        ("DifferentialBaseGUID", GUID, set.differential_base_guid.into()),
-        ("BackupTypeDescription", SqlType::NVarChar(Some(60)), kind.into()),
+        (
+            "RecoveryModel",
+            SqlType::NVarChar(Some(60)),
+            known("recovery_model").unwrap_or("FULL".into()),
+        ),
+        (
+            "DifferentialBaseLSN",
+            LSN,
+            or_null(set.differential_base_lsn),
+        ),
+        (
+            "DifferentialBaseGUID",
+            GUID,
+            set.differential_base_guid.into(),
+        ),
+        (
+            "BackupTypeDescription",
+            SqlType::NVarChar(Some(60)),
+            kind.into(),
+        ),
         ("BackupSetGUID", GUID, set.set_guid.into()),
-        ("CompressedBackupSize", SqlType::BigInt, i64::try_from(set.compressed_size_bytes).unwrap_or(i64::MAX).into()),
+        (
+            "CompressedBackupSize",
+            SqlType::BigInt,
+            i64::try_from(set.compressed_size_bytes)
+                .unwrap_or(i64::MAX)
+                .into(),
+        ),
         ("containment", TINY, 0.into()),
         ("KeyAlgorithm", SqlType::NVarChar(Some(32)), Value::Null),
-        ("EncryptorThumbprint", SqlType::VarBinary(Some(20)), Value::Null),
+        (
+            "EncryptorThumbprint",
+            SqlType::VarBinary(Some(20)),
+            Value::Null,
+        ),
         ("EncryptorType", SqlType::NVarChar(Some(32)), Value::Null),
-        ("LastValidRestoreTime", TIME, known("last_valid_restore_time").unwrap_or(Value::Null)),
-        ("TimeZone", SMALL, i64::from(set.time_zone_quarters.unwrap_or(127)).into()),
-        ("CompressionAlgorithm", SqlType::NVarChar(Some(32)), Value::Null),
+        (
+            "LastValidRestoreTime",
+            TIME,
+            known("last_valid_restore_time").unwrap_or(Value::Null),
+        ),
+        (
+            "TimeZone",
+            SMALL,
+            i64::from(set.time_zone_quarters.unwrap_or(127)).into(),
+        ),
+        (
+            "CompressionAlgorithm",
+            SqlType::NVarChar(Some(32)),
+            Value::Null,
+        ),
     ]
 }
 
@@ -195,7 +287,10 @@ fn kind_of(kind: BackupKind) -> (i64, &'static str) {
 
 fn label_rows(file: &MediaFile) -> Rows {
     let family = &file.family;
-    let date = file.sets.first().map_or(Value::Null, |set| time(set.identity.started));
+    let date = file
+        .sets
+        .first()
+        .map_or(Value::Null, |set| time(set.identity.started));
     let id = uuid::Uuid::from_u64_pair(
         family.media_set_id.as_u64_pair().0,
         u64::from(family.family_id),
@@ -204,7 +299,11 @@ fn label_rows(file: &MediaFile) -> Rows {
         ("MediaName", TEXT, optional(&family.name)),
         ("MediaSetId", GUID, family.media_set_id.into()),
         ("FamilyCount", INT, i64::from(family.family_count).into()),
-        ("FamilySequenceNumber", INT, i64::from(family.family_number).into()),
+        (
+            "FamilySequenceNumber",
+            INT,
+            i64::from(family.family_number).into(),
+        ),
         ("MediaFamilyId", GUID, id.into()),
         ("MediaSequenceNumber", INT, 1.into()),
         ("MediaLabelPresent", TINY, 0.into()),
@@ -228,12 +327,24 @@ fn file_rows(file: &MediaFile, position: u16, device: &str) -> SqlResult<Rows> {
 
 fn file_row(set: &BackupSet, file: &mtf::DatabaseFile) -> Vec<Cell> {
     let is_log = file.kind == FileKind::Log;
-    let group = if is_log { Value::Null } else { "PRIMARY".into() };
+    let group = if is_log {
+        Value::Null
+    } else {
+        "PRIMARY".into()
+    };
     let pages = u64::from(file.pages_in_backup) * mtf::page::SIZE as u64;
     vec![
         ("LogicalName", TEXT, file.logical_name.as_str().into()),
-        ("PhysicalName", SqlType::NVarChar(Some(260)), file.physical_name.as_str().into()),
-        ("Type", SqlType::Char(1), if is_log { "L" } else { "D" }.into()),
+        (
+            "PhysicalName",
+            SqlType::NVarChar(Some(260)),
+            file.physical_name.as_str().into(),
+        ),
+        (
+            "Type",
+            SqlType::Char(1),
+            if is_log { "L" } else { "D" }.into(),
+        ),
         ("FileGroupName", TEXT, group),
         ("Size", BYTES, bytes(file.size_bytes)),
         ("MaxSize", BYTES, bytes(35_184_372_080_640)),
@@ -243,12 +354,24 @@ fn file_row(set: &BackupSet, file: &mtf::DatabaseFile) -> Vec<Cell> {
         ("UniqueId", GUID, set.binding_id.into()),
         ("ReadOnlyLSN", LSN, bytes(0)),
         ("ReadWriteLSN", LSN, bytes(0)),
-        ("BackupSizeInBytes", SqlType::BigInt, i64::try_from(pages).unwrap_or(i64::MAX).into()),
+        (
+            "BackupSizeInBytes",
+            SqlType::BigInt,
+            i64::try_from(pages).unwrap_or(i64::MAX).into(),
+        ),
         ("SourceBlockSize", INT, 4096.into()),
         ("FileGroupId", INT, i64::from(file.filegroup_id).into()),
         ("LogGroupGUID", GUID, Value::Null),
-        ("DifferentialBaseLSN", LSN, number(set.differential_base_lsn)),
-        ("DifferentialBaseGUID", GUID, set.differential_base_guid.into()),
+        (
+            "DifferentialBaseLSN",
+            LSN,
+            number(set.differential_base_lsn),
+        ),
+        (
+            "DifferentialBaseGUID",
+            GUID,
+            set.differential_base_guid.into(),
+        ),
         ("IsReadOnly", BIT, false.into()),
         ("IsPresent", BIT, true.into()),
         ("TDEThumbprint", SqlType::VarBinary(Some(32)), Value::Null),

@@ -76,7 +76,9 @@ impl Session {
             RestoreKind::VerifyOnly => "VERIFY DATABASE",
         };
         let done = match restore.kind {
-            RestoreKind::Database | RestoreKind::Log => self.restore_database(restore, statement).await,
+            RestoreKind::Database | RestoreKind::Log => {
+                self.restore_database(restore, statement).await
+            }
             _ => self.read_media(restore).await,
         };
         match done {
@@ -93,7 +95,11 @@ impl Session {
             return Err(messages::backup_in_transaction());
         }
         check_options(&restore.options)?;
-        let name = restore.database.as_ref().map(|name| self.name_of(name)).transpose()?;
+        let name = restore
+            .database
+            .as_ref()
+            .map(|name| self.name_of(name))
+            .transpose()?;
         let name = name.unwrap_or_default();
         let existing = self.instance.database(&name);
         self.may_restore(&name, existing.as_ref())?;
@@ -112,7 +118,13 @@ impl Session {
         };
         let is_log = restore.kind == RestoreKind::Log;
         let instance = Arc::clone(&self.instance);
-        let job = Job { instance, existing, request, is_log, surroundings };
+        let job = Job {
+            instance,
+            existing,
+            request,
+            is_log,
+            surroundings,
+        };
         self.run_restore(job).await
     }
 
@@ -120,11 +132,17 @@ impl Session {
     fn may_restore(&self, name: &str, existing: Option<&Arc<DatabaseHandle>>) -> SqlResult<()> {
         if name.eq_ignore_ascii_case("master") {
             // 3108
-            return Err(SqlError::new(3108, 16, "To restore the master database, the server must \
+            return Err(SqlError::new(
+                3108,
+                16,
+                "To restore the master database, the server must \
                 be running in single-user mode. For information on starting in single-user mode, \
-                see \"How to: Start an Instance of SQL Server (sqlservr.exe)\" in Books Online."));
+                see \"How to: Start an Instance of SQL Server (sqlservr.exe)\" in Books Online.",
+            ));
         }
-        let Some(existing) = existing else { return self.require_server("CREATE ANY DATABASE") };
+        let Some(existing) = existing else {
+            return self.require_server("CREATE ANY DATABASE");
+        };
         let is_owner = existing.record().owner_sid == self.login().sid;
         if is_owner || self.has_server("CREATE ANY DATABASE") {
             return crate::availability::not_a_member(&self.instance, name);
@@ -141,7 +159,9 @@ impl Session {
         let database = existing.ok_or_else(|| messages::database_not_found(name))?;
         backup::recover(&database.storage(), self.instance.new_guid())?;
         database.forget_schema();
-        self.output.message(messages::successfully_processed(statement, 0, 1)).await;
+        self.output
+            .message(messages::successfully_processed(statement, 0, 1))
+            .await;
         Ok(())
     }
 
@@ -152,7 +172,9 @@ impl Session {
             let outcome = job.run(&owner);
             (job, outcome)
         });
-        let (job, outcome) = working.await.map_err(|_| messages::restore_planning_failed())?;
+        let (job, outcome) = working
+            .await
+            .map_err(|_| messages::restore_planning_failed())?;
         let outcome = outcome?;
         let facts = RestoreFacts {
             database: &job.request.database,
@@ -227,9 +249,15 @@ impl Session {
         let found = found.iter().find_map(|name| find_option(options, name));
         let Some(option) = found else { return Ok(None) };
         let mut values = option.values.iter();
-        let first = values.next().map(|value| self.evaluate(value)).transpose()?;
+        let first = values
+            .next()
+            .map(|value| self.evaluate(value))
+            .transpose()?;
         let first = first.unwrap_or(Typed::null(SqlType::SYSNAME));
-        let after = values.next().map(|value| self.time(&self.evaluate(value)?)).transpose()?;
+        let after = values
+            .next()
+            .map(|value| self.time(&self.evaluate(value)?))
+            .transpose()?;
         Ok(Some(match option.name.as_str() {
             "STOPAT" => Stop::AtTime(self.time(&first)?),
             "STOPATMARK" => Stop::at_mark(first.value.as_text().unwrap_or_default(), after)?,
@@ -238,7 +266,10 @@ impl Session {
     }
 
     /// A time that was given as text or as a time.
-    #[expect(clippy::unused_self, reason = "it reads like the other readers of options")]
+    #[expect(
+        clippy::unused_self,
+        reason = "it reads like the other readers of options"
+    )]
     fn time(&self, given: &Typed) -> SqlResult<jiff::civil::DateTime> {
         match convert::cast(given, SqlType::DateTime2(7), None)? {
             Value::DateTime(time) => Ok(time),
@@ -281,11 +312,14 @@ impl Job {
             Some(existing) => {
                 existing.set_storage(storage);
                 let files = outcome.files.clone();
-                self.instance.change_record(existing, |record| record.files = files)
+                self.instance
+                    .change_record(existing, |record| record.files = files)
             }
             None => {
                 let (name, files) = (&self.request.database, outcome.files.clone());
-                self.instance.register_database(name, files, storage, owner).map(drop)
+                self.instance
+                    .register_database(name, files, storage, owner)
+                    .map(drop)
             }
         }
     }
@@ -310,18 +344,22 @@ impl Surroundings for Neighbours {
             let files = db.storage().facts().files;
             Some(db.id()) != self.database && (files.data == path || files.log == path)
         };
-        self.instance.databases().iter().find(uses).map(|db| db.name())
+        self.instance
+            .databases()
+            .iter()
+            .find(uses)
+            .map(|db| db.name())
     }
 
     fn exclusive(&self) -> SqlResult<()> {
         let sessions = self.instance.sessions.list();
-        let inside = sessions.iter().filter(|s| Some(s.activity().database) == self.database);
+        let inside = sessions
+            .iter()
+            .filter(|s| Some(s.activity().database) == self.database);
         let mut numbers = inside.map(|session| session.id);
         match numbers.next() {
             None => Ok(()),
-            Some(id) if id == self.session => {
-                Err(messages::database_in_use_by_session(&self.name))
-            }
+            Some(id) if id == self.session => Err(messages::database_in_use_by_session(&self.name)),
             Some(_) => Err(messages::database_in_use_by_others()),
         }
     }

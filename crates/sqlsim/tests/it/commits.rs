@@ -23,7 +23,11 @@ const PUT_BOTH: &str = "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUE
      EXEC SQL2.D.dbo.Put 1;";
 
 async fn count(client: &mut Client) -> Value {
-    client.run("SELECT COUNT(*) FROM D.dbo.T").await.value().clone()
+    client
+        .run("SELECT COUNT(*) FROM D.dbo.T")
+        .await
+        .value()
+        .clone()
 }
 
 /// Waits until a host counts this many rows: outcomes travel in the background.
@@ -46,7 +50,10 @@ async fn a_commit_reaches_both_hosts() {
     let mut client = cluster.hosts[0].client().await;
     client.run(&format!("{PUT_BOTH} COMMIT")).await;
     assert_eq!(count(&mut client).await, Value::Int(1));
-    assert_eq!(count(&mut cluster.hosts[1].client().await).await, Value::Int(1));
+    assert_eq!(
+        count(&mut cluster.hosts[1].client().await).await,
+        Value::Int(1)
+    );
     assert!(cluster.hosts[1].instance.dtc.in_doubt().is_empty());
 }
 
@@ -56,13 +63,20 @@ async fn a_rollback_reaches_both_hosts() {
     let mut client = cluster.hosts[0].client().await;
     client.run(&format!("{PUT_BOTH} ROLLBACK")).await;
     assert_eq!(count(&mut client).await, Value::Int(0));
-    assert_eq!(count(&mut cluster.hosts[1].client().await).await, Value::Int(0));
+    assert_eq!(
+        count(&mut cluster.hosts[1].client().await).await,
+        Value::Int(0)
+    );
 }
 
 #[tokio::test]
 async fn a_failure_on_the_other_host_undoes_both() {
     let cluster = pair().await;
-    cluster.hosts[1].client().await.run("INSERT INTO D.dbo.T VALUES (1)").await;
+    cluster.hosts[1]
+        .client()
+        .await
+        .run("INSERT INTO D.dbo.T VALUES (1)")
+        .await;
     let mut client = cluster.hosts[0].client().await;
     let errors = client.fail(&format!("{PUT_BOTH} COMMIT")).await;
     assert_eq!(errors, [2627]);
@@ -73,10 +87,15 @@ async fn a_failure_on_the_other_host_undoes_both() {
 async fn without_promotion_the_other_host_commits_on_its_own() {
     let cluster = pair().await;
     let mut client = cluster.hosts[0].client().await;
-    client.run("EXEC sp_serveroption 'SQL2', 'remote proc transaction promotion', 'false'").await;
+    client
+        .run("EXEC sp_serveroption 'SQL2', 'remote proc transaction promotion', 'false'")
+        .await;
     client.run(&format!("{PUT_BOTH} ROLLBACK")).await;
     assert_eq!(count(&mut client).await, Value::Int(0));
-    assert_eq!(count(&mut cluster.hosts[1].client().await).await, Value::Int(1));
+    assert_eq!(
+        count(&mut cluster.hosts[1].client().await).await,
+        Value::Int(1)
+    );
 }
 
 #[tokio::test]
@@ -85,7 +104,11 @@ async fn with_msdtc_off_nothing_is_promoted() {
     let mut client = cluster.hosts[0].client().await;
     client.run("EXEC sp_sim_fault 'dtc off'").await;
     assert_eq!(client.fail(&format!("{PUT_BOTH} COMMIT")).await, [8501]);
-    cluster.hosts[1].client().await.run("EXEC sp_sim_fault 'dtc off'").await;
+    cluster.hosts[1]
+        .client()
+        .await
+        .run("EXEC sp_sim_fault 'dtc off'")
+        .await;
     assert_eq!(client.fail(&format!("{PUT_BOTH} COMMIT")).await, [7391]);
     assert_eq!(count(&mut client).await, Value::Int(0));
 }
@@ -93,7 +116,9 @@ async fn with_msdtc_off_nothing_is_promoted() {
 #[tokio::test]
 async fn a_link_back_to_the_own_host_is_refused() {
     let cluster = pair().await;
-    cluster.network.enter("MIRROR", &address_of(&cluster, "SQL1"));
+    cluster
+        .network
+        .enter("MIRROR", &address_of(&cluster, "SQL1"));
     let mut client = cluster.hosts[0].client().await;
     client.run("EXEC sp_addlinkedserver 'MIRROR'").await;
     let errors = client.fail("BEGIN TRAN; EXEC MIRROR.D.dbo.Put 1").await;
@@ -101,7 +126,11 @@ async fn a_link_back_to_the_own_host_is_refused() {
 }
 
 fn address_of(cluster: &Cluster, name: &str) -> String {
-    let host = cluster.hosts.iter().find(|host| host.name == name).expect("known");
+    let host = cluster
+        .hosts
+        .iter()
+        .find(|host| host.name == name)
+        .expect("known");
     host.address()
 }
 
@@ -131,7 +160,11 @@ async fn a_participant_killed_when_prepared_asks_and_the_others_do_not_wait_for_
 }
 
 async fn kill_during_commit(cluster: &mut Cluster, victim: usize, fault: &str) {
-    cluster.hosts[victim].client().await.run(&format!("EXEC sp_sim_fault '{fault}'")).await;
+    cluster.hosts[victim]
+        .client()
+        .await
+        .run(&format!("EXEC sp_sim_fault '{fault}'"))
+        .await;
     let killed = cluster.hosts[victim].instance.faults.killed();
     let mut client = cluster.hosts[0].client().await;
     let sql = format!("{PUT_BOTH} COMMIT");
@@ -147,7 +180,9 @@ async fn kill_during_commit(cluster: &mut Cluster, victim: usize, fault: &str) {
 async fn databases_of_one_host_commit_together_and_survive_a_kill_together() {
     let mut cluster = pair().await;
     let mut client = cluster.hosts[0].client().await;
-    client.script("CREATE DATABASE E\nGO\nUSE E\nGO\nCREATE TABLE dbo.T (Id int NOT NULL)").await;
+    client
+        .script("CREATE DATABASE E\nGO\nUSE E\nGO\nCREATE TABLE dbo.T (Id int NOT NULL)")
+        .await;
     client.run("EXEC sp_sim_fault 'kill after decision'").await;
     let killed = cluster.hosts[0].instance.faults.killed();
     tokio::select! {
@@ -157,6 +192,8 @@ async fn databases_of_one_host_commit_together_and_survive_a_kill_together() {
     }
     cluster.hosts[0].kill_and_restart().await;
     let mut client = cluster.hosts[0].client().await;
-    let answer = client.run("SELECT Id FROM D.dbo.T UNION ALL SELECT Id FROM E.dbo.T").await;
+    let answer = client
+        .run("SELECT Id FROM D.dbo.T UNION ALL SELECT Id FROM E.dbo.T")
+        .await;
     assert_eq!(answer.rows, [[Value::Int(5)], [Value::Int(5)]]);
 }

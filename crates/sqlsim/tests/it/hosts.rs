@@ -13,8 +13,8 @@ use sqlsim::instance::{Instance, InstanceBackend, InstanceOptions};
 use sqlsim::link::Network;
 use sqlsim::server::{RunningServer, listen};
 use sqlsim::value::{Row, Value};
-use sqlsim::wire::api::{Backend, BackendSession, Event, LoginRequest, Request};
 use sqlsim::wire::WireOptions;
+use sqlsim::wire::api::{Backend, BackendSession, Event, LoginRequest, Request};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -50,7 +50,11 @@ impl Cluster {
         for name in names {
             hosts.push(Host::open(name, &folder.path().join(name), &network).await);
         }
-        Self { network, hosts, folder }
+        Self {
+            network,
+            hosts,
+            folder,
+        }
     }
 
     /// Starts hosts and links each to all others; `sa` is mapped to itself.
@@ -59,7 +63,9 @@ impl Cluster {
         for host in &cluster.hosts {
             let mut client = host.client().await;
             for other in cluster.hosts.iter().filter(|other| other.name != host.name) {
-                client.run(&format!("EXEC sp_addlinkedserver N'{}'", other.name)).await;
+                client
+                    .run(&format!("EXEC sp_addlinkedserver N'{}'", other.name))
+                    .await;
             }
         }
         cluster
@@ -76,9 +82,13 @@ impl Host {
         let mut options = InstanceOptions::new(name).with_dial(network.clone());
         options.lock_timeout = Duration::from_secs(2);
         options.dtc_timeout = Duration::from_secs(2);
-        let instance = Instance::open(folder, options).await.expect("the instance opens");
+        let instance = Instance::open(folder, options)
+            .await
+            .expect("the instance opens");
         if instance.login("sa").is_none() {
-            instance.create_login("sa", PASSWORD, &["sysadmin"]).expect("a login");
+            instance
+                .create_login("sa", PASSWORD, &["sysadmin"])
+                .expect("a login");
         }
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = listen(backend(&instance), any, WireOptions::plain()).await;
@@ -105,7 +115,10 @@ impl Host {
 
     /// Where it listens.
     pub fn address(&self) -> String {
-        let server = self.server.as_ref().expect("a host listens until it is dropped");
+        let server = self
+            .server
+            .as_ref()
+            .expect("a host listens until it is dropped");
         server.local_addr().to_string()
     }
 
@@ -130,7 +143,9 @@ impl Host {
             integrated: false,
             encrypted: false,
         };
-        Ok(Client { session: backend(&self.instance).login(&login).await? })
+        Ok(Client {
+            session: backend(&self.instance).login(&login).await?,
+        })
     }
 }
 
@@ -174,7 +189,10 @@ impl Answer {
 
     /// The cell of the first row in a column of this name.
     pub fn cell(&self, name: &str) -> &Value {
-        let at = self.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let at = self
+            .columns
+            .iter()
+            .position(|column| column.eq_ignore_ascii_case(name));
         &self.rows[0][at.unwrap_or_else(|| panic!("no column {name} in {:?}", self.columns))]
     }
 }
@@ -210,7 +228,12 @@ impl Client {
     /// Runs a batch that must not fail.
     pub async fn run(&mut self, sql: &str) -> Answer {
         let answer = self.try_run(sql).await;
-        assert!(answer.errors.is_empty(), "{sql}\n{:?}", answer.errors);
+        assert!(
+            answer.errors.is_empty(),
+            "{sql}\n{:?}\n{:?}",
+            answer.errors,
+            answer.infos
+        );
         answer
     }
 

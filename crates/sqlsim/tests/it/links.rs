@@ -8,15 +8,28 @@ use super::hosts::{Cluster, PASSWORD};
 async fn a_new_link_maps_every_login_to_itself_and_may_be_called() {
     let cluster = Cluster::linked(&["SQL1", "SQL2"]).await;
     let mut client = cluster.hosts[0].client().await;
-    let answer = client.run("SELECT is_linked, is_rpc_out_enabled, \
+    let answer = client
+        .run(
+            "SELECT is_linked, is_rpc_out_enabled, \
         is_remote_proc_transaction_promotion_enabled, data_source FROM sys.servers \
-        WHERE name = 'SQL2'").await;
-    let expected = [Value::Bit(true), Value::Bit(true), Value::Bit(true), "SQL2".into()];
+        WHERE name = 'SQL2'",
+        )
+        .await;
+    let expected = [
+        Value::Bit(true),
+        Value::Bit(true),
+        Value::Bit(true),
+        "SQL2".into(),
+    ];
     assert_eq!(answer.rows, [expected]);
-    let answer = client.run("SELECT uses_self_credential FROM sys.linked_logins").await;
+    let answer = client
+        .run("SELECT uses_self_credential FROM sys.linked_logins")
+        .await;
     assert_eq!(answer.rows, [[Value::Bit(true)]]);
     client.run("EXEC sp_testlinkedserver N'SQL2'").await;
-    let name = client.run("EXEC ('SELECT SERVERPROPERTY(''ServerName'')') AT SQL2").await;
+    let name = client
+        .run("EXEC ('SELECT SERVERPROPERTY(''ServerName'')') AT SQL2")
+        .await;
     assert_eq!(name.value(), &"SQL2".into());
 }
 
@@ -24,10 +37,18 @@ async fn a_new_link_maps_every_login_to_itself_and_may_be_called() {
 async fn a_link_is_made_once_and_dropped_with_its_logins() {
     let cluster = Cluster::linked(&["SQL1", "SQL2"]).await;
     let mut client = cluster.hosts[0].client().await;
-    assert_eq!(client.fail("EXEC sp_addlinkedserver N'sql2'").await, [15028]);
+    assert_eq!(
+        client.fail("EXEC sp_addlinkedserver N'sql2'").await,
+        [15028]
+    );
     assert_eq!(client.fail("EXEC sp_dropserver N'SQL2'").await, [15190]);
     client.run("EXEC sp_dropserver N'SQL2', 'droplogins'").await;
-    assert_eq!(client.fail("EXEC sp_dropserver N'SQL2', 'droplogins'").await, [15015]);
+    assert_eq!(
+        client
+            .fail("EXEC sp_dropserver N'SQL2', 'droplogins'")
+            .await,
+        [15015]
+    );
     assert_eq!(client.fail("EXEC SQL2.master.dbo.sp_who").await, [7202]);
     assert_eq!(client.fail("SELECT * FROM SQL2.master.dbo.t").await, [7202]);
 }
@@ -36,12 +57,29 @@ async fn a_link_is_made_once_and_dropped_with_its_logins() {
 async fn each_option_is_a_gate_of_its_own() {
     let cluster = Cluster::linked(&["SQL1", "SQL2"]).await;
     let mut client = cluster.hosts[0].client().await;
-    client.run("EXEC sp_serveroption 'SQL2', 'rpc out', 'false'").await;
+    client
+        .run("EXEC sp_serveroption 'SQL2', 'rpc out', 'false'")
+        .await;
     assert_eq!(client.fail("EXEC ('SELECT 1') AT SQL2").await, [7411]);
-    client.run("EXEC sp_serveroption 'SQL2', 'data access', 'off'").await;
-    assert_eq!(client.fail("SELECT * FROM SQL2.msdb.dbo.backupset").await, [7411]);
-    assert_eq!(client.fail("EXEC sp_serveroption 'SQL2', 'no such', 'on'").await, [15600]);
-    assert_eq!(client.fail("EXEC sp_serveroption 'SQL9', 'rpc', 'on'").await, [15015]);
+    client
+        .run("EXEC sp_serveroption 'SQL2', 'data access', 'off'")
+        .await;
+    assert_eq!(
+        client.fail("SELECT * FROM SQL2.msdb.dbo.backupset").await,
+        [7411]
+    );
+    assert_eq!(
+        client
+            .fail("EXEC sp_serveroption 'SQL2', 'no such', 'on'")
+            .await,
+        [15600]
+    );
+    assert_eq!(
+        client
+            .fail("EXEC sp_serveroption 'SQL9', 'rpc', 'on'")
+            .await,
+        [15015]
+    );
 }
 
 #[tokio::test]
@@ -50,13 +88,25 @@ async fn without_a_mapping_the_link_is_closed_and_with_one_it_opens() {
     let mut client = cluster.hosts[0].client().await;
     client.run("EXEC sp_droplinkedsrvlogin 'SQL2', NULL").await;
     assert_eq!(client.fail("EXEC ('SELECT 1') AT SQL2").await, [7416]);
-    cluster.hosts[1].instance.create_login("far", "far-pass1", &["sysadmin"]).expect("a login");
-    client.run("EXEC sp_addlinkedsrvlogin 'SQL2', 'FALSE', 'sa', 'far', 'wrong'").await;
+    cluster.hosts[1]
+        .instance
+        .create_login("far", "far-pass1", &["sysadmin"])
+        .expect("a login");
+    client
+        .run("EXEC sp_addlinkedsrvlogin 'SQL2', 'FALSE', 'sa', 'far', 'wrong'")
+        .await;
     assert_eq!(client.fail("EXEC ('SELECT 1') AT SQL2").await, [18456]);
-    client.run("EXEC sp_addlinkedsrvlogin 'SQL2', 'FALSE', 'sa', 'far', 'far-pass1'").await;
+    client
+        .run("EXEC sp_addlinkedsrvlogin 'SQL2', 'FALSE', 'sa', 'far', 'far-pass1'")
+        .await;
     let who = client.run("EXEC ('SELECT SUSER_SNAME()') AT SQL2").await;
     assert_eq!(who.value(), &"far".into());
-    assert_eq!(client.fail("EXEC sp_addlinkedsrvlogin 'SQL2', 'TRUE', 'nobody'").await, [15007]);
+    assert_eq!(
+        client
+            .fail("EXEC sp_addlinkedsrvlogin 'SQL2', 'TRUE', 'nobody'")
+            .await,
+        [15007]
+    );
 }
 
 #[tokio::test]
@@ -73,22 +123,37 @@ async fn an_unreachable_host_is_7303_after_what_the_provider_said() {
 async fn links_may_be_changed_by_those_only_who_have_the_right() {
     let cluster = Cluster::linked(&["SQL1", "SQL2"]).await;
     let host = &cluster.hosts[0];
-    host.instance.create_login("plain", PASSWORD, &[]).expect("a login");
+    host.instance
+        .create_login("plain", PASSWORD, &[])
+        .expect("a login");
     let mut client = host.client_of("plain", PASSWORD).await.expect("may log in");
     assert_eq!(client.fail("EXEC sp_addlinkedserver N'X'").await, [15247]);
-    assert_eq!(client.fail("EXEC sp_serveroption 'SQL2', 'rpc', 'on'").await, [15247]);
-    assert_eq!(client.fail("EXEC sp_droplinkedsrvlogin 'SQL2', NULL").await, [15247]);
+    assert_eq!(
+        client
+            .fail("EXEC sp_serveroption 'SQL2', 'rpc', 'on'")
+            .await,
+        [15247]
+    );
+    assert_eq!(
+        client.fail("EXEC sp_droplinkedsrvlogin 'SQL2', NULL").await,
+        [15247]
+    );
     let mut sa = host.client().await;
     sa.run("GRANT ALTER ANY LINKED SERVER TO plain").await;
     client.run("EXEC sp_serveroption 'SQL2', 'rpc', 'on'").await;
-    assert_eq!(client.fail("EXEC sp_droplinkedsrvlogin 'SQL2', NULL").await, [15247]);
+    assert_eq!(
+        client.fail("EXEC sp_droplinkedsrvlogin 'SQL2', NULL").await,
+        [15247]
+    );
 }
 
 #[tokio::test]
 async fn links_are_not_changed_within_a_transaction() {
     let cluster = Cluster::linked(&["SQL1", "SQL2"]).await;
     let mut client = cluster.hosts[0].client().await;
-    let errors = client.fail("BEGIN TRAN; EXEC sp_addlinkedserver N'X'").await;
+    let errors = client
+        .fail("BEGIN TRAN; EXEC sp_addlinkedserver N'X'")
+        .await;
     assert_eq!(errors, [15002]);
 }
 
@@ -103,10 +168,16 @@ async fn a_remote_procedure_gives_back_status_outputs_and_rows() {
     )
     .await;
     let mut client = cluster.hosts[0].client().await;
-    let answer = client.run("DECLARE @o int = 0, @rc int; \
-        EXEC @rc = SQL2.Pay.dbo.Twice 21, @o OUTPUT; SELECT @o, @rc").await;
-    let expected: [Vec<Value>; 2] =
-        [vec![Value::Int(21), "x'y".into()], vec![Value::Int(42), Value::Int(7)]];
+    let answer = client
+        .run(
+            "DECLARE @o int = 0, @rc int; \
+        EXEC @rc = SQL2.Pay.dbo.Twice 21, @o OUTPUT; SELECT @o, @rc",
+        )
+        .await;
+    let expected: [Vec<Value>; 2] = [
+        vec![Value::Int(21), "x'y".into()],
+        vec![Value::Int(42), Value::Int(7)],
+    ];
     assert_eq!(answer.rows, expected);
     assert_eq!(client.fail("EXEC SQL2.Pay.dbo.Nothing").await, [2812]);
 }
@@ -121,18 +192,33 @@ async fn tables_of_other_hosts_are_read_and_changed() {
     )
     .await;
     let mut client = cluster.hosts[0].client().await;
-    client.run("DECLARE @id int = 1; \
-        INSERT INTO SQL2.Pay.dbo.T (Id, Word, Price) VALUES (@id, N'one', 1.5)").await;
-    client.run("SELECT 2 AS a, N'two' AS b INTO #t; \
-        INSERT INTO SQL2.Pay.dbo.T (Id, Word) SELECT a, b FROM #t").await;
-    client.run("UPDATE [SQL2].Pay.dbo.T SET Word = N'uno' WHERE Id = 1").await;
-    let answer = client.run("SELECT Id, Word, Price FROM SQL2.Pay.dbo.T AS t ORDER BY Id").await;
+    client
+        .run(
+            "DECLARE @id int = 1; \
+        INSERT INTO SQL2.Pay.dbo.T (Id, Word, Price) VALUES (@id, N'one', 1.5)",
+        )
+        .await;
+    client
+        .run(
+            "SELECT 2 AS a, N'two' AS b INTO #t; \
+        INSERT INTO SQL2.Pay.dbo.T (Id, Word) SELECT a, b FROM #t",
+        )
+        .await;
+    client
+        .run("UPDATE [SQL2].Pay.dbo.T SET Word = N'uno' WHERE Id = 1")
+        .await;
+    let answer = client
+        .run("SELECT Id, Word, Price FROM SQL2.Pay.dbo.T AS t ORDER BY Id")
+        .await;
     assert_eq!(answer.rows.len(), 2);
     assert_eq!(answer.rows[0][1], "uno".into());
     assert_eq!(answer.rows[1][1], "two".into());
     client.run("DELETE FROM SQL2.Pay.dbo.T WHERE Id = 2").await;
     let count = client.run("SELECT COUNT(*) FROM SQL2.Pay.dbo.T").await;
     assert_eq!(count.value(), &Value::Int(1));
-    assert_eq!(client.fail("SELECT * FROM SQL2.Pay.dbo.Missing").await, [7314]);
+    assert_eq!(
+        client.fail("SELECT * FROM SQL2.Pay.dbo.Missing").await,
+        [7314]
+    );
     assert_eq!(client.fail("SELECT * FROM SQL2.Pay..T").await, [7313]);
 }

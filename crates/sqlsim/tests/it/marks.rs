@@ -17,16 +17,30 @@ async fn bank() -> Cluster {
     for (at, host) in cluster.hosts.iter().take(3).enumerate() {
         let db = format!("Bank{}", at + 1);
         let mut client = host.client().await;
-        client.script(&format!("CREATE DATABASE {db}\nGO\nUSE {db}\nGO\n\
+        client
+            .script(&format!(
+                "CREATE DATABASE {db}\nGO\nUSE {db}\nGO\n\
             CREATE TABLE dbo.Account (Id int NOT NULL PRIMARY KEY, Total bigint NOT NULL)\nGO\n\
             CREATE PROCEDURE dbo.Credit @id int, @amount bigint AS BEGIN SET NOCOUNT ON; \
-            UPDATE dbo.Account SET Total = Total + @amount WHERE Id = @id; END")).await;
+            UPDATE dbo.Account SET Total = Total + @amount WHERE Id = @id; END"
+            ))
+            .await;
         for id in 0..ACCOUNTS {
-            client.run(&format!("INSERT INTO {db}.dbo.Account VALUES ({id}, {START})")).await;
+            client
+                .run(&format!(
+                    "INSERT INTO {db}.dbo.Account VALUES ({id}, {START})"
+                ))
+                .await;
         }
-        biztalk::install_member(&host.instance, &db).await.expect("a member");
+        biztalk::install_member(&host.instance, &db)
+            .await
+            .expect("a member");
         let full = cluster.path(&format!("{db}.bak"));
-        client.run(&format!("BACKUP DATABASE {db} TO DISK = '{full}' WITH FORMAT, CHECKSUM")).await;
+        client
+            .run(&format!(
+                "BACKUP DATABASE {db} TO DISK = '{full}' WITH FORMAT, CHECKSUM"
+            ))
+            .await;
     }
     cluster
 }
@@ -36,9 +50,13 @@ async fn transfer(mut client: Client, from: usize, account: i64, stop: Arc<Atomi
     let (to, mut done) = ((from + 1) % 3, 0);
     let (own, other, host) = (from + 1, to + 1, to + 1);
     while !stop.load(Ordering::Relaxed) {
-        let answer = client.try_run(&format!("SET XACT_ABORT ON; BEGIN TRAN; \
+        let answer = client
+            .try_run(&format!(
+                "SET XACT_ABORT ON; BEGIN TRAN; \
             EXEC Bank{own}.dbo.Credit {account}, -7; \
-            EXEC SQL{host}.Bank{other}.dbo.Credit {account}, 7; COMMIT")).await;
+            EXEC SQL{host}.Bank{other}.dbo.Credit {account}, 7; COMMIT"
+            ))
+            .await;
         assert!(answer.errors.is_empty(), "{:?}", answer.errors);
         done += 1;
     }
@@ -46,9 +64,11 @@ async fn transfer(mut client: Client, from: usize, account: i64, stop: Arc<Atomi
 }
 
 fn mark_batch(name: &str) -> String {
-    format!("SET XACT_ABORT ON; DECLARE @m nvarchar(32) = N'{name}'; BEGIN TRAN @m WITH MARK @m; \
+    format!(
+        "SET XACT_ABORT ON; DECLARE @m nvarchar(32) = N'{name}'; BEGIN TRAN @m WITH MARK @m; \
         EXEC dbo.sp_SetMark @m; EXEC SQL2.Bank2.dbo.sp_SetMarkRemote @m; \
-        EXEC SQL3.Bank3.dbo.sp_SetMarkRemote @m; COMMIT")
+        EXEC SQL3.Bank3.dbo.sp_SetMarkRemote @m; COMMIT"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,17 +100,30 @@ async fn restoring_all_members_to_the_mark_gives_the_exact_sum() {
     back_up_logs(&cluster).await;
     for mark in marks {
         let (sum, newest) = restore_to(&cluster, mark).await;
-        assert_eq!(sum, 3 * ACCOUNTS * START, "the sum at {mark} after {transfers} transfers");
+        assert_eq!(
+            sum,
+            3 * ACCOUNTS * START,
+            "the sum at {mark} after {transfers} transfers"
+        );
         assert_eq!(newest, [mark; 3]);
     }
 }
 
 async fn check_history(cluster: &Cluster, mark: &str) {
     for (at, host) in cluster.hosts.iter().take(3).enumerate() {
-        let answer = host.client().await.run(&format!(
-            "SELECT database_name FROM msdb.dbo.logmarkhistory WHERE mark_name = '{mark}'"
-        )).await;
-        assert_eq!(answer.rows, [[Value::text(format!("Bank{}", at + 1))]], "{mark} on {}", host.name);
+        let answer = host
+            .client()
+            .await
+            .run(&format!(
+                "SELECT database_name FROM msdb.dbo.logmarkhistory WHERE mark_name = '{mark}'"
+            ))
+            .await;
+        assert_eq!(
+            answer.rows,
+            [[Value::text(format!("Bank{}", at + 1))]],
+            "{mark} on {}",
+            host.name
+        );
     }
 }
 
@@ -109,17 +142,36 @@ async fn restore_to(cluster: &Cluster, mark: &str) -> (i64, Vec<String>) {
     let (mut sum, mut newest) = (0, Vec::new());
     for member in 1..=3 {
         let (db, copy) = (format!("Bank{member}"), format!("Copy{member}_{mark}"));
-        let (full, log) = (cluster.path(&format!("{db}.bak")), cluster.path(&format!("{db}.trn")));
-        let (mdf, ldf) = (cluster.path(&format!("{copy}.mdf")), cluster.path(&format!("{copy}.ldf")));
-        client.run(&format!("RESTORE DATABASE {copy} FROM DISK = '{full}' WITH NORECOVERY, \
-            MOVE '{db}' TO '{mdf}', MOVE '{db}_log' TO '{ldf}'")).await;
-        let answer = client.run(&format!(
-            "RESTORE LOG {copy} FROM DISK = '{log}' WITH STOPATMARK = '{mark}', RECOVERY"
-        )).await;
-        assert!(!answer.info_numbers().contains(&4329), "{mark} is in the log");
-        let answer = client.run(&format!("SELECT SUM(Total) FROM {copy}.dbo.Account")).await;
+        let (full, log) = (
+            cluster.path(&format!("{db}.bak")),
+            cluster.path(&format!("{db}.trn")),
+        );
+        let (mdf, ldf) = (
+            cluster.path(&format!("{copy}.mdf")),
+            cluster.path(&format!("{copy}.ldf")),
+        );
+        client
+            .run(&format!(
+                "RESTORE DATABASE {copy} FROM DISK = '{full}' WITH NORECOVERY, \
+            MOVE '{db}' TO '{mdf}', MOVE '{db}_log' TO '{ldf}'"
+            ))
+            .await;
+        let answer = client
+            .run(&format!(
+                "RESTORE LOG {copy} FROM DISK = '{log}' WITH STOPATMARK = '{mark}', RECOVERY"
+            ))
+            .await;
+        assert!(
+            !answer.info_numbers().contains(&4329),
+            "{mark} is in the log"
+        );
+        let answer = client
+            .run(&format!("SELECT SUM(Total) FROM {copy}.dbo.Account"))
+            .await;
         sum += whole(answer.value());
-        let answer = client.run(&format!("SELECT MAX(MarkName) FROM {copy}.dbo.MarkLog")).await;
+        let answer = client
+            .run(&format!("SELECT MAX(MarkName) FROM {copy}.dbo.MarkLog"))
+            .await;
         newest.push(answer.value().as_text().expect("a mark").to_owned());
     }
     (sum, newest)
@@ -137,10 +189,16 @@ async fn a_second_mark_on_one_host_within_a_transaction_is_3920() {
     let cluster = bank().await;
     let mut client = cluster.hosts[0].client().await;
     client.run("USE Bank1").await;
-    let errors = client.fail("BEGIN TRAN a WITH MARK; BEGIN TRAN b WITH MARK; \
-        INSERT INTO dbo.MarkLog VALUES ('a'); COMMIT; COMMIT").await;
+    let errors = client
+        .fail(
+            "BEGIN TRAN a WITH MARK; BEGIN TRAN b WITH MARK; \
+        INSERT INTO dbo.MarkLog VALUES ('a'); COMMIT; COMMIT",
+        )
+        .await;
     assert_eq!(errors, [3920]);
-    let answer = client.run("SELECT mark_name FROM msdb.dbo.logmarkhistory").await;
+    let answer = client
+        .run("SELECT mark_name FROM msdb.dbo.logmarkhistory")
+        .await;
     assert_eq!(answer.rows, [["a".into()]]);
 }
 
@@ -149,9 +207,15 @@ async fn two_links_to_one_host_are_one_host_in_a_transaction() {
     let cluster = bank().await;
     cluster.network.enter("ALIAS", &cluster.hosts[1].address());
     let mut client = cluster.hosts[0].client().await;
-    client.run("EXEC sp_addlinkedserver 'ALIAS'; USE Bank1").await;
-    let errors = client.fail("BEGIN TRAN m WITH MARK; EXEC dbo.sp_SetMark 'm'; \
-        EXEC SQL2.Bank2.dbo.sp_SetMarkRemote 'm'; EXEC ALIAS.Bank2.dbo.sp_SetMarkRemote 'm'").await;
+    client
+        .run("EXEC sp_addlinkedserver 'ALIAS'; USE Bank1")
+        .await;
+    let errors = client
+        .fail(
+            "BEGIN TRAN m WITH MARK; EXEC dbo.sp_SetMark 'm'; \
+        EXEC SQL2.Bank2.dbo.sp_SetMarkRemote 'm'; EXEC ALIAS.Bank2.dbo.sp_SetMarkRemote 'm'",
+        )
+        .await;
     assert_eq!(errors, [3920]);
 }
 
@@ -160,8 +224,12 @@ async fn a_mark_begun_in_master_is_in_no_history() {
     let cluster = bank().await;
     let mut client = cluster.hosts[0].client().await;
     client.run("USE master").await;
-    client.run("BEGIN TRAN m WITH MARK; EXEC Bank1.dbo.sp_SetMark 'm'; COMMIT").await;
-    let answer = client.run("SELECT mark_name FROM msdb.dbo.logmarkhistory").await;
+    client
+        .run("BEGIN TRAN m WITH MARK; EXEC Bank1.dbo.sp_SetMark 'm'; COMMIT")
+        .await;
+    let answer = client
+        .run("SELECT mark_name FROM msdb.dbo.logmarkhistory")
+        .await;
     assert!(answer.rows.is_empty());
 }
 
@@ -179,9 +247,15 @@ async fn the_view_of_the_group_lists_every_member_once() {
         others: vec![("SSO".to_owned(), "SQL2".to_owned(), "Bank2".to_owned())],
         ..biztalk::Group::default()
     };
-    biztalk::install_management(&host.instance, "Mgmt", &group).await.expect("installed");
-    let answer = client.run("SELECT ServerName, DatabaseName FROM Mgmt.dbo.admv_BackupDatabases \
-        ORDER BY ServerName, DatabaseName").await;
+    biztalk::install_management(&host.instance, "Mgmt", &group)
+        .await
+        .expect("installed");
+    let answer = client
+        .run(
+            "SELECT ServerName, DatabaseName FROM Mgmt.dbo.admv_BackupDatabases \
+        ORDER BY ServerName, DatabaseName",
+        )
+        .await;
     let expected: Vec<Vec<Value>> = [
         ["SQL1", "Bank1"],
         ["SQL1", "Mgmt"],
