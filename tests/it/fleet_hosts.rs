@@ -32,6 +32,9 @@ use tokio::net::TcpStream;
 use tokio_util::compat::TokioAsyncWriteCompatExt;
 use uuid::Uuid;
 
+/// A plain client of a host.
+type Connection = tiberius::Client<tokio_util::compat::Compat<TcpStream>>;
+
 const PASSWORD: &str = "Pa55-word";
 
 /// Hosts that know each other.
@@ -114,6 +117,11 @@ impl Hosts {
         self.hosts[&named::<HostName>(name)].instance()
     }
 
+    /// Where a host listens.
+    pub fn address(&self, name: &str) -> std::net::SocketAddr {
+        self.hosts[&named::<HostName>(name)].address()
+    }
+
     /// The folder that hosts and agent share.
     pub fn share(&self) -> PathBuf {
         self.folder.path().join("share")
@@ -179,12 +187,18 @@ impl Hosts {
 
     /// Runs a batch as `sa`; the first column's texts.
     pub async fn run(&self, host: &str, sql: &str) -> Vec<String> {
-        let address = self.hosts[&named::<HostName>(host)].address();
+        self.hold(host, sql).await.1
+    }
+
+    /// The same, and the connection, which keeps what it locked until it is dropped.
+    pub async fn hold(&self, host: &str, sql: &str) -> (Connection, Vec<String>) {
         let mut config = tiberius::Config::new();
         config.host("127.0.0.1");
         config.authentication(AuthMethod::sql_server("sa", PASSWORD));
         config.trust_cert();
-        let stream = TcpStream::connect(address).await.expect("it listens");
+        let stream = TcpStream::connect(self.address(host))
+            .await
+            .expect("it listens");
         let client = tiberius::Client::connect(config, stream.compat_write()).await;
         let mut client = client.expect("sa may log in");
         let answer = client
@@ -194,8 +208,10 @@ impl Hosts {
             .into_results()
             .await
             .expect(sql);
-        let text = |row: &tiberius::Row| row.try_get::<&str, _>(0).expect(sql).map(str::to_owned);
-        answer.iter().flatten().filter_map(text).collect()
+        let text =
+            |row: &tiberius::Row| row.try_get::<&str, _>(0).ok().flatten().map(str::to_owned);
+        let texts = answer.iter().flatten().filter_map(text).collect();
+        (client, texts)
     }
 
     /// Makes databases in the FULL recovery model.
@@ -212,17 +228,22 @@ impl Hosts {
     pub async fn prepare(&self, host: &str, databases: &[&str]) {
         self.create(host, databases).await;
         for database in databases {
-            let step = PrepareMember {
-                member: member(host, database),
-                grantees: vec!["agent".to_owned(), "link".to_owned()],
-            };
-            self.fleet().prepare_member(&step).await.expect("prepared");
+            self.prepare_again(host, database).await;
         }
+    }
+
+    /// Makes what marks need in a database that is there.
+    pub async fn prepare_again(&self, host: &str, database: &str) {
+        let step = PrepareMember {
+            member: member(host, database),
+            grantees: vec!["agent".to_owned(), "link".to_owned()],
+        };
+        self.fleet().prepare_member(&step).await.expect("prepared");
     }
 
     /// The link from one host to another as a plan would have it.
     pub fn link(&self, target: &str) -> EnsureLink {
-        let address = self.hosts[&named::<HostName>(target)].address();
+        let address = self.address(target);
         EnsureLink {
             link: target.to_owned(),
             target: named(target),

@@ -4,7 +4,10 @@
 
 #[path = "../conformance/store.rs"]
 mod conformance;
+mod fleet_backups;
 mod fleet_hosts;
+mod fleet_links;
+mod fleet_marks;
 mod fleet_survey;
 mod stores;
 mod tidy;
