@@ -1,7 +1,7 @@
 //! The seam through which the simulator sees time, and waits.
 //!
-//! Start at [`Clock`]. Everything that needs a date, a duration or a time-out takes it from here, so that
-//! a test can hold time still and move it on by hand.
+//! Start at [`Clock`]. Everything that needs a date, a duration or a time-out takes it from here,
+//! so that a test can hold time still and move it on by hand.
 //!
 //! No other room reads the system clock or sleeps.
 
@@ -34,6 +34,7 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic time starts now.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock seam")]
     pub fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -49,6 +50,7 @@ impl Default for SystemClock {
 
 #[async_trait]
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock seam")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -57,6 +59,7 @@ impl Clock for SystemClock {
         self.start.elapsed()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the clock seam")]
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
@@ -121,7 +124,8 @@ impl HostClock {
         self.clock.sleep(duration).await;
     }
 
-    /// The outcome of `work`, or nothing when it took longer than `limit` (no limit: waits for ever).
+    /// The outcome of `work`, or nothing when it took longer than `limit` (no limit: waits for
+    /// ever).
     pub async fn within<T>(
         &self,
         limit: Option<Duration>,

@@ -1,9 +1,11 @@
-//! A simulated SQL Server: real TDS in front; databases, transaction log, marks, backups and two-phase commit behind.
+//! A simulated SQL Server: real TDS in front; databases, transaction log, marks, backups and
+//! two-phase commit behind.
 //!
-//! Start at [`Simulator`]. A host is a folder; it survives being killed at any moment. Its backups are real media, its log
-//! sequence numbers rise as SQL Server's do, its linked servers are TDS connections to other simulated hosts, and a marked
-//! transaction over several of them stands at one moment on all. Errors have SQL Server's numbers, classes and words; what
-//! the simulator does not know raises one of them, and never succeeds in silence.
+//! Start at [`Simulator`]. A host is a folder; it survives being killed at any moment. Its backups
+//! are real media, its log sequence numbers rise as SQL Server's do, its linked servers are TDS
+//! connections to other simulated hosts, and a marked transaction over several of them stands at
+//! one moment on all. Errors have SQL Server's numbers, classes and words; what the simulator does
+//! not know raises one of them, and never succeeds in silence.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,12 +23,13 @@
 //! # }
 //! ```
 //!
-//! The rooms: `wire/` speaks TDS; `session/` runs statements, which `lang/` has parsed, and `query/` computes what they
-//! select; `catalog/` tells tables from procedures; `storage/` and `backup/` keep rows, log and media; `link/` and `dtc/`
-//! reach other hosts; `instance/` holds it all together.
+//! The rooms: `wire/` speaks TDS; `session/` runs statements, which `lang/` has parsed, and
+//! `query/` computes what they select; `catalog/` tells tables from procedures; `storage/` and
+//! `backup/` keep rows, log and media; `link/` and `dtc/` reach other hosts; `instance/` holds it
+//! all together.
 //!
-//! It never opens a real SQL Server's files, never runs a query plan, and knows only the T-SQL that backups, marks and
-//! their administration need.
+//! It never opens a real SQL Server's files, never runs a query plan, and knows only the T-SQL that
+//! backups, marks and their administration need.
 #![forbid(unsafe_code)]
 
 pub mod availability;

@@ -33,11 +33,11 @@ pub enum StartError {
 }
 
 impl Simulator {
-    /// Opens the instance in `folder`, making it if there is none, and listens on `address` (port 0 lets the
-    /// system choose). `authority` signs its certificate; several hosts may share one.
+    /// Opens the instance in `folder`, making it if there is none, and listens on `address` (port 0
+    /// lets the system choose). `authority` signs its certificate; several hosts may share one.
     ///
-    /// # Errors
-    /// When the address is taken, or when files of the folder cannot be read, written or understood.
+    /// # Errors When the address is taken, or when files of the folder cannot be read, written or
+    /// understood.
     pub async fn start(
         folder: &Path,
         options: InstanceOptions,
@@ -49,13 +49,17 @@ impl Simulator {
         let authority_file = Some(tls.authority_file().to_owned());
         let instance = Instance::open(folder, options).await?;
         let server = Self::listen(&instance, address, WireOptions::with_tls(tls)).await?;
-        Ok(Self { instance, server, authority_file })
+        Ok(Self {
+            instance,
+            server,
+            authority_file,
+        })
     }
 
-    /// As [`Simulator::start`], but nothing is encrypted: for tests, whose handshakes would cost more than their work.
+    /// As [`Simulator::start`], but nothing is encrypted: for tests, whose handshakes would cost
+    /// more than their work.
     ///
-    /// # Errors
-    /// As [`Simulator::start`].
+    /// # Errors As [`Simulator::start`].
     pub async fn start_plain(
         folder: &Path,
         options: InstanceOptions,
@@ -63,7 +67,11 @@ impl Simulator {
     ) -> Result<Self, StartError> {
         let instance = Instance::open(folder, options).await?;
         let server = Self::listen(&instance, address, WireOptions::plain()).await?;
-        Ok(Self { instance, server, authority_file: None })
+        Ok(Self {
+            instance,
+            server,
+            authority_file: None,
+        })
     }
 
     async fn listen(

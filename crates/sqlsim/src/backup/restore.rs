@@ -109,7 +109,8 @@ pub fn restore_database(
         BackupKind::Full => {
             check_replaceable(existing, &set, request, surroundings)?;
             let files = files_for(disk, existing, &set, request, surroundings)?;
-            let (database, stopped) = make(disk, files, &stripes, &set, request)?;
+            let made = replace(existing, || make(disk, files, &stripes, &set, request));
+            let (database, stopped) = made?;
             let outcome = finish(&database, &media, &set, &stripes, request, stopped)?;
             Ok(DatabaseRestored {
                 database: Some(database),
@@ -296,6 +297,15 @@ fn check_path(
         logical_name,
         physical_name,
     ))
+}
+
+/// Whoever still holds the old database must not write the files of the new one.
+fn replace<T>(existing: Option<&Database>, work: impl FnOnce() -> SqlResult<T>) -> SqlResult<T> {
+    let mark = |over| existing.iter().for_each(|old| old.retire(over));
+    mark(true);
+    let done = work();
+    mark(done.is_ok());
+    done
 }
 
 fn make(

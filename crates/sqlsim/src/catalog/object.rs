@@ -1,7 +1,8 @@
 //! Schema objects: the tables, views, procedures and functions of a database, as records.
 //!
-//! Start at [`Object`]. An object is kept as the text that made it and is parsed when first used; a table is the
-//! sum of its `CREATE TABLE` and every `ALTER TABLE` since (see `shape.rs`). This room reads and writes nothing.
+//! Start at [`Object`]. An object is kept as the text that made it and is parsed when first used; a
+//! table is the sum of its `CREATE TABLE` and every `ALTER TABLE` since (see `shape.rs`). This room
+//! reads and writes nothing.
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! Principals and permissions, of a database and of the server.
 //!
-//! Start at [`DatabasePrincipal`] and [`Login`]. These are records only; `session/security.rs` decides with them.
+//! Start at [`DatabasePrincipal`] and [`Login`]. These are records only; `session/security.rs`
+//! decides with them.
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
-//! System tables: typed records kept as rows of a database's own storage, so that backups carry them.
+//! System tables: typed records kept as rows of a database's own storage, so that backups carry
+//! them.
 //!
-//! Start at [`Record`]. A record is one row of two columns: its kind's format number and its JSON text. This room
-//! knows no SQL; what a record means is told where its type is defined.
+//! Start at [`Record`]. A record is one row of two columns: its kind's format number and its JSON
+//! text. This room knows no SQL; what a record means is told where its type is defined.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

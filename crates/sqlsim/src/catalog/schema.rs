@@ -1,6 +1,8 @@
-//! A database's catalog as one value: its objects, schemas, principals and permissions, found by name.
+//! A database's catalog as one value: its objects, schemas, principals and permissions, found by
+//! name.
 //!
-//! Start at [`Schema::read`]. The value is immutable; whoever changes the catalog throws it away and reads anew.
+//! Start at [`Schema::read`]. The value is immutable; whoever changes the catalog throws it away
+//! and reads anew.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};

@@ -1,7 +1,8 @@
 //! The shape of a table: its columns, keys and checks, as the sum of the statements that made it.
 //!
-//! Start at [`TableShape::of_texts`] for a stored table and [`TableShape::of_definition`] for a table variable. This room
-//! looks at no row; what `ALTER TABLE` does to rows stands in `session/ddl.rs`.
+//! Start at [`TableShape::of_texts`] for a stored table and [`TableShape::of_definition`] for a
+//! table variable. This room looks at no row; what `ALTER TABLE` does to rows stands in
+//! `session/ddl.rs`.
 
 use crate::error::{SqlError, SqlResult};
 use crate::lang;
@@ -150,7 +151,7 @@ impl TableShape {
                 self.add_key(table, name("UQ"), KeyKind::Unique, columns)?;
             }
             ConstraintKind::Check(condition) => {
-                self.checks.push((name("CK"), (**condition).clone()))
+                self.checks.push((name("CK"), (**condition).clone()));
             }
             ConstraintKind::ForeignKey { .. } => {}
             ConstraintKind::Default { value, column } => {

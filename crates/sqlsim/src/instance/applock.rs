@@ -1,7 +1,7 @@
 //! Application locks: `sp_getapplock` and `sp_releaseapplock`.
 //!
-//! Start at [`AppLocks`]. A lock is a name in a database; its owner is a session or a transaction. This room only
-//! keeps who holds what; waiting is done by the caller, on [`AppLocks::changed`].
+//! Start at [`AppLocks`]. A lock is a name in a database; its owner is a session or a transaction.
+//! This room only keeps who holds what; waiting is done by the caller, on [`AppLocks::changed`].
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -56,14 +56,16 @@ impl LockMode {
         use LockMode::{Exclusive, IntentExclusive, IntentShared, Shared, Update};
         match (self, other) {
             (Exclusive, _) | (_, Exclusive) | (Update, Update) => false,
-            (IntentShared, _) | (_, IntentShared) | (IntentExclusive, IntentExclusive) => true,
-            (IntentExclusive, _) | (_, IntentExclusive) => false,
-            (Shared | Update, Shared) | (Shared, Update) => true,
+            (IntentExclusive, other) | (other, IntentExclusive) => {
+                matches!(other, IntentShared | IntentExclusive)
+            }
+            (IntentShared | Shared | Update, _) => true,
         }
     }
 }
 
-/// What a lock is called: the database that it was asked in, and its resource, which is case-sensitive.
+/// What a lock is called: the database that it was asked in, and its resource, which is
+/// case-sensitive.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LockName {
     /// `database_id`.

@@ -1,6 +1,7 @@
 //! The instance as the wire sees it: who may log in.
 //!
-//! Start at the implementation of [`Backend`]. What a session does with requests stands in `session/backend.rs`.
+//! Start at the implementation of [`Backend`]. What a session does with requests stands in
+//! `session/backend.rs`.
 
 use std::sync::Arc;
 

@@ -1,6 +1,8 @@
-//! The first start of an instance, and every one after it: system databases, fixed principals, recovery.
+//! The first start of an instance, and every one after it: system databases, fixed principals,
+//! recovery.
 //!
-//! Start at [`open`]. What `msdb` holds is told by `msdb/` as T-SQL and run here like a user's script.
+//! Start at [`open`]. What `msdb` holds is told by `msdb/` as T-SQL and run here like a user's
+//! script.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! One database of an instance: its number, name and owner, the storage behind it, and its catalog.
 //!
-//! Start at [`DatabaseHandle`]. The storage can be exchanged (RESTORE does), the handle stays. Nothing here knows SQL.
+//! Start at [`DatabaseHandle`]. The storage can be exchanged (RESTORE does), the handle stays.
+//! Nothing here knows SQL.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -26,7 +27,8 @@ pub struct DatabaseRecord {
     pub created: DateTime,
     /// `compatibility_level`.
     pub compatibility_level: u8,
-    /// Options kept for `sys.databases` only: upper-case name and value, such as `TRUSTWORTHY` and `ON`.
+    /// Options kept for `sys.databases` only: upper-case name and value, such as `TRUSTWORTHY` and
+    /// `ON`.
     pub options: Vec<(String, String)>,
 }
 

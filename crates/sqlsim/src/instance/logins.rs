@@ -1,7 +1,7 @@
 //! Logins: made, found, checked.
 //!
-//! Start at [`Instance::create_login`]. Logins are records in master. This file decides only who somebody is, never what
-//! they may do.
+//! Start at [`Instance::create_login`]. Logins are records in master. This file decides only who
+//! somebody is, never what they may do.
 
 use std::sync::Arc;
 

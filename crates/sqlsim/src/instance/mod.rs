@@ -1,7 +1,8 @@
 //! An instance: a folder of databases with one name, one clock, its logins and its sessions.
 //!
-//! Start at [`Instance::open`]. The instance knows which databases there are and who is connected; what a statement
-//! means is told in `session/`. It survives being killed at any moment: all that it knows is in its databases.
+//! Start at [`Instance::open`]. The instance knows which databases there are and who is connected;
+//! what a statement means is told in `session/`. It survives being killed at any moment: all that
+//! it knows is in its databases.
 
 mod applock;
 mod backend;
@@ -63,11 +64,12 @@ pub const COLLATION: &str = "SQL_Latin1_General_CP1_CI_AS";
 const FIRST_USER_DATABASE: i32 = 5;
 
 impl Instance {
-    /// Opens the instance in `folder`, making it if there is none. Every database is recovered; transactions that another
-    /// host coordinates stay in doubt until that host is asked.
+    /// Opens the instance in `folder`, making it if there is none. Every database is recovered;
+    /// transactions that another host coordinates stay in doubt until that host is asked.
     pub async fn open(folder: &Path, options: InstanceOptions) -> SqlResult<Arc<Self>> {
         let instance = Arc::new(Self::new(folder, options));
-        bootstrap::open(&instance).await?;
+        // Boxed, because making msdb runs a script in a session.
+        Box::pin(bootstrap::open(&instance)).await?;
         Ok(instance)
     }
 
@@ -193,7 +195,7 @@ impl Instance {
                 .disk
                 .exists(&self.data_folder().join(format!("{stem}.mdf")))
         };
-        let numbered = (2..).map(|n| format!("{stem}_{n}"));
+        let numbered = (2..u32::MAX).map(|n| format!("{stem}_{n}"));
         let stem = std::iter::once(stem.clone())
             .chain(numbered)
             .find(|stem| unlike(stem))
@@ -341,7 +343,8 @@ impl Instance {
         Ok(())
     }
 
-    /// Ends every session, writes checkpoints and closes the files. Dropping an instance without this is a kill.
+    /// Ends every session, writes checkpoints and closes the files. Dropping an instance without
+    /// this is a kill.
     pub fn shut_down(&self) -> SqlResult<()> {
         self.sessions.kill_all();
         self.databases()
@@ -375,7 +378,7 @@ impl Instance {
             return position + 1;
         }
         let used: Vec<i32> = self.databases().iter().map(|db| db.id()).collect();
-        (FIRST_USER_DATABASE..)
+        (FIRST_USER_DATABASE..i32::MAX)
             .find(|id| !used.contains(id))
             .unwrap_or(i32::MAX)
     }

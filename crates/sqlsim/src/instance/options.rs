@@ -1,6 +1,7 @@
 //! What an instance is told at its start: its name, version, zone, neighbours and paths.
 //!
-//! Start at [`InstanceOptions`]. Nothing here is stored in the instance's folder; it is given anew at each start.
+//! Start at [`InstanceOptions`]. Nothing here is stored in the instance's folder; it is given anew
+//! at each start.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -131,8 +132,9 @@ impl Version {
 
 /// Maps the paths that T-SQL names to folders of this machine.
 ///
-/// SQL Server's own paths (`C:\..`, `\\share\..`) mean nothing here; the longest prefix that fits wins,
-/// compared without regard to case or the direction of slashes. A path that no prefix fits is used as given.
+/// SQL Server's own paths (`C:\..`, `\\share\..`) mean nothing here; the longest prefix that fits
+/// wins, compared without regard to case or the direction of slashes. A path that no prefix fits is
+/// used as given.
 #[derive(Clone, Debug, Default)]
 pub struct PathMap {
     prefixes: BTreeMap<String, PathBuf>,
@@ -162,7 +164,8 @@ impl PathMap {
         let Some(prefix) = self.prefixes.keys().filter(fits).max_by_key(|p| p.len()) else {
             return PathBuf::from(path);
         };
-        // Lower-casing may change the length of a few letters; counting characters keeps the cut right.
+        // Lower-casing may change the length of a few letters; counting characters keeps the cut
+        // right.
         let rest: String = plain.chars().skip(prefix.chars().count()).collect();
         self.prefixes[prefix].join(rest.trim_start_matches('/'))
     }
@@ -193,7 +196,8 @@ pub struct InstanceOptions {
     pub lock_timeout: Duration,
     /// How long a step of a distributed commit may take before the others stop waiting for it.
     pub dtc_timeout: Duration,
-    /// Whether each commit waits until the disk has it; kill -9 needs no such wait, a power cut does.
+    /// Whether each commit waits until the disk has it; kill -9 needs no such wait, a power cut
+    /// does.
     pub sync_commits: bool,
 }
 

@@ -38,6 +38,8 @@ pub struct Activity {
     pub request: Option<RunningRequest>,
     /// `open_transaction_count`.
     pub transactions: u32,
+    /// Name of the open transaction, as its outermost `BEGIN TRAN` gave it.
+    pub transaction_name: Option<String>,
 }
 
 /// A request that runs.

@@ -480,3 +480,13 @@ pub fn prepared_statement_not_found(handle: i32) -> SqlError {
         format!("Could not find prepared statement with handle {handle}."),
     )
 }
+
+/// 117: a name of too many parts.
+#[must_use]
+pub fn too_many_prefixes(name: &str) -> SqlError {
+    let text = format!(
+        "The object name '{name}' contains more than the maximum number of prefixes. The maximum is \
+         3."
+    );
+    SqlError::new(117, 15, text)
+}

@@ -1,6 +1,7 @@
 //! Small administrative procedures: roles, configuration, and those that only show things.
 //!
-//! Start at [`PROCEDURES`]. Each is as small as its use here allows; what it does not do it refuses.
+//! Start at [`PROCEDURES`]. Each is as small as its use here allows; what it does not do it
+//! refuses.
 
 use crate::catalog::record::{self, Record};
 use crate::error::{SqlError, SqlResult};
@@ -55,7 +56,8 @@ impl Record for Configured {
     const TABLE: TableId = TableId(20);
 }
 
-/// A setting: its number, name, default, least and greatest value, and whether it is an advanced one.
+/// A setting: its number, name, default, least and greatest value, and whether it is an advanced
+/// one.
 pub(crate) type Setting = (i32, &'static str, i64, i64, i64, bool);
 
 /// The settings that `sp_configure` and `sys.configurations` know.
@@ -202,7 +204,8 @@ fn invalid_setting(name: &str) -> SqlError {
 /// SQL Server raises 15009 for an object that is not there.
 fn no_such_object(name: &str, database: &str) -> SqlError {
     let text = format!(
-        "The object '{name}' does not exist in database '{database}' or is invalid for this operation."
+        "The object '{name}' does not exist in database '{database}' or is invalid for this \
+           operation."
     );
     SqlError::new(15009, 16, text)
 }

@@ -61,7 +61,8 @@ async fn take(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
         loop {
             let changed = instance.app_locks.changed().notified();
             tokio::pin!(changed);
-            // Listening begins before the lock is tried, so that no release is missed between the two.
+            // Listening begins before the lock is tried, so that no release is missed between the
+            // two.
             changed.as_mut().enable();
             if instance.app_locks.try_take(&name, owner, spid, mode) {
                 return;
@@ -114,7 +115,8 @@ fn owner(session: &Session, call: &Call, procedure: &str) -> SqlResult<LockOwner
 /// SQL Server raises 1223 for the release of a lock that is not held.
 fn not_held(resource: &str) -> SqlError {
     let text = format!(
-        "Cannot release the application lock (Database Principal: 'public', Resource: '{resource}') \
+        "Cannot release the application lock (Database Principal: 'public', Resource: \
+           '{resource}') \
          because it is not currently held."
     );
     SqlError::new(1223, 16, text)

@@ -100,15 +100,12 @@ fn in_sys(scope: &Scope<'_>, name: &str, arguments: &[Typed]) -> Option<Typed> {
             &database(),
         )),
         "fn_varbintohexstr" => {
-            let value = arguments
-                .first()
-                .map(|a| a.value.clone())
-                .unwrap_or(Value::Null);
-            let Value::Binary(bytes) = value else {
+            let Some(Value::Binary(bytes)) = arguments.first().map(|a| &a.value) else {
                 return Some(Typed::null(SqlType::NVarChar(None)));
             };
-            let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-            Some(Typed::text(format!("0x{hex}")))
+            let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
+            let hex = bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]);
+            Some(Typed::text("0x".chars().chain(hex).collect::<String>()))
         }
         _ => None,
     }

@@ -1,4 +1,5 @@
-//! Functions about names, rights and the running session: `DB_ID`, `OBJECT_ID`, `HAS_PERMS_BY_NAME`, `ERROR_NUMBER`, ...
+//! Functions about names, rights and the running session: `DB_ID`, `OBJECT_ID`,
+//! `HAS_PERMS_BY_NAME`, `ERROR_NUMBER`, ...
 //!
 //! Start at [`value`]. What SQL Server answers NULL for, so does this file.
 

@@ -1,8 +1,8 @@
 //! System procedures and functions: those that the simulator itself provides.
 //!
-//! Start at [`find`] for procedures and at `functions.rs` for functions. Rooms that have procedures of their own
-//! (links, distributed transactions, faults) list them; this room only joins the lists. A name that stands in no list is
-//! unknown: 2812, never a silent success.
+//! Start at [`find`] for procedures and at `functions.rs` for functions. Rooms that have procedures
+//! of their own (links, distributed transactions, faults) list them; this room only joins the
+//! lists. A name that stands in no list is unknown: 2812, never a silent success.
 
 pub(crate) mod administration;
 mod applock;

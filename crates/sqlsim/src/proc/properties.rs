@@ -47,7 +47,6 @@ fn server(scope: &Scope<'_>, property: &str) -> Typed {
         "productminorversion" => Typed::sysname("0"),
         "productbuild" => Typed::sysname(version.build().to_string()),
         "productlevel" => Typed::sysname("RTM"),
-        "productupdatelevel" => Typed::null(SqlType::SYSNAME),
         "edition" => Typed::sysname(options.edition.as_str()),
         "editionid" => Typed::new(SqlType::BigInt, -2_117_995_310_i64),
         "engineedition" => Typed::int(engine_edition(&options.edition)),

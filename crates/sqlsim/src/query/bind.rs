@@ -55,120 +55,78 @@ pub(super) struct BoundWindow {
 impl Binder<'_> {
     /// Binds an expression.
     pub(super) fn expr(&self, expr: &Expr) -> SqlResult<Bound> {
-        if self
-            .grouping
-            .is_some_and(|grouping| grouping.exprs.contains(expr))
-        {
-            return Self {
-                grouping: None,
-                ..*self
-            }
-            .expr(expr);
+        if self.grouping.is_some_and(|grouping| grouping.exprs.contains(expr)) {
+            return Self { grouping: None, ..*self }.expr(expr);
         }
         match expr {
-            Expr::Literal(Typed { ty, value }) => Ok(Bound {
-                ty: *ty,
-                node: Node::Constant(value.clone()),
-            }),
+            Expr::Literal(Typed { ty, value }) => {
+                Ok(Bound { ty: *ty, node: Node::Constant(value.clone()) })
+            }
             Expr::Variable(name) => {
                 let ty = self.names.variable(name)?.ty;
-                Ok(Bound {
-                    ty,
-                    node: Node::Variable(name.clone()),
-                })
+                Ok(Bound { ty, node: Node::Variable(name.clone()) })
             }
             Expr::Column { qualifier, name } => self.column(qualifier.as_ref(), name),
             Expr::Unary { operator, operand } => self.unary(*operator, operand),
             Expr::Chain { first, rest } => self.chain(first, rest),
-            Expr::Case {
-                branches,
-                otherwise,
-            } => {
-                let branches = branches
-                    .iter()
-                    .map(|(when, then)| Ok((self.condition(when)?, self.expr(then)?)))
-                    .collect::<SqlResult<Vec<_>>>()?;
-                let otherwise = self.optional(otherwise.as_deref())?;
-                let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
-                Ok(Bound {
-                    ty,
-                    node: Node::Case {
-                        branches,
-                        otherwise,
-                    },
-                })
+            Expr::Case { branches, otherwise } => self.case(branches, otherwise.as_deref()),
+            Expr::SimpleCase { subject, branches, otherwise } => {
+                self.simple_case(subject, branches, otherwise.as_deref())
             }
-            Expr::SimpleCase {
-                subject,
-                branches,
-                otherwise,
-            } => {
-                let subject = Box::new(self.expr(subject)?);
-                let branches = branches
-                    .iter()
-                    .map(|(when, then)| Ok((self.expr(when)?, self.expr(then)?)))
-                    .collect::<SqlResult<Vec<_>>>()?;
-                let otherwise = self.optional(otherwise.as_deref())?;
-                let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
-                Ok(Bound {
-                    ty,
-                    node: Node::SimpleCase {
-                        subject,
-                        branches,
-                        otherwise,
-                    },
-                })
-            }
-            Expr::Cast {
-                value,
-                ty,
-                style,
-                lenient,
-            } => {
+            Expr::Cast { value, ty, style, lenient } => {
                 let value = Box::new(self.expr(value)?);
                 let style = self.optional(style.as_deref())?;
-                Ok(Bound {
-                    ty: *ty,
-                    node: Node::Cast {
-                        value,
-                        style,
-                        lenient: *lenient,
-                    },
-                })
+                Ok(Bound { ty: *ty, node: Node::Cast { value, style, lenient: *lenient } })
             }
-            Expr::Iif {
-                condition,
-                then,
-                otherwise,
-            } => {
-                let branches = vec![(self.condition(condition)?, self.expr(then)?)];
-                let otherwise = Some(Box::new(self.expr(otherwise)?));
-                let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
-                Ok(Bound {
-                    ty,
-                    node: Node::Case {
-                        branches,
-                        otherwise,
-                    },
-                })
-            }
+            Expr::Iif { condition, then, otherwise } => self.iif(condition, then, otherwise),
             Expr::Function { name, arguments } => self.function(name, arguments),
             Expr::Aggregate(aggregate) => self.aggregate(aggregate),
-            Expr::RowNumber {
-                partition_by,
-                order_by,
-            } => self.row_number(partition_by, order_by),
-            Expr::Subquery(select) => {
-                let plan = self.subquery(select)?;
-                let [column] = plan.columns() else {
-                    return Err(messages::only_one_expression());
-                };
-                Ok(Bound {
-                    ty: column.ty,
-                    node: Node::Subquery(Box::new(plan)),
-                })
-            }
+            Expr::RowNumber { partition_by, order_by } => self.row_number(partition_by, order_by),
+            Expr::Subquery(select) => self.scalar(select),
         }
+    }
+
+    fn case(
+        &self,
+        branches: &[(Condition, Expr)],
+        otherwise: Option<&Expr>,
+    ) -> SqlResult<Bound> {
+        let branches = branches
+            .iter()
+            .map(|(when, then)| Ok((self.condition(when)?, self.expr(then)?)))
+            .collect::<SqlResult<Vec<_>>>()?;
+        let otherwise = self.optional(otherwise)?;
+        let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
+        Ok(Bound { ty, node: Node::Case { branches, otherwise } })
+    }
+
+    fn simple_case(
+        &self,
+        subject: &Expr,
+        branches: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+    ) -> SqlResult<Bound> {
+        let subject = Box::new(self.expr(subject)?);
+        let branches = branches
+            .iter()
+            .map(|(when, then)| Ok((self.expr(when)?, self.expr(then)?)))
+            .collect::<SqlResult<Vec<_>>>()?;
+        let otherwise = self.optional(otherwise)?;
+        let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
+        Ok(Bound { ty, node: Node::SimpleCase { subject, branches, otherwise } })
+    }
+
+    fn iif(&self, condition: &Condition, then: &Expr, otherwise: &Expr) -> SqlResult<Bound> {
+        let branches = vec![(self.condition(condition)?, self.expr(then)?)];
+        let otherwise = Some(Box::new(self.expr(otherwise)?));
+        let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
+        Ok(Bound { ty, node: Node::Case { branches, otherwise } })
+    }
+
+    fn scalar(&self, select: &Select) -> SqlResult<Bound> {
+        let plan = self.subquery(select)?;
+        let [column] = plan.columns() else { return Err(messages::only_one_expression()) };
+        Ok(Bound { ty: column.ty, node: Node::Subquery(Box::new(plan)) })
     }
 
     fn optional(&self, expr: Option<&Expr>) -> SqlResult<Option<Box<Bound>>> {
@@ -238,7 +196,10 @@ impl Binder<'_> {
             let ty = match steps.last() {
                 None => typing::chain_type(*operator, &first, &operand)?,
                 Some(last) if operand.is_null_literal() => last.ty,
-                Some(last) => typing::step_type(*operator, last.ty, operand.ty)?,
+                Some(last) => {
+                    let right = typing::narrowed(&operand, last.ty);
+                    typing::step_type(*operator, last.ty, right)?
+                }
             };
             steps.push(Step {
                 operator: *operator,

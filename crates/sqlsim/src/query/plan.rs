@@ -23,7 +23,7 @@ use crate::value::{Column, Row, Rows, Typed, Value, convert};
 
 /// How many queries may stand inside each other, views included; beyond it is error 191. It bounds
 /// the stack where views name views.
-const DEPTH_MAX: usize = 32;
+const DEPTH_MAX: usize = 16;
 
 /// The common tables that can be named.
 pub(super) struct Commons<'a> {
@@ -337,7 +337,11 @@ impl SubPlan {
         commons: &Commons<'_>,
     ) -> SqlResult<Self> {
         // Its depth goes on, so that a view that names itself ends.
-        let own = Commons { tables: Vec::new(), parent: None, depth: commons.depth };
+        let own = Commons {
+            tables: Vec::new(),
+            parent: None,
+            depth: commons.depth,
+        };
         Self::bind(names, select, None, &own)
     }
 

@@ -3,11 +3,11 @@
 //! Start at [`chain_type`] and [`common_type`]. The rules are those of "Data type precedence" and of
 //! "Precision, scale, and length" in the T-SQL reference.
 
-use super::bound::Bound;
+use super::bound::{Bound, Node};
 use crate::error::{SqlError, SqlResult};
 use crate::lang::ast::Operator;
 use crate::messages;
-use crate::value::SqlType;
+use crate::value::{Decimal, SqlType, Value};
 
 /// The type that all of several results are converted to; NULL literals do not count.
 pub(super) fn common_type<'a>(all: impl IntoIterator<Item = &'a Bound>) -> SqlType {
@@ -51,7 +51,17 @@ pub(super) fn chain_type(operator: Operator, left: &Bound, right: &Bound) -> Sql
         (false, true) => return step_type(operator, left.ty, left.ty),
         _ => {}
     }
-    step_type(operator, left.ty, right.ty)
+    step_type(operator, narrowed(left, right.ty), narrowed(right, left.ty))
+}
+
+/// Beside a decimal an integer literal counts only the digits that it has: `7.0 / 2` is `3.500000`.
+pub(super) fn narrowed(bound: &Bound, beside: SqlType) -> SqlType {
+    match (&bound.node, beside) {
+        (Node::Constant(Value::Int(n)), SqlType::Decimal { .. }) => {
+            SqlType::Decimal { precision: Decimal::from(*n).precision(), scale: 0 }
+        }
+        _ => bound.ty,
+    }
 }
 
 /// As [`chain_type`], of types alone.

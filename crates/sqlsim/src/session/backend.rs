@@ -1,7 +1,7 @@
 //! A session as the wire sees it: requests in, events out.
 //!
-//! Start at [`SessionHandle`]. It opens the session, hands each request to the file that knows it, and cleans up when the
-//! client goes.
+//! Start at [`SessionHandle`]. It opens the session, hands each request to the file that knows it,
+//! and cleans up when the client goes.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub struct SessionHandle {
 
 impl SessionHandle {
     /// Opens a session for a login; 4060 when its database is not there or may not be entered.
-    pub async fn open(
+    pub(crate) async fn open(
         instance: &Arc<Instance>,
         login: Arc<Login>,
         request: &LoginRequest,
@@ -48,7 +48,6 @@ impl SessionHandle {
         session.links = Connections::new(&request.password);
         let may_enter = session.require_access(&database).is_ok();
         if !may_enter || super::names::readable(&database).is_err() {
-            session.close();
             return Err(messages::cannot_open_database(&wanted));
         }
         Ok(Self {
@@ -122,14 +121,6 @@ impl Session {
         })
     }
 
-    /// The session is over: locks go, and it is listed no more. An open transaction must have been ended.
-    fn close(&self) {
-        self.instance
-            .app_locks
-            .release_all(LockOwner::Session(self.record.id));
-        self.instance.sessions.leave(self.record.id);
-    }
-
     async fn answer(&mut self, request: Request) {
         match request {
             Request::Batch(text) => self.run_batch(&text).await,
@@ -138,8 +129,8 @@ impl Session {
                 parameters,
             } => self.rpc(&procedure, parameters).await,
             Request::Begin(begin) => {
-                let began = self.begin_requested(begin).await;
-                self.end_request(began).await;
+                let outcome = self.begin_requested(begin).await;
+                self.end_request(outcome).await;
             }
             Request::Commit { and_begin, .. } => {
                 let committed = self.commit_transaction().await;
@@ -188,7 +179,8 @@ impl Session {
         self.output.done(Done::statement(None)).await;
     }
 
-    /// SQL Server answers with the address of its transaction manager; here is none that a client could reach.
+    /// SQL Server answers with the address of its transaction manager; here is none that a client
+    /// could reach.
     async fn dtc_address(&mut self) {
         let columns = vec![Column::new("TM Address", SqlType::VarBinary(Some(8000)))];
         self.output.columns(columns).await;
@@ -277,24 +269,29 @@ impl BackendSession for SessionHandle {
 }
 
 impl Drop for SessionHandle {
-    /// The open transaction is rolled back, on other hosts as well; that needs a runtime, and outlives the handle.
+    /// The open transaction is rolled back, on other hosts as well; that needs a runtime, and
+    /// outlives the handle.
     fn drop(&mut self) {
         let Some(mut session) = self.session.take() else {
             return;
         };
         session.output.detach();
         if session.transaction.is_none() {
-            session.close();
             return;
         }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            session.close();
-            return;
-        };
-        runtime.spawn(async move {
-            session.roll_back_all().await;
-            session.close();
-        });
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { session.roll_back_all().await });
+        }
+    }
+}
+
+impl Drop for Session {
+    /// The session is over: its locks go, and it is listed no more.
+    fn drop(&mut self) {
+        self.instance
+            .app_locks
+            .release_all(LockOwner::Session(self.record.id));
+        self.instance.sessions.leave(self.record.id);
     }
 }
 

@@ -1,7 +1,7 @@
 //! System procedures: how they are declared, how arguments reach them, how they answer.
 //!
-//! Start at [`SystemProcedure`]. `proc/` lists them all; each is a function over [`Call`]. Procedures that users write run in
-//! `modules.rs`.
+//! Start at [`SystemProcedure`]. `proc/` lists them all; each is a function over [`Call`].
+//! Procedures that users write run in `modules.rs`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +18,8 @@ pub struct SystemProcedure {
     pub name: &'static str,
     /// Its parameters in order. A last one named `@*` takes any number of further arguments.
     pub parameters: &'static [Parameter],
-    /// Runs it. Result sets and messages go through `session.output`; the value is the return status.
+    /// Runs it. Result sets and messages go through `session.output`; the value is the return
+    /// status.
     pub run: for<'a> fn(&'a mut Session, Call) -> ProcedureResult<'a>,
 }
 
@@ -92,7 +93,8 @@ pub struct Call {
 }
 
 impl SystemProcedure {
-    /// Binds arguments to parameters: 201 for one left out, 8145 for an unknown name, 8144 for too many.
+    /// Binds arguments to parameters: 201 for one left out, 8145 for an unknown name, 8144 for too
+    /// many.
     pub fn bind(&self, arguments: Vec<Argument>) -> SqlResult<Call> {
         let open = self.parameters.last().is_some_and(|p| p.name == "@*");
         let named = if open {

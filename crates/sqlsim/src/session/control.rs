@@ -72,11 +72,11 @@ impl Session {
         if let Some(frame) = self.frames.last_mut() {
             frame.caught.push(error);
         }
-        let handled = self.run(handler).await;
+        let outcome = self.run(handler).await;
         if let Some(frame) = self.frames.last_mut() {
             frame.caught.pop();
         }
-        handled
+        outcome
     }
 
     /// Whether a condition holds. A failure is treated as that of the whole statement.

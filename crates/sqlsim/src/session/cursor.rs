@@ -1,7 +1,7 @@
 //! Cursors: a query's rows, one at a time.
 //!
-//! Start at [`Session::cursor`]. A cursor takes all its rows when it is opened (STATIC); that is what LOCAL FAST_FORWARD
-//! cursors over unchanging rows see in SQL Server.
+//! Start at [`Session::cursor`]. A cursor takes all its rows when it is opened (STATIC); that is
+//! what `LOCAL FAST_FORWARD` cursors over unchanging rows see in SQL Server.
 
 use std::sync::Arc;
 

@@ -14,7 +14,8 @@ use crate::messages;
 use crate::storage::{DatabaseFiles, DatabaseState, RecoveryModel};
 
 impl Session {
-    /// `CREATE DATABASE`: 262 without the right, 1801 when the name is taken, 5170 when a file is there.
+    /// `CREATE DATABASE`: 262 without the right, 1801 when the name is taken, 5170 when a file is
+    /// there.
     pub(super) fn create_database(&mut self, create: &CreateDatabase) -> SqlResult<()> {
         self.require_no_transaction("CREATE DATABASE")?;
         self.require_server("CREATE ANY DATABASE")?;
@@ -195,7 +196,9 @@ impl Session {
             return Ok(());
         }
         if termination.is_some_and(|t| t.starts_with("ROLLBACK")) {
-            others.iter().for_each(|session| session.killed.cancel());
+            for session in others {
+                session.killed.cancel();
+            }
             return Ok(());
         }
         Err(messages::alter_database_lock(&database.name()))

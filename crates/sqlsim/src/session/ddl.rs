@@ -1,7 +1,7 @@
 //! CREATE, ALTER and DROP of tables, indexes, schemas, views, procedures and functions.
 //!
-//! Start at [`Session::define`]. Objects are records of the database's own system tables, changed in the session's
-//! transaction like any row. Databases and principals have files of their own.
+//! Start at [`Session::define`]. Objects are records of the database's own system tables, changed
+//! in the session's transaction like any row. Databases and principals have files of their own.
 
 use std::sync::Arc;
 
@@ -9,19 +9,18 @@ use super::Session;
 use super::tables::Target;
 use super::temporary::LocalTable;
 use crate::catalog::object::{Object, ObjectKind};
-use crate::catalog::principal::{SchemaName, Securable};
+use crate::catalog::principal::SchemaName;
 use crate::catalog::record;
 use crate::catalog::schema::StoredObject;
 use crate::catalog::shape::TableShape;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
 use crate::lang::ast::{
-    self, AlterTable, AlterTableAction, CreateIndex, CreateMode, CreateModule, CreateTable,
+    AlterTable, AlterTableAction, CreateIndex, CreateMode, CreateModule, CreateTable,
     ModuleKind, ObjectName, Statement, StatementKind,
 };
 use crate::messages;
 use crate::storage::{Database, TxId};
-use crate::value::compare::same_name;
 use crate::value::{Column, Row, Value};
 
 impl Session {
@@ -206,7 +205,7 @@ impl Session {
         self.alter_object_in(&database, object, texts).await
     }
 
-    async fn alter_object_in(
+    pub(super) async fn alter_object_in(
         &mut self,
         database: &Arc<DatabaseHandle>,
         object: &StoredObject,
@@ -226,19 +225,20 @@ impl Session {
         .await
     }
 
-    /// ALTER TABLE: the statement joins those that made the table, and the rows are fitted to the new shape.
+    /// ALTER TABLE: the statement joins those that made the table, and the rows are fitted to the
+    /// new shape.
     async fn alter_table(&mut self, alter: &AlterTable, text: &str) -> SqlResult<()> {
         let target = self.target(&alter.name, "ALTER")?;
         let Target::Stored(stored) = &target else {
             return self.alter_local(&target, alter);
         };
         let before = Arc::clone(&stored.shape);
-        let mut after = (*before).clone();
-        after.apply(
+        let mut changed_shape = (*before).clone();
+        changed_shape.apply(
             &stored.object.object.name,
             StatementKind::AlterTable(alter.clone()),
         )?;
-        let defaults = self.defaults_for(&after)?;
+        let defaults = self.defaults_for(&changed_shape)?;
         let mut texts = stored.object.object.texts.clone();
         texts.push(text.to_owned());
         let changed = Object {
@@ -250,12 +250,12 @@ impl Session {
         let is_add = matches!(alter.action, AlterTableAction::Add(_));
         self.change_catalog(&stored.database, |_, storage, tx| {
             record::replace(storage, tx, row, &changed)?;
-            if before.columns == after.columns {
+            if before.columns == changed_shape.columns {
                 return Ok(());
             }
             for (id, old) in storage.scan(Some(tx), table) {
-                let new = refit(&before, &after, &old, &defaults);
-                let null = after
+                let new = refit(&before, &changed_shape, &old, &defaults);
+                let null = changed_shape
                     .columns
                     .iter()
                     .zip(&new)
@@ -274,16 +274,16 @@ impl Session {
         let Target::Local { key, shape: before } = target else {
             return Ok(());
         };
-        let mut after = (**before).clone();
-        after.apply(key, StatementKind::AlterTable(alter.clone()))?;
-        let defaults = self.defaults_for(&after)?;
+        let mut changed_shape = (**before).clone();
+        changed_shape.apply(key, StatementKind::AlterTable(alter.clone()))?;
+        let defaults = self.defaults_for(&changed_shape)?;
         let table = self.local_table_mut(key)?;
         table.rows = table
             .rows
             .iter()
-            .map(|old| refit(before, &after, old, &defaults))
+            .map(|old| refit(before, &changed_shape, old, &defaults))
             .collect();
-        table.shape = Arc::new(after);
+        table.shape = Arc::new(changed_shape);
         Ok(())
     }
 
@@ -364,108 +364,6 @@ impl Session {
         })
         .await
     }
-
-    async fn drop_objects(&mut self, drop: &ast::DropObjects) -> SqlResult<()> {
-        for name in &drop.names {
-            match drop.kind {
-                ast::ObjectKind::Schema => self.drop_schema(&name.name, drop.if_exists).await?,
-                ast::ObjectKind::Index => self.drop_index(name, drop).await?,
-                ast::ObjectKind::Table if name.is_temporary() => self.drop_temporary(name, drop)?,
-                _ => self.drop_object(name, drop).await?,
-            }
-        }
-        Ok(())
-    }
-
-    fn drop_temporary(&mut self, name: &ObjectName, drop: &ast::DropObjects) -> SqlResult<()> {
-        let gone = self.temporary.remove(&name.name.to_lowercase());
-        if gone.is_none() && !drop.if_exists {
-            return Err(messages::cannot_drop("drop", "table", &name.name));
-        }
-        Ok(())
-    }
-
-    async fn drop_object(&mut self, name: &ObjectName, drop: &ast::DropObjects) -> SqlResult<()> {
-        let wanted = match drop.kind {
-            ast::ObjectKind::Table => ObjectKind::Table,
-            ast::ObjectKind::View => ObjectKind::View,
-            ast::ObjectKind::Function => ObjectKind::Function,
-            _ => ObjectKind::Procedure,
-        };
-        let database = self.database_named(name.database.as_deref())?;
-        super::names::readable(&database)?;
-        let found = self.find_object(&database, name.schema.as_deref(), &name.name);
-        let Some(object) = found.filter(|o| o.object.kind == wanted) else {
-            let missing = messages::cannot_drop("drop", wanted.word(), &name.to_string());
-            return if drop.if_exists { Ok(()) } else { Err(missing) };
-        };
-        self.require_on_object(&database, &object, "ALTER")?;
-        let granted: Vec<_> = self.schema_of(&database).permissions.clone();
-        self.change_catalog(&database, |_, storage, tx| {
-            record::remove::<Object>(storage, tx, object.row)?;
-            for (row, permission) in granted {
-                if permission.on == Securable::Object(object.object.id) {
-                    record::remove::<crate::catalog::principal::Permission>(storage, tx, row)?;
-                }
-            }
-            if object.object.kind == ObjectKind::Table {
-                for (id, _) in storage.scan(Some(tx), object.object.table_id()) {
-                    storage.delete(tx, object.object.table_id(), id)?;
-                }
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    async fn drop_schema(&mut self, name: &str, if_exists: bool) -> SqlResult<()> {
-        let database = Arc::clone(&self.database);
-        let schema = self.schema_of(&database);
-        let Some((row, _)) = schema
-            .schemas
-            .iter()
-            .find(|(_, s)| same_name(&s.name, name))
-        else {
-            let missing = messages::cannot_drop("drop", "schema", name);
-            return if if_exists { Ok(()) } else { Err(missing) };
-        };
-        if let Some(object) = schema
-            .objects()
-            .iter()
-            .find(|o| same_name(&o.object.schema, name))
-        {
-            return Err(schema_in_use(name, &object.object.name));
-        }
-        self.require_in_database(&database, "CREATE SCHEMA")?;
-        let row = *row;
-        self.change_catalog(&database, |_, storage, tx| {
-            record::remove::<SchemaName>(storage, tx, row)
-        })
-        .await
-    }
-
-    async fn drop_index(&mut self, name: &ObjectName, drop: &ast::DropObjects) -> SqlResult<()> {
-        let Some(table) = &drop.table else {
-            return Err(messages::cannot_drop("drop", "index", &name.name));
-        };
-        let Target::Stored(stored) = self.target(table, "ALTER")? else {
-            return Ok(());
-        };
-        let makes = |text: &String| {
-            let parsed = crate::lang::parse(text).unwrap_or_default();
-            parsed.iter().any(|s| match &s.kind {
-                StatementKind::CreateIndex(index) => same_name(&index.name, &name.name),
-                _ => false,
-            })
-        };
-        let (gone, kept): (Vec<_>, Vec<_>) =
-            stored.object.object.texts.iter().cloned().partition(makes);
-        if gone.is_empty() && !drop.if_exists {
-            return Err(messages::cannot_drop("drop", "index", &name.name));
-        }
-        self.alter_object_in(&stored.database, &stored.object, kept)
-            .await
-    }
 }
 
 /// A row of the old shape as a row of the new one; columns that were added get their default.
@@ -497,12 +395,4 @@ fn needs_default(column: &str, table: &str) -> SqlError {
          '{table}' because it does not satisfy these conditions."
     );
     SqlError::new(4901, 16, text)
-}
-
-/// SQL Server raises 3729 for a schema that still holds objects.
-fn schema_in_use(schema: &str, object: &str) -> SqlError {
-    let text = format!(
-        "Cannot drop schema '{schema}' because it is being referenced by object '{object}'."
-    );
-    SqlError::new(3729, 16, text)
 }

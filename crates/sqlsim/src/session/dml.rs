@@ -1,7 +1,7 @@
 //! SELECT, UPDATE and DELETE.
 //!
-//! Start at [`Session::select`]. Which rows change, and into what, is computed by `query/`; here rows are locked, looked
-//! at again, and written. INSERT has a file of its own.
+//! Start at [`Session::select`]. Which rows change, and into what, is computed by `query/`; here
+//! rows are locked, looked at again, and written. INSERT has a file of its own.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::query::{self, Change};
 use crate::storage::{Database, RowId, TxId};
 use crate::value::{Row, Rows, Typed, Value};
 
-/// How often rows are looked at again because others changed them while their locks were waited for.
+/// How often rows are looked at again because others changed them while their locks were waited
+/// for.
 const MAX_LOOKS: usize = 100;
 
 impl Session {
@@ -140,9 +141,12 @@ impl Session {
         stored: &StoredTarget,
         storage: &Arc<Database>,
         tx: TxId,
-        find: impl Fn(&Self, &Rows) -> SqlResult<Vec<T>>,
-        index: impl Fn(&T) -> usize,
-    ) -> SqlResult<(Vec<(RowId, Row)>, Vec<T>)> {
+        find: impl Fn(&Self, &Rows) -> SqlResult<Vec<T>> + Send + Sync,
+        index: impl Fn(&T) -> usize + Send + Sync,
+    ) -> SqlResult<(Vec<(RowId, Row)>, Vec<T>)>
+    where
+        T: Send + Sync,
+    {
         let table = stored.table();
         for _ in 0..MAX_LOOKS {
             let rows = storage.scan(Some(tx), table);
@@ -193,9 +197,9 @@ impl Session {
         let mut kept = Vec::new();
         for (at, row) in relation.rows.into_iter().enumerate() {
             if places.contains(&at) {
-                touched.deleted.push(row)
+                touched.deleted.push(row);
             } else {
-                kept.push(row)
+                kept.push(row);
             }
         }
         self.local_table_mut(key)?.rows = kept;
@@ -248,7 +252,8 @@ impl Session {
         Ok(self.open_transaction().position())
     }
 
-    /// Ends a statement that wrote: a failed one leaves nothing behind, one outside a transaction commits.
+    /// Ends a statement that wrote: a failed one leaves nothing behind, one outside a transaction
+    /// commits.
     pub(super) async fn end_statement<T>(
         &mut self,
         before: Position,

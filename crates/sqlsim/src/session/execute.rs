@@ -1,7 +1,7 @@
 //! Walking through statements: what an error ends, and what it does not.
 //!
-//! Start at [`Session::run_batch`]. SQL Server knows errors that end a statement, a module or the batch; some roll the
-//! transaction back. This file holds those rules and no statement's meaning.
+//! Start at [`Session::run_batch`]. SQL Server knows errors that end a statement, a module or the
+//! batch; some roll the transaction back. This file holds those rules and no statement's meaning.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use crate::wire::api::{Done, Event};
 
 /// Where control goes after a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
+pub(crate) enum Flow {
     /// On to the next statement.
     Next,
     /// Out of the loop.
@@ -30,7 +30,7 @@ pub enum Flow {
 
 /// What stops the statements that run.
 #[derive(Clone, Debug)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// An error on its way to the nearest CATCH.
     Thrown(SqlError),
     /// The module ends; its caller goes on. The error has been sent.
@@ -40,10 +40,10 @@ pub enum Stop {
 }
 
 /// The outcome of running statements.
-pub type Run = Result<Flow, Stop>;
+pub(crate) type Run = Result<Flow, Stop>;
 
 /// A future that may call itself.
-pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Session {
     /// Runs a batch. Everything that happens is sent; nothing is returned.
@@ -107,7 +107,8 @@ impl Session {
             return ran;
         }
         self.note_command(statement);
-        let outcome = self.perform(statement).await;
+        // Boxed, because a statement over a link holds a whole client inside its future.
+        let outcome = Box::pin(self.perform(statement)).await;
         self.remote.clear();
         match outcome {
             Ok(flow) => {
@@ -133,8 +134,8 @@ impl Session {
         self.try_depth > 0
     }
 
-    /// An error before the last one of a statement that raises several (BACKUP's cause before 3013): the client sees it,
-    /// a CATCH does not.
+    /// An error before the last one of a statement that raises several (BACKUP's cause before
+    /// 3013): the client sees it, a CATCH does not.
     pub async fn report_cause(&mut self, error: SqlError) {
         if !self.is_in_try() {
             self.report(error).await;
@@ -182,7 +183,8 @@ impl Session {
         }
     }
 
-    /// In a TRY nothing ends, but a transaction that would have been rolled back can do nothing else any more.
+    /// In a TRY nothing ends, but a transaction that would have been rolled back can do nothing
+    /// else any more.
     fn doom_if(&mut self, fate: Fate) {
         if let (Fate::Transaction | Fate::Batch, Some(transaction)) = (fate, &mut self.transaction)
         {
@@ -214,7 +216,7 @@ impl Session {
 
 /// What ends a statement without success.
 #[derive(Clone, Debug)]
-pub enum Failed {
+pub(crate) enum Failed {
     /// An error that has not been sent.
     Error(SqlError),
     /// Something deeper has stopped; what there was to send was sent.
@@ -229,14 +231,12 @@ impl From<SqlError> for Failed {
 
 impl From<Stop> for Failed {
     fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Thrown(_) | Stop::Module | Stop::Batch => Self::Stop(stop),
-        }
+        Self::Stop(stop)
     }
 }
 
 /// The outcome of a statement.
-pub type Performed = Result<Flow, Failed>;
+pub(crate) type Performed = Result<Flow, Failed>;
 
 /// What an error ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,9 +259,10 @@ impl Fate {
             // RAISERROR never honours XACT_ABORT; 3920 and 266 only warn.
             (_, StatementKind::RaisError(_)) | (266 | 3920, _) => Self::Statement,
             _ if xact_abort => Self::Transaction,
-            (_, StatementKind::Throw(_)) => Self::Batch,
             (208, _) => Self::Module,
-            (217 | 245 | 911 | 916 | 3930 | 3906 | 942 | 927, _) => Self::Batch,
+            (_, StatementKind::Throw(_)) | (217 | 245 | 911 | 916 | 927 | 942 | 3906 | 3930, _) => {
+                Self::Batch
+            }
             _ if error.class >= 19 => Self::Batch,
             _ => Self::Statement,
         }

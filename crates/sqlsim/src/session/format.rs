@@ -4,7 +4,8 @@
 
 use crate::lang::ast::{BackupTarget, RestoreKind, StatementKind};
 
-/// Fills `%s`, `%d`, `%i`, `%u`, `%x` and `%%` in a text of RAISERROR; a missing argument is `(null)`.
+/// Fills `%s`, `%d`, `%i`, `%u`, `%x` and `%%` in a text of RAISERROR; a missing argument is
+/// `(null)`.
 pub(super) fn message(text: &str, arguments: &[Option<String>]) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut arguments = arguments.iter();
@@ -23,24 +24,23 @@ pub(super) fn message(text: &str, arguments: &[Option<String>]) -> String {
             rest.next();
         }
         match rest.next() {
-            Some('%') => filled.push('%'),
             Some(kind @ ('s' | 'd' | 'i' | 'u' | 'x' | 'X' | 'o')) => {
-                let value = arguments.next().cloned().flatten();
+                let value = arguments.next().and_then(Option::as_deref);
                 filled.push_str(&placed(value, kind, &spec));
             }
+            Some('%') | None => filled.push('%'),
             Some(other) => {
                 filled.push('%');
                 filled.push_str(&spec);
                 filled.push(other);
             }
-            None => filled.push('%'),
         }
     }
     filled
 }
 
-fn placed(value: Option<String>, kind: char, spec: &str) -> String {
-    let value = value.unwrap_or_else(|| "(null)".to_owned());
+fn placed(value: Option<&str>, kind: char, spec: &str) -> String {
+    let value = value.unwrap_or("(null)").to_owned();
     let value = match (kind, value.parse::<i64>()) {
         ('x', Ok(number)) => format!("{number:x}"),
         ('X', Ok(number)) => format!("{number:X}"),

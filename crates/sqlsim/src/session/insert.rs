@@ -248,7 +248,8 @@ fn places_of(shape: &TableShape, names: &[String]) -> SqlResult<Vec<usize>> {
     names.iter().map(place).collect()
 }
 
-/// Rows that a procedure returned, converted to the columns that they fill; 213 when their number differs.
+/// Rows that a procedure returned, converted to the columns that they fill; 213 when their number
+/// differs.
 fn drafts_of(rows: Vec<Row>, columns: &[Column]) -> SqlResult<Vec<Draft>> {
     let draft = |row: Row| {
         if row.len() != columns.len() {

@@ -1,6 +1,8 @@
-//! This host's own part of a transaction: how its databases prepare, commit with a mark, and roll back.
+//! This host's own part of a transaction: how its databases prepare, commit with a mark, and roll
+//! back.
 //!
-//! Start at [`LocalPart`]. It outlives its session once prepared. The order of the phases is `dtc/`'s affair.
+//! Start at [`LocalPart`]. It outlives its session once prepared. The order of the phases is
+//! `dtc/`'s affair.
 
 use std::sync::Arc;
 
@@ -42,7 +44,8 @@ impl LocalPart {
         }
     }
 
-    /// What the log of a database gets: the mark, where the transaction has written and the log is kept.
+    /// What the log of a database gets: the mark, where the transaction has written and the log is
+    /// kept.
     fn mark_for(&self, joined: &Joined) -> Option<MarkInfo> {
         let mark = self.mark.as_ref()?;
         let is_kept = joined.storage.facts().recovery_model != RecoveryModel::Simple;
@@ -54,8 +57,8 @@ impl LocalPart {
         })
     }
 
-    /// History rows appear only when the mark was begun in a database that the transaction changed: a mark begun in
-    /// master stands in the logs, but msdb does not tell of it.
+    /// History rows appear only when the mark was begun in a database that the transaction changed:
+    /// a mark begun in master stands in the logs, but msdb does not tell of it.
     fn is_in_history(&self) -> bool {
         let Some(mark) = &self.mark else { return false };
         let wrote = |j: &Joined| j.database.name() == mark.context && j.storage.has_writes(self.id);
@@ -121,7 +124,8 @@ impl Local for LocalPart {
 
     async fn abort(&mut self) {
         for joined in &self.databases {
-            // A database that cannot write its abort record undoes the transaction when it is next opened.
+            // A database that cannot write its abort record undoes the transaction when it is next
+            // opened.
             let _ = joined.storage.rollback(self.id);
         }
         self.finish();

@@ -1,8 +1,9 @@
 //! A session: one client's connection to the instance, and the statements that it runs.
 //!
-//! Start at [`Session`]; `execute.rs` walks through a batch, `statement.rs` sends each kind of statement to the file
-//! that does it. Values are computed by `query/`, through `names.rs`; rows are stored by `storage/`. What reaches
-//! other hosts is done by `link/` and `dtc/`. This room never touches a socket or a file.
+//! Start at [`Session`]; `execute.rs` walks through a batch, `statement.rs` sends each kind of
+//! statement to the file that does it. Values are computed by `query/`, through `names.rs`; rows
+//! are stored by `storage/`. What reaches other hosts is done by `link/` and `dtc/`. This room
+//! never touches a socket or a file.
 
 mod assign;
 mod backend;
@@ -14,6 +15,7 @@ mod databases;
 mod ddl;
 mod devices;
 mod dml;
+mod drops;
 mod execute;
 mod format;
 mod frame;

@@ -1,7 +1,7 @@
 //! EXECUTE: procedures of users and of the system, text, and calls of other hosts.
 //!
-//! Start at [`Session::execute`]. A procedure runs in its own database and with the rights of its owner on that
-//! database's objects; text runs with the rights of the login.
+//! Start at [`Session::execute`]. A procedure runs in its own database and with the rights of its
+//! owner on that database's objects; text runs with the rights of the login.
 
 use std::sync::Arc;
 
@@ -210,7 +210,8 @@ impl Session {
         (status, frame)
     }
 
-    /// 266: a procedure that leaves more or fewer transactions open than it found says so and goes on.
+    /// 266: a procedure that leaves more or fewer transactions open than it found says so and goes
+    /// on.
     pub(super) async fn check_count(&mut self, before: u32, procedure: &str) {
         let after = self.transaction_count();
         if before != after && !self.is_in_try() {
@@ -442,7 +443,8 @@ fn parameter_of(
 }
 
 impl From<Failed> for SqlError {
-    /// For callers that cannot stop what runs around them: what was sent already becomes 3621's plain word.
+    /// For callers that cannot stop what runs around them: what was sent already becomes 3621's
+    /// plain word.
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::Error(error) | Failed::Stop(Stop::Thrown(error)) => error,

@@ -1,6 +1,8 @@
-//! What names mean to a session: variables, tables, views and functions, for `query/` to evaluate with.
+//! What names mean to a session: variables, tables, views and functions, for `query/` to evaluate
+//! with.
 //!
-//! Start at [`Scope`]. Nothing here changes anything; rows of other hosts were fetched before (see [`Remote`]).
+//! Start at [`Scope`]. Nothing here changes anything; rows of other hosts were fetched before (see
+//! [`Remote`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,7 +57,8 @@ impl Session {
         }
     }
 
-    /// A database by name, or the current one; 911 when there is none, 916 when the login may not enter it.
+    /// A database by name, or the current one; 911 when there is none, 916 when the login may not
+    /// enter it.
     pub fn database_named(&self, name: Option<&str>) -> SqlResult<Arc<DatabaseHandle>> {
         let Some(name) = name else {
             return Ok(Arc::clone(&self.database));
@@ -99,7 +102,7 @@ impl Session {
 }
 
 /// The storage of a database that can be read; 927 while it is restoring, 942 when it is offline.
-pub fn readable(database: &DatabaseHandle) -> SqlResult<Arc<Database>> {
+pub(crate) fn readable(database: &DatabaseHandle) -> SqlResult<Arc<Database>> {
     let storage = database.storage();
     match storage.facts().state {
         DatabaseState::Online | DatabaseState::Standby => Ok(storage),

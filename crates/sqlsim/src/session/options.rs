@@ -1,6 +1,7 @@
 //! What `SET` changes in a session.
 //!
-//! Start at [`Options`]. Options that change nothing here are accepted and forgotten, as clients set many of them.
+//! Start at [`Options`]. Options that change nothing here are accepted and forgotten, as clients
+//! set many of them.
 
 /// Settings of one session.
 #[derive(Clone, Debug)]

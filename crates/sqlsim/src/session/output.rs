@@ -1,6 +1,7 @@
 //! Where a session's events go: to the client, or to whoever captures them (`INSERT ... EXEC`).
 //!
-//! Start at [`Output`]. It only carries; `SET NOCOUNT` and the kind of DONE are decided by those who send.
+//! Start at [`Output`]. It only carries; `SET NOCOUNT` and the kind of DONE are decided by those
+//! who send.
 
 use crate::error::{SqlError, SqlResult};
 
@@ -35,7 +36,8 @@ impl Output {
         self.gone
     }
 
-    /// A copy of the way to the client, for work that runs on another thread (progress of a backup).
+    /// A copy of the way to the client, for work that runs on another thread (progress of a
+    /// backup).
     #[must_use]
     pub fn answer(&self) -> Option<Answer> {
         self.answer.clone()
@@ -88,7 +90,8 @@ impl Output {
         }
     }
 
-    /// Rows of result sets are kept from now on until [`Output::captured`]. Nesting is 8164 in SQL Server.
+    /// Rows of result sets are kept from now on until [`Output::captured`]. Nesting is 8164 in SQL
+    /// Server.
     pub fn capture(&mut self) -> SqlResult<()> {
         if !self.captures.is_empty() {
             return Err(nested_insert_exec());

@@ -488,7 +488,8 @@ fn login_has_user(user: &str) -> SqlError {
     SqlError::new(15063, 16, text)
 }
 
-/// SQL Server raises 15401 for a Windows name that it cannot find; the simulator knows no Windows at all.
+/// SQL Server raises 15401 for a Windows name that it cannot find; the simulator knows no Windows
+/// at all.
 fn windows_login(name: &str) -> SqlError {
     let text = format!("Windows NT user or group '{name}' not found. Check the name again.");
     SqlError::new(15401, 16, text)

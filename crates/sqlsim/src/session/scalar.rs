@@ -1,7 +1,7 @@
 //! Scalar functions that users write: a small interpreter that only computes.
 //!
-//! Start at [`call`]. A function may declare, set, branch, loop, query and return; anything else in its body raises 443,
-//! as SQL Server refuses side effects there.
+//! Start at [`call`]. A function may declare, set, branch, loop, query and return; anything else in
+//! its body raises 443, as SQL Server refuses side effects there.
 
 use super::assign::assign;
 use super::frame::Variables;
@@ -198,7 +198,8 @@ fn side_effect(statement: &str) -> SqlError {
 /// SQL Server raises 313 for a call with too few arguments.
 fn too_few_arguments(function: &str) -> SqlError {
     let text = format!(
-        "An insufficient number of arguments were supplied for the procedure or function {function}."
+        "An insufficient number of arguments were supplied for the procedure or function \
+           {function}."
     );
     SqlError::new(313, 16, text)
 }

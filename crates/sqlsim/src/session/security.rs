@@ -1,7 +1,7 @@
 //! Who may do what: logins, users, roles and permissions, and SQL Server's refusals.
 //!
-//! Start at [`Session::require_on_object`]. A refusal is an error that names the right; nothing is ever
-//! silently left out, except rows of catalog views that the login may not see.
+//! Start at [`Session::require_on_object`]. A refusal is an error that names the right; nothing is
+//! ever silently left out, except rows of catalog views that the login may not see.
 
 use std::sync::Arc;
 
@@ -79,7 +79,8 @@ impl Session {
 
     /// Demands that the login may enter a database: 916.
     pub fn require_access(&self, database: &Arc<DatabaseHandle>) -> SqlResult<()> {
-        // The users of a database that is not open cannot be read; opening it fails with its own error.
+        // The users of a database that is not open cannot be read; opening it fails with its own
+        // error.
         if super::names::readable(database).is_err() || self.user_in(database).is_some() {
             return Ok(());
         }
@@ -111,7 +112,8 @@ impl Session {
         ))
     }
 
-    /// Whether the login has a permission on an object, directly or through its schema, database or roles.
+    /// Whether the login has a permission on an object, directly or through its schema, database or
+    /// roles.
     #[must_use]
     pub fn has_on_object(
         &self,
@@ -195,7 +197,8 @@ impl Session {
         schema.principal_by_id(id).map(|p| p.name.clone())
     }
 
-    /// `EXECUTE AS`. 15406 when there is nobody of this name, or the right to act for them is missing.
+    /// `EXECUTE AS`. 15406 when there is nobody of this name, or the right to act for them is
+    /// missing.
     pub(super) fn execute_as(&mut self, whom: &Impersonation) -> SqlResult<()> {
         let login = self.impersonated(whom)?;
         self.logins.push(login);
@@ -226,9 +229,8 @@ impl Session {
     }
 
     /// `REVERT`; without an `EXECUTE AS` it does nothing.
-    pub(super) fn revert(&mut self) -> SqlResult<()> {
+    pub(super) fn revert(&mut self) {
         self.logins.pop();
-        Ok(())
     }
 }
 

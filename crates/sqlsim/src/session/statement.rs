@@ -1,6 +1,7 @@
 //! One statement: to whom each kind goes.
 //!
-//! Start at [`Session::perform`]. Small statements are done here; the others in the file of their family.
+//! Start at [`Session::perform`]. Small statements are done here; the others in the file of their
+//! family.
 
 use std::time::Duration;
 
@@ -65,7 +66,10 @@ impl Session {
             Kind::Reconfigure => Ok(()),
             Kind::Dbcc(dbcc) => self.dbcc(dbcc).await,
             Kind::ExecuteAs(impersonation) => self.execute_as(impersonation),
-            Kind::Revert => self.revert(),
+            Kind::Revert => {
+                self.revert();
+                Ok(())
+            }
             other => self.define(other, whole).await,
         }
     }
@@ -117,7 +121,8 @@ impl Session {
         self.begin_transaction(name, mark).await
     }
 
-    /// A name of a transaction: 32 characters; a longer literal is refused (103), a longer variable cut.
+    /// A name of a transaction: 32 characters; a longer literal is refused (103), a longer variable
+    /// cut.
     fn transaction_name(&self, name: &NameOrVariable) -> SqlResult<String> {
         let text = self.name_of(name)?;
         if text.chars().count() <= MAX_TRANSACTION_NAME {
@@ -181,7 +186,8 @@ impl Session {
                 (
                     number,
                     format!(
-                        "Error {number}, severity {severity}, state {state} was raised, but no message with that error number was found in sys.messages."
+                        "Error {number}, severity {severity}, state {state} was raised, but no \
+                           message with that error number was found in sys.messages."
                     ),
                 )
             }
@@ -296,7 +302,8 @@ const MAX_TRANSACTION_NAME: usize = 32;
 /// SQL Server raises 103 for a transaction name that is too long.
 fn identifier_too_long(name: &str) -> SqlError {
     let text = format!(
-        "The identifier that starts with '{name}' is too long. Maximum length is {MAX_TRANSACTION_NAME}."
+        "The identifier that starts with '{name}' is too long. Maximum length is \
+           {MAX_TRANSACTION_NAME}."
     );
     SqlError::new(103, 15, text)
 }

@@ -1,6 +1,7 @@
 //! Targets of statements that change rows: stored tables, temporary tables, table variables.
 //!
-//! Start at [`Session::target`]. Here are also the rules that every new row must keep: NOT NULL, keys, checks.
+//! Start at [`Session::target`]. Here are also the rules that every new row must keep: NOT NULL,
+//! keys, checks.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -171,8 +172,8 @@ impl Session {
         Ok(())
     }
 
-    /// A CHECK fails only where its condition is false, not where it is unknown: exactly the rows that a DELETE of the
-    /// opposite would find.
+    /// A CHECK fails only where its condition is false, not where it is unknown: exactly the rows
+    /// that a DELETE of the opposite would find.
     fn check(
         &self,
         target: &Target,
@@ -311,7 +312,8 @@ fn key_text(key: &Key, row: &Row) -> String {
 /// SQL Server raises 4406 for a view that it cannot change through; here it is any view.
 fn not_updatable(name: &str) -> SqlError {
     let text = format!(
-        "Update or insert of view or function '{name}' failed because it contains a derived or constant field."
+        "Update or insert of view or function '{name}' failed because it contains a derived or \
+           constant field."
     );
     SqlError::new(4406, 16, text)
 }

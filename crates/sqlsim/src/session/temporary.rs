@@ -1,7 +1,7 @@
 //! Temporary tables and table variables: tables that live in the session and nowhere else.
 //!
-//! Start at [`LocalTable`]. They have no log and no locks; a transaction that rolls back brings temporary tables
-//! back as they were, and leaves table variables alone, as SQL Server does.
+//! Start at [`LocalTable`]. They have no log and no locks; a transaction that rolls back brings
+//! temporary tables back as they were, and leaves table variables alone, as SQL Server does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

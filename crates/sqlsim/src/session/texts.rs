@@ -1,6 +1,7 @@
 //! Calls that run text: `sp_executesql`, and the prepared texts of clients.
 //!
-//! Start at [`Session::call_text`]. The text runs as a batch of its own, with the parameters as its variables.
+//! Start at [`Session::call_text`]. The text runs as a batch of its own, with the parameters as its
+//! variables.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +61,7 @@ impl Session {
                 Ok((declarations, text)) => self.run_with(&text, &declarations, arguments, 1).await,
                 Err(error) => Err(error.into()),
             },
-            "sp_unprepare" => match self.handle(arguments) {
+            "sp_unprepare" => match Self::handle(arguments) {
                 Ok(handle) => {
                     self.prepared.texts.remove(&handle);
                     Ok(Returned::default())
@@ -79,7 +80,7 @@ impl Session {
         self.prepared.last
     }
 
-    fn handle(&self, arguments: &[Argument]) -> SqlResult<i32> {
+    fn handle(arguments: &[Argument]) -> SqlResult<i32> {
         let value = arguments
             .first()
             .and_then(|a| a.value.clone())
@@ -88,12 +89,13 @@ impl Session {
     }
 
     fn prepared_text(&self, arguments: &[Argument]) -> SqlResult<(String, String)> {
-        let handle = self.handle(arguments)?;
+        let handle = Self::handle(arguments)?;
         let found = self.prepared.texts.get(&handle).cloned();
         found.ok_or_else(|| messages::prepared_statement_not_found(handle))
     }
 
-    /// Runs text whose parameters are declared by `declarations` and given from the argument `first` on.
+    /// Runs text whose parameters are declared by `declarations` and given from the argument
+    /// `first` on.
     async fn run_with(
         &mut self,
         text: &str,

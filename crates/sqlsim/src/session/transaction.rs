@@ -1,7 +1,8 @@
 //! Transactions of a session: begin, save, commit, roll back, and what a mark asks of a commit.
 //!
-//! Start at [`Session::begin_transaction`]. A transaction has one number in the instance and joins each database when
-//! it first writes there. Commits that concern several databases or hosts are done by `dtc/`.
+//! Start at [`Session::begin_transaction`]. A transaction has one number in the instance and joins
+//! each database when it first writes there. Commits that concern several databases or hosts are
+//! done by `dtc/`.
 
 use std::sync::Arc;
 
@@ -37,7 +38,8 @@ pub struct Transaction {
     pub changed_catalogs: Vec<Arc<DatabaseHandle>>,
     /// `XACT_STATE() = -1`: it can only be rolled back (3930).
     pub doomed: bool,
-    /// The host that coordinates it; none when this session began it. Its session alone may end it then.
+    /// The host that coordinates it; none when this session began it. Its session alone may end it
+    /// then.
     pub coordinator: Option<String>,
     /// Its parts on other hosts, called from here.
     pub branches: Branches,
@@ -183,7 +185,8 @@ impl Session {
         }
     }
 
-    /// 3920: the mark option is ignored and the statement goes on, unless a fault says that it ends the transaction.
+    /// 3920: the mark option is ignored and the statement goes on, unless a fault says that it ends
+    /// the transaction.
     async fn second_mark(&mut self) -> SqlResult<()> {
         if self.instance.faults.second_mark_ends_transaction() {
             self.roll_back_all().await;
@@ -191,7 +194,8 @@ impl Session {
         Err(messages::mark_ignored())
     }
 
-    /// `COMMIT`: lowers the count; the outermost one commits. 3902 without a transaction, 3930 when it is doomed.
+    /// `COMMIT`: lowers the count; the outermost one commits. 3902 without a transaction, 3930 when
+    /// it is doomed.
     pub async fn commit_transaction(&mut self) -> SqlResult<()> {
         let Some(transaction) = &mut self.transaction else {
             return Err(messages::commit_without_begin());
@@ -299,7 +303,8 @@ impl Session {
         }
     }
 
-    /// `ROLLBACK TRAN name`: to the savepoint of this name, or everything when it names the transaction; else 6401.
+    /// `ROLLBACK TRAN name`: to the savepoint of this name, or everything when it names the
+    /// transaction; else 6401.
     pub async fn rollback_to(&mut self, name: &str) -> SqlResult<()> {
         let Some(transaction) = &mut self.transaction else {
             return Err(messages::rollback_without_begin());
@@ -323,7 +328,8 @@ impl Session {
         transaction.return_to(&position)
     }
 
-    /// Makes sure that a transaction is open, for a statement that writes; it has count 0 outside `BEGIN TRAN`.
+    /// Makes sure that a transaction is open, for a statement that writes; it has count 0 outside
+    /// `BEGIN TRAN`.
     pub fn open_transaction(&mut self) -> &mut Transaction {
         let (id, gtrid) = (self.instance.next_transaction(), self.instance.new_guid());
         let temporary = &self.temporary;
@@ -342,7 +348,11 @@ impl Session {
 
     fn publish_count(&self) {
         let count = self.transaction_count();
-        self.record.update(|now| now.transactions = count);
+        let name = self.transaction.as_ref().and_then(|open| open.name.clone());
+        self.record.update(|now| {
+            now.transactions = count;
+            now.transaction_name = name;
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 //! DECLARE and SET.
 //!
-//! Start at [`Session::declare`]. What a client may set and what changes nothing here is listed in [`Session::set_option`].
+//! Start at [`Session::declare`]. What a client may set and what changes nothing here is listed in
+//! [`Session::set_option`].
 
 use std::sync::Arc;
 
@@ -38,7 +39,8 @@ impl Session {
                 let Some(frame) = self.frames.last_mut() else {
                     return Ok(());
                 };
-                // In a loop DECLARE runs again; without a first value the variable keeps what it holds.
+                // In a loop DECLARE runs again; without a first value the variable keeps what it
+                // holds.
                 if initial.is_some() || !frame.variables.has(&declaration.name) {
                     frame.variables.redeclare(&declaration.name, typed);
                 }
@@ -69,7 +71,8 @@ impl Session {
         self.assign_variable(&set.name, &value)
     }
 
-    /// `SET` of options. Those that change how a client reads rows mean nothing here and are remembered only.
+    /// `SET` of options. Those that change how a client reads rows mean nothing here and are
+    /// remembered only.
     pub(super) async fn set_option(&mut self, set: &SetOption) -> SqlResult<()> {
         for name in &set.names {
             self.set_one(name, &set.setting).await?;
@@ -204,7 +207,8 @@ const LANGUAGES: [&str; 6] = [
 /// SQL Server raises 2740 for a language that it does not know.
 fn unknown_language(name: &str) -> SqlError {
     let text = format!(
-        "SET LANGUAGE failed because '{name}' is not an official language name or a language alias on \
+        "SET LANGUAGE failed because '{name}' is not an official language name or a language \
+           alias on \
          this SQL Server."
     );
     SqlError::new(2740, 16, text)

@@ -60,6 +60,7 @@ impl Inner {
             base_map: Vec::new(),
             is_backing_up: false,
             is_backing_up_log: false,
+            is_retired: false,
         };
         inner.checkpoint()?;
         Ok(inner)

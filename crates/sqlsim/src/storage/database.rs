@@ -315,6 +315,9 @@ impl Database {
     /// Dropping the database without it is what a kill does.
     pub fn shutdown(&self) -> SqlResult<()> {
         let mut inner = self.lock();
+        if inner.is_retired {
+            return Ok(());
+        }
         let open: Vec<TxId> = inner.open.keys().copied().collect();
         for tx in open
             .into_iter()
@@ -327,6 +330,12 @@ impl Database {
             inner.checkpoint()?;
         }
         Ok(())
+    }
+
+    /// Its files are about to belong to another database, or to be removed: from now on whoever
+    /// still holds this one cannot write them. `false` takes that back.
+    pub fn retire(&self, retired: bool) {
+        self.lock().is_retired = retired;
     }
 
     pub(super) fn around(inner: Inner) -> Self {

@@ -59,6 +59,8 @@ pub(super) struct Inner {
     pub(super) is_backing_up: bool,
     /// A log backup runs.
     pub(super) is_backing_up_log: bool,
+    /// The files belong to another database now, or to none.
+    pub(super) is_retired: bool,
 }
 
 impl Inner {
@@ -81,6 +83,7 @@ impl Inner {
             base_map: image.base_map,
             is_backing_up: false,
             is_backing_up_log: false,
+            is_retired: false,
         };
         inner.redo(image.tables)?;
         Ok(inner)
@@ -120,6 +123,9 @@ impl Inner {
 
     /// Writes rows and boot record as they are into a new data file, and puts it in place.
     pub(super) fn write_image(&mut self) -> SqlResult<Vec<u8>> {
+        if self.is_retired {
+            return Err(messages::database_restoring(&self.boot.name));
+        }
         self.boot.version += 1;
         let image = Image {
             boot: self.boot.clone(),
@@ -178,6 +184,9 @@ impl Inner {
 
     /// Raises what using a database in this state raises.
     pub(super) fn check_usable(&self) -> SqlResult<()> {
+        if self.is_retired {
+            return Err(messages::database_restoring(&self.boot.name));
+        }
         match self.boot.state {
             DatabaseState::Online | DatabaseState::Standby => Ok(()),
             DatabaseState::Restoring => Err(messages::database_restoring(&self.boot.name)),

@@ -242,60 +242,57 @@ mod tests {
     use super::*;
     use crate::value::Value;
 
-    #[test]
-    fn every_kind_of_record_survives_its_bytes() {
-        let at = date(2026, 11, 21).at(1, 2, 3, 0);
-        let mark = MarkInfo {
+    fn mark() -> MarkInfo {
+        let time = date(2026, 11, 21).at(1, 2, 3, 0);
+        MarkInfo {
             name: "m".into(),
             description: "d".into(),
             user: "u".into(),
-            time: at,
-        };
-        let value = Some(vec![Value::Int(1), Value::Text("x".into())]);
-        let write = Write {
+            time,
+        }
+    }
+
+    fn write(value: Option<i64>) -> Write {
+        Write {
             table: TableId(3),
             row: RowId(300),
-            value,
-        };
-        let gone = Write {
-            table: TableId(3),
-            row: RowId(1),
-            value: None,
-        };
+            value: value.map(|value| vec![Value::Int(value), Value::Text("x".into())]),
+        }
+    }
+
+    fn transaction_records() -> Vec<Record> {
+        let (transaction, at) = (1, mark().time);
         let info = PrepareInfo {
             gtrid: Uuid::from_u128(9),
             coordinator: "A\\B".into(),
-            mark: Some(mark.clone()),
+            mark: Some(mark()),
         };
-        let records = [
-            Record::Begin { transaction: 1 },
-            Record::Write {
-                transaction: 1,
-                write,
-            },
-            Record::Write {
-                transaction: 1,
-                write: gone,
-            },
+        let commit = |mark| Record::Commit {
+            transaction,
+            at,
+            mark,
+        };
+        let write = |value| Record::Write {
+            transaction,
+            write: write(value),
+        };
+        vec![
+            Record::Begin { transaction },
+            write(Some(1)),
+            write(None),
             Record::RollbackTo {
-                transaction: 1,
+                transaction,
                 kept: 1,
             },
-            Record::Prepare {
-                transaction: 1,
-                info,
-            },
-            Record::Commit {
-                transaction: 1,
-                at,
-                mark: Some(mark),
-            },
-            Record::Commit {
-                transaction: 2,
-                at,
-                mark: None,
-            },
-            Record::Abort { transaction: 3 },
+            Record::Prepare { transaction, info },
+            commit(Some(mark())),
+            commit(None),
+            Record::Abort { transaction },
+        ]
+    }
+
+    fn other_records() -> Vec<Record> {
+        vec![
             Record::Counter {
                 table: TableId(5),
                 value: -7,
@@ -307,8 +304,12 @@ mod tests {
                 guid: Uuid::from_u128(4),
                 begins: Lsn::from_parts(1, 2, 3),
             },
-        ];
-        for record in records {
+        ]
+    }
+
+    #[test]
+    fn every_kind_of_record_survives_its_bytes() {
+        for record in transaction_records().into_iter().chain(other_records()) {
             let bytes = record.encode();
             assert_eq!(Record::decode(&bytes), Ok(record.clone()));
             assert!(

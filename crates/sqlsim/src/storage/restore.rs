@@ -81,7 +81,10 @@ impl Database {
         image.base_map.clone_from(&inner.base_map);
         keep_identity(&mut image.boot, &inner.boot);
         begin_restoring(&mut image.boot, data.last_lsn);
-        put_files(&*inner.disk, &inner.files, &image, &data.log)?;
+        // Its log goes beside the log that is there, so that a kill before the new data file is in
+        // place leaves the old one whole.
+        inner.put_log(&data.log)?;
+        put_data(&*inner.disk, &inner.files, &image)?;
         *inner = Inner::open(Arc::clone(&inner.disk), inner.files.clone())?;
         Ok(Ok(()))
     }
@@ -91,11 +94,7 @@ impl Database {
     pub fn restore_log(&self, blocks: &[Extent], end: Lsn, resume: Lsn) -> SqlResult<()> {
         let mut inner = self.lock();
         let from = inner.boot.redo_end.ok_or_else(messages::no_files_ready)?;
-        let put = blocks
-            .iter()
-            .try_for_each(|extent| inner.log.put(extent.first, &extent.bytes));
-        let synced = put.and_then(|()| inner.log.sync());
-        synced.map_err(|error| inner.log_failed(&error))?;
+        inner.put_log(blocks)?;
         inner.change_boot(|boot| {
             boot.redo_end = Some(end);
             boot.resume_log_lsn = Some(resume);
@@ -157,6 +156,13 @@ impl Inner {
         self.checkpoint().map(|_| ())
     }
 
+    fn put_log(&mut self, log: &[Extent]) -> SqlResult<()> {
+        let mut extents = log.iter();
+        let put = extents.try_for_each(|extent| self.log.put(extent.first, &extent.bytes));
+        let synced = put.and_then(|()| self.log.sync());
+        synced.map_err(|error| self.log_failed(&error))
+    }
+
     fn read_pages(&mut self) -> SqlResult<Vec<u8>> {
         let length = usize::try_from(self.data_bytes).unwrap_or(usize::MAX);
         let mut pages = vec![0; length];
@@ -212,6 +218,10 @@ fn put_files(
         disk.rename(&path, &files.log)
     };
     put_log().map_err(|error| raise::cannot_open(&files.log, &error))?;
+    put_data(disk, files, image)
+}
+
+fn put_data(disk: &dyn Disk, files: &DatabaseFiles, image: &Image) -> SqlResult<()> {
     let pages = image
         .build()
         .map_err(|damage| damaged(&files.data, damage))?;

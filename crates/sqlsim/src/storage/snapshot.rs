@@ -162,6 +162,8 @@ impl Database {
     pub fn log_backed_up(&self, snapshot: &LogSnapshot<'_>) -> SqlResult<()> {
         let last = snapshot.log.last_lsn;
         let mut inner = self.lock();
+        // The boot record must not speak of log that a loss of power could take away.
+        inner.log.sync().map_err(|error| inner.log_failed(&error))?;
         inner.change_boot(|boot| {
             boot.last_log_backup_lsn = Some(last);
             boot.begins_log_chain = false;

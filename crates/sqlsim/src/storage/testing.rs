@@ -19,7 +19,14 @@ use crate::value::{Row, Value};
 /// The table that tests write to.
 pub(crate) const TABLE: TableId = TableId(1000);
 
-type Bytes = Arc<Mutex<Vec<u8>>>;
+type Bytes = Arc<Mutex<Contents>>;
+
+/// A file's bytes as the process sees them, and as they would be after a loss of power.
+#[derive(Debug, Default, Clone)]
+struct Contents {
+    seen: Vec<u8>,
+    synced: Vec<u8>,
+}
 
 /// Files in memory. It dies after a number of changes: the last of them is half done, and all after
 /// it fail, as if the process had been killed there.
@@ -88,13 +95,27 @@ impl MemoryDisk {
         Self::holding(copied.collect())
     }
 
+    /// Another disk that holds what this one would hold after a loss of power.
+    pub(crate) fn after_power_loss(&self) -> Arc<Self> {
+        let copy = self.copy();
+        for file in copy.files().values() {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seen = file.synced.clone();
+        }
+        copy
+    }
+
     pub(crate) fn bytes(&self, path: &Path) -> Vec<u8> {
-        held(&self.files()[path])
+        held(&self.files()[path]).seen
     }
 
     pub(crate) fn put(&self, path: &Path, bytes: Vec<u8>) {
+        let contents = Contents {
+            seen: bytes.clone(),
+            synced: bytes,
+        };
         self.files()
-            .insert(path.to_owned(), Arc::new(Mutex::new(bytes)));
+            .insert(path.to_owned(), Arc::new(Mutex::new(contents)));
     }
 
     fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Bytes>> {
@@ -102,7 +123,7 @@ impl MemoryDisk {
     }
 }
 
-fn held(bytes: &Bytes) -> Vec<u8> {
+fn held(bytes: &Bytes) -> Contents {
     bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
@@ -136,6 +157,10 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn syncs_commits(&self) -> bool {
+        true
+    }
+
     /// The only folder is `/`.
     fn exists(&self, path: &Path) -> bool {
         path == Path::new("/") || self.files().contains_key(path)
@@ -143,20 +168,21 @@ impl Disk for MemoryDisk {
 }
 
 impl MemoryFile {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Contents> {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl DiskFile for MemoryFile {
     fn length_bytes(&mut self) -> io::Result<u64> {
-        Ok(self.lock().len() as u64)
+        Ok(self.lock().seen.len() as u64)
     }
 
     fn read_at(&mut self, offset_bytes: u64, into: &mut [u8]) -> io::Result<()> {
         let start = usize::try_from(offset_bytes).map_err(io::Error::other)?;
         let bytes = self.lock();
         let read = bytes
+            .seen
             .get(start..start + into.len())
             .ok_or(io::ErrorKind::UnexpectedEof)?;
         into.copy_from_slice(read);
@@ -169,7 +195,7 @@ impl DiskFile for MemoryFile {
             Change::Half => (&bytes[..bytes.len() / 2], Err(io::Error::other("killed"))),
         };
         let start = usize::try_from(offset_bytes).map_err(io::Error::other)?;
-        let mut file = self.lock();
+        let file = &mut self.lock().seen;
         let end = start + bytes.len();
         if file.len() < end {
             file.resize(end, 0);
@@ -181,11 +207,14 @@ impl DiskFile for MemoryFile {
     fn set_length(&mut self, bytes: u64) -> io::Result<()> {
         self.life.spend()?;
         let length = usize::try_from(bytes).map_err(io::Error::other)?;
-        self.lock().resize(length, 0);
+        self.lock().seen.resize(length, 0);
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        self.life.spend()?;
+        let mut file = self.lock();
+        file.synced = file.seen.clone();
         Ok(())
     }
 }

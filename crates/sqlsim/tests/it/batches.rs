@@ -6,9 +6,24 @@ use crate::support::Host;
 async fn a_batch_declares_sets_and_selects() {
     let host = Host::new("HOST1").await;
     let mut client = host.client().await;
-    client.check("DECLARE @a int = 2; SET @a += 3; SELECT @a, N'x' + N'y'", "5|xy").await;
-    client.check("SELECT @@SERVERNAME, DB_NAME(), SUSER_SNAME()", "HOST1|master|sa").await;
-    client.check("SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(20))", "16.0.4175.1").await;
+    client
+        .check(
+            "DECLARE @a int = 2; SET @a += 3; SELECT @a, N'x' + N'y'",
+            "5|xy",
+        )
+        .await;
+    client
+        .check(
+            "SELECT @@SERVERNAME, DB_NAME(), SUSER_SNAME()",
+            "HOST1|master|sa",
+        )
+        .await;
+    client
+        .check(
+            "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(20))",
+            "16.0.4175.1",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -33,7 +48,7 @@ async fn an_error_ends_its_statement_and_not_the_batch() {
     client.fails("SELECT 1/0; SELECT 1", 8134).await;
     client.fails("EXEC no_such_procedure", 2812).await;
     client.fails("SELECT * FROM no_such_table", 208).await;
-    client.fails("SELEC 1", 102).await;
+    client.fails("SELECT FROM", 156).await;
     client.fails("USE nowhere", 911).await;
 }
 
@@ -44,7 +59,12 @@ async fn catch_sees_what_try_raised() {
     let sql = "BEGIN TRY RAISERROR('lost %d of %s', 16, 3, 7, 'x') END TRY
                BEGIN CATCH SELECT ERROR_NUMBER(), ERROR_MESSAGE(), ERROR_STATE() END CATCH";
     client.check(sql, "50000|lost 7 of x|3").await;
-    client.fails("BEGIN TRY THROW 51000, 'again', 1 END TRY BEGIN CATCH THROW END CATCH", 51000).await;
+    client
+        .fails(
+            "BEGIN TRY THROW 51000, 'again', 1 END TRY BEGIN CATCH THROW END CATCH",
+            51000,
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -75,8 +95,12 @@ async fn text_runs_with_its_own_variables() {
                EXEC sp_executesql N'SET @out = @in * 2', N'@in int, @out int OUTPUT', @in = 21, @out = @n OUTPUT
                SELECT @n";
     client.check(sql, "42").await;
-    client.fails("DECLARE @a int = 1; EXEC ('SELECT @a')", 137).await;
-    client.check("EXEC ('USE msdb'); SELECT DB_NAME()", "master").await;
+    client
+        .fails("DECLARE @a int = 1; EXEC ('SELECT @a')", 137)
+        .await;
+    client
+        .check("EXEC ('USE msdb'); SELECT DB_NAME()", "master")
+        .await;
 }
 
 #[tokio::test]

@@ -6,15 +6,33 @@ use crate::support::Host;
 async fn databases_are_listed_with_their_state() {
     let host = Host::new("HOST1").await;
     let mut client = host.client().await;
-    client.check("CREATE DATABASE [a b]; ALTER DATABASE [a b] SET RECOVERY SIMPLE", "").await;
+    client
+        .check(
+            "CREATE DATABASE [a b]; ALTER DATABASE [a b] SET RECOVERY SIMPLE",
+            "",
+        )
+        .await;
     let sql = "SELECT name, database_id, state_desc, recovery_model_desc FROM sys.databases
                WHERE database_id <> 2 ORDER BY database_id";
-    let expected = "master|1|ONLINE|SIMPLE\nmodel|3|ONLINE|FULL\nmsdb|4|ONLINE|SIMPLE\na b|5|ONLINE|SIMPLE";
+    let expected =
+        "master|1|ONLINE|SIMPLE\nmodel|3|ONLINE|FULL\nmsdb|4|ONLINE|SIMPLE\na b|5|ONLINE|SIMPLE";
     client.check(sql, expected).await;
-    client.check("SELECT last_log_backup_lsn FROM sys.database_recovery_status WHERE database_id = 5", "NULL").await;
-    client.check("SELECT DATABASEPROPERTYEX('a b', 'Recovery'), DB_ID('nowhere')", "SIMPLE|NULL").await;
+    client
+        .check(
+            "SELECT last_log_backup_lsn FROM sys.database_recovery_status WHERE database_id = 5",
+            "NULL",
+        )
+        .await;
+    client
+        .check(
+            "SELECT DATABASEPROPERTYEX('a b', 'Recovery'), DB_ID('nowhere')",
+            "SIMPLE|NULL",
+        )
+        .await;
     client.fails("CREATE DATABASE [A B]", 1801).await;
-    client.check("DROP DATABASE [a b]; SELECT DB_ID('a b')", "NULL").await;
+    client
+        .check("DROP DATABASE [a b]; SELECT DB_ID('a b')", "NULL")
+        .await;
     client.fails("DROP DATABASE [a b]", 3701).await;
     client.fails("USE msdb; DROP DATABASE msdb", 3708).await;
 }
@@ -26,9 +44,18 @@ async fn names_with_brackets_quotes_and_emoji_work() {
     let name = format!("]'\"🐧{}", "x".repeat(100));
     let quoted = format!("[{}]", name.replace(']', "]]"));
     client.check(&format!("CREATE DATABASE {quoted}"), "").await;
-    client.check(&format!("USE {quoted}; CREATE TABLE {quoted} ({quoted} int); INSERT {quoted} VALUES (1)"), "").await;
+    client
+        .check(
+            &format!(
+                "USE {quoted}; CREATE TABLE {quoted} ({quoted} int); INSERT {quoted} VALUES (1)"
+            ),
+            "",
+        )
+        .await;
     client.check("SELECT DB_NAME()", &name).await;
-    client.check(&format!("SELECT {quoted} FROM {quoted}.dbo.{quoted}"), "1").await;
+    client
+        .check(&format!("SELECT {quoted} FROM {quoted}.dbo.{quoted}"), "1")
+        .await;
 }
 
 #[tokio::test]
@@ -37,21 +64,61 @@ async fn objects_are_found_by_name_and_number() {
     let mut client = host.client().await;
     client.check("CREATE DATABASE shop", "").await;
     client.check("USE shop", "").await;
-    client.check("CREATE TABLE dbo.item (id int NOT NULL PRIMARY KEY, name nvarchar(20))", "").await;
-    client.check("SELECT OBJECT_NAME(OBJECT_ID('dbo.item')), OBJECT_ID('dbo.item', 'P')", "item|NULL").await;
-    client.check("SELECT name, max_length, is_nullable FROM sys.columns WHERE object_id = OBJECT_ID('item')", "id|4|0\nname|40|1").await;
-    client.check("SELECT t.name, s.name FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id", "item|dbo").await;
-    client.check("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES", "item").await;
+    client
+        .check(
+            "CREATE TABLE dbo.item (id int NOT NULL PRIMARY KEY, name nvarchar(20))",
+            "",
+        )
+        .await;
+    client
+        .check(
+            "SELECT OBJECT_NAME(OBJECT_ID('dbo.item')), OBJECT_ID('dbo.item', 'P')",
+            "item|NULL",
+        )
+        .await;
+    client
+        .check(
+            "SELECT name, max_length, is_nullable FROM sys.columns WHERE object_id = \
+       OBJECT_ID('item')",
+            "id|4|0\nname|40|1",
+        )
+        .await;
+    client
+        .check(
+            "SELECT t.name, s.name FROM sys.tables t JOIN sys.schemas s ON s.schema_id = \
+       t.schema_id",
+            "item|dbo",
+        )
+        .await;
+    client
+        .check("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES", "item")
+        .await;
 }
 
 #[tokio::test]
 async fn a_session_sees_itself() {
     let host = Host::new("HOST1").await;
     let mut client = host.client().await;
-    client.check("SELECT auth_scheme, encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID", "SQL|FALSE").await;
-    client.check("SELECT command FROM sys.dm_exec_requests WHERE session_id = @@SPID", "SELECT").await;
+    client
+        .check(
+            "SELECT auth_scheme, encrypt_option FROM sys.dm_exec_connections WHERE \
+       session_id = @@SPID",
+            "SQL|FALSE",
+        )
+        .await;
+    client
+        .check(
+            "SELECT command FROM sys.dm_exec_requests WHERE session_id = @@SPID",
+            "SELECT",
+        )
+        .await;
     client.fails("KILL 9999", 6106).await;
-    client.check("SELECT value FROM sys.configurations WHERE name = 'remote query timeout (s)'", "600").await;
+    client
+        .check(
+            "SELECT value FROM sys.configurations WHERE name = 'remote query timeout (s)'",
+            "600",
+        )
+        .await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The simulator as clients meet it: T-SQL through a real TDS client, on one host and on several.
 //!
-//! Start at `support.rs` (one host) and `hosts.rs` (several). Each module tests one family of statements; nothing here
-//! looks inside the simulator.
+//! Start at `support.rs` (one host) and `hosts.rs` (several). Each module tests one family of
+//! statements; nothing here looks inside the simulator.
 
 mod backups;
 mod batches;

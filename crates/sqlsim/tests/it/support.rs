@@ -1,4 +1,5 @@
-//! Hosts and clients for tests: a simulated host in a temporary folder, and a client that shows answers as text.
+//! Hosts and clients for tests: a simulated host in a temporary folder, and a client that shows
+//! answers as text.
 //!
 //! Start at [`Host::new`] and [`Client::check`].
 
@@ -13,71 +14,100 @@ use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 /// The password of every login of the tests.
-pub const PASSWORD: &str = "Pa55-word";
+pub(crate) const PASSWORD: &str = "Pa55-word";
 
 /// A simulated host in a folder that goes with it.
-pub struct Host {
+pub(crate) struct Host {
     folder: Arc<TempDir>,
     network: Arc<Network>,
     name: String,
-    pub simulator: Simulator,
+    pub(crate) simulator: Simulator,
 }
 
 impl Host {
     /// A host of its own, on a network of its own.
-    pub async fn new(name: &str) -> Self {
+    pub(crate) async fn new(name: &str) -> Self {
         Self::on(&Arc::new(Network::new()), name).await
     }
 
     /// A host on a network that others share.
-    pub async fn on(network: &Arc<Network>, name: &str) -> Self {
+    pub(crate) async fn on(network: &Arc<Network>, name: &str) -> Self {
         let folder = Arc::new(TempDir::new().expect("temporary folder"));
         let simulator = start(folder.path(), network, name).await;
         let instance = simulator.instance();
-        instance.create_login("sa", PASSWORD, &["sysadmin"]).expect("sa is made once");
-        Self { folder, network: Arc::clone(network), name: name.to_owned(), simulator }
+        instance
+            .create_login("sa", PASSWORD, &["sysadmin"])
+            .expect("sa is made once");
+        Self {
+            folder,
+            network: Arc::clone(network),
+            name: name.to_owned(),
+            simulator,
+        }
     }
 
-    pub fn instance(&self) -> &Arc<Instance> {
+    pub(crate) fn instance(&self) -> &Arc<Instance> {
         self.simulator.instance()
     }
 
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// A client logged in as `sa` in master.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         self.login("sa", "master").await.expect("sa may log in")
     }
 
     /// A client of another login.
-    pub async fn login(&self, user: &str, database: &str) -> Result<Client, tiberius::error::Error> {
+    pub(crate) async fn login(
+        &self,
+        user: &str,
+        database: &str,
+    ) -> Result<Client, tiberius::error::Error> {
         let mut config = Config::new();
         config.host("127.0.0.1");
         config.port(self.simulator.address().port());
         config.database(database);
         config.authentication(AuthMethod::sql_server(user, PASSWORD));
         config.encryption(EncryptionLevel::NotSupported);
-        let stream = TcpStream::connect(self.simulator.address()).await.expect("it listens");
-        let client = tiberius::Client::connect(config, stream.compat_write()).await?;
+        let stream = TcpStream::connect(self.simulator.address())
+            .await
+            .expect("it listens");
+        let client = Box::pin(tiberius::Client::connect(config, stream.compat_write())).await?;
         Ok(Client { client })
     }
 
     /// Stops the host and starts it again in the same folder.
-    pub async fn restart(self) -> Self {
-        let Self { folder, network, name, simulator } = self;
+    pub(crate) async fn restart(self) -> Self {
+        let Self {
+            folder,
+            network,
+            name,
+            simulator,
+        } = self;
         simulator.stop().await.expect("it stops");
         let simulator = start(folder.path(), &network, &name).await;
-        Self { folder, network, name, simulator }
+        Self {
+            folder,
+            network,
+            name,
+            simulator,
+        }
     }
 
     /// Kills the host and starts it again in the same folder.
-    pub async fn kill(self) -> Self {
-        let Self { folder, network, name, simulator } = self;
+    pub(crate) async fn kill(self) -> Self {
+        let Self {
+            folder,
+            network,
+            name,
+            simulator,
+        } = self;
         simulator.kill();
         let simulator = start(folder.path(), &network, &name).await;
-        Self { folder, network, name, simulator }
+        Self {
+            folder,
+            network,
+            name,
+            simulator,
+        }
     }
 }
 
@@ -85,19 +115,22 @@ async fn start(folder: &Path, network: &Arc<Network>, name: &str) -> Simulator {
     let dial: Arc<Network> = Arc::clone(network);
     let options = InstanceOptions::new(name).with_dial(dial);
     let address = "127.0.0.1:0".parse().expect("an address");
-    let simulator = Simulator::start_plain(folder, options, address).await.expect("it starts");
+    let simulator = Simulator::start_plain(folder, options, address)
+        .await
+        .expect("it starts");
     network.enter(name, &simulator.address().to_string());
     simulator
 }
 
 /// A client that shows answers as text.
-pub struct Client {
+pub(crate) struct Client {
     client: tiberius::Client<Compat<TcpStream>>,
 }
 
 impl Client {
-    /// Runs a batch; each result set's rows are lines, cells are parted by `|`, and an error is its number.
-    pub async fn run(&mut self, sql: &str) -> String {
+    /// Runs a batch; each result set's rows are lines, cells are parted by `|`, and an error is its
+    /// number.
+    pub(crate) async fn run(&mut self, sql: &str) -> String {
         match self.rows(sql).await {
             Ok(text) => text,
             Err(tiberius::error::Error::Server(error)) => {
@@ -118,7 +151,7 @@ impl Client {
 
     /// Runs a batch and compares what it shows.
     #[track_caller]
-    pub fn check<'a>(
+    pub(crate) fn check<'a>(
         &'a mut self,
         sql: &'a str,
         expected: &'a str,
@@ -132,11 +165,18 @@ impl Client {
 
     /// Runs a batch that must fail with this number.
     #[track_caller]
-    pub fn fails<'a>(&'a mut self, sql: &'a str, number: u32) -> impl Future<Output = ()> + 'a {
+    pub(crate) fn fails<'a>(
+        &'a mut self,
+        sql: &'a str,
+        number: u32,
+    ) -> impl Future<Output = ()> + 'a {
         let place = std::panic::Location::caller();
         async move {
             let shown = self.run(sql).await;
-            assert!(shown.starts_with(&format!("error {number}: ")), "{place}: {sql}: {shown}");
+            assert!(
+                shown.starts_with(&format!("error {number}: ")),
+                "{place}: {sql}: {shown}"
+            );
         }
     }
 }
@@ -155,6 +195,7 @@ fn shown(cell: &ColumnData<'_>) -> String {
         ColumnData::Bit(v) => text(v.map(u8::from)),
         ColumnData::String(v) => text(v.as_ref()),
         ColumnData::Guid(v) => text(*v),
+        ColumnData::Numeric(Some(v)) if v.scale() == 0 => v.value().to_string(),
         ColumnData::Numeric(v) => text(*v),
         ColumnData::Binary(v) => text(v.as_ref().map(|bytes| format!("{} bytes", bytes.len()))),
         other => format!("{other:?}"),

@@ -1,7 +1,7 @@
 //! What must be refused, and by which number.
 
 use super::*;
-use crate::storage::testing::{numbers, put, put_marked};
+use crate::storage::testing::{numbers, open, put, put_marked};
 
 fn number<T: std::fmt::Debug>(result: SqlResult<T>) -> i32 {
     result.expect_err("it must be refused").number
@@ -93,9 +93,17 @@ fn a_database_is_not_overwritten_by_another_or_before_its_tail_is_safe() {
     assert_eq!(number(bench.restore_over(Some(&database), &foreign)), 3154);
     let mut replace = bench.restore("a", "a", &["full"]);
     replace.replace = true;
-    bench
-        .restore_over(Some(&database), &replace)
-        .expect("REPLACE was said");
+    let done = bench.restore_over(Some(&database), &replace);
+    let restored = done
+        .expect("REPLACE was said")
+        .database
+        .expect("a full makes one");
+    // Whoever still holds the old database cannot harm the files of the new one.
+    assert_eq!(number(database.checkpoint()), 927);
+    database.shutdown().expect("it has no files to write");
+    recover(&restored, guid("a", 3)).expect("it is restoring");
+    drop(restored);
+    assert_eq!(numbers(&open(&bench.disk, "a")), [1]);
 }
 
 #[test]

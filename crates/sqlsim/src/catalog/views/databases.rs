@@ -2,6 +2,11 @@
 //!
 //! Start at [`VIEWS`].
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "all views are made by functions of one type"
+)]
+
 use std::sync::Arc;
 
 use super::{DESC, SystemView, ViewContext, bit};
@@ -92,7 +97,8 @@ const DATABASES: &[(&str, SqlType)] = &[
     ("physical_database_name", SqlType::SYSNAME),
 ];
 
-/// Databases that the login may see: its own, master and tempdb; all with VIEW ANY DATABASE, which public has.
+/// Databases that the login may see: its own, master and tempdb; all with VIEW ANY DATABASE, which
+/// public has.
 fn seen(context: &ViewContext<'_>) -> Vec<Arc<DatabaseHandle>> {
     context.instance.databases()
 }

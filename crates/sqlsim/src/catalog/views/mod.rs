@@ -1,7 +1,8 @@
 //! Catalog views: `sys.*`, computed from records and from the running instance.
 //!
-//! Start at [`find`]. Each view is a list of columns and a function that makes its rows. Rows that the login may not
-//! see are left out, as SQL Server leaves them out; nothing here changes anything.
+//! Start at [`find`]. Each view is a list of columns and a function that makes its rows. Rows that
+//! the login may not see are left out, as SQL Server leaves them out; nothing here changes
+//! anything.
 
 mod databases;
 mod objects;
@@ -95,8 +96,11 @@ pub fn length_bytes(ty: SqlType) -> i64 {
         SqlType::Bit | SqlType::TinyInt => 1,
         SqlType::SmallInt => 2,
         SqlType::Int => 4,
-        SqlType::BigInt | SqlType::Float | SqlType::Money | SqlType::DateTime => 8,
-        SqlType::DateTime2(_) => 8,
+        SqlType::BigInt
+        | SqlType::Float
+        | SqlType::Money
+        | SqlType::DateTime
+        | SqlType::DateTime2(_) => 8,
         SqlType::DateTimeOffset(_) => 10,
         SqlType::Date => 3,
         SqlType::Time(_) => 5,

@@ -2,6 +2,11 @@
 //!
 //! Start at [`VIEWS`].
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "all views are made by functions of one type"
+)]
+
 use super::{DESC, SystemView, ViewContext, bit, length_bytes};
 use crate::catalog::object::ObjectKind;
 use crate::catalog::schema::StoredObject;
@@ -216,7 +221,7 @@ fn precision_of(ty: SqlType) -> (i64, i64) {
         SqlType::Bit => (1, 0),
         SqlType::TinyInt => (3, 0),
         SqlType::SmallInt => (5, 0),
-        SqlType::Int => (10, 0),
+        SqlType::Int | SqlType::Date => (10, 0),
         SqlType::BigInt => (19, 0),
         SqlType::Decimal { precision, scale } => (precision.into(), scale.into()),
         SqlType::Money => (19, 4),
@@ -225,7 +230,6 @@ fn precision_of(ty: SqlType) -> (i64, i64) {
         SqlType::DateTime2(scale) => (27, scale.into()),
         SqlType::DateTimeOffset(scale) => (34, scale.into()),
         SqlType::Time(scale) => (16, scale.into()),
-        SqlType::Date => (10, 0),
         _ => (0, 0),
     }
 }

@@ -2,6 +2,11 @@
 //!
 //! Start at [`VIEWS`].
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "all views are made by functions of one type"
+)]
+
 use super::{DESC, SystemView, ViewContext, bit};
 use crate::catalog::principal::{Login, PrincipalKind, Securable};
 use crate::error::SqlResult;

@@ -2,6 +2,11 @@
 //!
 //! Start at [`VIEWS`].
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "all views are made by functions of one type"
+)]
+
 use std::sync::Arc;
 
 use super::{DESC, MadeView, SystemView, ViewContext, bit};
@@ -44,6 +49,12 @@ pub(super) const VIEWS: &[SystemView] = &[
         name: "dm_os_sys_info",
         columns: SYSTEM_INFO,
         rows: system_info,
+    },
+    SystemView {
+        schema: "sys",
+        name: "dm_tran_active_transactions",
+        columns: ACTIVE_TRANSACTIONS,
+        rows: active_transactions,
     },
     SystemView {
         schema: "sys",
@@ -122,6 +133,10 @@ const REQUESTS: &[(&str, SqlType)] = &[
     ("percent_complete", SqlType::Float),
     ("estimated_completion_time", SqlType::BigInt),
     ("total_elapsed_time", SqlType::Int),
+    ("cpu_time", SqlType::Int),
+    ("reads", SqlType::BigInt),
+    ("writes", SqlType::BigInt),
+    ("logical_reads", SqlType::BigInt),
 ];
 
 fn requests(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
@@ -153,6 +168,10 @@ fn requests(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
             Value::Float(request.percent),
             0.into(),
             elapsed.into(),
+            0.into(),
+            0.into(),
+            0.into(),
+            0.into(),
         ])
     };
     Ok(seen(context).into_iter().filter_map(row).collect())
@@ -234,6 +253,30 @@ fn system_info(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
         .database("tempdb")
         .map(|db| db.storage().facts().created);
     Ok(vec![vec![2.into(), started.into()]])
+}
+
+const ACTIVE_TRANSACTIONS: &[(&str, SqlType)] = &[
+    ("transaction_id", SqlType::BigInt),
+    ("name", SqlType::NVarChar(Some(32))),
+    ("transaction_type", SqlType::Int),
+    ("transaction_state", SqlType::Int),
+];
+
+/// One row a session with an open transaction; one without a name is called `user_transaction`.
+fn active_transactions(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
+    let row = |session: Arc<SessionRecord>| {
+        let now = session.activity();
+        let name = now.transaction_name;
+        (now.transactions > 0).then(|| {
+            vec![
+                i64::from(session.id).into(),
+                Value::text(name.unwrap_or_else(|| "user_transaction".to_owned())),
+                1.into(),
+                2.into(),
+            ]
+        })
+    };
+    Ok(seen(context).into_iter().filter_map(row).collect())
 }
 
 const LOCKS: &[(&str, SqlType)] = &[

@@ -40,11 +40,9 @@ impl Parser<'_> {
         } else if self.is_word("EXEC") || self.is_word("EXECUTE") {
             Ok(InsertSource::Execute(Box::new(self.execute()?)))
         } else if self.is_symbol("(") {
-            Ok(InsertSource::Select(Box::new(
-                self.bracketed(Self::select)?,
-            )))
+            Ok(InsertSource::Select(self.bracketed(Self::select)?))
         } else {
-            Ok(InsertSource::Select(Box::new(self.select()?)))
+            Ok(InsertSource::Select(self.select()?))
         }
     }
 

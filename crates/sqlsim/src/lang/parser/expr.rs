@@ -13,7 +13,12 @@ use crate::value::{Decimal, SqlType, Typed, Value};
 /// What a bracket turned out to hold.
 enum Either {
     Scalar(Expr),
-    Condition(Condition),
+    Condition(Box<Condition>),
+}
+
+/// A condition as an [`Either`], boxed because it is large and passes through many frames.
+fn whole(condition: Condition) -> Either {
+    Either::Condition(Box::new(condition))
 }
 
 const ADDITIVE: [(&str, Operator); 5] = [
@@ -59,7 +64,7 @@ impl Parser<'_> {
 
     fn require_condition(&self, either: Either) -> SqlResult<Condition> {
         match either {
-            Either::Condition(condition) => Ok(condition),
+            Either::Condition(condition) => Ok(*condition),
             Either::Scalar(_) => {
                 let near = match self.kind() {
                     TokenKind::Word(word) => word.as_str(),
@@ -94,7 +99,7 @@ impl Parser<'_> {
             let next = operand(self)?;
             all.push(self.require_condition(next)?);
         }
-        Ok(Either::Condition(join(all)))
+        Ok(whole(join(all)))
     }
 
     fn negation(&mut self) -> SqlResult<Either> {
@@ -103,13 +108,13 @@ impl Parser<'_> {
         }
         let inner = self.nested(Self::negation)?;
         let condition = self.require_condition(inner)?;
-        Ok(Either::Condition(Condition::Not(Box::new(condition))))
+        Ok(whole(Condition::Not(Box::new(condition))))
     }
 
     fn predicate(&mut self) -> SqlResult<Either> {
         if self.take_word("EXISTS") {
             let select = self.bracketed(Self::select)?;
-            return Ok(Either::Condition(Condition::Exists(Box::new(select))));
+            return Ok(whole(Condition::Exists(select)));
         }
         match self.additive()? {
             Either::Scalar(left) => self.predicate_on(left),
@@ -124,7 +129,7 @@ impl Parser<'_> {
         if let Some((_, comparison)) = found {
             self.advance();
             let right = self.expr()?;
-            return Ok(Either::Condition(Condition::Compare {
+            return Ok(whole(Condition::Compare {
                 comparison,
                 left,
                 right,
@@ -133,7 +138,7 @@ impl Parser<'_> {
         if self.take_word("IS") {
             let negated = self.take_word("NOT");
             self.expect_word("NULL")?;
-            return Ok(Either::Condition(Condition::IsNull {
+            return Ok(whole(Condition::IsNull {
                 operand: left,
                 negated,
             }));
@@ -146,7 +151,7 @@ impl Parser<'_> {
             self.advance();
         }
         if self.take_word("IN") {
-            self.membership(left, negated).map(Either::Condition)
+            self.membership(left, negated).map(whole)
         } else if self.take_word("LIKE") {
             let pattern = self.expr()?;
             let escape = if self.take_word("ESCAPE") {
@@ -154,7 +159,7 @@ impl Parser<'_> {
             } else {
                 None
             };
-            Ok(Either::Condition(Condition::Like {
+            Ok(whole(Condition::Like {
                 operand: left,
                 pattern,
                 escape,
@@ -164,7 +169,7 @@ impl Parser<'_> {
             let low = self.expr()?;
             self.expect_word("AND")?;
             let high = self.expr()?;
-            Ok(Either::Condition(Condition::Between {
+            Ok(whole(Condition::Between {
                 operand: left,
                 low,
                 high,
@@ -178,7 +183,7 @@ impl Parser<'_> {
     fn membership(&mut self, operand: Expr, negated: bool) -> SqlResult<Condition> {
         self.bracketed(|p| {
             if p.is_word("SELECT") {
-                let select = Box::new(p.select()?);
+                let select = p.select()?;
                 Ok(Condition::InSelect {
                     operand,
                     select,
@@ -259,7 +264,7 @@ impl Parser<'_> {
         let inner = self.bracketed(|p| {
             if p.is_word("SELECT") || p.is_word("WITH") {
                 let select = p.select()?;
-                Ok(Either::Scalar(Expr::Subquery(Box::new(select))))
+                Ok(Either::Scalar(Expr::Subquery(select)))
             } else {
                 p.disjunction()
             }

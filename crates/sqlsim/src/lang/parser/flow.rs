@@ -6,7 +6,8 @@ use super::Parser;
 use super::types::Place;
 use crate::error::SqlResult;
 use crate::lang::ast::{
-    Dbcc, Declaration, DeclarationKind, RaisError, SetOption, SetVariable, Setting, StatementKind,
+    Dbcc, Declaration, DeclarationKind, RaisError, SetOption, SetVariable, Setting, Statement,
+    StatementKind,
 };
 use crate::lang::lexer::TokenKind;
 
@@ -18,14 +19,6 @@ impl Parser<'_> {
         Ok(match word {
             "DECLARE" => self.declare()?,
             "SET" => self.set()?,
-            "IF" => self.if_statement()?,
-            "WHILE" => {
-                let condition = self.condition()?;
-                StatementKind::While {
-                    condition,
-                    body: Box::new(self.statement()?),
-                }
-            }
             "BREAK" => StatementKind::Break,
             "CONTINUE" => StatementKind::Continue,
             "RETURN" => StatementKind::Return(self.returned()?),
@@ -53,13 +46,25 @@ impl Parser<'_> {
         })
     }
 
-    fn if_statement(&mut self) -> SqlResult<StatementKind> {
+    pub(super) fn while_statement(&mut self) -> SqlResult<StatementKind> {
+        self.advance();
         let condition = self.condition()?;
-        let then = Box::new(self.statement()?);
+        let body = self.boxed_statement()?;
+        Ok(StatementKind::While { condition, body })
+    }
+
+    fn boxed_statement(&mut self) -> SqlResult<Box<Statement>> {
+        self.statement().map(Box::new)
+    }
+
+    pub(super) fn if_statement(&mut self) -> SqlResult<StatementKind> {
+        self.advance();
+        let condition = self.condition()?;
+        let then = self.boxed_statement()?;
         let before = self.at;
         while self.take_symbol(";") {}
         if self.take_word("ELSE") {
-            let otherwise = Some(Box::new(self.statement()?));
+            let otherwise = Some(self.boxed_statement()?);
             return Ok(StatementKind::If {
                 condition,
                 then,
@@ -152,7 +157,7 @@ impl Parser<'_> {
             self.name()?;
         }
         self.advance();
-        let select = Box::new(self.select()?);
+        let select = self.select()?;
         if self.take_word("FOR") && !self.take_words(&["READ", "ONLY"]) {
             self.expect_word("UPDATE")?;
         }

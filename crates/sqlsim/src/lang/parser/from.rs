@@ -98,7 +98,7 @@ impl Parser<'_> {
 
     fn bracketed_source(&mut self) -> SqlResult<TableSource> {
         if self.is_word_after(1, "SELECT") || self.is_word_after(1, "WITH") {
-            let select = Box::new(self.bracketed(Self::select)?);
+            let select = self.bracketed(Self::select)?;
             let (alias, columns) = self.alias_and_columns()?;
             return Ok(TableSource::Derived {
                 select,

@@ -146,7 +146,7 @@ impl Parser<'_> {
 
     fn case(&mut self) -> SqlResult<Expr> {
         self.advance();
-        self.nested(|p| {
+        self.deeper(2, |p| {
             if p.is_word("WHEN") {
                 let branches = p.branches(Self::condition)?;
                 Ok(Expr::Case {

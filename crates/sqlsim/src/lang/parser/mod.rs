@@ -29,7 +29,7 @@ use crate::messages;
 
 /// How deep brackets, subqueries and statements may nest. SQL Server's own limit depends on its
 /// stack; this one fits a thread of 2 MiB in a debug build with room to spare.
-const DEPTH_MAX: usize = 48;
+const DEPTH_MAX: usize = 64;
 
 /// Parses a batch.
 pub(super) fn batch(sql: &str) -> SqlResult<Vec<Statement>> {
@@ -112,12 +112,21 @@ impl<'a> Parser<'a> {
 
     /// Runs one level deeper, or fails with 191.
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> SqlResult<T>) -> SqlResult<T> {
-        if self.depth >= DEPTH_MAX {
+        self.deeper(1, inner)
+    }
+
+    /// As [`Parser::nested`], by so many levels: some constructs take more of the stack than others.
+    fn deeper<T>(
+        &mut self,
+        levels: usize,
+        inner: impl FnOnce(&mut Self) -> SqlResult<T>,
+    ) -> SqlResult<T> {
+        if self.depth + levels > DEPTH_MAX {
             return Err(messages::nested_too_deeply().at_line(self.line()));
         }
-        self.depth += 1;
+        self.depth += levels;
         let result = inner(self);
-        self.depth -= 1;
+        self.depth -= levels;
         result
     }
 
@@ -227,7 +236,7 @@ impl<'a> Parser<'a> {
 
     fn bracketed<T>(&mut self, inner: impl FnOnce(&mut Self) -> SqlResult<T>) -> SqlResult<T> {
         self.expect_symbol("(")?;
-        let result = self.nested(inner)?;
+        let result = self.deeper(2, inner)?;
         self.expect_symbol(")")?;
         Ok(result)
     }
@@ -296,6 +305,7 @@ impl<'a> Parser<'a> {
         if matches!(self.kind(), TokenKind::Variable(_)) {
             return self.variable().map(ObjectName::bare);
         }
+        let (line, start) = (self.line(), self.token().start);
         let mut parts = vec![self.name()?];
         while self.take_symbol(".") {
             parts.push(if self.is_symbol(".") {
@@ -304,7 +314,8 @@ impl<'a> Parser<'a> {
                 self.part()?
             });
         }
-        ObjectName::from_parts(parts).ok_or_else(|| self.unexpected())
+        let text = &self.sql[start..self.tokens[self.at - 1].end];
+        ObjectName::from_parts(parts).ok_or_else(|| messages::too_many_prefixes(text).at_line(line))
     }
 
     /// A part after a dot, where even a reserved word is taken as a name.

@@ -51,7 +51,7 @@ impl Parser<'_> {
             self.comma_list(Self::any_word)?;
         }
         self.expect_word("AS")?;
-        let select = Box::new(self.select()?);
+        let select = self.select()?;
         if self.take_words(&["WITH", "CHECK"]) {
             self.expect_word("OPTION")?;
         }

@@ -23,17 +23,17 @@ const COMPOUND: [(&str, Operator); 8] = [
 
 impl Parser<'_> {
     /// A whole query, with `WITH`, `UNION`, `ORDER BY` and an `OPTION` that is read and ignored.
-    pub(super) fn select(&mut self) -> SqlResult<Select> {
+    pub(super) fn select(&mut self) -> SqlResult<Box<Select>> {
         self.nested(|p| {
             let with = if p.take_word("WITH") {
                 p.comma_list(Self::common_table)?
             } else {
                 Vec::new()
             };
-            let first = p.select_core()?;
+            let first = *p.select_core()?;
             let mut rest = Vec::new();
             while let Some(operator) = p.set_operator() {
-                rest.push((operator, p.select_core()?));
+                rest.push((operator, *p.select_core()?));
             }
             let order_by = if p.is_word("ORDER") {
                 p.order_by()?
@@ -43,12 +43,12 @@ impl Parser<'_> {
             if p.take_word("OPTION") {
                 p.skip_bracket()?;
             }
-            Ok(Select {
+            Ok(Box::new(Select {
                 with,
                 first,
                 rest,
                 order_by,
-            })
+            }))
         })
     }
 
@@ -56,7 +56,7 @@ impl Parser<'_> {
         let name = self.name()?;
         let columns = self.optional_names()?;
         self.expect_word("AS")?;
-        let select = self.bracketed(Self::select)?;
+        let select = *self.bracketed(Self::select)?;
         Ok(CommonTable {
             name,
             columns,
@@ -89,7 +89,7 @@ impl Parser<'_> {
         }
     }
 
-    fn select_core(&mut self) -> SqlResult<SelectCore> {
+    fn select_core(&mut self) -> SqlResult<Box<SelectCore>> {
         self.expect_word("SELECT")?;
         let distinct = self.take_word("DISTINCT");
         if !distinct {
@@ -122,7 +122,7 @@ impl Parser<'_> {
         } else {
             None
         };
-        Ok(SelectCore {
+        Ok(Box::new(SelectCore {
             distinct,
             top,
             items,
@@ -131,7 +131,7 @@ impl Parser<'_> {
             condition,
             group_by,
             having,
-        })
+        }))
     }
 
     /// `TOP (n) [PERCENT]`, or nothing.

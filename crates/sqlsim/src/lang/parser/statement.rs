@@ -41,9 +41,18 @@ impl Parser<'_> {
             return self.implied_execute();
         };
         let word = word.to_ascii_uppercase();
-        let kind = match word.as_str() {
-            "SELECT" => StatementKind::Select(Box::new(self.select()?)),
-            "WITH" => StatementKind::Select(Box::new(self.select()?)),
+        match word.as_str() {
+            "IF" => self.if_statement(),
+            "WHILE" => self.while_statement(),
+            "BEGIN" => self.begin(),
+            _ => self.plain_statement(&word),
+        }
+    }
+
+    /// A statement that holds no other. It is apart from those that do, because its frame is large.
+    fn plain_statement(&mut self, word: &str) -> SqlResult<StatementKind> {
+        let kind = match word {
+            "SELECT" | "WITH" => StatementKind::Select(self.select()?),
             "INSERT" => self.insert()?,
             "UPDATE" => self.update()?,
             "DELETE" => self.delete()?,
@@ -55,11 +64,10 @@ impl Parser<'_> {
             "RESTORE" => self.restore()?,
             "GRANT" | "DENY" | "REVOKE" => self.permission()?,
             "EXEC" | "EXECUTE" => self.execute_statement()?,
-            "BEGIN" => self.begin()?,
             "COMMIT" => self.commit()?,
             "ROLLBACK" => self.rollback()?,
             "SAVE" => self.save()?,
-            _ => return self.flow_statement(&word),
+            _ => return self.flow_statement(word),
         };
         Ok(kind)
     }
