@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{SqlError, SqlResult};
@@ -15,6 +16,7 @@ use crate::instance::Instance;
 use crate::messages;
 use crate::session::{Call, Parameter, Session, SystemProcedure};
 use crate::storage::{Disk, DiskFile};
+use crate::wire::faults::{ConnectionFaults, Verdict};
 
 /// What can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +29,10 @@ pub enum FaultKind {
     Damage,
     /// MSDTC does not run (8501).
     DtcOff,
-    /// The connection is cut before a statement.
+    /// The connection is cut; each event that a session sends is an occasion.
     Cut,
+    /// A new connection is cut before its first byte.
+    Refuse,
     /// The process dies at a point of the commit over several hosts.
     Kill(KillPoint),
     /// A second WITH MARK in one transaction ends it, instead of being ignored (3920).
@@ -47,12 +51,13 @@ pub enum KillPoint {
 }
 
 /// The names by which `sp_sim_fault` knows the kinds.
-const KINDS: [(&str, FaultKind); 9] = [
+const KINDS: [(&str, FaultKind); 10] = [
     ("fail", FaultKind::Fail),
     ("disk full", FaultKind::DiskFull),
     ("damage", FaultKind::Damage),
     ("dtc off", FaultKind::DtcOff),
     ("cut", FaultKind::Cut),
+    ("refuse", FaultKind::Refuse),
     (
         "kill before decision",
         FaultKind::Kill(KillPoint::BeforeDecision),
@@ -202,6 +207,30 @@ impl Faults {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The faults of an instance that break its connections, as the wire asks for them.
+#[derive(Clone, Debug)]
+pub struct WireFaults(pub Arc<Instance>);
+
+#[async_trait]
+impl ConnectionFaults for WireFaults {
+    async fn connecting(&self) -> Verdict {
+        self.verdict(FaultKind::Refuse)
+    }
+
+    async fn saying(&self, _spid: i16, _said: u64) -> Verdict {
+        self.verdict(FaultKind::Cut)
+    }
+}
+
+impl WireFaults {
+    fn verdict(&self, kind: FaultKind) -> Verdict {
+        match self.0.faults.strike(kind, "", "") {
+            Some(_) => Verdict::Cut,
+            None => Verdict::Pass,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::certificate::Authority;
 use crate::error::SqlError;
+use crate::faults::WireFaults;
 use crate::instance::{Instance, InstanceBackend, InstanceOptions};
 use crate::server::{RunningServer, listen};
 use crate::wire::WireOptions;
@@ -80,7 +81,11 @@ impl Simulator {
         options: WireOptions,
     ) -> io::Result<RunningServer> {
         let backend = Arc::new(InstanceBackend(Arc::clone(instance)));
-        listen(backend, address, options).await
+        let faults = Arc::new(WireFaults(Arc::clone(instance)));
+        let server = listen(backend, address, WireOptions { faults, ..options }).await?;
+        let address = server.local_addr().to_string();
+        instance.options.dial.announce(&instance.name(), &address);
+        Ok(server)
     }
 
     /// Where it listens.

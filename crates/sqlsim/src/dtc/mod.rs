@@ -103,6 +103,13 @@ impl Dtc {
         })
     }
 
+    /// Whether the transaction is on its way to the end here already: as its root, or by another
+    /// session. A host takes part in a transaction once.
+    pub(crate) fn is_known(&self, gtrid: Uuid) -> bool {
+        let state = self.lock();
+        state.active.contains(&gtrid) || state.gate.is_prepared(gtrid)
+    }
+
     /// Waits until a transaction may be prepared here, and counts it until [`Dtc::ended`].
     pub(crate) async fn enter_prepared(&self, gtrid: Uuid, is_mark: bool) -> SqlResult<()> {
         let asked = self.wait(self.step / 4, |state, now| {
@@ -192,11 +199,7 @@ impl Dtc {
     /// What to tell somebody in doubt. `decisions` are read after the list of those under way: a
     /// decision that is being made meanwhile is then seen in one of the two.
     pub fn outcome(&self, gtrid: Uuid, decisions: &dyn Decisions) -> SqlResult<Outcome> {
-        let is_pending = {
-            let state = self.lock();
-            state.active.contains(&gtrid) || state.gate.is_prepared(gtrid)
-        };
-        Ok(match is_pending {
+        Ok(match self.is_known(gtrid) {
             true => Outcome::Pending,
             false if decisions.is_committed(gtrid)? => Outcome::Committed,
             false => Outcome::Aborted,

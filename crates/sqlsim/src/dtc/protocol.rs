@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{Closing, Dtc};
+use crate::link::messages::dtc_cancelled;
 use crate::error::{SqlError, SqlResult};
 
 /// Another host's part of a transaction, reached over a linked server's connection.
@@ -216,6 +217,10 @@ impl Participant {
     /// Prepares this part; afterwards it is kept by `dtc` until the outcome comes. On an error
     /// nothing is left of it.
     pub async fn prepare(mut self, dtc: &Dtc, gtrid: Uuid) -> SqlResult<()> {
+        if dtc.is_known(gtrid) {
+            rollback(gtrid, self.local.as_mut(), &mut self.branches).await;
+            return Err(dtc_cancelled());
+        }
         if let Err(error) = self.try_prepare(dtc, gtrid).await {
             self.abort(dtc, gtrid).await;
             return Err(error);

@@ -15,7 +15,7 @@ const EPOCH_DATETIME: Date = Date::constant(1900, 1, 1);
 
 /// A column of a remote result.
 #[must_use]
-pub fn column(column: &tiberius::Column) -> Column {
+pub(super) fn column(column: &tiberius::Column) -> Column {
     Column::new(column.name(), ty(column.column_type()))
 }
 
@@ -54,7 +54,7 @@ fn ty(ty: ColumnType) -> SqlType {
 
 /// Widens columns to what their rows hold: scales of decimals, integers narrower than `bigint`,
 /// and texts too long for a bounded type.
-pub fn fit(columns: &mut [Column], rows: &[Vec<Value>]) {
+pub(super) fn fit(columns: &mut [Column], rows: &[Vec<Value>]) {
     for (at, column) in columns.iter_mut().enumerate() {
         let values = rows.iter().filter_map(|row| row.get(at));
         for value in values {
@@ -83,7 +83,7 @@ fn wider(ty: SqlType, value: &Value) -> SqlType {
 
 /// A cell of a remote result.
 #[must_use]
-pub fn value(data: &ColumnData<'_>) -> Value {
+pub(super) fn value(data: &ColumnData<'_>) -> Value {
     match data {
         ColumnData::U8(number) => number.map(i64::from).into(),
         ColumnData::I16(number) => number.map(i64::from).into(),

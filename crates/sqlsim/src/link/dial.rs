@@ -23,6 +23,11 @@ pub trait Dial: Send + Sync + Debug {
     /// Connects to a data source as a link names it: `tcp:host,port` or a network name.
     async fn dial(&self, target: &str) -> io::Result<Box<dyn Stream>>;
 
+    /// Tells the others where a host listens from now on.
+    fn announce(&self, name: &str, address: &str) {
+        let _ = (name, address);
+    }
+
     /// The CA, as PEM, that this host trusts when a link verifies certificates; none trusts the
     /// machine's own.
     fn trusted_ca(&self) -> Option<String> {
@@ -93,6 +98,10 @@ impl Dial for Network {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Box::new(stream))
+    }
+
+    fn announce(&self, name: &str, address: &str) {
+        self.enter(name, address);
     }
 
     fn trusted_ca(&self) -> Option<String> {

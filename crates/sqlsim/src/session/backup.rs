@@ -147,6 +147,7 @@ impl Session {
             damage_at: faults
                 .strike(FaultKind::Damage, statement, &database.name())
                 .map(|fault| fault.offset_bytes),
+            cancelled: vec![self.cancel.clone(), self.record.killed.clone(), faults.killed()],
         };
         let mode = if has("NORECOVERY") {
             LogBackupMode::Tail
@@ -273,7 +274,11 @@ impl Job {
                 &clock,
                 &mut progress,
             )
-        }?;
+        };
+        let outcome = outcome.map_err(|error| match self.devices.is_cancelled() {
+            true => aborted(),
+            false => error,
+        })?;
         self.devices.damage(&self.request.devices);
         Ok(outcome)
     }
@@ -314,6 +319,11 @@ impl Reporter {
             }
         }
     }
+}
+
+/// 3204: the statement was told to end.
+fn aborted() -> SqlError {
+    SqlError::new(3204, 16, "The backup or restore was aborted.")
 }
 
 /// Errors after which SQL Server sends no 3013: they are raised before the statement has begun.

@@ -5,21 +5,30 @@
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::backup::{Device, Devices, RealDevices};
 
 /// Room that a full disk still has: the media header fits, the backup does not.
 const LEFT_BYTES: usize = 4096;
 
 /// Files of this machine, with the faults of one statement.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct FaultyDevices {
     /// The disk is full.
     pub(super) is_full: bool,
     /// This byte of the first device is changed when all is written.
     pub(super) damage_at: Option<u64>,
+    /// Any of these ends the statement: the client's attention, KILL, the death of the instance.
+    pub(super) cancelled: Vec<CancellationToken>,
 }
 
 impl FaultyDevices {
+    /// Whether the statement was told to end.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.iter().any(CancellationToken::is_cancelled)
+    }
+
     /// Changes a byte of what was written. Whether it could is not told: a fault that misses the
     /// file damages nothing, as with a real disk.
     pub(super) fn damage(&self, devices: &[Device]) {
@@ -48,14 +57,9 @@ impl Devices for FaultyDevices {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>> {
         let file = RealDevices.create(path)?;
-        Ok(if self.is_full {
-            Box::new(FullDisk {
-                file,
-                left: LEFT_BYTES,
-            })
-        } else {
-            file
-        })
+        let left = if self.is_full { LEFT_BYTES } else { usize::MAX };
+        let devices = self.clone();
+        Ok(Box::new(Watched { file, left, devices }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
@@ -63,14 +67,18 @@ impl Devices for FaultyDevices {
     }
 }
 
-/// A file on a disk that fills up.
-struct FullDisk {
+/// A file on a disk that may fill up, written by a statement that may be ended.
+struct Watched {
     file: Box<dyn Write + Send>,
     left: usize,
+    devices: FaultyDevices,
 }
 
-impl Write for FullDisk {
+impl Write for Watched {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.devices.is_cancelled() {
+            return Err(io::Error::other("the statement was ended"));
+        }
         if self.left == 0 {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }

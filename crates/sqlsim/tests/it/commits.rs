@@ -1,14 +1,23 @@
 //! Two-phase commit between hosts: all or nothing, also when one of them dies on the way.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use sqlsim::clock::{Clock, SystemClock};
+use sqlsim::faults::{Fault, FaultKind};
 use sqlsim::value::Value;
 
+use super::clock::HandClock;
 use super::hosts::{Client, Cluster};
 
 /// Two hosts, each with a database of one table and a procedure that adds a row.
 async fn pair() -> Cluster {
-    let cluster = Cluster::linked(&["SQL1", "SQL2"]).await;
+    pair_at(Arc::new(SystemClock::new())).await
+}
+
+async fn pair_at(clock: Arc<dyn Clock>) -> Cluster {
+    let cluster = Cluster::start_at(&["SQL1", "SQL2"], clock).await;
+    cluster.link().await;
     for host in &cluster.hosts {
         host.client().await.script(
             "CREATE DATABASE D\nGO\nUSE D\nGO\nCREATE TABLE dbo.T (Id int NOT NULL PRIMARY KEY)\n\
@@ -22,6 +31,12 @@ async fn pair() -> Cluster {
 const PUT_BOTH: &str = "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUES (1); \
      EXEC SQL2.D.dbo.Put 1;";
 
+fn put_both(id: u32) -> String {
+    format!(
+        "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUES ({id}); EXEC SQL2.D.dbo.Put {id};"
+    )
+}
+
 async fn count(client: &mut Client) -> Value {
     client
         .run("SELECT COUNT(*) FROM D.dbo.T")
@@ -30,16 +45,17 @@ async fn count(client: &mut Client) -> Value {
         .clone()
 }
 
-/// Waits until a host counts this many rows: outcomes travel in the background.
-async fn settles_at(cluster: &Cluster, host: usize, rows: i64) {
-    for _ in 0..200 {
+/// Lets time pass until a host counts this many rows: outcomes travel in the background.
+async fn settles_at(cluster: &Cluster, clock: &HandClock, host: usize, rows: i64) {
+    for _ in 0..2000 {
         let mut client = cluster.hosts[host].client().await;
         let seen = client.try_run("SELECT COUNT(*) FROM D.dbo.T").await;
         let in_doubt = cluster.hosts[host].instance.dtc.in_doubt();
         if in_doubt.is_empty() && seen.rows == [[Value::Int(rows)]] {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        clock.advance(Duration::from_millis(50));
+        tokio::task::yield_now().await;
     }
     panic!("host {host} never came to {rows} rows");
 }
@@ -136,27 +152,30 @@ fn address_of(cluster: &Cluster, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_coordinator_killed_before_its_decision_leaves_nothing_behind() {
-    let mut cluster = pair().await;
+    let clock = Arc::new(HandClock::new());
+    let mut cluster = pair_at(clock.clone()).await;
     kill_during_commit(&mut cluster, 0, "kill before decision").await;
-    settles_at(&cluster, 0, 0).await;
-    settles_at(&cluster, 1, 0).await;
+    settles_at(&cluster, &clock, 0, 0).await;
+    settles_at(&cluster, &clock, 1, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_coordinator_killed_after_its_decision_is_heard_after_its_restart() {
-    let mut cluster = pair().await;
+    let clock = Arc::new(HandClock::new());
+    let mut cluster = pair_at(clock.clone()).await;
     kill_during_commit(&mut cluster, 0, "kill after decision").await;
-    settles_at(&cluster, 0, 1).await;
-    settles_at(&cluster, 1, 1).await;
+    settles_at(&cluster, &clock, 0, 1).await;
+    settles_at(&cluster, &clock, 1, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_participant_killed_when_prepared_asks_and_the_others_do_not_wait_for_it() {
-    let mut cluster = pair().await;
+    let clock = Arc::new(HandClock::new());
+    let mut cluster = pair_at(clock.clone()).await;
     kill_during_commit(&mut cluster, 1, "kill after prepare").await;
     // The coordinator heard no yes: it rolled back, and says so when it is asked.
-    settles_at(&cluster, 0, 0).await;
-    settles_at(&cluster, 1, 0).await;
+    settles_at(&cluster, &clock, 0, 0).await;
+    settles_at(&cluster, &clock, 1, 0).await;
 }
 
 async fn kill_during_commit(cluster: &mut Cluster, victim: usize, fault: &str) {
@@ -196,4 +215,26 @@ async fn databases_of_one_host_commit_together_and_survive_a_kill_together() {
         .run("SELECT Id FROM D.dbo.T UNION ALL SELECT Id FROM E.dbo.T")
         .await;
     assert_eq!(answer.rows, [[Value::Int(5)], [Value::Int(5)]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_the_connection_is_cut_both_hosts_end_alike() {
+    let clock = Arc::new(HandClock::new());
+    let cluster = pair_at(clock.clone()).await;
+    let mut committed = 0;
+    for skip in 0..8 {
+        let mut client = cluster.hosts[0].client().await;
+        client.run(&put_both(skip)).await;
+        let faults = &cluster.hosts[1].instance.faults;
+        let cut = Fault::once(FaultKind::Cut);
+        faults.arm(Fault { skip, ..cut });
+        let _either = client.try_run("COMMIT").await;
+        faults.clear();
+        let mut own = cluster.hosts[0].client().await;
+        let rows = count(&mut own).await.as_int().expect("a count");
+        committed += i64::from(rows > committed);
+        assert_eq!(rows, committed);
+        settles_at(&cluster, &clock, 1, rows).await;
+    }
+    assert!((1..8).contains(&committed), "{committed} of 8 were committed");
 }

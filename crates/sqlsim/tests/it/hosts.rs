@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlsim::clock::{Clock, SystemClock};
 use sqlsim::error::SqlError;
 use sqlsim::instance::{Instance, InstanceBackend, InstanceOptions};
+use sqlsim::Simulator;
 use sqlsim::link::Network;
-use sqlsim::server::{RunningServer, listen};
 use sqlsim::value::{Row, Value};
-use sqlsim::wire::WireOptions;
 use sqlsim::wire::api::{Backend, BackendSession, Event, LoginRequest, Request};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -36,19 +36,27 @@ pub struct Host {
     pub name: String,
     /// The instance.
     pub instance: Arc<Instance>,
-    server: Option<RunningServer>,
+    simulator: Simulator,
     folder: PathBuf,
-    network: Arc<Network>,
 }
 
 impl Cluster {
     /// Starts hosts of these names, without links.
     pub async fn start(names: &[&str]) -> Self {
+        Self::start_at(names, Arc::new(SystemClock::new())).await
+    }
+
+    /// Starts hosts that look at one clock.
+    pub async fn start_at(names: &[&str], clock: Arc<dyn Clock>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let network = Arc::new(Network::new());
         let mut hosts = Vec::new();
         for name in names {
-            hosts.push(Host::open(name, &folder.path().join(name), &network).await);
+            let mut options = InstanceOptions::new(name).with_dial(network.clone());
+            options.lock_timeout = Duration::from_secs(2);
+            options.dtc_timeout = Duration::from_secs(2);
+            options.clock = Arc::clone(&clock);
+            hosts.push(Host::open(&folder.path().join(name), options).await);
         }
         Self {
             network,
@@ -60,15 +68,19 @@ impl Cluster {
     /// Starts hosts and links each to all others; `sa` is mapped to itself.
     pub async fn linked(names: &[&str]) -> Self {
         let cluster = Self::start(names).await;
-        for host in &cluster.hosts {
+        cluster.link().await;
+        cluster
+    }
+
+    /// Links each host to all others.
+    pub async fn link(&self) {
+        for host in &self.hosts {
             let mut client = host.client().await;
-            for other in cluster.hosts.iter().filter(|other| other.name != host.name) {
-                client
-                    .run(&format!("EXEC sp_addlinkedserver N'{}'", other.name))
-                    .await;
+            for other in self.hosts.iter().filter(|other| other.name != host.name) {
+                let add = format!("EXEC sp_addlinkedserver N'{}'", other.name);
+                client.run(&add).await;
             }
         }
-        cluster
     }
 
     /// A path in the cluster's folder, for backups.
@@ -78,48 +90,34 @@ impl Cluster {
 }
 
 impl Host {
-    async fn open(name: &str, folder: &Path, network: &Arc<Network>) -> Self {
-        let mut options = InstanceOptions::new(name).with_dial(network.clone());
-        options.lock_timeout = Duration::from_secs(2);
-        options.dtc_timeout = Duration::from_secs(2);
-        let instance = Instance::open(folder, options)
-            .await
-            .expect("the instance opens");
-        if instance.login("sa").is_none() {
-            instance
-                .create_login("sa", PASSWORD, &["sysadmin"])
-                .expect("a login");
-        }
+    async fn open(folder: &Path, options: InstanceOptions) -> Self {
+        let name = options.server_name.to_string();
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = listen(backend(&instance), any, WireOptions::plain()).await;
-        let server = server.expect("a port is free");
-        network.enter(name, &server.local_addr().to_string());
+        let simulator = Simulator::start_plain(folder, options, any).await;
+        let simulator = simulator.expect("the host starts");
+        let instance = Arc::clone(simulator.instance());
+        if instance.login("sa").is_none() {
+            let made = instance.create_login("sa", PASSWORD, &["sysadmin"]);
+            made.expect("a login");
+        }
         Self {
-            name: name.to_owned(),
+            name,
             instance,
-            server: Some(server),
+            simulator,
             folder: folder.to_owned(),
-            network: network.clone(),
         }
     }
 
     /// Kills the instance and starts it anew on the same folder.
     pub async fn kill_and_restart(&mut self) {
         self.instance.kill();
-        self.network.strike(&self.name);
-        if let Some(server) = self.server.take() {
-            server.server().cut();
-        }
-        *self = Self::open(&self.name, &self.folder, &self.network).await;
+        let next = Self::open(&self.folder, self.instance.options.clone()).await;
+        std::mem::replace(self, next).simulator.kill();
     }
 
     /// Where it listens.
     pub fn address(&self) -> String {
-        let server = self
-            .server
-            .as_ref()
-            .expect("a host listens until it is dropped");
-        server.local_addr().to_string()
+        self.simulator.address().to_string()
     }
 
     /// A session of `sa`.

@@ -6,6 +6,7 @@
 mod backups;
 mod batches;
 mod catalog;
+mod clock;
 mod commits;
 mod hosts;
 mod links;
