@@ -52,7 +52,7 @@ pub(super) async fn run_watched(
     session: SqlSession,
     batch: &Batch,
     progress: &dyn StepProgress,
-) -> Result<(), Fault> {
+) -> Result<SqlSession, Fault> {
     let clock = fleet.clock.as_ref();
     let sign = Sign(AtomicU64::new(0));
     sign.renew(clock.monotonic());
