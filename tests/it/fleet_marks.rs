@@ -35,10 +35,14 @@ async fn group() -> (Hosts, SqlFleet) {
 
 /// In how many members of each host the mark stands.
 async fn confirmed(fleet: &SqlFleet) -> (usize, usize) {
+    holding(fleet, MARK).await
+}
+
+async fn holding(fleet: &SqlFleet, mark: &str) -> (usize, usize) {
     let count = async |host: &str, databases: &[&str]| {
         let members: Vec<DatabaseName> = databases.iter().map(|name| named(name)).collect();
         let marks = fleet
-            .mark_history(&named(host), &named(MARK), &members)
+            .mark_history(&named(host), &named(mark), &members)
             .await;
         let marks = marks.expect("the history is read");
         assert!(marks.iter().all(|mark| !mark.lsn.is_zero()));
@@ -153,6 +157,39 @@ async fn a_marked_transaction_that_waits_too_long_is_killed() {
         .await
         .expect("the killed one left nothing locked");
     assert_eq!(confirmed(&fleet).await, (2, 2));
+}
+
+#[tokio::test]
+async fn a_connection_cut_anywhere_leaves_the_mark_in_all_members_or_in_none() {
+    let (hosts, fleet) = group().await;
+    let faults = &hosts.instance("PAY1").faults;
+    let mut was_cut = 0;
+    for skip in 0..200 {
+        let name = format!("BTS_2026_11_21_02_00_00_{:03}", 100 + skip);
+        let step = mark(&name, "PAY1", LOCAL, &[(r"PAY2\SQL", REMOTE)]);
+        faults.arm(Fault {
+            skip,
+            ..Fault::once(FaultKind::Cut)
+        });
+        let placed = fleet.place_mark(&step).await;
+        faults.clear();
+        let holding = holding(&fleet, &name).await;
+        match placed {
+            Ok(()) => {
+                assert_eq!(holding, (2, 2), "{name}");
+                assert!(was_cut > 2, "cut only {was_cut} times");
+                return;
+            }
+            Err(error) => {
+                let is_known = error.retry_verdict() != Retry::AfterCheck;
+                let allowed = [(0, 0), (2, 2)];
+                assert!(allowed.contains(&holding), "{name}: {holding:?}");
+                assert!(!is_known || holding == (0, 0), "{name}: {error:?}");
+                was_cut += 1;
+            }
+        }
+    }
+    panic!("the fault never came too late");
 }
 
 #[tokio::test]
