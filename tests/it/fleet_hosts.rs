@@ -33,32 +33,32 @@ use tokio_util::compat::TokioAsyncWriteCompatExt;
 use uuid::Uuid;
 
 /// A plain client of a host.
-type Connection = tiberius::Client<tokio_util::compat::Compat<TcpStream>>;
+type Connection = Box<tiberius::Client<tokio_util::compat::Compat<TcpStream>>>;
 
 const PASSWORD: &str = "Pa55-word";
 
 /// Hosts that know each other.
-pub struct Hosts {
+pub(crate) struct Hosts {
     folder: TempDir,
-    hosts: BTreeMap<HostName, Simulator>,
+    started: BTreeMap<HostName, Simulator>,
     next_piece: AtomicU64,
 }
 
 /// A valid name, whatever it names.
-pub fn named<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+pub(crate) fn named<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("tests use valid names")
 }
 
 /// What one long step told.
 #[derive(Debug, Default)]
-pub struct Told {
+pub(crate) struct Told {
     highest: AtomicU8,
     all: Mutex<Vec<u8>>,
 }
 
 impl Told {
     /// The highest per cent.
-    pub fn highest(&self) -> u8 {
+    pub(crate) fn highest(&self) -> u8 {
         self.highest.load(Ordering::Relaxed)
     }
 }
@@ -77,14 +77,14 @@ impl StepProgress for Told {
 
 impl Hosts {
     /// Starts a host of each name, with the logins `sa` and `agent` (both sysadmin) and `link`.
-    pub async fn start(names: &[&str]) -> Self {
+    pub(crate) async fn start(names: &[&str]) -> Self {
         observe::install_alone();
         let folder = TempDir::new().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("share")).expect("a new folder");
         let authority = Authority::open(&folder.path().join("authority")).expect("an authority");
         let network = Arc::new(Network::new());
         network.trust(&std::fs::read_to_string(authority.file()).expect("its file"));
-        let mut hosts = BTreeMap::new();
+        let mut started = BTreeMap::new();
         for name in names {
             let dial: Arc<Network> = Arc::clone(&network);
             let options = InstanceOptions::new(name).with_dial(dial);
@@ -102,38 +102,38 @@ impl Hosts {
                 let made = simulator.instance().create_login(login, PASSWORD, roles);
                 made.expect("a new login");
             }
-            hosts.insert(named(name), simulator);
+            started.insert(named(name), simulator);
         }
         let next_piece = AtomicU64::new(1);
         Self {
             folder,
-            hosts,
+            started,
             next_piece,
         }
     }
 
     /// The simulated instance, for faults.
-    pub fn instance(&self, name: &str) -> &Arc<Instance> {
-        self.hosts[&named::<HostName>(name)].instance()
+    pub(crate) fn instance(&self, name: &str) -> &Arc<Instance> {
+        self.started[&named::<HostName>(name)].instance()
     }
 
     /// Where a host listens.
-    pub fn address(&self, name: &str) -> std::net::SocketAddr {
-        self.hosts[&named::<HostName>(name)].address()
+    pub(crate) fn address(&self, name: &str) -> std::net::SocketAddr {
+        self.started[&named::<HostName>(name)].address()
     }
 
     /// The folder that hosts and agent share.
-    pub fn share(&self) -> PathBuf {
+    pub(crate) fn share(&self) -> PathBuf {
         self.folder.path().join("share")
     }
 
     /// A fleet of these hosts, logged in as `agent`.
-    pub fn fleet(&self) -> SqlFleet {
+    pub(crate) fn fleet(&self) -> SqlFleet {
         self.fleet_with(|_| {})
     }
 
     /// The same with a change to each host's configuration.
-    pub fn fleet_with(&self, change: impl Fn(&mut HostConfig)) -> SqlFleet {
+    pub(crate) fn fleet_with(&self, change: impl Fn(&mut HostConfig)) -> SqlFleet {
         let mut config = self.config();
         config.hosts.values_mut().for_each(change);
         let (dial, clock) = (Arc::new(TcpDial), Arc::new(SystemClock::new()));
@@ -161,12 +161,12 @@ impl Hosts {
         };
         Config {
             group: named("payments"),
-            management_host: self.hosts.keys().next().expect("a host").clone(),
+            management_host: self.started.keys().next().expect("a host").clone(),
             mark_prefix: named("BTS"),
             mark_log: MarkLogKind::Stopmark,
             discovery: None,
             members: Vec::new(),
-            hosts: self.hosts.iter().map(host).collect(),
+            hosts: self.started.iter().map(host).collect(),
             store: StoreConfig {
                 url: "file:///nowhere".to_owned(),
                 options: BTreeMap::new(),
@@ -186,12 +186,12 @@ impl Hosts {
     }
 
     /// Runs a batch as `sa`; the first column's texts.
-    pub async fn run(&self, host: &str, sql: &str) -> Vec<String> {
+    pub(crate) async fn run(&self, host: &str, sql: &str) -> Vec<String> {
         self.hold(host, sql).await.1
     }
 
     /// The same, and the connection, which keeps what it locked until it is dropped.
-    pub async fn hold(&self, host: &str, sql: &str) -> (Connection, Vec<String>) {
+    pub(crate) async fn hold(&self, host: &str, sql: &str) -> (Connection, Vec<String>) {
         let mut config = tiberius::Config::new();
         config.host("127.0.0.1");
         config.authentication(AuthMethod::sql_server("sa", PASSWORD));
@@ -199,8 +199,8 @@ impl Hosts {
         let stream = TcpStream::connect(self.address(host))
             .await
             .expect("it listens");
-        let client = tiberius::Client::connect(config, stream.compat_write()).await;
-        let mut client = client.expect("sa may log in");
+        let connecting = Box::pin(tiberius::Client::connect(config, stream.compat_write()));
+        let mut client = Box::new(connecting.await.expect("sa may log in"));
         let answer = client
             .simple_query(sql)
             .await
@@ -215,7 +215,7 @@ impl Hosts {
     }
 
     /// Makes databases in the FULL recovery model.
-    pub async fn create(&self, host: &str, databases: &[&str]) {
+    pub(crate) async fn create(&self, host: &str, databases: &[&str]) {
         for database in databases {
             let name = stopmark::sql::quote::identifier(database);
             self.run(host, &format!("CREATE DATABASE {name};")).await;
@@ -225,7 +225,7 @@ impl Hosts {
     }
 
     /// Makes databases and what marks need in them.
-    pub async fn prepare(&self, host: &str, databases: &[&str]) {
+    pub(crate) async fn prepare(&self, host: &str, databases: &[&str]) {
         self.create(host, databases).await;
         for database in databases {
             self.prepare_again(host, database).await;
@@ -233,7 +233,7 @@ impl Hosts {
     }
 
     /// Makes what marks need in a database that is there.
-    pub async fn prepare_again(&self, host: &str, database: &str) {
+    pub(crate) async fn prepare_again(&self, host: &str, database: &str) {
         let step = PrepareMember {
             member: member(host, database),
             grantees: vec!["agent".to_owned(), "link".to_owned()],
@@ -242,7 +242,7 @@ impl Hosts {
     }
 
     /// The link from one host to another as a plan would have it.
-    pub fn link(&self, target: &str) -> EnsureLink {
+    pub(crate) fn link(&self, target: &str) -> EnsureLink {
         let address = self.address(target);
         EnsureLink {
             link: target.to_owned(),
@@ -260,7 +260,12 @@ impl Hosts {
     }
 
     /// A backup of one member to `stripes` files of the share.
-    pub fn backup(&self, member: &MemberName, piece_kind: PieceKind, stripes: u16) -> BackUp {
+    pub(crate) fn backup(
+        &self,
+        member: &MemberName,
+        piece_kind: PieceKind,
+        stripes: u16,
+    ) -> BackUp {
         let piece = self.next_piece.fetch_add(1, Ordering::Relaxed);
         let stripe = |at: u16| {
             let path = self.share().join(format!("{piece}.{at}of{stripes}.bak"));
@@ -283,12 +288,12 @@ impl Hosts {
 }
 
 /// A member's name.
-pub fn member(host: &str, database: &str) -> MemberName {
+pub(crate) fn member(host: &str, database: &str) -> MemberName {
     MemberName::new(named(host), named(database))
 }
 
 /// Everything that a survey may want of these databases.
-pub fn wanted(databases: &[&str], is_management_host: bool) -> FactsWanted {
+pub(crate) fn wanted(databases: &[&str], is_management_host: bool) -> FactsWanted {
     FactsWanted {
         databases: databases.iter().map(|name| named(name)).collect(),
         mark_log: MarkLogKind::Stopmark,
@@ -298,7 +303,7 @@ pub fn wanted(databases: &[&str], is_management_host: bool) -> FactsWanted {
 }
 
 /// A mark that begins on `management_host` with these members.
-pub fn mark(
+pub(crate) fn mark(
     name: &str,
     management_host: &str,
     local: &[&str],

@@ -72,7 +72,7 @@ async fn a_members_history_shows_what_was_backed_up_newest_first() {
     assert_eq!(ledger.last_log_backup_lsn, Some(taken[1].last_lsn));
     assert_eq!(ledger.history[0].backup_set_guid, taken[1].backup_set_guid);
     assert_eq!(ledger.history[0].user_name, "agent");
-    assert!(ledger.history[0].device.ends_with(".bak"));
+    assert!(ledger.history[0].device.ends_with("2.1of1.bak"));
 }
 
 #[tokio::test]
