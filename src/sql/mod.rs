@@ -20,7 +20,7 @@ mod member;
 pub mod observe;
 mod prepare;
 pub mod quote;
-pub mod restore;
+mod restore;
 mod rows;
 mod session;
 mod statement;
@@ -34,6 +34,7 @@ use async_trait::async_trait;
 
 pub use every::every_statement;
 pub use prepare::script as prepare_script;
+pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
 pub use statement::{Batch, Parameter};
 
 use self::dial::Dial;

@@ -113,7 +113,7 @@ fn refused(cause: SqlCause) -> Error {
         ),
         (1834 | 3142 | 3154 | 3159 | 5170, _) => (
             Code::TargetExists,
-            "restore under another name, or name the group with `--replace`",
+            "restore under another name, or ask for the database to be replaced",
             Retry::Never,
         ),
         (3101 | 3102, _) => (
