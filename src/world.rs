@@ -96,6 +96,10 @@ pub trait Fleet: Send + Sync {
         host: &HostName,
         database: &DatabaseName,
     ) -> Result<Vec<(String, DatabaseName)>>;
+    /// The names of all databases of a host.
+    async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>>;
+    /// Writes a tiny `COPY_ONLY` backup of `model` to this file, as the host names it; for `check`.
+    async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()>;
     /// Makes the link, or mends it in place; the wildcard mapping is dropped, one login mapped.
     async fn ensure_link(&self, host: &HostName, link: &EnsureLink) -> Result<()>;
     /// Removes a link that Stopmark made; one that is not there is no error.

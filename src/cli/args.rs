@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand};
 
 /// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
 #[derive(Debug, Parser)]
-#[command(name = "stopmark", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "stopmark",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -20,7 +25,13 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// The configuration file.
-    #[arg(long, short, global = true, env = "STOPMARK_CONFIG", default_value = "stopmark.toml")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "STOPMARK_CONFIG",
+        default_value = "stopmark.toml"
+    )]
     pub config: PathBuf,
     /// Print facts as JSON.
     #[arg(long, global = true)]
@@ -181,10 +192,11 @@ pub struct RestoreArgs {
     /// The mark; the newest point when left out.
     #[arg(long)]
     pub mark: Option<String>,
-    /// The host that all members are restored on; each member's own host when left out.
+    /// The host that all members are restored on; it must be in the configuration and have a share.
     #[arg(long, value_name = "HOST")]
-    pub to_host: Option<String>,
-    /// The folder for data and log files on the target host, as that host names it.
+    pub to_host: String,
+    /// The folder for data and log files on the target host, as that host names it; each file's own folder when
+    /// left out.
     #[arg(long, value_name = "FOLDER")]
     pub files_in: Option<String>,
     /// A prefix for the names of the restored databases.

@@ -28,7 +28,11 @@ impl<'a> Out<'a> {
         stderr: &'a mut (dyn Write + Send),
         is_json: bool,
     ) -> Self {
-        Self { stdout, stderr, is_json }
+        Self {
+            stdout,
+            stderr,
+            is_json,
+        }
     }
 
     /// Prints a command's data.
@@ -43,13 +47,18 @@ impl<'a> Out<'a> {
 
     /// Prints a line for people while work goes on; programs are spared it.
     pub fn say(&mut self, line: &str) -> io::Result<()> {
-        if self.is_json { Ok(()) } else { writeln!(self.stdout, "{line}") }
+        if self.is_json {
+            Ok(())
+        } else {
+            writeln!(self.stdout, "{line}")
+        }
     }
 
     /// Prints an error: text on stderr, JSON on stderr too, so that stdout stays clean.
     pub fn error(&mut self, error: &Error) -> io::Result<()> {
         if self.is_json {
-            let json = serde_json::to_string(&crate::error::render::json(error)).map_err(io::Error::other)?;
+            let json = serde_json::to_string(&crate::error::render::json(error))
+                .map_err(io::Error::other)?;
             writeln!(self.stderr, "{json}")
         } else {
             write!(self.stderr, "{}", crate::error::render::text(error))

@@ -34,12 +34,17 @@ impl Progress for Bars {
         let (bar, template) = match total_bytes {
             Some(total) => {
                 let bar = ProgressBar::new(total);
-                (bar, "{msg:40!} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}")
+                (
+                    bar,
+                    "{msg:40!} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}",
+                )
             }
             None => (ProgressBar::new(100), "{msg:40!} {bar:30} {percent}%"),
         };
         let style = ProgressStyle::with_template(template).expect("the templates above are valid");
-        let bar = self.bars.add(bar.with_style(style).with_message(label.to_owned()));
+        let bar = self
+            .bars
+            .add(bar.with_style(style).with_message(label.to_owned()));
         bar.enable_steady_tick(Duration::from_millis(250));
         Box::new(Bar(bar))
     }

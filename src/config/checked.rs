@@ -68,7 +68,8 @@ pub struct MemberConfig {
     pub name: MemberName,
     /// Stripe files a piece is spread over, 1 to 64.
     pub stripes: u16,
-    /// Whether SQL Server compresses; none leaves it to the server's default.
+    /// Whether SQL Server compresses; none leaves it to the server's default. Compressed media are proven by
+    /// size and digests only: this version does not read them back.
     pub compression: Option<bool>,
 }
 
@@ -175,7 +176,40 @@ pub struct PolicyConfig {
     pub lease_ttl: Duration,
 }
 
+impl MemberConfig {
+    /// A member with nothing of its own: one stripe, not compressed. Discovered members are of this kind.
+    #[must_use]
+    pub const fn of(name: MemberName) -> Self {
+        Self {
+            name,
+            stripes: 1,
+            compression: Some(false),
+        }
+    }
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        Self {
+            read_back: ReadBack::Whole,
+            statement_silence_max: Duration::from_secs(10 * 60),
+            mark_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(15),
+            lease_ttl: Duration::from_secs(2 * 60),
+        }
+    }
+}
+
 impl Config {
+    /// What the file says of this member, or the defaults where it does not list it.
+    #[must_use]
+    pub fn member(&self, name: &MemberName) -> MemberConfig {
+        let listed = self.members.iter().find(|member| {
+            member.name.database == name.database && member.name.host.is_same_host(&name.host)
+        });
+        listed.map_or_else(|| MemberConfig::of(name.clone()), MemberConfig::clone)
+    }
+
     /// The configuration of this host, if the file has one; names are compared as SQL Server does.
     #[must_use]
     pub fn host(&self, name: &HostName) -> Option<&HostConfig> {

@@ -1,10 +1,77 @@
-//! The configuration: one TOML file, read raw, then checked into [`Config`] with all faults at once.
+//! The configuration: one TOML file, read and checked into [`Config`] with all faults at once.
 //!
-//! Start at [`checked::Config`], which every other room takes.
+//! Start at [`load`]; every other room takes [`checked::Config`]. The tree that the TOML parser gives is read
+//! key by key (`node`), so that an unknown key, a wrong type and a bad value are all found in one go, each with
+//! its line; `read/` has one file for each section. This room contacts no host and no store.
 
 pub mod checked;
+pub mod schedule;
+pub mod secrets;
+
+mod address;
+mod fault;
+mod node;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
 
 pub use checked::{
     Config, Discovery, Encryption, HostConfig, LoginConfig, MarkLogKind, MemberConfig,
     PolicyConfig, ReadBack, ScheduleConfig, ShareConfig, StoreConfig,
 };
+pub use schedule::{Schedule, next_runs};
+pub use secrets::{OsSecrets, SecretSource};
+
+use crate::error::{Code, Error};
+
+/// Reads and checks a configuration file. Paths in it that are not absolute begin at its own folder. All
+/// faults come back at once, each with file, line, column, key and hint (SM0101 to SM0106).
+pub fn load(path: &Path, secrets: &dyn SecretSource) -> Result<Config, Vec<Error>> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        vec![
+            Error::new(
+                Code::ConfigUnreadable,
+                "the configuration file cannot be read",
+            )
+            .at("file", path.display())
+            .hint("name the file with `--config`, or write one with `stopmark init`")
+            .source(error),
+        ]
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        vec![
+            Error::new(
+                Code::ConfigUnreadable,
+                "the configuration file is not UTF-8",
+            )
+            .at("file", path.display())
+            .hint("save it as UTF-8; PowerShell's `>` writes UTF-16"),
+        ]
+    })?;
+    parse(&text, path, secrets)
+}
+
+/// Checks a configuration's text; `file` is for messages and for paths that are not absolute.
+pub fn parse(text: &str, file: &Path, secrets: &dyn SecretSource) -> Result<Config, Vec<Error>> {
+    read::config(text, file, secrets, read::Platform::here())
+}
+
+/// The samples that `stopmark init` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sample {
+    /// A group of listed members.
+    Group,
+    /// A BizTalk group, whose members BizTalk lists.
+    BizTalk,
+}
+
+/// The text of a sample, ready to be filled in.
+#[must_use]
+pub const fn sample(kind: Sample) -> &'static str {
+    match kind {
+        Sample::Group => include_str!("../../config/example.toml"),
+        Sample::BizTalk => include_str!("../../config/biztalk.toml"),
+    }
+}

@@ -1,10 +1,35 @@
 //! Plans of backup runs: full, differential, log. Start at [`plan_backup`].
+//!
+//! A log run: links as needed, new fulls for members whose chain does not run, the mark, the logs of all
+//! members, then delivery and the set. Where no mark is possible the logs are still taken, for the chains'
+//! sake, and the plan says why there is no mark.
 
-use super::asked::{Asked, BackupKind, CatalogView, Names};
-use super::{PLAN_FORMAT, Plan, RunKind};
-use crate::config::Config;
-use crate::model::{MarkName, PlanId, Timestamp};
+use super::asked::{Asked, BackupKind, CatalogView, LinksAsked, Names};
+use super::assess::{Able, Assessment, assess};
+use super::bases::{Base, bases_of_broken, differentials, fulls};
+use super::keys::{Naming, share_of};
+use super::links::{Links, wanted_links};
+use super::mark::{confirm_mark, mark_is_worth_trying, place_mark};
+use super::stages::Stages;
+use super::step::{BackUp, Publish};
+use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
+use crate::config::{Config, ReadBack};
+use crate::model::{
+    HostName, MarkName, MemberName, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp,
+};
 use crate::survey::Survey;
+
+/// Everything that the parts of a backup plan look at.
+pub(super) struct Ctx<'a> {
+    pub(super) cfg: &'a Config,
+    pub(super) survey: &'a Survey,
+    pub(super) have: &'a CatalogView,
+    pub(super) asked: &'a Asked,
+    /// The mark's name, if there is to be one.
+    pub(super) mark: MarkName,
+    /// The instant in the mark's name: now, or later where the clock stepped back.
+    pub(super) stamped_at: Timestamp,
+}
 
 /// What one round of a backup run will do. Never fails: what cannot be done is a warning in the plan.
 pub fn plan_backup(
@@ -15,10 +40,25 @@ pub fn plan_backup(
     names: &mut dyn Names,
     now: Timestamp,
 ) -> Plan {
-    let (_, stamp) = MarkName::stamp(&cfg.mark_prefix, now, have.newest_stamp);
+    let (mark, stamped_at) = MarkName::stamp(&cfg.mark_prefix, now, have.newest_stamp);
+    let ctx = Ctx {
+        cfg,
+        survey,
+        have,
+        asked,
+        mark,
+        stamped_at,
+    };
+    let group = assess(cfg, survey);
+    let id = PlanId(names.next());
+    let (stages, warnings) = match asked.kind {
+        BackupKind::Full if asked.new_chain.is_empty() => unmarked(&ctx, group, fulls, names),
+        BackupKind::Differential => unmarked(&ctx, group, differentials, names),
+        BackupKind::Full | BackupKind::Log => marked(&ctx, group, names),
+    };
     Plan {
         format: PLAN_FORMAT,
-        id: PlanId(names.next()),
+        id,
         group: cfg.group.clone(),
         kind: match asked.kind {
             BackupKind::Full => RunKind::Full,
@@ -27,8 +67,191 @@ pub fn plan_backup(
         },
         round: asked.round,
         based_on: survey.id,
-        made_at: stamp,
-        stages: Vec::new(),
-        warnings: Vec::new(),
+        made_at: stamped_at,
+        stages: stages.into_vec(),
+        warnings,
     }
+}
+
+/// A run of fulls or differentials: no mark, no links.
+fn unmarked(
+    ctx: &Ctx<'_>,
+    group: Assessment<'_>,
+    choose: impl Fn(&Ctx<'_>, &[Able<'_>]) -> (Vec<Base>, Vec<Warning>),
+    names: &mut dyn Names,
+) -> (Stages, Vec<Warning>) {
+    let (bases, more) = choose(ctx, &group.able);
+    let kind = match ctx.asked.kind {
+        BackupKind::Differential => SetKind::Differential,
+        BackupKind::Full | BackupKind::Log => SetKind::Full,
+    };
+    let stamp = stamp_text(ctx.stamped_at);
+    let bases = back_ups(ctx, bases, &stamp, names);
+    let mut stages = Stages::default();
+    stages.back_up(StageName::Bases, &bases);
+    deliver_and_publish(ctx, &mut stages, &bases, (kind, false), names);
+    let warnings = [group.warnings, group.blocking, more].concat();
+    (stages, warnings)
+}
+
+/// A run with a mark, or at least with logs.
+fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stages, Vec<Warning>) {
+    let links = wanted_links(ctx.cfg, ctx.survey, &LinksAsked::default());
+    let untried = mark_is_worth_trying(ctx.asked).err();
+    let group_wide = untried.into_iter().chain(startless(ctx)).collect();
+    let blocking = [group.blocking, links.blocking.clone(), group_wide].concat();
+    let has_members = !ctx.survey.members.is_empty();
+    let is_marked = blocking.is_empty() && has_members;
+    let (bases, more) = bases_of_broken(ctx, &group.able);
+    let logs = logs(ctx, &group.able, is_marked);
+    let stamp = if is_marked {
+        ctx.mark.to_string()
+    } else {
+        stamp_text(ctx.stamped_at)
+    };
+    let bases = back_ups(ctx, bases, &stamp, names);
+    let logs = back_ups(ctx, logs, &stamp, names);
+    let mut stages = Stages::default();
+    if is_marked {
+        add_links(ctx, &mut stages, &links);
+    }
+    stages.back_up(StageName::Bases, &bases);
+    if is_marked {
+        let management = || ctx.cfg.management_host.clone();
+        let mark = [place_mark(ctx, &links), confirm_mark(ctx)].map(|step| (management(), step));
+        stages.add(StageName::Mark, OnFailure::Unwind, mark);
+    }
+    stages.back_up(StageName::Logs, &logs);
+    let taken = [bases, logs].concat();
+    deliver_and_publish(ctx, &mut stages, &taken, (SetKind::Log, is_marked), names);
+    let mut warnings = [group.warnings, blocking, more].concat();
+    if !has_members {
+        warnings.push(no_members());
+    }
+    (stages, warnings)
+}
+
+/// A mark begins in a member on the management host itself.
+fn startless(ctx: &Ctx<'_>) -> Option<Warning> {
+    let mut members = ctx.survey.members.iter();
+    let has_start = members.any(|member| member.host.is_same_host(&ctx.cfg.management_host));
+    let warning = || {
+        super::assess::warning(
+            crate::error::Code::MarkFailed,
+            "no member is on the management host, and a mark begins in one".to_owned(),
+            "name a host that holds a member as `management_host`",
+        )
+    };
+    (!has_start && !ctx.survey.members.is_empty()).then(warning)
+}
+
+fn no_members() -> Warning {
+    super::assess::warning(
+        crate::error::Code::MemberMissing,
+        "the group has no members".to_owned(),
+        "list members in the configuration, or check `discover`",
+    )
+}
+
+fn add_links(ctx: &Ctx<'_>, stages: &mut Stages, links: &Links) {
+    let steps = links
+        .steps
+        .iter()
+        .map(|step| (ctx.cfg.management_host.clone(), step.clone()));
+    stages.add(StageName::Links, OnFailure::Unwind, steps);
+}
+
+/// The logs of every member that keeps one; without a mark too, since chains must go on.
+fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
+    let reason = if is_marked {
+        "scheduled"
+    } else {
+        "no mark in this round: taken to keep the chain going"
+    };
+    let reason = if ctx.asked.kind == BackupKind::Full && is_marked {
+        "new chain"
+    } else {
+        reason
+    };
+    able.iter()
+        .filter(|member| member.keeps_log())
+        .map(|member| Base {
+            member: member.name.clone(),
+            kind: PieceKind::Log,
+            mark: is_marked.then(|| ctx.mark.clone()),
+            reason: reason.to_owned(),
+        })
+        .collect()
+}
+
+/// The stamp in the names of a round without a mark, as in [`crate::model::Set::stamp`].
+fn stamp_text(at: Timestamp) -> String {
+    at.civil_utc().strftime("%Y_%m_%d_%H_%M_%S_%3f").to_string()
+}
+
+fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names) -> Vec<BackUp> {
+    let wanted = wanted.into_iter();
+    wanted
+        .filter_map(|base| back_up(ctx, base, stamp, names))
+        .collect()
+}
+
+/// The step of one backup; none where its host has no share, which [`assess`] has told already.
+fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Option<BackUp> {
+    let share = share_of(ctx.cfg.host(&base.member.host))?;
+    let own = ctx
+        .cfg
+        .members
+        .iter()
+        .find(|member| is_same_member(&member.name, &base.member));
+    let stripes = own.map_or(1, |member| member.stripes);
+    let naming = Naming {
+        group: &ctx.cfg.group,
+        stamp,
+    };
+    Some(BackUp {
+        piece: PieceId(names.next()),
+        stripes: naming.stripes(share, &base.member, base.kind, stripes),
+        member: base.member,
+        piece_kind: base.kind,
+        compression: own.and_then(|member| member.compression),
+        mark: base.mark,
+        reason: base.reason,
+    })
+}
+
+fn is_same_member(one: &MemberName, other: &MemberName) -> bool {
+    one.host.is_same_host(&other.host) && one.database == other.database
+}
+
+/// Brings away what this round takes.
+fn deliver_and_publish(
+    ctx: &Ctx<'_>,
+    stages: &mut Stages,
+    taken: &[BackUp],
+    (set_kind, is_marked): (SetKind, bool),
+    names: &mut dyn Names,
+) {
+    if taken.is_empty() {
+        return;
+    }
+    stages.deliver(taken, ctx.cfg.policy.read_back == ReadBack::Whole);
+    let publish = Publish {
+        set: SetId(names.next()),
+        set_kind,
+        group: ctx.cfg.group.clone(),
+        run: ctx.asked.run,
+        made_at: ctx.stamped_at,
+        mark: is_marked.then(|| ctx.mark.clone()),
+        stamped_at: is_marked.then_some(ctx.stamped_at),
+        members: ctx.survey.members.clone(),
+        pieces: taken.iter().map(|step| step.piece).collect(),
+    };
+    let host: HostName = ctx.cfg.management_host.clone();
+    stages.add(
+        StageName::Publish,
+        OnFailure::Unwind,
+        [(host, Step::Publish(publish))],
+    );
+    stages.clear(taken);
 }

@@ -6,8 +6,18 @@
 //! This room never acts and never asks the world; the executor never decides.
 
 mod asked;
+mod assess;
 mod backup;
+mod bases;
+mod keys;
+mod links;
+mod lint;
+mod mark;
+mod prepare;
+mod restore;
 mod salvage;
+mod show;
+mod stages;
 mod step;
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +29,14 @@ pub use asked::{
     StepFailure,
 };
 pub use backup::plan_backup;
+pub use keys::{probe_stripe, slug};
+pub use links::plan_links;
+pub use lint::lint;
+pub use mark::{ROUNDS_MAX, wants_another_round};
+pub use prepare::{PrepareAsked, plan_prepare};
+pub use restore::plan_restore;
 pub use salvage::{UnfinishedRound, plan_salvage};
+pub use show::show;
 pub use step::{
     BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep, LinkSecurity,
     MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink, RemovePrepared,
@@ -140,3 +157,8 @@ pub struct Warning {
     /// What a person should do.
     pub hint: Option<String>,
 }
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

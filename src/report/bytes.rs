@@ -36,6 +36,20 @@ pub fn span(millis: i64) -> String {
     }
 }
 
+/// An instant as a clock on the wall of that zone shows it, `2026-11-21 03:00:00 CET`.
+#[must_use]
+pub fn in_zone(at: crate::model::Timestamp, zone: &jiff::tz::TimeZone) -> String {
+    let instant = jiff::Timestamp::from_millisecond(at.millis());
+    instant.map_or_else(
+        |_| at.to_string(),
+        |at| {
+            at.to_zoned(zone.clone())
+                .strftime("%Y-%m-%d %H:%M:%S %Z")
+                .to_string()
+        },
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::{size, span};

@@ -4,4 +4,7 @@
 //! `cli/out.rs` does.
 
 pub mod bytes;
+pub mod check;
 pub mod run;
+pub mod sets;
+pub mod status;

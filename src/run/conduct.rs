@@ -1,7 +1,6 @@
 //! Conducting a run from its first line in the journal to its last: lease, leftovers, up to three rounds.
 //!
-//! Start at [`back_up`]. Each round begins with a new survey; whether another round helps is a pure question
-//! about the last one ([`verdict`](super::verdict)).
+//! Start at [`back_up`]. Each round begins with a new survey; whether another one helps is the planner's to say.
 
 use super::Interrupt;
 use super::book::Book;
@@ -9,19 +8,17 @@ use super::events::{Event, Verdict};
 use super::executor::{RoundEnd, carry_out_plan};
 use super::record::Record;
 use super::resume::resolve_unfinished_steps;
-use super::verdict::{another_round_helps, round_result, verdict_of};
+use super::verdict::{round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::Result;
 use crate::model::{GroupName, MemberName, PlanId, RunId};
 use crate::plan::{
     Asked, BackupKind, CatalogView, Names, Plan, RunKind, plan_backup, plan_salvage,
+    wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};
-
-/// A broken chain is met, cured and marked again within this many rounds, or reported.
-const ROUNDS_MAX: u8 = 3;
 
 /// What a person or a schedule wants backed up.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +30,7 @@ pub struct BackupWanted {
 }
 
 /// The seam's identities as the planner takes them.
-struct PlanNames<'a>(&'a dyn Ids);
+pub struct PlanNames<'a>(pub &'a dyn Ids);
 
 impl Names for PlanNames<'_> {
     fn next(&mut self) -> uuid::Uuid {
@@ -47,8 +44,14 @@ pub async fn plan_only(
     config: &Config,
     wanted: &BackupWanted,
 ) -> Result<(Survey, Plan)> {
-    let run = RunId(world.ids.next());
-    plan_round(world, config, wanted, run, None).await
+    let asked = Asked {
+        run: RunId(world.ids.next()),
+        kind: wanted.kind,
+        new_chain: wanted.new_chain.clone(),
+        round: 1,
+        previous: None,
+    };
+    plan_round(world, config, &asked).await
 }
 
 /// Takes backups: leftovers of earlier runs first, then up to three rounds. The record's `ended` is none when
@@ -62,16 +65,29 @@ pub async fn back_up(
     world.store.take_lease(&config.group).await?;
     finish_leftovers(world, &config.group, interrupt).await?;
     let (run, book) = begin(world, config, run_kind(wanted))?;
+    let mut asked = Asked {
+        run,
+        kind: wanted.kind,
+        new_chain: wanted.new_chain.clone(),
+        round: 1,
+        previous: None,
+    };
     loop {
-        let previous = book.read(|record| record.rounds.last().map(round_result));
-        let (_, plan) = plan_round(world, config, wanted, run, previous).await?;
+        let (_, plan) = plan_round(world, config, &asked).await?;
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
-        let helps = book.read(|record| record.rounds.last().is_some_and(another_round_helps));
-        if end == RoundEnd::Interrupted || !helps || plan.round >= ROUNDS_MAX {
+        let result = book
+            .read(|record| record.rounds.last().map(round_result))
+            .unwrap_or_default();
+        if end == RoundEnd::Interrupted || !wants_another_round(&asked, &result) {
             break;
         }
+        // What this round took is brought home first, so that the next one's survey and catalog agree.
         salvage(world, &book, interrupt).await?;
-        world.store.take_lease(&config.group).await?;
+        asked = Asked {
+            round: asked.round + 1,
+            previous: Some(result),
+            ..asked
+        };
     }
     finish(world, book, interrupt).await
 }
@@ -129,43 +145,15 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
     }
 }
 
-async fn plan_round(
-    world: &World,
-    config: &Config,
-    wanted: &BackupWanted,
-    run: RunId,
-    previous: Option<(u8, crate::plan::RoundResult)>,
-) -> Result<(Survey, Plan)> {
+async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
     let have = CatalogView {
         sets: world.catalog.sets(&config.group).await?,
         newest_stamp: world.catalog.newest_stamp(&config.group).await?,
     };
-    let (round, previous) = match previous {
-        Some((last, result)) => (last + 1, Some(result)),
-        None => (1, None),
-    };
-    let asked = Asked {
-        run,
-        kind: wanted.kind,
-        new_chain: if round == 1 {
-            wanted.new_chain.clone()
-        } else {
-            Vec::new()
-        },
-        round,
-        previous,
-    };
     let mut names = PlanNames(world.ids.as_ref());
-    let plan = plan_backup(
-        config,
-        &survey,
-        &have,
-        &asked,
-        &mut names,
-        world.clock.now(),
-    );
+    let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     Ok((survey, plan))
 }
 

@@ -15,6 +15,6 @@ pub mod record;
 mod resume;
 pub mod verdict;
 
-pub use conduct::{BackupWanted, back_up, carry_out, finish_leftovers, plan_only};
+pub use conduct::{BackupWanted, PlanNames, back_up, carry_out, finish_leftovers, plan_only};
 pub use executor::Interrupt;
 pub use resume::{Resumed, resolve_unfinished_steps};

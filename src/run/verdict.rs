@@ -1,29 +1,25 @@
-//! What a round came to: whether another one helps, and how the run ended. Pure questions about records.
+//! What a round came to, as the planner must know it, and how a run ended. Pure questions about records.
 
 use std::collections::BTreeSet;
 
-use super::events::{Failure, Outcome, Verdict};
+use super::events::{Outcome, Verdict};
 use super::record::{Record, Round, StepState};
-use crate::chain::errors::{Class, classify};
 use crate::error::Code;
 use crate::model::{MemberName, PieceId};
 use crate::plan::{FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, UnfinishedRound};
 
-/// What the next round's planner must know of this one, with this one's number.
+/// What the next round's planner must know of this one.
 #[must_use]
-pub fn round_result(round: &Round) -> (u8, RoundResult) {
+pub fn round_result(round: &Round) -> RoundResult {
     let failures = round.failures().map(|(step, failure)| StepFailure {
         deed: deed_of(step),
         code: failure.code.clone(),
         message: failure.message.clone(),
         sql_number: failure.sql_number,
     });
-    (
-        round.plan.round,
-        RoundResult {
-            failures: failures.collect(),
-        },
-    )
+    RoundResult {
+        failures: failures.collect(),
+    }
 }
 
 fn deed_of(step: &Step) -> FailedDeed {
@@ -40,35 +36,6 @@ fn deed_of(step: &Step) -> FailedDeed {
             piece_kind: step.piece_kind,
         },
         _ => FailedDeed::Other,
-    }
-}
-
-/// Whether the failures of a round are of a kind that a new survey and a new plan cure: a broken chain, a
-/// deadlocked mark, a backup that met another.
-#[must_use]
-pub fn another_round_helps(round: &Round) -> bool {
-    round.plan.kind != RunKind::Salvage
-        && round
-            .failures()
-            .any(|(step, failure)| is_curable(step, failure))
-}
-
-fn is_curable(step: &Step, failure: &Failure) -> bool {
-    if failure.code == Code::BackupNoRow.text() {
-        return true;
-    }
-    let class = failure
-        .sql_number
-        .and_then(|number| classify(number, None))
-        .map(|known| known.class);
-    match step {
-        Step::BackUp(_) => matches!(
-            class,
-            Some(Class::NewChain | Class::Serialise | Class::Retry)
-        ),
-        // 1205: the mark met another and was the victim; the next one has another name.
-        Step::PlaceMark(_) => failure.sql_number == Some(1205) || class == Some(Class::Retry),
-        _ => false,
     }
 }
 

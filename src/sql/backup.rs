@@ -21,6 +21,9 @@ use crate::world::StepProgress;
 /// `ERROR_DISK_FULL`.
 const DISK_FULL: u32 = 112;
 
+/// How long to wait before asking again whether a backup still runs.
+const RUNNING_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// Takes the backup; its row in msdb.
 pub(super) async fn back_up(
     fleet: &SqlFleet,
@@ -43,10 +46,23 @@ pub(super) async fn back_up(
     }
 }
 
-/// The backup that was written to this step's files, if msdb knows one.
+/// The backup that was written to this step's files, if msdb knows one. The statement of an agent that died
+/// may go on for a while: its row comes at its end, so it is waited for.
 pub(super) async fn find_backup(fleet: &SqlFleet, step: &BackUp) -> Result<Option<BackedUp>> {
     let at_member = |error: Error| error.at("member", &step.member);
-    let session = fleet.open(&step.member.host).await.map_err(at_member)?;
+    let mut session = fleet.open(&step.member.host).await.map_err(at_member)?;
+    loop {
+        let (next, answer) = session.ask(&running_sql(step)).await.map_err(at_member)?;
+        if rows::first(&answer, 0).is_none() {
+            session = next;
+            break;
+        }
+        fleet
+            .clock
+            .sleep_until(fleet.clock.monotonic() + RUNNING_PAUSE)
+            .await;
+        session = next;
+    }
     let (_, row) = newest_row(session, step).await.map_err(at_member)?;
     Ok(row.map(|(_, backed_up)| backed_up))
 }
@@ -120,6 +136,15 @@ fn backup_sql(step: &BackUp) -> Batch {
     ))
 }
 
+/// Whether a backup of the member is running now, whoever's it is.
+fn running_sql(step: &BackUp) -> Batch {
+    Batch::with(
+        "SELECT TOP (1) r.session_id FROM sys.dm_exec_requests AS r\n\
+         WHERE r.command LIKE N'BACKUP%' AND r.database_id = DB_ID(@P1);",
+        [Parameter::text(step.member.database.as_str())],
+    )
+}
+
 fn find_sql(step: &BackUp) -> Batch {
     let file = step
         .stripes
@@ -162,7 +187,7 @@ fn backup_error(fault: Fault, step: &BackUp) -> Error {
     error.at("member", &step.member)
 }
 
-fn refused(cause: SqlCause) -> Error {
+pub(super) fn refused(cause: SqlCause) -> Error {
     let os = matches!(cause.number, 3201 | 3202 | 3203 | 3271 | 18204 | 18210)
         .then(|| os_error(&cause.text))
         .flatten();
@@ -231,6 +256,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("backup.differential", backup_sql(&differential)),
         ("backup.log", backup_sql(&log)),
         ("backup.find", find_sql(&log)),
+        ("backup.running", running_sql(&log)),
     ]
 }
 

@@ -6,7 +6,9 @@
 //! Nothing here is ever sent.
 
 use super::statement::Batch;
-use super::{backup, connect, discover, facts, history, links, mark, prepare, restore, watch};
+use super::{
+    backup, connect, discover, facts, history, links, mark, prepare, probe, restore, watch,
+};
 
 /// Names to make texts with.
 pub(super) struct Sample {
@@ -74,6 +76,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(restore::statements(sample));
     all.extend(history::statements(sample));
     all.extend(discover::statements(sample));
+    all.extend(probe::statements(sample));
     all
 }
 

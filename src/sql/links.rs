@@ -323,6 +323,32 @@ fn true_name_sql(name: &str) -> Batch {
     ))
 }
 
+/// The T-SQL of [`ensure_link`] for a person to run as the agent's login; passwords are left to be filled in.
+#[must_use]
+pub fn script<'a>(steps: impl IntoIterator<Item = &'a EnsureLink>) -> String {
+    let mut text = String::new();
+    for step in steps {
+        let mapping = match &step.security {
+            LinkSecurity::UseSelf => map_self_sql(&step.link),
+            LinkSecurity::Mapped { remote_login } => {
+                map_login_sql(&step.link, remote_login, Parameter::text("<password>"))
+            }
+        };
+        let drop = step.exists.then(|| drop_link_sql(&step.link));
+        let made = [
+            add_link_sql(step),
+            options_sql(step),
+            drop_wildcard_sql(&step.link),
+            mapping,
+        ];
+        for batch in drop.into_iter().chain(made) {
+            text.push_str(&batch.to_script());
+            text.push_str("\nGO\n");
+        }
+    }
+    text
+}
+
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let step = EnsureLink {

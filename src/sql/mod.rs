@@ -19,6 +19,7 @@ mod mark;
 mod member;
 pub mod observe;
 mod prepare;
+mod probe;
 pub mod quote;
 mod restore;
 mod rows;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use every::every_statement;
+pub use links::script as link_script;
 pub use prepare::script as prepare_script;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
 pub use statement::{Batch, Parameter};
@@ -74,7 +76,7 @@ impl SqlFleet {
                 Code::ConfigValue,
                 format!("the configuration has no host `{name}`"),
             )
-            .hint("add a `[[host]]` with this true name")
+            .hint("add a `[hosts.\"NAME\"]` section with this true name")
         })
     }
 
@@ -104,6 +106,14 @@ impl Fleet for SqlFleet {
         database: &DatabaseName,
     ) -> Result<Vec<(String, DatabaseName)>> {
         discover::biztalk_members(self, host, database).await
+    }
+
+    async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {
+        probe::databases(self, host).await
+    }
+
+    async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
+        probe::probe_share(self, host, sql_path).await
     }
 
     async fn ensure_link(&self, host: &HostName, link: &EnsureLink) -> Result<()> {

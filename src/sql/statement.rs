@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::quote::literal;
 use secrecy::{ExposeSecret, SecretString};
 use tiberius::ToSql;
 
@@ -44,6 +45,35 @@ impl Batch {
             text: text.into(),
             parameters: parameters.into_iter().collect(),
         }
+    }
+}
+
+impl Batch {
+    /// The text with its parameters written out, for people. A secret shows as `N'<secret>'`.
+    #[must_use]
+    pub(super) fn to_script(&self) -> String {
+        let mut script = String::new();
+        let mut rest = self.text.as_str();
+        while let Some(at) = rest.find("@P") {
+            let digits = rest[at + 2..]
+                .bytes()
+                .take_while(u8::is_ascii_digit)
+                .count();
+            let end = at + 2 + digits;
+            let number: usize = rest[at + 2..end].parse().unwrap_or(0);
+            script.push_str(&rest[..at]);
+            match number
+                .checked_sub(1)
+                .and_then(|index| self.parameters.get(index))
+            {
+                Some(Parameter::Text(text)) => script.push_str(&literal(text)),
+                Some(Parameter::Int(value)) => script.push_str(&value.to_string()),
+                Some(Parameter::Secret(_)) => script.push_str("N'<secret>'"),
+                None => script.push_str(&rest[at..end]),
+            }
+            rest = &rest[end..];
+        }
+        script + rest
     }
 }
 

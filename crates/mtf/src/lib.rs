@@ -34,6 +34,8 @@
 //! * **L3, content**: the checksums of `WITH CHECKSUM` streams, of the data pages that are in use,
 //!   and of log blocks, each of which must also be where it says.
 //!
+//! A stripe can be proved alone, but restored only with its siblings: [`check_stripes`].
+//!
 //! Sound means "these bytes are what SQL Server wrote", not "this will restore". How much could be
 //! proved differs (a database may have no page checksums), so [`Coverage`] counts it.
 //!
@@ -72,6 +74,7 @@ mod media;
 pub mod page;
 mod report;
 mod scan;
+mod stripes;
 mod time;
 mod write;
 
@@ -83,5 +86,9 @@ pub use media::{
 };
 pub use report::{Coverage, LogCoverage, PageCoverage, Report, SetReport, StreamCoverage};
 pub use scan::{Contents, Nothing, Scanner, scan_reader, scan_seekable};
+pub use stripes::{StripeFault, check_stripes};
 pub use time::MediaTime;
 pub use write::MediaWriter;
+
+/// The first version (2019) whose front identity holds provisional LSNs and counts pages by pass.
+pub(crate) const SERVER_2019: u8 = 15;

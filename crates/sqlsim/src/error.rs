@@ -1,7 +1,8 @@
 //! The one error of the simulator: a SQL Server message with number, class, state and line.
 //!
 //! Start at [`SqlError`]; the texts live in `messages`. Informational messages (class 10 and less)
-//! are the same type, because the wire carries both in the same shape. Nothing here is sent anywhere.
+//! are the same type, because the wire carries both in the same shape. Nothing here is sent
+//! anywhere.
 
 use std::fmt;
 

@@ -3,6 +3,7 @@
 //! Start at [`Faults::arm`]. Faults are data; each place in the simulator where one can strike asks
 //! for its own kind. `sp_sim_fault` arms them in T-SQL. Nothing strikes unless it was armed.
 
+use std::future::ready;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -338,10 +339,10 @@ pub const PROCEDURES: [SystemProcedure; 1] = [SystemProcedure {
         Parameter::optional("@text"),
         Parameter::optional("@offset"),
     ],
-    run: |session, call| Box::pin(arm(session, call)),
+    run: |session, call| Box::pin(ready(arm(session, call))),
 }];
 
-async fn arm(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+fn arm(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     session.require_server("CONTROL SERVER")?;
     let kind = call.needed_text("@kind")?.to_lowercase();
     if kind == "clear" {

@@ -1,7 +1,7 @@
 //! The identity record (`MQCI` stream): who, what, when, from which LSN to which, in which files.
 //!
-//! Start at [`read`] and [`write`]. The stream is a chain of records: one `SCIN`, then an `SFGI`
-//! per filegroup and an `SFIN` per file. Offsets count from the start of each record.
+//! Start at [`read()`] and [`write()`]. The stream is a chain of records: one `SCIN`, then an
+//! `SFGI` per filegroup and an `SFIN` per file. Offsets count from the start of each record.
 //!
 //! This file never compares the two copies that a backup set holds.
 

@@ -6,14 +6,11 @@
 //! This file never holds state; it is pure.
 
 use crate::frame::records::SetStart;
-use crate::{BackupKind, BackupSet, FileKind, LogExtent, Lsn};
-
-/// The first version (2019) whose front copy holds provisional LSNs and counts pages by pass.
-const VERSION_2019: u8 = 15;
+use crate::{BackupKind, BackupSet, FileKind, LogExtent, Lsn, SERVER_2019};
 
 /// Whether the server was of 2019 or later.
 pub(super) fn is_late(set: &BackupSet) -> bool {
-    set.server_version.major >= VERSION_2019
+    set.server_version.major >= SERVER_2019
 }
 
 /// The first field in which the start of the backup set and its identity differ.

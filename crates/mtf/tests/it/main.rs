@@ -9,3 +9,4 @@ mod damage;
 mod hostile;
 mod pages;
 mod round_trip;
+mod stripes;

@@ -11,7 +11,7 @@ use super::raise;
 use super::stop::{Found, Stop, find};
 use crate::error::{SqlError, SqlResult};
 use crate::messages;
-use crate::storage::{Damage, Database, Extent, RestoredData, blocks_of};
+use crate::storage::{Damage, Database, Extent, RestoredData, blocks_of, forks};
 
 /// The pages and log of a full or differential. Raises 3183 for a page that is out of place.
 pub(super) fn data_of(
@@ -43,6 +43,7 @@ pub(super) fn roll_forward(
 ) -> SqlResult<Found> {
     let log = log_of(stripes);
     let from = database.redo_end().ok_or_else(messages::no_files_ready)?;
+    check_fork(database, set, &log, from)?;
     let Some(stop) = stop else {
         database.restore_log(&log, set.last_lsn, set.last_lsn)?;
         return Ok(Found::Later);
@@ -62,6 +63,17 @@ pub(super) fn roll_forward(
             Ok(found)
         }
     }
+}
+
+/// The fork on which the log is where the database has come to must be the database's own. Log that
+/// was backed up after two recoveries holds more forks than its header names, so the log is asked.
+fn check_fork(database: &Database, set: &BackupSet, log: &[Extent], at: Lsn) -> SqlResult<()> {
+    let begun = forks(log).into_iter().rfind(|fork| fork.begins < at);
+    let guid = begun.map_or(set.first_recovery_fork_guid, |fork| fork.guid);
+    if guid == database.facts().recovery_fork_guid {
+        return Ok(());
+    }
+    Err(messages::other_recovery_path())
 }
 
 /// The message for a stop that lies behind this log.

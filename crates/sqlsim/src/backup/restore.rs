@@ -387,14 +387,6 @@ fn check_log_fits(database: &Database, set: &BackupSet) -> SqlResult<()> {
     if last <= end && !is_empty_here {
         return Err(messages::log_too_early(&last.to_string(), &end.to_string()));
     }
-    let follows = facts.recovery_fork_guid == set.first_recovery_fork_guid
-        || facts.recovery_fork_guid == set.recovery_fork_guid;
-    let forked_before = facts.recovery_fork_guid != set.recovery_fork_guid
-        && !set.fork_point_lsn.is_zero()
-        && set.fork_point_lsn < end;
-    if !follows || forked_before {
-        return Err(messages::other_recovery_path());
-    }
     Ok(())
 }
 

@@ -3,10 +3,11 @@
 //! Start at [`Gate::close`]. A marked distributed transaction must cut the history of all its hosts
 //! at one moment: every other transaction is before the mark on all of them or after it on all of
 //! them. The cut is made in two closings. After [`Closing::Coordinators`] no commit over several
-//! databases that this host coordinates may begin, and those that have begun are waited for; prepares
-//! that other hosts ask for still pass, since their coordinators are being waited for in turn. Only
-//! when every host has drained comes [`Closing::Everyone`]: no prepare and no commit begins, and the
-//! prepared ones are waited for. Then nothing moves on any host, and the mark commits.
+//! databases that this host coordinates may begin, and those that have begun are waited for;
+//! prepares that other hosts ask for still pass, since their coordinators are being waited for in
+//! turn. Only when every host has drained comes [`Closing::Everyone`]: no prepare and no commit
+//! begins, and the prepared ones are waited for. Then nothing moves on any host, and the mark
+//! commits.
 //!
 //! This is a state machine without I/O: it never waits, never looks at a clock and never allocates
 //! more than the transactions it is told of. [`super::Dtc`] does the waiting.
@@ -107,8 +108,8 @@ impl Gate {
         self.committing = self.committing.saturating_sub(1);
     }
 
-    /// Asks to prepare a transaction. The mark itself passes its own gate, and from then on keeps it
-    /// until its outcome is known.
+    /// Asks to prepare a transaction. The mark itself passes its own gate, and from then on keeps
+    /// it until its outcome is known.
     pub fn prepare(&mut self, gtrid: Uuid, is_mark: bool, now: Moment) -> Pass {
         self.expire(now);
         if is_mark {
@@ -130,7 +131,8 @@ impl Gate {
         self.prepared.insert(gtrid);
     }
 
-    /// Tells that a prepared transaction has committed or aborted here. A mark's end opens its gate.
+    /// Tells that a prepared transaction has committed or aborted here. A mark's end opens its
+    /// gate.
     pub fn ended(&mut self, gtrid: Uuid) {
         self.prepared.remove(&gtrid);
         self.open(gtrid);

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{Closing, Dtc};
-use crate::link::messages::dtc_cancelled;
 use crate::error::{SqlError, SqlResult};
+use crate::link::messages::dtc_cancelled;
 
 /// Another host's part of a transaction, reached over a linked server's connection.
 #[async_trait]

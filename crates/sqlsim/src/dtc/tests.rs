@@ -231,6 +231,49 @@ async fn every_transaction_is_on_one_side_of_the_mark() {
     }
 }
 
+/// A coordinator whose own gate no mark closes: its prepares are refused rather than waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coordinator_outside_of_the_marks_hosts_cannot_tear_the_mark() {
+    let hosts: Vec<_> = (0..3)
+        .map(|_| Host::new(Duration::from_millis(400)))
+        .collect();
+    let (outside, inside) = (
+        Arc::clone(&hosts[2]),
+        [&hosts[0], &hosts[1]].map(Arc::clone),
+    );
+    let mut tasks = tokio::task::JoinSet::new();
+    for worker in 0..4_u128 {
+        let path = if worker % 2 == 0 {
+            [2, 0, 1]
+        } else {
+            [2, 1, 0]
+        };
+        let path = path.map(|at| Arc::clone(&hosts[at]));
+        tasks.spawn(async move {
+            for round in 0..40 {
+                let gtrid = Uuid::from_u128(1_000_000 + worker * 1_000 + round);
+                // Refused ones have left nothing behind; the check below sees to that.
+                let _refused = run(gtrid, false, &path, false).await;
+            }
+        });
+    }
+    let mut placed = Vec::new();
+    for number in 1..=6 {
+        let mark = Uuid::from_u128(number);
+        if run(mark, true, &inside, false).await.is_ok() {
+            placed.push(mark);
+        }
+        tokio::task::yield_now().await;
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.expect("no worker panics");
+    }
+    assert!(!placed.is_empty() && !outside.log().is_empty());
+    for mark in placed {
+        assert_eq!(before(&inside[0], mark), before(&inside[1], mark));
+    }
+}
+
 fn homes(hosts: &[Arc<Host>]) -> BTreeMap<Uuid, Vec<usize>> {
     let mut homes: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
     for (at, host) in hosts.iter().enumerate() {

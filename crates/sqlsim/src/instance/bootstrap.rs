@@ -186,11 +186,7 @@ fn add_principal(
 }
 
 /// Runs batches separated by lines of `GO` in a database, with all rights; the first error ends it.
-pub(crate) async fn run_script(
-    instance: &Arc<Instance>,
-    database: &str,
-    text: &str,
-) -> SqlResult<()> {
+pub async fn run_script(instance: &Arc<Instance>, database: &str, text: &str) -> SqlResult<()> {
     let mut session = Session::internal(instance, database)?;
     for batch in text.split("\nGO\n") {
         session.run_to_end(batch).await?;

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 pub use applock::{AppLocks, LockMode, LockName, LockOwner};
 pub use backend::InstanceBackend;
-pub(crate) use bootstrap::run_script;
+pub use bootstrap::run_script;
 pub use database::{DatabaseHandle, DatabaseRecord};
 pub use logins::SERVER_ROLES;
 pub use options::{InstanceOptions, PathMap, ServerName, Version};

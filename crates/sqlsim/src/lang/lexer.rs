@@ -1,7 +1,8 @@
 //! Text to tokens.
 //!
-//! Start at [`tokens`]. The lexer knows quotes, nested comments, numbers and symbols, and no grammar.
-//! Its only errors are a quote (105) or a comment (113) that never ends, and a stray character (102).
+//! Start at [`tokens`]. The lexer knows quotes, nested comments, numbers and symbols, and no
+//! grammar. Its only errors are a quote (105) or a comment (113) that never ends, and a stray
+//! character (102).
 
 use crate::error::SqlResult;
 use crate::messages;

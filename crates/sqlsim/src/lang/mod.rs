@@ -25,7 +25,8 @@ pub fn parse_object_name(text: &str) -> SqlResult<ObjectName> {
     parser::object_name(text)
 }
 
-/// Parses the parameter list of `sp_executesql`: `@a int, @b nvarchar(10) OUTPUT`; empty text is none.
+/// Parses the parameter list of `sp_executesql`: `@a int, @b nvarchar(10) OUTPUT`; empty text is
+/// none.
 pub fn parse_parameters(text: &str) -> SqlResult<Vec<Parameter>> {
     parser::parameters(text)
 }

@@ -343,7 +343,16 @@ fn call_text(name: &ObjectName, arguments: &[Argument]) -> String {
         }
         let ty = argument.ty.unwrap_or_else(|| SqlType::of_literal(value));
         let variable = format!("@sqlsim_{position}");
-        declarations += &format!(" DECLARE {variable} {ty} = {};", typed(value, ty));
+        let initial = typed(value, ty);
+        declarations.extend([
+            " DECLARE ",
+            &variable,
+            " ",
+            &ty.to_string(),
+            " = ",
+            &initial,
+            ";",
+        ]);
         words.push(format!("{prefix}{variable} OUTPUT"));
         outputs += ", ";
         outputs += &variable;

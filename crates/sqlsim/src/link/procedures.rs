@@ -3,6 +3,8 @@
 //! Start at [`PROCEDURES`]. Their rules and results are those of Microsoft's documentation; what a
 //! link is stands in `server.rs`.
 
+use std::future::ready;
+
 use super::server::{LinkedLogin, LinkedServer, ServerOptions, same};
 use super::{call, messages as link_messages, views};
 use crate::catalog::record;
@@ -25,7 +27,7 @@ pub const PROCEDURES: [SystemProcedure; 9] = [
             Parameter::optional("@provstr"),
             Parameter::optional("@catalog"),
         ],
-        run: |session, call| Box::pin(add_server(session, call)),
+        run: |session, call| Box::pin(ready(add_server(session, call))),
     },
     SystemProcedure {
         name: "sp_serveroption",
@@ -34,7 +36,7 @@ pub const PROCEDURES: [SystemProcedure; 9] = [
             Parameter::needed("@optname"),
             Parameter::needed("@optvalue"),
         ],
-        run: |session, call| Box::pin(server_option(session, call)),
+        run: |session, call| Box::pin(ready(server_option(session, call))),
     },
     SystemProcedure {
         name: "sp_dropserver",
@@ -42,7 +44,7 @@ pub const PROCEDURES: [SystemProcedure; 9] = [
             Parameter::needed("@server"),
             Parameter::optional("@droplogins"),
         ],
-        run: |session, call| Box::pin(drop_server(session, call)),
+        run: |session, call| Box::pin(ready(drop_server(session, call))),
     },
     SystemProcedure {
         name: "sp_addlinkedsrvlogin",
@@ -53,7 +55,7 @@ pub const PROCEDURES: [SystemProcedure; 9] = [
             Parameter::optional("@rmtuser"),
             Parameter::optional("@rmtpassword"),
         ],
-        run: |session, call| Box::pin(add_login(session, call)),
+        run: |session, call| Box::pin(ready(add_login(session, call))),
     },
     SystemProcedure {
         name: "sp_droplinkedsrvlogin",
@@ -61,7 +63,7 @@ pub const PROCEDURES: [SystemProcedure; 9] = [
             Parameter::needed("@rmtsrvname"),
             Parameter::needed("@locallogin"),
         ],
-        run: |session, call| Box::pin(drop_login(session, call)),
+        run: |session, call| Box::pin(ready(drop_login(session, call))),
     },
     SystemProcedure {
         name: "sp_testlinkedserver",
@@ -101,7 +103,7 @@ fn may_change(session: &Session, call: &Call, permission: &str) -> SqlResult<()>
     session.require_server(permission)
 }
 
-async fn add_server(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+fn add_server(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     may_change(session, &call, "ALTER ANY LINKED SERVER")?;
     let link = new_link(session, &call)?;
     let known = views::servers(&session.instance);
@@ -166,7 +168,7 @@ fn new_link(session: &Session, call: &Call) -> SqlResult<LinkedServer> {
     })
 }
 
-async fn server_option(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+fn server_option(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     may_change(session, &call, "ALTER ANY LINKED SERVER")?;
     let mut link = needed(session, &call.needed_text("@server")?)?;
     link.set_option(
@@ -185,7 +187,7 @@ async fn server_option(session: &mut Session, call: Call) -> SqlResult<(i32, Cal
     Ok((0, call))
 }
 
-async fn drop_server(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+fn drop_server(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     may_change(session, &call, "ALTER ANY LINKED SERVER")?;
     let link = needed(session, &call.needed_text("@server")?)?;
     let drops_logins = match call.text("@droplogins") {
@@ -209,7 +211,7 @@ async fn drop_server(session: &mut Session, call: Call) -> SqlResult<(i32, Call)
     Ok((0, call))
 }
 
-async fn add_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+fn add_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     may_change(session, &call, "ALTER ANY LOGIN")?;
     let link = needed(session, &call.needed_text("@rmtsrvname")?)?;
     let uses_self = match call.text("@useself").unwrap_or_else(|| "TRUE".to_owned()) {
@@ -236,7 +238,7 @@ async fn add_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> 
     Ok((0, call))
 }
 
-async fn drop_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+fn drop_login(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     may_change(session, &call, "ALTER ANY LOGIN")?;
     let link = needed(session, &call.needed_text("@rmtsrvname")?)?;
     let local = local_login(session, &call)?;

@@ -34,7 +34,15 @@ pub(super) fn write(
     for name in variables {
         let value = session.evaluate(&Expr::Variable(name.clone()))?;
         let initial = typed(&value.value, value.ty);
-        declarations += &format!("DECLARE {name} {} = {initial}; ", value.ty);
+        declarations.extend([
+            "DECLARE ",
+            &name,
+            " ",
+            &value.ty.to_string(),
+            " = ",
+            &initial,
+            "; ",
+        ]);
     }
     Ok(declarations + &text)
 }

@@ -107,7 +107,8 @@ pub fn backup_failed_event(statement: &str) -> SqlError {
     )
 }
 
-/// 3201: a device that does not open; the OS error is `2(The system cannot find the file specified.)`.
+/// 3201: a device that does not open; the OS error is `2(The system cannot find the file
+/// specified.)`.
 #[must_use]
 pub fn cannot_open_device(device: &str, os_error: &str) -> SqlError {
     SqlError::new(

@@ -1,8 +1,9 @@
 //! SQL Server's messages, one function each, with their numbers, classes and words.
 //!
-//! Start by searching for the number. Errors and information are one type, [`SqlError`]; information
-//! has class 10 here and travels as class 0, which is the wire's affair. Nothing here decides when a
-//! message is raised. All functions are re-exported, so `messages::lock_timeout()` is the way to say it.
+//! Start by searching for the number. Errors and information are one type, [`SqlError`];
+//! information has class 10 here and travels as class 0, which is the wire's affair. Nothing here
+//! decides when a message is raised. All functions are re-exported, so `messages::lock_timeout()`
+//! is the way to say it.
 //!
 //! [`SqlError`]: crate::error::SqlError
 

@@ -485,7 +485,8 @@ pub fn prepared_statement_not_found(handle: i32) -> SqlError {
 #[must_use]
 pub fn too_many_prefixes(name: &str) -> SqlError {
     let text = format!(
-        "The object name '{name}' contains more than the maximum number of prefixes. The maximum is \
+        "The object name '{name}' contains more than the maximum number of prefixes. The maximum \
+         is \
          3."
     );
     SqlError::new(117, 15, text)

@@ -77,15 +77,14 @@ pub fn record_restore(
             "backup_set_uuid",
             outcome.set.set_guid,
         );
-        let set_id = match known.and_then(|row| int(&row, "backup_set_id")) {
-            Some(id) => id,
-            None => {
-                let extra = vec![
-                    ("collation_name", Value::text(COLLATION)),
-                    ("database_guid", outcome.set.binding_id.into()),
-                ];
-                add_set(history, &outcome.set, &outcome.media, facts.devices, extra)?
-            }
+        let set_id = if let Some(id) = known.and_then(|row| int(&row, "backup_set_id")) {
+            id
+        } else {
+            let extra = vec![
+                ("collation_name", Value::text(COLLATION)),
+                ("database_guid", outcome.set.binding_id.into()),
+            ];
+            add_set(history, &outcome.set, &outcome.media, facts.devices, extra)?
         };
         let (mark, stop_at, is_before) = stop_cells(facts.stop);
         let count = i64::try_from(facts.devices.len()).unwrap_or(i64::MAX);

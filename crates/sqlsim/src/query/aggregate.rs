@@ -94,9 +94,10 @@ impl BoundAggregate {
         let mut sum = Typed::null(self.ty);
         for value in values {
             let next = Typed { ty, value };
-            sum.value = match sum.value.is_null() {
-                true => convert::cast(&next, self.ty, None)?,
-                false => arithmetic::apply(Operator::Add, &sum, &next, self.ty)?,
+            sum.value = if sum.value.is_null() {
+                convert::cast(&next, self.ty, None)?
+            } else {
+                arithmetic::apply(Operator::Add, &sum, &next, self.ty)?
             };
         }
         Ok(sum.value)
@@ -190,9 +191,12 @@ fn count(n: usize) -> Value {
 
 fn extreme(values: impl Iterator<Item = Value>, wanted: Ordering) -> Value {
     values
-        .reduce(|best, next| match compare::order(&next, &best) == wanted {
-            true => next,
-            false => best,
+        .reduce(|best, next| {
+            if compare::order(&next, &best) == wanted {
+                next
+            } else {
+                best
+            }
         })
         .unwrap_or(Value::Null)
 }

@@ -17,8 +17,8 @@ use crate::value::{Rows, SqlType, Typed, Value, convert};
 /// What `SELECT @v = expr` leaves in its variables.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assigned {
-    /// Each variable, `@` included, with its value after the last row, converted to its declared type;
-    /// empty where there was no row, and then the variables keep what they had.
+    /// Each variable, `@` included, with its value after the last row, converted to its declared
+    /// type; empty where there was no row, and then the variables keep what they had.
     pub values: Vec<(String, Value)>,
     /// How many rows there were, for `@@ROWCOUNT`.
     pub rows: u64,

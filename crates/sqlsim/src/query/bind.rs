@@ -55,49 +55,86 @@ pub(super) struct BoundWindow {
 impl Binder<'_> {
     /// Binds an expression.
     pub(super) fn expr(&self, expr: &Expr) -> SqlResult<Bound> {
-        if self.grouping.is_some_and(|grouping| grouping.exprs.contains(expr)) {
-            return Self { grouping: None, ..*self }.expr(expr);
+        if self
+            .grouping
+            .is_some_and(|grouping| grouping.exprs.contains(expr))
+        {
+            return Self {
+                grouping: None,
+                ..*self
+            }
+            .expr(expr);
         }
         match expr {
-            Expr::Literal(Typed { ty, value }) => {
-                Ok(Bound { ty: *ty, node: Node::Constant(value.clone()) })
-            }
+            Expr::Literal(Typed { ty, value }) => Ok(Bound {
+                ty: *ty,
+                node: Node::Constant(value.clone()),
+            }),
             Expr::Variable(name) => {
                 let ty = self.names.variable(name)?.ty;
-                Ok(Bound { ty, node: Node::Variable(name.clone()) })
+                Ok(Bound {
+                    ty,
+                    node: Node::Variable(name.clone()),
+                })
             }
             Expr::Column { qualifier, name } => self.column(qualifier.as_ref(), name),
             Expr::Unary { operator, operand } => self.unary(*operator, operand),
             Expr::Chain { first, rest } => self.chain(first, rest),
-            Expr::Case { branches, otherwise } => self.case(branches, otherwise.as_deref()),
-            Expr::SimpleCase { subject, branches, otherwise } => {
-                self.simple_case(subject, branches, otherwise.as_deref())
-            }
-            Expr::Cast { value, ty, style, lenient } => {
+            Expr::Case {
+                branches,
+                otherwise,
+            } => self.case(branches, otherwise.as_deref()),
+            Expr::SimpleCase {
+                subject,
+                branches,
+                otherwise,
+            } => self.simple_case(subject, branches, otherwise.as_deref()),
+            Expr::Cast {
+                value,
+                ty,
+                style,
+                lenient,
+            } => {
                 let value = Box::new(self.expr(value)?);
                 let style = self.optional(style.as_deref())?;
-                Ok(Bound { ty: *ty, node: Node::Cast { value, style, lenient: *lenient } })
+                Ok(Bound {
+                    ty: *ty,
+                    node: Node::Cast {
+                        value,
+                        style,
+                        lenient: *lenient,
+                    },
+                })
             }
-            Expr::Iif { condition, then, otherwise } => self.iif(condition, then, otherwise),
+            Expr::Iif {
+                condition,
+                then,
+                otherwise,
+            } => self.iif(condition, then, otherwise),
             Expr::Function { name, arguments } => self.function(name, arguments),
             Expr::Aggregate(aggregate) => self.aggregate(aggregate),
-            Expr::RowNumber { partition_by, order_by } => self.row_number(partition_by, order_by),
+            Expr::RowNumber {
+                partition_by,
+                order_by,
+            } => self.row_number(partition_by, order_by),
             Expr::Subquery(select) => self.scalar(select),
         }
     }
 
-    fn case(
-        &self,
-        branches: &[(Condition, Expr)],
-        otherwise: Option<&Expr>,
-    ) -> SqlResult<Bound> {
+    fn case(&self, branches: &[(Condition, Expr)], otherwise: Option<&Expr>) -> SqlResult<Bound> {
         let branches = branches
             .iter()
             .map(|(when, then)| Ok((self.condition(when)?, self.expr(then)?)))
             .collect::<SqlResult<Vec<_>>>()?;
         let otherwise = self.optional(otherwise)?;
         let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
-        Ok(Bound { ty, node: Node::Case { branches, otherwise } })
+        Ok(Bound {
+            ty,
+            node: Node::Case {
+                branches,
+                otherwise,
+            },
+        })
     }
 
     fn simple_case(
@@ -113,20 +150,38 @@ impl Binder<'_> {
             .collect::<SqlResult<Vec<_>>>()?;
         let otherwise = self.optional(otherwise)?;
         let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
-        Ok(Bound { ty, node: Node::SimpleCase { subject, branches, otherwise } })
+        Ok(Bound {
+            ty,
+            node: Node::SimpleCase {
+                subject,
+                branches,
+                otherwise,
+            },
+        })
     }
 
     fn iif(&self, condition: &Condition, then: &Expr, otherwise: &Expr) -> SqlResult<Bound> {
         let branches = vec![(self.condition(condition)?, self.expr(then)?)];
         let otherwise = Some(Box::new(self.expr(otherwise)?));
         let ty = case_type(branches.iter().map(|(_, then)| then), otherwise.as_deref());
-        Ok(Bound { ty, node: Node::Case { branches, otherwise } })
+        Ok(Bound {
+            ty,
+            node: Node::Case {
+                branches,
+                otherwise,
+            },
+        })
     }
 
     fn scalar(&self, select: &Select) -> SqlResult<Bound> {
         let plan = self.subquery(select)?;
-        let [column] = plan.columns() else { return Err(messages::only_one_expression()) };
-        Ok(Bound { ty: column.ty, node: Node::Subquery(Box::new(plan)) })
+        let [column] = plan.columns() else {
+            return Err(messages::only_one_expression());
+        };
+        Ok(Bound {
+            ty: column.ty,
+            node: Node::Subquery(Box::new(plan)),
+        })
     }
 
     fn optional(&self, expr: Option<&Expr>) -> SqlResult<Option<Box<Bound>>> {
@@ -282,9 +337,12 @@ impl Binder<'_> {
 
     /// Binds a condition.
     pub(super) fn condition(&self, condition: &Condition) -> SqlResult<BoundCondition> {
-        let negated_if = |negated: bool, inner: BoundCondition| match negated {
-            true => BoundCondition::Not(Box::new(inner)),
-            false => inner,
+        let negated_if = |negated: bool, inner: BoundCondition| {
+            if negated {
+                BoundCondition::Not(Box::new(inner))
+            } else {
+                inner
+            }
         };
         Ok(match condition {
             Condition::All(all) => BoundCondition::All(self.conditions(all)?),
@@ -339,18 +397,17 @@ impl Binder<'_> {
                 operand,
                 select,
                 negated,
-            } => {
-                let plan = Box::new(self.subquery(select)?);
-                if plan.columns().len() != 1 {
-                    return Err(messages::only_one_expression());
-                }
-                negated_if(
-                    *negated,
-                    BoundCondition::InSelect(self.expr(operand)?, plan),
-                )
-            }
+            } => negated_if(*negated, self.membership(operand, select)?),
             Condition::Exists(select) => BoundCondition::Exists(Box::new(self.subquery(select)?)),
         })
+    }
+
+    fn membership(&self, operand: &Expr, select: &Select) -> SqlResult<BoundCondition> {
+        let plan = Box::new(self.subquery(select)?);
+        if plan.columns().len() != 1 {
+            return Err(messages::only_one_expression());
+        }
+        Ok(BoundCondition::InSelect(self.expr(operand)?, plan))
     }
 
     fn conditions(&self, conditions: &[Condition]) -> SqlResult<Vec<BoundCondition>> {

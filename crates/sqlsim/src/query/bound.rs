@@ -1,7 +1,7 @@
 //! Expressions and conditions with every name resolved and every type known.
 //!
-//! Start at [`Bound`]. `bind` makes them, `eval` computes them. They own all that they need, so that
-//! one binding serves any number of rows.
+//! Start at [`Bound`]. `bind` makes them, `eval` computes them. They own all that they need, so
+//! that one binding serves any number of rows.
 
 use crate::lang::ast::{Comparison, ObjectName, Operator, UnaryOperator};
 use crate::value::{SqlType, Value};
@@ -54,9 +54,9 @@ pub(super) struct Step {
 }
 
 pub(super) enum BoundCondition {
-    All(Vec<BoundCondition>),
-    Any(Vec<BoundCondition>),
-    Not(Box<BoundCondition>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
     Compare(Comparison, Bound, Bound),
     IsNull(Bound),
     Between {
@@ -80,7 +80,7 @@ pub(super) struct Frame<'a> {
     pub(super) row: &'a [Value],
     pub(super) aggregates: &'a [Value],
     pub(super) windows: &'a [Value],
-    pub(super) parent: Option<&'a Frame<'a>>,
+    pub(super) parent: Option<&'a Self>,
 }
 
 impl Bound {

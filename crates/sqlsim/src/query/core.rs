@@ -7,14 +7,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::aggregate::order_values;
-use super::bind::{Binder, BoundWindow, Collected, Grouping};
+use super::bind::{Binder, Collected, Grouping};
 use super::bound::{Bound, BoundCondition, Frame};
 use super::eval;
 use super::from::{self, FromPlan, Sources};
 use super::names::Names;
 use super::plan::{distinct, output_place};
 use super::scope::Scope;
-use super::walk;
+use super::{walk, window};
 use crate::error::{SqlError, SqlResult};
 use crate::lang::ast::{Expr, OrderItem, SelectCore, SelectItem, Top};
 use crate::messages;
@@ -47,7 +47,7 @@ enum SortKey {
 pub(super) struct Line<'a> {
     row: Cow<'a, [Value]>,
     aggregates: Vec<Value>,
-    windows: Vec<Value>,
+    pub(super) windows: Vec<Value>,
 }
 
 impl Line<'_> {
@@ -115,7 +115,7 @@ impl CorePlan {
         let groups = grouped.then_some(keys);
         let collected = collected.into_inner();
         let distinct = core.distinct;
-        let plan = Self {
+        let arm = Self {
             from,
             filter,
             groups,
@@ -128,7 +128,7 @@ impl CorePlan {
             order,
             top,
         };
-        Ok((plan, correlated))
+        Ok((arm, correlated))
     }
 
     /// All rows of the arm.
@@ -159,8 +159,8 @@ impl CorePlan {
         Ok(rows)
     }
 
-    /// Hands every line over in order, `TOP` applied, before the items are computed: for assignments,
-    /// in which one row sees what the row before it assigned.
+    /// Hands every line over in order, `TOP` applied, before the items are computed: for
+    /// assignments, in which one row sees what the row before it assigned.
     pub(super) fn each_line(
         &self,
         names: &dyn Names,
@@ -236,7 +236,7 @@ impl CorePlan {
             lines = passed;
         }
         for window in &self.collected.windows {
-            number(&mut lines, window, names, parent)?;
+            window::number(&mut lines, window, names, parent)?;
         }
         Ok(lines)
     }
@@ -467,42 +467,4 @@ fn bind_order(
             Ok((key, item.descending))
         })
         .collect()
-}
-
-/// Gives every line its number within its partition.
-fn number(
-    lines: &mut [Line<'_>],
-    window: &BoundWindow,
-    names: &dyn Names,
-    parent: Option<&Frame<'_>>,
-) -> SqlResult<()> {
-    let mut keyed = Vec::with_capacity(lines.len());
-    for (place, line) in lines.iter().enumerate() {
-        let frame = line.frame(parent);
-        let partition: SqlResult<Vec<Key>> = window
-            .partition_by
-            .iter()
-            .map(|bound| Ok(key(&eval::value(bound, names, &frame)?)))
-            .collect();
-        let order: SqlResult<Row> = window
-            .order_by
-            .iter()
-            .map(|(bound, _)| eval::value(bound, names, &frame))
-            .collect();
-        keyed.push((partition?, order?, place));
-    }
-    keyed.sort_by(|(_, a, _), (_, b, _)| {
-        order_values(
-            a,
-            b,
-            window.order_by.iter().map(|(_, descending)| *descending),
-        )
-    });
-    let mut counts: HashMap<Vec<Key>, i64> = HashMap::new();
-    for (partition, _, place) in keyed {
-        let count = counts.entry(partition).or_insert(0);
-        *count += 1;
-        lines[place].windows.push(Value::Int(*count));
-    }
-    Ok(())
 }

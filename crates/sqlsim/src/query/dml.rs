@@ -375,8 +375,8 @@ fn plain<'a>(names: &'a dyn Names, scope: &'a Scope<'a>, commons: &'a Commons<'a
     }
 }
 
-/// The rows of an `OUTPUT` clause. `inserted[i]` and `deleted[i]` belong together; either list may be
-/// empty, and then its columns are NULL.
+/// The rows of an `OUTPUT` clause. `inserted[i]` and `deleted[i]` belong together; either list may
+/// be empty, and then its columns are NULL.
 pub fn output(
     names: &dyn Names,
     output: &Output,

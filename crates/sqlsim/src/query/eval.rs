@@ -34,37 +34,8 @@ pub(super) fn value(bound: &Bound, names: &dyn Names, frame: &Frame<'_>) -> SqlR
             }
             Ok(left.value)
         }
-        Node::Case {
-            branches,
-            otherwise,
-        } => {
-            for (when, then) in branches {
-                if truth(when, names, frame)? == Some(true) {
-                    return converted(then, bound.ty, names, frame);
-                }
-            }
-            or_null(otherwise.as_deref(), bound.ty, names, frame)
-        }
-        Node::SimpleCase {
-            subject,
-            branches,
-            otherwise,
-        } => {
-            for (when, then) in branches {
-                if compared(subject, when, names, frame)? == Some(Ordering::Equal) {
-                    return converted(then, bound.ty, names, frame);
-                }
-            }
-            or_null(otherwise.as_deref(), bound.ty, names, frame)
-        }
-        Node::Coalesce(all) => {
-            for bound_one in all {
-                let value = converted(bound_one, bound.ty, names, frame)?;
-                if !value.is_null() {
-                    return Ok(value);
-                }
-            }
-            Ok(Value::Null)
+        Node::Case { .. } | Node::SimpleCase { .. } | Node::Coalesce(_) => {
+            choice(bound, names, frame)
         }
         Node::Cast {
             value: inner,
@@ -97,6 +68,45 @@ pub(super) fn value(bound: &Bound, names: &dyn Names, frame: &Frame<'_>) -> SqlR
             }
         }
         Node::Subquery(plan) => scalar(plan, names, frame),
+    }
+}
+
+/// The forms that leave what they do not need unevaluated.
+fn choice(bound: &Bound, names: &dyn Names, frame: &Frame<'_>) -> SqlResult<Value> {
+    match &bound.node {
+        Node::Case {
+            branches,
+            otherwise,
+        } => {
+            for (when, then) in branches {
+                if truth(when, names, frame)? == Some(true) {
+                    return converted(then, bound.ty, names, frame);
+                }
+            }
+            or_null(otherwise.as_deref(), bound.ty, names, frame)
+        }
+        Node::SimpleCase {
+            subject,
+            branches,
+            otherwise,
+        } => {
+            for (when, then) in branches {
+                if compared(subject, when, names, frame)? == Some(Ordering::Equal) {
+                    return converted(then, bound.ty, names, frame);
+                }
+            }
+            or_null(otherwise.as_deref(), bound.ty, names, frame)
+        }
+        Node::Coalesce(all) => {
+            for bound_one in all {
+                let value = converted(bound_one, bound.ty, names, frame)?;
+                if !value.is_null() {
+                    return Ok(value);
+                }
+            }
+            Ok(Value::Null)
+        }
+        _ => Ok(Value::Null),
     }
 }
 

@@ -114,7 +114,8 @@ impl<'a> Sources<'a> {
         Ok((FromPlan::Join(Box::new(join)), scope))
     }
 
-    /// The right side is bound below the left one, whose columns it sees as those of an outer query.
+    /// The right side is bound below the left one, whose columns it sees as those of an outer
+    /// query.
     fn apply(
         &self,
         (left, mut scope): (FromPlan, Scope<'a>),
@@ -361,8 +362,8 @@ fn values(
             row.iter()
                 .zip(types)
                 .map(|(bound, ty)| {
-                    let typed = eval::typed(bound, names, frame)?;
-                    crate::value::convert::implicit(&typed, *ty)
+                    let value = eval::typed(bound, names, frame)?;
+                    crate::value::convert::implicit(&value, *ty)
                 })
                 .collect()
         })

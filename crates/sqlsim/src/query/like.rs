@@ -1,6 +1,7 @@
 //! `LIKE`.
 //!
-//! Start at [`matches`]. Case does not count, nor do trailing blanks of the text beyond the pattern.
+//! Start at [`matches`]. Case does not count, nor do trailing blanks of the text beyond the
+//! pattern.
 
 /// Whether a text matches a pattern of `%`, `_`, `[a-f]` and `[^x]`; `None` where the escape is not
 /// followed by anything, which matches nothing.

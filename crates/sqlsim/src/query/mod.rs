@@ -23,6 +23,7 @@ mod scope;
 mod tests;
 mod typing;
 mod walk;
+mod window;
 
 pub use assign::{Assigned, assign, assigns};
 pub use dml::{
@@ -55,8 +56,8 @@ pub fn condition(names: &dyn Names, condition: &Condition) -> SqlResult<Option<b
     eval::truth(&bound, names, &Frame::default())
 }
 
-/// The rows of a query, with columns even where there are none. `INTO` is the caller's affair, and so
-/// are assignments (see [`assigns`]).
+/// The rows of a query, with columns even where there are none. `INTO` is the caller's affair, and
+/// so are assignments (see [`assigns`]).
 pub fn select(names: &dyn Names, select: &Select) -> SqlResult<Rows> {
     plan::run(names, select)
 }

@@ -1,7 +1,7 @@
 //! A whole query, bound: its arms, and how they are joined.
 //!
-//! Start at [`Plan::bind`] and [`SubPlan`]. What a subquery yields is kept if it does not depend on the
-//! row around it.
+//! Start at [`Plan::bind`] and [`SubPlan`]. What a subquery yields is kept if it does not depend on
+//! the row around it.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -28,7 +28,7 @@ const DEPTH_MAX: usize = 16;
 /// The common tables that can be named.
 pub(super) struct Commons<'a> {
     tables: Vec<Common>,
-    parent: Option<&'a Commons<'a>>,
+    parent: Option<&'a Self>,
     depth: usize,
 }
 
@@ -255,7 +255,8 @@ fn order_not_in_list() -> SqlError {
     SqlError::new(
         104,
         16,
-        "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT \
+        "ORDER BY items must appear in the select list if the statement contains a UNION, \
+         INTERSECT \
          or EXCEPT operator.",
     )
 }

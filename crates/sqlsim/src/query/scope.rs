@@ -1,7 +1,7 @@
 //! What columns can be seen from a place in a query.
 //!
-//! Start at [`Scope::resolve`]. A subquery's scope has the enclosing one as its parent; a column found
-//! there makes the subquery correlated, and every scope that was crossed remembers it.
+//! Start at [`Scope::resolve`]. A subquery's scope has the enclosing one as its parent; a column
+//! found there makes the subquery correlated, and every scope that was crossed remembers it.
 
 use std::cell::Cell;
 
@@ -30,7 +30,7 @@ pub(super) struct ScopeColumn {
 pub(super) struct Scope<'a> {
     pub(super) sources: Vec<Source>,
     pub(super) columns: Vec<ScopeColumn>,
-    pub(super) parent: Option<&'a Scope<'a>>,
+    pub(super) parent: Option<&'a Self>,
     /// Whether anything below looked through this scope into its parent.
     pub(super) correlated: Cell<bool>,
 }
@@ -68,7 +68,7 @@ impl Source {
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn below(parent: Option<&'a Scope<'a>>) -> Self {
+    pub(super) fn below(parent: Option<&'a Self>) -> Self {
         Self {
             parent,
             ..Self::default()
@@ -109,7 +109,8 @@ impl<'a> Scope<'a> {
         Ok(())
     }
 
-    /// The place of a column. Fails with 207 (unknown), 209 (ambiguous) or 4104 (unknown qualifier).
+    /// The place of a column. Fails with 207 (unknown), 209 (ambiguous) or 4104 (unknown
+    /// qualifier).
     pub(super) fn resolve(&self, qualifier: Option<&ObjectName>, name: &str) -> SqlResult<Place> {
         let mut scope = self;
         let mut depth = 0;

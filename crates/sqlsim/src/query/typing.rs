@@ -1,7 +1,7 @@
 //! Which type an expression has.
 //!
-//! Start at [`chain_type`] and [`common_type`]. The rules are those of "Data type precedence" and of
-//! "Precision, scale, and length" in the T-SQL reference.
+//! Start at [`chain_type`] and [`common_type`]. The rules are those of "Data type precedence" and
+//! of "Precision, scale, and length" in the T-SQL reference.
 
 use super::bound::{Bound, Node};
 use crate::error::{SqlError, SqlResult};
@@ -26,7 +26,7 @@ pub(super) fn wider(a: SqlType, b: SqlType) -> SqlType {
         (b, a)
     };
     if high.is_text() && low.is_text() {
-        return text_type(low, high, |a, b| a.max(b));
+        return text_type(low, high, std::cmp::Ord::max);
     }
     match (digits(low), high) {
         (Some((p, s)), SqlType::Decimal { precision, scale }) => {
@@ -57,9 +57,10 @@ pub(super) fn chain_type(operator: Operator, left: &Bound, right: &Bound) -> Sql
 /// Beside a decimal an integer literal counts only the digits that it has: `7.0 / 2` is `3.500000`.
 pub(super) fn narrowed(bound: &Bound, beside: SqlType) -> SqlType {
     match (&bound.node, beside) {
-        (Node::Constant(Value::Int(n)), SqlType::Decimal { .. }) => {
-            SqlType::Decimal { precision: Decimal::from(*n).precision(), scale: 0 }
-        }
+        (Node::Constant(Value::Int(n)), SqlType::Decimal { .. }) => SqlType::Decimal {
+            precision: Decimal::from(*n).precision(),
+            scale: 0,
+        },
         _ => bound.ty,
     }
 }
@@ -97,9 +98,10 @@ pub(super) fn step_type(operator: Operator, a: SqlType, b: SqlType) -> SqlResult
         operator,
         Operator::BitAnd | Operator::BitOr | Operator::BitXor
     ) {
-        return match high.is_integer() {
-            true => Ok(high),
-            false => Err(incompatible(operator, a, b)),
+        return if high.is_integer() {
+            Ok(high)
+        } else {
+            Err(incompatible(operator, a, b))
         };
     }
     Ok(match high {
@@ -133,9 +135,10 @@ fn temporal_type(operator: Operator, a: SqlType, b: SqlType, high: SqlType) -> S
     if high == SqlType::DateTime && plus_or_minus && fits {
         return Ok(SqlType::DateTime);
     }
-    Err(match a == b {
-        true => messages::invalid_operand(high.base_name(), operator_name(operator)),
-        false => incompatible(operator, a, b),
+    Err(if a == b {
+        messages::invalid_operand(high.base_name(), operator_name(operator))
+    } else {
+        incompatible(operator, a, b)
     })
 }
 

@@ -93,7 +93,9 @@ impl Walk {
     }
 
     fn order(&mut self, items: &[OrderItem]) {
-        items.iter().for_each(|item| self.expr(&item.expr));
+        for item in items {
+            self.expr(&item.expr);
+        }
     }
 
     fn from(&mut self, item: &FromItem) {
@@ -164,8 +166,16 @@ impl Walk {
         }
     }
 
+    fn maybe(&mut self, expr: Option<&Expr>) {
+        if let Some(expr) = expr {
+            self.expr(expr);
+        }
+    }
+
     fn exprs(&mut self, exprs: &[Expr]) {
-        exprs.iter().for_each(|expr| self.expr(expr));
+        for expr in exprs {
+            self.expr(expr);
+        }
     }
 
     fn expr(&mut self, expr: &Expr) {
@@ -174,7 +184,9 @@ impl Walk {
             Expr::Unary { operand, .. } => self.expr(operand),
             Expr::Chain { first, rest } => {
                 self.expr(first);
-                rest.iter().for_each(|(_, expr)| self.expr(expr));
+                for (_, expr) in rest {
+                    self.expr(expr);
+                }
             }
             Expr::SimpleCase {
                 subject,
@@ -186,7 +198,7 @@ impl Walk {
                     self.expr(when);
                     self.expr(then);
                 }
-                otherwise.iter().for_each(|expr| self.expr(expr));
+                self.maybe(otherwise.as_deref());
             }
             Expr::Case {
                 branches,
@@ -196,11 +208,11 @@ impl Walk {
                     self.condition(when);
                     self.expr(then);
                 }
-                otherwise.iter().for_each(|expr| self.expr(expr));
+                self.maybe(otherwise.as_deref());
             }
             Expr::Cast { value, style, .. } => {
                 self.expr(value);
-                style.iter().for_each(|expr| self.expr(expr));
+                self.maybe(style.as_deref());
             }
             Expr::Iif {
                 condition,
@@ -230,7 +242,9 @@ impl Walk {
     fn condition(&mut self, condition: &Condition) {
         match condition {
             Condition::All(all) | Condition::Any(all) => {
-                all.iter().for_each(|condition| self.condition(condition));
+                for condition in all {
+                    self.condition(condition);
+                }
             }
             Condition::Not(inner) => self.condition(inner),
             Condition::Compare { left, right, .. } => {
@@ -241,9 +255,9 @@ impl Walk {
             Condition::Between {
                 operand, low, high, ..
             } => {
-                [operand, low, high]
-                    .into_iter()
-                    .for_each(|expr| self.expr(expr));
+                for expr in [operand, low, high] {
+                    self.expr(expr);
+                }
             }
             Condition::Like {
                 operand,
@@ -253,7 +267,7 @@ impl Walk {
             } => {
                 self.expr(operand);
                 self.expr(pattern);
-                escape.iter().for_each(|expr| self.expr(expr));
+                self.maybe(escape.as_ref());
             }
             Condition::In {
                 operand, values, ..

@@ -147,7 +147,11 @@ impl Session {
             damage_at: faults
                 .strike(FaultKind::Damage, statement, &database.name())
                 .map(|fault| fault.offset_bytes),
-            cancelled: vec![self.cancel.clone(), self.record.killed.clone(), faults.killed()],
+            cancelled: vec![
+                self.cancel.clone(),
+                self.record.killed.clone(),
+                faults.killed(),
+            ],
         };
         let mode = if has("NORECOVERY") {
             LogBackupMode::Tail
@@ -275,10 +279,8 @@ impl Job {
                 &mut progress,
             )
         };
-        let outcome = outcome.map_err(|error| match self.devices.is_cancelled() {
-            true => aborted(),
-            false => error,
-        })?;
+        let is_cancelled = self.devices.is_cancelled();
+        let outcome = outcome.map_err(|error| if is_cancelled { aborted() } else { error })?;
         self.devices.damage(&self.request.devices);
         Ok(outcome)
     }

@@ -114,10 +114,10 @@ impl Session {
             }
             AlterDatabaseAction::ModifyName(name) => self.rename_database(&database, name),
             AlterDatabaseAction::JoinAvailabilityGroup(group) => {
-                self.join_availability_group(&database, group).await
+                self.join_availability_group(&database, group)
             }
-            AlterDatabaseAction::Hadr(action) => self.hadr(&database, action).await,
-            AlterDatabaseAction::Partner(_) => self.begin_mirroring(&database).await,
+            AlterDatabaseAction::Hadr(action) => self.hadr(&database, action),
+            AlterDatabaseAction::Partner(_) => self.begin_mirroring(&database),
             AlterDatabaseAction::ModifyFile(_) | AlterDatabaseAction::Collate(_) => Ok(()),
         }
     }

@@ -59,7 +59,11 @@ impl Devices for FaultyDevices {
         let file = RealDevices.create(path)?;
         let left = if self.is_full { LEFT_BYTES } else { usize::MAX };
         let devices = self.clone();
-        Ok(Box::new(Watched { file, left, devices }))
+        Ok(Box::new(Watched {
+            file,
+            left,
+            devices,
+        }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
@@ -90,5 +94,40 @@ impl Write for Watched {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(devices: &FaultyDevices) -> io::Result<()> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut file = devices.create(&folder.path().join("a.bak"))?;
+        file.write_all(&[1; 2 * LEFT_BYTES])
+    }
+
+    #[test]
+    fn a_full_disk_takes_a_little_and_then_nothing() {
+        let devices = FaultyDevices {
+            is_full: true,
+            ..FaultyDevices::default()
+        };
+        let error = written(&devices).expect_err("it is full");
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        written(&FaultyDevices::default()).expect("there is room");
+    }
+
+    #[test]
+    fn a_statement_that_was_ended_writes_no_more() {
+        let ended = CancellationToken::new();
+        let devices = FaultyDevices {
+            cancelled: vec![ended.clone()],
+            ..FaultyDevices::default()
+        };
+        written(&devices).expect("not yet ended");
+        ended.cancel();
+        written(&devices).expect_err("ended");
+        assert!(devices.is_cancelled());
     }
 }

@@ -1,7 +1,7 @@
 //! RESTORE HEADERONLY, FILELISTONLY, LABELONLY and VERIFYONLY: what media say of themselves.
 //!
 //! Start at [`Session::read_media`]. Columns have the names and the order of SQL Server's. What
-//! media do not tell (copy-only, recovery model) is filled in from msdb where the set was made here.
+//! media do not tell (copy-only, recovery model) comes from msdb where the set was made here.
 
 use mtf::{BackupKind, BackupSet, FileKind, SetFlags};
 
@@ -63,24 +63,20 @@ impl Session {
         let read = working
             .await
             .map_err(|_| messages::restore_planning_failed())?;
-        match read? {
-            Some(rows) => {
-                let count = rows.rows.len() as u64;
-                self.output.rows(rows).await;
-                self.done(count).await;
-            }
-            None => {
-                self.output
-                    .message(messages::backup_set_valid(position.into()))
-                    .await
-            }
+        if let Some(rows) = read? {
+            let count = rows.rows.len() as u64;
+            self.output.rows(rows).await;
+            self.done(count).await;
+        } else {
+            let message = messages::backup_set_valid(position.into());
+            self.output.message(message).await;
         }
         Ok(())
     }
 }
 
-fn table(rows: Vec<Vec<Cell>>, empty: Vec<Cell>) -> Rows {
-    let shape = rows.first().unwrap_or(&empty);
+fn table(rows: Vec<Vec<Cell>>, empty: &[Cell]) -> Rows {
+    let shape = rows.first().map_or(empty, Vec::as_slice);
     let columns = shape
         .iter()
         .map(|(name, ty, _)| Column::new(*name, *ty))
@@ -96,7 +92,7 @@ fn header_rows(instance: &Instance, file: &MediaFile, position: Option<u16>) -> 
     let sets = file.sets.iter().map(|set| &set.identity);
     let wanted = sets.filter(|set| position.is_none_or(|position| set.position == position));
     let rows = wanted.map(|set| header(instance, set)).collect();
-    table(rows, header(instance, &BackupSet::default()))
+    table(rows, &header(instance, &BackupSet::default()))
 }
 
 fn header(instance: &Instance, set: &BackupSet) -> Vec<Cell> {
@@ -314,7 +310,7 @@ fn label_rows(file: &MediaFile) -> Rows {
         ("Mirror_Count", INT, 1.into()),
         ("IsCompressed", BIT, false.into()),
     ];
-    table(vec![row], Vec::new())
+    table(vec![row], &[])
 }
 
 fn file_rows(file: &MediaFile, position: u16, device: &str) -> SqlResult<Rows> {
@@ -322,7 +318,7 @@ fn file_rows(file: &MediaFile, position: u16, device: &str) -> SqlResult<Rows> {
     let set = sets.find(|set| set.position == position);
     let set = set.ok_or_else(|| messages::backup_set_not_found(device))?;
     let rows = set.files.iter().map(|file| file_row(set, file)).collect();
-    Ok(table(rows, Vec::new()))
+    Ok(table(rows, &[]))
 }
 
 fn file_row(set: &BackupSet, file: &mtf::DatabaseFile) -> Vec<Cell> {

@@ -1,7 +1,7 @@
 //! RESTORE DATABASE and RESTORE LOG as statements: rights, options, messages, history.
 //!
-//! Start at [`Session::restore`]. The work is done by `backup/` on a thread that may block; the four
-//! statements that only read are in `media_info.rs`. Causes are sent first, then 3013.
+//! Start at [`Session::restore`]. The work is done by `backup/` on a thread that may block; the
+//! four statements that only read are in `media_info.rs`. Causes are sent first, then 3013.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -308,20 +308,17 @@ impl Job {
     /// Puts a restored database in its place.
     fn take(&self, database: Database, outcome: &RestoreOutcome, owner: &[u8]) -> SqlResult<()> {
         let storage = Arc::new(database);
-        match &self.existing {
-            Some(existing) => {
-                existing.set_storage(storage);
-                let files = outcome.files.clone();
-                self.instance
-                    .change_record(existing, |record| record.files = files)
-            }
-            None => {
-                let (name, files) = (&self.request.database, outcome.files.clone());
-                self.instance
-                    .register_database(name, files, storage, owner)
-                    .map(drop)
-            }
+        let files = outcome.files.clone();
+        if let Some(existing) = &self.existing {
+            existing.set_storage(storage);
+            return self
+                .instance
+                .change_record(existing, |record| record.files = files);
         }
+        let name = &self.request.database;
+        self.instance
+            .register_database(name, files, storage, owner)
+            .map(drop)
     }
 }
 

@@ -61,7 +61,7 @@ impl Session {
             Kind::Restore(restore) => self.restore(restore).await,
             Kind::CreateAvailabilityGroup(_)
             | Kind::AlterAvailabilityGroup { .. }
-            | Kind::DropAvailabilityGroup { .. } => self.availability_group(kind).await,
+            | Kind::DropAvailabilityGroup { .. } => self.availability_group(kind),
             Kind::Checkpoint => self.checkpoint(),
             Kind::Reconfigure => Ok(()),
             Kind::Dbcc(dbcc) => self.dbcc(dbcc).await,

@@ -45,6 +45,6 @@ pub use facts::{
 pub use ids::{RowId, Savepoint, TableId, TxId};
 pub use image::Damage;
 pub use log::{Extent, blocks_of, layout};
-pub use redo::{Commit, commits};
+pub use redo::{Commit, commits, forks};
 pub use restore::{RestoredData, RestoredIdentity};
 pub use snapshot::{DataSnapshot, LogRange, LogSnapshot};

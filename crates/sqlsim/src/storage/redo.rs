@@ -147,20 +147,37 @@ pub struct Commit {
 /// The commit records in a stretch of log, in order. What cannot be read is passed over.
 #[must_use]
 pub fn commits(log: &[Extent]) -> Vec<Commit> {
+    let commit = |lsn, block, block_bytes, record| match record {
+        Record::Commit { at, mark, .. } => Some(Commit {
+            lsn,
+            block,
+            block_bytes,
+            at,
+            mark,
+        }),
+        _ => None,
+    };
+    select(log, commit)
+}
+
+/// The forks that begin in a stretch of log, in order.
+#[must_use]
+pub fn forks(log: &[Extent]) -> Vec<Fork> {
+    select(log, |_, _, _, record| match record {
+        Record::Forked { guid, begins } => Some(Fork { guid, begins }),
+        _ => None,
+    })
+}
+
+/// Calls with the record's LSN, its block's place and size, and the record.
+fn select<T>(log: &[Extent], pick: impl Fn(Lsn, Lsn, usize, Record) -> Option<T>) -> Vec<T> {
     let mut joiner = Joiner::default();
-    let mut commits = Vec::new();
+    let mut picked = Vec::new();
     for (block, bytes) in log.iter().flat_map(Extent::blocks) {
         for (lsn, record) in joiner.records(block, bytes).unwrap_or_default() {
-            if let Ok(Record::Commit { at, mark, .. }) = Record::decode(&record) {
-                commits.push(Commit {
-                    lsn,
-                    block,
-                    block_bytes: bytes.len(),
-                    at,
-                    mark,
-                });
-            }
+            let record = Record::decode(&record).ok();
+            picked.extend(record.and_then(|record| pick(lsn, block, bytes.len(), record)));
         }
     }
-    commits
+    picked
 }

@@ -1,7 +1,7 @@
 //! Dates and times as text, and back; and the arithmetic of `DATEADD` and its kin.
 //!
-//! Start at [`parse`], [`format()`](fn@format) and [`DatePart`]. There is no clock here and no time zone but the
-//! offset that a text names itself.
+//! Start at [`parse`], [`format()`](fn@format) and [`DatePart`]. There is no clock here and no time
+//! zone but the offset that a text names itself.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, ToSpan};
@@ -191,8 +191,8 @@ fn with_subsecond(time: DateTime, nanoseconds: i64) -> Option<DateTime> {
         .ok()
 }
 
-/// Text of a civil time in a `CONVERT` style; `digits` of the second's fraction where the style shows
-/// it. `None` for a style that does not exist. `127` is as `126`.
+/// Text of a civil time in a `CONVERT` style; `digits` of the second's fraction where the style
+/// shows it. `None` for a style that does not exist. `127` is as `126`.
 #[must_use]
 pub fn format(time: DateTime, style: i64, digits: u8) -> Option<String> {
     let (year, month, day) = (time.year(), time.month(), time.day());

@@ -1,8 +1,8 @@
 //! The values that flow through the simulator: what a cell holds, what a column is, and how one
 //! type becomes another.
 //!
-//! Start at [`Value`] and [`SqlType`]; [`convert::cast`] is the one way from type to type. This room
-//! never reads a clock, a file or a database: it only computes.
+//! Start at [`Value`] and [`SqlType`]; [`convert::cast`] is the one way from type to type. This
+//! room never reads a clock, a file or a database: it only computes.
 
 pub mod compare;
 pub mod convert;

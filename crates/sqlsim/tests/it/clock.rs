@@ -11,20 +11,20 @@ use tokio::sync::watch;
 
 /// Time that stands still until it is moved.
 #[derive(Debug)]
-pub struct HandClock {
+pub(crate) struct HandClock {
     passed: watch::Sender<Duration>,
 }
 
 impl HandClock {
     /// A clock that begins on a day of 2026.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             passed: watch::Sender::new(Duration::ZERO),
         }
     }
 
     /// Lets time pass; whoever slept until then wakes up.
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.passed.send_modify(|passed| *passed += by);
     }
 }

@@ -33,7 +33,8 @@ const PUT_BOTH: &str = "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUE
 
 fn put_both(id: u32) -> String {
     format!(
-        "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUES ({id}); EXEC SQL2.D.dbo.Put {id};"
+        "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUES ({id}); \
+         EXEC SQL2.D.dbo.Put {id};"
     )
 }
 
@@ -236,5 +237,8 @@ async fn wherever_the_connection_is_cut_both_hosts_end_alike() {
         assert_eq!(rows, committed);
         settles_at(&cluster, &clock, 1, rows).await;
     }
-    assert!((1..8).contains(&committed), "{committed} of 8 were committed");
+    assert!(
+        (1..8).contains(&committed),
+        "{committed} of 8 were committed"
+    );
 }

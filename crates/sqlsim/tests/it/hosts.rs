@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlsim::Simulator;
 use sqlsim::clock::{Clock, SystemClock};
 use sqlsim::error::SqlError;
 use sqlsim::instance::{Instance, InstanceBackend, InstanceOptions};
-use sqlsim::Simulator;
 use sqlsim::link::Network;
 use sqlsim::value::{Row, Value};
 use sqlsim::wire::api::{Backend, BackendSession, Event, LoginRequest, Request};
@@ -19,35 +19,35 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 /// The password of `sa` on every host.
-pub const PASSWORD: &str = "Pa55-word";
+pub(crate) const PASSWORD: &str = "Pa55-word";
 
 /// Hosts that know each other.
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// Where they find each other.
-    pub network: Arc<Network>,
+    pub(crate) network: Arc<Network>,
     /// The hosts, in the order of their names.
-    pub hosts: Vec<Host>,
+    pub(crate) hosts: Vec<Host>,
     folder: TempDir,
 }
 
 /// One instance, listening.
-pub struct Host {
+pub(crate) struct Host {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The instance.
-    pub instance: Arc<Instance>,
+    pub(crate) instance: Arc<Instance>,
     simulator: Simulator,
     folder: PathBuf,
 }
 
 impl Cluster {
     /// Starts hosts of these names, without links.
-    pub async fn start(names: &[&str]) -> Self {
+    pub(crate) async fn start(names: &[&str]) -> Self {
         Self::start_at(names, Arc::new(SystemClock::new())).await
     }
 
     /// Starts hosts that look at one clock.
-    pub async fn start_at(names: &[&str], clock: Arc<dyn Clock>) -> Self {
+    pub(crate) async fn start_at(names: &[&str], clock: Arc<dyn Clock>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let network = Arc::new(Network::new());
         let mut hosts = Vec::new();
@@ -66,14 +66,14 @@ impl Cluster {
     }
 
     /// Starts hosts and links each to all others; `sa` is mapped to itself.
-    pub async fn linked(names: &[&str]) -> Self {
+    pub(crate) async fn linked(names: &[&str]) -> Self {
         let cluster = Self::start(names).await;
         cluster.link().await;
         cluster
     }
 
     /// Links each host to all others.
-    pub async fn link(&self) {
+    pub(crate) async fn link(&self) {
         for host in &self.hosts {
             let mut client = host.client().await;
             for other in self.hosts.iter().filter(|other| other.name != host.name) {
@@ -84,7 +84,7 @@ impl Cluster {
     }
 
     /// A path in the cluster's folder, for backups.
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 }
@@ -109,24 +109,24 @@ impl Host {
     }
 
     /// Kills the instance and starts it anew on the same folder.
-    pub async fn kill_and_restart(&mut self) {
+    pub(crate) async fn kill_and_restart(&mut self) {
         self.instance.kill();
         let next = Self::open(&self.folder, self.instance.options.clone()).await;
         std::mem::replace(self, next).simulator.kill();
     }
 
     /// Where it listens.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.simulator.address().to_string()
     }
 
     /// A session of `sa`.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         self.client_of("sa", PASSWORD).await.expect("sa may log in")
     }
 
     /// A session of some login.
-    pub async fn client_of(&self, name: &str, password: &str) -> Result<Client, SqlError> {
+    pub(crate) async fn client_of(&self, name: &str, password: &str) -> Result<Client, SqlError> {
         let login = LoginRequest {
             user_name: name.to_owned(),
             password: password.to_owned(),
@@ -152,41 +152,41 @@ fn backend(instance: &Arc<Instance>) -> Arc<dyn Backend> {
 }
 
 /// A session, driven without TDS.
-pub struct Client {
+pub(crate) struct Client {
     session: Box<dyn BackendSession>,
 }
 
 /// What a batch sent.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Rows of all result sets, in order.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Names of the columns of the last result set.
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// Errors, in order.
-    pub errors: Vec<SqlError>,
+    pub(crate) errors: Vec<SqlError>,
     /// Information, in order.
-    pub infos: Vec<SqlError>,
+    pub(crate) infos: Vec<SqlError>,
 }
 
 impl Answer {
     /// Numbers of the errors.
-    pub fn numbers(&self) -> Vec<i32> {
+    pub(crate) fn numbers(&self) -> Vec<i32> {
         self.errors.iter().map(|error| error.number).collect()
     }
 
     /// Numbers of the information.
-    pub fn info_numbers(&self) -> Vec<i32> {
+    pub(crate) fn info_numbers(&self) -> Vec<i32> {
         self.infos.iter().map(|info| info.number).collect()
     }
 
     /// The first cell.
-    pub fn value(&self) -> &Value {
+    pub(crate) fn value(&self) -> &Value {
         &self.rows[0][0]
     }
 
     /// The cell of the first row in a column of this name.
-    pub fn cell(&self, name: &str) -> &Value {
+    pub(crate) fn cell(&self, name: &str) -> &Value {
         let at = self
             .columns
             .iter()
@@ -197,7 +197,7 @@ impl Answer {
 
 impl Client {
     /// Runs a batch, errors and all.
-    pub async fn try_run(&mut self, sql: &str) -> Answer {
+    pub(crate) async fn try_run(&mut self, sql: &str) -> Answer {
         let (sender, mut receiver) = tokio::sync::mpsc::channel(64);
         let running = self.session.execute(
             Request::Batch(sql.to_owned()),
@@ -224,7 +224,7 @@ impl Client {
     }
 
     /// Runs a batch that must not fail.
-    pub async fn run(&mut self, sql: &str) -> Answer {
+    pub(crate) async fn run(&mut self, sql: &str) -> Answer {
         let answer = self.try_run(sql).await;
         assert!(
             answer.errors.is_empty(),
@@ -236,12 +236,12 @@ impl Client {
     }
 
     /// The numbers of the errors of a batch that fails.
-    pub async fn fail(&mut self, sql: &str) -> Vec<i32> {
+    pub(crate) async fn fail(&mut self, sql: &str) -> Vec<i32> {
         self.try_run(sql).await.numbers()
     }
 
     /// Runs batches separated by lines of `GO`, none of which may fail.
-    pub async fn script(&mut self, sql: &str) {
+    pub(crate) async fn script(&mut self, sql: &str) {
         for batch in sql.split("\nGO\n") {
             self.run(batch).await;
         }

@@ -188,7 +188,7 @@ async fn tables_of_other_hosts_are_read_and_changed() {
     let mut far = cluster.hosts[1].client().await;
     far.script(
         "CREATE DATABASE Pay\nGO\nUSE Pay\nGO\n\
-         CREATE TABLE dbo.T (Id int NOT NULL PRIMARY KEY, Word nvarchar(20) NULL, Price money NULL)",
+         CREATE TABLE dbo.T (Id int NOT NULL PRIMARY KEY, Word nvarchar(20) NULL, Price money)",
     )
     .await;
     let mut client = cluster.hosts[0].client().await;

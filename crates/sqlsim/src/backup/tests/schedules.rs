@@ -33,6 +33,10 @@ enum Act {
     Differential,
     Log,
     Kill,
+    /// Restores the database over itself to one of its marks and goes on from there: a fork.
+    Rewind {
+        to: usize,
+    },
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -49,6 +53,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(Act::Differential),
         3 => Just(Act::Log),
         1 => Just(Act::Kill),
+        1 => (0..8_usize).prop_map(|to| Act::Rewind { to }),
     ]
 }
 
@@ -59,6 +64,7 @@ struct Run {
     backups: Vec<(String, BackupOutcome)>,
     marks: Vec<(String, Vec<i64>, mtf::Lsn)>,
     seconds: i64,
+    files: u32,
 }
 
 impl Run {
@@ -73,6 +79,7 @@ impl Run {
             backups,
             marks: Vec::new(),
             seconds: 0,
+            files: 0,
         }
     }
 
@@ -105,6 +112,7 @@ impl Run {
             }
             Act::Full | Act::Differential | Act::Log => self.back_up(act),
             Act::Kill => self.database = open(&self.bench.disk, "a"),
+            Act::Rewind { to } => self.rewind(*to),
         }
     }
 
@@ -137,8 +145,22 @@ impl Run {
         self.marks.push((name, numbers(&self.database), lsn));
     }
 
+    fn rewind(&mut self, to: usize) {
+        if self.marks.is_empty() {
+            return;
+        }
+        self.back_up(&Act::Log);
+        self.marks.truncate(to % self.marks.len() + 1);
+        let (name, expected, lsn) = self.marks[self.marks.len() - 1].clone();
+        self.database = self.restore("a", &name, lsn);
+        assert_eq!(numbers(&self.database), expected);
+        // What lies behind the mark belongs to the fork that was left.
+        self.backups.retain(|(_, made)| made.set.last_lsn <= lsn);
+    }
+
     fn back_up(&mut self, act: &Act) {
-        let file = self.backups.len().to_string();
+        self.files += 1;
+        let file = self.files.to_string();
         let outcome = match act {
             Act::Full => self.bench.full(&self.database, &file),
             Act::Differential => self.bench.differential(&self.database, &file),
@@ -149,8 +171,7 @@ impl Run {
 
     /// Restores to a mark the way design.md's chains say: newest full before it, newest
     /// differential of that full before it, then logs.
-    fn restore(&self, index: usize, name: &str, lsn: mtf::Lsn) -> Database {
-        let to = format!("r{index}");
+    fn restore(&self, to: &str, name: &str, lsn: mtf::Lsn) -> Database {
         let of_kind = |kind| {
             self.backups
                 .iter()
@@ -159,16 +180,20 @@ impl Run {
         let before = |made: &BackupOutcome| made.set.last_lsn <= lsn;
         let full = of_kind(mtf::BackupKind::Full).rfind(|(_, made)| before(made));
         let (file, full) = full.expect("the run began with one");
-        let restored = self
-            .bench
-            .restore_full(&self.bench.restore(&to, "a", &[file]));
-        let restored = restored.expect("a sound full");
+        let mut step = self.bench.restore(to, "a", &[file]);
+        step.replace = to == "a";
+        let existing = Some(&self.database).filter(|_| step.replace);
+        let made = self.bench.restore_over(existing, &step);
+        let restored = made
+            .expect("a sound full")
+            .database
+            .expect("a full makes one");
         let based = |made: &BackupOutcome| {
             made.set.differential_base_guid == Some(full.set.set_guid) && before(made)
         };
         let mut differentials = of_kind(mtf::BackupKind::Differential);
         if let Some((file, _)) = differentials.rfind(|(_, made)| based(made)) {
-            let step = self.bench.restore(&to, "a", &[file]);
+            let step = self.bench.restore(to, "a", &[file]);
             self.bench
                 .restore_over(Some(&restored), &step)
                 .expect("a sound differential");
@@ -178,7 +203,7 @@ impl Run {
             if made.set.last_lsn <= end {
                 continue;
             }
-            let step = recovering(at_mark(self.bench.restore(&to, "a", &[file]), name));
+            let step = recovering(at_mark(self.bench.restore(to, "a", &[file]), name));
             if self
                 .bench
                 .restore_log(&restored, &step)
@@ -193,7 +218,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn every_mark_can_be_restored_exactly(acts in prop::collection::vec(act(), 1..60)) {
@@ -203,7 +228,7 @@ proptest! {
         }
         run.back_up(&Act::Log);
         for (index, (name, expected, lsn)) in run.marks.iter().enumerate() {
-            let restored = run.restore(index, name, *lsn);
+            let restored = run.restore(&format!("r{index}"), name, *lsn);
             prop_assert_eq!(restored.redo_end(), None, "{} was not reached", name);
             prop_assert_eq!(&numbers(&restored), expected, "at {}", name);
         }

@@ -1,8 +1,8 @@
 //! Expressions and conditions.
 //!
-//! Start at [`Expr`] (a value) and [`Condition`] (true, false or unknown); T-SQL keeps the two apart
-//! and so does the tree. Chains of operators are flat lists, never deep trees, so that a long text
-//! cannot exhaust the stack of whoever walks it.
+//! Start at [`Expr`] (a value) and [`Condition`] (true, false or unknown); T-SQL keeps the two
+//! apart and so does the tree. Chains of operators are flat lists, never deep trees, so that a long
+//! text cannot exhaust the stack of whoever walks it.
 
 use super::{ObjectName, OrderItem, Select};
 use crate::value::{SqlType, Typed};

@@ -1,8 +1,8 @@
 //! The syntax tree of the T-SQL that the simulator knows.
 //!
-//! Start at [`Statement`]. Every tree owns its text and is `Clone + Send + Sync`, so that procedures
-//! may be kept parsed. The tree says what was written and never what it means: names are resolved by
-//! the session, expressions by `query`.
+//! Start at [`Statement`]. Every tree owns its text and is `Clone + Send + Sync`, so that
+//! procedures may be kept parsed. The tree says what was written and never what it means: names are
+//! resolved by the session, expressions by `query`.
 
 mod admin;
 mod expr;

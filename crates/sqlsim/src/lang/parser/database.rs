@@ -82,9 +82,10 @@ impl Parser<'_> {
                 self.expect_symbol("=")?;
                 return Ok(AlterDatabaseAction::JoinAvailabilityGroup(self.name()?));
             }
-            return match self.is_any_word(&["OFF", "SUSPEND", "RESUME"]) {
-                true => Ok(AlterDatabaseAction::Hadr(self.any_word()?)),
-                false => Err(self.unexpected()),
+            return if self.is_any_word(&["OFF", "SUSPEND", "RESUME"]) {
+                Ok(AlterDatabaseAction::Hadr(self.any_word()?))
+            } else {
+                Err(self.unexpected())
             };
         }
         if self.take_word("PARTNER") {

@@ -150,7 +150,7 @@ impl Parser<'_> {
 
     fn optional_from(&mut self) -> SqlResult<Vec<crate::lang::ast::FromItem>> {
         if self.take_word("FROM") {
-            self.comma_list(Self::from_item)
+            self.comma_list(Self::source_and_joins)
         } else {
             Ok(Vec::new())
         }

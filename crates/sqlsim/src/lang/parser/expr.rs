@@ -1,7 +1,7 @@
 //! Expressions and conditions.
 //!
-//! Start at [`Parser::expr`] and [`Parser::condition`]. A bracket may hold either, and only its inside
-//! tells which; so the steps between pass an [`Either`] and nothing is ever parsed twice.
+//! Start at [`Parser::expr`] and [`Parser::condition`]. A bracket may hold either, and only its
+//! inside tells which; so the steps between pass an [`Either`] and nothing is ever parsed twice.
 
 use super::Parser;
 use crate::error::SqlResult;
@@ -221,12 +221,13 @@ impl Parser<'_> {
                 Either::Condition(_) => return Err(self.unexpected()),
             }
         }
-        Ok(Either::Scalar(match rest.is_empty() {
-            true => first,
-            false => Expr::Chain {
+        Ok(Either::Scalar(if rest.is_empty() {
+            first
+        } else {
+            Expr::Chain {
                 first: Box::new(first),
                 rest,
-            },
+            }
         }))
     }
 
@@ -275,7 +276,8 @@ impl Parser<'_> {
         Ok(inner)
     }
 
-    /// `COLLATE name`, which is read and has no effect: everything compares by the default collation.
+    /// `COLLATE name`, which is read and has no effect: everything compares by the default
+    /// collation.
     fn collation(&mut self) -> SqlResult<()> {
         if self.take_word("COLLATE") && !self.take_any_word(&["DATABASE_DEFAULT"]) {
             self.name()?;
@@ -338,9 +340,10 @@ pub(super) fn word_literal(word: &str) -> Expr {
 fn text_literal(text: &str, unicode: bool) -> Typed {
     let length = text.encode_utf16().count().max(1);
     let within = |limit: u16| u16::try_from(length).ok().filter(|n| *n <= limit);
-    let ty = match unicode {
-        true => SqlType::NVarChar(within(4000)),
-        false => SqlType::VarChar(within(8000)),
+    let ty = if unicode {
+        SqlType::NVarChar(within(4000))
+    } else {
+        SqlType::VarChar(within(8000))
     };
     Typed::new(ty, text)
 }

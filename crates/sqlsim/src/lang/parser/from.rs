@@ -1,6 +1,6 @@
 //! `FROM`: sources and joins.
 //!
-//! Start at [`Parser::from_item`].
+//! Start at [`Parser::source_and_joins`].
 
 use super::Parser;
 use crate::error::SqlResult;
@@ -29,7 +29,7 @@ const HINTS: [&str; 16] = [
 
 impl Parser<'_> {
     /// A source and what is joined to it.
-    pub(super) fn from_item(&mut self) -> SqlResult<FromItem> {
+    pub(super) fn source_and_joins(&mut self) -> SqlResult<FromItem> {
         let first = self.table_source()?;
         let mut joins = Vec::new();
         while let Some(kind) = self.join_kind()? {
@@ -118,7 +118,7 @@ impl Parser<'_> {
                 columns,
             });
         }
-        let inner = self.bracketed(Self::from_item)?;
+        let inner = self.bracketed(Self::source_and_joins)?;
         Ok(TableSource::Nested(Box::new(inner)))
     }
 

@@ -225,9 +225,10 @@ impl Parser<'_> {
         self.bracketed(|_| Ok(()))?;
         self.expect_word("OVER")?;
         self.bracketed(|p| {
-            let partition_by = match p.take_words(&["PARTITION", "BY"]) {
-                true => p.comma_list(Self::expr)?,
-                false => Vec::new(),
+            let partition_by = if p.take_words(&["PARTITION", "BY"]) {
+                p.comma_list(Self::expr)?
+            } else {
+                Vec::new()
             };
             let order_by = p.order_by()?;
             Ok(Expr::RowNumber {

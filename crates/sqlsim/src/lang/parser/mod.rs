@@ -115,7 +115,8 @@ impl<'a> Parser<'a> {
         self.deeper(1, inner)
     }
 
-    /// As [`Parser::nested`], by so many levels: some constructs take more of the stack than others.
+    /// As [`Parser::nested`], by so many levels: some constructs take more of the stack than
+    /// others.
     fn deeper<T>(
         &mut self,
         levels: usize,

@@ -1,7 +1,7 @@
 //! `CREATE | ALTER | CREATE OR ALTER` of procedures, views and functions.
 //!
-//! Start at [`Parser::module`]. A module fills its batch: it must come first (error 111) and its body
-//! runs to the end.
+//! Start at [`Parser::module`]. A module fills its batch: it must come first (error 111) and its
+//! body runs to the end.
 
 use super::Parser;
 use super::types::Place;
@@ -13,8 +13,8 @@ use crate::lang::lexer::TokenKind;
 use crate::messages;
 
 impl Parser<'_> {
-    /// The caller has taken the words up to `PROCEDURE`, `VIEW` or `FUNCTION`; `first` is the place of
-    /// the first of them.
+    /// The caller has taken the words up to `PROCEDURE`, `VIEW` or `FUNCTION`; `first` is the place
+    /// of the first of them.
     pub(super) fn module(&mut self, first: usize, or_alter: bool) -> SqlResult<StatementKind> {
         let alter = matches!(&self.tokens[first].kind, TokenKind::Word(w)
             if w.eq_ignore_ascii_case("ALTER"));
@@ -101,13 +101,14 @@ impl Parser<'_> {
         let body = self.statements_until(|p| p.is_word("END") || p.at_end())?;
         self.expect_word("END")?;
         self.take_symbol(";");
-        match self.at_end() {
-            true => Ok(ModuleKind::Function {
+        if self.at_end() {
+            Ok(ModuleKind::Function {
                 parameters,
                 returns,
                 body,
-            }),
-            false => Err(self.unexpected()),
+            })
+        } else {
+            Err(self.unexpected())
         }
     }
 

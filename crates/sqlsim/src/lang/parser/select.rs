@@ -103,7 +103,7 @@ impl Parser<'_> {
             None
         };
         let from = if self.take_word("FROM") {
-            self.comma_list(Self::from_item)?
+            self.comma_list(Self::source_and_joins)?
         } else {
             Vec::new()
         };

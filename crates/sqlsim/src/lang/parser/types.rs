@@ -88,6 +88,7 @@ impl Size {
         self.or_max().filter(|n| (1..=limit).contains(n))
     }
 
+    #[expect(clippy::option_option, reason = "no such type, `max`, or a length")]
     fn within_or_max(self, limit: u16) -> Option<Option<u16>> {
         match self {
             Self::Max => Some(None),

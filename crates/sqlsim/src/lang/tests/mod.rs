@@ -1,4 +1,5 @@
-//! Tests of the parser: every statement by one `check`, errors with number and line, and hostile text.
+//! Tests of the parser: every statement by one `check`, errors with number and line, and hostile
+//! text.
 
 mod errors;
 mod hostile;
@@ -18,7 +19,8 @@ fn kind(sql: &str) -> StatementKind {
     one(sql).kind
 }
 
-/// Checks that the tree of a statement, printed, has these pieces in this order (` .. ` parts them).
+/// Checks that the tree of a statement, printed, has these pieces in this order (` .. ` parts
+/// them).
 fn check(sql: &str, expected: &str) {
     let tree = format!("{:?}", kind(sql));
     let mut rest = tree.as_str();

@@ -77,7 +77,8 @@ fn expressions_are_parsed() {
     check("SELECT -5, - a", "Int(-5) .. Unary { operator: Minus");
     check(
         "SELECT N'it''s', 'x', 0xFF, 1.50, 1e3, NULL, 3000000000",
-        "NVarChar(Some(4)) .. VarChar(Some(1)) .. Binary([255]) .. Decimal { unscaled: 150, scale: 2 } \
+        "NVarChar(Some(4)) .. VarChar(Some(1)) .. Binary([255]) .. Decimal { unscaled: 150, \
+         scale: 2 } \
          .. Float(1000.0) .. Null .. Decimal { unscaled: 3000000000, scale: 0 }",
     );
     check(
@@ -200,7 +201,8 @@ fn definitions_are_parsed() {
          CONSTRAINT df DEFAULT (N'x'), d datetime2 DEFAULT SYSUTCDATETIME(), CHECK (id > 0), \
          CONSTRAINT uq UNIQUE NONCLUSTERED (n ASC, d), \
          CONSTRAINT fk FOREIGN KEY (id) REFERENCES u (id) ON DELETE CASCADE)",
-        "identity: Some((1, 1)) .. default: Some .. DateTime2(7) .. PrimaryKey([\"id\"]) .. Check .. \
+        "identity: Some((1, 1)) .. default: Some .. DateTime2(7) .. PrimaryKey([\"id\"]) .. Check \
+         .. \
          Some(\"uq\"), kind: Unique([\"n\", \"d\"]) .. ForeignKey",
     );
     check(
@@ -353,10 +355,12 @@ fn databases_are_parsed() {
     check("ALTER DATABASE d SET PARTNER = 'TCP://h:5022'", "Partner");
     check("ALTER DATABASE d MODIFY NAME = e", "ModifyName(\"e\")");
     check(
-        "CREATE AVAILABILITY GROUP ag WITH (DB_FAILOVER = ON, CLUSTER_TYPE = NONE) FOR DATABASE a, b \
+        "CREATE AVAILABILITY GROUP ag WITH (DB_FAILOVER = ON, CLUSTER_TYPE = NONE) FOR DATABASE \
+         a, b \
            REPLICA ON N'H1' WITH (ENDPOINT_URL = N'TCP://h1:5022', FAILOVER_MODE = MANUAL, \
            SECONDARY_ROLE (ALLOW_CONNECTIONS = ALL)), N'H2' WITH (SEEDING_MODE = AUTOMATIC)",
-        "DB_FAILOVER .. [\"a\", \"b\"] .. \"H1\" .. ENDPOINT_URL .. ALLOW_CONNECTIONS=ALL .. \"H2\"",
+        "DB_FAILOVER .. [\"a\", \"b\"] .. \"H1\" .. ENDPOINT_URL .. ALLOW_CONNECTIONS=ALL .. \
+         \"H2\"",
     );
     check(
         "ALTER AVAILABILITY GROUP ag ADD DATABASE a",
@@ -369,9 +373,11 @@ fn databases_are_parsed() {
 #[test]
 fn backups_and_restores_are_parsed() {
     check(
-        "BACKUP DATABASE [d] TO DISK = N'/a.bak', DISK = @b WITH CHECKSUM, FORMAT, INIT, STATS = 5, \
+        "BACKUP DATABASE [d] TO DISK = N'/a.bak', DISK = @b WITH CHECKSUM, FORMAT, INIT, STATS = \
+         5, \
            NAME = N'n', MAXTRANSFERSIZE = 4194304, COPY_ONLY, DIFFERENTIAL, NO_COMPRESSION",
-        "Database .. Name(\"d\") .. Disk .. /a.bak .. Variable(\"@b\") .. \"CHECKSUM\", values: [] .. \
+        "Database .. Name(\"d\") .. Disk .. /a.bak .. Variable(\"@b\") .. \"CHECKSUM\", values: \
+         [] .. \
          STATS .. Int(5) .. COPY_ONLY .. NO_COMPRESSION",
     );
     check(
@@ -380,7 +386,8 @@ fn backups_and_restores_are_parsed() {
     );
     check("BACKUP LOG d TO dev1 WITH NORECOVERY", "Logical .. dev1");
     check(
-        "BACKUP DATABASE d TO DISK='x' WITH ENCRYPTION (ALGORITHM = AES_256, SERVER CERTIFICATE = c)",
+        "BACKUP DATABASE d TO DISK='x' WITH ENCRYPTION (ALGORITHM = AES_256, SERVER CERTIFICATE = \
+         c)",
         "ENCRYPTION .. ALGORITHM=AES_256 .. SERVER CERTIFICATE=c",
     );
     check(

@@ -59,6 +59,7 @@ fn null_if(arguments: &[Typed], _: SqlType) -> SqlResult<Value> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of all functions")]
 fn data_length(arguments: &[Typed], _: SqlType) -> SqlResult<Value> {
     let Some(typed) = arguments.first() else {
         return Ok(Value::Null);

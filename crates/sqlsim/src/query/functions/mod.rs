@@ -1,8 +1,8 @@
 //! The functions that need no instance.
 //!
-//! Start at [`find`]. A [`Builtin`] says how many arguments it takes, which type it yields, and what it
-//! computes. What needs a clock, randomness, a database or a principal is not here: the session
-//! answers it through `Names::function`.
+//! Start at [`find`]. A [`Builtin`] says how many arguments it takes, which type it yields, and
+//! what it computes. What needs a clock, randomness, a database or a principal is not here: the
+//! session answers it through `Names::function`.
 
 mod date;
 mod misc;

@@ -198,6 +198,7 @@ fn power(arguments: &[Typed], ty: SqlType) -> SqlResult<Value> {
     )
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of all functions")]
 fn is_numeric(arguments: &[Typed], _: SqlType) -> SqlResult<Value> {
     let Some(typed) = arguments.first() else {
         return Ok(Value::Null);

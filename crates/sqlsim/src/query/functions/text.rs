@@ -52,10 +52,10 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         map_text(a, |text| Value::Text(text.chars().rev().collect()))
     }),
     builtin("LEFT", (2, 2), ResultType::FirstText, |a, _| {
-        part(a, "left", Side::Left)
+        part(a, "left", &Side::Left)
     }),
     builtin("RIGHT", (2, 2), ResultType::FirstText, |a, _| {
-        part(a, "right", Side::Right)
+        part(a, "right", &Side::Right)
     }),
     builtin("SUBSTRING", (3, 3), ResultType::FirstText, |a, _| {
         substring(a)
@@ -140,7 +140,7 @@ fn map_text(arguments: &[Typed], map: impl Fn(&str) -> Value) -> SqlResult<Value
     Ok(text_of(arguments, 0)?.map_or(Value::Null, |text| map(&text)))
 }
 
-fn part(arguments: &[Typed], function: &str, side: Side) -> SqlResult<Value> {
+fn part(arguments: &[Typed], function: &str, side: &Side) -> SqlResult<Value> {
     let (Some(text), Some(n)) = (text_of(arguments, 0)?, int_of(arguments, 1)?) else {
         return Ok(Value::Null);
     };
@@ -351,8 +351,9 @@ fn justified(arguments: &[Typed]) -> SqlResult<Value> {
     }))
 }
 
-/// Fills a template of `RAISERROR` and `FORMATMESSAGE`: `%s`, `%d`, `%i`, `%u`, `%x`, `%X`, `%o`, with
-/// flags, width, precision and `l`, `I64`; `%%` is a percent sign. A missing value is `(null)`.
+/// Fills a template of `RAISERROR` and `FORMATMESSAGE`: `%s`, `%d`, `%i`, `%u`, `%x`, `%X`, `%o`,
+/// with flags, width, precision and `l`, `I64`; `%%` is a percent sign. A missing value is
+/// `(null)`.
 #[must_use]
 pub fn format_message(template: &str, arguments: &[Typed]) -> String {
     let mut result = String::new();

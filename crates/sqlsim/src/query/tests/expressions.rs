@@ -106,7 +106,8 @@ fn conditions_have_three_values() {
 #[test]
 fn functions_of_text_compute() {
     check(
-        "SELECT LEN('ab '), DATALENGTH(N'ab'), UPPER('a'), LOWER('B'), LTRIM(' a'), RTRIM('a ') + '.'",
+        "SELECT LEN('ab '), DATALENGTH(N'ab'), UPPER('a'), LOWER('B'), LTRIM(' a'), RTRIM('a ') + \
+         '.'",
         "2 4 A b a a.",
     );
     check(

@@ -88,7 +88,8 @@ impl Names for Fake {
             "people" => Ok(Relation::Rows(people())),
             "places" => Ok(Relation::Rows(places())),
             "oslo" => Ok(Relation::View(Box::new(parsed(
-                "SELECT p.name FROM people p JOIN places q ON q.person = p.id WHERE q.place = 'Oslo'",
+                "SELECT p.name FROM people p JOIN places q ON q.person = p.id WHERE q.place = \
+                 'Oslo'",
             )))),
             "endless" => Ok(Relation::View(Box::new(parsed("SELECT * FROM endless")))),
             "many" => Ok(Relation::Rows(many())),

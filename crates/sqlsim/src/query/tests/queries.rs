@@ -34,7 +34,8 @@ fn joins_keep_the_right_rows() {
         "Ann Oslo|bob Bern|bob Oslo",
     );
     check(
-        "SELECT p.name, q.place FROM people p LEFT JOIN places q ON q.person = p.id ORDER BY p.id, 2",
+        "SELECT p.name, q.place FROM people p LEFT JOIN places q ON q.person = p.id ORDER BY \
+         p.id, 2",
         "Ann Oslo|bob Bern|bob Oslo|Cid NULL|Dee NULL",
     );
     check(
@@ -78,7 +79,8 @@ fn joins_keep_the_right_rows() {
 #[test]
 fn groups_aggregate() {
     check(
-        "SELECT boss, COUNT(*), SUM(pay), MIN(name), MAX(name) FROM people GROUP BY boss ORDER BY 1",
+        "SELECT boss, COUNT(*), SUM(pay), MIN(name), MAX(name) FROM people GROUP BY boss ORDER BY \
+         1",
         "NULL 1 500.00 Ann Ann|1 2 600.50 bob Cid|2 1 200.00 Dee Dee",
     );
     check(
@@ -184,7 +186,8 @@ fn rows_are_numbered() {
         "Ann 1|Cid 2|bob 3|Dee 4",
     );
     check(
-        "SELECT name, ROW_NUMBER() OVER (PARTITION BY boss ORDER BY id DESC) FROM people ORDER BY id",
+        "SELECT name, ROW_NUMBER() OVER (PARTITION BY boss ORDER BY id DESC) FROM people ORDER BY \
+         id",
         "Ann 1|bob 2|Cid 1|Dee 1",
     );
     check(

@@ -14,9 +14,9 @@ use crate::messages;
 
 pub use text::{format_guid, utf16_length};
 
-/// Converts as `CONVERT(to, value, style)` does; text and binary that are too long are cut silently,
-/// as in `CAST` and in assignments to variables. Fails with 220, 241, 242, 245, 248, 281, 529, 8114,
-/// 8115 or 8169.
+/// Converts as `CONVERT(to, value, style)` does; text and binary that are too long are cut
+/// silently, as in `CAST` and in assignments to variables. Fails with 220, 241, 242, 245, 248, 281,
+/// 529, 8114, 8115 or 8169.
 pub fn cast(typed: &Typed, to: SqlType, style: Option<i64>) -> SqlResult<Value> {
     let Typed { ty: from, value } = typed;
     if value.is_null() {
@@ -48,11 +48,9 @@ pub fn cast(typed: &Typed, to: SqlType, style: Option<i64>) -> SqlResult<Value> 
 /// fail with 2628. NULL is not checked here.
 pub fn store(typed: &Typed, column: &Column, table: &str) -> SqlResult<Value> {
     let whole = match column.ty {
-        SqlType::NVarChar(Some(_)) => SqlType::NVarChar(None),
-        SqlType::VarChar(Some(_)) => SqlType::VarChar(None),
         SqlType::VarBinary(Some(_)) | SqlType::Binary(_) => SqlType::VarBinary(None),
-        SqlType::NChar(_) => SqlType::NVarChar(None),
-        SqlType::Char(_) => SqlType::VarChar(None),
+        SqlType::NVarChar(Some(_)) | SqlType::NChar(_) => SqlType::NVarChar(None),
+        SqlType::VarChar(Some(_)) | SqlType::Char(_) => SqlType::VarChar(None),
         other => return cast(typed, other, None),
     };
     let value = cast(typed, whole, None)?;

@@ -20,16 +20,17 @@ pub(super) fn cast(
     };
     if length(&text, to) > limit && from.is_number() {
         // A number is never cut: old types show an asterisk for integers, all else fails.
-        return match from.is_integer() && !to.is_unicode() {
-            true => Ok(Value::text("*")),
-            false => Err(messages::arithmetic_overflow(
+        return if from.is_integer() && !to.is_unicode() {
+            Ok(Value::text("*"))
+        } else {
+            Err(messages::arithmetic_overflow(
                 if from.is_integer() {
                     "expression"
                 } else {
                     from.base_name()
                 },
                 to.base_name(),
-            )),
+            ))
         };
     }
     let mut text = truncate(&text, to, limit);

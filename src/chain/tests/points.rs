@@ -1,0 +1,117 @@
+//! Points over two members.
+
+use uuid::Uuid;
+
+use super::super::samples::{full, log, lsn, member, on_fork};
+use super::super::{Break, judge, points};
+use super::path;
+use crate::model::{
+    Mark, MarkName, MemberMark, MemberName, Piece, RunId, Set, SetId, SetKind, Timestamp,
+};
+
+fn other_member() -> MemberName {
+    "PAY2/Orders".parse().expect("a member")
+}
+
+fn set(number: u128, pieces: Vec<Piece>, mark: Option<&[(MemberName, u32)]>) -> Set {
+    let name: MarkName = format!("SM_{number}").parse().expect("a name");
+    let placed_at = Timestamp::from_millis(0);
+    Set {
+        id: SetId(Uuid::from_u128(number)),
+        group: "payments".parse().expect("a group"),
+        kind: if mark.is_some() {
+            SetKind::Log
+        } else {
+            SetKind::Full
+        },
+        run: RunId(Uuid::from_u128(number)),
+        made_at: placed_at,
+        mark: mark.map(|members| Mark {
+            name,
+            placed_at,
+            members: members
+                .iter()
+                .map(|(member, at)| MemberMark {
+                    member: member.clone(),
+                    lsn: lsn(*at),
+                })
+                .collect(),
+        }),
+        members: vec![member(), other_member()],
+        pieces,
+        missing: Vec::new(),
+    }
+}
+
+fn of_other(piece: Piece) -> Piece {
+    Piece {
+        member: other_member(),
+        ..piece
+    }
+}
+
+#[test]
+fn a_mark_is_a_point_only_when_every_member_reaches_it() {
+    let fulls = set(1, vec![full(1, 10, 20), of_other(full(2, 100, 110))], None);
+    let marks = [(member(), 25), (other_member(), 115)];
+    let whole = set(
+        2,
+        vec![log(3, 10, 30), of_other(log(4, 100, 120))],
+        Some(&marks),
+    );
+    let marks = [(member(), 35), (other_member(), 125)];
+    let half = set(3, vec![log(5, 30, 40)], Some(&marks));
+    let sets = [fulls, whole, half];
+    let found = points(&sets, &[]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].set, SetId(Uuid::from_u128(2)));
+    assert_eq!(found[0].paths[&other_member()], path(2, None, &[4]));
+    let judged = judge(&sets, &[]);
+    assert_eq!(
+        judged[1].verdict,
+        Err(vec![(other_member(), Break::MarkMissing)])
+    );
+}
+
+#[test]
+fn a_log_of_a_later_set_carries_a_mark_whose_own_log_failed() {
+    let fulls = set(1, vec![full(1, 10, 20), of_other(full(2, 100, 110))], None);
+    let marks = [(member(), 25), (other_member(), 115)];
+    let half = set(2, vec![log(3, 10, 30)], Some(&marks));
+    let late = set(3, vec![of_other(log(4, 100, 130))], None);
+    let found = points(&[fulls, half, late], &[]);
+    assert_eq!(found.len(), 1, "nothing of the mark is lost");
+}
+
+#[test]
+fn a_member_that_joined_later_can_be_asked_for_by_name() {
+    let fulls = set(1, vec![full(1, 10, 20), of_other(full(2, 100, 110))], None);
+    let marks = [(member(), 25), (other_member(), 115)];
+    let whole = set(
+        2,
+        vec![log(3, 10, 30), of_other(log(4, 100, 120))],
+        Some(&marks),
+    );
+    let late: MemberName = "PAY3/New".parse().expect("a member");
+    assert!(points(&[fulls, whole], &[late]).is_empty());
+}
+
+#[test]
+fn a_mark_is_looked_for_in_its_own_sets_log_where_forks_have_the_same_lsns() {
+    let new = 0xf1;
+    let one = |set_: Set| Set {
+        members: vec![member()],
+        ..set_
+    };
+    let fulls = one(set(
+        1,
+        vec![full(1, 10, 20), on_fork(full(2, 12, 22), new, new, None)],
+        None,
+    ));
+    let old = one(set(2, vec![log(3, 10, 30)], Some(&[(member(), 25)])));
+    let forked = on_fork(log(4, 10, 30), new, new, None);
+    let young = one(set(3, vec![forked], Some(&[(member(), 25)])));
+    let found = points(&[fulls, old, young], &[]);
+    assert_eq!(found[0].paths[&member()], path(1, None, &[3]));
+    assert_eq!(found[1].paths[&member()], path(2, None, &[4]));
+}

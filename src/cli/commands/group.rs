@@ -1,0 +1,44 @@
+//! `stopmark group prepare`: what marks need in every member.
+
+use super::link::survey_of;
+use super::{Failed, one, show_run, shown};
+use crate::cli::args::{Common, GroupCommand};
+use crate::cli::out::Out;
+use crate::cli::setup::{Access, agent};
+use crate::error::Exit;
+use crate::plan::{PrepareAsked, plan_prepare};
+use crate::run::{self, Interrupt, PlanNames};
+
+/// Prepares the members, or prints what would be done.
+pub(super) async fn group(
+    common: &Common,
+    command: GroupCommand,
+    out: &mut Out<'_>,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failed> {
+    let GroupCommand::Prepare(args) = command;
+    let agent = agent(
+        common,
+        if args.dry_run {
+            Access::Read
+        } else {
+            Access::Act
+        },
+    )?;
+    let survey = survey_of(&agent).await;
+    let asked = if args.remove {
+        PrepareAsked::Remove
+    } else {
+        PrepareAsked::Make
+    };
+    let mut names = PlanNames(agent.world.ids.as_ref());
+    let now = agent.world.clock.now();
+    let plan = plan_prepare(&agent.config, &survey, asked, &mut names, now);
+    if args.dry_run {
+        return shown(out, &plan, Exit::Ok);
+    }
+    let record = run::carry_out(&agent.world, &agent.config, &plan, interrupt)
+        .await
+        .map_err(one)?;
+    show_run(out, &record)
+}

@@ -1,0 +1,37 @@
+//! `stopmark list`: every set, and whether the group can come back to its mark.
+
+use super::{Failed, one, shown};
+use crate::catalog::catch_up;
+use crate::chain::judge;
+use crate::cli::args::Common;
+use crate::cli::out::{Out, Shown};
+use crate::cli::setup::{Access, agent};
+use crate::error::Exit;
+use crate::report::sets::SetList;
+
+/// Lists the sets, newest last.
+pub(super) async fn list(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
+    let agent = agent(common, Access::Read)?;
+    catch_up(&agent.world, &agent.config.group)
+        .await
+        .map_err(one)?;
+    let sets = agent
+        .world
+        .catalog
+        .sets(&agent.config.group)
+        .await
+        .map_err(one)?;
+    let list = SetList::of(&agent.config.group, &sets, &judge(&sets, &[]));
+    let exit = if list.points() == 0 {
+        Exit::NothingRestorable
+    } else {
+        Exit::Ok
+    };
+    shown(out, &list, exit)
+}
+
+impl Shown for SetList {
+    fn text(&self) -> String {
+        Self::text(self)
+    }
+}

@@ -1,0 +1,76 @@
+//! The commands, one file each. Start at [`carry_out`].
+
+mod backup;
+mod catalog;
+mod check;
+mod group;
+mod init;
+mod link;
+mod list;
+mod restore;
+mod show;
+mod status;
+mod verify;
+
+use super::args::{Cli, Command};
+use super::out::{Out, Shown};
+use super::{Failed, unprintable};
+use crate::error::{Error, Exit};
+use crate::report::run::RunReport;
+use crate::run::Interrupt;
+use crate::run::events::Verdict;
+use crate::run::record::Record;
+
+/// Carries a parsed command out.
+pub(super) async fn carry_out(
+    cli: Cli,
+    out: &mut Out<'_>,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failed> {
+    let common = cli.common;
+    match cli.command {
+        Command::Init(args) => init::init(&common, &args, out),
+        Command::Check => check::check(&common, out).await,
+        Command::Group(command) => group::group(&common, command, out, interrupt).await,
+        Command::Link(command) => link::link(&common, command, out, interrupt).await,
+        Command::Backup(command) => backup::backup(&common, command, out, interrupt).await,
+        Command::List => list::list(&common, out).await,
+        Command::Show(args) => show::show(&common, &args, out).await,
+        Command::Status => status::status(&common, out).await,
+        Command::Verify(args) => verify::verify(&common, &args, out).await,
+        Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
+        Command::Catalog(command) => catalog::catalog(&common, command, out).await,
+        #[cfg(feature = "demo")]
+        Command::Sim(args) => crate::cli::sim::sim(&args, out, interrupt).await,
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => crate::cli::demo::demo(&args, out, interrupt).await,
+    }
+}
+
+/// One error as a command's failure.
+fn one(error: Error) -> Failed {
+    vec![error]
+}
+
+/// Prints data and gives the exit code.
+fn shown(out: &mut Out<'_>, data: &impl Shown, exit: Exit) -> Result<Exit, Failed> {
+    out.show(data).map_err(unprintable)?;
+    Ok(exit)
+}
+
+/// Prints a run's report; its verdict is the exit code.
+fn show_run(out: &mut Out<'_>, record: &Record) -> Result<Exit, Failed> {
+    let exit = match record.ended {
+        Some((Verdict::Done, _)) => Exit::Ok,
+        Some((Verdict::Degraded | Verdict::Abandoned, _)) => Exit::Degraded,
+        Some((Verdict::Interrupted, _)) => Exit::Interrupted,
+        Some((Verdict::Failed, _)) | None => Exit::Failed,
+    };
+    shown(out, &RunReport::of(record), exit)
+}
+
+impl Shown for RunReport {
+    fn text(&self) -> String {
+        Self::text(self)
+    }
+}

@@ -1,0 +1,125 @@
+//! `stopmark restore plan|run`: the group back to a mark, on one host.
+
+use std::collections::BTreeMap;
+
+use super::link::survey_of;
+use super::{Failed, one, show_run, shown};
+use crate::catalog::catch_up;
+use crate::chain::{Point, points};
+use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
+use crate::cli::out::Out;
+use crate::cli::setup::{Access, Agent, agent};
+use crate::error::{Code, Error, Exit};
+use crate::model::{DatabaseName, HostName, MemberName, Set};
+use crate::plan::{CatalogView, Plan, RestoreAsked, plan_restore};
+use crate::run::{self, Interrupt, PlanNames};
+
+/// Restores a point, or prints the plan.
+pub(super) async fn restore(
+    common: &Common,
+    command: RestoreCommand,
+    out: &mut Out<'_>,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failed> {
+    match command {
+        RestoreCommand::Plan(args) => {
+            let agent = agent(common, Access::Read)?;
+            let plan = plan(&agent, &args, false).await?;
+            shown(out, &plan, Exit::Ok)
+        }
+        RestoreCommand::Run(args) => {
+            let agent = agent(common, Access::Act)?;
+            let replace = overwrite(&agent, args.yes_overwrite.as_deref())?;
+            let plan = plan(&agent, &args.restore, replace).await?;
+            let done = run::carry_out(&agent.world, &agent.config, &plan, interrupt).await;
+            show_run(out, &done.map_err(one)?)
+        }
+    }
+}
+
+/// Overwriting is asked for by the group's name, so that nobody does it by habit.
+fn overwrite(agent: &Agent, named: Option<&str>) -> Result<bool, Failed> {
+    match named {
+        None => Ok(false),
+        Some(name) if name == agent.config.group.as_str() => Ok(true),
+        Some(name) => Err(one(Error::new(
+            Code::TargetExists,
+            format!("`--yes-overwrite {name}` does not name this group"),
+        )
+        .at("group", &agent.config.group)
+        .hint("write the group's name exactly, or leave the option out"))),
+    }
+}
+
+async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, Failed> {
+    let group = &agent.config.group;
+    catch_up(&agent.world, group).await.map_err(one)?;
+    let sets = agent.world.catalog.sets(group).await.map_err(one)?;
+    let point = find(&sets, args.mark.as_deref())?;
+    let host: HostName = args.to_host.parse().map_err(|error| {
+        one(Error::new(Code::ConfigValue, "`--to-host` does not name a host").source(error))
+    })?;
+    let survey = survey_of(agent).await;
+    let existing = agent.world.fleet.databases(&host).await.map_err(one)?;
+    let asked = RestoreAsked {
+        based_on: survey.id,
+        host,
+        data_folder: args.files_in.clone(),
+        renames: renames(&point, &args.prefix)?,
+        only: Vec::new(),
+        replace,
+        existing,
+    };
+    let newest_stamp = agent.world.catalog.newest_stamp(group).await.map_err(one)?;
+    let have = CatalogView { sets, newest_stamp };
+    let mut names = PlanNames(agent.world.ids.as_ref());
+    let now = agent.world.clock.now();
+    plan_restore(&agent.config, &have, &point, &asked, &mut names, now).map_err(one)
+}
+
+fn find(sets: &[Set], mark: Option<&str>) -> Result<Point, Failed> {
+    let points = points(sets, &[]);
+    let Some(mark) = mark else {
+        return points.into_iter().next_back().ok_or_else(|| {
+            one(Error::new(
+                Code::NoPoint,
+                "there is no mark to which every member can be restored",
+            )
+            .hint("`stopmark list` says what stands in the way"))
+        });
+    };
+    let newest = points
+        .iter()
+        .rev()
+        .take(3)
+        .map(|point| format!("`{}`", point.mark.name));
+    let newest = newest.collect::<Vec<_>>().join(", ");
+    points
+        .into_iter()
+        .find(|point| point.mark.name.as_str() == mark)
+        .ok_or_else(|| {
+            one(Error::new(
+                Code::PointUnknown,
+                format!("there is no point at mark `{mark}`"),
+            )
+            .at("newest points", newest)
+            .hint("`stopmark list` shows all points"))
+        })
+}
+
+fn renames(point: &Point, prefix: &str) -> Result<BTreeMap<MemberName, DatabaseName>, Failed> {
+    if prefix.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let named = point.paths.keys().map(|member| {
+        let name = format!("{prefix}{}", member.database).parse();
+        name.map(|name| (member.clone(), name))
+    });
+    named.collect::<Result<_, _>>().map_err(|error| {
+        one(Error::new(
+            Code::ConfigValue,
+            "`--prefix` makes a name that SQL Server cannot hold",
+        )
+        .source(error))
+    })
+}

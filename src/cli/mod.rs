@@ -1,0 +1,75 @@
+//! The command line: arguments in, data out, printed in one place, and an exit code that means something.
+//!
+//! Start at [`run`]. Each command is a file in `commands/`; it builds data with the other rooms and hands it to
+//! [`out::Out`]. Nothing here talks to a host or a store but through `World`.
+
+pub mod args;
+mod commands;
+#[cfg(feature = "demo")]
+mod demo;
+pub mod out;
+pub mod progress;
+mod setup;
+#[cfg(feature = "demo")]
+mod sim;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::error::{Code, Error, Exit};
+use crate::run::Interrupt;
+
+use args::Cli;
+use out::Out;
+
+pub use setup::{HeardBy, log_to_files};
+
+/// What a command failed with: one error, or every fault of the configuration.
+pub type Failed = Vec<Error>;
+
+/// Runs one command in this process. `interrupt` is asked for by whoever handles signals.
+pub async fn run(
+    args: Vec<OsString>,
+    stdout: &mut (dyn Write + Send),
+    stderr: &mut (dyn Write + Send),
+    interrupt: &Interrupt,
+) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, stdout, stderr),
+    };
+    let mut out = Out::new(stdout, stderr, cli.common.json);
+    match commands::carry_out(cli, &mut out, interrupt).await {
+        Ok(exit) => exit,
+        Err(errors) => {
+            let exit = errors
+                .first()
+                .map_or(Exit::Failed, |error| error.code().exit());
+            // A broken pipe is the reader's wish; there is nobody left to tell.
+            let _ = errors.iter().try_for_each(|error| out.error(error));
+            exit
+        }
+    }
+}
+
+fn usage(error: &clap::Error, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Exit {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = stdout.write_all(text.as_bytes());
+            Exit::Ok
+        }
+        _ => {
+            let _ = stderr.write_all(text.as_bytes());
+            Exit::Usage
+        }
+    }
+}
+
+/// Output that nobody can read any more.
+fn unprintable(error: std::io::Error) -> Failed {
+    vec![Error::new(Code::StateUnwritable, "the output cannot be written").source(error)]
+}

@@ -1,0 +1,202 @@
+//! From a configuration file to a world: clocks, hosts, store, catalog, journals, log files.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt};
+
+use super::Failed;
+use super::args::Common;
+use super::progress;
+use crate::catalog::SqliteCatalog;
+use crate::clock::{RandomIds, SystemClock};
+use crate::config::{self, Config};
+use crate::error::{Code, Error, Result};
+use crate::notify::Desktop;
+use crate::run::journal::JournalFolder;
+use crate::sql::{SqlFleet, dial::TcpDial, observe};
+use crate::store::{AgentIdentity, LocalStaging, ObjectStore};
+use crate::world::{Clock, Ids as _, World};
+
+/// Log files are kept this many days.
+const LOG_FILES_MAX: usize = 30;
+
+/// A configuration and the world that it describes.
+pub(super) struct Agent {
+    /// The configuration.
+    pub(super) config: Arc<Config>,
+    /// Everything outside.
+    pub(super) world: World,
+    /// Held while a command may change something; none for commands that only read.
+    _lock: Option<File>,
+}
+
+/// Keeps the log files' writer alive; dropped last, so that the last lines reach the disk.
+pub struct HeardBy(#[expect(dead_code, reason = "held for its drop")] Option<WorkerGuard>);
+
+/// Whether a command changes anything, and so needs the state folder for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It only reads.
+    Read,
+    /// It acts.
+    Act,
+}
+
+/// Reads and checks the configuration; every fault at once.
+pub(super) fn load(common: &Common) -> Result<Config, Failed> {
+    config::load(&common.config, &config::OsSecrets)
+}
+
+/// The world of a configuration.
+pub(super) fn agent(common: &Common, access: Access) -> Result<Agent, Failed> {
+    let config = Arc::new(load(common)?);
+    build(common, config, access).map_err(|error| vec![error])
+}
+
+fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> {
+    let state = config.state.clone();
+    fs::create_dir_all(&state).map_err(|error| unwritable(&state, error))?;
+    let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
+    let store = ObjectStore::open(
+        &config.store,
+        identity(&state)?,
+        clock.clone(),
+        config.policy.lease_ttl,
+    )?;
+    let world = World {
+        clock,
+        ids: Arc::new(RandomIds),
+        fleet: Arc::new(fleet),
+        store: Arc::new(store),
+        staging: Arc::new(LocalStaging),
+        catalog: Arc::new(SqliteCatalog::open(&state)?),
+        journals: Arc::new(JournalFolder::open(&state)?),
+        notifier: Arc::new(Desktop),
+        progress: progress::for_people(common.json),
+    };
+    Ok(Agent {
+        config,
+        world,
+        _lock: lock,
+    })
+}
+
+/// One acting command at a time may use a state folder; the operating system frees the lock of a dead one.
+fn lock(state: &Path) -> Result<File> {
+    let path = state.join("lock");
+    let file = File::create(&path).map_err(|error| unwritable(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::new(
+            Code::RunBusy,
+            "another stopmark is at work with this state folder",
+        )
+        .at("folder", state.display())
+        .hint("wait for it to end")),
+        Err(TryLockError::Error(error)) => Err(unwritable(&path, error)),
+    }
+}
+
+/// This agent's identity: made once for a state folder, so that after a crash it is still the same agent.
+fn identity(state: &Path) -> Result<AgentIdentity> {
+    let path = state.join("agent-id");
+    let id = match fs::read_to_string(&path) {
+        Ok(id) if !id.trim().is_empty() => id.trim().to_owned(),
+        _ => {
+            let id = RandomIds.next().to_string();
+            fs::write(&path, &id).map_err(|error| unwritable(&path, error))?;
+            id
+        }
+    };
+    let host = ["COMPUTERNAME", "HOSTNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok());
+    let host = host.or_else(|| fs::read_to_string("/proc/sys/kernel/hostname").ok());
+    let host = host.map_or_else(
+        || "an unnamed host".to_owned(),
+        |host| host.trim().to_owned(),
+    );
+    Ok(AgentIdentity {
+        name: format!("{host} ({})", &id[..id.len().min(8)]),
+        id,
+    })
+}
+
+/// Installs logging once for the process: log files below `folder` (none: no files), and the ear for what
+/// hosts say beside their answers.
+pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<HeardBy> {
+    let level = if is_verbose {
+        LevelFilter::DEBUG
+    } else {
+        LevelFilter::INFO
+    };
+    // The TDS client logs row contents at TRACE and statement texts at DEBUG: neither may reach a file.
+    let ours = Targets::new()
+        .with_target("stopmark", level)
+        .with_default(LevelFilter::WARN);
+    let (files, guard) = match folder {
+        Some(folder) => {
+            fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
+            let appender = tracing_appender::rolling::Builder::new()
+                .rotation(tracing_appender::rolling::Rotation::DAILY)
+                .filename_prefix("stopmark")
+                .filename_suffix("log")
+                .max_log_files(LOG_FILES_MAX)
+                .build(folder)
+                .map_err(|error| {
+                    Error::new(Code::StateUnwritable, "the log folder cannot be used")
+                        .at("folder", folder.display())
+                        .hint("set `[paths] logs`, or give the agent's account the right to write there")
+                        .source(error)
+                })?;
+            let (writer, guard) = tracing_appender::non_blocking(appender);
+            (
+                Some(
+                    fmt::layer()
+                        .with_ansi(false)
+                        .with_writer(writer)
+                        .with_filter(ours),
+                ),
+                Some(guard),
+            )
+        }
+        None => (None, None),
+    };
+    // A second installation in one process (tests) keeps the first, which hears the same.
+    let _ = tracing_subscriber::registry()
+        .with(observe::layer())
+        .with(files)
+        .try_init();
+    Ok(HeardBy(guard))
+}
+
+/// Writes a file that only its owner may read.
+#[cfg(feature = "demo")]
+pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let written = options
+        .open(path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+    written.map_err(|error| unwritable(path, error))
+}
+
+fn unwritable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(Code::StateUnwritable, "the state folder cannot be used")
+        .at("file", path.display())
+        .hint("set `[paths] state`, or give the agent's account the right to write there")
+        .source(error)
+}

@@ -1,0 +1,117 @@
+//! `[schedule]`, `[policy]` and `[paths]`: sections that may be absent, since every key has a default.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{Platform, Surroundings};
+use crate::config::checked::{PolicyConfig, ReadBack, ScheduleConfig};
+use crate::config::node::{Node, Table};
+use crate::config::schedule::Schedule;
+use crate::error::Code;
+
+pub(super) const SCHEDULE_KEYS: &[&str] = &["full", "differential", "log"];
+pub(super) const POLICY_KEYS: &[&str] = &[
+    "read_back",
+    "statement_silence_max",
+    "mark_timeout",
+    "connect_timeout",
+    "lease_ttl",
+];
+pub(super) const PATHS_KEYS: &[&str] = &["state", "logs"];
+
+/// Longer than any wait that makes sense, shorter than any sum that could overflow.
+const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+fn section<'a>(root: &Table<'a>, name: &str, keys: &[&str]) -> Option<Table<'a>> {
+    root.optional(name).and_then(|node| node.table(keys))
+}
+
+/// When runs are due; a schedule with a fault is left out.
+pub(super) fn schedule(root: &Table<'_>) -> ScheduleConfig {
+    let Some(table) = section(root, "schedule", SCHEDULE_KEYS) else {
+        return ScheduleConfig::default();
+    };
+    let due = |key| table.optional(key).and_then(|node| expression(&node));
+    ScheduleConfig {
+        full: due("full"),
+        differential: due("differential"),
+        log: due("log"),
+    }
+}
+
+fn expression(node: &Node<'_>) -> Option<String> {
+    let text = node.string()?;
+    match Schedule::parse(text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(error) => {
+            let hint = "write minute, hour, day of month, month and weekday: `30 2 * * sun`";
+            node.refuse(Code::ConfigSchedule, error.to_string(), hint);
+            None
+        }
+    }
+}
+
+/// How runs are done; a value with a fault keeps its default.
+pub(super) fn policy(root: &Table<'_>) -> PolicyConfig {
+    let default = PolicyConfig::default();
+    let Some(table) = section(root, "policy", POLICY_KEYS) else {
+        return default;
+    };
+    let wait = |key, default| {
+        table
+            .optional(key)
+            .and_then(|node| duration(&node))
+            .unwrap_or(default)
+    };
+    PolicyConfig {
+        read_back: table
+            .optional("read_back")
+            .and_then(|node| node.choice(&[("whole", ReadBack::Whole), ("size", ReadBack::Size)]))
+            .unwrap_or(default.read_back),
+        statement_silence_max: wait("statement_silence_max", default.statement_silence_max),
+        mark_timeout: wait("mark_timeout", default.mark_timeout),
+        connect_timeout: wait("connect_timeout", default.connect_timeout),
+        lease_ttl: wait("lease_ttl", default.lease_ttl),
+    }
+}
+
+fn duration(node: &Node<'_>) -> Option<Duration> {
+    let text = node.string()?;
+    let wait = text
+        .parse::<SignedDuration>()
+        .ok()
+        .and_then(|wait| Duration::try_from(wait).ok())
+        .filter(|wait| !wait.is_zero() && *wait <= DURATION_MAX);
+    if wait.is_none() {
+        let message = format!("`{text}` is not a duration that can be used");
+        node.refuse(
+            Code::ConfigValue,
+            message,
+            "write `30s`, `10m` or `2h`, at most 168 hours",
+        );
+    }
+    wait
+}
+
+/// The folders of state and logs.
+pub(super) fn paths(root: &Table<'_>, around: &Surroundings<'_>) -> (PathBuf, PathBuf) {
+    let (state, logs) = match &around.platform {
+        Platform::Windows { program_data } => {
+            let own = program_data.join("Stopmark");
+            (own.join("state"), own.join("logs"))
+        }
+        Platform::Unix => ("/var/lib/stopmark".into(), "/var/log/stopmark".into()),
+    };
+    let Some(table) = section(root, "paths", PATHS_KEYS) else {
+        return (state, logs);
+    };
+    let path = |key, default| {
+        table
+            .optional(key)
+            .and_then(|node| around.path(&node))
+            .unwrap_or(default)
+    };
+    (path("state", state), path("logs", logs))
+}

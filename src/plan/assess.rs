@@ -1,0 +1,187 @@
+//! What each member can take part in, and why not. Start at [`assess`].
+//!
+//! A member that cannot take part never stops the others; but a mark needs every member, so one reason
+//! against is a reason against the mark.
+
+use super::Warning;
+use super::keys::share_of;
+use crate::config::{Config, MarkLogKind};
+use crate::error::Code;
+use crate::model::{HostName, MemberName};
+use crate::survey::{HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey};
+
+/// The group as a survey finds it.
+#[derive(Debug, Default)]
+pub(super) struct Assessment<'a> {
+    /// Members that a full can be taken of, in the order of their names.
+    pub(super) able: Vec<Able<'a>>,
+    /// What stands against a mark; each is a warning too.
+    pub(super) blocking: Vec<Warning>,
+    /// What a person should know beside that.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// A member that can be backed up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Able<'a> {
+    /// The member.
+    pub(super) name: &'a MemberName,
+    /// What its host says.
+    pub(super) facts: &'a MemberFacts,
+}
+
+impl Able<'_> {
+    /// Whether log backups can be taken of it.
+    pub(super) fn keeps_log(&self) -> bool {
+        self.facts.recovery_model != RecoveryModel::Simple
+    }
+}
+
+pub(super) fn warning(code: Code, message: String, hint: &str) -> Warning {
+    Warning {
+        code: code.text().to_owned(),
+        message,
+        hint: Some(hint.to_owned()),
+    }
+}
+
+/// Looks at hosts and members.
+pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
+    let mut found = Assessment::default();
+    for (name, report) in &survey.hosts {
+        let is_needed = survey
+            .members
+            .iter()
+            .any(|member| member.host.is_same_host(name))
+            || name.is_same_host(&cfg.management_host);
+        match report {
+            HostReport::Silent {
+                code,
+                message,
+                hint,
+            } if is_needed => {
+                let message = format!("host `{name}` gives no facts: {message}");
+                found.blocking.push(Warning {
+                    code: code.clone(),
+                    message,
+                    hint: hint.clone(),
+                });
+            }
+            HostReport::Facts(facts) if is_needed => found.look_at_host(name, facts),
+            HostReport::Silent { .. } | HostReport::Facts(_) => {}
+        }
+    }
+    for member in &survey.unresolved {
+        let (server, database) = (&member.server, &member.database);
+        found.blocking.push(warning(
+            Code::MemberMissing,
+            format!(
+                "member `{database}` is on server `{server}`, which is no host of the configuration"
+            ),
+            "add that server under `[hosts]`, by its true name",
+        ));
+    }
+    for member in &survey.members {
+        found.look_at_member(cfg, survey, member);
+    }
+    found
+}
+
+impl<'a> Assessment<'a> {
+    fn look_at_host(&mut self, name: &HostName, facts: &HostFacts) {
+        if !facts.missing_rights.is_empty() {
+            let rights = facts.missing_rights.join("`, `");
+            self.warnings.push(warning(
+                Code::RightMissing,
+                format!("the agent's login on host `{name}` lacks `{rights}`"),
+                "grant these rights to the login",
+            ));
+        }
+        for mark in &facts.open_marks {
+            self.blocking.push(warning(
+                Code::MarkInFlight,
+                format!(
+                    "transaction `{mark}` is open on host `{name}`; two marks at once may deadlock"
+                ),
+                "wait until it ends; if it does not, find its session and end it",
+            ));
+        }
+    }
+
+    fn look_at_member(&mut self, cfg: &Config, survey: &'a Survey, name: &'a MemberName) {
+        let Some(host) = survey.host(&name.host) else {
+            return; // Its host's silence was told once.
+        };
+        let Some(facts) = host.members.get(&name.database) else {
+            return self.blocking.push(warning(
+                Code::MemberMissing,
+                format!("member `{name}` does not exist, or the agent's login may not see it"),
+                "check the name, or take it out of the configuration",
+            ));
+        };
+        if facts.state != MemberState::Online {
+            return self.blocking.push(warning(
+                Code::MemberUnfit,
+                format!("member `{name}` is {}", state_word(facts.state)),
+                "bring it online",
+            ));
+        }
+        if share_of(cfg.host(&name.host)).is_none() {
+            return self.blocking.push(warning(
+                Code::ConfigValue,
+                format!("host `{}` of member `{name}` has no share", name.host),
+                "add `share = { sql = \"..\", agent = \"..\" }` to the host",
+            ));
+        }
+        self.blocking.extend(against_a_mark(cfg, name, facts));
+        if facts.recovery_model == RecoveryModel::BulkLogged {
+            self.warnings.push(warning(
+                Code::RecoveryBulkLogged,
+                format!(
+                    "member `{name}` is in BULK_LOGGED; a bulk change voids the mark in its log"
+                ),
+                "set its recovery model to FULL",
+            ));
+        }
+        self.able.push(Able { name, facts });
+    }
+}
+
+fn state_word(state: MemberState) -> &'static str {
+    match state {
+        MemberState::Online => "online",
+        MemberState::Restoring => "being restored",
+        MemberState::Unusable => "not usable",
+    }
+}
+
+/// Why this member, which can be backed up, cannot carry a mark.
+fn against_a_mark(cfg: &Config, name: &MemberName, facts: &MemberFacts) -> Option<Warning> {
+    if facts.recovery_model == RecoveryModel::Simple {
+        return Some(warning(
+            Code::RecoverySimple,
+            format!("member `{name}` is in SIMPLE recovery and cannot carry a mark"),
+            "set its recovery model to FULL; the next run starts its chain",
+        ));
+    }
+    if facts.is_read_only {
+        return Some(warning(
+            Code::MemberUnfit,
+            format!("member `{name}` is read-only and cannot carry a mark"),
+            "make it writable, or take it out of the group",
+        ));
+    }
+    let is_remote = !name.host.is_same_host(&cfg.management_host);
+    let log = &facts.mark_log;
+    if log.has_table && log.has_procedure && (log.has_remote_procedure || !is_remote) {
+        return None;
+    }
+    let hint = match cfg.mark_log {
+        MarkLogKind::Stopmark => "run `stopmark group prepare`",
+        MarkLogKind::BizTalk => {
+            "run BizTalk's `Backup_Setup_All_Tables.sql` and `Backup_Setup_All_Procs.sql` in it"
+        }
+    };
+    let message = format!("member `{name}` lacks the table or a procedure that marks need");
+    Some(warning(Code::MarkLogMissing, message, hint))
+}

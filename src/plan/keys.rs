@@ -1,0 +1,184 @@
+//! Names of files and objects that a plan gives out. Start at [`slug`] and [`Naming`].
+//!
+//! Names of hosts and databases may hold anything; here they become lower-case ASCII that no file system and
+//! no store can misread, and the digest keeps apart what the slug alone would confuse.
+
+use sha2::{Digest, Sha256};
+
+use super::step::StagedStripe;
+use crate::config::{HostConfig, ShareConfig};
+use crate::model::{GroupName, MemberName, PieceKind};
+
+/// Characters of a slug before its digest.
+const READABLE_CHARACTERS_MAX: usize = 40;
+
+/// The slug of a name: at most 40 lower-case ASCII letters, digits and `_`, then `-` and 12 hex digits of the
+/// SHA-256 of the exact name, so that no two names share one.
+#[must_use]
+pub fn slug(name: &str) -> String {
+    slug_of(name, name)
+}
+
+/// A slug that reads like `readable` and whose digest is of `exact`.
+fn slug_of(readable: &str, exact: &str) -> String {
+    let plain = readable
+        .chars()
+        .flat_map(char::to_lowercase)
+        .map(|c| match c {
+            'a'..='z' | '0'..='9' => c,
+            _ => '_',
+        });
+    let mut text: String = plain.take(READABLE_CHARACTERS_MAX).collect();
+    text.push('-');
+    let digest = crate::model::Sha256Digest(Sha256::digest(exact.as_bytes()).into());
+    text.extend(digest.to_string().chars().take(12));
+    text
+}
+
+/// What all files of one round have in their names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Naming<'a> {
+    /// The group.
+    pub(super) group: &'a GroupName,
+    /// The mark's name, else the round's stamp: unique for ever, since stamps rise.
+    pub(super) stamp: &'a str,
+}
+
+impl Naming<'_> {
+    /// The stripes of one piece. Two hosts may share a folder and hold databases of one name, so the digest
+    /// in the file's name is of the whole member.
+    pub(super) fn stripes(
+        &self,
+        share: &ShareConfig,
+        member: &MemberName,
+        kind: PieceKind,
+        count: u16,
+    ) -> Vec<StagedStripe> {
+        let database = member.database.as_str();
+        let in_file = slug_of(database, &member.to_string());
+        let (host, word) = (slug(member.host.as_str()), kind.word());
+        let key = format!(
+            "v1/{}/pieces/{host}/{}/{}",
+            self.group,
+            slug(database),
+            self.stamp
+        );
+        let stripe = |k| {
+            let file = format!("{in_file}_{word}_{}_{k}of{count}.bak", self.stamp);
+            staged(
+                share,
+                self.group,
+                &file,
+                format!("{key}.{word}.{k}of{count}.bak"),
+            )
+        };
+        (1..=count).map(stripe).collect()
+    }
+}
+
+/// One file in the group's folder on a share.
+pub(super) fn staged(
+    share: &ShareConfig,
+    group: &GroupName,
+    file: &str,
+    key: String,
+) -> StagedStripe {
+    StagedStripe {
+        sql_path: format!("{}{file}", our_folder(share, group)),
+        agent_path: share.agent.join(group.as_str()).join(file),
+        key,
+    }
+}
+
+/// A file on a share that `stopmark check` writes and removes, in the folder that backups go to.
+#[must_use]
+pub fn probe_stripe(share: &ShareConfig, group: &GroupName, id: uuid::Uuid) -> StagedStripe {
+    staged(
+        share,
+        group,
+        &format!("stopmark_probe_{id}.bak"),
+        String::new(),
+    )
+}
+
+/// The folder that our backups of one host go to, as SQL Server names it, with its separator at the end.
+pub(super) fn our_folder(share: &ShareConfig, group: &GroupName) -> String {
+    let separator = separator_of(&share.sql);
+    let root = share.sql.trim_end_matches(['/', '\\']);
+    format!("{root}{separator}{group}{separator}")
+}
+
+/// SQL Server on Linux writes `/`, on Windows `\`.
+pub(super) fn separator_of(folder: &str) -> char {
+    if folder.starts_with('/') { '/' } else { '\\' }
+}
+
+/// The share of a host that has one.
+pub(super) fn share_of(host: Option<&HostConfig>) -> Option<&ShareConfig> {
+    host.and_then(|host| host.share.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn names_that_read_alike_have_other_slugs() {
+        let slugs = [slug("a b"), slug("a_b"), slug("A_B"), slug("a]b")];
+        let kinds: std::collections::BTreeSet<_> = slugs.iter().collect();
+        assert_eq!(kinds.len(), 4);
+        assert!(slugs.iter().all(|slug| slug.starts_with("a_b-")));
+    }
+
+    #[test]
+    fn a_slug_is_plain_and_short_whatever_the_name() {
+        let long = "x".repeat(128);
+        for name in ["../../etc", "🦀🦀", "İ", "CON", "", "nul\0", long.as_str()] {
+            let slug = slug(name);
+            assert!(slug.len() <= 53, "{slug}");
+            assert!(
+                slug.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)),
+                "{slug}"
+            );
+        }
+    }
+
+    #[test]
+    fn stripes_have_three_names_each() {
+        let share = ShareConfig {
+            sql: r"\\nas\backup\PAY1\".to_owned(),
+            agent: PathBuf::from("/mnt/backup/pay1"),
+        };
+        let group = "payments".parse().expect("a group");
+        let naming = Naming {
+            group: &group,
+            stamp: "SM_2026",
+        };
+        let member = r"PAY1\SQL/Ledger".parse().expect("a member");
+        let stripes = naming.stripes(&share, &member, PieceKind::Full, 2);
+        insta::assert_debug_snapshot!(stripes);
+    }
+
+    #[test]
+    fn two_hosts_may_share_a_folder() {
+        let share = ShareConfig {
+            sql: "/backup".to_owned(),
+            agent: PathBuf::from("/mnt"),
+        };
+        let group = "payments".parse().expect("a group");
+        let naming = Naming {
+            group: &group,
+            stamp: "SM_2026",
+        };
+        let of = |text: &str| {
+            let member = text.parse().expect("a member");
+            naming.stripes(&share, &member, PieceKind::Log, 1).remove(0)
+        };
+        let (one, other) = (of("PAY1/Ledger"), of("PAY2/Ledger"));
+        assert_ne!(one.agent_path, other.agent_path);
+        assert_ne!(one.key, other.key);
+    }
+}

@@ -1,0 +1,137 @@
+//! The mark of a round: whether to try, its legs, its confirmation. Start at [`place_mark`].
+
+use std::collections::BTreeMap;
+
+use super::asked::{Asked, FailedDeed, RoundResult, StepFailure};
+use super::assess::warning;
+use super::backup::Ctx;
+use super::links::Links;
+use super::step::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
+use super::{Step, Warning};
+use crate::chain::errors::{Class, classify};
+use crate::config::Discovery;
+use crate::error::Code;
+use crate::model::{DatabaseName, HostName};
+
+/// A run has at most this many rounds.
+pub const ROUNDS_MAX: u8 = 3;
+/// The application lock that BizTalk's own backup job and its log-shipping readers take.
+const BIZTALK_LOCK: &str = "BTS_BackupJob_Lock";
+/// The mark was a deadlock victim, or the transaction coordinator lost a participant: another name, again.
+const TRANSIENT: &[i32] = &[1205, 1222, 8501, 8509, 8517, 8518, 8519, 8520, 8521, 8522];
+
+/// The step that places the mark in every member.
+pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
+    let management = &ctx.cfg.management_host;
+    let mut local = Vec::new();
+    let mut legs: BTreeMap<&HostName, Vec<DatabaseName>> = BTreeMap::new();
+    for member in &ctx.survey.members {
+        if member.host.is_same_host(management) {
+            local.push(member.database.clone());
+        } else {
+            legs.entry(&member.host)
+                .or_default()
+                .push(member.database.clone());
+        }
+    }
+    let leg = |(host, databases): (&HostName, Vec<DatabaseName>)| MarkLeg {
+        host: host.clone(),
+        link: link_to(links, host),
+        databases,
+    };
+    Step::PlaceMark(PlaceMark {
+        mark: ctx.mark.clone(),
+        stamped_at: ctx.stamped_at,
+        mark_log: ctx.cfg.mark_log,
+        management_host: management.clone(),
+        local,
+        remote: legs.into_iter().map(leg).collect(),
+        app_lock: ctx
+            .cfg
+            .discovery
+            .as_ref()
+            .map(|Discovery::BizTalk { database }| (database.clone(), BIZTALK_LOCK.to_owned())),
+        timeout_ms: u64::try_from(ctx.cfg.policy.mark_timeout.as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+fn link_to(links: &Links, host: &HostName) -> String {
+    let found = links
+        .names
+        .iter()
+        .find(|(target, _)| target.is_same_host(host));
+    found.map_or_else(|| host.as_str().to_owned(), |(_, link)| link.clone())
+}
+
+/// The step that looks for the mark in every member's history.
+pub(super) fn confirm_mark(ctx: &Ctx<'_>) -> Step {
+    let members = ctx.survey.members.iter();
+    Step::ConfirmMark(ConfirmMark {
+        mark: ctx.mark.clone(),
+        members: members
+            .map(|member| MarkTarget {
+                member: member.clone(),
+            })
+            .collect(),
+    })
+}
+
+/// Whether a mark has a chance after what the round before came to. A mark that failed for a reason that
+/// will not pass is not tried again: the logs must not wait for it.
+pub(super) fn mark_is_worth_trying(asked: &Asked) -> Result<(), Warning> {
+    let failures = asked
+        .previous
+        .iter()
+        .flat_map(|previous| &previous.failures);
+    for failure in failures {
+        let is_mark = match &failure.deed {
+            FailedDeed::Mark => true,
+            FailedDeed::Link { .. } => return Err(untried(failure)),
+            FailedDeed::BackUp { .. } | FailedDeed::Other => false,
+        };
+        if is_mark && (!is_transient(failure) || asked.round >= ROUNDS_MAX) {
+            return Err(untried(failure));
+        }
+    }
+    Ok(())
+}
+
+fn is_transient(failure: &StepFailure) -> bool {
+    failure.code == Code::MarkUnconfirmed.text()
+        || failure
+            .sql_number
+            .is_some_and(|number| TRANSIENT.contains(&number))
+}
+
+fn untried(failure: &StepFailure) -> Warning {
+    let message = format!(
+        "no mark in this round, since it failed before: {}",
+        failure.message
+    );
+    let code = if matches!(failure.deed, FailedDeed::Link { .. }) {
+        Code::LinkTestFailed
+    } else {
+        Code::MarkFailed
+    };
+    warning(
+        code,
+        message,
+        "run `stopmark link test` and `stopmark check`",
+    )
+}
+
+/// Whether a run that ended a round like this should survey and plan again: a chain was refused, or the mark
+/// or a link failed. Other failures heal with the next run.
+#[must_use]
+pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
+    let is_cause = |failure: &StepFailure| match &failure.deed {
+        FailedDeed::Link { .. } | FailedDeed::Mark => true,
+        FailedDeed::BackUp { .. } => {
+            let known = failure.sql_number.and_then(|number| classify(number, None));
+            failure.code == Code::BackupNoRow.text()
+                || known.is_some_and(|known| known.class == Class::NewChain)
+        }
+        FailedDeed::Other => false,
+    };
+    asked.round < ROUNDS_MAX && result.failures.iter().any(is_cause)
+}

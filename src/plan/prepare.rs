@@ -1,0 +1,129 @@
+//! Plans that make or remove what marks need in the members. Start at [`plan_prepare`].
+
+use super::asked::Names;
+use super::assess::warning;
+use super::stages::Stages;
+use super::step::{PrepareMember, RemovePrepared};
+use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
+use crate::config::{Config, HostConfig, LoginConfig, MarkLogKind};
+use crate::error::Code;
+use crate::model::{HostName, MemberName, PlanId, Timestamp};
+use crate::survey::{MemberFacts, MemberState, Survey};
+
+/// What `group prepare` is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrepareAsked {
+    /// Make what is missing.
+    Make,
+    /// Take everything away that was made.
+    Remove,
+}
+
+/// A plan that makes table, procedures and grants for marks in every member that lacks them, or removes them.
+/// `BizTalk`'s own tables are never touched.
+pub fn plan_prepare(
+    cfg: &Config,
+    survey: &Survey,
+    asked: PrepareAsked,
+    names: &mut dyn Names,
+    now: Timestamp,
+) -> Plan {
+    let mut warnings = Vec::new();
+    let mut stages = Stages::default();
+    if cfg.mark_log == MarkLogKind::BizTalk {
+        warnings.push(warning(
+            Code::MarkLogMissing,
+            "a BizTalk group keeps its own mark log, which Stopmark does not change".to_owned(),
+            "run BizTalk's `Backup_Setup_All_Tables.sql` and `Backup_Setup_All_Procs.sql`",
+        ));
+    } else {
+        let mut steps: Vec<(HostName, Step)> = Vec::new();
+        for member in &survey.members {
+            match step_for(cfg, survey, asked, member) {
+                Ok(step) => steps.extend(step.map(|step| (member.host.clone(), step))),
+                Err(reason) => warnings.push(reason),
+            }
+        }
+        stages.add(StageName::Prepare, OnFailure::Skip, steps);
+    }
+    Plan {
+        format: PLAN_FORMAT,
+        id: PlanId(names.next()),
+        group: cfg.group.clone(),
+        kind: RunKind::Prepare,
+        round: 1,
+        based_on: survey.id,
+        made_at: now,
+        stages: stages.into_vec(),
+        warnings,
+    }
+}
+
+fn step_for(
+    cfg: &Config,
+    survey: &Survey,
+    asked: PrepareAsked,
+    member: &MemberName,
+) -> Result<Option<Step>, Warning> {
+    let Some(facts) = survey.member(member) else {
+        let message = format!("member `{member}` was not found");
+        return Err(warning(
+            Code::MemberMissing,
+            message,
+            "check its host and its name",
+        ));
+    };
+    if facts.state != MemberState::Online || facts.is_read_only {
+        let message = format!("member `{member}` cannot be changed now");
+        return Err(warning(
+            Code::MemberUnfit,
+            message,
+            "bring it online and make it writable",
+        ));
+    }
+    Ok(match asked {
+        PrepareAsked::Make if is_prepared(facts) => None,
+        PrepareAsked::Make => Some(Step::PrepareMember(PrepareMember {
+            member: member.clone(),
+            grantees: grantees(cfg, &member.host),
+        })),
+        PrepareAsked::Remove if is_untouched(facts) => None,
+        PrepareAsked::Remove => Some(Step::RemovePrepared(RemovePrepared {
+            member: member.clone(),
+        })),
+    })
+}
+
+const fn is_prepared(facts: &MemberFacts) -> bool {
+    let log = &facts.mark_log;
+    log.has_table && log.has_procedure && log.has_remote_procedure
+}
+
+const fn is_untouched(facts: &MemberFacts) -> bool {
+    let log = &facts.mark_log;
+    !log.has_table && !log.has_procedure && !log.has_remote_procedure
+}
+
+/// The logins that marks arrive as on this host: the agent's own, and the one that the link from the
+/// management host maps to. Without a mapping the management host's login travels on.
+fn grantees(cfg: &Config, host: &HostName) -> Vec<String> {
+    let Some(own) = cfg.host(host) else {
+        return Vec::new();
+    };
+    let arriving = match &own.link_login {
+        Some(login) => Some(login),
+        None if host.is_same_host(&cfg.management_host) => None,
+        None => cfg
+            .host(&cfg.management_host)
+            .map(|management: &HostConfig| &management.login),
+    };
+    let mut users: Vec<String> = Vec::new();
+    for login in std::iter::once(&own.login).chain(arriving) {
+        if let LoginConfig::Sql { user, .. } = login
+            && !users.contains(user)
+        {
+            users.push(user.clone());
+        }
+    }
+    users
+}

@@ -1,0 +1,306 @@
+//! A group for tests: five members on three hosts, all well, as configuration and as survey.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::asked::Names;
+use super::{Asked, BackupKind, CatalogView};
+use crate::chain::samples::{FORK, lsn, piece};
+use crate::config::{
+    Config, Encryption, HostConfig, LoginConfig, MarkLogKind, MemberConfig, PolicyConfig, ReadBack,
+    ScheduleConfig, ShareConfig, StoreConfig,
+};
+use crate::model::{
+    DatabaseFile, DatabaseFileKind, HostName, Mark, MarkName, MemberMark, MemberName, Piece,
+    PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
+};
+use crate::survey::{
+    HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts, MemberState,
+    RecoveryModel, Survey,
+};
+
+pub(super) const MEMBERS: [&str; 5] = [
+    "PAY1/Config",
+    "PAY1/Ledger",
+    r"PAY2\SQL/Orders",
+    r"PAY2\SQL/O'Brien]",
+    "PAY3/Archive",
+];
+
+pub(super) fn member(text: &str) -> MemberName {
+    text.parse().expect("a member")
+}
+
+pub(super) fn host(text: &str) -> HostName {
+    text.parse().expect("a host")
+}
+
+/// 2026-11-21 02:00:00 UTC.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_millis(1_795_226_400_000)
+}
+
+/// Counts up, so that plans in snapshots are the same every time.
+pub(super) struct Counter(pub(super) u128);
+
+impl Names for Counter {
+    fn next(&mut self) -> Uuid {
+        self.0 += 1;
+        Uuid::from_u128(self.0)
+    }
+}
+
+fn login(user: &str) -> LoginConfig {
+    LoginConfig::Sql {
+        user: user.to_owned(),
+        password: "hunter2".to_owned().into(),
+    }
+}
+
+fn host_config(name: &str) -> HostConfig {
+    let lower = name.to_lowercase().replace('\\', "-");
+    HostConfig {
+        name: host(name),
+        address: format!("{lower}.example,1433"),
+        login: login("stopmark"),
+        encryption: Encryption::Required,
+        trust_ca: None,
+        trust_any_certificate: false,
+        share: Some(ShareConfig {
+            sql: format!(r"\\nas\backup\{lower}"),
+            agent: PathBuf::from(format!("/mnt/backup/{lower}")),
+        }),
+        link_address: None,
+        link_login: (name != "PAY1").then(|| login("stopmark_link")),
+    }
+}
+
+pub(super) fn config() -> Config {
+    let hosts = ["PAY1", r"PAY2\SQL", "PAY3"].map(|name| (host(name), host_config(name)));
+    Config {
+        group: "payments".parse().expect("a group"),
+        management_host: host("PAY1"),
+        mark_prefix: "SM".parse().expect("a prefix"),
+        mark_log: MarkLogKind::Stopmark,
+        discovery: None,
+        members: MEMBERS
+            .map(|name| MemberConfig {
+                name: member(name),
+                stripes: 1,
+                compression: None,
+            })
+            .to_vec(),
+        hosts: BTreeMap::from(hosts),
+        store: StoreConfig {
+            url: "file:///srv/store".to_owned(),
+            options: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        },
+        schedule: ScheduleConfig::default(),
+        policy: PolicyConfig {
+            read_back: ReadBack::Whole,
+            statement_silence_max: Duration::from_secs(600),
+            mark_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(15),
+            lease_ttl: Duration::from_secs(60),
+        },
+        state: PathBuf::from("/var/lib/stopmark"),
+        logs: PathBuf::from("/var/log/stopmark"),
+    }
+}
+
+/// A member that is online, in FULL, whose next log begins at `next`.
+pub(super) fn facts(next: Option<u32>) -> MemberFacts {
+    MemberFacts {
+        state: MemberState::Online,
+        recovery_model: RecoveryModel::Full,
+        is_read_only: false,
+        database_guid: None,
+        family_guid: Some(Uuid::from_u128(0xfa)),
+        recovery_fork_guid: Some(Uuid::from_u128(FORK)),
+        last_log_backup_lsn: next.map(lsn),
+        availability_group: None,
+        size_bytes: 1 << 30,
+        mark_log: MarkLogFacts {
+            has_table: true,
+            has_procedure: true,
+            has_remote_procedure: true,
+            newest: None,
+        },
+        history: Vec::new(),
+    }
+}
+
+/// A link as Stopmark makes it from the management host, a SQL Server 2022.
+pub(super) fn link(name: &str) -> LinkFacts {
+    let address = name.to_lowercase().replace('\\', "-");
+    LinkFacts {
+        name: name.to_owned(),
+        product: String::new(),
+        provider: "MSOLEDBSQL".to_owned(),
+        data_source: Some(format!("tcp:{address}.example,1433")),
+        provider_string: Some("APP=Stopmark;Encrypt=yes;TrustServerCertificate=no;".to_owned()),
+        is_rpc: true,
+        is_rpc_out: true,
+        is_data_access: true,
+        is_promotion: true,
+        query_timeout_s: 60,
+        connect_timeout_s: 0,
+        mappings: vec![LinkMapping {
+            local_login: Some("stopmark".to_owned()),
+            uses_self: false,
+            remote_login: Some("stopmark_link".to_owned()),
+        }],
+    }
+}
+
+fn host_facts(name: &str, next: Option<u32>) -> HostFacts {
+    let own = MEMBERS
+        .map(member)
+        .into_iter()
+        .filter(|member| member.host.as_str() == name);
+    HostFacts {
+        true_name: host(name),
+        version: "16.0.1000.6".to_owned(),
+        edition: "Developer Edition (64-bit)".to_owned(),
+        offset_minutes: 0,
+        auth_scheme: "SQL".to_owned(),
+        is_encrypted: true,
+        missing_rights: Vec::new(),
+        links: if name == "PAY1" {
+            vec![link(r"PAY2\SQL"), link("PAY3")]
+        } else {
+            Vec::new()
+        },
+        members: own.map(|member| (member.database, facts(next))).collect(),
+        open_marks: Vec::new(),
+    }
+}
+
+/// Every host answers; every member's next log begins at `next`.
+pub(super) fn survey(next: Option<u32>) -> Survey {
+    let hosts = ["PAY1", r"PAY2\SQL", "PAY3"].map(|name| {
+        (
+            host(name),
+            HostReport::Facts(Box::new(host_facts(name, next))),
+        )
+    });
+    let mut members = MEMBERS.map(member).to_vec();
+    members.sort();
+    Survey {
+        id: SurveyId(Uuid::from_u128(0x50)),
+        taken_at: now(),
+        hosts: BTreeMap::from(hosts),
+        members,
+        unresolved: Vec::new(),
+    }
+}
+
+pub(super) fn change_host(survey: &mut Survey, name: &str, change: impl FnOnce(&mut HostFacts)) {
+    let report = survey.hosts.get_mut(&host(name));
+    let Some(HostReport::Facts(facts)) = report else {
+        panic!("`{name}` is a host that answers");
+    };
+    change(facts);
+}
+
+pub(super) fn change_member(
+    survey: &mut Survey,
+    name: &str,
+    change: impl FnOnce(&mut MemberFacts),
+) {
+    let name = member(name);
+    change_host(survey, name.host.as_str(), |host| {
+        change(
+            host.members
+                .get_mut(&name.database)
+                .expect("a member of the host"),
+        );
+    });
+}
+
+/// A delivered piece of one member, with its files and one stripe.
+fn delivered(id: u128, of: &str, kind: PieceKind, first: u32, last: u32) -> Piece {
+    let file = |logical: &str, kind, end: &str| DatabaseFile {
+        logical_name: logical.to_owned(),
+        physical_name: format!(r"D:\data\{}.{end}", member(of).database),
+        kind,
+        size_bytes: 1 << 20,
+    };
+    Piece {
+        member: member(of),
+        files: vec![
+            file("rows", DatabaseFileKind::Data, "mdf"),
+            file("log", DatabaseFileKind::Log, "ldf"),
+        ],
+        stripes: vec![StoredStripe {
+            key: format!("v1/payments/pieces/{id}.{}.1of1.bak", kind.word()),
+            size_bytes: 1000,
+            chunk_size_bytes: 8 << 20,
+            root: Sha256Digest([7; 32]),
+            sha256: None,
+        }],
+        ..piece(id, kind, first, last)
+    }
+}
+
+fn set(number: u128, kind: SetKind, pieces: Vec<Piece>, mark: Option<Mark>) -> Set {
+    Set {
+        id: SetId(Uuid::from_u128(number)),
+        group: "payments".parse().expect("a group"),
+        kind,
+        run: RunId(Uuid::from_u128(number)),
+        made_at: Timestamp::from_millis(1_795_226_000_000),
+        mark,
+        members: survey(None).members,
+        pieces,
+        missing: Vec::new(),
+    }
+}
+
+/// A full of every member from 10 to 20 and a log from 10 to 30 with a mark at 25.
+pub(super) fn catalog() -> CatalogView {
+    let every = |kind: PieceKind, last: u32, base: u128| -> Vec<Piece> {
+        let numbered = MEMBERS.into_iter().zip(base..);
+        numbered
+            .map(|(of, id)| delivered(id, of, kind, 10, last))
+            .collect()
+    };
+    let mark = Mark {
+        name: "SM_2026_11_21_01_45_00_000"
+            .parse::<MarkName>()
+            .expect("a mark"),
+        placed_at: Timestamp::from_millis(1_795_225_500_000),
+        members: MEMBERS
+            .map(|name| MemberMark {
+                member: member(name),
+                lsn: lsn(25),
+            })
+            .to_vec(),
+    };
+    CatalogView {
+        sets: vec![
+            set(0xa1, SetKind::Full, every(PieceKind::Full, 20, 0x100), None),
+            set(
+                0xa2,
+                SetKind::Log,
+                every(PieceKind::Log, 30, 0x200),
+                Some(mark),
+            ),
+        ],
+        newest_stamp: Some(Timestamp::from_millis(1_795_225_500_000)),
+    }
+}
+
+pub(super) fn asked(kind: BackupKind) -> Asked {
+    Asked {
+        run: RunId(Uuid::from_u128(0x40)),
+        kind,
+        new_chain: Vec::new(),
+        round: 1,
+        previous: None,
+    }
+}

@@ -1,0 +1,286 @@
+//! A plan as people read it: `--dry-run` prints this. Start at [`show`].
+//!
+//! Everything that will happen stands here, in order; nothing is summed up.
+
+use std::fmt::{Display, Write as _};
+
+use super::{
+    BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Publish,
+    RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
+};
+use crate::model::{DatabaseName, PieceKind};
+
+/// The plan as text, one line a step.
+#[must_use]
+pub fn show(plan: &Plan) -> String {
+    let mut text = String::new();
+    line(
+        &mut text,
+        0,
+        format!(
+            "{} of group `{}`, round {}",
+            run_word(plan.kind),
+            plan.group,
+            plan.round
+        ),
+    );
+    line(
+        &mut text,
+        0,
+        format!(
+            "plan {} of {}, from survey {}",
+            plan.id, plan.made_at, plan.based_on
+        ),
+    );
+    if plan.stages.is_empty() {
+        line(&mut text, 0, "nothing to do");
+    }
+    for (nth, stage) in plan.stages.iter().enumerate() {
+        show_stage(&mut text, nth + 1, stage);
+    }
+    for warning in &plan.warnings {
+        show_warning(&mut text, warning);
+    }
+    text
+}
+
+fn line(text: &mut String, depth: usize, words: impl Display) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{:indent$}{words}", "", indent = depth * 2);
+}
+
+fn show_stage(text: &mut String, nth: usize, stage: &Stage) {
+    let rule = match stage.on_failure {
+        OnFailure::Unwind => "a failure ends the round",
+        OnFailure::Skip => "a failure skips its member",
+    };
+    line(
+        text,
+        0,
+        format!("{nth}. {} ({rule})", stage_word(stage.name)),
+    );
+    for lane in &stage.lanes {
+        line(text, 1, format!("on {}", lane.host));
+        for step in &lane.steps {
+            show_step(text, step);
+        }
+    }
+}
+
+fn show_warning(text: &mut String, warning: &Warning) {
+    line(
+        text,
+        0,
+        format!("warning[{}]: {}", warning.code, warning.message),
+    );
+    if let Some(hint) = &warning.hint {
+        line(text, 1, format!("hint: {hint}"));
+    }
+}
+
+const fn run_word(kind: RunKind) -> &'static str {
+    match kind {
+        RunKind::Full => "full run",
+        RunKind::Differential => "differential run",
+        RunKind::Log => "log run",
+        RunKind::Salvage => "salvage",
+        RunKind::Restore => "restore",
+        RunKind::Link => "links",
+        RunKind::Prepare => "preparation",
+    }
+}
+
+const fn stage_word(name: StageName) -> &'static str {
+    match name {
+        StageName::Links => "links",
+        StageName::Prepare => "prepare",
+        StageName::Bases => "bases",
+        StageName::Mark => "mark",
+        StageName::Logs => "logs",
+        StageName::Deliver => "deliver",
+        StageName::Publish => "publish",
+        StageName::Clear => "clear",
+        StageName::Fetch => "fetch",
+        StageName::Restore => "restore",
+        StageName::Prove => "prove",
+    }
+}
+
+fn show_step(text: &mut String, step: &Step) {
+    line(text, 2, head(step));
+    for detail in details(step) {
+        line(text, 3, detail);
+    }
+}
+
+/// The step in one line.
+fn head(step: &Step) -> String {
+    match step {
+        Step::EnsureLink(step) => ensure_words(step),
+        Step::RemoveLink(step) => format!("remove linked server `{}`", step.link),
+        Step::TestLink(step) => {
+            format!(
+                "test linked server `{}`: `{}` must answer",
+                step.link, step.target
+            )
+        }
+        Step::PrepareMember(step) => format!("make what marks need in `{}`", step.member),
+        Step::RemovePrepared(step) => format!("remove what marks need from `{}`", step.member),
+        Step::BackUp(step) => back_up_words(step),
+        Step::PlaceMark(step) => {
+            format!("place mark `{}`, at most {} ms", step.mark, step.timeout_ms)
+        }
+        Step::ConfirmMark(step) => {
+            let count = step.members.len();
+            format!(
+                "confirm mark `{}` in the history of {count} members",
+                step.mark
+            )
+        }
+        Step::Deliver(step) => deliver_words(step),
+        Step::Publish(step) => publish_words(step),
+        Step::ClearStaging(step) => format!("remove the files of piece {}", step.piece),
+        Step::Fetch(step) => format!("fetch piece {} from the store", step.source.piece),
+        Step::RestoreDatabase(step) => restore_words(step),
+        Step::RestoreLog(step) => restore_log_words(step),
+        Step::ProveMark(step) => {
+            let (target, mark) = (&step.target, &step.mark);
+            format!("prove that `{target}` is online and its newest mark is `{mark}`")
+        }
+    }
+}
+
+fn ensure_words(step: &EnsureLink) -> String {
+    let verb = if step.exists { "mend" } else { "make" };
+    format!("{verb} linked server `{}`: {}", step.link, step.reason)
+}
+
+fn back_up_words(step: &BackUp) -> String {
+    let kind = kind_word(step.piece_kind);
+    format!("back up the {kind} of `{}`: {}", step.member, step.reason)
+}
+
+fn deliver_words(step: &Deliver) -> String {
+    let proof = if step.read_back_whole {
+        "read back whole"
+    } else {
+        "size compared"
+    };
+    format!(
+        "deliver the {} of `{}`, {proof}",
+        kind_word(step.piece_kind),
+        step.member
+    )
+}
+
+fn restore_words(step: &RestoreDatabase) -> String {
+    let over = if step.replace {
+        ", over what is there"
+    } else {
+        ""
+    };
+    let kind = kind_word(step.piece_kind);
+    format!(
+        "restore the {kind} of `{}` as `{}`{over}",
+        step.member, step.target
+    )
+}
+
+/// What else a person should see before it happens.
+fn details(step: &Step) -> Vec<String> {
+    match step {
+        Step::EnsureLink(step) => link_details(step),
+        Step::PrepareMember(step) => step
+            .grantees
+            .iter()
+            .map(|login| format!("login `{login}` may use them"))
+            .collect(),
+        Step::BackUp(step) => step
+            .stripes
+            .iter()
+            .map(|stripe| stripe.sql_path.clone())
+            .collect(),
+        Step::PlaceMark(step) => mark_details(step),
+        Step::ClearStaging(step) => step
+            .agent_paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
+        Step::Fetch(step) => step
+            .source
+            .stripes
+            .iter()
+            .map(|stripe| stripe.key.clone())
+            .collect(),
+        Step::RestoreDatabase(step) => {
+            let moves = step.moves.iter();
+            moves
+                .map(|file| format!("`{}` to {}", file.logical_name, file.physical_name))
+                .collect()
+        }
+        Step::RemoveLink(_)
+        | Step::TestLink(_)
+        | Step::RemovePrepared(_)
+        | Step::ConfirmMark(_)
+        | Step::Deliver(_)
+        | Step::Publish(_)
+        | Step::RestoreLog(_)
+        | Step::ProveMark(_) => Vec::new(),
+    }
+}
+
+const fn kind_word(kind: PieceKind) -> &'static str {
+    match kind {
+        PieceKind::Full => "full",
+        PieceKind::Differential => "differential",
+        PieceKind::Log => "log",
+    }
+}
+
+fn publish_words(step: &Publish) -> String {
+    let mark = step
+        .mark
+        .as_ref()
+        .map_or("no mark".to_owned(), |mark| format!("mark `{mark}`"));
+    let (pieces, members) = (step.pieces.len(), step.members.len());
+    format!("publish the set: {pieces} pieces, {members} members, {mark}")
+}
+
+fn restore_log_words(step: &RestoreLog) -> String {
+    let StopAt::Mark { mark, .. } = &step.stop;
+    let end = if step.recover { ", then open it" } else { "" };
+    let (member, target) = (&step.member, &step.target);
+    format!("restore a log of `{member}` as `{target}`, to mark `{mark}` at most{end}")
+}
+
+fn link_details(step: &EnsureLink) -> Vec<String> {
+    let who = match &step.security {
+        LinkSecurity::UseSelf => "the agent's own login travels on".to_owned(),
+        LinkSecurity::Mapped { remote_login } => {
+            format!("the agent's login becomes `{remote_login}`")
+        }
+    };
+    vec![
+        format!(
+            "{} to {}, {}",
+            step.provider, step.data_source, step.provider_string
+        ),
+        format!(
+            "{who}; nobody else may use it; calls end after {} s",
+            step.query_timeout_s
+        ),
+    ]
+}
+
+fn mark_details(step: &PlaceMark) -> Vec<String> {
+    let names = |databases: &[DatabaseName]| {
+        let names: Vec<&str> = databases.iter().map(DatabaseName::as_str).collect();
+        names.join("`, `")
+    };
+    let mut details = vec![format!("here: `{}`", names(&step.local))];
+    let legs = step.remote.iter();
+    details.extend(legs.map(|leg| format!("through `{}`: `{}`", leg.link, names(&leg.databases))));
+    let lock = step.app_lock.as_ref();
+    details.extend(lock.map(|(database, lock)| format!("under lock `{lock}` of `{database}`")));
+    details
+}

@@ -1,0 +1,80 @@
+//! Building stages: steps fall into one lane a host. Start at [`Stages`].
+
+use std::collections::BTreeMap;
+
+use super::step::{BackUp, ClearStaging, Deliver};
+use super::{Lane, OnFailure, Stage, StageName, Step};
+use crate::model::HostName;
+
+/// The stages of a plan in the making; empty ones are left out.
+#[derive(Debug, Default)]
+pub(super) struct Stages(Vec<Stage>);
+
+impl Stages {
+    /// Adds a stage whose steps each name their host; lanes are in the order of the hosts' names.
+    pub(super) fn add(
+        &mut self,
+        name: StageName,
+        on_failure: OnFailure,
+        steps: impl IntoIterator<Item = (HostName, Step)>,
+    ) {
+        let mut lanes: BTreeMap<HostName, Vec<Step>> = BTreeMap::new();
+        for (host, step) in steps {
+            lanes.entry(host).or_default().push(step);
+        }
+        let lanes: Vec<Lane> = lanes
+            .into_iter()
+            .map(|(host, steps)| Lane { host, steps })
+            .collect();
+        if !lanes.is_empty() {
+            self.0.push(Stage {
+                name,
+                on_failure,
+                lanes,
+            });
+        }
+    }
+
+    /// Adds a stage of backups, lane by host.
+    pub(super) fn back_up(&mut self, name: StageName, backups: &[BackUp]) {
+        let steps = backups
+            .iter()
+            .map(|step| (step.member.host.clone(), Step::BackUp(step.clone())));
+        self.add(name, OnFailure::Skip, steps);
+    }
+
+    /// Adds the delivery of these backups.
+    pub(super) fn deliver(&mut self, backups: &[BackUp], read_back_whole: bool) {
+        let steps = backups.iter().map(|step| {
+            let deliver = Deliver {
+                piece: step.piece,
+                member: step.member.clone(),
+                piece_kind: step.piece_kind,
+                stripes: step.stripes.clone(),
+                read_back_whole,
+            };
+            (step.member.host.clone(), Step::Deliver(deliver))
+        });
+        self.add(StageName::Deliver, OnFailure::Skip, steps);
+    }
+
+    /// Adds the removal of these backups' files.
+    pub(super) fn clear(&mut self, backups: &[BackUp]) {
+        let steps = backups.iter().map(|step| {
+            let clear = ClearStaging {
+                piece: step.piece,
+                agent_paths: step
+                    .stripes
+                    .iter()
+                    .map(|stripe| stripe.agent_path.clone())
+                    .collect(),
+            };
+            (step.member.host.clone(), Step::ClearStaging(clear))
+        });
+        self.add(StageName::Clear, OnFailure::Skip, steps);
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Stage> {
+        self.0
+    }
+}

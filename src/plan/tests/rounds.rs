@@ -1,0 +1,178 @@
+//! Rounds after the first: what a failure leads to.
+
+use super::super::samples::{Counter, asked, catalog, config, member, now, survey};
+use super::super::*;
+use super::{checked, failed, is_marked, mark_failed, planned, second_round, steps, taken};
+use crate::model::PieceKind;
+
+#[test]
+fn what_the_round_before_refused_gets_a_new_chain() {
+    for number in [4214, 4219, 1475] {
+        let asked = second_round(
+            vec![failed("PAY3/Archive", PieceKind::Log, number)],
+            Vec::new(),
+        );
+        let (plan, _) = planned(&survey(Some(30)), &catalog(), &asked);
+        assert_eq!(taken(&plan, PieceKind::Full), ["PAY3/Archive"], "{number}");
+        assert!(is_marked(&plan), "a fresh mark for the whole group");
+        assert_eq!(taken(&plan, PieceKind::Log).len(), 5);
+    }
+}
+
+#[test]
+fn a_log_that_ended_without_a_row_gets_a_new_chain() {
+    let silent = StepFailure {
+        code: "SM0502".to_owned(),
+        sql_number: None,
+        ..failed("PAY1/Ledger", PieceKind::Log, 0)
+    };
+    let (plan, _) = planned(
+        &survey(Some(30)),
+        &catalog(),
+        &second_round(vec![silent], Vec::new()),
+    );
+    assert_eq!(taken(&plan, PieceKind::Full), ["PAY1/Ledger"]);
+}
+
+#[test]
+fn a_log_that_failed_for_another_reason_gets_none() {
+    let asked = second_round(
+        vec![failed("PAY1/Ledger", PieceKind::Log, 3201)],
+        Vec::new(),
+    );
+    let (plan, _) = planned(&survey(Some(30)), &catalog(), &asked);
+    assert_eq!(taken(&plan, PieceKind::Full), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_round_before_took_is_delivered_and_not_taken_again() {
+    let first = planned(
+        &survey(None),
+        &CatalogView::default(),
+        &asked(BackupKind::Log),
+    )
+    .0;
+    let bases: Vec<BackUp> = steps(&first)
+        .into_iter()
+        .filter_map(|step| match step {
+            Step::BackUp(step) if step.piece_kind == PieceKind::Full => Some(step.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(bases.len(), 5);
+    let asked = second_round(vec![mark_failed("SM0401", Some(1205))], bases.clone());
+    let later = Timestamp::from_millis(now().millis() + 60_000);
+    let have = CatalogView {
+        newest_stamp: Some(now()),
+        ..CatalogView::default()
+    };
+    let plan = plan_backup(
+        &config(),
+        &survey(Some(10)),
+        &have,
+        &asked,
+        &mut Counter(0x2000),
+        later,
+    );
+    let (plan, text) = checked(plan);
+    assert_eq!(
+        taken(&plan, PieceKind::Full),
+        Vec::<String>::new(),
+        "{text}"
+    );
+    assert!(is_marked(&plan), "a deadlock victim is tried again");
+    let delivered = steps(&plan)
+        .iter()
+        .filter(|step| matches!(step, Step::Deliver(_)))
+        .count();
+    assert_eq!(delivered, 10, "five fulls of before, five logs");
+}
+
+#[test]
+fn a_mark_that_failed_for_good_does_not_hold_the_logs_up() {
+    let deadlock = || second_round(vec![mark_failed("SM0401", Some(1205))], Vec::new());
+    let cases = [
+        (deadlock(), true),
+        (
+            second_round(vec![mark_failed("SM0402", None)], Vec::new()),
+            true,
+        ),
+        (
+            second_round(vec![mark_failed("SM0401", Some(7391))], Vec::new()),
+            false,
+        ),
+        (
+            Asked {
+                round: 3,
+                ..deadlock()
+            },
+            false,
+        ),
+    ];
+    for (asked, expected) in cases {
+        let (plan, text) = planned(&survey(Some(30)), &catalog(), &asked);
+        assert_eq!(is_marked(&plan), expected, "{text}");
+        assert_eq!(taken(&plan, PieceKind::Log).len(), 5);
+    }
+}
+
+#[test]
+fn a_new_chain_is_not_started_again_in_the_next_round() {
+    let again = Asked {
+        kind: BackupKind::Full,
+        new_chain: vec![member("PAY3/Archive")],
+        ..second_round(vec![mark_failed("SM0401", Some(1205))], Vec::new())
+    };
+    let (plan, _) = planned(&survey(Some(30)), &catalog(), &again);
+    assert_eq!(taken(&plan, PieceKind::Full), Vec::<String>::new());
+    let failed = vec![failed("PAY3/Archive", PieceKind::Full, 3202)];
+    let previous = Some(RoundResult {
+        failures: failed,
+        undelivered: Vec::new(),
+    });
+    let (plan, _) = planned(&survey(Some(30)), &catalog(), &Asked { previous, ..again });
+    assert_eq!(
+        taken(&plan, PieceKind::Full),
+        ["PAY3/Archive"],
+        "its full had failed"
+    );
+}
+
+#[test]
+fn another_round_is_wanted_where_it_can_help() {
+    let result = |failure| RoundResult {
+        failures: vec![failure],
+        undelivered: Vec::new(),
+    };
+    let wants = |failure, round| {
+        wants_another_round(
+            &Asked {
+                round,
+                ..asked(BackupKind::Log)
+            },
+            &result(failure),
+        )
+    };
+    assert!(wants(failed("PAY1/Ledger", PieceKind::Log, 4214), 1));
+    assert!(
+        wants(mark_failed("SM0401", Some(7391)), 2),
+        "the logs were not taken"
+    );
+    assert!(!wants(failed("PAY1/Ledger", PieceKind::Log, 4214), 3));
+    assert!(!wants(failed("PAY1/Ledger", PieceKind::Log, 3201), 1));
+    assert!(!wants_another_round(
+        &asked(BackupKind::Log),
+        &RoundResult::default()
+    ));
+}
+
+#[test]
+fn stamps_rise_above_the_newest_even_when_the_clock_does_not() {
+    let newest = Timestamp::from_millis(now().millis() + 5_000);
+    let have = CatalogView {
+        newest_stamp: Some(newest),
+        ..catalog()
+    };
+    let (plan, _) = planned(&survey(Some(30)), &have, &asked(BackupKind::Log));
+    assert_eq!(plan.made_at, newest.plus_millis(1));
+}

@@ -1,0 +1,214 @@
+//! What `stopmark check` found, gravest first within each subject.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::bytes::in_zone;
+use crate::config::{Config, schedule};
+use crate::error::{Code, Error, Exit, Result};
+use crate::model::{GroupName, Timestamp};
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// As it should be.
+    Fine,
+    /// A run works, but somebody should know.
+    Warning,
+    /// A run would fail.
+    Error,
+}
+
+/// One finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// How grave.
+    pub severity: Severity,
+    /// The host, member or store that it is about.
+    pub about: String,
+    /// The stable code; none for what is fine.
+    pub code: Option<String>,
+    /// One line.
+    pub message: String,
+    /// What a person should do.
+    pub hint: Option<String>,
+}
+
+/// Everything that was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckReport {
+    /// The group.
+    pub group: GroupName,
+    /// The findings, in the order of looking.
+    pub findings: Vec<Finding>,
+}
+
+impl CheckReport {
+    /// A report with nothing in it yet.
+    #[must_use]
+    pub fn new(group: &GroupName) -> Self {
+        Self {
+            group: group.clone(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Adds a finding.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Adds something that is as it should be.
+    pub fn fine(&mut self, about: &str, message: &str) {
+        self.add(Finding {
+            severity: Severity::Fine,
+            about: about.to_owned(),
+            code: None,
+            message: message.to_owned(),
+            hint: None,
+        });
+    }
+
+    /// Adds a warning.
+    pub fn warn(&mut self, about: &str, code: Code, message: &str, hint: &str) {
+        self.add(coded(Severity::Warning, about, code, message, Some(hint)));
+    }
+
+    /// Adds something that would make a run fail.
+    pub fn fault(&mut self, about: &str, code: Code, message: &str, hint: &str) {
+        self.add(coded(Severity::Error, about, code, message, Some(hint)));
+    }
+
+    /// Adds what a probe of `what` came to.
+    pub fn outcome(&mut self, about: &str, what: &str, outcome: Result<String>) {
+        match outcome {
+            Ok(message) => self.fine(about, &format!("{what}: {message}")),
+            Err(error) => self.error(about, what, &error),
+        }
+    }
+
+    fn error(&mut self, about: &str, what: &str, error: &Error) {
+        let place = error
+            .context()
+            .iter()
+            .map(|(what, value)| format!(", {what} `{value}`"));
+        let cause = error
+            .sql()
+            .map(|cause| format!(": {} ({})", cause.text, cause.number));
+        let message = format!(
+            "{what}: {}{}{}",
+            error.message(),
+            place.collect::<String>(),
+            cause.unwrap_or_default()
+        );
+        self.add(coded(
+            Severity::Error,
+            about,
+            error.code(),
+            &message,
+            error.hint_text(),
+        ));
+    }
+
+    /// Adds the next time of each schedule.
+    pub fn schedules(&mut self, config: &Config, now: Timestamp) {
+        let schedule = &config.schedule;
+        let jobs = [
+            ("full", &schedule.full),
+            ("differential", &schedule.differential),
+            ("log", &schedule.log),
+        ];
+        for (job, expression) in jobs {
+            let Some(expression) = expression else {
+                continue;
+            };
+            let zone = jiff::tz::TimeZone::system();
+            let next = schedule::next_runs(expression, now, &zone, 1).unwrap_or_default();
+            match next.first() {
+                Some(at) => {
+                    let at = in_zone(*at, &zone);
+                    self.fine("schedule", &format!("{job}: next at {at}"));
+                }
+                None => {
+                    let message = format!("{job}: `{expression}` never comes");
+                    self.warn(
+                        "schedule",
+                        Code::ConfigSchedule,
+                        &message,
+                        "correct the expression",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Errors are a failure, warnings a degraded success.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self.findings.iter().map(|finding| finding.severity).max() {
+            Some(Severity::Error) => Exit::Failed,
+            Some(Severity::Warning) => Exit::Degraded,
+            Some(Severity::Fine) | None => Exit::Ok,
+        }
+    }
+
+    /// The text for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("group `{}`\n", self.group);
+        for finding in &self.findings {
+            let code = finding
+                .code
+                .as_ref()
+                .map(|code| format!(" [{code}]"))
+                .unwrap_or_default();
+            let word = finding.severity.word();
+            writeln!(
+                text,
+                "  {word:<7} {}: {}{code}",
+                finding.about, finding.message
+            )
+            .expect("a string takes everything");
+            if let Some(hint) = &finding.hint {
+                writeln!(text, "          hint: {hint}").expect("a string takes everything");
+            }
+        }
+        let count = |severity| {
+            self.findings
+                .iter()
+                .filter(|it| it.severity == severity)
+                .count()
+        };
+        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+        writeln!(text, "{errors} errors, {warnings} warnings").expect("a string takes everything");
+        text
+    }
+}
+
+impl Severity {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "ok",
+            Self::Warning => "warning",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+fn coded(
+    severity: Severity,
+    about: &str,
+    code: Code,
+    message: &str,
+    hint: Option<&str>,
+) -> Finding {
+    Finding {
+        severity,
+        about: about.to_owned(),
+        code: Some(code.text().to_owned()),
+        message: message.to_owned(),
+        hint: hint.map(str::to_owned),
+    }
+}

@@ -1,0 +1,233 @@
+//! Sets and points told to people: the list, and one set in full.
+
+use std::fmt::Write as _;
+
+use comfy_table::Table;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use serde::Serialize;
+
+use super::bytes::size;
+use crate::chain::Judged;
+use crate::model::{GroupName, Piece, PieceKind, Set, SetKind};
+
+/// All sets of a group.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetList {
+    /// The group.
+    pub group: GroupName,
+    /// The sets, oldest first.
+    pub sets: Vec<SetLine>,
+}
+
+/// One set in a line.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetLine {
+    /// The mark's name, or the stamp.
+    pub stamp: String,
+    /// What it was taken for.
+    pub kind: SetKind,
+    /// Whether the group can come back to its mark; none where it has none.
+    pub is_point: Option<bool>,
+    /// Why not, a line a member.
+    pub in_the_way: Vec<String>,
+    /// Pieces by kind.
+    pub fulls: usize,
+    /// Differentials.
+    pub differentials: usize,
+    /// Logs.
+    pub logs: usize,
+    /// Members that are missing.
+    pub missing: usize,
+    /// All pieces in bytes.
+    pub bytes: u64,
+}
+
+/// One set in full.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetDetail {
+    /// The line of the list.
+    #[serde(flatten)]
+    pub line: SetLine,
+    /// The manifest's content.
+    pub set: Set,
+}
+
+impl SetList {
+    /// The list of these sets, with what `chain` judged of their marks.
+    #[must_use]
+    pub fn of(group: &GroupName, sets: &[Set], judged: &[Judged]) -> Self {
+        let line = |set: &Set| SetLine::of(set, judged.iter().find(|judged| judged.set == set.id));
+        Self {
+            group: group.clone(),
+            sets: sets.iter().map(line).collect(),
+        }
+    }
+
+    /// How many of them are points.
+    #[must_use]
+    pub fn points(&self) -> usize {
+        self.sets
+            .iter()
+            .filter(|set| set.is_point == Some(true))
+            .count()
+    }
+
+    /// The text for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if self.sets.is_empty() {
+            return format!(
+                "group `{}` has no set yet: run `stopmark backup full`\n",
+                self.group
+            );
+        }
+        let mut table = Table::new();
+        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.set_header([
+            "mark or stamp",
+            "kind",
+            "point",
+            "full",
+            "diff",
+            "log",
+            "missing",
+            "size",
+        ]);
+        for set in &self.sets {
+            let numbers = [set.fulls, set.differentials, set.logs, set.missing];
+            let numbers = numbers.map(|number| {
+                if number == 0 {
+                    "-".to_owned()
+                } else {
+                    number.to_string()
+                }
+            });
+            let mut row = vec![
+                set.stamp.clone(),
+                kind_word(set.kind).to_owned(),
+                set.point_word().to_owned(),
+            ];
+            row.extend(numbers);
+            row.push(size(set.bytes));
+            table.add_row(row);
+        }
+        let mut text = format!("{table}\n");
+        for set in self.sets.iter().filter(|set| set.is_point == Some(false)) {
+            for reason in &set.in_the_way {
+                writeln!(text, "{} is no point: {reason}", set.stamp)
+                    .expect("a string takes everything");
+            }
+        }
+        text
+    }
+}
+
+impl SetLine {
+    fn of(set: &Set, judged: Option<&Judged>) -> Self {
+        let count = |kind| set.pieces.iter().filter(|piece| piece.kind == kind).count();
+        let in_the_way = judged.and_then(|judged| judged.verdict.as_ref().err());
+        Self {
+            stamp: set.stamp(),
+            kind: set.kind,
+            is_point: judged.map(|judged| judged.verdict.is_ok()),
+            in_the_way: in_the_way.map_or_else(Vec::new, |breaks| {
+                breaks
+                    .iter()
+                    .map(|(member, reason)| format!("{member}: {reason}"))
+                    .collect()
+            }),
+            fulls: count(PieceKind::Full),
+            differentials: count(PieceKind::Differential),
+            logs: count(PieceKind::Log),
+            missing: set.missing.len(),
+            bytes: set.pieces.iter().map(Piece::size_bytes).sum(),
+        }
+    }
+
+    const fn point_word(&self) -> &'static str {
+        match self.is_point {
+            Some(true) => "yes",
+            Some(false) => "NO",
+            None => "",
+        }
+    }
+}
+
+impl SetDetail {
+    /// One set in full.
+    #[must_use]
+    pub fn of(set: &Set, judged: Option<&Judged>) -> Self {
+        Self {
+            line: SetLine::of(set, judged),
+            set: set.clone(),
+        }
+    }
+
+    /// The text for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let point = match self.line.is_point {
+            Some(true) => "the group can come back to its mark",
+            Some(false) => "NO point",
+            None => "no mark",
+        };
+        let mut text = format!(
+            "{} ({}): {point}\n",
+            self.line.stamp,
+            kind_word(self.set.kind)
+        );
+        for reason in &self.line.in_the_way {
+            writeln!(text, "  in the way: {reason}").expect("a string takes everything");
+        }
+        for missing in &self.set.missing {
+            writeln!(text, "  missing: {}: {}", missing.member, missing.reason)
+                .expect("a string takes everything");
+        }
+        writeln!(text, "{}", self.pieces()).expect("a string takes everything");
+        writeln!(text, "set {}, run {}", self.set.id, self.set.run)
+            .expect("a string takes everything");
+        text
+    }
+
+    fn pieces(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.set_header([
+            "member",
+            "piece",
+            "first LSN",
+            "last LSN",
+            "mark LSN",
+            "size",
+            "root",
+        ]);
+        for piece in &self.set.pieces {
+            let marks = self.set.mark.iter().flat_map(|mark| &mark.members);
+            let mark = marks
+                .filter(|_| piece.kind == PieceKind::Log)
+                .find(|mark| mark.member == piece.member);
+            let root = piece.stripes.first().map(|stripe| stripe.root.to_string());
+            table.add_row([
+                piece.member.to_string(),
+                piece.kind.word().to_owned(),
+                piece.first_lsn.to_string(),
+                piece.last_lsn.to_string(),
+                mark.map_or_else(String::new, |mark| mark.lsn.to_string()),
+                size(piece.size_bytes()),
+                root.map_or_else(String::new, |root| format!("{}..", &root[..12])),
+            ]);
+        }
+        table
+    }
+}
+
+/// The word for a kind of set.
+#[must_use]
+pub const fn kind_word(kind: SetKind) -> &'static str {
+    match kind {
+        SetKind::Full => "full",
+        SetKind::Differential => "differential",
+        SetKind::Log => "log",
+        SetKind::Salvage => "salvage",
+    }
+}

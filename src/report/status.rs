@@ -1,0 +1,144 @@
+//! The group's standing told to people: what it can come back to, and what is due.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::bytes::{in_zone, span};
+use crate::chain::Judged;
+use crate::config::{Config, schedule};
+use crate::model::{GroupName, RunId, Timestamp};
+
+/// How a group stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The group.
+    pub group: GroupName,
+    /// The newest mark that every member can be restored to.
+    pub newest_point: Option<PointStatus>,
+    /// How many there are.
+    pub points: usize,
+    /// The newest mark, where it is not a point: what stands in the way.
+    pub held_back: Vec<String>,
+    /// Runs that the next start goes on with.
+    pub unfinished_runs: Vec<RunId>,
+    /// What is due next.
+    pub schedule: Vec<Due>,
+}
+
+/// A point and its age.
+#[derive(Clone, Debug, Serialize)]
+pub struct PointStatus {
+    /// The mark.
+    pub mark: String,
+    /// How long ago it was placed, in milliseconds: what would be lost now.
+    pub age_ms: i64,
+}
+
+/// One job's next run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Due {
+    /// `full`, `differential` or `log`.
+    pub job: &'static str,
+    /// The cron expression.
+    pub schedule: String,
+    /// The next time in the machine's own zone; none where it never comes.
+    pub next: Option<String>,
+}
+
+impl Status {
+    /// The standing of a group whose marks were judged.
+    #[must_use]
+    pub fn of(config: &Config, judged: &[Judged], unfinished: &[RunId], now: Timestamp) -> Self {
+        let points: Vec<_> = judged
+            .iter()
+            .filter_map(|judged| judged.verdict.as_ref().ok())
+            .collect();
+        let newest_point = points.last().map(|point| PointStatus {
+            mark: point.mark.name.to_string(),
+            age_ms: now.millis() - point.mark.placed_at.millis(),
+        });
+        let held_back = judged.last().and_then(|judged| {
+            let breaks = judged.verdict.as_ref().err()?;
+            let mark = &judged.mark.name;
+            Some(
+                breaks
+                    .iter()
+                    .map(|(member, why)| format!("{mark}: {member}: {why}"))
+                    .collect(),
+            )
+        });
+        Self {
+            group: config.group.clone(),
+            newest_point,
+            points: points.len(),
+            held_back: held_back.unwrap_or_default(),
+            unfinished_runs: unfinished.to_vec(),
+            schedule: due(config, now),
+        }
+    }
+
+    /// Whether somebody should look.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        !self.held_back.is_empty() || !self.unfinished_runs.is_empty()
+    }
+
+    /// The text for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("group `{}`\n", self.group);
+        match &self.newest_point {
+            Some(point) => {
+                let (mark, age) = (&point.mark, span(point.age_ms));
+                write!(
+                    text,
+                    "  if every host died now: back to mark {mark}, {age} lost\n  points    {}\n",
+                    self.points
+                )
+            }
+            None => text.write_str("  NO POINT: the group cannot be brought back to one moment\n"),
+        }
+        .expect("a string takes everything");
+        for reason in &self.held_back {
+            writeln!(text, "  held back {reason}").expect("a string takes everything");
+        }
+        for run in &self.unfinished_runs {
+            writeln!(
+                text,
+                "  unfinished run {run}: the next backup goes on with it"
+            )
+            .expect("a string takes everything");
+        }
+        for due in &self.schedule {
+            let next = due.next.as_deref().unwrap_or("never");
+            writeln!(
+                text,
+                "  due       {:<12} {next}  ({})",
+                due.job, due.schedule
+            )
+            .expect("a string takes everything");
+        }
+        text
+    }
+}
+
+fn due(config: &Config, now: Timestamp) -> Vec<Due> {
+    let jobs = [
+        ("full", &config.schedule.full),
+        ("differential", &config.schedule.differential),
+        ("log", &config.schedule.log),
+    ];
+    let due = jobs.into_iter().filter_map(|(job, expression)| {
+        let schedule = expression.clone()?;
+        let zone = jiff::tz::TimeZone::system();
+        let runs = schedule::next_runs(&schedule, now, &zone, 1).unwrap_or_default();
+        let next = runs.first().map(|at| in_zone(*at, &zone));
+        Some(Due {
+            job,
+            schedule,
+            next,
+        })
+    });
+    due.collect()
+}
