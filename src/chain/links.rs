@@ -223,8 +223,10 @@ fn covers(log: &Piece, lsn: Lsn) -> bool {
     log.first_lsn <= lsn && lsn < log.last_lsn
 }
 
+/// A differential begins after its full has ended; facts that say otherwise are not believed.
 fn is_based_on(differential: &Piece, full: &Piece) -> bool {
     !full.is_copy_only
+        && differential.last_lsn >= full.last_lsn
         && differential
             .differential_base
             .is_some_and(|base| base.backup_set_guid == full.backup_set_guid)

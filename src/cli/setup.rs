@@ -144,6 +144,7 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<HeardBy> 
         .with_default(LevelFilter::WARN);
     let (files, guard) = match folder {
         Some(folder) => {
+            fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
             let appender = tracing_appender::rolling::Builder::new()
                 .rotation(tracing_appender::rolling::Rotation::DAILY)
                 .filename_prefix("stopmark")

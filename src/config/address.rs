@@ -63,7 +63,7 @@ fn is_machine_and_port(machine: &str) -> bool {
     })
 }
 
-/// A DNS or NetBIOS name, or an address of either IP.
+/// A name of DNS or Windows, or an address of either IP.
 fn is_machine(machine: &str) -> bool {
     let is_name_character = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     machine.parse::<std::net::IpAddr>().is_ok()

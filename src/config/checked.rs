@@ -192,8 +192,8 @@ impl Default for PolicyConfig {
     fn default() -> Self {
         Self {
             read_back: ReadBack::Whole,
-            statement_silence_max: Duration::from_secs(30 * 60),
-            mark_timeout: Duration::from_secs(60),
+            statement_silence_max: Duration::from_secs(10 * 60),
+            mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(2 * 60),
         }

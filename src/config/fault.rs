@@ -57,11 +57,7 @@ fn error(fault: Fault, file: &Path, text: &str) -> Error {
     if !fault.place.key.is_empty() {
         error = error.at("key", fault.place.key);
     }
-    if fault.hint.is_empty() {
-        error
-    } else {
-        error.hint(fault.hint)
-    }
+    error.hint(fault.hint)
 }
 
 /// Line and column of a byte, both from 1, the column in characters.

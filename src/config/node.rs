@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::Range;
 use std::str::FromStr;
 
 use toml::Spanned;
@@ -17,6 +18,8 @@ use crate::error::Code;
 #[derive(Clone, Debug)]
 pub(super) struct Node<'a> {
     pub(super) place: Place,
+    /// Where its key stands; an item of an array has none of its own.
+    key_span: Range<usize>,
     value: &'a DeValue<'a>,
     faults: &'a Faults,
 }
@@ -83,21 +86,25 @@ impl<'a> Node<'a> {
 
     /// A text.
     pub(super) fn string(&self) -> Option<&'a str> {
-        self.typed(self.value.as_str(), "a string")
+        self.typed(self.value.as_str(), "a string", "put it in quotes")
     }
 
     /// A text with something in it.
     pub(super) fn filled(&self) -> Option<&'a str> {
         let text = self.string()?;
         if text.trim().is_empty() {
-            self.refuse(Code::ConfigValue, "the value is empty", "");
+            self.refuse(
+                Code::ConfigValue,
+                "the value is empty",
+                "write one, or leave the key out",
+            );
             return None;
         }
         Some(text)
     }
 
     /// A text that means something else; its own words for what is wrong become the fault's.
-    pub(super) fn parsed<T>(&self) -> Option<T>
+    pub(super) fn parsed<T>(&self, hint: &str) -> Option<T>
     where
         T: FromStr,
         T::Err: Display,
@@ -105,7 +112,7 @@ impl<'a> Node<'a> {
         match self.string()?.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.refuse(Code::ConfigValue, error.to_string(), "");
+                self.refuse(Code::ConfigValue, error.to_string(), hint);
                 None
             }
         }
@@ -132,27 +139,40 @@ impl<'a> Node<'a> {
 
     /// `true` or `false`.
     pub(super) fn boolean(&self) -> Option<bool> {
-        self.typed(self.value.as_bool(), "`true` or `false`")
+        self.typed(
+            self.value.as_bool(),
+            "`true` or `false`",
+            "write it without quotes",
+        )
     }
 
     /// A whole number.
     pub(super) fn integer(&self) -> Option<i64> {
-        let number: &DeInteger<'_> = self.typed(self.value.as_integer(), "a whole number")?;
+        let number: &DeInteger<'_> = self.typed(
+            self.value.as_integer(),
+            "a whole number",
+            "write its digits without quotes",
+        )?;
         let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
         if value.is_none() {
-            self.refuse(Code::ConfigValue, "the number is too big", "");
+            self.refuse(
+                Code::ConfigValue,
+                "the number is too big",
+                "write a smaller one",
+            );
         }
         value
     }
 
     /// The items of an array.
     pub(super) fn items(&self) -> Option<Vec<Self>> {
-        let array = self.typed(self.value.as_array(), "an array")?;
+        let array = self.typed(self.value.as_array(), "an array", "write `[ .., .. ]`")?;
         let item = |(at, value): (usize, &'a Spanned<DeValue<'a>>)| Self {
             place: Place {
                 key: format!("{}[{at}]", self.place.key),
                 span: Some(value.span()),
             },
+            key_span: value.span(),
             value: value.get_ref(),
             faults: self.faults,
         };
@@ -161,7 +181,11 @@ impl<'a> Node<'a> {
 
     /// The entries of a table whose keys the writer chooses, in the order of the file.
     pub(super) fn entries(&self) -> Option<Vec<(&'a str, Self)>> {
-        let table = self.typed(self.value.as_table(), "a table")?;
+        let table = self.typed(
+            self.value.as_table(),
+            "a table",
+            "write `{ key = value }` or a section of its own",
+        )?;
         Some(entries(table, &self.place, self.faults))
     }
 
@@ -172,7 +196,7 @@ impl<'a> Node<'a> {
     }
 
     /// The value where the type is right. The value itself is not told: it may be a secret in a wrong place.
-    fn typed<T>(&self, value: Option<T>, wanted: &str) -> Option<T> {
+    fn typed<T>(&self, value: Option<T>, wanted: &str, hint: &str) -> Option<T> {
         if value.is_none() {
             let found = self.value.type_str();
             let article = if found.starts_with(['a', 'i']) {
@@ -181,7 +205,7 @@ impl<'a> Node<'a> {
                 "a"
             };
             let message = format!("{wanted} is wanted here, not {article} {found}");
-            self.refuse(Code::ConfigSyntax, message, "");
+            self.refuse(Code::ConfigSyntax, message, hint);
         }
         value
     }
@@ -220,6 +244,7 @@ fn entries<'a>(
                 name,
                 Node {
                     place,
+                    key_span: key.span(),
                     value: value.get_ref(),
                     faults,
                 },
@@ -241,11 +266,12 @@ fn known<'a>(
     for (key, node) in unknown {
         let list: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
         let hint = format!("the keys here are {}", list.join(", "));
-        node.refuse(
-            Code::ConfigSyntax,
-            format!("key `{key}` is not known here"),
-            &hint,
-        );
+        let message = format!("key `{key}` is not known here");
+        let place = Place {
+            span: Some(node.key_span),
+            ..node.place
+        };
+        refuse(faults, &place, Code::ConfigSyntax, message, &hint);
     }
     Table {
         place,
@@ -262,8 +288,10 @@ fn joined(path: &str, key: &str) -> String {
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let key = if is_plain {
         key.to_owned()
-    } else {
+    } else if key.contains('\'') {
         format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        format!("'{key}'")
     };
     if path.is_empty() {
         key

@@ -45,3 +45,27 @@ impl SecretSource for OsSecrets {
         std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_file_is_read_up_to_a_bound() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "hunter2\n").expect("written");
+        let secret = OsSecrets.file(&path).expect("readable");
+        assert_eq!(secret.expose_secret(), "hunter2\n");
+        std::fs::write(&path, vec![b'x'; 64 * 1024 + 1]).expect("written");
+        assert!(OsSecrets.file(&path).is_err());
+        assert!(OsSecrets.file(folder.path()).is_err());
+    }
+
+    #[test]
+    fn an_unset_variable_is_no_secret() {
+        assert!(OsSecrets.env("STOPMARK_NOBODY_SETS_THIS").is_none());
+    }
+}

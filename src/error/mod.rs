@@ -4,6 +4,7 @@
 //! rim they become this one. Nothing here prints: `cli/` renders.
 
 pub mod codes;
+pub mod page;
 pub mod render;
 
 use std::error::Error as StdError;

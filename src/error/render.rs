@@ -188,3 +188,154 @@ const fn kind_name(kind: Kind) -> &'static str {
         Kind::Bug => "bug",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::{assert_json_snapshot, assert_snapshot};
+
+    use super::*;
+    use crate::error::{Code, SqlCause};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Self>>,
+    }
+
+    fn layers(texts: &[&'static str]) -> Layer {
+        let (first, rest) = texts.split_first().expect("at least one");
+        let source = (!rest.is_empty()).then(|| Box::new(layers(rest)));
+        Layer {
+            text: first,
+            source,
+        }
+    }
+
+    fn refused() -> Error {
+        Error::new(
+            Code::BackupFailed,
+            r"the log of `PAY1\SQL/Orders` cannot be backed up",
+        )
+        .at("host", r"PAY1\SQL")
+        .at("member", r"PAY1\SQL/Orders")
+        .caused_by_sql(SqlCause {
+            number: 4214,
+            class: 16,
+            text: "BACKUP LOG cannot be performed because there is no current database backup."
+                .to_owned(),
+        })
+        .hint("take a full first: `stopmark backup full`")
+        .retry(Retry::AfterCheck)
+    }
+
+    #[test]
+    fn an_error_without_a_place_is_one_line() {
+        let error = Error::new(Code::NoPoint, "there is no point yet");
+        assert_snapshot!(text(&error), @r#"error[SM0602]: there is no point yet"#);
+    }
+
+    #[test]
+    fn places_are_aligned_and_the_hint_comes_last() {
+        assert_snapshot!(text(&refused()), @r#"
+    error[SM0501]: the log of `PAY1\SQL/Orders` cannot be backed up
+      host:   PAY1\SQL
+      member: PAY1\SQL/Orders
+      cause:  SQL Server error 4214, severity 16: BACKUP LOG cannot be performed because there is no current database backup.
+      hint: take a full first: `stopmark backup full`
+    "#);
+    }
+
+    #[test]
+    fn every_source_is_told_once() {
+        let error =
+            Error::new(Code::StoreUnreachable, "the store does not answer").source(layers(&[
+                "put failed: connection refused",
+                "connection refused",
+                "os error 111",
+            ]));
+        assert_snapshot!(text(&error), @r#"
+    error[SM0701]: the store does not answer
+      cause: put failed: connection refused
+      cause: os error 111
+    "#);
+    }
+
+    #[test]
+    fn a_place_in_a_file_is_written_as_editors_read_it() {
+        let error = Error::new(Code::ConfigValue, "a piece cannot have 65 stripes")
+            .at("file", "stopmark.toml")
+            .at("line", 7)
+            .at("column", 12)
+            .at("key", "group.members[1].stripes");
+        assert_snapshot!(text(&error), @r#"
+    error[SM0103]: a piece cannot have 65 stripes
+      file: stopmark.toml:7:12
+      key:  group.members[1].stripes
+    "#);
+    }
+
+    #[test]
+    fn lines_of_foreign_texts_are_indented_and_their_control_characters_escaped() {
+        let error = Error::new(Code::StatementFailed, "the host refused")
+            .at("host", "PAY1\u{1b}[2J")
+            .source(layers(&["first\r\nsecond\u{7}\n"]))
+            .hint("one\ntwo");
+        assert_snapshot!(text(&error), @r#"
+    error[SM0209]: the host refused
+      host:  PAY1\u{1b}[2J
+      cause: first
+             second\u{7}
+      hint: one
+            two
+    "#);
+    }
+
+    #[test]
+    fn programs_get_the_same_facts_as_values() {
+        assert_json_snapshot!(json(&refused()), @r#"
+    {
+      "code": "SM0501",
+      "kind": "backup",
+      "exit": 1,
+      "message": "the log of `PAY1\\SQL/Orders` cannot be backed up",
+      "context": [
+        {
+          "what": "host",
+          "value": "PAY1\\SQL"
+        },
+        {
+          "what": "member",
+          "value": "PAY1\\SQL/Orders"
+        }
+      ],
+      "sql": {
+        "number": 4214,
+        "class": 16,
+        "text": "BACKUP LOG cannot be performed because there is no current database backup."
+      },
+      "causes": [],
+      "hint": "take a full first: `stopmark backup full`",
+      "retry": "after_check"
+    }
+    "#);
+    }
+
+    #[test]
+    fn absent_parts_are_absent_in_json() {
+        let error = Error::new(Code::Interrupted, "interrupted").source(layers(&["signal 2"]));
+        assert_json_snapshot!(json(&error), @r#"
+    {
+      "code": "SM0903",
+      "kind": "host",
+      "exit": 130,
+      "message": "interrupted",
+      "context": [],
+      "causes": [
+        "signal 2"
+      ],
+      "retry": "never"
+    }
+    "#);
+    }
+}

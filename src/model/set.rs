@@ -58,11 +58,7 @@ impl Set {
     pub fn stamp(&self) -> String {
         match &self.mark {
             Some(mark) => mark.name.to_string(),
-            None => self
-                .made_at
-                .civil_utc()
-                .strftime("%Y_%m_%d_%H_%M_%S_%3f")
-                .to_string(),
+            None => self.made_at.file_stamp(),
         }
     }
 }

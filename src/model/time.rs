@@ -32,6 +32,14 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(millis))
     }
 
+    /// The instant in names of files and objects, `2026_11_21_02_00_00_007`.
+    #[must_use]
+    pub fn file_stamp(self) -> String {
+        self.civil_utc()
+            .strftime("%Y_%m_%d_%H_%M_%S_%3f")
+            .to_string()
+    }
+
     /// The civil date and time in UTC.
     #[must_use]
     pub fn civil_utc(self) -> civil::DateTime {

@@ -83,7 +83,7 @@ fn unmarked(
         BackupKind::Differential => SetKind::Differential,
         BackupKind::Full | BackupKind::Log => SetKind::Full,
     };
-    let stamp = stamp_text(ctx.stamped_at);
+    let stamp = ctx.stamped_at.file_stamp();
     let bases = back_ups(ctx, bases, &stamp, names);
     let mut stages = Stages::default();
     stages.back_up(StageName::Bases, &bases);
@@ -101,11 +101,13 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let has_members = !ctx.survey.members.is_empty();
     let is_marked = blocking.is_empty() && has_members;
     let (bases, more) = bases_of_broken(ctx, &group.able);
-    let logs = logs(ctx, &group.able, is_marked);
+    let mut logs = logs(ctx, &group.able, is_marked);
+    // Without a mark the first log of a new chain is all that its member needs.
+    logs.retain(|log| is_marked || !bases.iter().any(|base| base.member == log.member));
     let stamp = if is_marked {
         ctx.mark.to_string()
     } else {
-        stamp_text(ctx.stamped_at)
+        ctx.stamped_at.file_stamp()
     };
     let bases = back_ups(ctx, bases, &stamp, names);
     let logs = back_ups(ctx, logs, &stamp, names);
@@ -182,11 +184,6 @@ fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
         .collect()
 }
 
-/// The stamp in the names of a round without a mark, as in [`crate::model::Set::stamp`].
-fn stamp_text(at: Timestamp) -> String {
-    at.civil_utc().strftime("%Y_%m_%d_%H_%M_%S_%3f").to_string()
-}
-
 fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names) -> Vec<BackUp> {
     let wanted = wanted.into_iter();
     wanted
@@ -198,9 +195,12 @@ fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names
 fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Option<BackUp> {
     let share = share_of(ctx.cfg.host(&base.member.host))?;
     let own = ctx.cfg.member(&base.member);
+    // A member may have two logs in one round: the first of a new chain, and the one that carries the mark.
+    let own_stamp = ctx.stamped_at.file_stamp();
+    let is_first_log = base.kind == PieceKind::Log && base.mark.is_none();
     let naming = Naming {
         group: &ctx.cfg.group,
-        stamp,
+        stamp: if is_first_log { &own_stamp } else { stamp },
     };
     Some(BackUp {
         piece: PieceId(names.next()),

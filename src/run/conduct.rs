@@ -11,10 +11,10 @@ use super::resume::resolve_unfinished_steps;
 use super::verdict::{round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, PlanId, RunId};
 use crate::plan::{
-    Asked, BackupKind, CatalogView, Names, Plan, RunKind, plan_backup, plan_salvage,
+    Asked, BackupKind, CatalogView, Names, Plan, RunKind, lint, plan_backup, plan_salvage,
     wants_another_round,
 };
 use crate::survey::{self, Survey};
@@ -99,6 +99,7 @@ pub async fn carry_out(
     plan: &Plan,
     interrupt: &Interrupt,
 ) -> Result<Record> {
+    refuse_unsound(plan)?;
     let (_, book) = begin(world, config, plan.kind)?;
     carry_out_plan(world, &book, plan, interrupt).await?;
     finish(world, book, interrupt).await
@@ -154,7 +155,22 @@ async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Su
     };
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
+    refuse_unsound(&plan)?;
     Ok((survey, plan))
+}
+
+/// A plan that breaks its own rules is a fault of Stopmark's, found before anything is touched.
+fn refuse_unsound(plan: &Plan) -> Result<()> {
+    let faults = lint(plan);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Bug,
+        "the planner made a plan that must not be carried out",
+    )
+    .at("faults", faults.join("; "))
+    .hint("nothing was touched; please report this"))
 }
 
 /// Delivers what this run's rounds took and did not bring home.

@@ -35,10 +35,9 @@ pub(super) async fn back_up(
     let session = fleet.open(host).await.map_err(at_member)?;
     let (session, before) = newest_row(session, step).await.map_err(at_member)?;
     let backing = watch::run_watched(fleet, session, &backup_sql(step), progress).await;
-    backing.map_err(|fault| backup_error(fault, step))?;
+    let session = backing.map_err(|fault| backup_error(fault, step))?;
     // The files' names are this step's own, but a step that is done again has written them before.
-    let after = fleet.open(host).await.map_err(at_member)?;
-    match newest_row(after, step).await.map_err(at_member)?.1 {
+    match newest_row(session, step).await.map_err(at_member)?.1 {
         Some((id, backed_up)) if before.is_none_or(|(old, _)| id > old) => {
             progress.percent(100);
             Ok(backed_up)

@@ -17,7 +17,7 @@ use super::{SqlFleet, links, member};
 use crate::config::Encryption;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkPrefix};
-use crate::survey::{HostFacts, MemberFacts};
+use crate::survey::{HostFacts, MemberFacts, MemberState};
 use crate::world::FactsWanted;
 
 /// What the agent needs on every host: a name for people, and the question whose answer is 1.
@@ -59,6 +59,12 @@ const MANAGEMENT_RIGHTS: &[(&str, &str)] = &[
 /// The first of [`RIGHTS`]: without it, open transactions cannot be asked for.
 const SEES_STATE: &str = "VIEW SERVER STATE";
 
+/// Without these, a member's history cannot be asked for.
+const SEES_HISTORY: &[&str] = &[
+    "SELECT on msdb.dbo.backupset",
+    "SELECT on msdb.dbo.backupmediafamily",
+];
+
 /// Everything about one host, on one connection.
 pub(super) async fn host_facts(
     fleet: &SqlFleet,
@@ -74,7 +80,7 @@ pub(super) async fn host_facts(
     };
     let mut facts = fill().map_err(|fault| fault.at(host))?;
     let mut session = session;
-    if !facts.missing_rights.iter().any(|right| right == SEES_STATE) {
+    if !lacks(&facts, &[SEES_STATE]) {
         (session, facts.open_marks) = open_marks(session, &wanted.mark_prefix).await?;
     }
     if wanted.is_management_host {
@@ -82,6 +88,11 @@ pub(super) async fn host_facts(
     }
     members(session, wanted, &mut facts).await?;
     Ok(facts)
+}
+
+fn lacks(facts: &HostFacts, rights: &[&str]) -> bool {
+    let is_one = |missing: &String| rights.contains(&missing.as_str());
+    facts.missing_rights.iter().any(is_one)
 }
 
 fn rights(is_management_host: bool) -> Vec<(&'static str, &'static str)> {
@@ -172,18 +183,26 @@ async fn members(
     wanted: &FactsWanted,
     facts: &mut HostFacts,
 ) -> Result<SqlSession> {
+    let sees_history = !lacks(facts, SEES_HISTORY);
     for names in wanted.databases.chunks(NAMES_MAX) {
         let (back, answer) = session.ask(&databases_sql(names)).await?;
         session = back;
-        for (name, may_enter, member) in databases(&answer, names, session.host())? {
-            if !may_enter && member.state == crate::survey::MemberState::Online {
-                let right = format!("access to the database `{name}`");
-                facts.missing_rights.push(right);
+        for (name, may_enter, mut member) in databases(&answer, names, session.host())? {
+            if sees_history {
+                let offset = facts.offset_minutes;
+                (session, member.history) = member::history(session, &name, offset).await?;
             }
-            let offset = facts.offset_minutes;
-            let (back, member, missing) =
-                member::fill(session, &name, member, may_enter, wanted.mark_log, offset).await?;
-            session = back;
+            let mut missing = Vec::new();
+            match (member.state, may_enter) {
+                (MemberState::Online, true) => {
+                    let looking = member::look_inside(session, &name, &mut member, wanted.mark_log);
+                    (session, missing) = looking.await?;
+                }
+                (MemberState::Online, false) => {
+                    missing.push(format!("access to the database `{name}`"));
+                }
+                (MemberState::Restoring | MemberState::Unusable, _) => {}
+            }
             facts.missing_rights.extend(missing);
             facts.members.insert(name, member);
         }

@@ -1,6 +1,6 @@
 //! Asks one database for its facts: what marks need in it, the rights in it, its backups, its newest mark.
 //!
-//! Start at [`fill`] for the survey and [`newest_mark`] for the proof after a restore.
+//! Start at [`look_inside`] for the survey and [`newest_mark`] for the proof after a restore.
 //!
 //! This file only reads, and enters no database that is not online.
 
@@ -14,13 +14,13 @@ use super::{SqlFleet, history};
 use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName};
-use crate::survey::{MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
+use crate::survey::{BackupRow, MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
 use crate::world::RestoredState;
 
 /// What a database needs beyond the server's rights.
 const DATABASE_RIGHTS: &[&str] = &["BACKUP DATABASE", "BACKUP LOG"];
 
-/// The facts that `sys.databases` knows; size, marks and history come with [`fill`].
+/// The facts that `sys.databases` knows; size, marks and history come after.
 pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
     Ok(MemberFacts {
         state: match row.text("state_desc")?.as_str() {
@@ -51,28 +51,31 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
     })
 }
 
-/// Completes a member's facts; also the rights that are missing in it.
-pub(super) async fn fill(
+/// The member's newest backups; `offset_minutes` is the host's.
+pub(super) async fn history(
     session: SqlSession,
     name: &DatabaseName,
-    mut facts: MemberFacts,
-    may_enter: bool,
-    mark_log: MarkLogKind,
     offset_minutes: i16,
-) -> Result<(SqlSession, MemberFacts, Vec<String>)> {
-    let (mut session, answer) = session.ask(&history::backups_sql(name)).await?;
-    facts.history = rows::set(&answer, 0)
+) -> Result<(SqlSession, Vec<BackupRow>)> {
+    let (session, answer) = session.ask(&history::backups_sql(name)).await?;
+    let history = rows::set(&answer, 0)
         .map(|row| history::backup_row(row, offset_minutes))
         .collect::<Result<_, _>>()
         .map_err(|fault| fault.at(session.host()).at("database", name))?;
-    let mut missing = Vec::new();
-    if may_enter && facts.state == MemberState::Online {
-        let (back, answer) = session.ask(&inside_sql(name, mark_log)).await?;
-        session = back;
-        missing = inside(&answer, name, &mut facts)
-            .map_err(|fault| fault.at(session.host()).at("database", name))?;
-    }
-    Ok((session, facts, missing))
+    Ok((session, history))
+}
+
+/// Completes the facts of a member that is online and may be entered; the rights that are missing in it.
+pub(super) async fn look_inside(
+    session: SqlSession,
+    name: &DatabaseName,
+    facts: &mut MemberFacts,
+    mark_log: MarkLogKind,
+) -> Result<(SqlSession, Vec<String>)> {
+    let (session, answer) = session.ask(&inside_sql(name, mark_log)).await?;
+    let missing = inside(&answer, name, facts)
+        .map_err(|fault| fault.at(session.host()).at("database", name))?;
+    Ok((session, missing))
 }
 
 /// State and newest mark of a restored database.

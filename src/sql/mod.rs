@@ -21,7 +21,7 @@ pub mod observe;
 mod prepare;
 mod probe;
 pub mod quote;
-pub mod restore;
+mod restore;
 mod rows;
 mod session;
 mod statement;
@@ -36,6 +36,7 @@ use async_trait::async_trait;
 pub use every::every_statement;
 pub use links::script as link_script;
 pub use prepare::script as prepare_script;
+pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
 pub use statement::{Batch, Parameter};
 
 use self::dial::Dial;

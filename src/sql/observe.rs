@@ -1,6 +1,6 @@
 //! Hears what tiberius only logs: INFO messages and every ERROR after the first, told apart by operation.
 //!
-//! Start at [`layer`], which `main` puts beside its own layers, and [`Operation`]. tiberius 0.13 returns the
+//! Start at [`layer`], which `main` puts beside its own layers, and `Operation`. tiberius 0.13 returns the
 //! first error of an answer and drops INFO messages; both pass by as `tracing` events, raised inside the
 //! polled future. A span with the field `op_id` around that future says whose they are.
 //!
@@ -53,7 +53,7 @@ static LISTENERS: LazyLock<Mutex<HashMap<u64, mpsc::Sender<Heard>>>> =
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// The layer that hears. It carries its own filter, so that no other layer's level silences it; a *global*
-/// filter before it would, which [`Operation::begin`] finds out.
+/// filter before it would, which every new session finds out.
 pub fn layer<S>() -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

@@ -177,7 +177,7 @@ fn remove_sql() -> Batch {
     )
 }
 
-/// The script that `stopmark group prepare` prints: what [`prepare_member`] sends, for one member.
+/// The script that `stopmark group prepare` prints: what `prepare_member` sends, for one member.
 #[must_use]
 pub fn script(step: &PrepareMember) -> String {
     let mut batches = vec![

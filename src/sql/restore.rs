@@ -32,7 +32,8 @@ pub(super) async fn restore_database(
     };
     let session = fleet.open(host).await.map_err(at_member)?;
     let restoring = watch::run_watched(fleet, session, &database_sql(step), progress).await;
-    restoring.map_err(|fault| at_member(restore_error(fault, host)))
+    restoring.map_err(|fault| at_member(restore_error(fault, host)))?;
+    Ok(())
 }
 
 /// Restores a log up to the step's mark.
@@ -49,7 +50,8 @@ pub(super) async fn restore_log(
     };
     let session = fleet.open(host).await.map_err(at_member)?;
     let restoring = watch::run_watched(fleet, session, &log_sql(step), progress).await;
-    restoring.map_err(|fault| at_member(restore_error(fault, host)))
+    restoring.map_err(|fault| at_member(restore_error(fault, host)))?;
+    Ok(())
 }
 
 /// `RESTORE DATABASE`; a differential takes the same words, and the moves of files that it adds.
@@ -111,7 +113,7 @@ fn refused(cause: SqlCause) -> Error {
         ),
         (1834 | 3142 | 3154 | 3159 | 5170, _) => (
             Code::TargetExists,
-            "restore under another name, or name the group with `--replace`",
+            "restore under another name, or ask for the database to be replaced",
             Retry::Never,
         ),
         (3101 | 3102, _) => (

@@ -99,10 +99,9 @@ impl SqlSession {
         mut self,
         batch: &Batch,
         mut hear: impl FnMut(&Heard) + Send,
-    ) -> Result<(), Fault> {
+    ) -> Result<Self, Fault> {
         let span = self.operation.span();
-        let running = Box::pin(answer(&mut self.client, batch)).instrument(span);
-        tokio::pin!(running);
+        let mut running = Box::pin(answer(&mut self.client, batch).instrument(span));
         let ended = loop {
             tokio::select! {
                 biased;
@@ -110,10 +109,11 @@ impl SqlSession {
                 ended = &mut running => break ended,
             }
         };
+        drop(running);
         while let Some(heard) = self.operation.next_heard() {
             hear(&heard);
         }
-        ended.map(drop)
+        ended.map(|_| self)
     }
 }
 

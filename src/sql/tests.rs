@@ -21,11 +21,11 @@ use crate::error::{Code, Error, Retry};
 use crate::model::{HostName, Timestamp};
 use crate::world::Fleet;
 
-fn name() -> HostName {
+pub(super) fn name() -> HostName {
     "PAY1".parse().expect("valid")
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let host = HostConfig {
         name: name(),
         address: "pay1.example".to_owned(),

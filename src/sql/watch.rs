@@ -32,13 +32,24 @@ struct Look {
     work: i64,
 }
 
-/// When the last sign of life came, in milliseconds of the monotonic clock.
+/// When the last sign of life came, in milliseconds of the monotonic clock; [`KILLED`] once it was killed.
 struct Sign(AtomicU64);
+
+/// Later than any time: nothing renews it.
+const KILLED: u64 = u64::MAX;
 
 impl Sign {
     fn renew(&self, now: Duration) {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         self.0.fetch_max(millis, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.store(KILLED, Ordering::Relaxed);
+    }
+
+    fn is_ended(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == KILLED
     }
 
     fn silence(&self, now: Duration) -> Duration {
@@ -52,7 +63,7 @@ pub(super) async fn run_watched(
     session: SqlSession,
     batch: &Batch,
     progress: &dyn StepProgress,
-) -> Result<(), Fault> {
+) -> Result<SqlSession, Fault> {
     let clock = fleet.clock.as_ref();
     let sign = Sign(AtomicU64::new(0));
     sign.renew(clock.monotonic());
@@ -63,10 +74,15 @@ pub(super) async fn run_watched(
             progress.percent(percent);
         }
     });
-    tokio::select! {
+    let ended = tokio::select! {
         biased;
         ended = running => ended,
         fault = until_silent(fleet, &host, session_id, &sign, progress) => Err(fault),
+    };
+    match ended {
+        // A killed statement may answer (596) before the watch is done: what ended it is the silence.
+        Err(_) if sign.is_ended() => Err(Fault::Silent(fleet.config.policy.statement_silence_max)),
+        ended => ended,
     }
 }
 
@@ -113,6 +129,7 @@ async fn until_silent(
             }
         }
         if sign.silence(clock.monotonic()) >= limit {
+            sign.end();
             kill(fleet, host, session_id).await;
             return Fault::Silent(limit);
         }
@@ -159,4 +176,96 @@ fn kill_sql(session_id: i32) -> Batch {
 /// The texts of this file.
 pub(super) fn statements(_: &Sample) -> Vec<(&'static str, Batch)> {
     vec![("watch.look", look_sql(52)), ("watch.kill", kill_sql(52))]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU8;
+
+    use sqlsim::certificate::Authority;
+    use sqlsim::{InstanceOptions, Simulator};
+    use tempfile::TempDir;
+
+    use super::super::dial::TcpDial;
+    use super::super::tests::{config, name};
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[derive(Default)]
+    struct Told(AtomicU8);
+
+    impl StepProgress for Told {
+        fn percent(&self, percent: u8) {
+            self.0.fetch_max(percent, Ordering::Relaxed);
+        }
+
+        fn bytes(&self, _more: u64) {}
+    }
+
+    async fn host(silence_max: Duration) -> (TempDir, Simulator, SqlFleet) {
+        observe::install_alone();
+        let folder = TempDir::new().expect("a temporary folder");
+        let authority = Authority::open(&folder.path().join("authority")).expect("an authority");
+        let options = InstanceOptions::new("PAY1");
+        let address = "127.0.0.1:0".parse().expect("an address");
+        let place = folder.path().join("PAY1");
+        let simulator = Simulator::start(&place, options, address, &authority).await;
+        let simulator = simulator.expect("it starts");
+        let made = simulator
+            .instance()
+            .create_login("agent", "hunter2", &["sysadmin"]);
+        made.expect("a new login");
+        let mut config = config();
+        config.policy.statement_silence_max = silence_max;
+        for host in config.hosts.values_mut() {
+            host.address = format!("127.0.0.1,{}", simulator.address().port());
+        }
+        let clock = Arc::new(SystemClock::new());
+        let fleet = SqlFleet::new(Arc::new(config), Arc::new(TcpDial), clock);
+        (folder, simulator, fleet.expect("the layer is installed"))
+    }
+
+    #[tokio::test]
+    async fn a_statement_without_a_sign_of_life_is_killed() {
+        let limit = Duration::from_millis(800);
+        let (_folder, simulator, fleet) = host(limit).await;
+        let session = fleet.open(&name()).await.expect("a session");
+        let id = session.id();
+        let hangs = Batch::plain("WAITFOR DELAY '00:10:00';");
+        let ended = run_watched(&fleet, session, &hangs, &Told::default()).await;
+        assert_eq!(ended.err(), Some(Fault::Silent(limit)));
+        let sessions = simulator.instance().sessions.list();
+        let is_alive = |one: &&Arc<sqlsim::instance::SessionRecord>| i32::from(one.id) == id;
+        let killed = sessions
+            .iter()
+            .find(is_alive)
+            .is_none_or(|one| one.killed.is_cancelled());
+        assert!(killed, "session {id} runs on");
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_ends_gives_its_session_back() {
+        let (_folder, _simulator, fleet) = host(Duration::from_secs(30)).await;
+        let session = fleet.open(&name()).await.expect("a session");
+        let id = session.id();
+        let speaks = Batch::plain("RAISERROR (N'40 percent processed.', 0, 1) WITH NOWAIT;");
+        let told = Told::default();
+        let session = run_watched(&fleet, session, &speaks, &told)
+            .await
+            .expect("it ends");
+        assert_eq!((session.id(), told.0.load(Ordering::Relaxed)), (id, 40));
+        let own = session.ask(&look_sql(id)).await.expect("a look").1;
+        assert_eq!(rows::set(&own, 0).count(), 1, "a request sees itself");
+    }
+
+    #[test]
+    fn silence_counts_from_the_last_sign() {
+        let seconds = Duration::from_secs;
+        let sign = Sign(AtomicU64::new(0));
+        sign.renew(seconds(5));
+        sign.renew(seconds(3));
+        assert_eq!(sign.silence(seconds(9)), seconds(4));
+        assert_eq!(sign.silence(seconds(1)), Duration::ZERO);
+    }
 }

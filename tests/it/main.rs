@@ -4,5 +4,11 @@
 
 #[path = "../conformance/store.rs"]
 mod conformance;
+mod fleet_backups;
+mod fleet_biztalk;
+mod fleet_hosts;
+mod fleet_links;
+mod fleet_marks;
+mod fleet_survey;
 mod stores;
 mod tidy;

@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::runtime::{Builder, Runtime};
+
 use crate::certificate::Authority;
 use crate::error::SqlError;
 use crate::faults::WireFaults;
@@ -15,12 +17,20 @@ use crate::instance::{Instance, InstanceBackend, InstanceOptions};
 use crate::server::{RunningServer, listen};
 use crate::wire::WireOptions;
 
-/// A simulated host that listens.
+/// A simulated host that listens, on a runtime of its own.
 pub struct Simulator {
     instance: Arc<Instance>,
     server: RunningServer,
     authority_file: Option<PathBuf>,
+    runtime: Guard,
 }
+
+/// Stack of each thread that runs sessions: procedures, functions and views call each other 32
+/// deep, and in a debug build each level may take 100 KiB.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// Threads of one host.
+const THREADS: usize = 2;
 
 /// Why a simulated host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -48,44 +58,57 @@ impl Simulator {
         let names = [options.server_name.machine.clone()];
         let tls = authority.tls(&folder.join("certificate"), &names)?;
         let authority_file = Some(tls.authority_file().to_owned());
-        let instance = Instance::open(folder, options).await?;
-        let server = Self::listen(&instance, address, WireOptions::with_tls(tls)).await?;
+        let wire = WireOptions::with_tls(tls);
+        let started = Self::start_with(folder, options, address, wire).await?;
         Ok(Self {
-            instance,
-            server,
             authority_file,
+            ..started
         })
     }
 
     /// As [`Simulator::start`], but nothing is encrypted: for tests, whose handshakes would cost
     /// more than their work.
     ///
-    /// # Errors As [`Simulator::start`].
+    /// # Errors
+    /// As [`Simulator::start`].
     pub async fn start_plain(
         folder: &Path,
         options: InstanceOptions,
         address: SocketAddr,
     ) -> Result<Self, StartError> {
-        let instance = Instance::open(folder, options).await?;
-        let server = Self::listen(&instance, address, WireOptions::plain()).await?;
+        Self::start_with(folder, options, address, WireOptions::plain()).await
+    }
+
+    async fn start_with(
+        folder: &Path,
+        options: InstanceOptions,
+        address: SocketAddr,
+        wire: WireOptions,
+    ) -> Result<Self, StartError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_stack_size(STACK_BYTES)
+            .thread_name("sqlsim")
+            .enable_all()
+            .build()?;
+        let folder = folder.to_owned();
+        let starting = runtime.spawn(async move {
+            let instance = Instance::open(&folder, options).await?;
+            let backend = Arc::new(InstanceBackend(Arc::clone(&instance)));
+            let faults = Arc::new(WireFaults(Arc::clone(&instance)));
+            let server = listen(backend, address, WireOptions { faults, ..wire }).await?;
+            let address = server.local_addr().to_string();
+            instance.options.dial.announce(&instance.name(), &address);
+            Ok::<_, StartError>((instance, server))
+        });
+        let runtime = Guard(Some(runtime));
+        let (instance, server) = starting.await.map_err(io::Error::other)??;
         Ok(Self {
             instance,
             server,
             authority_file: None,
+            runtime,
         })
-    }
-
-    async fn listen(
-        instance: &Arc<Instance>,
-        address: SocketAddr,
-        options: WireOptions,
-    ) -> io::Result<RunningServer> {
-        let backend = Arc::new(InstanceBackend(Arc::clone(instance)));
-        let faults = Arc::new(WireFaults(Arc::clone(instance)));
-        let server = listen(backend, address, WireOptions { faults, ..options }).await?;
-        let address = server.local_addr().to_string();
-        instance.options.dial.announce(&instance.name(), &address);
-        Ok(server)
     }
 
     /// Where it listens.
@@ -111,14 +134,33 @@ impl Simulator {
     /// # Errors
     /// When a database cannot write its checkpoint.
     pub async fn stop(self) -> Result<(), StartError> {
-        self.instance.sessions.kill_all();
-        self.server.stop().await;
-        Ok(self.instance.shut_down()?)
+        let Self {
+            instance,
+            server,
+            runtime,
+            ..
+        } = self;
+        instance.sessions.kill_all();
+        server.stop().await;
+        let stopped = instance.shut_down();
+        drop(runtime);
+        Ok(stopped?)
     }
 
     /// Dies as by kill -9: nothing more is written, and the folder may be opened anew at once.
     pub fn kill(self) {
         self.instance.kill();
+    }
+}
+
+/// A runtime that may be dropped anywhere, also inside of another one.
+struct Guard(Option<Runtime>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

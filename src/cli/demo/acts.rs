@@ -23,7 +23,7 @@ pub(super) async fn play(stage: &mut Stage<'_, '_>) -> Result<()> {
     let ended = workload.stop().await;
     played?;
     let (moved, refused) = ended?;
-    stage.say(&format!("\nthe application made {moved} transfers meanwhile; {refused} met a deadlock and left nothing"))?;
+    stage.say(&format!("\nthe application made {moved} transfers meanwhile; {refused} were refused and left nothing behind"))?;
     bring_back(stage).await?;
     farewell(stage)
 }

@@ -35,7 +35,7 @@ pub(super) const LEDGERS: [(&str, &str); 3] = [
 ];
 
 /// Accounts in each ledger.
-pub(super) const ACCOUNTS: i64 = 40;
+pub(super) const ACCOUNTS: i64 = 60;
 /// What each holds at the beginning.
 pub(super) const BALANCE: i64 = 1_000;
 /// What all of them hold together, always.

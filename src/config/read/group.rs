@@ -6,7 +6,7 @@ use crate::config::node::{Node, Table};
 use crate::error::Code;
 use crate::model::{GroupName, HostName, MarkPrefix, MemberName};
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "name",
     "management_host",
     "mark_prefix",
@@ -14,6 +14,8 @@ const KEYS: &[&str] = &[
     "members",
     "discover",
 ];
+
+pub(super) const MEMBER_KEYS: &[&str] = &["name", "stripes", "compression"];
 
 /// SQL Server takes at most this many devices for one backup.
 const STRIPES_MAX: u16 = 64;
@@ -35,12 +37,14 @@ pub(super) fn read(root: &Table<'_>, hosts: &Hosts<'_>) -> Option<Group> {
         .and_then(|node| node.table(KEYS))?;
     let name = table
         .required("name", "name the group: `name = \"payments\"`")
-        .and_then(|node| node.parsed());
+        .and_then(|node| node.parsed("it is part of keys and file names"));
     let management_host = table
         .required("management_host", "name the host at which marks start")
         .and_then(|node| management_host(&node, hosts));
     let mark_prefix = match table.optional("mark_prefix") {
-        Some(node) => node.parsed(),
+        Some(node) => {
+            node.parsed("it begins every mark's name, as in `SM_2026_11_21_02_00_00_000`")
+        }
         None => "SM".parse().ok(),
     };
     let discovery = match table.optional("discover") {
@@ -63,15 +67,19 @@ pub(super) fn read(root: &Table<'_>, hosts: &Hosts<'_>) -> Option<Group> {
 }
 
 fn management_host(node: &Node<'_>, hosts: &Hosts<'_>) -> Option<HostName> {
-    let name: HostName = node.parsed()?;
+    let name: HostName = node.parsed(r"write `HOST` or `HOST\INSTANCE`")?;
     let host = hosts.find(&name);
     if host.is_none() {
-        refuse_unknown_host(node, &name);
+        refuse_unknown_host(node, &name, hosts);
     }
     host.map(|host| host.name.clone())
 }
 
-fn refuse_unknown_host(node: &Node<'_>, name: &HostName) {
+/// Where no host is configured at all, that is the fault, and it has been told.
+fn refuse_unknown_host(node: &Node<'_>, name: &HostName, hosts: &Hosts<'_>) {
+    if hosts.named.is_empty() {
+        return;
+    }
     let message = format!("host `{name}` is not configured");
     node.refuse(
         Code::ConfigValue,
@@ -98,7 +106,7 @@ const fn default_mark_log(discovery: Option<&Option<Discovery>>) -> MarkLogKind 
 fn discovery(node: &Node<'_>) -> Option<Discovery> {
     let hint = "write `discover = { biztalk = \"BizTalkMgmtDb\" }`";
     let table = node.table(&["biztalk"])?;
-    let database = table.required("biztalk", hint)?.parsed()?;
+    let database = table.required("biztalk", hint)?.parsed(hint)?;
     Some(Discovery::BizTalk { database })
 }
 
@@ -142,7 +150,7 @@ fn member(node: &Node<'_>, hosts: &Hosts<'_>) -> Option<MemberConfig> {
     if !node.is_table() {
         return member_name(node, hosts).map(MemberConfig::of);
     }
-    let table = node.table(&["name", "stripes", "compression"])?;
+    let table = node.table(MEMBER_KEYS)?;
     let name = table
         .required("name", r"write `name = 'HOST\INSTANCE/DATABASE'`")
         .and_then(|node| member_name(&node, hosts));
@@ -161,10 +169,10 @@ fn member(node: &Node<'_>, hosts: &Hosts<'_>) -> Option<MemberConfig> {
 
 /// The member with its host spelled as its section spells it.
 fn member_name(node: &Node<'_>, hosts: &Hosts<'_>) -> Option<MemberName> {
-    let name: MemberName = node.parsed()?;
+    let name: MemberName = node.parsed("the host's part is the key of its section")?;
     let host = hosts.find(&name.host);
     if host.is_none() {
-        refuse_unknown_host(node, &name.host);
+        refuse_unknown_host(node, &name.host, hosts);
     }
     host.map(|host| MemberName::new(host.name.clone(), name.database))
 }

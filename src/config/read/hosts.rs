@@ -10,7 +10,7 @@ use crate::config::node::{Node, Table};
 use crate::error::Code;
 use crate::model::HostName;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "address",
     "login",
     "encryption",
@@ -20,6 +20,8 @@ const KEYS: &[&str] = &[
     "link_address",
     "link_login",
 ];
+
+pub(super) const SHARE_KEYS: &[&str] = &["sql", "agent"];
 
 const LOGIN_FORMS: &str =
     r#"write `{ user = "NAME", password = { env = "NAME" } }` or `"integrated"`"#;
@@ -39,6 +41,9 @@ pub(super) struct NamedHost<'a> {
     pub(super) has_share: bool,
 }
 
+/// A fault that has been told.
+struct Told;
+
 impl Hosts<'_> {
     /// The host as the file spells it, however the asker does.
     pub(super) fn find(&self, name: &HostName) -> Option<&NamedHost<'_>> {
@@ -53,12 +58,17 @@ pub(super) fn read<'a>(root: &Table<'a>, around: &Surroundings<'_>) -> Hosts<'a>
         named: Vec::new(),
     };
     let hint = r"write a section `[hosts.'HOST\INSTANCE']` for each host";
-    let entries = root.required("hosts", hint).and_then(|node| node.entries());
+    let section = root.required("hosts", hint);
+    let entries = section.as_ref().and_then(Node::entries);
+    if let (Some(node), Some([])) = (&section, entries.as_deref()) {
+        node.refuse(Code::ConfigValue, "no host is configured", hint);
+    }
     for (key, node) in entries.unwrap_or_default() {
         let name: HostName = match key.parse() {
             Ok(name) => name,
             Err(error) => {
-                node.refuse(Code::ConfigValue, format!("{error}"), "");
+                let hint = "the key is what `SELECT SERVERPROPERTY('ServerName')` gives";
+                node.refuse(Code::ConfigValue, error.to_string(), hint);
                 continue;
             }
         };
@@ -84,7 +94,6 @@ pub(super) fn read<'a>(root: &Table<'a>, around: &Surroundings<'_>) -> Hosts<'a>
         });
         hosts.whole.extend(host.map(|host| (name, host)));
     }
-    refuse_shared_shares(&hosts, &around.platform);
     hosts
 }
 
@@ -117,23 +126,22 @@ fn host(name: &HostName, node: &Node<'_>, around: &Surroundings<'_>) -> Option<H
         address: address?,
         login: login?,
         encryption: encryption?,
-        trust_ca: trust_ca?,
+        trust_ca: trust_ca.ok()?,
         trust_any_certificate: any?,
-        share: share?,
-        link_address: link_address?,
-        link_login: link_login?,
+        share: share.ok()?,
+        link_address: link_address.ok()?,
+        link_login: link_login.ok()?,
     })
 }
 
-/// `Some(None)` where the key is absent, none where its value has a fault.
+/// The value of a key that may be absent.
 fn optional<'a, T>(
     table: &Table<'a>,
     key: &str,
     read: impl FnOnce(&Node<'a>) -> Option<T>,
-) -> Option<Option<T>> {
-    table
-        .optional(key)
-        .map_or(Some(None), |node| read(&node).map(Some))
+) -> Result<Option<T>, Told> {
+    let value = table.optional(key).map(|node| read(&node).ok_or(Told));
+    value.transpose()
 }
 
 /// A host's true name is also its address, unless the file says another.
@@ -143,8 +151,8 @@ fn own_name(name: &HostName, node: &Node<'_>) -> Option<String> {
     }
     node.refuse(
         Code::ConfigValue,
-        "the host's name is no address, so `address` is needed",
-        "",
+        "the host's name is no address, so `address` is missing",
+        r"write `address` as `host`, `host,port` or `host\instance`",
     );
     None
 }
@@ -215,7 +223,7 @@ fn sql_login(node: &Node<'_>, around: &Surroundings<'_>) -> Option<LoginConfig> 
 fn share(node: &Node<'_>, platform: &Platform) -> Option<ShareConfig> {
     let hint =
         "`sql` is the folder as SQL Server names it, `agent` the same folder as this machine does";
-    let table = node.table(&["sql", "agent"])?;
+    let table = node.table(SHARE_KEYS)?;
     let sql = table
         .required("sql", hint)
         .and_then(|node| sql_folder(&node));
@@ -265,34 +273,4 @@ fn is_windows_path(text: &str) -> bool {
     let bytes = text.as_bytes();
     text.starts_with(r"\\")
         || matches!(bytes, [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic())
-}
-
-/// Two hosts that write into one folder could write one file: databases on them may have one name.
-fn refuse_shared_shares(hosts: &Hosts<'_>, platform: &Platform) {
-    let folded = |path: &PathBuf| {
-        let text = path
-            .to_string_lossy()
-            .trim_end_matches(['/', '\\'])
-            .to_owned();
-        match platform {
-            Platform::Windows { .. } => text.to_lowercase().replace('/', "\\"),
-            Platform::Unix => text,
-        }
-    };
-    let mut seen: BTreeMap<String, &HostName> = BTreeMap::new();
-    for host in &hosts.named {
-        let share = hosts
-            .whole
-            .get(&host.name)
-            .and_then(|host| host.share.as_ref());
-        let Some(share) = share else { continue };
-        if let Some(other) = seen.insert(folded(&share.agent), &host.name) {
-            let message = format!("`{}` and `{other}` have one share", host.name);
-            host.node.refuse(
-                Code::ConfigDuplicate,
-                message,
-                "give each host a folder of its own below the share",
-            );
-        }
-    }
 }

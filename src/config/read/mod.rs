@@ -110,13 +110,17 @@ pub(super) fn config(
 
 /// The parser's own words without the line that it quotes, which may hold a secret.
 fn syntax(error: &toml::de::Error) -> Fault {
-    let is_duplicate = error.message().starts_with("duplicate key");
-    let (code, hint) = if is_duplicate {
+    let (code, hint) = if error.message().starts_with("duplicate key") {
         (Code::ConfigDuplicate, "keep one of the two")
+    } else if error.message().contains("escape") {
+        (
+            Code::ConfigSyntax,
+            "put a text with backslashes in single quotes",
+        )
     } else {
         (
             Code::ConfigSyntax,
-            "backslashes need a string in single quotes, or to be doubled",
+            "look at this line and the one before it; TOML is described at https://toml.io",
         )
     };
     Fault {
@@ -180,4 +184,23 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         state,
         logs,
     })
+}
+
+/// Every key that the file may have, for the test that keeps the full sample full.
+#[cfg(test)]
+pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
+    let sections = [
+        SECTIONS,
+        group::KEYS,
+        group::MEMBER_KEYS,
+        hosts::KEYS,
+        hosts::SHARE_KEYS,
+        store::KEYS,
+    ];
+    let sections = sections.into_iter().chain([
+        policy::SCHEDULE_KEYS,
+        policy::POLICY_KEYS,
+        policy::PATHS_KEYS,
+    ]);
+    sections.flatten().copied()
 }

@@ -11,6 +11,16 @@ use crate::config::node::{Node, Table};
 use crate::config::schedule::Schedule;
 use crate::error::Code;
 
+pub(super) const SCHEDULE_KEYS: &[&str] = &["full", "differential", "log"];
+pub(super) const POLICY_KEYS: &[&str] = &[
+    "read_back",
+    "statement_silence_max",
+    "mark_timeout",
+    "connect_timeout",
+    "lease_ttl",
+];
+pub(super) const PATHS_KEYS: &[&str] = &["state", "logs"];
+
 /// Longer than any wait that makes sense, shorter than any sum that could overflow.
 const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -20,16 +30,14 @@ fn section<'a>(root: &Table<'a>, name: &str, keys: &[&str]) -> Option<Table<'a>>
 
 /// When runs are due; a schedule with a fault is left out.
 pub(super) fn schedule(root: &Table<'_>) -> ScheduleConfig {
-    let keys = &["full", "differential", "log"];
-    let Some(table) = section(root, "schedule", keys) else {
+    let Some(table) = section(root, "schedule", SCHEDULE_KEYS) else {
         return ScheduleConfig::default();
     };
-    let [full, differential, log] =
-        keys.map(|key| table.optional(key).and_then(|node| expression(&node)));
+    let due = |key| table.optional(key).and_then(|node| expression(&node));
     ScheduleConfig {
-        full,
-        differential,
-        log,
+        full: due("full"),
+        differential: due("differential"),
+        log: due("log"),
     }
 }
 
@@ -48,14 +56,7 @@ fn expression(node: &Node<'_>) -> Option<String> {
 /// How runs are done; a value with a fault keeps its default.
 pub(super) fn policy(root: &Table<'_>) -> PolicyConfig {
     let default = PolicyConfig::default();
-    let keys = &[
-        "read_back",
-        "statement_silence_max",
-        "mark_timeout",
-        "connect_timeout",
-        "lease_ttl",
-    ];
-    let Some(table) = section(root, "policy", keys) else {
+    let Some(table) = section(root, "policy", POLICY_KEYS) else {
         return default;
     };
     let wait = |key, default| {
@@ -103,7 +104,7 @@ pub(super) fn paths(root: &Table<'_>, around: &Surroundings<'_>) -> (PathBuf, Pa
         }
         Platform::Unix => ("/var/lib/stopmark".into(), "/var/log/stopmark".into()),
     };
-    let Some(table) = section(root, "paths", &["state", "logs"]) else {
+    let Some(table) = section(root, "paths", PATHS_KEYS) else {
         return (state, logs);
     };
     let path = |key, default| {

@@ -1,6 +1,6 @@
 //! Values that are secrets: `{ env = ".." }`, `{ file = ".." }` or `{ credential = ".." }`, never a literal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -28,9 +28,9 @@ impl Secrets<'_> {
         let table = node.table(&["env", "file", "credential"])?;
         let named = ["env", "file", "credential"].map(|key| table.optional(key));
         let secret = match &named {
-            [Some(name), None, None] => self.from_env(name),
-            [None, Some(path), None] => self.from_file(path),
-            [None, None, Some(name)] => self.from_credential(name),
+            [Some(name), None, None] => self.in_env(name),
+            [None, Some(path), None] => self.in_file(path),
+            [None, None, Some(name)] => self.in_credential(name),
             _ => {
                 table.refuse(Code::ConfigValue, "a secret has exactly one place", FORMS);
                 None
@@ -39,7 +39,7 @@ impl Secrets<'_> {
         secret.and_then(|secret| not_empty(node, secret))
     }
 
-    fn from_env(&self, node: &Node<'_>) -> Option<SecretString> {
+    fn in_env(&self, node: &Node<'_>) -> Option<SecretString> {
         let name = node.filled()?;
         let secret = self.source.env(name);
         if secret.is_none() {
@@ -51,12 +51,12 @@ impl Secrets<'_> {
         secret
     }
 
-    fn from_file(&self, node: &Node<'_>) -> Option<SecretString> {
+    fn in_file(&self, node: &Node<'_>) -> Option<SecretString> {
         let path = self.folder.join(node.filled()?);
-        self.from_path(node, path)
+        self.at_path(node, &path)
     }
 
-    fn from_credential(&self, node: &Node<'_>) -> Option<SecretString> {
+    fn in_credential(&self, node: &Node<'_>) -> Option<SecretString> {
         let name = node.filled()?;
         if name.contains(['/', '\\']) || name.starts_with('.') {
             node.refuse(
@@ -73,11 +73,11 @@ impl Secrets<'_> {
             );
             return None;
         };
-        self.from_path(node, folder.join(name))
+        self.at_path(node, &folder.join(name))
     }
 
-    fn from_path(&self, node: &Node<'_>, path: PathBuf) -> Option<SecretString> {
-        match self.source.file(&path) {
+    fn at_path(&self, node: &Node<'_>, path: &Path) -> Option<SecretString> {
+        match self.source.file(path) {
             Ok(secret) => Some(without_line_end(secret)),
             Err(error) => {
                 // An error's text could quote what was read; its kind cannot.

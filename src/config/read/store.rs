@@ -13,6 +13,8 @@ use crate::config::checked::StoreConfig;
 use crate::config::node::{Node, Table};
 use crate::error::Code;
 
+pub(super) const KEYS: &[&str] = &["url", "options", "secrets"];
+
 const URL_FORMS: &str =
     "write `file:///folder`, `s3://bucket/prefix`, `az://container/prefix` or `gs://bucket/prefix`";
 
@@ -29,7 +31,7 @@ enum Scheme {
 pub(super) fn read(root: &Table<'_>, around: &Surroundings<'_>) -> Option<StoreConfig> {
     let table = root
         .required("store", "write a section `[store]`")
-        .and_then(|node| node.table(&["url", "options", "secrets"]))?;
+        .and_then(|node| node.table(KEYS))?;
     let url = table.required("url", URL_FORMS).and_then(|node| url(&node));
     let scheme = url.as_ref().map(|(_, scheme)| *scheme);
     let options = options(&table, scheme);

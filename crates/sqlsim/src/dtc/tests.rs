@@ -192,7 +192,7 @@ async fn every_transaction_is_on_one_side_of_the_mark() {
     for worker in 0..6_usize {
         let hosts = hosts.clone();
         tasks.spawn(async move {
-            for round in 0..60_u128 {
+            for round in 0..150_u128 {
                 let gtrid = Uuid::from_u128(1_000_000 + (worker as u128) * 1_000 + round);
                 let pair =
                     [worker % 3, (worker + 1 + worker / 3) % 3].map(|at| Arc::clone(&hosts[at]));
@@ -203,6 +203,7 @@ async fn every_transaction_is_on_one_side_of_the_mark() {
         });
     }
     for number in 1..=8_u128 {
+        work_goes_on(&hosts[0], &mut tasks).await;
         let order: Vec<_> = (0..3)
             .map(|at| Arc::clone(&hosts[(at + number as usize) % 3]))
             .collect();
@@ -250,7 +251,7 @@ async fn a_coordinator_outside_of_the_marks_hosts_cannot_tear_the_mark() {
         };
         let path = path.map(|at| Arc::clone(&hosts[at]));
         tasks.spawn(async move {
-            for round in 0..40 {
+            for round in 0..200 {
                 let gtrid = Uuid::from_u128(1_000_000 + worker * 1_000 + round);
                 // Refused ones have left nothing behind; the check below sees to that.
                 let _refused = run(gtrid, false, &path, false).await;
@@ -258,8 +259,9 @@ async fn a_coordinator_outside_of_the_marks_hosts_cannot_tear_the_mark() {
         });
     }
     let mut placed = Vec::new();
-    for number in 1..=6 {
+    for number in 1..=20 {
         let mark = Uuid::from_u128(number);
+        work_goes_on(&outside, &mut tasks).await;
         if run(mark, true, &inside, false).await.is_ok() {
             placed.push(mark);
         }
@@ -271,6 +273,17 @@ async fn a_coordinator_outside_of_the_marks_hosts_cannot_tear_the_mark() {
     assert!(!placed.is_empty() && !outside.log().is_empty());
     for mark in placed {
         assert_eq!(before(&inside[0], mark), before(&inside[1], mark));
+    }
+}
+
+/// Lets a host commit a while, as long as there is anybody who works.
+async fn work_goes_on(host: &Host, tasks: &mut tokio::task::JoinSet<()>) {
+    let goal = host.log().len() + 20;
+    while host.log().len() < goal && !tasks.is_empty() {
+        tokio::task::yield_now().await;
+        if let Some(done) = tasks.try_join_next() {
+            done.expect("no worker panics");
+        }
     }
 }
 

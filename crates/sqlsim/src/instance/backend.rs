@@ -30,7 +30,7 @@ impl Backend for InstanceBackend {
         let login = instance.login(&request.user_name);
         let login = login.filter(|l| !l.disabled && l.password.matches(&request.password));
         let login = login.ok_or_else(|| messages::login_failed(&request.user_name))?;
-        let session = SessionHandle::open(instance, login, request).await?;
+        let session = SessionHandle::open(instance, login, request)?;
         Ok(Box::new(session))
     }
 

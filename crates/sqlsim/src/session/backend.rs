@@ -30,7 +30,7 @@ pub struct SessionHandle {
 
 impl SessionHandle {
     /// Opens a session for a login; 4060 when its database is not there or may not be entered.
-    pub(crate) async fn open(
+    pub(crate) fn open(
         instance: &Arc<Instance>,
         login: Arc<Login>,
         request: &LoginRequest,
@@ -215,6 +215,7 @@ impl Session {
             .release_all(LockOwner::Session(self.record.id));
         self.options = Options::default();
         self.temporary.clear();
+        self.prepared = super::texts::Prepared::default();
         self.logins.clear();
         self.last = Last::default();
         if !Arc::ptr_eq(&self.database, home) {

@@ -2,39 +2,49 @@
 //!
 //! Start at [`Session::control`]. These statements run others and touch no row.
 
+use std::future::ready;
+
 use super::Session;
-use super::execute::{Boxed, Flow, Run, Stop};
+use super::execute::{Boxed, Flow, Run, Stop, later};
 use crate::error::SqlResult;
 use crate::lang::ast::{Condition, Statement, StatementKind};
 use crate::query;
 
 impl Session {
     /// Runs a statement that only directs others; none when it is of another kind.
-    pub(super) fn control<'a>(&'a mut self, statement: &'a Statement) -> Boxed<'a, Option<Run>> {
-        Box::pin(async move {
-            Some(match &statement.kind {
-                StatementKind::Block(body) => self.run(body).await,
-                StatementKind::If {
-                    condition,
-                    then,
-                    otherwise,
-                } => match self.decide(condition, statement).await {
-                    Ok(true) => self.run_one(then).await,
-                    Ok(false) => match otherwise {
-                        Some(otherwise) => self.run_one(otherwise).await,
-                        None => Ok(Flow::Next),
-                    },
-                    Err(run) => run,
-                },
-                StatementKind::While { condition, body } => {
-                    self.repeat(condition, body, statement).await
-                }
-                StatementKind::TryCatch { body, handler } => self.guard(body, handler).await,
-                StatementKind::Break => Ok(Flow::Break),
-                StatementKind::Continue => Ok(Flow::Continue),
-                _ => return None,
-            })
+    pub(super) fn control<'a>(&'a mut self, statement: &'a Statement) -> Option<Boxed<'a, Run>> {
+        Some(match &statement.kind {
+            StatementKind::Block(body) => self.run(body),
+            StatementKind::If {
+                condition,
+                then,
+                otherwise,
+            } => later(self, |s| {
+                s.branch(condition, then, otherwise.as_deref(), statement)
+            }),
+            StatementKind::While { condition, body } => {
+                later(self, |s| s.repeat(condition, body, statement))
+            }
+            StatementKind::TryCatch { body, handler } => later(self, |s| s.guard(body, handler)),
+            StatementKind::Break => Box::pin(ready(Ok(Flow::Break))),
+            StatementKind::Continue => Box::pin(ready(Ok(Flow::Continue))),
+            _ => return None,
         })
+    }
+
+    async fn branch(
+        &mut self,
+        condition: &Condition,
+        then: &Statement,
+        otherwise: Option<&Statement>,
+        whole: &Statement,
+    ) -> Run {
+        match (self.decide(condition, whole).await, otherwise) {
+            (Ok(true), _) => later(self, |s| s.run_one(then)).await,
+            (Ok(false), Some(otherwise)) => later(self, |s| s.run_one(otherwise)).await,
+            (Ok(false), None) => Ok(Flow::Next),
+            (Err(run), _) => run,
+        }
     }
 
     async fn repeat(&mut self, condition: &Condition, body: &Statement, whole: &Statement) -> Run {
@@ -44,7 +54,7 @@ impl Session {
                 Ok(false) => return Ok(Flow::Next),
                 Err(run) => return run,
             }
-            match self.run_one(body).await? {
+            match later(self, |s| s.run_one(body)).await? {
                 Flow::Next | Flow::Continue => {}
                 Flow::Break => return Ok(Flow::Next),
                 Flow::Return(status) => return Ok(Flow::Return(status)),
@@ -81,7 +91,7 @@ impl Session {
 
     /// Whether a condition holds. A failure is treated as that of the whole statement.
     async fn decide(&mut self, condition: &Condition, whole: &Statement) -> Result<bool, Run> {
-        if let Err(error) = self.fetch_remote(whole).await {
+        if let Err(error) = later(self, |s| s.fetch_remote(whole)).await {
             return Err(self.fail_control(error, whole).await);
         }
         let holds: SqlResult<_> = query::condition(&self.scope(), condition);

@@ -8,7 +8,7 @@ use super::Session;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
 use crate::lang::ast::{
-    AlterDatabase, AlterDatabaseAction, CreateDatabase, Dbcc, Expr, NamedOption, find_option,
+    AlterDatabase, AlterDatabaseAction, CreateDatabase, NamedOption, find_option,
 };
 use crate::messages;
 use crate::storage::{DatabaseFiles, DatabaseState, RecoveryModel};
@@ -91,7 +91,7 @@ impl Session {
     }
 
     /// `ALTER DATABASE`.
-    pub(super) async fn alter_database(&mut self, alter: &AlterDatabase) -> SqlResult<()> {
+    pub(super) fn alter_database(&mut self, alter: &AlterDatabase) -> SqlResult<()> {
         let database = match &alter.name {
             Some(name) => {
                 let found = self.instance.database(name);
@@ -259,31 +259,6 @@ impl Session {
             return Err(messages::not_in_transaction(statement));
         }
         Ok(())
-    }
-
-    /// `DBCC`: only commands that make sense without real pages.
-    pub(super) async fn dbcc(&mut self, dbcc: &Dbcc) -> SqlResult<()> {
-        match dbcc.name.as_str() {
-            "CHECKDB" | "CHECKALLOC" | "CHECKTABLE" | "CHECKCATALOG" => {
-                self.check_database(dbcc.arguments.first())?;
-            }
-            "TRACEON" | "TRACEOFF" | "TRACESTATUS" | "FREEPROCCACHE" | "DROPCLEANBUFFERS"
-            | "OPENTRAN" | "SHRINKFILE" | "SHRINKDATABASE" | "INPUTBUFFER" | "USEROPTIONS" => {}
-            _ => return Err(messages::dbcc_unknown()),
-        }
-        if !dbcc.options.iter().any(|o| o == "NO_INFOMSGS") {
-            self.output.message(messages::dbcc_done()).await;
-        }
-        Ok(())
-    }
-
-    fn check_database(&self, name: Option<&Expr>) -> SqlResult<()> {
-        let name = name.map(|name| self.text(name)).transpose()?.flatten();
-        let database = match name.as_deref() {
-            None | Some("0") => Arc::clone(&self.database),
-            Some(name) => self.database_named(Some(name))?,
-        };
-        super::names::readable(&database)?.checkpoint().map(drop)
     }
 }
 

@@ -16,8 +16,8 @@ use crate::catalog::shape::TableShape;
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
 use crate::lang::ast::{
-    AlterTable, AlterTableAction, CreateIndex, CreateMode, CreateModule, CreateTable,
-    ModuleKind, ObjectName, Statement, StatementKind,
+    AlterTable, AlterTableAction, CreateIndex, CreateMode, CreateModule, CreateTable, ModuleKind,
+    ObjectName, Statement, StatementKind,
 };
 use crate::messages;
 use crate::storage::{Database, TxId};
@@ -40,7 +40,7 @@ impl Session {
             StatementKind::CreateModule(module) => self.create_module(module).await,
             StatementKind::CreateSchema { name, .. } => self.create_schema(name).await,
             StatementKind::CreateDatabase(create) => self.create_database(create),
-            StatementKind::AlterDatabase(alter) => self.alter_database(alter).await,
+            StatementKind::AlterDatabase(alter) => self.alter_database(alter),
             StatementKind::DropDatabase { names, if_exists } => {
                 self.drop_databases(names, *if_exists)
             }

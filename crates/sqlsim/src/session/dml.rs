@@ -30,7 +30,10 @@ impl Session {
             self.last.rows = assigned.rows;
             return Ok(());
         }
-        let rows = query::select(&self.scope(), select)?;
+        let mut rows = query::select(&self.scope(), select)?;
+        if let Ok(limit @ 1..) = usize::try_from(self.options.row_count) {
+            rows.rows.truncate(limit);
+        }
         if let Some(into) = &select.first.into {
             return self.select_into(into, rows).await;
         }

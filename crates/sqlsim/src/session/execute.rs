@@ -10,10 +10,11 @@ use std::sync::Arc;
 use super::Session;
 use super::frame::Frame;
 use crate::error::{SqlError, SqlResult};
+use crate::faults::FaultKind;
 use crate::lang;
 use crate::lang::ast::{Statement, StatementKind};
 use crate::messages;
-use crate::wire::api::{Done, Event};
+use crate::wire::api::Event;
 
 /// Where control goes after a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,20 @@ pub(crate) type Run = Result<Flow, Stop>;
 
 /// A future that may call itself.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Makes a future in a frame of its own and boxes it there. Procedures call procedures, 32 deep:
+/// what each level keeps on the stack must be small, and a future that is boxed where it is awaited
+/// stands on that stack for as long as it runs.
+#[inline(never)]
+pub(super) fn later<'a, F>(
+    session: &'a mut Session,
+    make: impl FnOnce(&'a mut Session) -> F,
+) -> Boxed<'a, F::Output>
+where
+    F: Future + Send + 'a,
+{
+    Box::pin(make(session))
+}
 
 impl Session {
     /// Runs a batch. Everything that happens is sent; nothing is returned.
@@ -103,12 +118,14 @@ impl Session {
         if self.is_cancelled() {
             return Err(Stop::Batch);
         }
-        if let Some(ran) = self.control(statement).await {
-            return ran;
+        if let Some(run) = self.control(statement) {
+            return run.await;
         }
         self.note_command(statement);
-        // Boxed, because a statement over a link holds a whole client inside its future.
-        let outcome = Box::pin(self.perform(statement)).await;
+        let outcome = match self.fault(statement) {
+            Some(error) => Err(error.into()),
+            None => later(self, |s| s.perform(statement)).await,
+        };
         self.remote.clear();
         match outcome {
             Ok(flow) => {
@@ -120,6 +137,21 @@ impl Session {
                 self.failed(error.at_line(statement.line), statement).await
             }
         }
+    }
+
+    /// The error that a fault has in store for a statement; a fault may also cut the connection.
+    /// Backups and restores ask for theirs themselves, since they know their database.
+    fn fault(&self, statement: &Statement) -> Option<SqlError> {
+        let kind = &statement.kind;
+        if matches!(kind, StatementKind::Backup(_) | StatementKind::Restore(_)) {
+            return None;
+        }
+        let (command, database) = (super::format::command_name(kind), self.database.name());
+        let faults = &self.instance.faults;
+        if faults.strike(FaultKind::Cut, command, &database).is_some() {
+            self.record.killed.cancel();
+        }
+        faults.statement_failure(command, &database)
     }
 
     /// Whether the client wants no more, or the session was killed.
@@ -171,7 +203,8 @@ impl Session {
             return Err(Stop::Thrown(error));
         }
         self.report(error).await;
-        self.output.done(Done::statement(None)).await;
+        let done = self.end_of_statement(None);
+        self.output.done(done).await;
         match fate {
             Fate::Statement => Ok(Flow::Next),
             Fate::Module => Err(Stop::Module),
@@ -255,7 +288,7 @@ impl Fate {
     fn of(error: &SqlError, statement: &Statement, xact_abort: bool) -> Self {
         match (error.number, &statement.kind) {
             // The victim of a deadlock, and a transaction that MSDTC has aborted, lose everything.
-            (1205 | 8509 | 7393 | 7394 | 8522, _) => Self::Transaction,
+            (1205 | 1206 | 8509 | 7393 | 7394 | 8522, _) => Self::Transaction,
             // RAISERROR never honours XACT_ABORT; 3920 and 266 only warn.
             (_, StatementKind::RaisError(_)) | (266 | 3920, _) => Self::Statement,
             _ if xact_abort => Self::Transaction,

@@ -9,6 +9,7 @@ mod assign;
 mod backend;
 mod backup;
 mod call;
+mod checks;
 mod control;
 mod cursor;
 mod databases;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Session;
 use super::assign::assign;
 use super::call::Argument;
-use super::execute::{Boxed, Failed, Flow, Performed, Run, Stop};
+use super::execute::{Boxed, Failed, Flow, Performed, Run, Stop, later};
 use super::frame::{Frame, Module, Variables};
 use crate::catalog::object::ObjectKind;
 use crate::catalog::schema::StoredObject;
@@ -59,7 +59,7 @@ impl Session {
                     match at {
                         Some(server) => {
                             let given = self.arguments(arguments)?;
-                            link::execute_text(self, server, &text, given).await?;
+                            later(self, |s| link::execute_text(s, server, &text, given)).await?;
                         }
                         None => self.execute_text(&text, impersonate.as_ref()).await?,
                     }
@@ -77,8 +77,8 @@ impl Session {
     ) -> Boxed<'a, Result<Returned, Failed>> {
         Box::pin(async move {
             if self.is_remote(name) {
-                let server = name.server.clone().unwrap_or_default();
-                return Ok(link::call(self, &server, name, arguments).await?);
+                let server = name.server.as_deref().unwrap_or_default();
+                return Ok(later(self, |s| link::call(s, server, name, arguments)).await?);
             }
             if self.frames.len() > MAX_NESTING {
                 return Err(messages::nesting_level_exceeded().into());

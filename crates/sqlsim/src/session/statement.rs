@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Session;
 use super::assign::{integer_of, text_of};
-use super::execute::{Flow, Performed};
+use super::execute::{Boxed, Flow, Performed, later};
 use super::transaction::MarkRequest;
 use crate::error::{SqlError, SqlResult};
 use crate::lang::ast::{
@@ -16,62 +16,80 @@ use crate::lang::ast::{
 use crate::messages;
 use crate::query;
 use crate::value::{Typed, Value};
-use crate::wire::api::{Done, DoneKind, Event};
+use crate::wire::api::{Done, Event};
 
 impl Session {
     /// Does what a statement says. Control of flow has been taken care of before.
     pub(super) async fn perform(&mut self, statement: &Statement) -> Performed {
-        self.fetch_remote(statement).await?;
+        later(self, |s| s.fetch_remote(statement)).await?;
         match &statement.kind {
             StatementKind::Execute(execute) => return self.execute(execute).await,
-            StatementKind::Insert(insert) => return self.insert(insert, statement).await,
+            StatementKind::Insert(insert) => {
+                return later(self, |s| s.insert(insert, statement)).await;
+            }
             StatementKind::Return(value) => return self.returned(value.as_ref()),
             kind => self.perform_plain(kind, statement).await?,
         }
         Ok(Flow::Next)
     }
 
-    async fn perform_plain(&mut self, kind: &StatementKind, whole: &Statement) -> SqlResult<()> {
+    fn perform_plain<'a>(
+        &'a mut self,
+        kind: &'a StatementKind,
+        whole: &'a Statement,
+    ) -> Boxed<'a, SqlResult<()>> {
         use StatementKind as Kind;
         match kind {
-            Kind::Select(select) => self.select(select).await,
-            Kind::Update(update) => self.update(update, whole).await,
-            Kind::Delete(delete) => self.delete(delete, whole).await,
-            Kind::BeginTransaction(begin) => self.begin(begin).await,
-            Kind::Commit(_) => self.commit_transaction().await,
-            Kind::Rollback(name) => self.roll_back(name.as_ref()).await,
-            Kind::Save(name) => self
-                .name_of(name)
-                .and_then(|name| self.save_transaction(&name)),
-            Kind::SetOption(set) => self.set_option(set).await,
-            Kind::SetVariable(set) => self.set_variable(set),
-            Kind::Declare(declarations) => self.declare(declarations),
+            Kind::Select(select) => later(self, |s| s.select(select)),
+            Kind::Update(update) => later(self, |s| s.update(update, whole)),
+            Kind::Delete(delete) => later(self, |s| s.delete(delete, whole)),
+            Kind::BeginTransaction(begin) => later(self, |s| s.begin(begin)),
+            Kind::Commit(_) => later(self, Self::commit_transaction),
+            Kind::Rollback(name) => later(self, |s| s.roll_back(name.as_ref())),
+            Kind::SetOption(set) => later(self, |s| s.set_option(set)),
             Kind::DeclareCursor { .. }
             | Kind::OpenCursor(_)
             | Kind::Fetch { .. }
             | Kind::CloseCursor(_)
-            | Kind::DeallocateCursor(_) => self.cursor(kind).await,
-            Kind::Print(text) => self.print(text).await,
-            Kind::RaisError(raise) => self.raise(raise).await,
-            Kind::Throw(parts) => Err(self.thrown(parts.as_deref())?),
-            Kind::WaitForDelay(delay) => self.wait_for(delay).await,
-            Kind::Use(name) => self.use_database(name).await,
+            | Kind::DeallocateCursor(_) => later(self, |s| s.cursor(kind)),
+            Kind::Print(text) => later(self, |s| s.print(text)),
+            Kind::RaisError(raise) => later(self, |s| s.raise(raise)),
+            Kind::WaitForDelay(delay) => later(self, |s| s.wait_for(delay)),
+            Kind::Use(name) => later(self, |s| s.use_database(name)),
+            Kind::Backup(backup) => later(self, |s| s.backup(backup)),
+            Kind::Restore(restore) => later(self, |s| s.restore(restore)),
+            Kind::Dbcc(dbcc) => later(self, |s| s.dbcc(dbcc)),
+            _ => match self.perform_at_once(kind) {
+                Some(done) => Box::pin(std::future::ready(done)),
+                None => later(self, |s| s.define(kind, whole)),
+            },
+        }
+    }
+
+    /// Statements that wait for nothing; none for the others.
+    fn perform_at_once(&mut self, kind: &StatementKind) -> Option<SqlResult<()>> {
+        use StatementKind as Kind;
+        Some(match kind {
+            Kind::Save(name) => {
+                let name = self.name_of(name);
+                name.and_then(|name| self.save_transaction(&name))
+            }
+            Kind::SetVariable(set) => self.set_variable(set),
+            Kind::Declare(declarations) => self.declare(declarations),
+            Kind::Throw(parts) => self.thrown(parts.as_deref()).and_then(Err),
             Kind::Kill(spid) => self.kill(spid),
-            Kind::Backup(backup) => self.backup(backup).await,
-            Kind::Restore(restore) => self.restore(restore).await,
             Kind::CreateAvailabilityGroup(_)
             | Kind::AlterAvailabilityGroup { .. }
             | Kind::DropAvailabilityGroup { .. } => self.availability_group(kind),
             Kind::Checkpoint => self.checkpoint(),
             Kind::Reconfigure => Ok(()),
-            Kind::Dbcc(dbcc) => self.dbcc(dbcc).await,
             Kind::ExecuteAs(impersonation) => self.execute_as(impersonation),
             Kind::Revert => {
                 self.revert();
                 Ok(())
             }
-            other => self.define(other, whole).await,
-        }
+            _ => return None,
+        })
     }
 
     /// The value of an expression, here and now.
@@ -118,6 +136,9 @@ impl Session {
             (Some(_), None) => return Err(messages::incorrect_syntax_near_keyword("WITH")),
             (None, _) => None,
         };
+        if begin.distributed && self.instance.faults.dtc_is_off() {
+            return Err(messages::dtc_unavailable(&self.instance.name()));
+        }
         self.begin_transaction(name, mark).await
     }
 
@@ -261,19 +282,20 @@ impl Session {
     pub(crate) async fn done(&mut self, rows: u64) {
         self.last.rows = rows;
         let shown = (!self.options.no_count).then_some(rows);
-        let is_in_module = self.frames.last().is_some_and(|f| f.module.is_some());
-        let kind = if is_in_module {
-            DoneKind::InProcedure
+        let done = self.end_of_statement(shown);
+        self.output.done(done).await;
+    }
+
+    /// What ends a statement: inside of any module or text, the kind that says that more follows.
+    pub(super) fn end_of_statement(&self, rows: Option<u64>) -> Done {
+        if self.frames.len() > 1 {
+            Done::in_procedure(rows)
         } else {
-            DoneKind::Statement
-        };
-        self.output
-            .done(Done {
-                rows: shown,
+            Done {
                 more: true,
-                kind,
-            })
-            .await;
+                ..Done::statement(rows)
+            }
+        }
     }
 
     /// Shows others what runs.

@@ -256,12 +256,12 @@ impl Session {
         }
     }
 
-    /// With `SET LOCK_TIMEOUT` a wait that was too long is 1222 and not the end of the transaction.
+    /// With `SET LOCK_TIMEOUT` a wait that was too long is 1222 and not the end of the transaction;
+    /// so is one that the client broke off.
     pub(super) fn locked(&self, outcome: SqlResult<()>) -> SqlResult<()> {
+        let is_asked_for = self.options.lock_timeout_ms >= 0 || self.is_cancelled();
         match outcome {
-            Err(error) if error.number == 1205 && self.options.lock_timeout_ms >= 0 => {
-                Err(messages::lock_timeout())
-            }
+            Err(error) if error.number == 1205 && is_asked_for => Err(messages::lock_timeout()),
             other => other,
         }
     }

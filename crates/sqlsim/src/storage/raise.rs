@@ -29,7 +29,8 @@ pub(crate) fn log_not_available(db: &str, error: &io::Error) -> SqlError {
 pub(crate) fn cannot_open(path: &Path, error: &io::Error) -> SqlError {
     let code = error.raw_os_error().unwrap_or_default();
     let text = format!(
-        "Unable to open the physical file \"{}\". Operating system error {code}: \"{code}({error})\".",
+        "Unable to open the physical file \"{}\". Operating system error {code}: \
+         \"{code}({error})\".",
         path.display()
     );
     SqlError::new(5120, 16, text)
@@ -48,8 +49,8 @@ pub(crate) fn data_file(path: &Path, error: &io::Error) -> SqlError {
 /// 824: the data file is not what was written.
 pub(crate) fn data_damaged(path: &Path, page: u32) -> SqlError {
     let text = format!(
-        "SQL Server detected a logical consistency-based I/O error: incorrect checksum. It occurred \
-         during a read of page (1:{page}) in file '{}'.",
+        "SQL Server detected a logical consistency-based I/O error: incorrect checksum. It \
+         occurred during a read of page (1:{page}) in file '{}'.",
         path.display()
     );
     SqlError::new(824, 24, text)

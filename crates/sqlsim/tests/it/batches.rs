@@ -135,3 +135,54 @@ async fn a_scalar_function_computes() {
     client.check("SELECT dbo.factorial(5)", "120").await;
     client.fails("SELECT dbo.no_such(5)", 195).await;
 }
+
+#[tokio::test]
+async fn nesting_ends_with_217_and_not_with_the_stack() {
+    let host = Host::new("HOST1").await;
+    let mut client = host.client().await;
+    client.check("CREATE DATABASE shop", "").await;
+    client.check("USE shop", "").await;
+    let procedure = "CREATE PROCEDURE dbo.down @n int AS BEGIN
+                     BEGIN TRY SET @n += 1 IF @n > 0 EXEC dbo.down @n END TRY
+                     BEGIN CATCH THROW END CATCH END";
+    client.check(procedure, "").await;
+    client.fails("EXEC dbo.down 1", 217).await;
+    let function = "CREATE FUNCTION dbo.deep (@n int) RETURNS int AS BEGIN
+                    RETURN 1 + (SELECT dbo.deep(@n + 1)) END";
+    client.check(function, "").await;
+    client.fails("SELECT dbo.deep(1)", 217).await;
+    client.check("CREATE VIEW dbo.v AS SELECT 1 AS a", "").await;
+    client
+        .check("ALTER VIEW dbo.v AS SELECT a FROM dbo.v", "")
+        .await;
+    client.fails("SELECT a FROM dbo.v", 217).await;
+    let text = "EXEC sp_executesql N'EXEC dbo.down 1'";
+    client.fails(text, 217).await;
+    let blocks = format!("{}SELECT 1{}", "BEGIN ".repeat(400), " END".repeat(400));
+    let shown = client.run(&blocks).await;
+    assert!(shown == "1" || shown.starts_with("error 191"), "{shown}");
+    client.check("SELECT 2", "2").await;
+}
+
+#[tokio::test]
+async fn text_with_parameters_comes_as_a_remote_call() {
+    let host = Host::new("HOST1").await;
+    let mut client = host.client().await;
+    assert_eq!(
+        client.with_parameter("SELECT @P1 + 1, @@SPID", 41).await,
+        "42|51"
+    );
+    client.check("CREATE TABLE #t (a int)", "").await;
+    let counts = client
+        .affected(
+            "INSERT #t VALUES (@P1), (@P1 + 1); DELETE #t WHERE a = @P1",
+            7,
+        )
+        .await;
+    assert_eq!(counts, [2, 1]);
+    let counts = client
+        .affected("SET NOCOUNT ON; INSERT #t VALUES (@P1); SET NOCOUNT OFF", 9)
+        .await;
+    assert_eq!(counts.iter().sum::<u64>(), 0);
+    client.check("SELECT a FROM #t ORDER BY a", "8\n9").await;
+}

@@ -130,3 +130,39 @@ async fn a_killed_session_is_cut() {
     assert!(two.run("SELECT 1").await.starts_with("broken"));
     one.check("SELECT 1", "1").await;
 }
+
+#[tokio::test]
+async fn checkdb_finds_a_page_that_was_changed_on_disk() {
+    let host = Host::new("HOST1").await;
+    let mut client = host.client().await;
+    client
+        .check("CREATE DATABASE shop; CREATE TABLE shop.dbo.t (a int)", "")
+        .await;
+    client
+        .check(
+            "INSERT shop.dbo.t VALUES (1); CHECKPOINT; DBCC CHECKDB (shop)",
+            "",
+        )
+        .await;
+    let path = client
+        .run("SELECT physical_name FROM sys.master_files WHERE name = 'shop'")
+        .await;
+    let mut bytes = std::fs::read(&path).expect("the data file");
+    bytes[8192 + 200] ^= 1;
+    std::fs::write(&path, bytes).expect("the data file");
+    client
+        .fails("DBCC CHECKDB (shop) WITH NO_INFOMSGS", 8928)
+        .await;
+    client.fails("DBCC PIGS", 2526).await;
+}
+
+#[tokio::test]
+async fn an_armed_fault_strikes_its_statement_once() {
+    let host = Host::new("HOST1").await;
+    let mut client = host.client().await;
+    client.check("CREATE DATABASE shop", "").await;
+    let arm = "EXEC sp_sim_fault @kind = 'fail', @statement = 'CREATE TABLE', @number = 1105";
+    client.check(arm, "").await;
+    client.fails("CREATE TABLE shop.dbo.t (a int)", 1105).await;
+    client.check("CREATE TABLE shop.dbo.t (a int)", "").await;
+}

@@ -53,8 +53,8 @@ impl Cluster {
         let mut hosts = Vec::new();
         for name in names {
             let mut options = InstanceOptions::new(name).with_dial(network.clone());
-            options.lock_timeout = Duration::from_secs(2);
-            options.dtc_timeout = Duration::from_secs(2);
+            options.lock_timeout = Duration::from_secs(10);
+            options.dtc_timeout = Duration::from_secs(20);
             options.clock = Arc::clone(&clock);
             hosts.push(Host::open(&folder.path().join(name), options).await);
         }
@@ -127,23 +127,7 @@ impl Host {
 
     /// A session of some login.
     pub(crate) async fn client_of(&self, name: &str, password: &str) -> Result<Client, SqlError> {
-        let login = LoginRequest {
-            user_name: name.to_owned(),
-            password: password.to_owned(),
-            database: String::new(),
-            app_name: "test".to_owned(),
-            host_name: "test".to_owned(),
-            server_name: self.name.clone(),
-            library_name: String::new(),
-            language: String::new(),
-            process_id: 1,
-            read_only_intent: false,
-            integrated: false,
-            encrypted: false,
-        };
-        Ok(Client {
-            session: backend(&self.instance).login(&login).await?,
-        })
+        Client::open(&self.instance, name, password).await
     }
 }
 
@@ -196,6 +180,31 @@ impl Answer {
 }
 
 impl Client {
+    /// Logs in.
+    pub(crate) async fn open(
+        instance: &Arc<Instance>,
+        name: &str,
+        password: &str,
+    ) -> Result<Self, SqlError> {
+        let login = LoginRequest {
+            user_name: name.to_owned(),
+            password: password.to_owned(),
+            database: String::new(),
+            app_name: "test".to_owned(),
+            host_name: "test".to_owned(),
+            server_name: instance.name(),
+            library_name: String::new(),
+            language: String::new(),
+            process_id: 1,
+            read_only_intent: false,
+            integrated: false,
+            encrypted: false,
+        };
+        Ok(Self {
+            session: backend(instance).login(&login).await?,
+        })
+    }
+
     /// Runs a batch, errors and all.
     pub(crate) async fn try_run(&mut self, sql: &str) -> Answer {
         let (sender, mut receiver) = tokio::sync::mpsc::channel(64);

@@ -1,8 +1,14 @@
 //! Linked servers: making, changing, calling, and every refusal.
 
-use sqlsim::value::Value;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
-use super::hosts::{Cluster, PASSWORD};
+use sqlsim::certificate::Authority;
+use sqlsim::link::Network;
+use sqlsim::value::Value;
+use sqlsim::{InstanceOptions, Simulator};
+
+use super::hosts::{Client, Cluster, PASSWORD};
 
 #[tokio::test]
 async fn a_new_link_maps_every_login_to_itself_and_may_be_called() {
@@ -221,4 +227,40 @@ async fn tables_of_other_hosts_are_read_and_changed() {
         [7314]
     );
     assert_eq!(client.fail("SELECT * FROM SQL2.Pay..T").await, [7313]);
+}
+
+#[tokio::test]
+async fn a_link_that_verifies_certificates_trusts_its_ca_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let authority = Authority::open(folder.path()).expect("a CA");
+    let network = Arc::new(Network::new());
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut hosts = Vec::new();
+    for name in ["SQL1", "SQL2"] {
+        let options = InstanceOptions::new(name).with_dial(network.clone());
+        let host = Simulator::start(&folder.path().join(name), options, any, &authority).await;
+        let host = host.expect("the host starts");
+        let made = host.instance().create_login("sa", PASSWORD, &["sysadmin"]);
+        made.expect("a login");
+        hosts.push(host);
+    }
+    let mut client = Client::open(hosts[0].instance(), "sa", PASSWORD)
+        .await
+        .expect("sa may log in");
+    client
+        .run(
+            "EXEC sp_addlinkedserver @server = 'SQL2', @srvproduct = '', @provider = 'MSOLEDBSQL', \
+             @datasrc = 'SQL2', @provstr = 'Encrypt=Mandatory'",
+        )
+        .await;
+    let answer = client.try_run("EXEC sp_testlinkedserver 'SQL2'").await;
+    assert_eq!(answer.numbers(), [7303]);
+    assert!(
+        answer.infos[0].text.contains("certificate"),
+        "{:?}",
+        answer.infos
+    );
+    let pem = std::fs::read_to_string(authority.file()).expect("the CA's file");
+    network.trust(&pem);
+    client.run("EXEC sp_testlinkedserver 'SQL2'").await;
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use sqlsim::biztalk;
+use sqlsim::clock::{Clock, SystemClock};
 use sqlsim::value::Value;
 
+use super::clock::HandClock;
 use super::hosts::{Client, Cluster};
 
 const ACCOUNTS: i64 = 4;
@@ -13,7 +16,12 @@ const START: i64 = 1000;
 
 /// Three hosts with one member database each, and a fourth to restore to.
 async fn bank() -> Cluster {
-    let cluster = Cluster::linked(&["SQL1", "SQL2", "SQL3", "DRILL"]).await;
+    bank_at(Arc::new(SystemClock::new())).await
+}
+
+async fn bank_at(clock: Arc<dyn Clock>) -> Cluster {
+    let cluster = Cluster::start_at(&["SQL1", "SQL2", "SQL3", "DRILL"], clock).await;
+    cluster.link().await;
     for (at, host) in cluster.hosts.iter().take(3).enumerate() {
         let db = format!("Bank{}", at + 1);
         let mut client = host.client().await;
@@ -264,4 +272,63 @@ async fn the_view_of_the_group_lists_every_member_once() {
     .map(|row| row.iter().map(|cell| Value::text(*cell)).collect())
     .collect();
     assert_eq!(answer.rows, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_whose_coordinator_died_stands_on_every_host_after_its_restart() {
+    let clock = Arc::new(HandClock::new());
+    let mut cluster = bank_at(clock.clone()).await;
+    let mut client = cluster.hosts[0].client().await;
+    client
+        .run("EXEC sp_sim_fault 'kill after decision'; USE Bank1")
+        .await;
+    let killed = cluster.hosts[0].instance.faults.killed();
+    let batch = mark_batch("BTS_1");
+    tokio::select! {
+        _ = client.try_run(&batch) => {}
+        () = killed.cancelled() => {}
+    }
+    assert_eq!(cluster.hosts[1].instance.dtc.in_doubt().len(), 1);
+    assert_eq!(cluster.hosts[2].instance.dtc.in_doubt().len(), 1);
+    cluster.hosts[0].kill_and_restart().await;
+    for host in &cluster.hosts[1..3] {
+        while !host.instance.dtc.in_doubt().is_empty() {
+            clock.advance(Duration::from_millis(50));
+            host.client().await.run("SELECT 1").await;
+        }
+    }
+    check_history(&cluster, "BTS_1").await;
+    // The gates are open again: another mark passes.
+    let mut client = cluster.hosts[0].client().await;
+    client.run("USE Bank1").await;
+    client.run(&mark_batch("BTS_2")).await;
+    check_history(&cluster, "BTS_2").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marks_from_two_hosts_at_once_are_placed_or_are_the_victim_of_1205() {
+    let cluster = bank().await;
+    let mut first = cluster.hosts[0].client().await;
+    let mut second = cluster.hosts[1].client().await;
+    let mut placed = 0;
+    for round in 0..6 {
+        let (one, two) = (format!("A_{round}"), format!("B_{round}"));
+        let from_first = format!(
+            "SET XACT_ABORT ON; BEGIN TRAN {one} WITH MARK; EXEC Bank1.dbo.sp_SetMark '{one}'; \
+             EXEC SQL2.Bank2.dbo.sp_SetMarkRemote '{one}'; COMMIT"
+        );
+        let from_second = format!(
+            "SET XACT_ABORT ON; BEGIN TRAN {two} WITH MARK; EXEC Bank2.dbo.sp_SetMark '{two}'; \
+             EXEC SQL1.Bank1.dbo.sp_SetMarkRemote '{two}'; COMMIT"
+        );
+        let answers = tokio::join!(first.try_run(&from_first), second.try_run(&from_second));
+        for answer in [answers.0, answers.1] {
+            match answer.numbers()[..] {
+                [] => placed += 1,
+                [1205 | 1206] => {}
+                ref other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(placed >= 6, "at least one of each two, but {placed} of 12");
 }

@@ -201,3 +201,22 @@ fn shown(cell: &ColumnData<'_>) -> String {
         other => format!("{other:?}"),
     }
 }
+
+impl Client {
+    /// Runs text with one integer parameter, as `sp_executesql` over RPC.
+    pub(crate) async fn with_parameter(&mut self, sql: &str, value: i32) -> String {
+        let results = self.client.query(sql, &[&value]).await.expect("it runs");
+        let rows = results.into_results().await.expect("it ends well");
+        let lines = rows.into_iter().flatten().map(|row| {
+            let cells: Vec<String> = row.cells().map(|(_, cell)| shown(cell)).collect();
+            cells.join("|")
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Rows affected by each statement of a text with one integer parameter.
+    pub(crate) async fn affected(&mut self, sql: &str, value: i32) -> Vec<u64> {
+        let result = self.client.execute(sql, &[&value]).await.expect("it runs");
+        result.rows_affected().to_vec()
+    }
+}

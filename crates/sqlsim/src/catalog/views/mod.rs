@@ -1,6 +1,6 @@
 //! Catalog views: `sys.*`, computed from records and from the running instance.
 //!
-//! Start at [`find`]. Each view is a list of columns and a function that makes its rows. Rows that
+//! Start at [`relation`]. Each view is a list of columns and a function that makes its rows. Rows that
 //! the login may not see are left out, as SQL Server leaves them out; nothing here changes
 //! anything.
 

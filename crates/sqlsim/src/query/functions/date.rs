@@ -161,7 +161,20 @@ fn difference(arguments: &[Typed], ty: SqlType) -> SqlResult<Value> {
         .ok_or_else(messages::date_difference_overflow)
 }
 
+/// `DATEPART(TZOFFSET, ..)`: minutes ahead of UTC, which only `datetimeoffset` knows; elsewhere it is 0.
+fn zone_offset(arguments: &[Typed]) -> Value {
+    match arguments.get(1).map(|typed| &typed.value) {
+        Some(Value::DateTimeOffset { offset_minutes, .. }) => Value::Int((*offset_minutes).into()),
+        Some(Value::Null) | None => Value::Null,
+        Some(_) => Value::Int(0),
+    }
+}
+
 fn part_of(arguments: &[Typed], _: SqlType) -> SqlResult<Value> {
+    let name = text_of(arguments, 0)?.unwrap_or_default().to_lowercase();
+    if name == "tzoffset" || name == "tz" {
+        return Ok(zone_offset(arguments));
+    }
     let part = part(arguments, "datepart")?;
     Ok(time_of(arguments, 1)?.map_or(Value::Null, |time| Value::Int(part.of(time))))
 }

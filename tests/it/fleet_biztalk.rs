@@ -1,0 +1,76 @@
+//! A BizTalk group as its own setup left it: its list of databases, its mark log, its procedures.
+
+use sqlsim::biztalk::{self, Group};
+use stopmark::config::MarkLogKind;
+use stopmark::model::PieceKind;
+use stopmark::plan::PlaceMark;
+use stopmark::world::{FactsWanted, Fleet};
+
+use crate::fleet_hosts::{Hosts, Told, mark, member, named, wanted};
+
+const DATABASES: &[&str] = &["BizTalkMgmtDb", "BizTalkMsgBoxDb"];
+
+#[tokio::test]
+async fn a_biztalk_group_is_found_and_marked_through_its_own_procedures() {
+    let hosts = Hosts::start(&["BTS1"]).await;
+    hosts.create("BTS1", DATABASES).await;
+    let instance = hosts.instance("BTS1");
+    let group = Group {
+        message_boxes: vec![("BTS1".to_owned(), DATABASES[1].to_owned())],
+        ..Group::default()
+    };
+    biztalk::install_management(instance, DATABASES[0], &group)
+        .await
+        .expect("installed");
+    biztalk::install_member(instance, DATABASES[1])
+        .await
+        .expect("installed");
+
+    let fleet = hosts.fleet();
+    let found = fleet
+        .biztalk_members(&named("BTS1"), &named(DATABASES[0]))
+        .await
+        .expect("found");
+    let expected = DATABASES
+        .iter()
+        .map(|name| ("BTS1".to_owned(), named(name)));
+    assert_eq!(found, expected.collect::<Vec<_>>());
+
+    for database in DATABASES {
+        let step = hosts.backup(&member("BTS1", database), PieceKind::Full, 1);
+        fleet
+            .back_up(&step, &Told::default())
+            .await
+            .expect("a full");
+    }
+    let name = "BTS_2026_11_21_02_00_00_007";
+    let step = PlaceMark {
+        mark_log: MarkLogKind::BizTalk,
+        app_lock: Some((named(DATABASES[0]), "BTS_BackupJob_Lock".to_owned())),
+        ..mark(name, "BTS1", DATABASES, &[])
+    };
+    fleet.place_mark(&step).await.expect("placed");
+    // Rows that are no stamped mark, such as a person's, never count as the newest.
+    hosts
+        .run(
+            "BTS1",
+            "INSERT INTO BizTalkMgmtDb.dbo.MarkLog (MarkName) VALUES (N'zzz by hand');",
+        )
+        .await;
+    let wanted = FactsWanted {
+        mark_log: MarkLogKind::BizTalk,
+        ..wanted(DATABASES, false)
+    };
+    let facts = fleet
+        .host_facts(&named("BTS1"), &wanted)
+        .await
+        .expect("facts");
+    for facts in facts.members.values() {
+        assert!(facts.mark_log.has_procedure && facts.mark_log.has_remote_procedure);
+        assert_eq!(facts.mark_log.newest, Some(named(name)));
+    }
+    let state = fleet
+        .newest_mark(&named("BTS1"), &named(DATABASES[0]), MarkLogKind::BizTalk)
+        .await;
+    assert_eq!(state.expect("a state").newest, Some(named(name)));
+}
