@@ -59,6 +59,7 @@ pub fn classify(number: i32, os_error: Option<i32>) -> Option<Known> {
 }
 
 const NEW_CHAIN: &str = "takes a full without COPY_ONLY, then a mark and logs";
+const JOIN_AGAIN: &str = "run `stopmark backup full --new-chain MEMBER`, then join again";
 const AGAIN: &str = "tries again";
 const WAITS: &str = "waits and tries again";
 const NOTHING: &str = "reports it";
@@ -66,7 +67,7 @@ const STOPS: &str = "stops this member, reports it";
 const REPLANS: &str = "plans the restore again from the catalog";
 
 macro_rules! table {
-    ($($number:literal $class:ident, $meaning:literal, $stopmark:expr, $person:literal;)*) => {
+    ($($number:literal $class:ident, $meaning:literal, $stopmark:expr, $person:expr;)*) => {
         /// The whole table, by number.
         pub const TABLE: &[Known] = &[$(Known {
             number: $number,
@@ -88,7 +89,7 @@ table! {
     942 Configuration, "the database is offline", STOPS, "bring it online";
     945 Configuration, "the database cannot be opened: files, memory or disk space", STOPS, "read the error log of the host";
     946 Configuration, "the database cannot be opened by this version", STOPS, "check the version of the host";
-    1475 NewChain, "bulk-logged changes that are in no log backup, or no full began the chain", NEW_CHAIN, "run `stopmark backup full --new-chain MEMBER`, then join again";
+    1475 NewChain, "bulk-logged changes that are in no log backup, or no full began the chain", NEW_CHAIN, JOIN_AGAIN;
     3009 Retry, "the backup was taken, but its history row could not be written", "reads the header of the file instead", "make room in msdb";
     3013 Trailer, "a backup or restore ended; the real error stands before it", NOTHING, "read the error before it";
     3021 Bug, "a backup inside a transaction", STOPS, "report it to Stopmark";

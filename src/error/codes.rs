@@ -109,7 +109,7 @@ codes! {
     StatementFailed = "SM0209", Host, Failed, "a host refuses a statement";
     ConnectionLost = "SM0210", Host, Failed, "the connection to a host broke";
     AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
-    RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the BULK_LOGGED recovery model: a bulk change voids the mark in its log";
+    RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the `BULK_LOGGED` recovery model: a bulk change voids the mark in its log";
     LinkMissing = "SM0301", Link, Failed, "a linked server that a mark needs does not exist";
     LinkWrong = "SM0302", Link, Failed, "a linked server is not as a mark needs it";
     LinkTestFailed = "SM0303", Link, Failed, "a linked server cannot reach its host";

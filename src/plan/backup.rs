@@ -14,9 +14,7 @@ use super::stages::Stages;
 use super::step::{BackUp, Publish};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::config::{Config, ReadBack};
-use crate::model::{
-    HostName, MarkName, MemberName, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp,
-};
+use crate::model::{HostName, MarkName, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp};
 use crate::survey::Survey;
 
 /// Everything that the parts of a backup plan look at.
@@ -85,7 +83,7 @@ fn unmarked(
         BackupKind::Differential => SetKind::Differential,
         BackupKind::Full | BackupKind::Log => SetKind::Full,
     };
-    let stamp = ctx.stamped_at.file_stamp();
+    let stamp = stamp_text(ctx.stamped_at);
     let bases = back_ups(ctx, bases, &stamp, names);
     let mut stages = Stages::default();
     stages.back_up(StageName::Bases, &bases);
@@ -107,7 +105,7 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let stamp = if is_marked {
         ctx.mark.to_string()
     } else {
-        ctx.stamped_at.file_stamp()
+        stamp_text(ctx.stamped_at)
     };
     let bases = back_ups(ctx, bases, &stamp, names);
     let logs = back_ups(ctx, logs, &stamp, names);
@@ -184,6 +182,11 @@ fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
         .collect()
 }
 
+/// The stamp in the names of a round without a mark, as in [`crate::model::Set::stamp`].
+fn stamp_text(at: Timestamp) -> String {
+    at.civil_utc().strftime("%Y_%m_%d_%H_%M_%S_%3f").to_string()
+}
+
 fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names) -> Vec<BackUp> {
     let wanted = wanted.into_iter();
     wanted
@@ -194,32 +197,20 @@ fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names
 /// The step of one backup; none where its host has no share, which [`assess`] has told already.
 fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Option<BackUp> {
     let share = share_of(ctx.cfg.host(&base.member.host))?;
-    let own = ctx
-        .cfg
-        .members
-        .iter()
-        .find(|member| is_same_member(&member.name, &base.member));
-    let stripes = own.map_or(1, |member| member.stripes);
-    // A member may have two logs in one round: the first of a new chain, and the one that carries the mark.
-    let own_stamp = ctx.stamped_at.file_stamp();
-    let is_first_log = base.kind == PieceKind::Log && base.mark.is_none();
+    let own = ctx.cfg.member(&base.member);
     let naming = Naming {
         group: &ctx.cfg.group,
-        stamp: if is_first_log { &own_stamp } else { stamp },
+        stamp,
     };
     Some(BackUp {
         piece: PieceId(names.next()),
-        stripes: naming.stripes(share, &base.member, base.kind, stripes),
+        stripes: naming.stripes(share, &base.member, base.kind, own.stripes),
         member: base.member,
         piece_kind: base.kind,
-        compression: own.map_or(Some(false), |member| member.compression),
+        compression: own.compression,
         mark: base.mark,
         reason: base.reason,
     })
-}
-
-fn is_same_member(one: &MemberName, other: &MemberName) -> bool {
-    one.host.is_same_host(&other.host) && one.database == other.database
 }
 
 /// Brings away what this round takes.

@@ -45,31 +45,47 @@ pub(super) fn differentials(ctx: &Ctx<'_>, able: &[Able<'_>]) -> (Vec<Base>, Vec
     let mut warnings = Vec::new();
     let mut bases = Vec::new();
     for member in able {
-        let pieces: Vec<&Piece> = ctx.have.pieces(member.name).collect();
-        let (kind, reason) = match differential_base(member.facts, &pieces) {
-            Ok(()) => (PieceKind::Differential, "scheduled".to_owned()),
-            Err(None) => (
-                PieceKind::Full,
-                "no full of ours that a differential could build on".to_owned(),
-            ),
-            Err(Some(row)) => {
-                let reason = format!(
-                    "its differential base is not ours: `{}` took a full on {} to `{}`",
-                    row.user_name, row.finished, row.device
-                );
-                let message = format!("member `{}`: {reason}", member.name);
-                let hint = "let the other job take its fulls COPY_ONLY";
-                warnings.push(warning(Code::ChainBroken, message, hint));
-                (PieceKind::Full, reason)
-            }
+        let Some((reason, is_theft)) = against_a_differential(ctx, member) else {
+            bases.push(base(
+                member.name,
+                PieceKind::Differential,
+                "scheduled".to_owned(),
+            ));
+            continue;
         };
-        bases.push(base(member.name, kind, reason));
+        if is_theft {
+            let message = format!("member `{}`: {reason}", member.name);
+            let hint = "let the other job take its fulls COPY_ONLY";
+            warnings.push(warning(Code::ChainBroken, message, hint));
+        }
+        bases.push(base(member.name, PieceKind::Full, reason));
     }
     (bases, warnings)
 }
 
-/// A full, and the first log after it, of every member whose chain does not run, was refused in the round
-/// before, or was asked for.
+/// Why a differential would lead nowhere, and whether somebody else's full is the reason.
+fn against_a_differential(ctx: &Ctx<'_>, member: &Able<'_>) -> Option<(String, bool)> {
+    if let Some(reason) = refused(ctx, member.name) {
+        return Some((format!("no differential is possible: {reason}"), false));
+    }
+    let pieces: Vec<&Piece> = ctx.have.pieces(member.name).collect();
+    match differential_base(member.facts, &pieces) {
+        Ok(()) => None,
+        Err(None) => {
+            let reason = "no full of ours that a differential could build on";
+            Some((reason.to_owned(), false))
+        }
+        Err(Some(row)) => {
+            let (user, when, device) = (&row.user_name, row.finished, &row.device);
+            let reason = format!(
+                "its differential base is not ours: `{user}` took a full on {when} to `{device}`"
+            );
+            Some((reason, true))
+        }
+    }
+}
+
+/// A full of every member whose chain does not run, was refused in the round before, or was asked for.
 pub(super) fn bases_of_broken(ctx: &Ctx<'_>, able: &[Able<'_>]) -> (Vec<Base>, Vec<Warning>) {
     let mut warnings = Vec::new();
     let mut bases = Vec::new();

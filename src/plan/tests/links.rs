@@ -7,7 +7,7 @@ use super::super::samples::{
 };
 use super::super::*;
 use super::{checked, planned, steps};
-use crate::model::RunId;
+use crate::model::{PieceId, PlanId};
 use crate::survey::Survey;
 
 fn links_planned(survey: &Survey, asked: &LinksAsked) -> (Plan, String) {
@@ -30,7 +30,7 @@ fn links_are_planned_by_the_version_of_the_management_host() {
             host.version = version.to_owned();
         });
         let text = links_planned(&survey, &LinksAsked::default()).1;
-        texts.push_str(&format!("--- {version}\n{text}"));
+        texts += &["--- ", version, "\n", &text].concat();
     }
     insta::assert_snapshot!(texts);
 }
@@ -106,23 +106,33 @@ fn members_are_prepared_where_something_is_missing() {
 }
 
 #[test]
-fn what_an_interrupted_run_took_is_brought_away() {
+fn what_an_interrupted_round_took_is_brought_away_by_its_own_steps() {
     let before = planned(&survey(Some(30)), &catalog(), &asked(BackupKind::Log)).0;
-    let undelivered = steps(&before)
+    let pieces: Vec<PieceId> = steps(&before)
         .into_iter()
         .filter_map(|step| match step {
-            Step::BackUp(step) => Some(step.clone()),
+            Step::BackUp(step) => Some(step.piece),
             _ => None,
         })
-        .take(2)
         .collect();
-    let left = Leftovers {
-        run: RunId(Uuid::from_u128(0x40)),
-        round: 2,
-        based_on: survey(None).id,
-        members: survey(None).members,
-        undelivered,
+    let unfinished = UnfinishedRound {
+        plan: before.clone(),
+        taken: pieces[..3].to_vec(),
+        delivered: pieces[..1].to_vec(),
+        is_mark_confirmed: true,
     };
-    let plan = plan_salvage(&config(), &left, Some(now()), &mut Counter(0x3000), now());
-    insta::assert_snapshot!(checked(plan).1);
+    let id = PlanId(Uuid::from_u128(0x3000));
+    let plan = plan_salvage(
+        std::slice::from_ref(&unfinished),
+        &before.group,
+        id,
+        2,
+        now(),
+    );
+    insta::assert_snapshot!(show(&plan.expect("pieces to bring away")));
+    let nothing = UnfinishedRound {
+        taken: Vec::new(),
+        ..unfinished
+    };
+    assert_eq!(plan_salvage(&[nothing], &before.group, id, 2, now()), None);
 }

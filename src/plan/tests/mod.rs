@@ -1,5 +1,6 @@
 //! Golden plans: what each situation leads to, as `--dry-run` prints it.
 
+mod any_survey;
 mod backups;
 mod links;
 mod restores;
@@ -73,14 +74,10 @@ fn mark_failed(code: &str, number: Option<i32>) -> StepFailure {
     }
 }
 
-fn second_round(failures: Vec<StepFailure>, undelivered: Vec<BackUp>) -> Asked {
-    let previous = Some(RoundResult {
-        failures,
-        undelivered,
-    });
+fn second_round(failures: Vec<StepFailure>) -> Asked {
     Asked {
         round: 2,
-        previous,
+        previous: Some(RoundResult { failures }),
         ..asked(BackupKind::Log)
     }
 }

@@ -1,17 +1,14 @@
 //! Rounds after the first: what a failure leads to.
 
-use super::super::samples::{Counter, asked, catalog, config, member, now, survey};
+use super::super::samples::{asked, catalog, member, now, survey};
 use super::super::*;
-use super::{checked, failed, is_marked, mark_failed, planned, second_round, steps, taken};
+use super::{failed, is_marked, mark_failed, planned, second_round, taken};
 use crate::model::PieceKind;
 
 #[test]
 fn what_the_round_before_refused_gets_a_new_chain() {
     for number in [4214, 4219, 1475] {
-        let asked = second_round(
-            vec![failed("PAY3/Archive", PieceKind::Log, number)],
-            Vec::new(),
-        );
+        let asked = second_round(vec![failed("PAY3/Archive", PieceKind::Log, number)]);
         let (plan, _) = planned(&survey(Some(30)), &catalog(), &asked);
         assert_eq!(taken(&plan, PieceKind::Full), ["PAY3/Archive"], "{number}");
         assert!(is_marked(&plan), "a fresh mark for the whole group");
@@ -26,81 +23,24 @@ fn a_log_that_ended_without_a_row_gets_a_new_chain() {
         sql_number: None,
         ..failed("PAY1/Ledger", PieceKind::Log, 0)
     };
-    let (plan, _) = planned(
-        &survey(Some(30)),
-        &catalog(),
-        &second_round(vec![silent], Vec::new()),
-    );
+    let (plan, _) = planned(&survey(Some(30)), &catalog(), &second_round(vec![silent]));
     assert_eq!(taken(&plan, PieceKind::Full), ["PAY1/Ledger"]);
 }
 
 #[test]
 fn a_log_that_failed_for_another_reason_gets_none() {
-    let asked = second_round(
-        vec![failed("PAY1/Ledger", PieceKind::Log, 3201)],
-        Vec::new(),
-    );
+    let asked = second_round(vec![failed("PAY1/Ledger", PieceKind::Log, 3201)]);
     let (plan, _) = planned(&survey(Some(30)), &catalog(), &asked);
     assert_eq!(taken(&plan, PieceKind::Full), Vec::<String>::new());
 }
 
 #[test]
-fn what_the_round_before_took_is_delivered_and_not_taken_again() {
-    let first = planned(
-        &survey(None),
-        &CatalogView::default(),
-        &asked(BackupKind::Log),
-    )
-    .0;
-    let bases: Vec<BackUp> = steps(&first)
-        .into_iter()
-        .filter_map(|step| match step {
-            Step::BackUp(step) if step.piece_kind == PieceKind::Full => Some(step.clone()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(bases.len(), 5);
-    let asked = second_round(vec![mark_failed("SM0401", Some(1205))], bases.clone());
-    let later = Timestamp::from_millis(now().millis() + 60_000);
-    let have = CatalogView {
-        newest_stamp: Some(now()),
-        ..CatalogView::default()
-    };
-    let plan = plan_backup(
-        &config(),
-        &survey(Some(10)),
-        &have,
-        &asked,
-        &mut Counter(0x2000),
-        later,
-    );
-    let (plan, text) = checked(plan);
-    assert_eq!(
-        taken(&plan, PieceKind::Full),
-        Vec::<String>::new(),
-        "{text}"
-    );
-    assert!(is_marked(&plan), "a deadlock victim is tried again");
-    let delivered = steps(&plan)
-        .iter()
-        .filter(|step| matches!(step, Step::Deliver(_)))
-        .count();
-    assert_eq!(delivered, 10, "five fulls of before, five logs");
-}
-
-#[test]
 fn a_mark_that_failed_for_good_does_not_hold_the_logs_up() {
-    let deadlock = || second_round(vec![mark_failed("SM0401", Some(1205))], Vec::new());
+    let deadlock = || second_round(vec![mark_failed("SM0401", Some(1205))]);
     let cases = [
         (deadlock(), true),
-        (
-            second_round(vec![mark_failed("SM0402", None)], Vec::new()),
-            true,
-        ),
-        (
-            second_round(vec![mark_failed("SM0401", Some(7391))], Vec::new()),
-            false,
-        ),
+        (second_round(vec![mark_failed("SM0402", None)]), true),
+        (second_round(vec![mark_failed("SM0401", Some(7391))]), false),
         (
             Asked {
                 round: 3,
@@ -121,15 +61,12 @@ fn a_new_chain_is_not_started_again_in_the_next_round() {
     let again = Asked {
         kind: BackupKind::Full,
         new_chain: vec![member("PAY3/Archive")],
-        ..second_round(vec![mark_failed("SM0401", Some(1205))], Vec::new())
+        ..second_round(vec![mark_failed("SM0401", Some(1205))])
     };
     let (plan, _) = planned(&survey(Some(30)), &catalog(), &again);
     assert_eq!(taken(&plan, PieceKind::Full), Vec::<String>::new());
     let failed = vec![failed("PAY3/Archive", PieceKind::Full, 3202)];
-    let previous = Some(RoundResult {
-        failures: failed,
-        undelivered: Vec::new(),
-    });
+    let previous = Some(RoundResult { failures: failed });
     let (plan, _) = planned(&survey(Some(30)), &catalog(), &Asked { previous, ..again });
     assert_eq!(
         taken(&plan, PieceKind::Full),
@@ -142,7 +79,6 @@ fn a_new_chain_is_not_started_again_in_the_next_round() {
 fn another_round_is_wanted_where_it_can_help() {
     let result = |failure| RoundResult {
         failures: vec![failure],
-        undelivered: Vec::new(),
     };
     let wants = |failure, round| {
         wants_another_round(
@@ -175,4 +111,16 @@ fn stamps_rise_above_the_newest_even_when_the_clock_does_not() {
     };
     let (plan, _) = planned(&survey(Some(30)), &have, &asked(BackupKind::Log));
     assert_eq!(plan.made_at, newest.plus_millis(1));
+}
+
+#[test]
+fn a_differential_that_was_refused_becomes_a_full() {
+    let failures = vec![failed("PAY1/Ledger", PieceKind::Differential, 3035)];
+    let asked = Asked {
+        kind: BackupKind::Differential,
+        ..second_round(failures)
+    };
+    let (plan, _) = planned(&survey(Some(30)), &catalog(), &asked);
+    assert_eq!(taken(&plan, PieceKind::Full), ["PAY1/Ledger"]);
+    assert_eq!(taken(&plan, PieceKind::Differential).len(), 4);
 }
