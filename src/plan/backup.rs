@@ -100,7 +100,7 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let blocking = [group.blocking, links.blocking.clone(), group_wide].concat();
     let has_members = !ctx.survey.members.is_empty();
     let is_marked = blocking.is_empty() && has_members;
-    let (bases, more) = bases_of_broken(ctx, &group.able);
+    let (bases, more) = bases_of_broken(ctx, &group.able, is_marked);
     let logs = logs(ctx, &group.able, is_marked);
     let stamp = if is_marked {
         ctx.mark.to_string()
@@ -198,9 +198,12 @@ fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names
 fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Option<BackUp> {
     let share = share_of(ctx.cfg.host(&base.member.host))?;
     let own = ctx.cfg.member(&base.member);
+    // A member may have two logs in one round: the first of a new chain, and the one that carries the mark.
+    let own_stamp = ctx.stamped_at.file_stamp();
+    let is_first_log = base.kind == PieceKind::Log && base.mark.is_none();
     let naming = Naming {
         group: &ctx.cfg.group,
-        stamp,
+        stamp: if is_first_log { &own_stamp } else { stamp },
     };
     Some(BackUp {
         piece: PieceId(names.next()),
