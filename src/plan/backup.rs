@@ -100,10 +100,8 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let blocking = [group.blocking, links.blocking.clone(), group_wide].concat();
     let has_members = !ctx.survey.members.is_empty();
     let is_marked = blocking.is_empty() && has_members;
-    let (bases, more) = bases_of_broken(ctx, &group.able);
-    let mut logs = logs(ctx, &group.able, is_marked);
-    // Without a mark the first log of a new chain is all that its member needs.
-    logs.retain(|log| is_marked || !bases.iter().any(|base| base.member == log.member));
+    let (bases, more) = bases_of_broken(ctx, &group.able, is_marked);
+    let logs = logs(ctx, &group.able, is_marked);
     let stamp = if is_marked {
         ctx.mark.to_string()
     } else {

@@ -85,9 +85,12 @@ fn against_a_differential(ctx: &Ctx<'_>, member: &Able<'_>) -> Option<(String, b
     }
 }
 
-/// A full, and the first log after it, of every member whose chain does not run, was refused in the round
-/// before, or was asked for.
-pub(super) fn bases_of_broken(ctx: &Ctx<'_>, able: &[Able<'_>]) -> (Vec<Base>, Vec<Warning>) {
+/// A full of every member whose chain does not run, was refused in the round before, or was asked for.
+pub(super) fn bases_of_broken(
+    ctx: &Ctx<'_>,
+    able: &[Able<'_>],
+    is_marked: bool,
+) -> (Vec<Base>, Vec<Warning>) {
     let mut warnings = Vec::new();
     let mut bases = Vec::new();
     for member in able.iter().filter(|member| member.keeps_log()) {
@@ -101,10 +104,12 @@ pub(super) fn bases_of_broken(ctx: &Ctx<'_>, able: &[Able<'_>]) -> (Vec<Base>, V
             warnings.push(warning(Code::ChainBroken, message, hint));
         }
         bases.push(base(member.name, PieceKind::Full, need.to_string()));
-        // Minimally logged changes from before the full go into the first log after it. That log must not
-        // be the one that carries the mark, or the round would end without a Point (design 10.3).
-        let reason = "first log of the new chain".to_owned();
-        bases.push(base(member.name, PieceKind::Log, reason));
+        if is_marked {
+            // Minimally logged changes from before the full go into the first log after it. That log must
+            // not be the one that carries the mark, or the round would end without a Point (design 10.3).
+            let reason = "first log of the new chain".to_owned();
+            bases.push(base(member.name, PieceKind::Log, reason));
+        }
     }
     for name in &ctx.asked.new_chain {
         if !able

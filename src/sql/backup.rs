@@ -47,20 +47,22 @@ pub(super) async fn back_up(
 }
 
 /// The backup that was written to this step's files, if msdb knows one. The statement of an agent that died
-/// may go on for a while: its row comes at its end, so it is waited for.
+/// may go on for a while: its row comes at its end, so it is waited for, within the limit of silence.
 pub(super) async fn find_backup(fleet: &SqlFleet, step: &BackUp) -> Result<Option<BackedUp>> {
     let at_member = |error: Error| error.at("member", &step.member);
     let mut session = fleet.open(&step.member.host).await.map_err(at_member)?;
+    let patience = fleet.clock.monotonic() + fleet.config.policy.statement_silence_max;
     loop {
         let (next, answer) = session.ask(&running_sql(step)).await.map_err(at_member)?;
         if rows::first(&answer, 0).is_none() {
             session = next;
             break;
         }
-        fleet
-            .clock
-            .sleep_until(fleet.clock.monotonic() + RUNNING_PAUSE)
-            .await;
+        if fleet.clock.monotonic() > patience {
+            return Err(at_member(still_running(step)));
+        }
+        let pause = fleet.clock.monotonic() + RUNNING_PAUSE;
+        fleet.clock.sleep_until(pause).await;
         session = next;
     }
     let (_, row) = newest_row(session, step).await.map_err(at_member)?;
@@ -166,6 +168,15 @@ fn find_sql(step: &BackUp) -> Batch {
             Parameter::text(type_letter(step.piece_kind)),
         ],
     )
+}
+
+/// What was taken is not known yet, so the run stays unfinished and the next start asks again.
+fn still_running(step: &BackUp) -> Error {
+    let message = "a backup of the member is still running, perhaps the one of an interrupted run";
+    Error::new(Code::BackupFailed, message)
+        .at("host", &step.member.host)
+        .hint("wait for it to end (`sys.dm_exec_requests` shows it), then run the command again")
+        .retry(Retry::Safe)
 }
 
 fn no_row(step: &BackUp) -> Error {

@@ -10,5 +10,7 @@ mod fleet_hosts;
 mod fleet_links;
 mod fleet_marks;
 mod fleet_survey;
+mod flow;
+mod stage;
 mod stores;
 mod tidy;

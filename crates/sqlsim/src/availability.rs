@@ -1,7 +1,7 @@
 //! Availability groups, so far as a backup agent meets them: making a group, joining a database and
 //! being refused with 1475.
 //!
-//! Start at [`Session::availability_group`]. A group here has one replica, this host, which is its
+//! Start at `Session::availability_group`. A group here has one replica, this host, which is its
 //! primary. Nothing is sent anywhere and nothing fails over.
 
 use std::future::ready;

@@ -46,7 +46,8 @@ impl Group {
         };
         let mut batches = vec![format!(
             "INSERT INTO dbo.adm_Group (Name, TrackingDBServerName, TrackingDBName, \
-             BamDBServerName, BamDBName, RuleEngineDBServerName, RuleEngineDBName) VALUES ({}, {}, {}, {});",
+             BamDBServerName, BamDBName, \
+             RuleEngineDBServerName, RuleEngineDBName) VALUES ({}, {}, {}, {});",
             text(&self.name),
             pair(&self.tracking),
             pair(&self.bam),

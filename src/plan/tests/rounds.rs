@@ -12,10 +12,12 @@ fn what_the_round_before_refused_gets_a_new_chain() {
         let (plan, _) = planned(&survey(Some(30)), &catalog(), &asked);
         assert_eq!(taken(&plan, PieceKind::Full), ["PAY3/Archive"], "{number}");
         assert!(is_marked(&plan), "a fresh mark for the whole group");
-        let logs = taken(&plan, PieceKind::Log).len();
+        let logs = taken(&plan, PieceKind::Log);
+        let of_archive = logs.iter().filter(|it| *it == "PAY3/Archive").count();
         assert_eq!(
-            logs, 6,
-            "five with the mark, and the first of the new chain"
+            (logs.len(), of_archive),
+            (6, 2),
+            "the first log of its chain, and the marked one"
         );
     }
 }
@@ -133,7 +135,7 @@ fn a_differential_that_was_refused_becomes_a_full() {
 fn the_first_log_of_a_new_chain_never_carries_the_mark() {
     let mut survey = survey(Some(30));
     change_member(&mut survey, "PAY1/Ledger", |it| {
-        it.last_log_backup_lsn = None
+        it.last_log_backup_lsn = None;
     });
     let of_ledger = |plan: &Plan| -> Vec<bool> {
         let logs = steps(plan).into_iter().filter_map(|step| match step {

@@ -1,7 +1,7 @@
 //! Linked servers: what they are, who may use them, and calls that travel over them.
 //!
-//! Start at [`call`] (what a session can do over a link) and [`server`] (what a link is). A link is
-//! a real TDS client connection, one per session and link, opened when first needed through the
+//! Start at [`mod@call`] (what a session can do over a link) and [`server`] (what a link is). A link
+//! is a real TDS client connection, one per session and link, opened when first needed through the
 //! [`Dial`] seam. Two-phase commit over links is decided in `dtc/`; this room only carries it.
 
 mod branches;

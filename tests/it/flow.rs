@@ -1,0 +1,70 @@
+//! The job from end to end on two hosts: prepare, full, mark and logs, list, verify, restore, prove.
+
+use stopmark::error::Exit;
+
+use crate::stage::{Printed, Stage};
+
+fn must(printed: &Printed) {
+    assert_eq!(
+        printed.exit,
+        Exit::Ok,
+        "{}\n{}",
+        printed.stdout,
+        printed.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_on_two_hosts_is_backed_up_marked_and_brought_back() {
+    let stage = Stage::set(&[
+        ("SQL1", &["Orders", "Ledger"]),
+        ("SQL2", &["Accounts"]),
+        ("SPARE", &[]),
+    ])
+    .await;
+    stage
+        .script(
+            "SQL1",
+            "Ledger",
+            "CREATE TABLE dbo.T (id bigint NOT NULL); INSERT INTO dbo.T VALUES (1);",
+        )
+        .await;
+    must(&stage.run(&["backup", "full"]).await);
+    stage
+        .script("SQL1", "Ledger", "INSERT INTO dbo.T VALUES (2);")
+        .await;
+    must(&stage.run(&["backup", "log"]).await);
+    stage
+        .script("SQL1", "Ledger", "INSERT INTO dbo.T VALUES (3);")
+        .await;
+    must(&stage.run(&["backup", "log"]).await);
+    must(&stage.run(&["list"]).await);
+    must(&stage.run(&["verify"]).await);
+    let files = stage.path("restored");
+    std::fs::create_dir_all(&files).expect("a folder");
+    let files = files.display().to_string();
+    must(
+        &stage
+            .run(&["restore", "run", "--to-host", "SPARE", "--files-in", &files])
+            .await,
+    );
+    let sum = stage
+        .number("SPARE", "Ledger", "SELECT SUM(id) FROM dbo.T;")
+        .await;
+    assert_eq!(
+        sum, 6,
+        "everything before the newest mark, and nothing else"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_catalog_is_folded_again_from_the_store() {
+    let stage = Stage::set(&[("SQL1", &["Orders"]), ("SPARE", &[])]).await;
+    must(&stage.run(&["backup", "full"]).await);
+    must(&stage.run(&["backup", "log"]).await);
+    let before = stage.run(&["list", "--json"]).await.stdout;
+    must(&stage.run(&["catalog", "rebuild"]).await);
+    assert_eq!(stage.run(&["list", "--json"]).await.stdout, before);
+    std::fs::remove_file(stage.path("state/catalog.sqlite")).expect("it is there");
+    assert_eq!(stage.run(&["list", "--json"]).await.stdout, before);
+}

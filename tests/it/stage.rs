@@ -1,0 +1,257 @@
+//! A stage for stories: simulated hosts with databases, a configuration, and the commands run as a shell would.
+//!
+//! Start at [`Stage::set`]. Hosts listen on loopback with TLS; the agent reaches them as it reaches SQL Server.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlsim::certificate::Authority;
+use sqlsim::instance::run_script;
+use sqlsim::link::Network;
+use sqlsim::{InstanceOptions, Simulator};
+use stopmark::catalog::SqliteCatalog;
+use stopmark::cli::{self, progress::NoProgress};
+use stopmark::clock::{RandomIds, SystemClock};
+use stopmark::config::{self, Config, OsSecrets};
+use stopmark::error::Exit;
+use stopmark::notify::Silent;
+use stopmark::run::Interrupt;
+use stopmark::run::journal::JournalFolder;
+use stopmark::sql::{SqlFleet, dial::TcpDial, observe};
+use stopmark::store::{AgentIdentity, LocalStaging, ObjectStore};
+use stopmark::world::World;
+use tempfile::TempDir;
+use tiberius::{AuthMethod, EncryptionLevel};
+use tokio::net::TcpStream;
+use tokio_util::compat::TokioAsyncWriteCompatExt as _;
+
+/// The password of every login.
+pub(crate) const PASSWORD: &str = "Stage-Pa55word";
+/// The agent's login.
+pub(crate) const AGENT: &str = "stopmark";
+
+/// Hosts, a group on them, and its configuration.
+pub(crate) struct Stage {
+    pub(crate) hosts: Vec<(String, Simulator)>,
+    pub(crate) network: Arc<Network>,
+    folder: TempDir,
+    authority: Authority,
+}
+
+/// What a command printed and how it ended.
+pub(crate) struct Printed {
+    pub(crate) exit: Exit,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Stage {
+    /// Starts these hosts with these databases (a host without databases is a spare one), makes the agent's
+    /// login on each, writes the configuration, and prepares the members for marks. The first host is the
+    /// management host.
+    pub(crate) async fn set(layout: &[(&str, &[&str])]) -> Self {
+        let stage = Self::unprepared(layout).await;
+        let prepared = stage.run(&["group", "prepare"]).await;
+        assert_eq!(
+            prepared.exit,
+            Exit::Ok,
+            "{}{}",
+            prepared.stdout,
+            prepared.stderr
+        );
+        stage
+    }
+
+    /// As [`Self::set`], but the members lack what marks need.
+    pub(crate) async fn unprepared(layout: &[(&str, &[&str])]) -> Self {
+        observe::install_alone();
+        let folder = tempfile::tempdir().expect("a folder");
+        let authority = Authority::open(folder.path()).expect("an authority");
+        let network = Arc::new(Network::new());
+        network.trust(&fs::read_to_string(authority.file()).expect("its certificate"));
+        let mut stage = Self {
+            hosts: Vec::new(),
+            network,
+            folder,
+            authority,
+        };
+        for (name, databases) in layout {
+            stage.start_host(name).await;
+            for database in *databases {
+                stage
+                    .script(
+                        name,
+                        "master",
+                        &format!("CREATE DATABASE [{}];", database.replace(']', "]]")),
+                    )
+                    .await;
+            }
+        }
+        fs::write(stage.config_path(), stage.config_text(layout)).expect("writes");
+        stage
+    }
+
+    /// Starts one host on a free port, on the folder of that name.
+    pub(crate) async fn start_host(&mut self, name: &str) {
+        let home = self
+            .folder
+            .path()
+            .join("hosts")
+            .join(self.hosts.len().to_string());
+        let options = InstanceOptions::new(name).with_dial(self.network.clone());
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let host = Simulator::start(&home, options, any, &self.authority)
+            .await
+            .expect("it starts");
+        self.network.enter(name, &host.address().to_string());
+        host.instance()
+            .create_login(AGENT, PASSWORD, &["sysadmin"])
+            .expect("a login");
+        self.hosts.push((name.to_owned(), host));
+    }
+
+    fn config_text(&self, layout: &[(&str, &[&str])]) -> String {
+        let quoted = |text: &str| format!("{text:?}");
+        let members: Vec<String> = layout
+            .iter()
+            .flat_map(|(host, databases)| {
+                databases
+                    .iter()
+                    .map(move |db| quoted(&format!("{host}/{db}")))
+            })
+            .collect();
+        let store = url_of(&self.path("store"));
+        let mut text = format!(
+            "format = 1\n\n[group]\nname = \"stage\"\nmanagement_host = {}\nmark_prefix = \"SM\"\n\
+             mark_log = \"stopmark\"\nmembers = [{}]\n\n[store]\nurl = {}\n\n[paths]\nstate = \"state\"\nlogs = \"logs\"\n",
+            quoted(layout[0].0),
+            members.join(", "),
+            quoted(&store)
+        );
+        for (at, (name, host)) in self.hosts.iter().enumerate() {
+            let share = self.path("share").join(at.to_string());
+            fs::create_dir_all(&share).expect("a share");
+            let share = quoted(&share.display().to_string());
+            let login = format!("{{ user = \"{AGENT}\", password = {{ file = \"password\" }} }}");
+            text += &format!(
+                "\n[hosts.{}]\naddress = \"127.0.0.1,{}\"\nlogin = {login}\nlink_login = {login}\n\
+                 trust_ca = {}\nshare = {{ sql = {share}, agent = {share} }}\n",
+                quoted(name),
+                host.address().port(),
+                quoted(&self.authority.file().display().to_string())
+            );
+        }
+        fs::write(self.path("password"), PASSWORD).expect("writes");
+        text
+    }
+
+    /// A path in the stage's folder.
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.folder.path().join(below)
+    }
+
+    /// The configuration file.
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.path("stopmark.toml")
+    }
+
+    /// A host by name.
+    pub(crate) fn host(&self, name: &str) -> &Simulator {
+        &self
+            .hosts
+            .iter()
+            .find(|(host, _)| host == name)
+            .expect("a host of the stage")
+            .1
+    }
+
+    /// Runs T-SQL on a host with all rights, without a network.
+    pub(crate) async fn script(&self, host: &str, database: &str, script: &str) {
+        let ran = run_script(self.host(host).instance(), database, script).await;
+        ran.unwrap_or_else(|error| panic!("{host}/{database}: {script}: {error:?}"));
+    }
+
+    /// The first value of the first row, as a number.
+    pub(crate) async fn number(&self, host: &str, database: &str, sql: &str) -> i64 {
+        let mut config = tiberius::Config::new();
+        config.host("127.0.0.1");
+        config.database(database);
+        config.authentication(AuthMethod::sql_server(AGENT, PASSWORD));
+        config.encryption(EncryptionLevel::Required);
+        config.trust_cert_ca(self.authority.file().display().to_string());
+        let stream = TcpStream::connect(self.host(host).address())
+            .await
+            .expect("it listens");
+        let client = Box::pin(tiberius::Client::connect(config, stream.compat_write())).await;
+        let mut client = client.expect("the agent's login may log in");
+        let answer = client.simple_query(sql).await.expect("it is understood");
+        let row = answer
+            .into_row()
+            .await
+            .expect("it is answered")
+            .expect("a row");
+        row.try_get::<i64, _>(0)
+            .expect("a bigint")
+            .expect("no NULL")
+    }
+
+    /// Runs a command as a shell would.
+    pub(crate) async fn run(&self, args: &[&str]) -> Printed {
+        let config = self.config_path();
+        let all = [
+            OsString::from("stopmark"),
+            "--config".into(),
+            config.into_os_string(),
+        ];
+        let all = all
+            .into_iter()
+            .chain(args.iter().map(OsString::from))
+            .collect();
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let exit = cli::run(all, &mut stdout, &mut stderr, &Interrupt::default()).await;
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Printed {
+            exit,
+            stdout: text(stdout),
+            stderr: text(stderr),
+        }
+    }
+
+    /// The configuration and a world of its own, for stories that put something between the agent and it.
+    pub(crate) fn world(&self) -> (Arc<Config>, World) {
+        let config = config::load(&self.config_path(), &OsSecrets).expect("a sound configuration");
+        let config = Arc::new(config);
+        let state: &Path = &config.state;
+        fs::create_dir_all(state).expect("a state folder");
+        let clock = Arc::new(SystemClock::new());
+        let fleet =
+            SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone()).expect("a fleet");
+        let agent = AgentIdentity {
+            id: "stage".to_owned(),
+            name: "the stage".to_owned(),
+        };
+        let ttl = config.policy.lease_ttl;
+        let store = ObjectStore::open(&config.store, agent, clock.clone(), ttl).expect("a store");
+        let world = World {
+            clock,
+            ids: Arc::new(RandomIds),
+            fleet: Arc::new(fleet),
+            store: Arc::new(store),
+            staging: Arc::new(LocalStaging),
+            catalog: Arc::new(SqliteCatalog::open(state).expect("a catalog")),
+            journals: Arc::new(JournalFolder::open(state).expect("journals")),
+            notifier: Arc::new(Silent),
+            progress: Arc::new(NoProgress),
+        };
+        (config, world)
+    }
+}
+
+fn url_of(path: &Path) -> String {
+    fs::create_dir_all(path).expect("a store");
+    url::Url::from_file_path(path)
+        .expect("an absolute path")
+        .to_string()
+}
