@@ -33,8 +33,8 @@ pub type Failed = Vec<Error>;
 /// Runs one command in this process. `interrupt` is asked for by whoever handles signals.
 pub async fn run(
     args: Vec<OsString>,
-    stdout: &mut (dyn Write + Send),
-    stderr: &mut (dyn Write + Send),
+    stdout: &mut (dyn Write + Send + Sync),
+    stderr: &mut (dyn Write + Send + Sync),
     interrupt: &Interrupt,
 ) -> Exit {
     let cli = match Cli::try_parse_from(args) {
