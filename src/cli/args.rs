@@ -36,7 +36,7 @@ pub struct Common {
     /// Print facts as JSON.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say more in the log file and on the terminal.
+    /// Say more in the log file.
     #[arg(long, short, global = true)]
     pub verbose: bool,
 }

@@ -34,6 +34,8 @@ pub(super) struct Agent {
     pub(super) world: World,
     /// Held while a command may change something; none for commands that only read.
     _lock: Option<File>,
+    /// Last, so that what the others say on their way out is still written.
+    _log: HeardBy,
 }
 
 /// Keeps the log files' writer alive; dropped last, so that the last lines reach the disk.
@@ -62,6 +64,8 @@ pub(super) fn agent(common: &Common, access: Access) -> Result<Agent, Failed> {
 fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> {
     let state = config.state.clone();
     fs::create_dir_all(&state).map_err(|error| unwritable(&state, error))?;
+    // Before the fleet, which refuses to work where nobody hears what hosts say beside their answers.
+    let log = log_to_files(Some(&config.logs), common.verbose)?;
     let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
@@ -86,6 +90,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         config,
         world,
         _lock: lock,
+        _log: log,
     })
 }
 
