@@ -203,8 +203,9 @@ impl SetDetail {
         ]);
         for piece in &self.set.pieces {
             let marks = self.set.mark.iter().flat_map(|mark| &mark.members);
+            let carries = |lsn| piece.first_lsn <= lsn && lsn < piece.last_lsn;
             let mark = marks
-                .filter(|_| piece.kind == PieceKind::Log)
+                .filter(|mark| piece.kind == PieceKind::Log && carries(mark.lsn))
                 .find(|mark| mark.member == piece.member);
             let root = piece.stripes.first().map(|stripe| stripe.root.to_string());
             table.add_row([
