@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::bytes::size;
 use crate::chain::Judged;
 use crate::model::{GroupName, Piece, PieceKind, Set, SetKind};
+
+/// One line below the header, and none between rows: lists are long.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// All sets of a group.
 #[derive(Clone, Debug, Serialize)]
@@ -82,7 +85,7 @@ impl SetList {
             );
         }
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.load_style(STYLE);
         table.set_header([
             "mark or stamp",
             "kind",
@@ -191,7 +194,7 @@ impl SetDetail {
 
     fn pieces(&self) -> Table {
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.load_style(STYLE);
         table.set_header([
             "member",
             "piece",
