@@ -215,3 +215,21 @@ fn broken(group: &GroupName, entry: u64, what: &str) -> Error {
             "someone changed the store: bring the object back from a version or copy of the bucket",
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_format_1_are_read_for_ever_and_each_holds_the_digest_of_the_one_before() {
+        let lines = include_str!("../../tests/fixtures/log-entries-1.jsonl");
+        let mut previous = NOTHING;
+        for (line, number) in lines.lines().zip(1..) {
+            let entry: LogEntry = serde_json::from_str(line).expect("format 1");
+            assert_eq!((entry.format, entry.entry), (1, number));
+            assert_eq!(entry.previous, previous);
+            previous = sha256(line.as_bytes());
+        }
+        assert_ne!(previous, NOTHING, "there were entries");
+    }
+}
