@@ -4,5 +4,8 @@
 //! A test that misses its program or its server fails; none is skipped.
 
 mod clients;
+#[path = "../conformance/store.rs"]
+mod conformance;
 mod hosts;
+mod stores;
 mod tsql;
