@@ -1,6 +1,8 @@
 //! Object stores that nobody here wrote: what every store must do, what is said when they refuse, and the whole
 //! flow of the agent.
 
+mod agent;
+mod flow;
 mod refusals;
 mod servers;
 
