@@ -116,7 +116,7 @@ impl Stage {
     }
 
     fn config_text(&self, layout: &[(&str, &[&str])]) -> String {
-        let quoted = |text: &str| format!("{text:?}");
+        let quoted = |text: &str| serde_json::to_string(text).expect("a string");
         let members: Vec<String> = layout
             .iter()
             .flat_map(|(host, databases)| {
