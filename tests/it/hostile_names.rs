@@ -42,8 +42,14 @@ async fn hostile_names_go_through_the_whole_job_and_inject_nothing() {
     let second = [EMOJI, SLASH, "';EXEC sp_configure--"];
     let layout: [(&str, &[&str]); 3] = [("SQL1", &first), ("SQL2", &second), ("SPARE", &[])];
     let stage = Stage::set(&layout).await;
-    let before = [databases(&stage, "SQL1").await, databases(&stage, "SQL2").await];
-    assert!(before[0].contains("master") && before[0].contains(BRACKET), "{before:?}");
+    let before = [
+        databases(&stage, "SQL1").await,
+        databases(&stage, "SQL2").await,
+    ];
+    assert!(
+        before[0].contains("master") && before[0].contains(BRACKET),
+        "{before:?}"
+    );
     for (host, names) in &layout {
         for name in *names {
             let table = "CREATE TABLE dbo.T (id bigint NOT NULL); INSERT INTO dbo.T VALUES (7);";
@@ -63,7 +69,11 @@ async fn hostile_names_go_through_the_whole_job_and_inject_nothing() {
     for name in first.iter().chain(&second) {
         let written = serde_json::to_string(name).expect("JSON");
         let bare = written.trim_matches('"');
-        assert!(show.stdout.contains(bare), "{name} is not in:\n{}", show.stdout);
+        assert!(
+            show.stdout.contains(bare),
+            "{name} is not in:\n{}",
+            show.stdout
+        );
     }
     must(&stage.run(&["verify"]).await);
     let files = stage.path("restored");
@@ -74,15 +84,27 @@ async fn hostile_names_go_through_the_whole_job_and_inject_nothing() {
     for name in first.iter().chain(&second) {
         let ids = format!("SELECT SUM(id) FROM {}.dbo.T;", quoted(name));
         assert_eq!(stage.number("SPARE", "master", &ids).await, 7, "{name}");
-        let marks = format!("SELECT COUNT_BIG(*) FROM {}.stopmark.MarkLog;", quoted(name));
+        let marks = format!(
+            "SELECT COUNT_BIG(*) FROM {}.stopmark.MarkLog;",
+            quoted(name)
+        );
         assert_eq!(stage.number("SPARE", "master", &marks).await, 2, "{name}");
     }
-    let after = [databases(&stage, "SQL1").await, databases(&stage, "SQL2").await];
+    let after = [
+        databases(&stage, "SQL1").await,
+        databases(&stage, "SQL2").await,
+    ];
     assert_eq!(after, before, "nothing was dropped and nothing was made");
     // Every object's key and every file's name is plain, whatever the database is called.
     let keys = files_below(&stage.path("store"));
-    assert!(!keys.is_empty() && keys.iter().all(|key| key.is_ascii()), "{keys:?}");
-    assert!(stage.path("store/v1/stage").is_dir(), "no key leaves its folder");
+    assert!(
+        !keys.is_empty() && keys.iter().all(|key| key.is_ascii()),
+        "{keys:?}"
+    );
+    assert!(
+        stage.path("store/v1/stage").is_dir(),
+        "no key leaves its folder"
+    );
 }
 
 /// The paths of all files below a folder, from it on.
