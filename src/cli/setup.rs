@@ -120,7 +120,7 @@ fn lock(state: &Path) -> Result<File> {
             "another stopmark is at work with this state folder",
         )
         .at("folder", state.display())
-        .hint("wait for it to end")),
+        .hint("wait for it to end; a schedule or a service may have started it")),
         Err(TryLockError::Error(error)) => Err(unwritable(&path, error)),
     }
 }
@@ -164,19 +164,14 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<HeardBy> 
         .with_default(LevelFilter::WARN);
     let (files, guard) = match folder {
         Some(folder) => {
-            fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
+            fs::create_dir_all(folder).map_err(|error| no_log(folder, error))?;
             let appender = tracing_appender::rolling::Builder::new()
                 .rotation(tracing_appender::rolling::Rotation::DAILY)
                 .filename_prefix("stopmark")
                 .filename_suffix("log")
                 .max_log_files(LOG_FILES_MAX)
                 .build(folder)
-                .map_err(|error| {
-                    Error::new(Code::StateUnwritable, "the log folder cannot be used")
-                        .at("folder", folder.display())
-                        .hint("set `[paths] logs`, or give the agent's account the right to write there")
-                        .source(error)
-                })?;
+                .map_err(|error| no_log(folder, error))?;
             let (writer, guard) = tracing_appender::non_blocking(appender);
             (
                 Some(
@@ -212,6 +207,13 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
         .open(path)
         .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
     written.map_err(|error| unwritable(path, error))
+}
+
+fn no_log(folder: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Code::StateUnwritable, "the log folder cannot be used")
+        .at("folder", folder.display())
+        .hint("set `[paths] logs`, or give the agent's account the right to write there")
+        .source(error)
 }
 
 fn unwritable(path: &Path, error: std::io::Error) -> Error {

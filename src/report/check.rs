@@ -93,6 +93,7 @@ impl CheckReport {
         let place = error
             .context()
             .iter()
+            .filter(|(_, value)| value != about)
             .map(|(what, value)| format!(", {what} `{value}`"));
         let cause = error
             .sql()
@@ -179,7 +180,11 @@ impl CheckReport {
                 .count()
         };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        writeln!(text, "{errors} errors, {warnings} warnings").expect("a string takes everything");
+        let counted = |number: usize, noun: &str| {
+            format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+        };
+        let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+        writeln!(text, "{errors}, {warnings}").expect("a string takes everything");
         text
     }
 }

@@ -121,6 +121,9 @@ impl SetList {
                     .expect("a string takes everything");
             }
         }
+        if self.points() == 0 {
+            text.push_str("no point yet: `stopmark backup log` places a mark\n");
+        }
         text
     }
 }

@@ -57,9 +57,14 @@ pub fn verdict_of(record: &Record) -> Verdict {
         .outcomes()
         .any(|outcome| matches!(outcome, Outcome::Published { .. }));
     let wants_publication = steps(&last.plan).any(|step| matches!(step, Step::Publish(_)));
+    let delivered = record
+        .outcomes()
+        .any(|outcome| matches!(outcome, Outcome::Delivered { .. }));
     match (is_whole, did_something, published || !wants_publication) {
         (true, true, true) => Verdict::Done,
-        (false, true, true) if wants_publication || (has_steps(&last.plan) && left_out) => {
+        // A set without a single piece is no backup, whatever else was written.
+        (false, true, true) if wants_publication && delivered => Verdict::Degraded,
+        (false, true, true) if !wants_publication && has_steps(&last.plan) && left_out => {
             Verdict::Degraded
         }
         _ => Verdict::Failed,

@@ -2,6 +2,7 @@
 //!
 //! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
 
+mod bad_input;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod fleet_backups;
@@ -11,6 +12,10 @@ mod fleet_links;
 mod fleet_marks;
 mod fleet_survey;
 mod flow;
+mod hostile_names;
+mod printing;
+mod scrub;
+mod secrets;
 mod stage;
 mod stores;
 mod tidy;

@@ -54,9 +54,7 @@ async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, 
     let group = &agent.config.group;
     let sets = agent.sets().await?;
     let point = find(&sets, args.mark.as_deref())?;
-    let host: HostName = args.to_host.parse().map_err(|error| {
-        one(Error::new(Code::ConfigValue, "`--to-host` does not name a host").source(error))
-    })?;
+    let host = target(agent, &args.to_host).map_err(one)?;
     let survey = survey_of(agent).await;
     let existing = agent.world.fleet.databases(&host).await.map_err(one)?;
     let asked = RestoreAsked {
@@ -73,6 +71,20 @@ async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, 
     let mut names = PlanNames(agent.world.ids.as_ref());
     let now = agent.world.clock.now();
     plan_restore(&agent.config, &have, &point, &asked, &mut names, now).map_err(one)
+}
+
+/// The target as the configuration spells it.
+fn target(agent: &Agent, named: &HostName) -> crate::error::Result<HostName> {
+    let found = agent.config.host(named).map(|host| host.name.clone());
+    found.ok_or_else(|| {
+        let hosts = agent.config.hosts.keys().map(HostName::to_string);
+        Error::new(
+            Code::ConfigValue,
+            format!("the configuration has no host `{named}`"),
+        )
+        .at("hosts", hosts.collect::<Vec<_>>().join(", "))
+        .hint("`--to-host` takes one of these; write a section `[hosts.'NAME']` for another")
+    })
 }
 
 fn find(sets: &[Set], mark: Option<&str>) -> Result<Point, Failed> {
@@ -115,7 +127,7 @@ fn renames(point: &Point, prefix: &str) -> Result<BTreeMap<MemberName, DatabaseN
     });
     named.collect::<Result<_, _>>().map_err(|error| {
         one(Error::new(
-            Code::ConfigValue,
+            Code::CommandLine,
             "`--prefix` makes a name that SQL Server cannot hold",
         )
         .source(error))

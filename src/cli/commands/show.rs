@@ -22,6 +22,9 @@ pub(super) async fn show(
         .as_ref()
         .and_then(|what| what.parse::<RunId>().ok())
     {
+        if !agent.world.journals.runs().map_err(one)?.contains(&run) {
+            return Err(one(unknown(&run.to_string())));
+        }
         let events = agent.world.journals.read(run).map_err(one)?;
         let record = Record::fold(&events)
             .map_err(one)?
@@ -52,7 +55,7 @@ fn unknown(what: &str) -> Error {
         Code::PointUnknown,
         format!("there is no set, mark or run `{what}`"),
     )
-    .hint("`stopmark list` shows what there is")
+    .hint("`stopmark list` shows the sets; a run's id stands at the end of its report")
 }
 
 impl Shown for SetDetail {
