@@ -33,8 +33,8 @@ pub type Failed = Vec<Error>;
 /// Runs one command in this process. `interrupt` is asked for by whoever handles signals.
 pub async fn run(
     args: Vec<OsString>,
-    stdout: &mut (dyn Write + Send),
-    stderr: &mut (dyn Write + Send),
+    stdout: &mut (dyn Write + Send + Sync),
+    stderr: &mut (dyn Write + Send + Sync),
     interrupt: &Interrupt,
 ) -> Exit {
     let is_json = args.iter().any(|arg| arg == "--json");
@@ -60,8 +60,8 @@ pub async fn run(
 fn usage(
     error: &clap::Error,
     is_json: bool,
-    stdout: &mut (dyn Write + Send),
-    stderr: &mut (dyn Write + Send),
+    stdout: &mut (dyn Write + Send + Sync),
+    stderr: &mut (dyn Write + Send + Sync),
 ) -> Exit {
     let text = error.render().to_string();
     match error.kind() {
@@ -83,9 +83,12 @@ fn usage(
 fn misunderstood(kind: ErrorKind, text: &str) -> Error {
     let message = match kind {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing",
-        _ => text.lines().next().unwrap_or_default(),
+        // The first paragraph is the fault; usage and advice follow.
+        _ => text.split("\n\n").next().unwrap_or_default(),
     };
-    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let message = words.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
     Error::new(Code::CommandLine, message).hint("`stopmark --help` lists the commands")
 }
 

@@ -13,10 +13,11 @@ use tracing_subscriber::{Layer as _, fmt};
 use super::Failed;
 use super::args::Common;
 use super::progress;
-use crate::catalog::SqliteCatalog;
+use crate::catalog::{SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{self, Config};
 use crate::error::{Code, Error, Result};
+use crate::model::Set;
 use crate::notify::Desktop;
 use crate::run::journal::JournalFolder;
 use crate::sql::{SqlFleet, dial::TcpDial, observe};
@@ -40,6 +41,20 @@ pub(super) struct Agent {
 
 /// Keeps the log files' writer alive; dropped last, so that the last lines reach the disk.
 pub struct HeardBy(#[expect(dead_code, reason = "held for its drop")] Option<WorkerGuard>);
+
+impl Agent {
+    /// Every set of the group, oldest first, with what others published meanwhile.
+    pub(super) async fn sets(&self) -> Result<Vec<Set>, Failed> {
+        let group = &self.config.group;
+        let caught_up = catch_up(&self.world, group).await;
+        caught_up.map_err(|error| vec![error])?;
+        self.world
+            .catalog
+            .sets(group)
+            .await
+            .map_err(|error| vec![error])
+    }
+}
 
 /// Whether a command changes anything, and so needs the state folder for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

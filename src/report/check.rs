@@ -127,20 +127,17 @@ impl CheckReport {
             };
             let zone = jiff::tz::TimeZone::system();
             let next = schedule::next_runs(expression, now, &zone, 1).unwrap_or_default();
-            match next.first() {
-                Some(at) => {
-                    let at = in_zone(*at, &zone);
-                    self.fine("schedule", &format!("{job}: next at {at}"));
-                }
-                None => {
-                    let message = format!("{job}: `{expression}` never comes");
-                    self.warn(
-                        "schedule",
-                        Code::ConfigSchedule,
-                        &message,
-                        "correct the expression",
-                    );
-                }
+            if let Some(at) = next.first() {
+                let at = in_zone(*at, &zone);
+                self.fine("schedule", &format!("{job}: next at {at}"));
+            } else {
+                let message = format!("{job}: `{expression}` never comes");
+                self.warn(
+                    "schedule",
+                    Code::ConfigSchedule,
+                    &message,
+                    "correct the expression",
+                );
             }
         }
     }

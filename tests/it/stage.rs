@@ -138,13 +138,14 @@ impl Stage {
             fs::create_dir_all(&share).expect("a share");
             let share = quoted(&share.display().to_string());
             let login = format!("{{ user = \"{AGENT}\", password = {{ file = \"password\" }} }}");
-            text += &format!(
+            let section = format!(
                 "\n[hosts.{}]\naddress = \"127.0.0.1,{}\"\nlogin = {login}\nlink_login = {login}\n\
                  trust_ca = {}\nshare = {{ sql = {share}, agent = {share} }}\n",
                 quoted(name),
                 host.address().port(),
                 quoted(&self.authority.file().display().to_string())
             );
+            text.push_str(&section);
         }
         fs::write(self.path("password"), PASSWORD).expect("writes");
         text

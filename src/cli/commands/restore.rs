@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::link::survey_of;
 use super::{Failed, one, show_run, shown};
-use crate::catalog::catch_up;
 use crate::chain::{Point, points};
 use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
 use crate::cli::out::Out;
@@ -53,8 +52,7 @@ fn overwrite(agent: &Agent, named: Option<&str>) -> Result<bool, Failed> {
 
 async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, Failed> {
     let group = &agent.config.group;
-    catch_up(&agent.world, group).await.map_err(one)?;
-    let sets = agent.world.catalog.sets(group).await.map_err(one)?;
+    let sets = agent.sets().await?;
     let point = find(&sets, args.mark.as_deref())?;
     let host = target(agent, &args.to_host).map_err(one)?;
     let survey = survey_of(agent).await;

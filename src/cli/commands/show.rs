@@ -1,7 +1,6 @@
 //! `stopmark show`: one set with its pieces, or one run with its rounds.
 
 use super::{Failed, one, show_run, shown};
-use crate::catalog::catch_up;
 use crate::chain::judge;
 use crate::cli::args::{Common, ShowArgs};
 use crate::cli::out::{Out, Shown};
@@ -32,15 +31,7 @@ pub(super) async fn show(
             .ok_or_else(|| one(unknown(&run.to_string())))?;
         return show_run(out, &record);
     }
-    catch_up(&agent.world, &agent.config.group)
-        .await
-        .map_err(one)?;
-    let sets = agent
-        .world
-        .catalog
-        .sets(&agent.config.group)
-        .await
-        .map_err(one)?;
+    let sets = agent.sets().await?;
     let set = find(&sets, args.what.as_deref())?;
     let judged = judge(&sets, &[]);
     let detail = SetDetail::of(set, judged.iter().find(|judged| judged.set == set.id));
