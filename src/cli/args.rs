@@ -12,6 +12,9 @@ use crate::model::{HostName, MemberName};
     name = "stopmark",
     version,
     max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 done but something is not as it should \
+                  be, 4 nothing can be restored, 10 wrong configuration, 11 another agent or job is at work, \
+                  130 interrupted",
     disable_help_subcommand = true
 )]
 pub struct Cli {
@@ -32,10 +35,12 @@ pub struct Common {
         short,
         global = true,
         env = "STOPMARK_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE",
         default_value = "stopmark.toml"
     )]
     pub config: PathBuf,
-    /// Print facts as JSON.
+    /// Print facts and errors as JSON.
     #[arg(long, global = true)]
     pub json: bool,
     /// Say more in the log file.
@@ -48,12 +53,12 @@ pub struct Common {
 pub enum Command {
     /// Write a configuration to begin with.
     Init(InitArgs),
-    /// Check the configuration, every host, the shares and the store; change nothing.
+    /// Check the configuration, every host, the shares and the store; leave nothing behind.
     Check,
-    /// What marks need in each member.
+    /// Prepare the members for marks.
     #[command(subcommand)]
     Group(GroupCommand),
-    /// Linked servers between the hosts.
+    /// Plan, make and test the linked servers that marks go through.
     #[command(subcommand)]
     Link(LinkCommand),
     /// Take backups.
@@ -70,7 +75,7 @@ pub enum Command {
     /// Bring the group back to a mark.
     #[command(subcommand)]
     Restore(RestoreCommand),
-    /// The local index.
+    /// Work on the local index of the store.
     #[command(subcommand)]
     Catalog(CatalogCommand),
     /// Run simulated SQL Servers on this machine.
@@ -115,11 +120,11 @@ pub struct PrepareArgs {
 pub enum LinkCommand {
     /// Print which linked servers would be made or mended.
     Plan,
-    /// Make and mend them.
+    /// Make and mend the linked servers.
     Apply(LinkApplyArgs),
-    /// Print the T-SQL that would make and mend them, for a person to run.
+    /// Print the T-SQL that would make and mend the linked servers, for a person to run.
     Script,
-    /// Call through each and compare true names.
+    /// Call through each linked server and compare true names.
     Test,
 }
 
@@ -184,7 +189,7 @@ pub struct VerifyArgs {
 pub enum RestoreCommand {
     /// Print what would be restored and do nothing.
     Plan(RestoreArgs),
-    /// Restore.
+    /// Restore, and prove that every member stopped at the mark.
     Run(RestoreRunArgs),
 }
 

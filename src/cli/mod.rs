@@ -83,9 +83,12 @@ fn usage(
 fn misunderstood(kind: ErrorKind, text: &str) -> Error {
     let message = match kind {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing",
-        _ => text.lines().next().unwrap_or_default(),
+        // The first paragraph is the fault; usage and advice follow.
+        _ => text.split("\n\n").next().unwrap_or_default(),
     };
-    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let message = words.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
     Error::new(Code::CommandLine, message).hint("`stopmark --help` lists the commands")
 }
 

@@ -44,12 +44,12 @@ impl Exit {
         match self {
             Self::Ok => "done",
             Self::Failed => "failed",
-            Self::Usage => "the command line was wrong; nothing was touched",
+            Self::Usage => "the command line was wrong",
             Self::Degraded => "done, but something is not as it should be",
-            Self::NothingRestorable => "there is no point to which the group can be restored",
-            Self::Config => "the configuration is wrong; nothing was touched",
-            Self::LeaseHeld => "another agent or run is at work",
-            Self::Interrupted => "interrupted by a person; the next start goes on with the run",
+            Self::NothingRestorable => "nothing can be restored",
+            Self::Config => "the configuration is wrong",
+            Self::LeaseHeld => "another agent or another job is at work",
+            Self::Interrupted => "interrupted",
         }
     }
 }

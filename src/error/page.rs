@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::codes::Code;
+use super::codes::{Code, Exit};
 
 /// The blocks of the table by the two digits behind `SM`.
 const BLOCKS: &[(&str, &str)] = &[
@@ -27,15 +27,15 @@ This page is made from `src/error/codes.rs`. A code keeps its meaning for ever a
 Every error is printed with its code, the place, the cause and a hint; `--json` gives the same as values on
 standard error.
 
-The exit code is that of the command that ends with this error: 1 failed, 3 done but degraded, 4 nothing can be
-restored, 10 configuration, 11 somebody else holds the lease, 130 interrupted. 0 is success and 2 a wrong command
-line.
+A command that ends with an error has the exit code of its first error.
 ";
 
 /// The page.
 #[must_use]
 pub fn page() -> String {
     let mut page = HEAD.to_owned();
+    page.push_str("\n## Exit codes\n\n");
+    page.push_str(&exits());
     for (digits, title) in BLOCKS {
         write!(
             page,
@@ -53,9 +53,30 @@ pub fn page() -> String {
     page
 }
 
+/// The table of exit codes, as this page and the README have it.
+#[must_use]
+pub fn exits() -> String {
+    let rows = Exit::ALL.iter().map(|exit| {
+        let (number, meaning) = (*exit as u8, exit.meaning());
+        format!("| {number} | {meaning} |\n")
+    });
+    format!(
+        "| code | meaning |\n| --- | --- |\n{}",
+        rows.collect::<String>()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_readme_has_the_same_exit_codes() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        let readme = std::fs::read_to_string(path).expect("README.md");
+        let wanted = format!("## Exit codes\n\n{}\n", exits());
+        assert!(readme.contains(&wanted), "the README lacks:\n{wanted}");
+    }
 
     #[test]
     fn every_code_is_on_the_page_once() {

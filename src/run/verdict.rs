@@ -53,13 +53,11 @@ pub fn verdict_of(record: &Record) -> Verdict {
     let left_out = !is_backup(last.plan.kind) && !last.plan.warnings.is_empty();
     let is_whole = last.failures().next().is_none() && covers_its_members(&last.plan) && !left_out;
     let did_something = last.outcomes().next().is_some() || !has_steps(&last.plan);
-    let published = record
-        .outcomes()
-        .any(|outcome| matches!(outcome, Outcome::Published { .. }));
+    let has = |is_wanted: fn(&Outcome) -> bool| record.outcomes().any(is_wanted);
+    // A set without a single piece is no backup, though it is in the group's log.
+    let published = has(|outcome| matches!(outcome, Outcome::Published { .. }))
+        && has(|outcome| matches!(outcome, Outcome::Delivered { .. }));
     let wants_publication = steps(&last.plan).any(|step| matches!(step, Step::Publish(_)));
-    let delivered = record
-        .outcomes()
-        .any(|outcome| matches!(outcome, Outcome::Delivered { .. }));
     match (is_whole, did_something, published || !wants_publication) {
         (true, true, true) => Verdict::Done,
         // A set without a single piece is no backup, whatever else was written.

@@ -48,58 +48,7 @@ async fn a_password_is_in_no_output_no_log_no_journal_no_plan_and_no_object() {
         ("SPARE", &[]),
     ])
     .await;
-    let mut printed = Vec::new();
-    let files = stage.path("restored");
-    fs::create_dir_all(&files).expect("a folder");
-    let files = files.display().to_string();
-    let unknown_host = ["restore", "plan", "--to-host", "SQL7"];
-    for args in [
-        &["group", "prepare", "--dry-run", "--json"][..],
-        &["group", "prepare"],
-        &["check"],
-        &["link", "plan", "--json"],
-        &["link", "script"],
-        &["backup", "full", "--dry-run", "--json"],
-        &["backup", "full"],
-        &["backup", "log", "--dry-run", "--json"],
-        &["backup", "log"],
-        &["link", "test"],
-        &["list"],
-        &["show", "--json"],
-        &["status", "--json"],
-        &["verify"],
-        &["restore", "plan", "--to-host", "SPARE"],
-        &["restore", "run", "--to-host", "SPARE", "--files-in", &files],
-    ] {
-        printed.push(said(&stage, args, &[Exit::Ok, Exit::Degraded]).await);
-    }
-    printed.push(said(&stage, &unknown_host, &[Exit::Config]).await);
-    // What goes wrong talks more than what goes well.
-    stage
-        .script(
-            "SQL1",
-            "master",
-            "EXEC sp_sim_fault @kind = 'fail', @number = 18456;",
-        )
-        .await;
-    printed.push(
-        said(
-            &stage,
-            &["backup", "full"],
-            &[Exit::Ok, Exit::Degraded, Exit::Failed],
-        )
-        .await,
-    );
-    stage
-        .script(
-            "SQL2",
-            "master",
-            "ALTER LOGIN stopmark WITH PASSWORD = 'another-Pa55';",
-        )
-        .await;
-    printed.push(said(&stage, &["check"], &[Exit::Failed]).await);
-    printed.push(said(&stage, &["backup", "log"], &[Exit::Degraded, Exit::Failed]).await);
-
+    let printed = tour(&stage).await;
     let mut places = written(&stage);
     let logs: usize = places
         .iter()
@@ -124,6 +73,62 @@ async fn a_password_is_in_no_output_no_log_no_journal_no_plan_and_no_object() {
         &fs::read(stage.path("password")).expect("a file"),
         &forms()[2]
     ));
+}
+
+/// Every command, in fair weather and in foul; what each printed.
+async fn tour(stage: &Stage) -> Vec<(String, Vec<u8>)> {
+    let mut printed = Vec::new();
+    let files = stage.path("restored");
+    fs::create_dir_all(&files).expect("a folder");
+    let files = files.display().to_string();
+    let unknown_host = ["restore", "plan", "--to-host", "SQL7"];
+    for args in [
+        &["group", "prepare", "--dry-run", "--json"][..],
+        &["group", "prepare"],
+        &["check"],
+        &["link", "plan", "--json"],
+        &["link", "script"],
+        &["backup", "full", "--dry-run", "--json"],
+        &["backup", "full"],
+        &["backup", "log", "--dry-run", "--json"],
+        &["backup", "log"],
+        &["link", "test"],
+        &["list"],
+        &["show", "--json"],
+        &["status", "--json"],
+        &["verify"],
+        &["restore", "plan", "--to-host", "SPARE"],
+        &["restore", "run", "--to-host", "SPARE", "--files-in", &files],
+    ] {
+        printed.push(said(stage, args, &[Exit::Ok, Exit::Degraded]).await);
+    }
+    printed.push(said(stage, &unknown_host, &[Exit::Config]).await);
+    // What goes wrong talks more than what goes well.
+    stage
+        .script(
+            "SQL1",
+            "master",
+            "EXEC sp_sim_fault @kind = 'fail', @number = 18456;",
+        )
+        .await;
+    printed.push(
+        said(
+            stage,
+            &["backup", "full"],
+            &[Exit::Ok, Exit::Degraded, Exit::Failed],
+        )
+        .await,
+    );
+    stage
+        .script(
+            "SQL2",
+            "master",
+            "ALTER LOGIN stopmark WITH PASSWORD = 'another-Pa55';",
+        )
+        .await;
+    printed.push(said(stage, &["check"], &[Exit::Failed]).await);
+    printed.push(said(stage, &["backup", "log"], &[Exit::Degraded, Exit::Failed]).await);
+    printed
 }
 
 async fn said(stage: &Stage, args: &[&str], exits: &[Exit]) -> (String, Vec<u8>) {
