@@ -57,15 +57,10 @@ pub fn verdict_of(record: &Record) -> Verdict {
     // A set without a single piece is no backup, though it is in the group's log.
     let published = has(|outcome| matches!(outcome, Outcome::Published { .. }))
         && has(|outcome| matches!(outcome, Outcome::Delivered { .. }));
-    let delivered = record
-        .outcomes()
-        .any(|outcome| matches!(outcome, Outcome::Delivered { .. }));
     let wants_publication = steps(&last.plan).any(|step| matches!(step, Step::Publish(_)));
     match (is_whole, did_something, published || !wants_publication) {
         (true, true, true) => Verdict::Done,
-        // A set without a single piece is no backup, whatever else was written.
-        (false, true, true) if wants_publication && delivered => Verdict::Degraded,
-        (false, true, true) if !wants_publication && has_steps(&last.plan) && left_out => {
+        (false, true, true) if wants_publication || (has_steps(&last.plan) && left_out) => {
             Verdict::Degraded
         }
         _ => Verdict::Failed,

@@ -98,7 +98,7 @@ fn script(agent: &Agent, plan: &Plan) -> Script {
     let host = agent.config.management_host.to_string();
     let mut text = crate::sql::link_script(links);
     if text.is_empty() {
-        text = "-- nothing to do: every link is there and as it should be\n".to_owned();
+        "-- nothing to do: every link is there and as it should be\n".clone_into(&mut text);
     }
     Script { host, text }
 }
