@@ -2,6 +2,7 @@
 //!
 //! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
 
+mod bank;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod fleet_backups;
@@ -11,6 +12,9 @@ mod fleet_links;
 mod fleet_marks;
 mod fleet_survey;
 mod flow;
+mod saga;
+mod saga_kinds;
 mod stage;
 mod stores;
+mod strike;
 mod tidy;
