@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::events::{Outcome, Verdict};
 use super::record::{Record, Round, StepState};
 use crate::error::Code;
-use crate::model::{MemberName, PieceId};
+use crate::model::{MemberName, PieceId, SetKind};
 use crate::plan::{FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, UnfinishedRound};
 
 /// What the next round's planner must know of this one.
@@ -73,7 +73,8 @@ fn has_steps(plan: &Plan) -> bool {
     steps(plan).next().is_some()
 }
 
-/// A backup of a group is whole only when every member is in it; a log run also needs its mark.
+/// A backup of a group is whole only when every member is in it; a set of logs also needs its mark, whether
+/// a log run took it or a new chain on request.
 fn covers_its_members(plan: &Plan) -> bool {
     let publish = steps(plan).find_map(|step| match step {
         Step::Publish(publish) => Some(publish),
@@ -88,7 +89,7 @@ fn covers_its_members(plan: &Plan) -> bool {
             _ => None,
         })
         .collect();
-    let has_mark = plan.kind != RunKind::Log || publish.mark.is_some();
+    let has_mark = publish.set_kind != SetKind::Log || publish.mark.is_some();
     has_mark && publish.members.iter().all(|member| taken.contains(member))
 }
 

@@ -12,6 +12,7 @@ mod fleet_links;
 mod fleet_marks;
 mod fleet_survey;
 mod flow;
+mod kill;
 mod saga;
 mod saga_kinds;
 mod stage;

@@ -7,13 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stopmark::error::{Error, Result};
-use stopmark::model::{MemberName, PieceKind, RunId};
+use stopmark::model::RunId;
 use stopmark::plan::{BackupKind, Keep, Plan, Step, Undo};
 use stopmark::run::book::Book;
 use stopmark::run::deeds;
 use stopmark::run::events::{Event, Outcome, StepPlace, Verdict};
 use stopmark::run::record::{Record, StepState};
-use stopmark::world::{FactsWanted, LogFact};
 
 use crate::bank::TOTAL;
 use crate::saga_kinds::{Kind, SPARE, Scene};
@@ -23,7 +22,10 @@ use crate::strike::{Strike, Target, WORDS, When};
 const EFFECTS_MAX: usize = 200;
 
 /// Points that are brought back at the end of a series, spread over it.
-const RESTORES_MAX: usize = 4;
+const RESTORES_MAX: usize = 3;
+
+/// Where the answer is lost the agent asks the world what became of these, and may go on.
+const LOOKED_UP: [&str; 3] = ["back_up", "place_mark", "append"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_run_is_a_saga() {
@@ -148,7 +150,12 @@ async fn strike_every_effect(kind: Kind, scene: &Scene, when: When) -> BTreeSet<
             return struck;
         };
         let place = format!("{kind:?}: effect {nth}, `{verb}`, {when:?}");
-        assert!(tells_of_the_strike(&result), "{place}: {}", told(&result));
+        let is_found_out = when == When::After && LOOKED_UP.contains(&verb);
+        assert!(
+            is_found_out || tells_of_the_strike(&result),
+            "{place}: {}",
+            told(&result)
+        );
         struck.insert(verb);
         heal(kind, scene, &place).await;
     }
@@ -168,9 +175,9 @@ async fn heal(kind: Kind, scene: &Scene, place: &str) {
     let left = scene.world.journals.unfinished().expect("journals");
     if kind.is_backup() {
         assert_eq!(left, [], "{place}: runs that nobody finished");
-        assert_nothing_is_lost(scene, place).await;
+        scene.assert_nothing_is_lost(place).await;
     }
-    assert_no_set_twice(scene, place).await;
+    scene.assert_no_set_twice(place).await;
 }
 
 fn verdict(record: &Record) -> Option<Verdict> {
@@ -192,57 +199,6 @@ fn told(result: &Result<Record, Error>) -> String {
     }
 }
 
-/// Each log backup that a host took for us is in the store, or a later full of ours says why not.
-async fn assert_nothing_is_lost(scene: &Scene, place: &str) {
-    let sets = scene.sets().await;
-    let pieces: Vec<_> = sets.iter().flat_map(|set| &set.pieces).collect();
-    for member in &scene.config.members {
-        let member = &member.name;
-        let facts = facts_of(scene, member).await;
-        let logs = facts.iter().filter(|row| row.kind == PieceKind::Log);
-        for log in logs {
-            let is_held = pieces
-                .iter()
-                .any(|it| it.backup_set_guid == log.backup_set_guid);
-            let is_begun_anew = pieces.iter().any(|it| {
-                it.member == *member && it.kind == PieceKind::Full && it.last_lsn >= log.last_lsn
-            });
-            assert!(
-                is_held || is_begun_anew,
-                "{place}: the log of {member} from {} is lost",
-                log.first_lsn
-            );
-        }
-    }
-}
-
-async fn facts_of(scene: &Scene, member: &MemberName) -> Vec<stopmark::survey::BackupRow> {
-    let wanted = FactsWanted {
-        databases: vec![member.database.clone()],
-        mark_log: scene.config.mark_log,
-        mark_prefix: scene.config.mark_prefix.clone(),
-        is_management_host: false,
-    };
-    let facts = scene.world.fleet.host_facts(&member.host, &wanted).await;
-    let facts = facts.expect("it answers");
-    assert!(facts.open_marks.is_empty(), "a mark is left in flight");
-    facts.members[&member.database].history.clone()
-}
-
-async fn assert_no_set_twice(scene: &Scene, place: &str) {
-    let entries = scene.world.store.log_after(&scene.config.group, 0).await;
-    let mut seen = BTreeSet::new();
-    for entry in entries.expect("the log is sound") {
-        if let LogFact::Set { set, .. } = entry.fact {
-            assert!(seen.insert(set), "{place}: set {set} is published twice");
-        }
-    }
-    let mut pieces = BTreeSet::new();
-    for piece in scene.sets().await.iter().flat_map(|set| &set.pieces) {
-        assert!(pieces.insert(piece.id), "{place}: a piece is in two sets");
-    }
-}
-
 /// Points of the series, spread over it, come back whole.
 async fn bring_back(scene: &Scene) {
     scene.back_up(BackupKind::Log).await;
@@ -250,18 +206,8 @@ async fn bring_back(scene: &Scene) {
     assert!(!points.is_empty(), "a series ends with a Point");
     let stride = points.len().div_ceil(RESTORES_MAX);
     for point in points.iter().rev().step_by(stride) {
-        let plan = scene.restore_plan(point).await;
-        let record = scene
-            .carry_out(&scene.world, &plan)
-            .await
-            .expect("it is restored");
+        scene.restore(point).await;
         let mark = &point.mark.name;
-        assert_eq!(
-            verdict(&record),
-            Some(Verdict::Done),
-            "{mark}: {}",
-            story(&record)
-        );
         assert_eq!(
             scene.bank.sum_on(&scene.stage, SPARE).await,
             TOTAL,
@@ -307,13 +253,14 @@ async fn do_and_undo_twice(kind: Kind, scene: &Scene) {
         book.write(&Event::StepEnded { place, outcome, at })
             .expect("written");
         match step.undo() {
-            // Neither can be taken back, so the book itself refuses to begin one again.
-            Undo::Never(Keep::Piece | Keep::Mark) => {
+            // None of these can be taken back, so the book itself refuses to begin one again: a second
+            // backup would write over the first, a second mark of one name would be another moment.
+            Undo::Never(Keep::Piece | Keep::Mark | Keep::Database) => {
                 let again = book.write(&Event::StepStarted { place, at });
                 assert!(again.is_err(), "{what} was begun twice");
                 continue;
             }
-            Undo::Never(_) | Undo::Nothing => {}
+            Undo::Never(Keep::Set) | Undo::Nothing => {}
             Undo::By(undo) => {
                 for _ in 0..2 {
                     let undone = deeds::carry_out(world, &book, host, &undo).await;

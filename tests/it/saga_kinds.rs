@@ -2,22 +2,23 @@
 //!
 //! Start at [`Kind`]. Whatever befell the run before, arranging makes sure that this one has its whole work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stopmark::catalog;
 use stopmark::chain::{Point, points};
 use stopmark::config::Config;
 use stopmark::error::Result;
-use stopmark::model::{HostName, Set};
+use stopmark::model::{HostName, MemberName, Piece, PieceKind, Set};
 use stopmark::plan::{
     BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, plan_links,
     plan_prepare, plan_restore,
 };
+use stopmark::run::events::Verdict;
 use stopmark::run::record::Record;
 use stopmark::run::{self, BackupWanted, Interrupt, PlanNames};
-use stopmark::survey;
-use stopmark::world::World;
+use stopmark::survey::{self, BackupRow};
+use stopmark::world::{FactsWanted, LogFact, World};
 
 use crate::bank::Bank;
 use crate::stage::Stage;
@@ -52,9 +53,12 @@ pub(crate) enum Kind {
 impl Scene {
     /// Two hosts with one member each, a spare host, and a full of both members.
     pub(crate) async fn set() -> Self {
-        let layout: &[(&str, &[&str])] =
-            &[("SQL1", &["Ledger"]), ("SQL2", &["Accounts"]), (SPARE, &[])];
-        let stage = Stage::set(layout).await;
+        Self::of(&["Ledger"], &["Accounts"]).await
+    }
+
+    /// The same with these members; `Ledger` and `Accounts` must be among them.
+    pub(crate) async fn of(first: &[&str], second: &[&str]) -> Self {
+        let stage = Stage::set(&[("SQL1", first), ("SQL2", second), (SPARE, &[])]).await;
         let bank = Bank::open(&stage).await;
         let (config, world) = stage.world();
         let scene = Self {
@@ -113,6 +117,68 @@ impl Scene {
         let mut names = PlanNames(self.world.ids.as_ref());
         let now = self.world.clock.now();
         plan_restore(&self.config, &have, point, &asked, &mut names, now).expect("a plan")
+    }
+
+    /// Restores a Point to the spare host, proof of the mark included.
+    pub(crate) async fn restore(&self, point: &Point) {
+        let plan = self.restore_plan(point).await;
+        let record = self.carry_out(&self.world, &plan).await;
+        let record = record.expect("it is restored");
+        let verdict = record.ended.map(|(verdict, _)| verdict);
+        let mark = &point.mark.name;
+        assert_eq!(verdict, Some(Verdict::Done), "{mark}: {record:#?}");
+    }
+
+    /// Each log backup that a host took for us is in the store, or a later full of ours begins anew.
+    pub(crate) async fn assert_nothing_is_lost(&self, place: &str) {
+        let sets = self.sets().await;
+        let pieces: Vec<_> = sets.iter().flat_map(|set| &set.pieces).collect();
+        for member in &self.config.members {
+            let member = &member.name;
+            let history = self.history_of(member).await;
+            for log in history.iter().filter(|row| row.kind == PieceKind::Log) {
+                let is_held = |it: &&&Piece| it.backup_set_guid == log.backup_set_guid;
+                let is_begun_anew = |it: &&&Piece| {
+                    it.member == *member
+                        && it.kind == PieceKind::Full
+                        && it.last_lsn >= log.last_lsn
+                };
+                let first = log.first_lsn;
+                assert!(
+                    pieces.iter().any(|it| is_held(&it) || is_begun_anew(&it)),
+                    "{place}: the log of {member} from {first} is lost"
+                );
+            }
+        }
+    }
+
+    /// No set stands twice in the group's log, and no piece in two sets.
+    pub(crate) async fn assert_no_set_twice(&self, place: &str) {
+        let entries = self.world.store.log_after(&self.config.group, 0).await;
+        let mut seen = BTreeSet::new();
+        for entry in entries.expect("the log is sound") {
+            if let LogFact::Set { set, .. } = entry.fact {
+                assert!(seen.insert(set), "{place}: set {set} is published twice");
+            }
+        }
+        let mut pieces = BTreeSet::new();
+        for piece in self.sets().await.iter().flat_map(|set| &set.pieces) {
+            assert!(pieces.insert(piece.id), "{place}: a piece is in two sets");
+        }
+    }
+
+    /// The newest backups of a member as its host tells them; no mark may be open there.
+    async fn history_of(&self, member: &MemberName) -> Vec<BackupRow> {
+        let wanted = FactsWanted {
+            databases: vec![member.database.clone()],
+            mark_log: self.config.mark_log,
+            mark_prefix: self.config.mark_prefix.clone(),
+            is_management_host: false,
+        };
+        let facts = self.world.fleet.host_facts(&member.host, &wanted).await;
+        let facts = facts.expect("it answers");
+        assert!(facts.open_marks.is_empty(), "a mark is left in flight");
+        facts.members[&member.database].history.clone()
     }
 
     async fn prepare_plan(&self, asked: PrepareAsked) -> Plan {
