@@ -78,7 +78,13 @@ impl Scene {
             new_chain: Vec::new(),
         };
         let record = run::back_up(&self.world, &self.config, &wanted, &Interrupt::default()).await;
-        record.expect("nothing is in its way")
+        let record = record.expect("nothing is in its way");
+        assert_eq!(
+            record.ended.map(|(verdict, _)| verdict),
+            Some(Verdict::Done),
+            "{kind:?}: {record:#?}"
+        );
+        record
     }
 
     /// Every set that the group's log names.
