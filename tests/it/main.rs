@@ -3,6 +3,7 @@
 //! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
 
 mod bank;
+mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod fleet_backups;

@@ -184,6 +184,20 @@ impl Stage {
 
     /// The first value of the first row, as a number.
     pub(crate) async fn number(&self, host: &str, database: &str, sql: &str) -> i64 {
+        let row = self.row(host, database, sql).await;
+        row.try_get::<i64, _>(0)
+            .expect("a bigint")
+            .expect("no NULL")
+    }
+
+    /// The first value of the first row in master, as a text.
+    pub(crate) async fn text(&self, host: &str, sql: &str) -> String {
+        let row = self.row(host, "master", sql).await;
+        let text = row.try_get::<&str, _>(0).expect("a text");
+        text.expect("no NULL").to_owned()
+    }
+
+    async fn row(&self, host: &str, database: &str, sql: &str) -> tiberius::Row {
         let mut config = tiberius::Config::new();
         config.host("127.0.0.1");
         config.database(database);
@@ -196,14 +210,11 @@ impl Stage {
         let client = Box::pin(tiberius::Client::connect(config, stream.compat_write())).await;
         let mut client = client.expect("the agent's login may log in");
         let answer = client.simple_query(sql).await.expect("it is understood");
-        let row = answer
+        answer
             .into_row()
             .await
             .expect("it is answered")
-            .expect("a row");
-        row.try_get::<i64, _>(0)
-            .expect("a bigint")
-            .expect("no NULL")
+            .expect("a row")
     }
 
     /// Runs a command as a shell would.
