@@ -19,7 +19,7 @@ pub struct Chain<'a> {
     differentials: Vec<&'a Piece>,
     /// By first LSN, last LSN, finish and identity.
     logs: Vec<&'a Piece>,
-    /// For each log the logs that it can follow, the best first; always earlier in `logs`.
+    /// For each log the logs that it can follow, the best first.
     parents: Vec<Vec<usize>>,
 }
 
@@ -198,11 +198,14 @@ impl<'a> Chain<'a> {
     /// Logs that some full leads to.
     fn connected_logs(&self) -> impl Iterator<Item = &'a Piece> + '_ {
         let stands: Vec<&Piece> = self.stands().collect();
-        let mut connected: Vec<bool> = Vec::with_capacity(self.logs.len());
-        for at in 0..self.logs.len() {
+        let mut connected = vec![false; self.logs.len()];
+        // What a log follows ends before it does, so every parent is decided before its children.
+        let mut order: Vec<usize> = (0..self.logs.len()).collect();
+        order.sort_by_key(|&at| (self.logs[at].last_lsn, at));
+        for at in order {
             let by_base = stands.iter().any(|base| self.follows(at, base));
             let by_log = self.parents[at].iter().any(|&parent| connected[parent]);
-            connected.push(by_base || by_log);
+            connected[at] = by_base || by_log;
         }
         let logs = self.logs.iter().copied().zip(connected);
         logs.filter_map(|(log, is_connected)| is_connected.then_some(log))
@@ -223,8 +226,10 @@ fn covers(log: &Piece, lsn: Lsn) -> bool {
     log.first_lsn <= lsn && lsn < log.last_lsn
 }
 
+/// A differential begins after its full has ended; facts that say otherwise are not believed.
 fn is_based_on(differential: &Piece, full: &Piece) -> bool {
     !full.is_copy_only
+        && differential.last_lsn >= full.last_lsn
         && differential
             .differential_base
             .is_some_and(|base| base.backup_set_guid == full.backup_set_guid)
@@ -259,7 +264,8 @@ fn parents(logs: &[&Piece]) -> Vec<Vec<usize>> {
             let ends = by_end.range(log.first_lsn..=log.last_lsn);
             let mut found: Vec<usize> = ends
                 .flat_map(|(_, ends)| ends.iter().copied())
-                .filter(|&before| before < at)
+                // A log of no length follows what ends there, but never one that is sorted after it.
+                .filter(|&before| logs[before].last_lsn < log.last_lsn || before < at)
                 .filter(|&before| {
                     let before = logs[before];
                     can_apply(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Break, Chain, Path, Point};
-use crate::model::{Lsn, Mark, MemberName, Piece, Set, SetId};
+use crate::model::{Lsn, Mark, MemberName, Piece, PieceKind, Set, SetId};
 
 /// What became of one set's mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,9 +109,10 @@ fn path_of(
         return Err(Break::MarkMissing);
     };
     let own = set.pieces.iter().find(|piece| {
-        piece.member == *member && piece.first_lsn <= placed.lsn && placed.lsn < piece.last_lsn
+        let carries = piece.first_lsn <= placed.lsn && placed.lsn < piece.last_lsn;
+        piece.kind == PieceKind::Log && piece.member == *member && carries
     });
-    match own.filter(|piece| piece.kind == crate::model::PieceKind::Log) {
+    match own {
         Some(own) => {
             chain.path_through(placed.lsn, |log| log.backup_set_guid == own.backup_set_guid)
         }

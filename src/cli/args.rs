@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::model::{HostName, MemberName};
+
 /// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
 #[derive(Debug, Parser)]
 #[command(
@@ -36,7 +38,7 @@ pub struct Common {
     /// Print facts as JSON.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say more in the log file and on the terminal.
+    /// Say more in the log file.
     #[arg(long, short, global = true)]
     pub verbose: bool,
 }
@@ -157,7 +159,7 @@ pub struct BackupFullArgs {
     /// Begin a new chain for this member (the cure for error 1475), then place a mark and take logs of the
     /// whole group; may be given several times.
     #[arg(long, value_name = "HOST/DATABASE")]
-    pub new_chain: Vec<String>,
+    pub new_chain: Vec<MemberName>,
 }
 
 /// `stopmark show`
@@ -194,7 +196,7 @@ pub struct RestoreArgs {
     pub mark: Option<String>,
     /// The host that all members are restored on; it must be in the configuration and have a share.
     #[arg(long, value_name = "HOST")]
-    pub to_host: String,
+    pub to_host: HostName,
     /// The folder for data and log files on the target host, as that host names it; each file's own folder when
     /// left out.
     #[arg(long, value_name = "FOLDER")]

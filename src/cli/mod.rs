@@ -33,13 +33,14 @@ pub type Failed = Vec<Error>;
 /// Runs one command in this process. `interrupt` is asked for by whoever handles signals.
 pub async fn run(
     args: Vec<OsString>,
-    stdout: &mut (dyn Write + Send),
-    stderr: &mut (dyn Write + Send),
+    stdout: &mut (dyn Write + Send + Sync),
+    stderr: &mut (dyn Write + Send + Sync),
     interrupt: &Interrupt,
 ) -> Exit {
+    let is_json = args.iter().any(|arg| arg == "--json");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, stdout, stderr),
+        Err(error) => return usage(&error, is_json, stdout, stderr),
     };
     let mut out = Out::new(stdout, stderr, cli.common.json);
     match commands::carry_out(cli, &mut out, interrupt).await {
@@ -55,7 +56,13 @@ pub async fn run(
     }
 }
 
-fn usage(error: &clap::Error, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Exit {
+/// Help is an answer; everything else was a wrong command line. Programs get it as any other error.
+fn usage(
+    error: &clap::Error,
+    is_json: bool,
+    stdout: &mut (dyn Write + Send),
+    stderr: &mut (dyn Write + Send),
+) -> Exit {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -63,10 +70,23 @@ fn usage(error: &clap::Error, stdout: &mut dyn Write, stderr: &mut dyn Write) ->
             Exit::Ok
         }
         _ => {
-            let _ = stderr.write_all(text.as_bytes());
+            let _ = if is_json {
+                Out::new(stdout, stderr, true).error(&misunderstood(error.kind(), &text))
+            } else {
+                stderr.write_all(text.as_bytes())
+            };
             Exit::Usage
         }
     }
+}
+
+fn misunderstood(kind: ErrorKind, text: &str) -> Error {
+    let message = match kind {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing",
+        _ => text.lines().next().unwrap_or_default(),
+    };
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    Error::new(Code::CommandLine, message).hint("`stopmark --help` lists the commands")
 }
 
 /// Output that nobody can read any more.

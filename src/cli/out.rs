@@ -10,8 +10,8 @@ use crate::error::Error;
 
 /// Where a command's words go.
 pub struct Out<'a> {
-    stdout: &'a mut (dyn Write + Send),
-    stderr: &'a mut (dyn Write + Send),
+    stdout: &'a mut (dyn Write + Send + Sync),
+    stderr: &'a mut (dyn Write + Send + Sync),
     is_json: bool,
 }
 
@@ -24,8 +24,8 @@ pub trait Shown: Serialize {
 impl<'a> Out<'a> {
     /// Prints to these two.
     pub fn new(
-        stdout: &'a mut (dyn Write + Send),
-        stderr: &'a mut (dyn Write + Send),
+        stdout: &'a mut (dyn Write + Send + Sync),
+        stderr: &'a mut (dyn Write + Send + Sync),
         is_json: bool,
     ) -> Self {
         Self {

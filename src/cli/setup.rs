@@ -13,10 +13,11 @@ use tracing_subscriber::{Layer as _, fmt};
 use super::Failed;
 use super::args::Common;
 use super::progress;
-use crate::catalog::SqliteCatalog;
+use crate::catalog::{SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{self, Config};
 use crate::error::{Code, Error, Result};
+use crate::model::Set;
 use crate::notify::Desktop;
 use crate::run::journal::JournalFolder;
 use crate::sql::{SqlFleet, dial::TcpDial, observe};
@@ -34,10 +35,26 @@ pub(super) struct Agent {
     pub(super) world: World,
     /// Held while a command may change something; none for commands that only read.
     _lock: Option<File>,
+    /// Last, so that what the others say on their way out is still written.
+    _log: HeardBy,
 }
 
 /// Keeps the log files' writer alive; dropped last, so that the last lines reach the disk.
 pub struct HeardBy(#[expect(dead_code, reason = "held for its drop")] Option<WorkerGuard>);
+
+impl Agent {
+    /// Every set of the group, oldest first, with what others published meanwhile.
+    pub(super) async fn sets(&self) -> Result<Vec<Set>, Failed> {
+        let group = &self.config.group;
+        let caught_up = catch_up(&self.world, group).await;
+        caught_up.map_err(|error| vec![error])?;
+        self.world
+            .catalog
+            .sets(group)
+            .await
+            .map_err(|error| vec![error])
+    }
+}
 
 /// Whether a command changes anything, and so needs the state folder for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +79,8 @@ pub(super) fn agent(common: &Common, access: Access) -> Result<Agent, Failed> {
 fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> {
     let state = config.state.clone();
     fs::create_dir_all(&state).map_err(|error| unwritable(&state, error))?;
+    // Before the fleet, which refuses to work where nobody hears what hosts say beside their answers.
+    let log = log_to_files(Some(&config.logs), common.verbose)?;
     let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
@@ -86,6 +105,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         config,
         world,
         _lock: lock,
+        _log: log,
     })
 }
 
@@ -100,7 +120,7 @@ fn lock(state: &Path) -> Result<File> {
             "another stopmark is at work with this state folder",
         )
         .at("folder", state.display())
-        .hint("wait for it to end")),
+        .hint("wait for it to end; a schedule or a service may have started it")),
         Err(TryLockError::Error(error)) => Err(unwritable(&path, error)),
     }
 }
@@ -144,19 +164,14 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<HeardBy> 
         .with_default(LevelFilter::WARN);
     let (files, guard) = match folder {
         Some(folder) => {
-            fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
+            fs::create_dir_all(folder).map_err(|error| no_log(folder, error))?;
             let appender = tracing_appender::rolling::Builder::new()
                 .rotation(tracing_appender::rolling::Rotation::DAILY)
                 .filename_prefix("stopmark")
                 .filename_suffix("log")
                 .max_log_files(LOG_FILES_MAX)
                 .build(folder)
-                .map_err(|error| {
-                    Error::new(Code::StateUnwritable, "the log folder cannot be used")
-                        .at("folder", folder.display())
-                        .hint("set `[paths] logs`, or give the agent's account the right to write there")
-                        .source(error)
-                })?;
+                .map_err(|error| no_log(folder, error))?;
             let (writer, guard) = tracing_appender::non_blocking(appender);
             (
                 Some(
@@ -192,6 +207,13 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
         .open(path)
         .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
     written.map_err(|error| unwritable(path, error))
+}
+
+fn no_log(folder: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Code::StateUnwritable, "the log folder cannot be used")
+        .at("folder", folder.display())
+        .hint("set `[paths] logs`, or give the agent's account the right to write there")
+        .source(error)
 }
 
 fn unwritable(path: &Path, error: std::io::Error) -> Error {

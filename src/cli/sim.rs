@@ -26,7 +26,6 @@ use crate::world::{Clock as _, Ids as _};
 pub(super) struct Hosts {
     hosts: Vec<(String, Simulator)>,
     folder: PathBuf,
-    password: String,
 }
 
 impl Hosts {
@@ -56,11 +55,7 @@ impl Hosts {
             }
             hosts.push((name.clone(), host));
         }
-        Ok(Self {
-            hosts,
-            folder,
-            password,
-        })
+        Ok(Self { hosts, folder })
     }
 
     /// One of the hosts.
@@ -87,11 +82,6 @@ impl Hosts {
             .iter()
             .find_map(|(_, host)| host.authority_file());
         file.map_or_else(|| self.folder.clone(), Path::to_path_buf)
-    }
-
-    /// The password of `sa` on all of them.
-    pub(super) fn password(&self) -> &str {
-        &self.password
     }
 
     /// Stops them all; their databases are whole on the disk afterwards.

@@ -25,6 +25,35 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// Every way to end, by number.
+    pub const ALL: &'static [Self] = &[
+        Self::Ok,
+        Self::Failed,
+        Self::Usage,
+        Self::Degraded,
+        Self::NothingRestorable,
+        Self::Config,
+        Self::LeaseHeld,
+        Self::Interrupted,
+    ];
+
+    /// What it means, in a few words, as the documentation says it.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "done",
+            Self::Failed => "failed",
+            Self::Usage => "the command line was wrong; nothing was touched",
+            Self::Degraded => "done, but something is not as it should be",
+            Self::NothingRestorable => "there is no point to which the group can be restored",
+            Self::Config => "the configuration is wrong; nothing was touched",
+            Self::LeaseHeld => "another agent or run is at work",
+            Self::Interrupted => "interrupted by a person; the next start goes on with the run",
+        }
+    }
+}
+
 /// What a caller can do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -98,6 +127,7 @@ codes! {
     ConfigDuplicate = "SM0104", Config, Config, "two entries of the configuration name the same thing";
     SecretMissing = "SM0105", Config, Config, "a secret that the configuration names is missing";
     ConfigSchedule = "SM0106", Config, Config, "a schedule cannot be used";
+    CommandLine = "SM0107", Config, Usage, "the command line cannot be understood";
     HostUnreachable = "SM0201", Host, Failed, "a host does not answer";
     LoginRefused = "SM0202", Host, Failed, "a host refuses the agent's login";
     WrongTrueName = "SM0203", Host, Failed, "a host says that it has another name than the configuration";

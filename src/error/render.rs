@@ -152,6 +152,12 @@ fn causes(error: &Error) -> Vec<String> {
 }
 
 impl Error {
+    /// The texts of the errors beneath, outermost first; what a text before already tells is left out.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        causes(self)
+    }
+
     fn source_error(&self) -> Option<&(dyn StdError + 'static)> {
         StdError::source(self)
     }

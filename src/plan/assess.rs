@@ -90,10 +90,10 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
 impl<'a> Assessment<'a> {
     fn look_at_host(&mut self, name: &HostName, facts: &HostFacts) {
         if !facts.missing_rights.is_empty() {
-            let rights = facts.missing_rights.join("`, `");
+            let rights = facts.missing_rights.join(", ");
             self.warnings.push(warning(
                 Code::RightMissing,
-                format!("the agent's login on host `{name}` lacks `{rights}`"),
+                format!("the agent's login on host `{name}` lacks rights: {rights}"),
                 "grant these rights to the login",
             ));
         }

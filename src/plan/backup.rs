@@ -83,7 +83,7 @@ fn unmarked(
         BackupKind::Differential => SetKind::Differential,
         BackupKind::Full | BackupKind::Log => SetKind::Full,
     };
-    let stamp = stamp_text(ctx.stamped_at);
+    let stamp = ctx.stamped_at.file_stamp();
     let bases = back_ups(ctx, bases, &stamp, names);
     let mut stages = Stages::default();
     stages.back_up(StageName::Bases, &bases);
@@ -105,7 +105,7 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let stamp = if is_marked {
         ctx.mark.to_string()
     } else {
-        stamp_text(ctx.stamped_at)
+        ctx.stamped_at.file_stamp()
     };
     let bases = back_ups(ctx, bases, &stamp, names);
     let logs = back_ups(ctx, logs, &stamp, names);
@@ -180,11 +180,6 @@ fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
             reason: reason.to_owned(),
         })
         .collect()
-}
-
-/// The stamp in the names of a round without a mark, as in [`crate::model::Set::stamp`].
-fn stamp_text(at: Timestamp) -> String {
-    at.civil_utc().strftime("%Y_%m_%d_%H_%M_%S_%3f").to_string()
 }
 
 fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names) -> Vec<BackUp> {

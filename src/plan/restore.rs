@@ -146,7 +146,7 @@ fn check_targets(asked: &RestoreAsked, ways: &[Way<'_>]) -> Result<()> {
             let message = format!("`{other}` and `{member}` would both become database `{target}`");
             return Err(Error::new(Code::TargetExists, message)
                 .at("host", &asked.host)
-                .hint("give one of them another name with `--rename`"));
+                .hint("restore one of them by hand under another name: `stopmark restore plan` has the T-SQL"));
         }
         let exists = asked
             .existing
@@ -158,7 +158,7 @@ fn check_targets(asked: &RestoreAsked, ways: &[Way<'_>]) -> Result<()> {
                 .at("host", &asked.host)
                 .at("member", member)
                 .hint(
-                    "give another name with `--rename`, or say `--replace` with the group's name",
+                    "restore under other names with `--prefix`, or say `--yes-overwrite` with the group's name",
                 ));
         }
     }
@@ -265,7 +265,7 @@ impl Places<'_> {
                 let message = format!("`{holder}` and `{}` would share a file", way.member);
                 return Err(Error::new(Code::TargetExists, message)
                     .at("file", physical_name)
-                    .hint("give a folder for the files with `--data-folder`"));
+                    .hint("give a folder for the files with `--files-in`"));
             }
             moves.push(FileMove {
                 logical_name: file.logical_name.clone(),

@@ -404,15 +404,14 @@ impl Step {
             Self::BackUp(_) => Undo::Never(Keep::Piece),
             Self::Publish(_) => Undo::Never(Keep::Set),
             Self::RestoreDatabase(_) | Self::RestoreLog(_) => Undo::Never(Keep::Database),
-            Self::PrepareMember(step) => Undo::By(Box::new(Self::RemovePrepared(RemovePrepared {
-                member: step.member.clone(),
-            }))),
             Self::EnsureLink(step) if !step.exists => {
                 Undo::By(Box::new(Self::RemoveLink(RemoveLink {
                     link: step.link.clone(),
                 })))
             }
-            Self::EnsureLink(_)
+            // What marks need is wanted even when the run fails, and part of it may be older than the run.
+            Self::PrepareMember(_)
+            | Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
             | Self::RemovePrepared(_)

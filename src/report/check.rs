@@ -93,6 +93,7 @@ impl CheckReport {
         let place = error
             .context()
             .iter()
+            .filter(|(_, value)| value != about)
             .map(|(what, value)| format!(", {what} `{value}`"));
         let cause = error
             .sql()
@@ -126,20 +127,17 @@ impl CheckReport {
             };
             let zone = jiff::tz::TimeZone::system();
             let next = schedule::next_runs(expression, now, &zone, 1).unwrap_or_default();
-            match next.first() {
-                Some(at) => {
-                    let at = in_zone(*at, &zone);
-                    self.fine("schedule", &format!("{job}: next at {at}"));
-                }
-                None => {
-                    let message = format!("{job}: `{expression}` never comes");
-                    self.warn(
-                        "schedule",
-                        Code::ConfigSchedule,
-                        &message,
-                        "correct the expression",
-                    );
-                }
+            if let Some(at) = next.first() {
+                let at = in_zone(*at, &zone);
+                self.fine("schedule", &format!("{job}: next at {at}"));
+            } else {
+                let message = format!("{job}: `{expression}` never comes");
+                self.warn(
+                    "schedule",
+                    Code::ConfigSchedule,
+                    &message,
+                    "correct the expression",
+                );
             }
         }
     }
@@ -182,7 +180,11 @@ impl CheckReport {
                 .count()
         };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        writeln!(text, "{errors} errors, {warnings} warnings").expect("a string takes everything");
+        let counted = |number: usize, noun: &str| {
+            format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+        };
+        let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+        writeln!(text, "{errors}, {warnings}").expect("a string takes everything");
         text
     }
 }

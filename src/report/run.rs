@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::bytes::{size, span};
-use crate::model::{GroupName, RunId};
-use crate::plan::{RunKind, Step};
+use crate::model::{GroupName, PieceKind, RunId};
+use crate::plan::{BackUp, RunKind, Step};
 use crate::run::events::{Failure, Outcome, Verdict};
 use crate::run::record::{Record, Round, StepState};
 
@@ -41,11 +41,26 @@ pub struct RoundReport {
     /// From 1.
     pub round: u8,
     /// What was known and not mended.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<WarningReport>,
     /// What was begun anew, and why.
     pub repairs: Vec<String>,
+    /// Logs that were taken although no mark could be placed, and why.
+    pub unmarked: Vec<String>,
+    /// What was done beside backups: links, preparation, restored members.
+    pub done: Vec<String>,
     /// What failed.
     pub failures: Vec<FailureReport>,
+}
+
+/// What was known before a round and not mended by it.
+#[derive(Clone, Debug, Serialize)]
+pub struct WarningReport {
+    /// The stable code.
+    pub code: String,
+    /// One line.
+    pub message: String,
+    /// What a person should do.
+    pub hint: Option<String>,
 }
 
 /// One failed step.
@@ -109,6 +124,8 @@ impl RunReport {
         );
         if let Some(mark) = &self.mark {
             line(&mut text, &format!("  mark      {mark}"));
+        } else if self.kind == RunKind::Log && self.verdict.is_some() {
+            line(&mut text, "  NO MARK   the group has no new point");
         }
         if self.pieces_taken > 0 {
             let (taken, delivered) = (self.pieces_taken, self.pieces_delivered);
@@ -134,9 +151,17 @@ impl RoundReport {
                 .plan
                 .warnings
                 .iter()
-                .map(|w| format!("{}: {}", w.code, w.message))
+                .map(|warning| WarningReport {
+                    code: warning.code.clone(),
+                    message: warning.message.clone(),
+                    hint: warning.hint.clone(),
+                })
                 .collect(),
-            repairs: repairs(round),
+            repairs: backups(round, |step| step.piece_kind != PieceKind::Log),
+            unmarked: backups(round, |step| {
+                step.piece_kind == PieceKind::Log && step.mark.is_none()
+            }),
+            done: done(round),
             failures: round
                 .failures()
                 .map(|(step, failure)| FailureReport {
@@ -152,17 +177,28 @@ impl RoundReport {
             line(text, &format!("  round {}", self.round));
         }
         for warning in &self.warnings {
-            line(text, &format!("  warning   {warning}"));
+            let (code, message) = (&warning.code, &warning.message);
+            line(text, &format!("  warning   {code}: {message}"));
+            if let Some(hint) = &warning.hint {
+                line(text, &format!("            hint: {hint}"));
+            }
         }
         for repair in &self.repairs {
             line(text, &format!("  new chain {repair}"));
+        }
+        for log in &self.unmarked {
+            line(text, &format!("  log only  {log}"));
+        }
+        for done in &self.done {
+            line(text, &format!("  ok        {done}"));
         }
         for failed in &self.failures {
             line(
                 text,
                 &format!("  failed    {}: {}", failed.step, failed.failure.line()),
             );
-            for (what, value) in &failed.failure.context {
+            let is_new = |value: &String| !failed.step.contains(value.as_str());
+            for (what, value) in failed.failure.context.iter().filter(|(_, it)| is_new(it)) {
                 line(text, &format!("            {what}: {value}"));
             }
             if let Some(cause) = &failed.failure.sql_text {
@@ -190,21 +226,49 @@ fn confirmed_mark(round: &Round) -> Option<String> {
         })
 }
 
-/// Fulls in a log run are repairs; each says why.
-fn repairs(round: &Round) -> Vec<String> {
+/// The backups of a log run that are of this sort, each with why it was taken.
+fn backups(round: &Round, is_wanted: impl Fn(&BackUp) -> bool) -> Vec<String> {
     if round.plan.kind != RunKind::Log {
         return Vec::new();
     }
-    let lanes = round.plan.stages.iter().flat_map(|stage| &stage.lanes);
-    lanes
-        .flat_map(|lane| &lane.steps)
-        .filter_map(|step| match step {
-            Step::BackUp(step) if step.mark.is_none() => {
-                Some(format!("{}: {}", step.member, step.reason))
+    let backups = ended(round).filter_map(|(step, _)| match step {
+        Step::BackUp(step) => Some(step),
+        _ => None,
+    });
+    backups
+        .filter(|step| is_wanted(step))
+        .map(|step| format!("{}: {}", step.member, step.reason))
+        .collect()
+}
+
+/// What was done that no count tells.
+fn done(round: &Round) -> Vec<String> {
+    ended(round)
+        .filter_map(|(step, outcome)| match (step, outcome) {
+            (Step::TestLink(_), Outcome::LinkAnswered { true_name }) => {
+                Some(format!("{}: `{true_name}` answers", step_words(step)))
             }
+            (Step::ProveMark(proof), Outcome::MarkProven { .. }) => Some(format!(
+                "{} is database `{}`, stopped at mark {}",
+                proof.member, proof.target, proof.mark
+            )),
+            (
+                Step::EnsureLink(_)
+                | Step::RemoveLink(_)
+                | Step::PrepareMember(_)
+                | Step::RemovePrepared(_),
+                _,
+            ) => Some(step_words(step)),
             _ => None,
         })
         .collect()
+}
+
+fn ended(round: &Round) -> impl Iterator<Item = (&Step, &Outcome)> {
+    round.steps.iter().filter_map(|(place, state)| match state {
+        StepState::Ended(outcome) => Some((round.step(*place)?, outcome)),
+        _ => None,
+    })
 }
 
 fn verdict_words(verdict: Verdict) -> &'static str {

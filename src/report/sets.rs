@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::bytes::size;
 use crate::chain::Judged;
 use crate::model::{GroupName, Piece, PieceKind, Set, SetKind};
+
+/// One line below the header, and none between rows: lists are long.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// All sets of a group.
 #[derive(Clone, Debug, Serialize)]
@@ -82,7 +85,7 @@ impl SetList {
             );
         }
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.load_style(STYLE);
         table.set_header([
             "mark or stamp",
             "kind",
@@ -117,6 +120,9 @@ impl SetList {
                 writeln!(text, "{} is no point: {reason}", set.stamp)
                     .expect("a string takes everything");
             }
+        }
+        if self.points() == 0 {
+            text.push_str("no point yet: `stopmark backup log` places a mark\n");
         }
         text
     }
@@ -191,7 +197,7 @@ impl SetDetail {
 
     fn pieces(&self) -> Table {
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.load_style(STYLE);
         table.set_header([
             "member",
             "piece",
@@ -203,8 +209,9 @@ impl SetDetail {
         ]);
         for piece in &self.set.pieces {
             let marks = self.set.mark.iter().flat_map(|mark| &mark.members);
+            let carries = |lsn| piece.first_lsn <= lsn && lsn < piece.last_lsn;
             let mark = marks
-                .filter(|_| piece.kind == PieceKind::Log)
+                .filter(|mark| piece.kind == PieceKind::Log && carries(mark.lsn))
                 .find(|mark| mark.member == piece.member);
             let root = piece.stripes.first().map(|stripe| stripe.root.to_string());
             table.add_row([

@@ -97,7 +97,10 @@ impl Status {
                     self.points
                 )
             }
-            None => text.write_str("  NO POINT: the group cannot be brought back to one moment\n"),
+            None => text.write_str(
+                "  NO POINT: the group cannot be brought back to one moment\n  \
+                 hint: `stopmark backup full` and then `stopmark backup log` make one\n",
+            ),
         }
         .expect("a string takes everything");
         for reason in &self.held_back {

@@ -213,8 +213,9 @@ impl Round<'_> {
         }
     }
 
-    /// Undoes what can be undone of this round, newest first. An undo that fails is written down and loud;
-    /// the others still go on.
+    /// Undoes what can be undone of this round, newest first, back to the first step that cannot be taken
+    /// back: what led up to that one has done its work. An undo that fails is written down and loud; the
+    /// others still go on.
     async fn unwind(&self, plan: &Plan) -> Result<()> {
         let ended: Vec<StepPlace> = self.book.read(|record| {
             let round = record.rounds.last();
@@ -222,8 +223,10 @@ impl Round<'_> {
         });
         for place in ended {
             let lane = &plan.stages[usize::from(place.stage)].lanes[usize::from(place.lane)];
-            let Undo::By(undo) = lane.steps[usize::from(place.step)].undo() else {
-                continue;
+            let undo = match lane.steps[usize::from(place.step)].undo() {
+                Undo::By(undo) => undo,
+                Undo::Nothing => continue,
+                Undo::Never(_) => break,
             };
             self.book.write(&Event::UndoStarted {
                 place,

@@ -313,13 +313,15 @@ impl Failure {
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
+        let places = error.context().iter().cloned();
+        // Without its causes, "the store does not answer" would not say why.
+        let causes = error.causes().into_iter().map(|text| ("cause", text));
+        let context = places.chain(causes);
         Self {
             code: error.code().text().to_owned(),
             message: error.message().to_owned(),
-            context: error
-                .context()
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.clone()))
+            context: context
+                .map(|(what, value)| (what.to_owned(), value))
                 .collect(),
             hint: error.hint_text().map(str::to_owned),
             sql_number: error.sql().map(|cause| cause.number),

@@ -49,15 +49,24 @@ pub fn verdict_of(record: &Record) -> Verdict {
     let Some(last) = last else {
         return Verdict::Failed;
     };
-    let is_whole = last.failures().next().is_none() && covers_its_members(&last.plan);
+    // Where nothing is backed up, a warning says what could not be planned at all.
+    let left_out = !is_backup(last.plan.kind) && !last.plan.warnings.is_empty();
+    let is_whole = last.failures().next().is_none() && covers_its_members(&last.plan) && !left_out;
     let did_something = last.outcomes().next().is_some() || !has_steps(&last.plan);
     let published = record
         .outcomes()
         .any(|outcome| matches!(outcome, Outcome::Published { .. }));
     let wants_publication = steps(&last.plan).any(|step| matches!(step, Step::Publish(_)));
+    let delivered = record
+        .outcomes()
+        .any(|outcome| matches!(outcome, Outcome::Delivered { .. }));
     match (is_whole, did_something, published || !wants_publication) {
         (true, true, true) => Verdict::Done,
-        (false, true, true) if wants_publication => Verdict::Degraded,
+        // A set without a single piece is no backup, whatever else was written.
+        (false, true, true) if wants_publication && delivered => Verdict::Degraded,
+        (false, true, true) if !wants_publication && has_steps(&last.plan) && left_out => {
+            Verdict::Degraded
+        }
         _ => Verdict::Failed,
     }
 }

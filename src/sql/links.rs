@@ -323,7 +323,7 @@ fn true_name_sql(name: &str) -> Batch {
     ))
 }
 
-/// The T-SQL of [`ensure_link`] for a person to run as the agent's login; passwords are left to be filled in.
+/// The T-SQL that makes and mends links, for a person to run as the agent's login; passwords are left to be filled in.
 #[must_use]
 pub fn script<'a>(steps: impl IntoIterator<Item = &'a EnsureLink>) -> String {
     let mut text = String::new();

@@ -229,7 +229,14 @@ fn unknown_outcome(message: &str) -> Error {
         .retry(Retry::AfterCheck)
 }
 
+/// Errors of this class and above end the connection: they say nothing of what was done before.
+const CLASS_OF_BROKEN_CONNECTIONS: u8 = 20;
+
 fn refused(cause: SqlCause) -> Error {
+    if cause.class >= CLASS_OF_BROKEN_CONNECTIONS {
+        return unknown_outcome("the host ended the marked transaction's connection")
+            .caused_by_sql(cause);
+    }
     let (code, hint, retry) = verdict(cause.number);
     Error::new(code, "the mark was not placed")
         .caused_by_sql(cause)

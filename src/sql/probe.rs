@@ -5,7 +5,7 @@
 
 use super::SqlFleet;
 use super::every::Sample;
-use super::fault::Fault;
+use super::fault::{Fault, missing_right};
 use super::quote::{disks, identifier};
 use super::statement::Batch;
 use super::{backup, rows};
@@ -31,6 +31,9 @@ pub(super) async fn probe_share(fleet: &SqlFleet, host: &HostName, sql_path: &st
     let session = fleet.open(host).await?;
     let tried = session.try_ask(&probe_sql(sql_path)).await;
     tried.map(|_| ()).map_err(|fault| match fault {
+        Fault::Refused(cause) if missing_right(&cause).is_some() => Fault::Refused(cause)
+            .at(host)
+            .hint("the trial is a COPY_ONLY backup of `model`: let the login enter and back it up"),
         Fault::Refused(cause) => backup::refused(cause).at("host", host),
         other => other.at(host),
     })

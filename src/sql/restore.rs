@@ -116,6 +116,11 @@ fn refused(cause: SqlCause) -> Error {
             "restore under another name, or ask for the database to be replaced",
             Retry::Never,
         ),
+        (3156 | 5133, _) => (
+            Code::RestoreFailed,
+            "name a folder that the target host has, and may write to, with `--files-in`",
+            Retry::Never,
+        ),
         (3101 | 3102, _) => (
             Code::RestoreFailed,
             "somebody is connected to the database: end those sessions",

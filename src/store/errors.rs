@@ -34,6 +34,12 @@ pub(super) fn store_error(error: StoreError, key: impl std::fmt::Display) -> Err
             "check `[store] url` and its options",
             Retry::Never,
         ),
+        other if is_refused(other) => (
+            Code::StoreRefused,
+            "the store refuses the request",
+            "check the credentials in `[store]`, the bucket's policy, and this machine's clock",
+            Retry::Never,
+        ),
         other if is_disk_full(other) => (
             Code::DiskFull,
             "the disk of the store is full",
@@ -52,6 +58,15 @@ pub(super) fn store_error(error: StoreError, key: impl std::fmt::Display) -> Err
         .hint(hint)
         .retry(retry)
         .source(error)
+}
+
+/// Listing gives a refusal without a kind of its own, and the type that has the status is private to the
+/// library: only its text is left.
+fn is_refused(error: &StoreError) -> bool {
+    let text = error.to_string();
+    ["401 Unauthorized", "403 Forbidden"]
+        .iter()
+        .any(|status| text.contains(status))
 }
 
 fn is_disk_full(error: &StoreError) -> bool {

@@ -178,3 +178,15 @@ fn held_by_another(group: &GroupName, holder: &str) -> Error {
     .hint("one agent works on a group; wait, or stop the other")
     .retry(Retry::Safe)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_of_format_1_is_read_for_ever() {
+        let text = include_str!("../../tests/fixtures/lease-1.json");
+        let lease: LeaseObject = serde_json::from_str(text).expect("format 1");
+        assert_eq!((lease.format, lease.epoch, lease.ttl_ms), (1, 3, 120_000));
+    }
+}

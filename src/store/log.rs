@@ -4,7 +4,9 @@
 //! agent whose lease was taken over sees the taker's entry before it can create the next, and stops.
 
 use futures::TryStreamExt as _;
-use object_store::ObjectStoreExt as _;
+use futures::stream::BoxStream;
+use object_store::path::Path as Key;
+use object_store::{ObjectMeta, ObjectStoreExt as _};
 
 use super::digest::sha256;
 use super::errors::store_error;
@@ -168,33 +170,16 @@ impl ObjectStore {
         let folder = self.key(&keys::log(group));
         let offset = self.key(&keys::log_entry(group, after));
         let listed = self.inner.list_with_offset(Some(&folder), &offset);
-        let found: Vec<_> = listed
-            .try_collect()
-            .await
-            .map_err(|error| store_error(error, &folder))?;
-        let mut numbers: Vec<u64> = found
-            .iter()
-            .filter_map(|meta| keys::number_of(&meta.location))
-            .collect();
+        let mut numbers = numbers_of(listed, &folder).await?;
+        // Some stores list the offset itself too.
         numbers.retain(|number| *number > after);
-        numbers.sort_unstable();
         Ok(numbers)
     }
 
     /// The numbers of the group's lease objects, rising.
     pub(super) async fn lease_numbers(&self, group: &GroupName) -> Result<Vec<u64>> {
         let folder = self.key(&keys::leases(group));
-        let listed = self.inner.list(Some(&folder));
-        let found: Vec<_> = listed
-            .try_collect()
-            .await
-            .map_err(|error| store_error(error, &folder))?;
-        let mut numbers: Vec<u64> = found
-            .iter()
-            .filter_map(|meta| keys::number_of(&meta.location))
-            .collect();
-        numbers.sort_unstable();
-        Ok(numbers)
+        numbers_of(self.inner.list(Some(&folder)), &folder).await
     }
 
     /// Removes a lease object; one that is gone already is no error.
@@ -207,6 +192,23 @@ impl ObjectStore {
     }
 }
 
+/// The numbers in the names of listed objects, rising.
+async fn numbers_of(
+    listed: BoxStream<'_, object_store::Result<ObjectMeta>>,
+    folder: &Key,
+) -> Result<Vec<u64>> {
+    let found: Vec<ObjectMeta> = listed
+        .try_collect()
+        .await
+        .map_err(|error| store_error(error, folder))?;
+    let mut numbers: Vec<u64> = found
+        .iter()
+        .filter_map(|meta| keys::number_of(&meta.location))
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
 fn broken(group: &GroupName, entry: u64, what: &str) -> Error {
     Error::new(Code::ManifestUnreadable, what)
         .at("group", group)
@@ -214,4 +216,22 @@ fn broken(group: &GroupName, entry: u64, what: &str) -> Error {
         .hint(
             "someone changed the store: bring the object back from a version or copy of the bucket",
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_format_1_are_read_for_ever_and_each_holds_the_digest_of_the_one_before() {
+        let lines = include_str!("../../tests/fixtures/log-entries-1.jsonl");
+        let mut previous = NOTHING;
+        for (line, number) in lines.lines().zip(1..) {
+            let entry: LogEntry = serde_json::from_str(line).expect("format 1");
+            assert_eq!((entry.format, entry.entry), (1, number));
+            assert_eq!(entry.previous, previous);
+            previous = sha256(line.as_bytes());
+        }
+        assert_ne!(previous, NOTHING, "there were entries");
+    }
 }

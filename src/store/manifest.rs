@@ -91,3 +91,38 @@ pub(super) fn parse(content: &[u8]) -> Result<Set> {
         serde_json::from_slice(content).map_err(|error| unreadable().source(error))?;
     Ok(manifest.set)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SetKind;
+
+    const FORMAT_1: &str = include_str!("../../tests/fixtures/manifest-1.json");
+
+    #[test]
+    fn a_manifest_of_format_1_is_read_for_ever() {
+        let set = parse(FORMAT_1.as_bytes()).expect("format 1");
+        assert_eq!(
+            (set.kind, set.pieces.len(), set.missing.len()),
+            (SetKind::Log, 1, 1)
+        );
+        assert!(
+            set.mark
+                .is_some_and(|mark| mark.name.as_str().starts_with("BTS_"))
+        );
+    }
+
+    #[test]
+    fn fields_that_a_later_version_adds_are_left_alone() {
+        let more = FORMAT_1.replacen('{', "{\"colour\": \"red\", ", 1);
+        assert!(parse(more.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_and_named() {
+        let newer = FORMAT_1.replacen("\"format\": 1", "\"format\": 2", 1);
+        let error = parse(newer.as_bytes()).expect_err("newer");
+        assert_eq!(error.code(), Code::ManifestUnreadable);
+        assert!(error.message().contains("newer"), "{error}");
+    }
+}

@@ -41,7 +41,7 @@ fn open_folder(config: &StoreConfig, url: &Url) -> Result<(Arc<dyn ObjectStore>,
     std::fs::create_dir_all(&folder).map_err(|error| {
         Error::new(Code::StoreRefused, "the folder of the store cannot be made")
             .at("folder", folder.display())
-            .hint("give the agent's account the right to write there")
+            .hint("`[store] url` must name a folder, and the agent's account must have the right to write there")
             .source(error)
     })?;
     let store = LocalFileSystem::new_with_prefix(&folder)

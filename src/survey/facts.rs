@@ -250,6 +250,18 @@ impl Survey {
             })
     }
 
+    /// The member that a person means, who may spell it in other letters than the group does; none where it
+    /// is not of the group.
+    #[must_use]
+    pub fn member_called(&self, name: &MemberName) -> Option<&MemberName> {
+        let letters = |name: &MemberName| name.database.as_str().to_lowercase();
+        let is_meant = |member: &&MemberName| {
+            member.host.is_same_host(&name.host) && letters(member) == letters(name)
+        };
+        let exact = self.members.iter().find(|member| *member == name);
+        exact.or_else(|| self.members.iter().find(is_meant))
+    }
+
     /// The facts of one member.
     #[must_use]
     pub fn member(&self, name: &MemberName) -> Option<&MemberFacts> {

@@ -104,18 +104,19 @@ async fn ask(
 /// A host with another name is another host: nothing that it says is used.
 fn wrong_name(host: &HostConfig, true_name: &HostName) -> Error {
     let message = format!(
-        "host `{}` says that its true name is `{true_name}`",
-        host.name
+        "the server at `{}` says that its true name is `{true_name}`",
+        host.address
     );
     Error::new(Code::WrongTrueName, message)
-        .at("address", &host.address)
         .hint("use the name that `SELECT SERVERPROPERTY('ServerName')` gives as the host's key")
 }
 
 fn silent(error: &Error) -> HostReport {
+    // Whoever tells of a silent host names it first.
     let place = error
         .context()
         .iter()
+        .filter(|(what, _)| *what != "host")
         .map(|(what, value)| format!(", {what} `{value}`"));
     let cause = error
         .sql()

@@ -2,6 +2,7 @@
 //!
 //! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
 
+mod bad_input;
 mod bank;
 mod clock_time;
 #[path = "../conformance/store.rs"]
@@ -13,9 +14,13 @@ mod fleet_links;
 mod fleet_marks;
 mod fleet_survey;
 mod flow;
+mod hostile_names;
 mod kill;
+mod printing;
 mod saga;
 mod saga_kinds;
+mod scrub;
+mod secrets;
 mod stage;
 mod stores;
 mod strike;

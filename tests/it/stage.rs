@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use sqlsim::certificate::Authority;
@@ -26,6 +27,8 @@ use tempfile::TempDir;
 use tiberius::{AuthMethod, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::TokioAsyncWriteCompatExt as _;
+
+use crate::scrub;
 
 /// The password of every login.
 pub(crate) const PASSWORD: &str = "Stage-Pa55word";
@@ -122,7 +125,7 @@ impl Stage {
     }
 
     fn config_text(&self, layout: &[(&str, &[&str])]) -> String {
-        let quoted = |text: &str| format!("{text:?}");
+        let quoted = |text: &str| serde_json::to_string(text).expect("a string");
         let members: Vec<String> = layout
             .iter()
             .flat_map(|(host, databases)| {
@@ -144,13 +147,14 @@ impl Stage {
             fs::create_dir_all(&share).expect("a share");
             let share = quoted(&share.display().to_string());
             let login = format!("{{ user = \"{AGENT}\", password = {{ file = \"password\" }} }}");
-            text += &format!(
+            let section = format!(
                 "\n[hosts.{}]\naddress = \"127.0.0.1,{}\"\nlogin = {login}\nlink_login = {login}\n\
                  trust_ca = {}\nshare = {{ sql = {share}, agent = {share} }}\n",
                 quoted(name),
                 host.address().port(),
                 quoted(&self.authority.file().display().to_string())
             );
+            text.push_str(&section);
         }
         fs::write(self.path("password"), PASSWORD).expect("writes");
         text
@@ -237,6 +241,44 @@ impl Stage {
             stdout: text(stdout),
             stderr: text(stderr),
         }
+    }
+
+    /// Runs the program itself, as a shell does, in the stage's folder.
+    pub(crate) async fn program(&self, args: &[&str]) -> Printed {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stopmark"));
+        command
+            .arg("--config")
+            .arg(self.config_path())
+            .args(args)
+            .current_dir(self.path(""))
+            .env_remove("STOPMARK_CONFIG");
+        let done = tokio::task::spawn_blocking(move || command.output()).await;
+        let done = done.expect("no panic").expect("the program starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        let code = done.status.code().and_then(|code| u8::try_from(code).ok());
+        let exit = code.and_then(|code| Exit::ALL.iter().find(|exit| **exit as u8 == code));
+        Printed {
+            exit: *exit.expect("a documented exit code"),
+            stdout: text(done.stdout),
+            stderr: text(done.stderr),
+        }
+    }
+
+    /// Changes the configuration's text; what is to be replaced must be there.
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.config_path()).expect("the configuration");
+        assert!(text.contains(from), "`{from}` is not in:\n{text}");
+        fs::write(self.config_path(), text.replacen(from, to, 1)).expect("writes");
+    }
+
+    /// A text without what differs from run to run: the folder, ports, ids, stamps and durations.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        let folder = self.folder.path().display().to_string();
+        let mut text = text.replace(&folder, "<stage>");
+        for (_, host) in &self.hosts {
+            text = text.replace(&format!(",{}", host.address().port()), ",<port>");
+        }
+        scrub::scrub(&text)
     }
 
     /// The configuration and a world of its own, for stories that put something between the agent and it.

@@ -50,6 +50,7 @@ fn brute_force(pieces: &[Piece], mark: Lsn) -> Option<Lsn> {
             p.kind == PieceKind::Differential
                 && p.last_lsn < mark
                 && !full.is_copy_only
+                && p.last_lsn >= full.last_lsn
                 && p.differential_base
                     .is_some_and(|b| b.backup_set_guid == full.backup_set_guid)
         });

@@ -1,5 +1,6 @@
 //! `stopmark backup full|diff|log`: a run, or its plan.
 
+use super::link::survey_of;
 use super::{Failed, one, show_run, shown};
 use crate::cli::args::{BackupCommand, Common};
 use crate::cli::out::{Out, Shown};
@@ -20,19 +21,25 @@ pub(super) async fn backup(
     out: &mut Out<'_>,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failed> {
-    let (args, wanted) = match command {
-        BackupCommand::Full(args) => (args.common, wanted(BackupKind::Full, &args.new_chain)?),
-        BackupCommand::Diff(args) => (args, wanted(BackupKind::Differential, &[])?),
-        BackupCommand::Log(args) => (args, wanted(BackupKind::Log, &[])?),
+    let (args, kind, new_chain) = match command {
+        BackupCommand::Full(args) => (args.common, BackupKind::Full, args.new_chain),
+        BackupCommand::Diff(args) => (args, BackupKind::Differential, Vec::new()),
+        BackupCommand::Log(args) => (args, BackupKind::Log, Vec::new()),
     };
+    let access = if args.dry_run {
+        Access::Read
+    } else {
+        Access::Act
+    };
+    let agent = agent(common, access)?;
+    let new_chain = members(&agent, new_chain).await.map_err(one)?;
+    let wanted = BackupWanted { kind, new_chain };
     if args.dry_run {
-        let agent = agent(common, Access::Read)?;
         let (_, plan) = run::plan_only(&agent.world, &agent.config, &wanted)
             .await
             .map_err(one)?;
         return shown(out, &plan, Exit::Ok);
     }
-    let agent = agent(common, Access::Act)?;
     let record = run::back_up(&agent.world, &agent.config, &wanted, interrupt).await;
     let released = agent.world.store.release_lease(&agent.config.group).await;
     let record = record.map_err(one)?;
@@ -41,12 +48,26 @@ pub(super) async fn backup(
     show_run(out, &record)
 }
 
-fn wanted(kind: BackupKind, new_chain: &[String]) -> Result<BackupWanted, Failed> {
-    let members: Result<Vec<MemberName>, _> = new_chain.iter().map(|name| name.parse()).collect();
-    let new_chain = members.map_err(|error| {
-        one(Error::new(Code::ConfigValue, "`--new-chain` does not name a member").source(error))
-    })?;
-    Ok(BackupWanted { kind, new_chain })
+/// The members that were named, as the group spells them: a name that is not of the group would otherwise be
+/// a backup without the new chain that somebody asked for.
+async fn members(agent: &Agent, named: Vec<MemberName>) -> crate::error::Result<Vec<MemberName>> {
+    if named.is_empty() {
+        return Ok(named);
+    }
+    let survey = survey_of(agent).await;
+    let known = |name: &MemberName| {
+        survey.member_called(name).cloned().ok_or_else(|| {
+            let members = survey.members.iter().map(MemberName::to_string);
+            Error::new(
+                Code::MemberMissing,
+                format!("`{name}` is not a member of the group"),
+            )
+            .at("group", &agent.config.group)
+            .at("members", members.collect::<Vec<_>>().join(", "))
+            .hint("`--new-chain` takes one of these; nothing was backed up")
+        })
+    };
+    named.iter().map(known).collect()
 }
 
 /// A notice on the desktop. Whoever started the run sees its report anyway, so a desktop that is not there is

@@ -6,9 +6,9 @@ use super::{Failed, shown};
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
-use crate::config::{Encryption, HostConfig};
+use crate::config::{Encryption, HostConfig, LoginConfig};
 use crate::error::{Code, Error, Exit, Result};
-use crate::model::MemberName;
+use crate::model::{HostName, MemberName};
 use crate::plan::{LinksAsked, plan_links, probe_stripe};
 use crate::report::check::{CheckReport, Finding, Severity};
 use crate::run::PlanNames;
@@ -73,13 +73,10 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
         &format!("SQL Server {version}, {edition}, login by {scheme}"),
     );
     for right in &facts.missing_rights {
-        let message = format!("the login lacks `{right}`");
-        report.fault(
-            about,
-            Code::RightMissing,
-            &message,
-            "grant it, or run the run's statements with another login",
-        );
+        let message = format!("the login lacks a right: {right}");
+        let login = login_words(agent, &facts.true_name);
+        let hint = format!("let an administrator of this host grant it to {login}");
+        report.fault(about, Code::RightMissing, &message, &hint);
     }
     if !facts.is_encrypted {
         report.warn(
@@ -112,6 +109,14 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
     }
 }
 
+/// Who logs in, as the person who grants rights must know it.
+fn login_words(agent: &Agent, host: &HostName) -> String {
+    match agent.config.host(host).map(|host| &host.login) {
+        Some(LoginConfig::Sql { user, .. }) => format!("the login `{user}`"),
+        Some(LoginConfig::Integrated) | None => "the account that the agent runs as".to_owned(),
+    }
+}
+
 fn check_member(survey: &Survey, member: &MemberName, report: &mut CheckReport) {
     // What a silent host holds is not known; the host itself is reported.
     if survey.host(&member.host).is_none() {
@@ -137,7 +142,7 @@ fn check_member(survey: &Survey, member: &MemberName, report: &mut CheckReport) 
         report.fault(
             &about,
             Code::MarkLogMissing,
-            "what marks need is missing",
+            "what marks need is missing, or the login may not see it",
             hint,
         );
     }

@@ -96,6 +96,9 @@ fn script(agent: &Agent, plan: &Plan) -> Script {
             _ => None,
         });
     let host = agent.config.management_host.to_string();
-    let text = crate::sql::link_script(links);
+    let mut text = crate::sql::link_script(links);
+    if text.is_empty() {
+        text = "-- nothing to do: every link is there and as it should be\n".to_owned();
+    }
     Script { host, text }
 }

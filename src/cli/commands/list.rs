@@ -1,7 +1,6 @@
 //! `stopmark list`: every set, and whether the group can come back to its mark.
 
-use super::{Failed, one, shown};
-use crate::catalog::catch_up;
+use super::{Failed, shown};
 use crate::chain::judge;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
@@ -12,15 +11,7 @@ use crate::report::sets::SetList;
 /// Lists the sets, newest last.
 pub(super) async fn list(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    catch_up(&agent.world, &agent.config.group)
-        .await
-        .map_err(one)?;
-    let sets = agent
-        .world
-        .catalog
-        .sets(&agent.config.group)
-        .await
-        .map_err(one)?;
+    let sets = agent.sets().await?;
     let list = SetList::of(&agent.config.group, &sets, &judge(&sets, &[]));
     let exit = if list.points() == 0 {
         Exit::NothingRestorable

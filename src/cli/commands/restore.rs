@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::link::survey_of;
 use super::{Failed, one, show_run, shown};
-use crate::catalog::catch_up;
 use crate::chain::{Point, points};
 use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
 use crate::cli::out::Out;
@@ -53,12 +52,9 @@ fn overwrite(agent: &Agent, named: Option<&str>) -> Result<bool, Failed> {
 
 async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, Failed> {
     let group = &agent.config.group;
-    catch_up(&agent.world, group).await.map_err(one)?;
-    let sets = agent.world.catalog.sets(group).await.map_err(one)?;
+    let sets = agent.sets().await?;
     let point = find(&sets, args.mark.as_deref())?;
-    let host: HostName = args.to_host.parse().map_err(|error| {
-        one(Error::new(Code::ConfigValue, "`--to-host` does not name a host").source(error))
-    })?;
+    let host = target(agent, &args.to_host).map_err(one)?;
     let survey = survey_of(agent).await;
     let existing = agent.world.fleet.databases(&host).await.map_err(one)?;
     let asked = RestoreAsked {
@@ -75,6 +71,20 @@ async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, 
     let mut names = PlanNames(agent.world.ids.as_ref());
     let now = agent.world.clock.now();
     plan_restore(&agent.config, &have, &point, &asked, &mut names, now).map_err(one)
+}
+
+/// The target as the configuration spells it.
+fn target(agent: &Agent, named: &HostName) -> crate::error::Result<HostName> {
+    let found = agent.config.host(named).map(|host| host.name.clone());
+    found.ok_or_else(|| {
+        let hosts = agent.config.hosts.keys().map(HostName::to_string);
+        Error::new(
+            Code::ConfigValue,
+            format!("the configuration has no host `{named}`"),
+        )
+        .at("hosts", hosts.collect::<Vec<_>>().join(", "))
+        .hint("`--to-host` takes one of these; write a section `[hosts.'NAME']` for another")
+    })
 }
 
 fn find(sets: &[Set], mark: Option<&str>) -> Result<Point, Failed> {
@@ -117,7 +127,7 @@ fn renames(point: &Point, prefix: &str) -> Result<BTreeMap<MemberName, DatabaseN
     });
     named.collect::<Result<_, _>>().map_err(|error| {
         one(Error::new(
-            Code::ConfigValue,
+            Code::CommandLine,
             "`--prefix` makes a name that SQL Server cannot hold",
         )
         .source(error))

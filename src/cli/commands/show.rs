@@ -1,7 +1,6 @@
 //! `stopmark show`: one set with its pieces, or one run with its rounds.
 
 use super::{Failed, one, show_run, shown};
-use crate::catalog::catch_up;
 use crate::chain::judge;
 use crate::cli::args::{Common, ShowArgs};
 use crate::cli::out::{Out, Shown};
@@ -23,21 +22,16 @@ pub(super) async fn show(
         .as_ref()
         .and_then(|what| what.parse::<RunId>().ok())
     {
+        if !agent.world.journals.runs().map_err(one)?.contains(&run) {
+            return Err(one(unknown(&run.to_string())));
+        }
         let events = agent.world.journals.read(run).map_err(one)?;
         let record = Record::fold(&events)
             .map_err(one)?
             .ok_or_else(|| one(unknown(&run.to_string())))?;
         return show_run(out, &record);
     }
-    catch_up(&agent.world, &agent.config.group)
-        .await
-        .map_err(one)?;
-    let sets = agent
-        .world
-        .catalog
-        .sets(&agent.config.group)
-        .await
-        .map_err(one)?;
+    let sets = agent.sets().await?;
     let set = find(&sets, args.what.as_deref())?;
     let judged = judge(&sets, &[]);
     let detail = SetDetail::of(set, judged.iter().find(|judged| judged.set == set.id));
@@ -61,7 +55,7 @@ fn unknown(what: &str) -> Error {
         Code::PointUnknown,
         format!("there is no set, mark or run `{what}`"),
     )
-    .hint("`stopmark list` shows what there is")
+    .hint("`stopmark list` shows the sets; a run's id stands at the end of its report")
 }
 
 impl Shown for SetDetail {

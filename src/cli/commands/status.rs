@@ -1,7 +1,6 @@
 //! `stopmark status`: how the group stands, from the catalog and the schedule; no host is asked.
 
 use super::{Failed, one, shown};
-use crate::catalog::catch_up;
 use crate::chain::judge;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
@@ -12,9 +11,7 @@ use crate::report::status::Status;
 /// Shows the newest point, what holds newer marks back, unfinished runs and what is due.
 pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    let group = &agent.config.group;
-    catch_up(&agent.world, group).await.map_err(one)?;
-    let sets = agent.world.catalog.sets(group).await.map_err(one)?;
+    let sets = agent.sets().await?;
     let unfinished = agent.world.journals.unfinished().map_err(one)?;
     let now = agent.world.clock.now();
     let status = Status::of(&agent.config, &judge(&sets, &[]), &unfinished, now);

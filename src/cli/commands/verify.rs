@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{Failed, one, shown};
-use crate::catalog::catch_up;
 use crate::chain::points;
 use crate::cli::args::{Common, VerifyArgs};
 use crate::cli::out::{Out, Shown};
@@ -59,15 +58,7 @@ pub(super) async fn verify(
     out: &mut Out<'_>,
 ) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    catch_up(&agent.world, &agent.config.group)
-        .await
-        .map_err(one)?;
-    let sets = agent
-        .world
-        .catalog
-        .sets(&agent.config.group)
-        .await
-        .map_err(one)?;
+    let sets = agent.sets().await?;
     let wanted = wanted(&sets, args.mark.as_deref())?;
     let mut verified = Verified {
         pieces: 0,

@@ -139,8 +139,9 @@ fn farewell(stage: &mut Stage<'_, '_>) -> Result<()> {
          and with the hosts up again in another terminal:\n  \
          stopmark sim --folder {1} {hosts}\n\
          everything else works too, such as\n  \
-         stopmark --config {0} restore run --to-host {SPARE} --prefix again_",
+         stopmark --config {0} restore run --to-host {SPARE} --prefix again_ --files-in {2}",
         config.display(),
-        folder.display()
+        folder.display(),
+        stage.folder().join("restored").display()
     ))
 }

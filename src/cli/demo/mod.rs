@@ -14,6 +14,7 @@ mod workload;
 use super::Failed;
 use super::args::DemoArgs;
 use super::out::Out;
+use super::setup::log_to_files;
 use crate::error::{Code, Error, Exit};
 use crate::run::Interrupt;
 
@@ -35,6 +36,7 @@ pub(super) async fn demo(
             .hint("remove it, or name another with `--folder`"),
         ]);
     }
+    let _log = log_to_files(Some(&args.folder.join("logs")), false).map_err(|error| vec![error])?;
     let mut stage = Stage::set(args, out, interrupt)
         .await
         .map_err(|error| vec![error])?;

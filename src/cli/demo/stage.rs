@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::args::DemoArgs;
 use super::super::out::Out;
-use super::super::setup::{HeardBy, log_to_files, write_private};
+use super::super::setup::write_private;
 use super::super::sim::Hosts;
 use super::client::Client;
 use super::group::{self, AGENT, APPLICATION, HOSTS};
@@ -27,7 +27,6 @@ pub(super) struct Stage<'a, 'o> {
     seed: u64,
     clock: SystemClock,
     acts: u32,
-    _log: HeardBy,
 }
 
 impl<'a, 'o> Stage<'a, 'o> {
@@ -40,7 +39,6 @@ impl<'a, 'o> Stage<'a, 'o> {
         fs::create_dir_all(&args.folder).map_err(|error| unusable(&args.folder, error))?;
         let folder =
             fs::canonicalize(&args.folder).map_err(|error| unusable(&args.folder, error))?;
-        let log = log_to_files(Some(&folder.join("logs")), false)?;
         let names: Vec<String> = HOSTS.iter().map(|&name| name.to_owned()).collect();
         let hosts = Hosts::start(&folder.join("hosts"), &names, 0).await?;
         let password = format!("Demo-{}", RandomIds.next().simple());
@@ -57,7 +55,6 @@ impl<'a, 'o> Stage<'a, 'o> {
             seed,
             clock,
             acts: 0,
-            _log: log,
         };
         stage.configure()?;
         Ok(stage)
@@ -73,13 +70,14 @@ impl<'a, 'o> Stage<'a, 'o> {
             let share = self.folder.join("share").join(name);
             fs::create_dir_all(&share).map_err(|error| unusable(&share, error))?;
             let share = share.display();
-            text += &format!(
+            let section = format!(
                 "\n[hosts.{name}]\naddress = \"{address}\"\n\
                  login = {{ user = \"{AGENT}\", password = {{ file = \"login.password\" }} }}\n\
                  link_login = {{ user = \"{AGENT}\", password = {{ file = \"login.password\" }} }}\n\
                  trust_ca = '{}'\nshare = {{ sql = '{share}', agent = '{share}' }}\n",
                 self.hosts.authority_file().display()
             );
+            text.push_str(&section);
         }
         let path = self.config();
         fs::write(&path, text).map_err(|error| unusable(&path, error))

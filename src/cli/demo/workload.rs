@@ -93,13 +93,13 @@ impl Worker {
         let mut client = Client::open(address, &ca, APPLICATION, &password, from.1).await?;
         let mut random = seed;
         while !state.stop.load(Ordering::Relaxed) {
-            let mut account = || (pick(&mut random, ACCOUNTS / WORKERS) - 1) * WORKERS + share + 1;
-            let (payer, payee) = (account(), account());
+            let mut draw = || (pick(&mut random, ACCOUNTS / WORKERS) - 1) * WORKERS + share + 1;
+            let (from_account, to_account) = (draw(), draw());
             let amount = pick(&mut random, 20);
             let transfer = format!(
                 "SET XACT_ABORT ON; BEGIN TRANSACTION; \
-                 EXEC dbo.Pay @id = {payer}, @amount = -{amount}; \
-                 EXEC [APP_{}].[{}].dbo.Pay @id = {payee}, @amount = {amount}; \
+                 EXEC dbo.Pay @id = {from_account}, @amount = -{amount}; \
+                 EXEC [APP_{}].[{}].dbo.Pay @id = {to_account}, @amount = {amount}; \
                  COMMIT TRANSACTION;",
                 to.0, to.1
             );

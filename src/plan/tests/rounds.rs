@@ -1,8 +1,8 @@
 //! Rounds after the first: what a failure leads to.
 
-use super::super::samples::{asked, catalog, member, now, survey};
+use super::super::samples::{asked, catalog, change_member, member, now, survey};
 use super::super::*;
-use super::{failed, is_marked, mark_failed, planned, second_round, taken};
+use super::{failed, is_marked, mark_failed, planned, second_round, steps, taken};
 use crate::model::PieceKind;
 
 #[test]
@@ -129,4 +129,29 @@ fn a_differential_that_was_refused_becomes_a_full() {
     let (plan, _) = planned(&survey(Some(30)), &catalog(), &asked);
     assert_eq!(taken(&plan, PieceKind::Full), ["PAY1/Ledger"]);
     assert_eq!(taken(&plan, PieceKind::Differential).len(), 4);
+}
+
+#[test]
+fn the_first_log_of_a_new_chain_never_carries_the_mark() {
+    let mut survey = survey(Some(30));
+    change_member(&mut survey, "PAY1/Ledger", |it| {
+        it.last_log_backup_lsn = None;
+    });
+    let of_ledger = |plan: &Plan| -> Vec<bool> {
+        let logs = steps(plan).into_iter().filter_map(|step| match step {
+            Step::BackUp(step) if step.piece_kind == PieceKind::Log => Some(step),
+            _ => None,
+        });
+        let own = logs.filter(|step| step.member == member("PAY1/Ledger"));
+        own.map(|step| step.mark.is_some()).collect()
+    };
+    let (plan, _) = planned(&survey, &catalog(), &asked(BackupKind::Log));
+    assert_eq!(of_ledger(&plan), [false, true]);
+    change_member(&mut survey, "PAY3/Archive", |it| it.is_read_only = true);
+    let (plan, _) = planned(&survey, &catalog(), &asked(BackupKind::Log));
+    assert_eq!(
+        of_ledger(&plan),
+        [false],
+        "without a mark one log is enough"
+    );
 }

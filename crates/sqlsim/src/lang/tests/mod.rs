@@ -1,6 +1,7 @@
 //! Tests of the parser: every statement by one `check`, errors with number and line, and hostile
 //! text.
 
+mod administration;
 mod errors;
 mod hostile;
 mod statements;

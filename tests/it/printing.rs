@@ -1,0 +1,165 @@
+//! What programs and people can rely on in what is printed: JSON with stable keys, errors as JSON, help that
+//! reads well, exit codes that are documented.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use stopmark::error::Exit;
+
+use crate::stage::{Printed, Stage};
+
+fn json(args: &[&str], printed: &Printed) -> Value {
+    let Printed { stdout, stderr, .. } = printed;
+    assert_eq!(stderr, "", "{args:?}");
+    serde_json::from_str(stdout).unwrap_or_else(|error| panic!("{args:?}: {error}:\n{stdout}"))
+}
+
+/// A line for a command: its keys, and those of the things in its lists.
+fn keys(args: &[&str], value: &Value) -> String {
+    let mut lines = format!("{}: {}\n", args.join(" "), names(value));
+    for (key, inner) in value.as_object().expect("an object") {
+        if let Some(first @ Value::Object(_)) = inner.as_array().and_then(|list| list.first()) {
+            lines += &format!("  {key}[]: {}\n", names(first));
+        }
+    }
+    lines
+}
+
+fn names(value: &Value) -> String {
+    let object = value.as_object().expect("an object");
+    let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names.join(", ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_command_that_prints_facts_prints_json_with_stable_keys() {
+    let layout = [
+        ("SQL1", &["Orders"][..]),
+        ("SQL2", &["Accounts"]),
+        ("SPARE", &[]),
+    ];
+    let stage = Stage::unprepared(&layout).await;
+    let files = stage.path("restored");
+    std::fs::create_dir_all(&files).expect("a folder");
+    let files = files.display().to_string();
+    let mut table = String::new();
+    for args in [
+        &["check"][..],
+        &["group", "prepare", "--dry-run"],
+        &["group", "prepare"],
+        &["link", "plan"],
+        &["link", "script"],
+        &["link", "apply"],
+        &["link", "test"],
+        &["list"],
+        &["status"],
+        &["backup", "full", "--dry-run"],
+        &["backup", "full"],
+        &["backup", "diff"],
+        &["backup", "log"],
+        &["list"],
+        &["show"],
+        &["status"],
+        &["verify"],
+        &["restore", "plan", "--to-host", "SPARE"],
+        &["restore", "run", "--to-host", "SPARE", "--files-in", &files],
+        &["catalog", "rebuild"],
+    ] {
+        let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let printed = stage.run(&with_json).await;
+        let shown: Vec<&str> = args.iter().copied().filter(|arg| *arg != files).collect();
+        table += &keys(&shown, &json(args, &printed));
+    }
+    assert_snapshot!(table);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_are_json_on_stderr_where_json_is_asked_for() {
+    let stage = Stage::unprepared(&[("SQL1", &["Orders"])]).await;
+    let mut table = String::new();
+    for args in [
+        &["backup", "fll"][..],
+        &["backup"],
+        &["restore", "run"],
+        &["backup", "full", "--new-chain", "x"],
+        &["show", "nonsense"],
+        &["restore", "run", "--to-host", "SQL9"],
+    ] {
+        table += &error_line(&stage, args).await;
+    }
+    stage.edit("mark_prefix", "mark_prefx");
+    stage.edit("\"SQL1/Orders\"", "7");
+    table += &error_line(&stage, &["list"]).await;
+    assert_snapshot!(table);
+}
+
+/// Code, exit and message of every error, one JSON object a line.
+async fn error_line(stage: &Stage, args: &[&str]) -> String {
+    let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+    let Printed {
+        exit,
+        stdout,
+        stderr,
+    } = stage.run(&with_json).await;
+    assert_eq!(stdout, "", "{args:?}");
+    assert!(!stderr.is_empty(), "{args:?}");
+    let mut lines = format!("{}\n", args.join(" "));
+    for line in stderr.lines() {
+        let error: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+        assert_eq!(error["exit"], exit as u8, "{line}");
+        lines += &format!(
+            "  {} {}: {}\n",
+            error["code"], error["exit"], error["message"]
+        );
+    }
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_help_of_every_command_reads_well() {
+    let mut help = String::new();
+    for command in [
+        "",
+        "init",
+        "check",
+        "group",
+        "group prepare",
+        "link",
+        "link plan",
+        "link apply",
+        "link script",
+        "link test",
+        "backup",
+        "backup full",
+        "backup diff",
+        "backup log",
+        "list",
+        "show",
+        "status",
+        "verify",
+        "restore",
+        "restore plan",
+        "restore run",
+        "catalog",
+        "catalog rebuild",
+        "sim",
+        "demo",
+    ] {
+        let args = ["stopmark"]
+            .into_iter()
+            .chain(command.split_whitespace())
+            .chain(["--help"]);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let args = args.map(std::ffi::OsString::from).collect();
+        let interrupt = stopmark::run::Interrupt::default();
+        let exit = stopmark::cli::run(args, &mut out, &mut err, &interrupt).await;
+        assert_eq!((exit, err.len()), (Exit::Ok, 0), "{command}");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
+        help += &format!("$ stopmark {command} --help\n{text}\n");
+    }
+    assert_snapshot!(help);
+}
