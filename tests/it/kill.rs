@@ -90,6 +90,7 @@ async fn start_again(scene: &mut Scene, kind: BackupKind, lines: usize) {
     assert_eq!(left, [], "line {lines}: runs that nobody finished");
     let place = format!("killed after line {lines}");
     scene.assert_nothing_is_lost(&place).await;
+    scene.assert_the_shares_are_clear(&place);
     scene.assert_no_set_twice(&place).await;
 }
 

@@ -176,6 +176,7 @@ async fn heal(kind: Kind, scene: &Scene, place: &str) {
     if kind.is_backup() {
         assert_eq!(left, [], "{place}: runs that nobody finished");
         scene.assert_nothing_is_lost(place).await;
+        scene.assert_the_shares_are_clear(place);
     }
     scene.assert_no_set_twice(place).await;
 }

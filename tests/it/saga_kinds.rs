@@ -158,6 +158,23 @@ impl Scene {
         }
     }
 
+    /// The shares are empty: nothing piles up there, whatever happened.
+    pub(crate) fn assert_the_shares_are_clear(&self, place: &str) {
+        let mut open = vec![self.stage.path("share")];
+        let mut files = Vec::new();
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(&folder).expect("a share").flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    files.push(path);
+                }
+            }
+        }
+        assert!(files.is_empty(), "{place}: left on the share: {files:?}");
+    }
+
     /// No set stands twice in the group's log, and no piece in two sets.
     pub(crate) async fn assert_no_set_twice(&self, place: &str) {
         let entries = self.world.store.log_after(&self.config.group, 0).await;
