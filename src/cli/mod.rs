@@ -60,8 +60,8 @@ pub async fn run(
 fn usage(
     error: &clap::Error,
     is_json: bool,
-    stdout: &mut (dyn Write + Send),
-    stderr: &mut (dyn Write + Send),
+    stdout: &mut (dyn Write + Send + Sync),
+    stderr: &mut (dyn Write + Send + Sync),
 ) -> Exit {
     let text = error.render().to_string();
     match error.kind() {
