@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stopmark::clock::SystemClock;
 use stopmark::config::StoreConfig;
-use stopmark::error::{Code, Error};
+use stopmark::error::{Code, Error, Retry};
 use stopmark::store::{AgentIdentity, ObjectStore};
 use stopmark::world::Store as _;
 
@@ -23,18 +23,27 @@ fn open(config: &StoreConfig) -> ObjectStore {
     ObjectStore::open(config, agent, clock, Duration::from_secs(60)).expect("the options are known")
 }
 
-/// How the store answers the probe of `stopmark check`.
-async fn refusal(config: &StoreConfig) -> Error {
-    open(config).honours_create().await.expect_err("the probe")
+/// How the store answers what each command asks it first: `check` its probe, `list` the group's log, and a run
+/// the lease.
+async fn refusals(config: &StoreConfig) -> [Error; 3] {
+    let store = open(config);
+    let group = "refusals".parse().expect("a group name");
+    [
+        store.honours_create().await.expect_err("the probe"),
+        store.log_after(&group, 0).await.expect_err("the log"),
+        store.take_lease(&group).await.expect_err("the lease"),
+    ]
 }
 
 /// The error names the cause, says where to look, and holds no key.
-async fn assert_wrong_key_is_told(config: &StoreConfig) {
-    let error = refusal(config).await;
-    assert_eq!(error.code(), Code::StoreRefused, "{error:?}");
-    let hint = error.hint_text().expect("a hint");
-    assert!(hint.contains("credentials"), "{hint}");
-    assert!(!format!("{error:?}").contains(WRONG_KEY), "{error:?}");
+async fn assert_refused(config: &StoreConfig, hinted: &str) {
+    for error in refusals(config).await {
+        assert_eq!(error.code(), Code::StoreRefused, "{error:?}");
+        assert_eq!(error.retry_verdict(), Retry::Never, "{error:?}");
+        let hint = error.hint_text().expect("a hint");
+        assert!(hint.contains(hinted), "{hint}");
+        assert!(!format!("{error:?}").contains(WRONG_KEY), "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -46,18 +55,23 @@ async fn the_right_keys_open_both_servers_and_both_honour_create_if_absent() {
 
 #[tokio::test]
 async fn a_wrong_secret_of_s3_is_told_as_such_with_a_hint() {
-    assert_wrong_key_is_told(&s3(&told("STOPMARK_S3_BUCKET"), WRONG_KEY)).await;
+    assert_refused(&s3(&told("STOPMARK_S3_BUCKET"), WRONG_KEY), "credentials").await;
 }
 
 #[tokio::test]
 async fn a_wrong_key_of_azure_is_told_as_such_with_a_hint() {
-    assert_wrong_key_is_told(&azure(&told("STOPMARK_AZURE_CONTAINER"), WRONG_KEY)).await;
+    assert_refused(
+        &azure(&told("STOPMARK_AZURE_CONTAINER"), WRONG_KEY),
+        "credentials",
+    )
+    .await;
 }
 
 /// SeaweedFS makes a missing bucket at the first write, so that Azure alone can show this.
 #[tokio::test]
 async fn a_missing_container_is_an_error() {
     let config = azure("missing", &told("STOPMARK_AZURE_KEY"));
-    let error = refusal(&config).await;
-    assert!(error.hint_text().is_some(), "{error:?}");
+    for error in refusals(&config).await {
+        assert!(error.hint_text().is_some(), "{error:?}");
+    }
 }
