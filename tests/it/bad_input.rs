@@ -343,11 +343,11 @@ async fn two_agents_cannot_work_at_once() {
 async fn folders_of_the_agent_that_cannot_be_used_are_named() {
     let stage = Stage::unprepared(&[("SQL1", &["Orders"])]).await;
     fs::write(stage.path("state"), "a file where a folder is wanted").expect("writes");
-    let state = tell(&stage, &["check"]).await;
+    let no_state = tell(&stage, &["check"]).await;
     fs::remove_file(stage.path("state")).expect("it is there");
     fs::remove_dir_all(stage.path("logs")).ok();
     fs::write(stage.path("logs"), "a file where a folder is wanted").expect("writes");
-    let logs = tell(&stage, &["check"]).await;
+    let no_logs = tell(&stage, &["check"]).await;
     fs::remove_file(stage.path("logs")).expect("it is there");
     fs::create_dir_all(stage.path("state")).expect("a folder");
     fs::write(
@@ -356,6 +356,6 @@ async fn folders_of_the_agent_that_cannot_be_used_are_named() {
     )
     .expect("writes");
     let catalog = tell(&stage, &["list"]).await;
-    assert_snapshot!(format!("{state}\n{logs}\n{catalog}"));
+    assert_snapshot!(format!("{no_state}\n{no_logs}\n{catalog}"));
     assert!(Path::new(&stage.config_path()).exists());
 }
