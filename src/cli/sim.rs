@@ -101,6 +101,7 @@ pub(super) async fn sim(
     out: &mut Out<'_>,
     interrupt: &Interrupt,
 ) -> std::result::Result<Exit, Failed> {
+    refuse_twins(&args.hosts).map_err(|error| vec![error])?;
     let started = Hosts::start(&args.folder, &args.hosts, args.port).await;
     let hosts = started.map_err(|error| vec![error])?;
     let mut words = vec!["simulated hosts:".to_owned()];
@@ -127,6 +128,18 @@ pub(super) async fn sim(
     }
     hosts.stop().await.map_err(|error| vec![error])?;
     Ok(Exit::Ok)
+}
+
+/// Two hosts of one name would share a folder.
+fn refuse_twins(names: &[String]) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(name.to_lowercase())) {
+        None => Ok(()),
+        Some(twin) => Err(
+            Error::new(Code::CommandLine, format!("host `{twin}` is named twice"))
+                .hint("SQL Server compares host names without case: give each host another name"),
+        ),
+    }
 }
 
 /// Ports counted up from the first, or none where the system or last time shall say.

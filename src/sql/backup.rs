@@ -208,7 +208,12 @@ pub(super) fn refused(cause: SqlCause) -> Error {
             "make room on the share, or let delivered files be cleared",
             Retry::Safe,
         ),
-        (3201 | 18204, Some(2 | 3 | 5)) => (
+        (3201 | 18204, Some(2 | 3)) => (
+            Code::ShareUnwritable,
+            "the host does not see this folder: `share.sql` must name it as the host does",
+            Retry::Never,
+        ),
+        (3201 | 18204, Some(5)) => (
             Code::ShareUnwritable,
             "give SQL Server's service account write rights on the share and on the files in it",
             Retry::Never,

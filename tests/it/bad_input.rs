@@ -343,11 +343,11 @@ async fn two_agents_cannot_work_at_once() {
 async fn folders_of_the_agent_that_cannot_be_used_are_named() {
     let stage = Stage::unprepared(&[("SQL1", &["Orders"])]).await;
     fs::write(stage.path("state"), "a file where a folder is wanted").expect("writes");
-    let state = tell(&stage, &["check"]).await;
+    let no_state = tell(&stage, &["check"]).await;
     fs::remove_file(stage.path("state")).expect("it is there");
     fs::remove_dir_all(stage.path("logs")).ok();
     fs::write(stage.path("logs"), "a file where a folder is wanted").expect("writes");
-    let logs = tell(&stage, &["check"]).await;
+    let no_logs = tell(&stage, &["check"]).await;
     fs::remove_file(stage.path("logs")).expect("it is there");
     fs::create_dir_all(stage.path("state")).expect("a folder");
     fs::write(
@@ -356,6 +356,69 @@ async fn folders_of_the_agent_that_cannot_be_used_are_named() {
     )
     .expect("writes");
     let catalog = tell(&stage, &["list"]).await;
-    assert_snapshot!(format!("{state}\n{logs}\n{catalog}"));
+    assert_snapshot!(format!("{no_state}\n{no_logs}\n{catalog}"));
     assert!(Path::new(&stage.config_path()).exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_that_the_host_cannot_write_to_is_named() {
+    let stage = one_host().await;
+    let share = stage.path("share/0").display().to_string();
+    let nowhere = stage.path("nowhere").display().to_string();
+    stage.edit(
+        &format!("share = {{ sql = {share:?}"),
+        &format!("share = {{ sql = {nowhere:?}"),
+    );
+    let check = tell(&stage, &["check"]).await;
+    let full = tell(&stage, &["backup", "full"]).await;
+    assert_snapshot!(format!("{check}\n{full}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_must_have_a_share_and_is_overwritten_only_by_the_groups_name() {
+    let stage = Stage::set(&[("SQL1", &["Orders"]), ("SPARE", &[])]).await;
+    for args in [["backup", "full"], ["backup", "log"]] {
+        assert_eq!(stage.run(&args).await.exit, Exit::Ok);
+    }
+    let files = stage.path("restored");
+    fs::create_dir_all(&files).expect("a folder");
+    let files = files.display().to_string();
+    let run = ["restore", "run", "--to-host", "SPARE", "--files-in", &files];
+    let first = tell(&stage, &run).await;
+    let again = tell(&stage, &run).await;
+    let over: Vec<&str> = run
+        .into_iter()
+        .chain(["--yes-overwrite", "stage"])
+        .collect();
+    let over = tell(&stage, &over).await;
+    let gone = tell(
+        &stage,
+        &[
+            "restore",
+            "run",
+            "--to-host",
+            "SPARE",
+            "--prefix",
+            "b_",
+            "--files-in",
+            "/no/where",
+        ],
+    )
+    .await;
+    let text = fs::read_to_string(stage.config_path()).expect("the configuration");
+    let (rest, spare) = text.split_once("[hosts.\"SPARE\"]").expect("a host");
+    let spare = spare.lines().filter(|line| !line.starts_with("share"));
+    let spare: Vec<&str> = spare.collect();
+    let text = format!("{rest}[hosts.\"SPARE\"]{}\n", spare.join("\n"));
+    fs::write(stage.config_path(), text).expect("writes");
+    let no_share = tell(
+        &stage,
+        &["restore", "plan", "--to-host", "SPARE", "--prefix", "c_"],
+    )
+    .await;
+    assert_snapshot!(
+        [first, again, over, gone, no_share]
+            .join("\n")
+            .replace(&files, "<restored>")
+    );
 }

@@ -26,7 +26,7 @@ fn must(printed: &Printed) {
 }
 
 /// The names of all databases of a host, system's included.
-async fn databases(stage: &Stage, host: &str) -> BTreeSet<String> {
+fn databases(stage: &Stage, host: &str) -> BTreeSet<String> {
     let instance = stage.host(host).instance();
     instance.databases().iter().map(|db| db.name()).collect()
 }
@@ -42,10 +42,7 @@ async fn hostile_names_go_through_the_whole_job_and_inject_nothing() {
     let second = [EMOJI, SLASH, "';EXEC sp_configure--"];
     let layout: [(&str, &[&str]); 3] = [("SQL1", &first), ("SQL2", &second), ("SPARE", &[])];
     let stage = Stage::set(&layout).await;
-    let before = [
-        databases(&stage, "SQL1").await,
-        databases(&stage, "SQL2").await,
-    ];
+    let before = [databases(&stage, "SQL1"), databases(&stage, "SQL2")];
     assert!(
         before[0].contains("master") && before[0].contains(BRACKET),
         "{before:?}"
@@ -90,10 +87,7 @@ async fn hostile_names_go_through_the_whole_job_and_inject_nothing() {
         );
         assert_eq!(stage.number("SPARE", "master", &marks).await, 2, "{name}");
     }
-    let after = [
-        databases(&stage, "SQL1").await,
-        databases(&stage, "SQL2").await,
-    ];
+    let after = [databases(&stage, "SQL1"), databases(&stage, "SQL2")];
     assert_eq!(after, before, "nothing was dropped and nothing was made");
     // Every object's key and every file's name is plain, whatever the database is called.
     let keys = files_below(&stage.path("store"));

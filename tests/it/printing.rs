@@ -1,6 +1,8 @@
 //! What programs and people can rely on in what is printed: JSON with stable keys, errors as JSON, help that
 //! reads well, exit codes that are documented.
 
+use std::fmt::Write as _;
+
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -17,7 +19,7 @@ fn keys(args: &[&str], value: &Value) -> String {
     let mut lines = format!("{}: {}\n", args.join(" "), names(value));
     for (key, inner) in value.as_object().expect("an object") {
         if let Some(first @ Value::Object(_)) = inner.as_array().and_then(|list| list.first()) {
-            lines += &format!("  {key}[]: {}\n", names(first));
+            writeln!(lines, "  {key}[]: {}", names(first)).expect("a string takes all");
         }
     }
     lines
@@ -106,10 +108,8 @@ async fn error_line(stage: &Stage, args: &[&str]) -> String {
     for line in stderr.lines() {
         let error: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         assert_eq!(error["exit"], exit as u8, "{line}");
-        lines += &format!(
-            "  {} {}: {}\n",
-            error["code"], error["exit"], error["message"]
-        );
+        let (code, exit, message) = (&error["code"], &error["exit"], &error["message"]);
+        writeln!(lines, "  {code} {exit}: {message}").expect("a string takes all");
     }
     lines
 }
@@ -159,7 +159,7 @@ fn the_help_of_every_command_reads_well() {
             text.lines().all(|line| line.chars().count() <= 100),
             "{text}"
         );
-        help += &format!("$ stopmark {command} --help\n{text}\n");
+        writeln!(help, "$ stopmark {command} --help\n{text}").expect("a string takes all");
     }
     assert_snapshot!(help);
 }

@@ -27,7 +27,7 @@ fn spans(text: &str) -> String {
         let is_span = part[..end].ends_with('s') && part.starts_with(|c: char| c.is_ascii_digit());
         let rest = if is_span { &part[end..] } else { part };
         let word = if is_span { "<time>" } else { "" };
-        scrubbed.push_str(&format!(" in {word}{rest}"));
+        scrubbed.extend([" in ", word, rest]);
     }
     scrubbed
 }

@@ -30,9 +30,9 @@ fn holds(content: &[u8], form: &[u8]) -> bool {
 /// Everything that the agent wrote; hosts, and what they wrote to the share, are SQL Server's.
 fn written(stage: &Stage) -> Vec<(String, Vec<u8>)> {
     let ours = files_below(&stage.path(""));
-    let ours = ours.into_iter().filter(|path| {
-        path != "password" && !path.starts_with("hosts/") && !path.ends_with(".pem")
-    });
+    let ours = ours
+        .into_iter()
+        .filter(|path| path != "password" && !path.starts_with("hosts/"));
     ours.map(|path| {
         let content = fs::read(stage.path(&path)).expect("readable");
         (path, content)

@@ -36,7 +36,9 @@ pub(super) async fn link(
     out: &mut Out<'_>,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failed> {
-    let access = if matches!(command, LinkCommand::Apply(_)) {
+    // A test changes nothing, but it is a run with a journal, which a backup that starts meanwhile would take
+    // for one that a crash left.
+    let access = if matches!(command, LinkCommand::Apply(_) | LinkCommand::Test) {
         Access::Act
     } else {
         Access::Read
@@ -98,7 +100,7 @@ fn script(agent: &Agent, plan: &Plan) -> Script {
     let host = agent.config.management_host.to_string();
     let mut text = crate::sql::link_script(links);
     if text.is_empty() {
-        "-- nothing to do: every link is there and as it should be\n".clone_into(&mut text);
+        text.push_str("-- nothing to do: every link is there and as it should be\n");
     }
     Script { host, text }
 }

@@ -36,6 +36,8 @@ pub(super) async fn demo(
             .hint("remove it, or name another with `--folder`"),
         ]);
     }
+    std::fs::create_dir_all(&args.folder)
+        .map_err(|error| vec![stage::unusable(&args.folder, error)])?;
     let _log = log_to_files(Some(&args.folder.join("logs")), false).map_err(|error| vec![error])?;
     let mut stage = Stage::set(args, out, interrupt)
         .await

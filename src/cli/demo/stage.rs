@@ -36,7 +36,6 @@ impl<'a, 'o> Stage<'a, 'o> {
         out: &'a mut Out<'o>,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
-        fs::create_dir_all(&args.folder).map_err(|error| unusable(&args.folder, error))?;
         let folder =
             fs::canonicalize(&args.folder).map_err(|error| unusable(&args.folder, error))?;
         let names: Vec<String> = HOSTS.iter().map(|&name| name.to_owned()).collect();
@@ -210,7 +209,7 @@ fn file_url(path: &Path) -> String {
     url::Url::from_file_path(path).map_or_else(|()| String::new(), |url| url.to_string())
 }
 
-fn unusable(path: &Path, error: std::io::Error) -> Error {
+pub(super) fn unusable(path: &Path, error: std::io::Error) -> Error {
     Error::new(
         Code::StateUnwritable,
         "the demonstration's folder cannot be used",
