@@ -4,18 +4,19 @@
 //! Start at [`play`]: one driver for all kinds, which are in `saga_kinds`. Failures are injected between the
 //! agent and its world, never inside either.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use stopmark::error::{Error, Result};
 use stopmark::model::RunId;
 use stopmark::plan::{BackupKind, Keep, Plan, Step, Undo};
 use stopmark::run::book::Book;
 use stopmark::run::deeds;
-use stopmark::run::events::{Event, Outcome, StepPlace, Verdict};
-use stopmark::run::record::{Record, StepState};
+use stopmark::run::events::{Event, StepPlace, Verdict};
+use stopmark::run::record::Record;
 
 use crate::bank::TOTAL;
 use crate::saga_kinds::{Kind, SPARE, Scene};
+use crate::saga_story::{act_of, story};
 use crate::strike::{Strike, Target, WORDS, When};
 
 /// More effects than any run of these scenes has: a run that is struck this often never ends.
@@ -306,81 +307,4 @@ fn assert_struck(struck: &BTreeSet<&'static str>, wanted: &[&str]) {
         missing.is_empty(),
         "never struck: {missing:?}, but {struck:?}"
     );
-}
-
-/// A record as a story without names that change: one line a step, in the order of places.
-fn story(record: &Record) -> String {
-    let mut lines = Vec::new();
-    let mut marks: BTreeMap<String, String> = BTreeMap::new();
-    for (number, round) in (1..).zip(&record.rounds) {
-        lines.push(format!("round {number}, {:?}", round.plan.kind));
-        lines.extend(
-            round
-                .plan
-                .warnings
-                .iter()
-                .map(|it| format!("  warning {}: {}", it.code, it.message)),
-        );
-        for (place, state) in &round.steps {
-            let step = round.step(*place).expect("a step of the plan");
-            if let Step::PlaceMark(step) = step {
-                marks.insert(step.mark.to_string(), format!("<mark {number}>"));
-            }
-            let stage = round.plan.stages[usize::from(place.stage)].name;
-            lines.push(format!(
-                "  {stage:?}: {}: {}",
-                act_of(step),
-                state_of(state)
-            ));
-        }
-    }
-    lines.push(format!("ended {:?}", verdict(record)));
-    let text = lines.join("\n");
-    marks
-        .iter()
-        .fold(text, |text, (mark, word)| text.replace(mark, word))
-}
-
-fn act_of(step: &Step) -> String {
-    match step {
-        Step::EnsureLink(step) => format!("ensure link {}", step.link),
-        Step::RemoveLink(step) => format!("remove link {}", step.link),
-        Step::TestLink(step) => format!("test link {}", step.link),
-        Step::PrepareMember(step) => format!("prepare {}", step.member),
-        Step::RemovePrepared(step) => format!("remove what was prepared in {}", step.member),
-        Step::BackUp(step) => {
-            format!(
-                "{} of {} ({})",
-                step.piece_kind.word(),
-                step.member,
-                step.reason
-            )
-        }
-        Step::PlaceMark(step) => format!("place {}", step.mark),
-        Step::ConfirmMark(step) => format!("confirm {}", step.mark),
-        Step::Deliver(step) => format!("deliver {} of {}", step.piece_kind.word(), step.member),
-        Step::Publish(step) => format!(
-            "publish {:?} of {} pieces",
-            step.set_kind,
-            step.pieces.len()
-        ),
-        Step::ClearStaging(_) => "clear".to_owned(),
-        Step::Fetch(_) => "fetch".to_owned(),
-        Step::RestoreDatabase(step) => {
-            format!("restore {} of {}", step.piece_kind.word(), step.target)
-        }
-        Step::RestoreLog(step) => format!("restore log of {}", step.target),
-        Step::ProveMark(step) => format!("prove {}", step.target),
-    }
-}
-
-fn state_of(state: &StepState) -> String {
-    match state {
-        StepState::Started => "begun".to_owned(),
-        StepState::Ended(Outcome::Published { .. }) => "published".to_owned(),
-        StepState::Ended(_) => "done".to_owned(),
-        StepState::Failed(failure) => format!("failed, {}", failure.line()),
-        StepState::Skipped(_) => "skipped".to_owned(),
-        StepState::Vanished => "had not happened".to_owned(),
-    }
 }
