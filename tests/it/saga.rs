@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use stopmark::error::{Error, Result};
-use stopmark::model::RunId;
+use stopmark::model::{HostName, RunId};
 use stopmark::plan::{BackupKind, Keep, Plan, Step, Undo};
 use stopmark::run::book::Book;
 use stopmark::run::deeds;
@@ -222,65 +222,70 @@ async fn bring_back(scene: &Scene) {
 async fn do_and_undo_twice(kind: Kind, scene: &Scene) {
     kind.arrange(scene).await;
     let plan = kind.plan(scene).await;
-    let world = &scene.world;
-    world
-        .store
-        .take_lease(&scene.config.group)
-        .await
-        .expect("our own lease");
-    let run = RunId(world.ids.next());
-    let at = world.clock.now();
-    let first = Event::RunBegan {
+    let lease = scene.world.store.take_lease(&scene.config.group).await;
+    lease.expect("our own lease");
+    let book = book_of(scene, &plan);
+    for (place, host, step) in steps_of(&plan) {
+        do_twice(scene, &book, place, host, step).await;
+    }
+    let at = scene.world.clock.now();
+    let verdict = Verdict::Done;
+    book.write(&Event::RunEnded { verdict, at })
+        .expect("written");
+}
+
+async fn do_twice(scene: &Scene, book: &Book, place: StepPlace, host: &HostName, step: &Step) {
+    let (what, at) = (act_of(step), scene.world.clock.now());
+    let deed = || deeds::carry_out(&scene.world, book, host, step);
+    book.write(&Event::StepStarted { place, at })
+        .expect("written");
+    let once = deed().await;
+    let once = once.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+    let outcome = Box::new(once.clone());
+    book.write(&Event::StepEnded { place, outcome, at })
+        .expect("written");
+    match step.undo() {
+        // None of these can be taken back, so the book itself refuses to begin one again: a second backup
+        // would write over the first, a second mark of one name would be another moment.
+        Undo::Never(Keep::Piece | Keep::Mark | Keep::Database) => {
+            let again = book.write(&Event::StepStarted { place, at });
+            assert!(again.is_err(), "{what} was begun twice");
+            return;
+        }
+        Undo::Never(Keep::Set) | Undo::Nothing => {}
+        Undo::By(undo) => {
+            for _ in 0..2 {
+                let undone = deeds::carry_out(&scene.world, book, host, &undo).await;
+                undone.unwrap_or_else(|error| panic!("undo of {what}: {error:?}"));
+            }
+        }
+    }
+    let twice = deed().await;
+    let twice = twice.unwrap_or_else(|error| panic!("{what} again: {error:?}"));
+    assert_eq!(twice, once, "{what} came to something else the second time");
+}
+
+/// The book of a run that carries this plan out.
+fn book_of(scene: &Scene, plan: &Plan) -> Book {
+    let run = RunId(scene.world.ids.next());
+    let at = scene.world.clock.now();
+    let began = Event::RunBegan {
         run,
         group: scene.config.group.clone(),
         kind: plan.kind,
         agent_version: "0".to_owned(),
         at,
     };
-    let book = Book::begin(world.journals.as_ref(), run, &first).expect("a book");
     let planned = Event::RoundPlanned {
         plan: Box::new(plan.clone()),
         at,
     };
+    let book = Book::begin(scene.world.journals.as_ref(), run, &began).expect("a book");
     book.write(&planned).expect("written");
-    for (place, host, step) in steps_of(&plan) {
-        let what = format!("{kind:?}: {}", act_of(step));
-        let deed = || deeds::carry_out(world, &book, host, step);
-        book.write(&Event::StepStarted { place, at })
-            .expect("written");
-        let once = deed()
-            .await
-            .unwrap_or_else(|error| panic!("{what}: {error:?}"));
-        let outcome = Box::new(once.clone());
-        book.write(&Event::StepEnded { place, outcome, at })
-            .expect("written");
-        match step.undo() {
-            // None of these can be taken back, so the book itself refuses to begin one again: a second
-            // backup would write over the first, a second mark of one name would be another moment.
-            Undo::Never(Keep::Piece | Keep::Mark | Keep::Database) => {
-                let again = book.write(&Event::StepStarted { place, at });
-                assert!(again.is_err(), "{what} was begun twice");
-                continue;
-            }
-            Undo::Never(Keep::Set) | Undo::Nothing => {}
-            Undo::By(undo) => {
-                for _ in 0..2 {
-                    let undone = deeds::carry_out(world, &book, host, &undo).await;
-                    undone.unwrap_or_else(|error| panic!("undo of {what}: {error:?}"));
-                }
-            }
-        }
-        let twice = deed()
-            .await
-            .unwrap_or_else(|error| panic!("{what} again: {error:?}"));
-        assert_eq!(twice, once, "{what} came to something else the second time");
-    }
-    let verdict = Verdict::Done;
-    book.write(&Event::RunEnded { verdict, at })
-        .expect("written");
+    book
 }
 
-fn steps_of(plan: &Plan) -> Vec<(StepPlace, &stopmark::model::HostName, &Step)> {
+fn steps_of(plan: &Plan) -> Vec<(StepPlace, &HostName, &Step)> {
     let mut found = Vec::new();
     for (stage, it) in (0..).zip(&plan.stages) {
         for (lane, it) in (0..).zip(&it.lanes) {
