@@ -1,8 +1,8 @@
 //! Why marks: a restore of several hosts to one clock time tears transactions that span them.
 //!
 //! Two hosts whose clocks differ by minutes, as clocks do; transfers whose every transaction spans both. The
-//! same pieces are restored to one clock time and to a mark. The statements are a person's own, sent by the
-//! test's client; the agent only took the backups.
+//! same pieces are restored to one clock time and to a mark. The restores are a person's own statements; the
+//! agent only took the backups.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -122,7 +122,7 @@ async fn sum(scene: &Scene, stop: &str) -> i64 {
         }
         let state = format!("SELECT state_desc FROM sys.databases WHERE name = N'{database}';");
         let state = scene.stage.text(SPARE, &state).await;
-        assert_ne!(state, "RESTORING", "{database} never came to {stop}");
+        assert_eq!(state, "ONLINE", "{database} never came to {stop}");
     }
     scene.bank.sum_on(&scene.stage, SPARE).await
 }

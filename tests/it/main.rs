@@ -19,6 +19,7 @@ mod kill;
 mod printing;
 mod saga;
 mod saga_kinds;
+mod saga_story;
 mod scrub;
 mod secrets;
 mod stage;

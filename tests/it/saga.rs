@@ -4,18 +4,19 @@
 //! Start at [`play`]: one driver for all kinds, which are in `saga_kinds`. Failures are injected between the
 //! agent and its world, never inside either.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use stopmark::error::{Error, Result};
-use stopmark::model::RunId;
+use stopmark::model::{HostName, RunId};
 use stopmark::plan::{BackupKind, Keep, Plan, Step, Undo};
 use stopmark::run::book::Book;
 use stopmark::run::deeds;
-use stopmark::run::events::{Event, Outcome, StepPlace, Verdict};
-use stopmark::run::record::{Record, StepState};
+use stopmark::run::events::{Event, StepPlace, Verdict};
+use stopmark::run::record::Record;
 
 use crate::bank::TOTAL;
 use crate::saga_kinds::{Kind, SPARE, Scene};
+use crate::saga_story::{act_of, story};
 use crate::strike::{Strike, Target, WORDS, When};
 
 /// More effects than any run of these scenes has: a run that is struck this often never ends.
@@ -221,65 +222,70 @@ async fn bring_back(scene: &Scene) {
 async fn do_and_undo_twice(kind: Kind, scene: &Scene) {
     kind.arrange(scene).await;
     let plan = kind.plan(scene).await;
-    let world = &scene.world;
-    world
-        .store
-        .take_lease(&scene.config.group)
-        .await
-        .expect("our own lease");
-    let run = RunId(world.ids.next());
-    let at = world.clock.now();
-    let first = Event::RunBegan {
+    let lease = scene.world.store.take_lease(&scene.config.group).await;
+    lease.expect("our own lease");
+    let book = book_of(scene, &plan);
+    for (place, host, step) in steps_of(&plan) {
+        do_twice(scene, &book, place, host, step).await;
+    }
+    let at = scene.world.clock.now();
+    let verdict = Verdict::Done;
+    book.write(&Event::RunEnded { verdict, at })
+        .expect("written");
+}
+
+async fn do_twice(scene: &Scene, book: &Book, place: StepPlace, host: &HostName, step: &Step) {
+    let (what, at) = (act_of(step), scene.world.clock.now());
+    let deed = || deeds::carry_out(&scene.world, book, host, step);
+    book.write(&Event::StepStarted { place, at })
+        .expect("written");
+    let once = deed().await;
+    let once = once.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+    let outcome = Box::new(once.clone());
+    book.write(&Event::StepEnded { place, outcome, at })
+        .expect("written");
+    match step.undo() {
+        // None of these can be taken back, so the book itself refuses to begin one again: a second backup
+        // would write over the first, a second mark of one name would be another moment.
+        Undo::Never(Keep::Piece | Keep::Mark | Keep::Database) => {
+            let again = book.write(&Event::StepStarted { place, at });
+            assert!(again.is_err(), "{what} was begun twice");
+            return;
+        }
+        Undo::Never(Keep::Set) | Undo::Nothing => {}
+        Undo::By(undo) => {
+            for _ in 0..2 {
+                let undone = deeds::carry_out(&scene.world, book, host, &undo).await;
+                undone.unwrap_or_else(|error| panic!("undo of {what}: {error:?}"));
+            }
+        }
+    }
+    let twice = deed().await;
+    let twice = twice.unwrap_or_else(|error| panic!("{what} again: {error:?}"));
+    assert_eq!(twice, once, "{what} came to something else the second time");
+}
+
+/// The book of a run that carries this plan out.
+fn book_of(scene: &Scene, plan: &Plan) -> Book {
+    let run = RunId(scene.world.ids.next());
+    let at = scene.world.clock.now();
+    let began = Event::RunBegan {
         run,
         group: scene.config.group.clone(),
         kind: plan.kind,
         agent_version: "0".to_owned(),
         at,
     };
-    let book = Book::begin(world.journals.as_ref(), run, &first).expect("a book");
     let planned = Event::RoundPlanned {
         plan: Box::new(plan.clone()),
         at,
     };
+    let book = Book::begin(scene.world.journals.as_ref(), run, &began).expect("a book");
     book.write(&planned).expect("written");
-    for (place, host, step) in steps_of(&plan) {
-        let what = format!("{kind:?}: {}", act_of(step));
-        let deed = || deeds::carry_out(world, &book, host, step);
-        book.write(&Event::StepStarted { place, at })
-            .expect("written");
-        let once = deed()
-            .await
-            .unwrap_or_else(|error| panic!("{what}: {error:?}"));
-        let outcome = Box::new(once.clone());
-        book.write(&Event::StepEnded { place, outcome, at })
-            .expect("written");
-        match step.undo() {
-            // None of these can be taken back, so the book itself refuses to begin one again: a second
-            // backup would write over the first, a second mark of one name would be another moment.
-            Undo::Never(Keep::Piece | Keep::Mark | Keep::Database) => {
-                let again = book.write(&Event::StepStarted { place, at });
-                assert!(again.is_err(), "{what} was begun twice");
-                continue;
-            }
-            Undo::Never(Keep::Set) | Undo::Nothing => {}
-            Undo::By(undo) => {
-                for _ in 0..2 {
-                    let undone = deeds::carry_out(world, &book, host, &undo).await;
-                    undone.unwrap_or_else(|error| panic!("undo of {what}: {error:?}"));
-                }
-            }
-        }
-        let twice = deed()
-            .await
-            .unwrap_or_else(|error| panic!("{what} again: {error:?}"));
-        assert_eq!(twice, once, "{what} came to something else the second time");
-    }
-    let verdict = Verdict::Done;
-    book.write(&Event::RunEnded { verdict, at })
-        .expect("written");
+    book
 }
 
-fn steps_of(plan: &Plan) -> Vec<(StepPlace, &stopmark::model::HostName, &Step)> {
+fn steps_of(plan: &Plan) -> Vec<(StepPlace, &HostName, &Step)> {
     let mut found = Vec::new();
     for (stage, it) in (0..).zip(&plan.stages) {
         for (lane, it) in (0..).zip(&it.lanes) {
@@ -306,81 +312,4 @@ fn assert_struck(struck: &BTreeSet<&'static str>, wanted: &[&str]) {
         missing.is_empty(),
         "never struck: {missing:?}, but {struck:?}"
     );
-}
-
-/// A record as a story without names that change: one line a step, in the order of places.
-fn story(record: &Record) -> String {
-    let mut lines = Vec::new();
-    let mut marks: BTreeMap<String, String> = BTreeMap::new();
-    for (number, round) in (1..).zip(&record.rounds) {
-        lines.push(format!("round {number}, {:?}", round.plan.kind));
-        lines.extend(
-            round
-                .plan
-                .warnings
-                .iter()
-                .map(|it| format!("  warning {}: {}", it.code, it.message)),
-        );
-        for (place, state) in &round.steps {
-            let step = round.step(*place).expect("a step of the plan");
-            if let Step::PlaceMark(step) = step {
-                marks.insert(step.mark.to_string(), format!("<mark {number}>"));
-            }
-            let stage = round.plan.stages[usize::from(place.stage)].name;
-            lines.push(format!(
-                "  {stage:?}: {}: {}",
-                act_of(step),
-                state_of(state)
-            ));
-        }
-    }
-    lines.push(format!("ended {:?}", verdict(record)));
-    let text = lines.join("\n");
-    marks
-        .iter()
-        .fold(text, |text, (mark, word)| text.replace(mark, word))
-}
-
-fn act_of(step: &Step) -> String {
-    match step {
-        Step::EnsureLink(step) => format!("ensure link {}", step.link),
-        Step::RemoveLink(step) => format!("remove link {}", step.link),
-        Step::TestLink(step) => format!("test link {}", step.link),
-        Step::PrepareMember(step) => format!("prepare {}", step.member),
-        Step::RemovePrepared(step) => format!("remove what was prepared in {}", step.member),
-        Step::BackUp(step) => {
-            format!(
-                "{} of {} ({})",
-                step.piece_kind.word(),
-                step.member,
-                step.reason
-            )
-        }
-        Step::PlaceMark(step) => format!("place {}", step.mark),
-        Step::ConfirmMark(step) => format!("confirm {}", step.mark),
-        Step::Deliver(step) => format!("deliver {} of {}", step.piece_kind.word(), step.member),
-        Step::Publish(step) => format!(
-            "publish {:?} of {} pieces",
-            step.set_kind,
-            step.pieces.len()
-        ),
-        Step::ClearStaging(_) => "clear".to_owned(),
-        Step::Fetch(_) => "fetch".to_owned(),
-        Step::RestoreDatabase(step) => {
-            format!("restore {} of {}", step.piece_kind.word(), step.target)
-        }
-        Step::RestoreLog(step) => format!("restore log of {}", step.target),
-        Step::ProveMark(step) => format!("prove {}", step.target),
-    }
-}
-
-fn state_of(state: &StepState) -> String {
-    match state {
-        StepState::Started => "begun".to_owned(),
-        StepState::Ended(Outcome::Published { .. }) => "published".to_owned(),
-        StepState::Ended(_) => "done".to_owned(),
-        StepState::Failed(failure) => format!("failed, {}", failure.line()),
-        StepState::Skipped(_) => "skipped".to_owned(),
-        StepState::Vanished => "had not happened".to_owned(),
-    }
 }

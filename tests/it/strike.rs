@@ -39,6 +39,8 @@ pub(crate) enum Target {
     Nth(usize),
     /// The first of this verb.
     First(&'static str),
+    /// The first upload to a key that holds this text: uploads of two hosts go on side by side.
+    UploadOf(&'static str),
 }
 
 /// The verbs that change nothing.
@@ -101,7 +103,7 @@ impl Strike {
     }
 
     /// Whether this effect is the one; each is asked once.
-    fn hits(&self, verb: &'static str) -> bool {
+    fn hits(&self, verb: &'static str, key: &str) -> bool {
         if self.when == When::After && READING.contains(&verb) {
             return false; // Struck before or after, it comes to the same.
         }
@@ -110,6 +112,9 @@ impl Strike {
         let is_it = match self.target {
             Target::Nth(nth) => seen.count == nth,
             Target::First(wanted) => seen.struck.is_none() && verb == wanted,
+            Target::UploadOf(part) => {
+                seen.struck.is_none() && verb == "upload" && key.contains(part)
+            }
         };
         if is_it {
             seen.struck = Some(verb);
@@ -119,11 +124,11 @@ impl Strike {
 
     async fn pass<T: Send>(
         &self,
-        verb: &'static str,
+        (verb, key): (&'static str, &str),
         code: Code,
         effect: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        if !self.hits(verb) {
+        if !self.hits(verb, key) {
             return effect.await;
         }
         if self.when == When::After {
@@ -147,7 +152,7 @@ impl StruckFleet {
         verb: &'static str,
         effect: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        self.1.pass(verb, Code::ConnectionLost, effect).await
+        self.1.pass((verb, ""), Code::ConnectionLost, effect).await
     }
 }
 
@@ -157,7 +162,9 @@ impl StruckStore {
         verb: &'static str,
         effect: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        self.1.pass(verb, Code::StoreUnreachable, effect).await
+        self.1
+            .pass((verb, ""), Code::StoreUnreachable, effect)
+            .await
     }
 }
 
@@ -167,7 +174,7 @@ impl StruckStaging {
         verb: &'static str,
         effect: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        self.1.pass(verb, Code::ShareUnseen, effect).await
+        self.1.pass((verb, ""), Code::ShareUnseen, effect).await
     }
 }
 
@@ -285,7 +292,10 @@ impl Store for StruckStore {
         tap: &mut dyn Tap,
         progress: &dyn StepProgress,
     ) -> Result<StoredStripe> {
-        self.pass("upload", self.0.upload(file, key, tap, progress))
+        let upload = self.0.upload(file, key, tap, progress);
+        let strike = &self.1;
+        strike
+            .pass(("upload", key), Code::StoreUnreachable, upload)
             .await
     }
 

@@ -1,7 +1,5 @@
 //! Links, preparation, salvage.
 
-use uuid::Uuid;
-
 use super::super::samples::{
     Counter, asked, catalog, change_host, change_member, config, link, now, survey,
 };
