@@ -59,7 +59,8 @@ pub fn plan_restore(
         prove.push(prove_mark(cfg, way, point));
         clear.extend(way.pieces.iter().map(|piece| places.clear(piece)));
     }
-    stages.add(StageName::Fetch, OnFailure::Skip, on_target(fetch));
+    // A group that cannot be fetched whole is not restored in part.
+    stages.add(StageName::Fetch, OnFailure::Unwind, on_target(fetch));
     stages.add(StageName::Restore, OnFailure::Skip, on_target(restore));
     stages.add(StageName::Prove, OnFailure::Skip, on_target(prove));
     stages.add(StageName::Clear, OnFailure::Skip, on_target(clear));

@@ -14,12 +14,14 @@ use crate::model::{GroupName, PieceId, PlanId, SetKind, Timestamp};
 pub struct UnfinishedRound {
     /// What the round was to do.
     pub plan: Plan,
-    /// Pieces that a host wrote and that can still be delivered.
+    /// Pieces that a host wrote, that can still be delivered or whose files are still on the share.
     pub taken: Vec<PieceId>,
     /// Those of them that are in the store already.
     pub delivered: Vec<PieceId>,
     /// Every member's history held the mark.
     pub is_mark_confirmed: bool,
+    /// The set stands; only files on the share are left.
+    pub is_published: bool,
 }
 
 /// What is left to be done of these rounds, oldest first; none where nothing is.
@@ -95,7 +97,7 @@ fn lanes_of(round: &UnfinishedRound, wanted: impl Fn(&Step) -> bool) -> Vec<Lane
 
 /// The round's own publication. Without a confirmed mark the set makes no claim about one.
 fn publish_lane(round: &UnfinishedRound) -> Option<Lane> {
-    if round.taken.is_empty() {
+    if round.taken.is_empty() || round.is_published {
         return None;
     }
     let lanes = round.plan.stages.iter().flat_map(|stage| &stage.lanes);

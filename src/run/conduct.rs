@@ -202,7 +202,7 @@ async fn finish(world: &World, book: Book, interrupt: &Interrupt) -> Result<Reco
 /// Writes the last line, unless something that was taken can still be brought home: then the run stays open
 /// and the next start goes on with it.
 fn close(world: &World, book: Book, verdict: Verdict) -> Result<Record> {
-    if book.read(|record| record.unfinished_rounds().is_empty()) {
+    if !book.read(Record::is_owing) {
         book.write(&Event::RunEnded {
             verdict,
             at: world.clock.now(),

@@ -11,8 +11,9 @@ use futures::future::join_all;
 
 use super::book::Book;
 use super::deeds;
-use super::events::{Event, Failure, StepPlace};
-use crate::error::Result;
+use super::events::{Event, Failure, Outcome, StepPlace};
+use super::resume::look_up;
+use crate::error::{Error, Result, Retry};
 use crate::model::{HostName, MemberName, PieceId};
 use crate::plan::{Lane, OnFailure, Plan, Stage, Step, Undo};
 use crate::world::World;
@@ -104,6 +105,11 @@ fn members_of_pieces(plan: &Plan) -> HashMap<PieceId, MemberName> {
         .collect()
 }
 
+/// Whether nobody said what became of it; a refusal in SQL Server's own words is an answer.
+fn is_unanswered(error: &Error) -> bool {
+    error.retry_verdict() == Retry::AfterCheck && error.sql().is_none()
+}
+
 fn number_of(index: usize) -> u16 {
     u16::try_from(index).unwrap_or(u16::MAX)
 }
@@ -175,7 +181,7 @@ impl Round<'_> {
             place,
             at: self.world.clock.now(),
         })?;
-        let result = deeds::carry_out(self.world, self.book, host, step).await;
+        let result = self.deed(host, step).await;
         let at = self.world.clock.now();
         let succeeded = result.is_ok();
         self.book.write(&match result {
@@ -191,6 +197,20 @@ impl Round<'_> {
             },
         })?;
         Ok(succeeded)
+    }
+
+    /// What came of the step. Where the answer was lost, the world is asked whether it happened: a log backup
+    /// that a host took is part of its chain, whoever heard of it.
+    async fn deed(&self, host: &HostName, step: &Step) -> Result<Outcome> {
+        let result = deeds::carry_out(self.world, self.book, host, step).await;
+        match result {
+            Err(error) if is_unanswered(&error) => {
+                let group = self.book.read(|record| record.group.clone());
+                let found = look_up(self.world, &group, step).await;
+                found.ok().flatten().ok_or(error)
+            }
+            other => other,
+        }
     }
 
     /// Undoes what can be undone of this round, newest first, back to the first step that cannot be taken

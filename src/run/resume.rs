@@ -55,7 +55,11 @@ pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resu
 
 /// What the world shows of a step. Steps that are safe to run again, or that left nothing to keep, count as
 /// not having happened.
-async fn look_up(world: &World, group: &GroupName, step: &Step) -> Result<Option<Outcome>> {
+pub(super) async fn look_up(
+    world: &World,
+    group: &GroupName,
+    step: &Step,
+) -> Result<Option<Outcome>> {
     match step {
         Step::BackUp(step) => {
             let found = world.fleet.find_backup(step).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::events::{Outcome, Verdict};
 use super::record::{Record, Round, StepState};
 use crate::error::Code;
-use crate::model::{MemberName, PieceId};
+use crate::model::{MemberName, PieceId, SetKind};
 use crate::plan::{FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, UnfinishedRound};
 
 /// What the next round's planner must know of this one.
@@ -78,7 +78,8 @@ fn has_steps(plan: &Plan) -> bool {
     steps(plan).next().is_some()
 }
 
-/// A backup of a group is whole only when every member is in it; a log run also needs its mark.
+/// A backup of a group is whole only when every member is in it; a set of logs also needs its mark, whether
+/// a log run took it or a new chain on request.
 fn covers_its_members(plan: &Plan) -> bool {
     let publish = steps(plan).find_map(|step| match step {
         Step::Publish(publish) => Some(publish),
@@ -93,7 +94,7 @@ fn covers_its_members(plan: &Plan) -> bool {
             _ => None,
         })
         .collect();
-    let has_mark = plan.kind != RunKind::Log || publish.mark.is_some();
+    let has_mark = publish.set_kind != SetKind::Log || publish.mark.is_some();
     has_mark && publish.members.iter().all(|member| taken.contains(member))
 }
 
@@ -102,7 +103,8 @@ const fn is_backup(kind: RunKind) -> bool {
 }
 
 impl Record {
-    /// The rounds that took something which is not yet published and can still be.
+    /// The rounds that took something which is not yet published and can still be, and those that left files on
+    /// the share.
     #[must_use]
     pub fn unfinished_rounds(&self) -> Vec<UnfinishedRound> {
         let unfinished = self
@@ -114,8 +116,16 @@ impl Record {
             .collect()
     }
 
+    /// Whether something that was taken can still be brought home. Files on the share alone keep no run open.
+    #[must_use]
+    pub fn is_owing(&self) -> bool {
+        self.unfinished_rounds()
+            .iter()
+            .any(|round| !round.is_published)
+    }
+
     fn unfinished_round(&self, round: &Round) -> Option<UnfinishedRound> {
-        let published = self.outcomes().any(|outcome| match outcome {
+        let is_published = self.outcomes().any(|outcome| match outcome {
             Outcome::Published { set, .. } => steps(&round.plan)
                 .any(|step| matches!(step, Step::Publish(publish) if publish.set == *set)),
             _ => false,
@@ -127,38 +137,59 @@ impl Record {
                 _ => None,
             })
             .filter(|piece| !self.is_beyond_help(*piece))
+            .filter(|piece| !is_published || !self.is_cleared(*piece))
             .collect();
         let is_mark_confirmed = round
             .outcomes()
             .any(|outcome| matches!(outcome, Outcome::MarkConfirmed { .. }));
-        let delivered = taken
-            .iter()
-            .copied()
-            .filter(|piece| self.delivered(*piece).is_some())
-            .collect();
+        let is_delivered = |piece: &PieceId| self.delivered(*piece).is_some();
+        // What a published set does not hold never leaves the share: its file is the only copy.
+        let (delivered, undelivered): (Vec<_>, Vec<_>) =
+            taken.iter().copied().partition(is_delivered);
+        let taken = if is_published {
+            delivered.clone()
+        } else {
+            [delivered.clone(), undelivered].concat()
+        };
         let wants_publication = steps(&round.plan).any(|step| matches!(step, Step::Publish(_)));
-        (!published && wants_publication && !taken.is_empty()).then(|| UnfinishedRound {
+        (wants_publication && !taken.is_empty()).then(|| UnfinishedRound {
             plan: round.plan.clone(),
             taken,
             delivered,
             is_mark_confirmed,
+            is_published,
         })
     }
 
-    /// Whether a delivery of this piece failed in a way that no further try mends: its file is gone or is not
-    /// what was asked for. The chain then shows the gap, and the next run begins a new one.
+    fn is_cleared(&self, piece: PieceId) -> bool {
+        self.states_of(piece).any(|(step, state)| {
+            matches!(step, Step::ClearStaging(_)) && matches!(state, StepState::Ended(_))
+        })
+    }
+
+    /// Whether deliveries of this piece failed in a way that no further try mends: its file is not what was
+    /// asked for, or is gone, which a share that was away for a moment looks like too, so it is looked for
+    /// twice. The chain then shows the gap, and the next run begins a new one.
     fn is_beyond_help(&self, piece: PieceId) -> bool {
-        let hopeless = [Code::MediaUnsound.text(), Code::ShareUnseen.text()];
-        self.rounds.iter().any(|round| {
-            round
-                .steps
-                .iter()
-                .any(|(place, state)| match (round.step(*place), state) {
-                    (Some(Step::Deliver(step)), StepState::Failed(failure)) => {
-                        step.piece == piece && hopeless.contains(&failure.code.as_str())
-                    }
+        let failed_as = |code: Code| {
+            self.states_of(piece)
+                .filter(|(step, state)| match (step, state) {
+                    (Step::Deliver(_), StepState::Failed(failure)) => failure.code == code.text(),
                     _ => false,
                 })
-        })
+                .count()
+        };
+        failed_as(Code::MediaUnsound) > 0 || failed_as(Code::ShareUnseen) > 1
+    }
+
+    /// Every step about this piece, with what became of it.
+    fn states_of(&self, piece: PieceId) -> impl Iterator<Item = (&Step, &StepState)> {
+        let places = self
+            .rounds
+            .iter()
+            .flat_map(|round| round.steps.iter().map(move |it| (round, it)));
+        places
+            .filter_map(|(round, (place, state))| Some((round.step(*place)?, state)))
+            .filter(move |(step, _)| step.piece() == Some(piece))
     }
 }

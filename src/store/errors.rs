@@ -7,6 +7,12 @@ use crate::error::{Code, Error, Retry};
 /// An error of the store about `key`.
 pub(super) fn store_error(error: StoreError, key: impl std::fmt::Display) -> Error {
     let (code, message, hint, retry) = match &error {
+        other if is_bucket_missing(other) => (
+            Code::StoreRefused,
+            "the store's bucket or container does not exist",
+            "make it, or correct `[store] url`",
+            Retry::Never,
+        ),
         StoreError::NotFound { .. } => (
             Code::ObjectMissing,
             "an object is missing from the store",
@@ -69,6 +75,18 @@ fn is_refused(error: &StoreError) -> bool {
         .any(|status| text.contains(status))
 }
 
+/// The codes by which S3, Google and Azure tell a missing bucket from a missing object; an object's key cannot
+/// look like them.
+fn is_bucket_missing(error: &StoreError) -> bool {
+    let text = error.to_string();
+    [
+        "<Code>NoSuchBucket</Code>",
+        "<Code>ContainerNotFound</Code>",
+    ]
+    .iter()
+    .any(|code| text.contains(code))
+}
+
 fn is_disk_full(error: &StoreError) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -78,4 +96,20 @@ fn is_disk_full(error: &StoreError) -> bool {
         cause = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_bucket_is_no_missing_object() {
+        let not_found = |body: &str| {
+            let (path, source) = ("v1/NoSuchBucket".to_owned(), Box::from(body));
+            store_error(StoreError::NotFound { path, source }, "v1/NoSuchBucket").code()
+        };
+        let bucket = not_found("404 Not Found: <Error><Code>NoSuchBucket</Code></Error>");
+        let object = not_found("404 Not Found: <Error><Code>NoSuchKey</Code></Error>");
+        assert_eq!((bucket, object), (Code::StoreRefused, Code::ObjectMissing));
+    }
 }

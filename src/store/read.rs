@@ -192,7 +192,7 @@ fn mismatch(stripe: &StoredStripe, message: String) -> Error {
     Error::new(Code::StoreMismatch, message)
         .at("object", &stripe.key)
         .at("digests", keys::chunks(&stripe.key))
-        .hint("do not delete the file on the share; look at the store, then run the command again")
+        .hint("something changed the object in the store; if its file is still on the share, keep it, and look at the store")
 }
 
 fn unwritable(path: &Path, error: std::io::Error) -> Error {

@@ -1,3 +1,11 @@
-//! Tests that need programs which nobody here wrote; `.ci/run` installs them.
+//! Tests that need programs which nobody here wrote: `tests/foreign/run.sh` installs them, starts the servers,
+//! and calls this.
+//!
+//! A test that misses its program or its server fails; none is skipped.
 
+mod clients;
+#[path = "../conformance/store.rs"]
+mod conformance;
+mod hosts;
+mod stores;
 mod tsql;

@@ -3,6 +3,8 @@
 //! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
 
 mod bad_input;
+mod bank;
+mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod fleet_backups;
@@ -13,9 +15,13 @@ mod fleet_marks;
 mod fleet_survey;
 mod flow;
 mod hostile_names;
+mod kill;
 mod printing;
+mod saga;
+mod saga_kinds;
 mod scrub;
 mod secrets;
 mod stage;
 mod stores;
+mod strike;
 mod tidy;

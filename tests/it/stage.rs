@@ -69,6 +69,14 @@ impl Stage {
 
     /// As [`Self::set`], but the members lack what marks need.
     pub(crate) async fn unprepared(layout: &[(&str, &[&str])]) -> Self {
+        Self::on_clocks(layout, |_| Arc::new(sqlsim::clock::SystemClock::new())).await
+    }
+
+    /// As [`Self::unprepared`], each host on a clock of its own.
+    pub(crate) async fn on_clocks(
+        layout: &[(&str, &[&str])],
+        clock_of: impl Fn(&str) -> Arc<dyn sqlsim::clock::Clock>,
+    ) -> Self {
         observe::install_alone();
         let folder = tempfile::tempdir().expect("a folder");
         let authority = Authority::open(folder.path()).expect("an authority");
@@ -81,7 +89,7 @@ impl Stage {
             authority,
         };
         for (name, databases) in layout {
-            stage.start_host(name).await;
+            stage.start_host(name, clock_of(name)).await;
             for database in *databases {
                 stage
                     .script(
@@ -97,13 +105,14 @@ impl Stage {
     }
 
     /// Starts one host on a free port, on the folder of that name.
-    pub(crate) async fn start_host(&mut self, name: &str) {
+    async fn start_host(&mut self, name: &str, clock: Arc<dyn sqlsim::clock::Clock>) {
         let home = self
             .folder
             .path()
             .join("hosts")
             .join(self.hosts.len().to_string());
-        let options = InstanceOptions::new(name).with_dial(self.network.clone());
+        let mut options = InstanceOptions::new(name).with_dial(self.network.clone());
+        options.clock = clock;
         let any = "127.0.0.1:0".parse().expect("an address");
         let host = Simulator::start(&home, options, any, &self.authority)
             .await
@@ -179,6 +188,20 @@ impl Stage {
 
     /// The first value of the first row, as a number.
     pub(crate) async fn number(&self, host: &str, database: &str, sql: &str) -> i64 {
+        let row = self.row(host, database, sql).await;
+        row.try_get::<i64, _>(0)
+            .expect("a bigint")
+            .expect("no NULL")
+    }
+
+    /// The first value of the first row in master, as a text.
+    pub(crate) async fn text(&self, host: &str, sql: &str) -> String {
+        let row = self.row(host, "master", sql).await;
+        let text = row.try_get::<&str, _>(0).expect("a text");
+        text.expect("no NULL").to_owned()
+    }
+
+    async fn row(&self, host: &str, database: &str, sql: &str) -> tiberius::Row {
         let mut config = tiberius::Config::new();
         config.host("127.0.0.1");
         config.database(database);
@@ -191,14 +214,11 @@ impl Stage {
         let client = Box::pin(tiberius::Client::connect(config, stream.compat_write())).await;
         let mut client = client.expect("the agent's login may log in");
         let answer = client.simple_query(sql).await.expect("it is understood");
-        let row = answer
+        answer
             .into_row()
             .await
             .expect("it is answered")
-            .expect("a row");
-        row.try_get::<i64, _>(0)
-            .expect("a bigint")
-            .expect("no NULL")
+            .expect("a row")
     }
 
     /// Runs a command as a shell would.
@@ -263,32 +283,36 @@ impl Stage {
 
     /// The configuration and a world of its own, for stories that put something between the agent and it.
     pub(crate) fn world(&self) -> (Arc<Config>, World) {
-        let config = config::load(&self.config_path(), &OsSecrets).expect("a sound configuration");
-        let config = Arc::new(config);
-        let state: &Path = &config.state;
-        fs::create_dir_all(state).expect("a state folder");
-        let clock = Arc::new(SystemClock::new());
-        let fleet =
-            SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone()).expect("a fleet");
-        let agent = AgentIdentity {
-            id: "stage".to_owned(),
-            name: "the stage".to_owned(),
-        };
-        let ttl = config.policy.lease_ttl;
-        let store = ObjectStore::open(&config.store, agent, clock.clone(), ttl).expect("a store");
-        let world = World {
-            clock,
-            ids: Arc::new(RandomIds),
-            fleet: Arc::new(fleet),
-            store: Arc::new(store),
-            staging: Arc::new(LocalStaging),
-            catalog: Arc::new(SqliteCatalog::open(state).expect("a catalog")),
-            journals: Arc::new(JournalFolder::open(state).expect("journals")),
-            notifier: Arc::new(Silent),
-            progress: Arc::new(NoProgress),
-        };
-        (config, world)
+        world_of(&self.config_path())
     }
+}
+
+/// The world of a configuration; a second process may ask for it too.
+pub(crate) fn world_of(config_path: &Path) -> (Arc<Config>, World) {
+    let config = config::load(config_path, &OsSecrets).expect("a sound configuration");
+    let config = Arc::new(config);
+    let state: &Path = &config.state;
+    fs::create_dir_all(state).expect("a state folder");
+    let clock = Arc::new(SystemClock::new());
+    let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone()).expect("a fleet");
+    let agent = AgentIdentity {
+        id: "stage".to_owned(),
+        name: "the stage".to_owned(),
+    };
+    let ttl = config.policy.lease_ttl;
+    let store = ObjectStore::open(&config.store, agent, clock.clone(), ttl).expect("a store");
+    let world = World {
+        clock,
+        ids: Arc::new(RandomIds),
+        fleet: Arc::new(fleet),
+        store: Arc::new(store),
+        staging: Arc::new(LocalStaging),
+        catalog: Arc::new(SqliteCatalog::open(state).expect("a catalog")),
+        journals: Arc::new(JournalFolder::open(state).expect("journals")),
+        notifier: Arc::new(Silent),
+        progress: Arc::new(NoProgress),
+    };
+    (config, world)
 }
 
 fn url_of(path: &Path) -> String {

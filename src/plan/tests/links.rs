@@ -120,6 +120,7 @@ fn what_an_interrupted_round_took_is_brought_away_by_its_own_steps() {
         taken: pieces[..3].to_vec(),
         delivered: pieces[..1].to_vec(),
         is_mark_confirmed: true,
+        is_published: false,
     };
     let id = PlanId(Uuid::from_u128(0x3000));
     let plan = plan_salvage(
@@ -130,6 +131,14 @@ fn what_an_interrupted_round_took_is_brought_away_by_its_own_steps() {
         now(),
     );
     insta::assert_snapshot!(show(&plan.expect("pieces to bring away")));
+    let published = UnfinishedRound {
+        delivered: pieces[..3].to_vec(),
+        is_published: true,
+        ..unfinished.clone()
+    };
+    let plan = plan_salvage(&[published], &before.group, id, 2, now()).expect("files to clear");
+    let names: Vec<StageName> = plan.stages.iter().map(|stage| stage.name).collect();
+    assert_eq!(names, [StageName::Clear], "a set is published once");
     let nothing = UnfinishedRound {
         taken: Vec::new(),
         ..unfinished

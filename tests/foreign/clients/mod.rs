@@ -1,0 +1,5 @@
+//! Clients that nobody here wrote, against a simulated host: they see what SQL Server would show.
+
+mod login;
+mod statements;
+pub(crate) mod tsql;

@@ -1,0 +1,19 @@
+//! Object stores that nobody here wrote: what every store must do, what is said when they refuse, and the whole
+//! flow of the agent.
+
+mod agent;
+mod flow;
+mod refusals;
+mod servers;
+
+use crate::conformance::{Subject, check_all};
+
+#[tokio::test]
+async fn seaweedfs_does_what_every_store_must() {
+    check_all(&Subject::new(servers::s3_objects())).await;
+}
+
+#[tokio::test]
+async fn azurite_does_what_every_store_must() {
+    check_all(&Subject::new(servers::azure_objects())).await;
+}

@@ -1,0 +1,212 @@
+//! `kill -9` of the agent at every line of its journal, while the hosts and their application go on.
+//!
+//! Start at [`a_killed_full_run_loses_nothing`]. The test binary runs itself again as the agent: a journal
+//! that ends the process after line n. The hosts live in the first process and survive. After each kill an
+//! agent starts again on the same state folder, as a service would.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use stopmark::error::Result;
+use stopmark::model::RunId;
+use stopmark::plan::BackupKind;
+use stopmark::run::events::{Event, Verdict};
+use stopmark::run::{self, BackupWanted, Interrupt};
+use stopmark::sql::observe;
+use stopmark::world::{Journal, Journals, World};
+
+use crate::bank::TOTAL;
+use crate::saga_kinds::{SPARE, Scene};
+use crate::stage;
+
+/// Where the agent to be killed finds its configuration; its presence makes a process that agent.
+const CONFIG: &str = "STOPMARK_TEST_KILLED_CONFIG";
+/// After how many lines it is killed.
+const LINES: &str = "STOPMARK_TEST_KILLED_AFTER";
+
+/// More lines than any journal of these scenes has.
+const LINES_MAX: usize = 200;
+
+/// A full now and then, as schedules do; it keeps the ways to later marks short.
+const RUNS_A_FULL: usize = 12;
+
+/// Points that are brought back, spread over the series.
+const RESTORES_MAX: usize = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_full_run_loses_nothing() {
+    if !be_the_agent(BackupKind::Full).await {
+        kill_at_every_line("kill::a_killed_full_run_loses_nothing", BackupKind::Full).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_log_run_loses_nothing() {
+    if !be_the_agent(BackupKind::Log).await {
+        kill_at_every_line("kill::a_killed_log_run_loses_nothing", BackupKind::Log).await;
+    }
+}
+
+/// Kills at the first line, then at the second, until an agent comes to its end.
+async fn kill_at_every_line(test: &'static str, kind: BackupKind) {
+    let mut scene = Scene::of(&["Ledger", "Orders"], &["Accounts"]).await;
+    for lines in 1..LINES_MAX {
+        scene.bank.transfer(&scene.stage, 7).await;
+        let config = scene.stage.config_path();
+        let (killed, ()) = tokio::join!(
+            tokio::task::spawn_blocking(move || run_the_agent(test, &config, lines)),
+            scene.bank.transfer(&scene.stage, 3)
+        );
+        let killed = killed.expect("it was waited for");
+        start_again(&mut scene, kind, lines).await;
+        if killed.success() {
+            assert!(
+                lines > 20,
+                "a run of three members has more than {lines} lines"
+            );
+            return bring_back(&scene).await;
+        }
+        assert_eq!(
+            killed.code(),
+            None,
+            "line {lines}: it ended by itself: {killed}"
+        );
+        if lines % RUNS_A_FULL == 0 {
+            scene.back_up(BackupKind::Full).await;
+        }
+    }
+    panic!("the agent never came to its end");
+}
+
+/// The next start: it finishes what the dead one left and does its own work.
+async fn start_again(scene: &mut Scene, kind: BackupKind, lines: usize) {
+    // The world of the agent before this one believes in a lease that the dead one has renewed since.
+    scene.world = stage::world_of(&scene.stage.config_path()).1;
+    scene.back_up(kind).await;
+    let left = scene.world.journals.unfinished().expect("journals");
+    assert_eq!(left, [], "line {lines}: runs that nobody finished");
+    let place = format!("killed after line {lines}");
+    scene.assert_nothing_is_lost(&place).await;
+    scene.assert_the_shares_are_clear(&place);
+    scene.assert_no_set_twice(&place).await;
+}
+
+/// Every Point is a moment: the application's sum is exact in each that is brought back.
+async fn bring_back(scene: &Scene) {
+    scene.back_up(BackupKind::Log).await;
+    let points = scene.points().await;
+    let marks: BTreeSet<_> = points.iter().map(|point| &point.mark.name).collect();
+    assert_eq!(marks.len(), points.len(), "each mark is one Point");
+    let stride = points.len().div_ceil(RESTORES_MAX);
+    for point in points.iter().rev().step_by(stride) {
+        scene.restore(point).await;
+        let sum = scene.bank.sum_on(&scene.stage, SPARE).await;
+        assert_eq!(sum, TOTAL, "{}", point.mark.name);
+    }
+}
+
+/// Runs this binary as the agent and waits for its end.
+fn run_the_agent(test: &str, config: &PathBuf, lines: usize) -> ExitStatus {
+    let binary = std::env::current_exe().expect("this binary");
+    let agent = Command::new(binary)
+        .args([test, "--exact", "--quiet"])
+        .env(CONFIG, config)
+        .env(LINES, lines.to_string())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status();
+    agent.expect("it starts")
+}
+
+/// In the process that is to be killed: the run. In any other: false.
+async fn be_the_agent(kind: BackupKind) -> bool {
+    let Some(config) = std::env::var_os(CONFIG) else {
+        return false;
+    };
+    let lines = std::env::var(LINES).expect("the parent says it");
+    let lines: usize = lines.parse().expect("a number");
+    observe::install_alone();
+    let (config, world) = stage::world_of(&PathBuf::from(config));
+    let journals = Deadly {
+        inner: world.journals.clone(),
+        left: Arc::new(AtomicUsize::new(lines)),
+    };
+    let world = World {
+        journals: Arc::new(journals),
+        ..world
+    };
+    let wanted = BackupWanted {
+        kind,
+        new_chain: Vec::new(),
+    };
+    let record = run::back_up(&world, &config, &wanted, &Interrupt::default()).await;
+    let record = record.expect("nothing but the kill is in its way");
+    assert_eq!(
+        record.ended.map(|(verdict, _)| verdict),
+        Some(Verdict::Done)
+    );
+    true
+}
+
+/// Journals that end the process after some lines.
+struct Deadly {
+    inner: Arc<dyn Journals>,
+    left: Arc<AtomicUsize>,
+}
+
+struct DeadlyJournal {
+    inner: Box<dyn Journal>,
+    left: Arc<AtomicUsize>,
+}
+
+impl Deadly {
+    fn wrap(&self, inner: Box<dyn Journal>) -> Box<dyn Journal> {
+        Box::new(DeadlyJournal {
+            inner,
+            left: self.left.clone(),
+        })
+    }
+}
+
+impl Journals for Deadly {
+    fn create(&self, run: RunId) -> Result<Box<dyn Journal>> {
+        self.inner.create(run).map(|inner| self.wrap(inner))
+    }
+
+    fn reopen(&self, run: RunId) -> Result<Box<dyn Journal>> {
+        self.inner.reopen(run).map(|inner| self.wrap(inner))
+    }
+
+    fn read(&self, run: RunId) -> Result<Vec<Event>> {
+        self.inner.read(run)
+    }
+
+    fn runs(&self) -> Result<Vec<RunId>> {
+        self.inner.runs()
+    }
+
+    fn unfinished(&self) -> Result<Vec<RunId>> {
+        self.inner.unfinished()
+    }
+}
+
+impl Journal for DeadlyJournal {
+    fn append(&mut self, event: &Event) -> Result<()> {
+        self.inner.append(event)?;
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            die();
+        }
+        Ok(())
+    }
+}
+
+/// As `kill -9` from outside: nothing is unwound, nothing is flushed, no connection says goodbye.
+fn die() -> ! {
+    let kill = format!("kill -9 {}", std::process::id());
+    // Waiting for the shell is waiting for the end; without a shell the abort is as sudden.
+    let _ = Command::new("sh").args(["-c", &kill]).status();
+    std::process::abort()
+}

@@ -1,0 +1,386 @@
+//! The four saga tests of every kind of run: it succeeds; a failure at any step leaves a world that the next
+//! run can use; what is undone may be undone twice; what is done may be done twice.
+//!
+//! Start at [`play`]: one driver for all kinds, which are in `saga_kinds`. Failures are injected between the
+//! agent and its world, never inside either.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stopmark::error::{Error, Result};
+use stopmark::model::RunId;
+use stopmark::plan::{BackupKind, Keep, Plan, Step, Undo};
+use stopmark::run::book::Book;
+use stopmark::run::deeds;
+use stopmark::run::events::{Event, Outcome, StepPlace, Verdict};
+use stopmark::run::record::{Record, StepState};
+
+use crate::bank::TOTAL;
+use crate::saga_kinds::{Kind, SPARE, Scene};
+use crate::strike::{Strike, Target, WORDS, When};
+
+/// More effects than any run of these scenes has: a run that is struck this often never ends.
+const EFFECTS_MAX: usize = 200;
+
+/// Points that are brought back at the end of a series, spread over it.
+const RESTORES_MAX: usize = 3;
+
+/// Where the answer is lost the agent asks the world what became of these, and may go on.
+const LOOKED_UP: [&str; 3] = ["back_up", "place_mark", "append"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_run_is_a_saga() {
+    let struck = play(Kind::Full).await;
+    assert_struck(
+        &struck,
+        &[
+            "back_up",
+            "upload",
+            "prove",
+            "write_manifest",
+            "append",
+            "remove",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_differential_run_is_a_saga() {
+    let struck = play(Kind::Differential).await;
+    assert_struck(
+        &struck,
+        &[
+            "back_up",
+            "upload",
+            "prove",
+            "write_manifest",
+            "append",
+            "remove",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_run_is_a_saga() {
+    let struck = play(Kind::Log).await;
+    assert_struck(
+        &struck,
+        &[
+            "host_facts",
+            "place_mark",
+            "mark_history",
+            "make_room",
+            "back_up",
+            "sizes",
+            "upload",
+            "append",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_run_that_mends_a_chain_is_a_saga() {
+    let struck = play(Kind::LogWithNewChain).await;
+    assert_struck(&struck, &["place_mark", "back_up", "upload", "append"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_chain_on_request_is_a_saga() {
+    let struck = play(Kind::FullNewChain).await;
+    assert_struck(&struck, &["place_mark", "back_up", "upload", "append"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn preparing_members_is_a_saga() {
+    let struck = play(Kind::Prepare).await;
+    assert_struck(&struck, &["prepare_member"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn making_links_is_a_saga() {
+    let struck = play(Kind::Links).await;
+    assert_struck(&struck, &["ensure_link", "test_link"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_is_a_saga() {
+    let struck = play(Kind::Restore).await;
+    assert_struck(
+        &struck,
+        &[
+            "make_room",
+            "fetch",
+            "restore_database",
+            "restore_log",
+            "newest_mark",
+            "remove",
+        ],
+    );
+}
+
+/// Plays the four tests with one kind of run; the verbs that were struck.
+async fn play(kind: Kind) -> BTreeSet<&'static str> {
+    let scene = Scene::set().await;
+    succeed(kind, &scene).await;
+    let mut struck = BTreeSet::new();
+    for when in [When::Before, When::After] {
+        struck.extend(strike_every_effect(kind, &scene, when).await);
+    }
+    do_and_undo_twice(kind, &scene).await;
+    heal(kind, &scene, "after everything twice").await;
+    bring_back(&scene).await;
+    struck
+}
+
+async fn succeed(kind: Kind, scene: &Scene) {
+    kind.arrange(scene).await;
+    let record = kind.act(scene, &scene.world).await.expect("it is done");
+    assert_eq!(verdict(&record), Some(Verdict::Done), "{}", story(&record));
+}
+
+/// Fails the first effect, then the second, until a run has no more of them.
+async fn strike_every_effect(kind: Kind, scene: &Scene, when: When) -> BTreeSet<&'static str> {
+    let mut struck = BTreeSet::new();
+    for nth in 1..EFFECTS_MAX {
+        kind.arrange(scene).await;
+        let strike = Strike::at(Target::Nth(nth), when);
+        let result = kind.act(scene, &strike.world(&scene.world)).await;
+        let Some(verb) = strike.struck() else {
+            let record = result.expect("nothing was struck");
+            assert_eq!(verdict(&record), Some(Verdict::Done), "{}", story(&record));
+            return struck;
+        };
+        let place = format!("{kind:?}: effect {nth}, `{verb}`, {when:?}");
+        let is_found_out = when == When::After && LOOKED_UP.contains(&verb);
+        assert!(
+            is_found_out || tells_of_the_strike(&result),
+            "{place}: {}",
+            told(&result)
+        );
+        struck.insert(verb);
+        heal(kind, scene, &place).await;
+    }
+    panic!("{kind:?} never ran to its end");
+}
+
+/// The next undisturbed run ends well, and nothing is lost or told twice.
+async fn heal(kind: Kind, scene: &Scene, place: &str) {
+    let result = kind.act(scene, &scene.world).await;
+    let record = result.unwrap_or_else(|error| panic!("{place}: {error:?}"));
+    assert_eq!(
+        verdict(&record),
+        Some(Verdict::Done),
+        "{place}: {}",
+        story(&record)
+    );
+    let left = scene.world.journals.unfinished().expect("journals");
+    if kind.is_backup() {
+        assert_eq!(left, [], "{place}: runs that nobody finished");
+        scene.assert_nothing_is_lost(place).await;
+        scene.assert_the_shares_are_clear(place);
+    }
+    scene.assert_no_set_twice(place).await;
+}
+
+fn verdict(record: &Record) -> Option<Verdict> {
+    record.ended.map(|(verdict, _)| verdict)
+}
+
+/// The failure is told by the error, by a failed step, or by a warning of the plan; never swallowed.
+fn tells_of_the_strike(result: &Result<Record>) -> bool {
+    match result {
+        Err(error) => format!("{error:?}").contains(WORDS),
+        Ok(record) => told(result).contains(WORDS) && verdict(record) != Some(Verdict::Done),
+    }
+}
+
+fn told(result: &Result<Record, Error>) -> String {
+    match result {
+        Err(error) => format!("{error:?}"),
+        Ok(record) => story(record),
+    }
+}
+
+/// Points of the series, spread over it, come back whole.
+async fn bring_back(scene: &Scene) {
+    scene.back_up(BackupKind::Log).await;
+    let points = scene.points().await;
+    assert!(!points.is_empty(), "a series ends with a Point");
+    let stride = points.len().div_ceil(RESTORES_MAX);
+    for point in points.iter().rev().step_by(stride) {
+        scene.restore(point).await;
+        let mark = &point.mark.name;
+        assert_eq!(
+            scene.bank.sum_on(&scene.stage, SPARE).await,
+            TOTAL,
+            "{mark}"
+        );
+    }
+}
+
+/// Carries a plan out with every step done twice and every undo done twice.
+async fn do_and_undo_twice(kind: Kind, scene: &Scene) {
+    kind.arrange(scene).await;
+    let plan = kind.plan(scene).await;
+    let world = &scene.world;
+    world
+        .store
+        .take_lease(&scene.config.group)
+        .await
+        .expect("our own lease");
+    let run = RunId(world.ids.next());
+    let at = world.clock.now();
+    let first = Event::RunBegan {
+        run,
+        group: scene.config.group.clone(),
+        kind: plan.kind,
+        agent_version: "0".to_owned(),
+        at,
+    };
+    let book = Book::begin(world.journals.as_ref(), run, &first).expect("a book");
+    let planned = Event::RoundPlanned {
+        plan: Box::new(plan.clone()),
+        at,
+    };
+    book.write(&planned).expect("written");
+    for (place, host, step) in steps_of(&plan) {
+        let what = format!("{kind:?}: {}", act_of(step));
+        let deed = || deeds::carry_out(world, &book, host, step);
+        book.write(&Event::StepStarted { place, at })
+            .expect("written");
+        let once = deed()
+            .await
+            .unwrap_or_else(|error| panic!("{what}: {error:?}"));
+        let outcome = Box::new(once.clone());
+        book.write(&Event::StepEnded { place, outcome, at })
+            .expect("written");
+        match step.undo() {
+            // None of these can be taken back, so the book itself refuses to begin one again: a second
+            // backup would write over the first, a second mark of one name would be another moment.
+            Undo::Never(Keep::Piece | Keep::Mark | Keep::Database) => {
+                let again = book.write(&Event::StepStarted { place, at });
+                assert!(again.is_err(), "{what} was begun twice");
+                continue;
+            }
+            Undo::Never(Keep::Set) | Undo::Nothing => {}
+            Undo::By(undo) => {
+                for _ in 0..2 {
+                    let undone = deeds::carry_out(world, &book, host, &undo).await;
+                    undone.unwrap_or_else(|error| panic!("undo of {what}: {error:?}"));
+                }
+            }
+        }
+        let twice = deed()
+            .await
+            .unwrap_or_else(|error| panic!("{what} again: {error:?}"));
+        assert_eq!(twice, once, "{what} came to something else the second time");
+    }
+    let verdict = Verdict::Done;
+    book.write(&Event::RunEnded { verdict, at })
+        .expect("written");
+}
+
+fn steps_of(plan: &Plan) -> Vec<(StepPlace, &stopmark::model::HostName, &Step)> {
+    let mut found = Vec::new();
+    for (stage, it) in (0..).zip(&plan.stages) {
+        for (lane, it) in (0..).zip(&it.lanes) {
+            for (step, act) in (0..).zip(&it.steps) {
+                let place = StepPlace {
+                    round: 1,
+                    stage,
+                    lane,
+                    step,
+                };
+                found.push((place, &it.host, act));
+            }
+        }
+    }
+    found
+}
+
+fn assert_struck(struck: &BTreeSet<&'static str>, wanted: &[&str]) {
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|verb| !struck.contains(*verb))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "never struck: {missing:?}, but {struck:?}"
+    );
+}
+
+/// A record as a story without names that change: one line a step, in the order of places.
+fn story(record: &Record) -> String {
+    let mut lines = Vec::new();
+    let mut marks: BTreeMap<String, String> = BTreeMap::new();
+    for (number, round) in (1..).zip(&record.rounds) {
+        lines.push(format!("round {number}, {:?}", round.plan.kind));
+        lines.extend(
+            round
+                .plan
+                .warnings
+                .iter()
+                .map(|it| format!("  warning {}: {}", it.code, it.message)),
+        );
+        for (place, state) in &round.steps {
+            let step = round.step(*place).expect("a step of the plan");
+            if let Step::PlaceMark(step) = step {
+                marks.insert(step.mark.to_string(), format!("<mark {number}>"));
+            }
+            let stage = round.plan.stages[usize::from(place.stage)].name;
+            lines.push(format!(
+                "  {stage:?}: {}: {}",
+                act_of(step),
+                state_of(state)
+            ));
+        }
+    }
+    lines.push(format!("ended {:?}", verdict(record)));
+    let text = lines.join("\n");
+    marks
+        .iter()
+        .fold(text, |text, (mark, word)| text.replace(mark, word))
+}
+
+fn act_of(step: &Step) -> String {
+    match step {
+        Step::EnsureLink(step) => format!("ensure link {}", step.link),
+        Step::RemoveLink(step) => format!("remove link {}", step.link),
+        Step::TestLink(step) => format!("test link {}", step.link),
+        Step::PrepareMember(step) => format!("prepare {}", step.member),
+        Step::RemovePrepared(step) => format!("remove what was prepared in {}", step.member),
+        Step::BackUp(step) => {
+            format!(
+                "{} of {} ({})",
+                step.piece_kind.word(),
+                step.member,
+                step.reason
+            )
+        }
+        Step::PlaceMark(step) => format!("place {}", step.mark),
+        Step::ConfirmMark(step) => format!("confirm {}", step.mark),
+        Step::Deliver(step) => format!("deliver {} of {}", step.piece_kind.word(), step.member),
+        Step::Publish(step) => format!(
+            "publish {:?} of {} pieces",
+            step.set_kind,
+            step.pieces.len()
+        ),
+        Step::ClearStaging(_) => "clear".to_owned(),
+        Step::Fetch(_) => "fetch".to_owned(),
+        Step::RestoreDatabase(step) => {
+            format!("restore {} of {}", step.piece_kind.word(), step.target)
+        }
+        Step::RestoreLog(step) => format!("restore log of {}", step.target),
+        Step::ProveMark(step) => format!("prove {}", step.target),
+    }
+}
+
+fn state_of(state: &StepState) -> String {
+    match state {
+        StepState::Started => "begun".to_owned(),
+        StepState::Ended(Outcome::Published { .. }) => "published".to_owned(),
+        StepState::Ended(_) => "done".to_owned(),
+        StepState::Failed(failure) => format!("failed, {}", failure.line()),
+        StepState::Skipped(_) => "skipped".to_owned(),
+        StepState::Vanished => "had not happened".to_owned(),
+    }
+}

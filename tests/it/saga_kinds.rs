@@ -1,0 +1,309 @@
+//! The kinds of run, each as something that can be arranged, done and done again.
+//!
+//! Start at [`Kind`]. Whatever befell the run before, arranging makes sure that this one has its whole work.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use stopmark::catalog;
+use stopmark::chain::{Point, points};
+use stopmark::config::Config;
+use stopmark::error::Result;
+use stopmark::model::{HostName, MemberName, Piece, PieceKind, Set};
+use stopmark::plan::{
+    BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, plan_links,
+    plan_prepare, plan_restore,
+};
+use stopmark::run::events::Verdict;
+use stopmark::run::record::Record;
+use stopmark::run::{self, BackupWanted, Interrupt, PlanNames};
+use stopmark::survey::{self, BackupRow};
+use stopmark::world::{FactsWanted, LogFact, World};
+
+use crate::bank::Bank;
+use crate::stage::Stage;
+
+/// The host that copies go to.
+pub(crate) const SPARE: &str = "SPARE";
+
+/// Everything that a saga plays on.
+pub(crate) struct Scene {
+    pub(crate) stage: Stage,
+    pub(crate) bank: Bank,
+    pub(crate) config: Arc<Config>,
+    /// The world as it is.
+    pub(crate) world: World,
+}
+
+/// A kind of run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Full,
+    Differential,
+    Log,
+    /// A log run that meets a broken chain.
+    LogWithNewChain,
+    /// `backup full --new-chain`.
+    FullNewChain,
+    Prepare,
+    Links,
+    Restore,
+}
+
+impl Scene {
+    /// Two hosts with one member each, a spare host, and a full of both members.
+    pub(crate) async fn set() -> Self {
+        Self::of(&["Ledger"], &["Accounts"]).await
+    }
+
+    /// The same with these members; `Ledger` and `Accounts` must be among them.
+    pub(crate) async fn of(first: &[&str], second: &[&str]) -> Self {
+        let stage = Stage::set(&[("SQL1", first), ("SQL2", second), (SPARE, &[])]).await;
+        let bank = Bank::open(&stage).await;
+        let (config, world) = stage.world();
+        let scene = Self {
+            stage,
+            bank,
+            config,
+            world,
+        };
+        scene.back_up(BackupKind::Full).await;
+        scene
+    }
+
+    /// An undisturbed backup that must be done.
+    pub(crate) async fn back_up(&self, kind: BackupKind) -> Record {
+        let wanted = BackupWanted {
+            kind,
+            new_chain: Vec::new(),
+        };
+        let record = run::back_up(&self.world, &self.config, &wanted, &Interrupt::default()).await;
+        let record = record.expect("nothing is in its way");
+        assert_eq!(
+            record.ended.map(|(verdict, _)| verdict),
+            Some(Verdict::Done),
+            "{kind:?}: {record:#?}"
+        );
+        record
+    }
+
+    /// Every set that the group's log names.
+    pub(crate) async fn sets(&self) -> Vec<Set> {
+        let group = &self.config.group;
+        let caught_up = catalog::catch_up(&self.world, group).await;
+        caught_up.expect("the store is sound");
+        self.world.catalog.sets(group).await.expect("a catalog")
+    }
+
+    /// Every Point on offer, oldest first.
+    pub(crate) async fn points(&self) -> Vec<Point> {
+        points(&self.sets().await, &[])
+    }
+
+    /// The plan of a restore of a Point to the spare host, over what is there.
+    pub(crate) async fn restore_plan(&self, point: &Point) -> Plan {
+        let survey = survey::take(&self.world, &self.config).await;
+        let files = self.stage.path("restored");
+        std::fs::create_dir_all(&files).expect("a folder");
+        let host: HostName = SPARE.parse().expect("a host");
+        let existing = self.world.fleet.databases(&host).await;
+        let asked = RestoreAsked {
+            based_on: survey.id,
+            existing: existing.expect("it answers"),
+            host,
+            data_folder: Some(files.display().to_string()),
+            renames: BTreeMap::new(),
+            only: Vec::new(),
+            replace: true,
+        };
+        let have = CatalogView {
+            sets: self.sets().await,
+            newest_stamp: None,
+        };
+        let mut names = PlanNames(self.world.ids.as_ref());
+        let now = self.world.clock.now();
+        plan_restore(&self.config, &have, point, &asked, &mut names, now).expect("a plan")
+    }
+
+    /// Restores a Point to the spare host, proof of the mark included.
+    pub(crate) async fn restore(&self, point: &Point) {
+        let plan = self.restore_plan(point).await;
+        let record = self.carry_out(&self.world, &plan).await;
+        let record = record.expect("it is restored");
+        let verdict = record.ended.map(|(verdict, _)| verdict);
+        let mark = &point.mark.name;
+        assert_eq!(verdict, Some(Verdict::Done), "{mark}: {record:#?}");
+    }
+
+    /// Each log backup that a host took for us is in the store, or a later full of ours begins anew.
+    pub(crate) async fn assert_nothing_is_lost(&self, place: &str) {
+        let sets = self.sets().await;
+        let pieces: Vec<_> = sets.iter().flat_map(|set| &set.pieces).collect();
+        for member in &self.config.members {
+            let member = &member.name;
+            let history = self.history_of(member).await;
+            for log in history.iter().filter(|row| row.kind == PieceKind::Log) {
+                let is_held = |it: &&&Piece| it.backup_set_guid == log.backup_set_guid;
+                let is_begun_anew = |it: &&&Piece| {
+                    it.member == *member
+                        && it.kind == PieceKind::Full
+                        && it.last_lsn >= log.last_lsn
+                };
+                let first = log.first_lsn;
+                assert!(
+                    pieces.iter().any(|it| is_held(&it) || is_begun_anew(&it)),
+                    "{place}: the log of {member} from {first} is lost"
+                );
+            }
+        }
+    }
+
+    /// The shares are empty: nothing piles up there, whatever happened.
+    pub(crate) fn assert_the_shares_are_clear(&self, place: &str) {
+        let mut open = vec![self.stage.path("share")];
+        let mut files = Vec::new();
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(&folder).expect("a share").flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    files.push(path);
+                }
+            }
+        }
+        assert!(files.is_empty(), "{place}: left on the share: {files:?}");
+    }
+
+    /// No set stands twice in the group's log, and no piece in two sets.
+    pub(crate) async fn assert_no_set_twice(&self, place: &str) {
+        let entries = self.world.store.log_after(&self.config.group, 0).await;
+        let mut seen = BTreeSet::new();
+        for entry in entries.expect("the log is sound") {
+            if let LogFact::Set { set, .. } = entry.fact {
+                assert!(seen.insert(set), "{place}: set {set} is published twice");
+            }
+        }
+        let mut pieces = BTreeSet::new();
+        for piece in self.sets().await.iter().flat_map(|set| &set.pieces) {
+            assert!(pieces.insert(piece.id), "{place}: a piece is in two sets");
+        }
+    }
+
+    /// The newest backups of a member as its host tells them; no mark may be open there.
+    async fn history_of(&self, member: &MemberName) -> Vec<BackupRow> {
+        let wanted = FactsWanted {
+            databases: vec![member.database.clone()],
+            mark_log: self.config.mark_log,
+            mark_prefix: self.config.mark_prefix.clone(),
+            is_management_host: false,
+        };
+        let facts = self.world.fleet.host_facts(&member.host, &wanted).await;
+        let facts = facts.expect("it answers");
+        assert!(facts.open_marks.is_empty(), "a mark is left in flight");
+        facts.members[&member.database].history.clone()
+    }
+
+    async fn prepare_plan(&self, asked: PrepareAsked) -> Plan {
+        let survey = survey::take(&self.world, &self.config).await;
+        let mut names = PlanNames(self.world.ids.as_ref());
+        let now = self.world.clock.now();
+        plan_prepare(&self.config, &survey, asked, &mut names, now)
+    }
+
+    async fn links_plan(&self) -> Plan {
+        let survey = survey::take(&self.world, &self.config).await;
+        let mut names = PlanNames(self.world.ids.as_ref());
+        let now = self.world.clock.now();
+        let asked = LinksAsked::default();
+        plan_links(&self.config, &survey, &asked, &mut names, now)
+    }
+
+    /// Carries out a plan that takes no backups.
+    pub(crate) async fn carry_out(&self, world: &World, plan: &Plan) -> Result<Record> {
+        run::carry_out(world, &self.config, plan, &Interrupt::default()).await
+    }
+}
+
+impl Kind {
+    /// Whether it takes backups.
+    pub(crate) const fn is_backup(self) -> bool {
+        self.wanted_kind().is_some()
+    }
+
+    const fn wanted_kind(self) -> Option<BackupKind> {
+        match self {
+            Self::Full | Self::FullNewChain => Some(BackupKind::Full),
+            Self::Differential => Some(BackupKind::Differential),
+            Self::Log | Self::LogWithNewChain => Some(BackupKind::Log),
+            Self::Prepare | Self::Links | Self::Restore => None,
+        }
+    }
+
+    /// What is wanted of a backup run.
+    pub(crate) fn wanted(self) -> BackupWanted {
+        let new_chain = match self {
+            Self::FullNewChain => vec!["SQL1/Ledger".parse().expect("a member")],
+            _ => Vec::new(),
+        };
+        BackupWanted {
+            kind: self.wanted_kind().expect("a kind that takes backups"),
+            new_chain,
+        }
+    }
+
+    /// Makes work for the run.
+    pub(crate) async fn arrange(self, scene: &Scene) {
+        match self {
+            Self::Full | Self::Differential | Self::Log | Self::FullNewChain => {
+                scene.bank.transfer(&scene.stage, 10).await;
+            }
+            Self::LogWithNewChain => {
+                scene.bank.transfer(&scene.stage, 10).await;
+                let flip = "ALTER DATABASE Ledger SET RECOVERY SIMPLE;\n\
+                            ALTER DATABASE Ledger SET RECOVERY FULL;";
+                scene.stage.script("SQL1", "master", flip).await;
+            }
+            Self::Prepare => {
+                let plan = scene.prepare_plan(PrepareAsked::Remove).await;
+                let removed = scene.carry_out(&scene.world, &plan).await;
+                removed.expect("it is removed");
+            }
+            Self::Links => {
+                let host: HostName = "SQL1".parse().expect("a host");
+                let removed = scene.world.fleet.remove_link(&host, "SQL2").await;
+                removed.expect("it is removed");
+            }
+            Self::Restore if scene.points().await.is_empty() => {
+                scene.back_up(BackupKind::Log).await;
+            }
+            Self::Restore => {}
+        }
+    }
+
+    /// The plan of the run's first round.
+    pub(crate) async fn plan(self, scene: &Scene) -> Plan {
+        match self {
+            Self::Prepare => scene.prepare_plan(PrepareAsked::Make).await,
+            Self::Links => scene.links_plan().await,
+            Self::Restore => {
+                let newest = scene.points().await.pop().expect("a Point to restore");
+                scene.restore_plan(&newest).await
+            }
+            _ => {
+                let planned = run::plan_only(&scene.world, &scene.config, &self.wanted()).await;
+                planned.expect("a plan").1
+            }
+        }
+    }
+
+    /// Does it, in this world.
+    pub(crate) async fn act(self, scene: &Scene, world: &World) -> Result<Record> {
+        if self.is_backup() {
+            let wanted = self.wanted();
+            return run::back_up(world, &scene.config, &wanted, &Interrupt::default()).await;
+        }
+        let plan = self.plan(scene).await;
+        scene.carry_out(world, &plan).await
+    }
+}

@@ -1,0 +1,362 @@
+//! Something between the agent and its world that fails one effect, before or after it was done.
+//!
+//! Start at [`Strike::world`]. Every call of the hosts, the store and the share passes here and is counted;
+//! the one that was asked for fails. It never changes what a call does.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use stopmark::config::MarkLogKind;
+use stopmark::error::{Code, Error, Result, Retry};
+use stopmark::model::{
+    DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, Set, Sha256Digest,
+    StoredStripe,
+};
+use stopmark::plan::{
+    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
+};
+use stopmark::run::events::BackedUp;
+use stopmark::survey::HostFacts;
+use stopmark::world::{
+    FactsWanted, Fleet, LogEntry, LogFact, RestoredState, Staging, StepProgress, Store, Tap, World,
+};
+
+/// Whether the effect is done before it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// It fails and nothing was done.
+    Before,
+    /// It is done, and whoever asked never hears of it.
+    After,
+}
+
+/// Which effect is struck.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    /// The n-th of all, from 1.
+    Nth(usize),
+    /// The first of this verb.
+    First(&'static str),
+}
+
+/// The verbs that change nothing.
+const READING: [&str; 10] = [
+    "host_facts",
+    "databases",
+    "test_link",
+    "mark_history",
+    "find_backup",
+    "newest_mark",
+    "prove",
+    "log_after",
+    "read_set",
+    "sizes",
+];
+
+/// The words by which a person, or a test, knows the injected failure again.
+pub(crate) const WORDS: &str = "struck by the test";
+
+/// One failure to come.
+pub(crate) struct Strike {
+    target: Target,
+    when: When,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    count: usize,
+    struck: Option<&'static str>,
+}
+
+impl Strike {
+    /// A failure at this effect.
+    pub(crate) fn at(target: Target, when: When) -> Arc<Self> {
+        Arc::new(Self {
+            target,
+            when,
+            seen: Mutex::default(),
+        })
+    }
+
+    /// The verb that was struck; none if the run had no such effect.
+    pub(crate) fn struck(&self) -> Option<&'static str> {
+        self.seen().struck
+    }
+
+    /// The world with this strike in it.
+    pub(crate) fn world(self: &Arc<Self>, world: &World) -> World {
+        World {
+            fleet: Arc::new(StruckFleet(world.fleet.clone(), self.clone())),
+            store: Arc::new(StruckStore(world.store.clone(), self.clone())),
+            staging: Arc::new(StruckStaging(world.staging.clone(), self.clone())),
+            ..world.clone()
+        }
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this effect is the one; each is asked once.
+    fn hits(&self, verb: &'static str) -> bool {
+        if self.when == When::After && READING.contains(&verb) {
+            return false; // Struck before or after, it comes to the same.
+        }
+        let mut seen = self.seen();
+        seen.count += 1;
+        let is_it = match self.target {
+            Target::Nth(nth) => seen.count == nth,
+            Target::First(wanted) => seen.struck.is_none() && verb == wanted,
+        };
+        if is_it {
+            seen.struck = Some(verb);
+        }
+        is_it
+    }
+
+    async fn pass<T: Send>(
+        &self,
+        verb: &'static str,
+        code: Code,
+        effect: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        if !self.hits(verb) {
+            return effect.await;
+        }
+        if self.when == When::After {
+            effect.await?;
+        }
+        let retry = match self.when {
+            When::Before => Retry::Safe,
+            When::After => Retry::AfterCheck,
+        };
+        Err(Error::new(code, format!("`{verb}` was {WORDS}")).retry(retry))
+    }
+}
+
+struct StruckFleet(Arc<dyn Fleet>, Arc<Strike>);
+struct StruckStore(Arc<dyn Store>, Arc<Strike>);
+struct StruckStaging(Arc<dyn Staging>, Arc<Strike>);
+
+impl StruckFleet {
+    async fn pass<T: Send>(
+        &self,
+        verb: &'static str,
+        effect: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.1.pass(verb, Code::ConnectionLost, effect).await
+    }
+}
+
+impl StruckStore {
+    async fn pass<T: Send>(
+        &self,
+        verb: &'static str,
+        effect: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.1.pass(verb, Code::StoreUnreachable, effect).await
+    }
+}
+
+impl StruckStaging {
+    async fn pass<T: Send>(
+        &self,
+        verb: &'static str,
+        effect: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.1.pass(verb, Code::ShareUnseen, effect).await
+    }
+}
+
+#[async_trait]
+impl Fleet for StruckFleet {
+    async fn host_facts(&self, host: &HostName, wanted: &FactsWanted) -> Result<HostFacts> {
+        let facts = self.0.host_facts(host, wanted);
+        if wanted.databases.is_empty() {
+            return facts.await; // The silence of a host that the run does not need is no failure of the run.
+        }
+        self.pass("host_facts", facts).await
+    }
+
+    async fn biztalk_members(
+        &self,
+        host: &HostName,
+        database: &DatabaseName,
+    ) -> Result<Vec<(String, DatabaseName)>> {
+        self.pass("biztalk_members", self.0.biztalk_members(host, database))
+            .await
+    }
+
+    async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {
+        self.pass("databases", self.0.databases(host)).await
+    }
+
+    async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
+        self.pass("probe_share", self.0.probe_share(host, sql_path))
+            .await
+    }
+
+    async fn ensure_link(&self, host: &HostName, link: &EnsureLink) -> Result<()> {
+        self.pass("ensure_link", self.0.ensure_link(host, link))
+            .await
+    }
+
+    async fn remove_link(&self, host: &HostName, link: &str) -> Result<()> {
+        self.pass("remove_link", self.0.remove_link(host, link))
+            .await
+    }
+
+    async fn test_link(&self, host: &HostName, link: &str) -> Result<HostName> {
+        self.pass("test_link", self.0.test_link(host, link)).await
+    }
+
+    async fn prepare_member(&self, step: &PrepareMember) -> Result<()> {
+        self.pass("prepare_member", self.0.prepare_member(step))
+            .await
+    }
+
+    async fn remove_prepared(&self, member: &MemberName) -> Result<()> {
+        self.pass("remove_prepared", self.0.remove_prepared(member))
+            .await
+    }
+
+    async fn place_mark(&self, step: &PlaceMark) -> Result<()> {
+        self.pass("place_mark", self.0.place_mark(step)).await
+    }
+
+    async fn mark_history(
+        &self,
+        host: &HostName,
+        mark: &MarkName,
+        members: &[DatabaseName],
+    ) -> Result<Vec<MemberMark>> {
+        self.pass("mark_history", self.0.mark_history(host, mark, members))
+            .await
+    }
+
+    async fn back_up(&self, step: &BackUp, progress: &dyn StepProgress) -> Result<BackedUp> {
+        self.pass("back_up", self.0.back_up(step, progress)).await
+    }
+
+    async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {
+        self.pass("find_backup", self.0.find_backup(step)).await
+    }
+
+    async fn restore_database(
+        &self,
+        host: &HostName,
+        step: &RestoreDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        let restore = self.0.restore_database(host, step, progress);
+        self.pass("restore_database", restore).await
+    }
+
+    async fn restore_log(
+        &self,
+        host: &HostName,
+        step: &RestoreLog,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        let restore = self.0.restore_log(host, step, progress);
+        self.pass("restore_log", restore).await
+    }
+
+    async fn newest_mark(
+        &self,
+        host: &HostName,
+        database: &DatabaseName,
+        mark_log: MarkLogKind,
+    ) -> Result<RestoredState> {
+        self.pass("newest_mark", self.0.newest_mark(host, database, mark_log))
+            .await
+    }
+}
+
+#[async_trait]
+impl Store for StruckStore {
+    async fn upload(
+        &self,
+        file: &Path,
+        key: &str,
+        tap: &mut dyn Tap,
+        progress: &dyn StepProgress,
+    ) -> Result<StoredStripe> {
+        self.pass("upload", self.0.upload(file, key, tap, progress))
+            .await
+    }
+
+    async fn prove(
+        &self,
+        stripe: &StoredStripe,
+        whole: bool,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        self.pass("prove", self.0.prove(stripe, whole, progress))
+            .await
+    }
+
+    async fn fetch(
+        &self,
+        stripe: &StoredStripe,
+        file: &Path,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        self.pass("fetch", self.0.fetch(stripe, file, progress))
+            .await
+    }
+
+    async fn write_manifest(&self, set: &Set) -> Result<(String, Sha256Digest)> {
+        self.pass("write_manifest", self.0.write_manifest(set))
+            .await
+    }
+
+    async fn append(&self, group: &GroupName, fact: LogFact) -> Result<u64> {
+        self.pass("append", self.0.append(group, fact)).await
+    }
+
+    async fn log_after(&self, group: &GroupName, after: u64) -> Result<Vec<LogEntry>> {
+        self.pass("log_after", self.0.log_after(group, after)).await
+    }
+
+    async fn read_set(
+        &self,
+        group: &GroupName,
+        manifest_key: &str,
+        digest: Sha256Digest,
+    ) -> Result<Set> {
+        self.pass("read_set", self.0.read_set(group, manifest_key, digest))
+            .await
+    }
+
+    async fn take_lease(&self, group: &GroupName) -> Result<()> {
+        self.pass("take_lease", self.0.take_lease(group)).await
+    }
+
+    async fn release_lease(&self, group: &GroupName) -> Result<()> {
+        self.pass("release_lease", self.0.release_lease(group))
+            .await
+    }
+
+    async fn honours_create(&self) -> Result<bool> {
+        self.pass("honours_create", self.0.honours_create()).await
+    }
+}
+
+#[async_trait]
+impl Staging for StruckStaging {
+    async fn sizes(&self, stripes: &[StagedStripe]) -> Result<Vec<u64>> {
+        self.pass("sizes", self.0.sizes(stripes)).await
+    }
+
+    async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()> {
+        self.pass("make_room", self.0.make_room(stripes)).await
+    }
+
+    async fn remove(&self, files: &[PathBuf]) -> Result<()> {
+        self.pass("remove", self.0.remove(files)).await
+    }
+}
