@@ -2,26 +2,29 @@
 //!
 //! Start at [`plan_salvage`]. A log backup cannot be taken back, so what was taken is brought home whatever
 //! became of the round. The round's own `Publish` step is planned again: if its mark was confirmed and
-//! every log arrives, the set is the Point that it was meant to be.
+//! every log arrives, the set is the Point that it was meant to be. Where its set stands already without some
+//! pieces, these come in a set of their own: a mark is where its chain leads, in whatever set the logs are.
 
 use super::{
-    Deliver, Lane, OnFailure, PLAN_FORMAT, Plan, Publish, RunKind, Stage, StageName, Step,
+    Deliver, Lane, Names, OnFailure, PLAN_FORMAT, Plan, Publish, RunKind, Stage, StageName, Step,
 };
-use crate::model::{GroupName, PieceId, PlanId, SetKind, Timestamp};
+use crate::model::{GroupName, PieceId, PlanId, SetId, SetKind, Timestamp};
 
 /// What became of one round's pieces, from the journal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnfinishedRound {
     /// What the round was to do.
     pub plan: Plan,
-    /// Pieces that a host wrote, that can still be delivered or whose files are still on the share.
+    /// Pieces that a host wrote, that are in no published set and can still be brought home.
     pub taken: Vec<PieceId>,
     /// Those of them that are in the store already.
     pub delivered: Vec<PieceId>,
     /// Every member's history held the mark.
     pub is_mark_confirmed: bool,
-    /// The set stands; only files on the share are left.
+    /// The round's own set stands, without the pieces that were taken.
     pub is_published: bool,
+    /// Pieces that are in a published set and whose files are still on the share.
+    pub uncleared: Vec<PieceId>,
 }
 
 /// What is left to be done of these rounds, oldest first; none where nothing is.
@@ -29,13 +32,18 @@ pub struct UnfinishedRound {
 pub fn plan_salvage(
     unfinished: &[UnfinishedRound],
     group: &GroupName,
-    id: PlanId,
+    names: &mut dyn Names,
     number: u8,
     now: Timestamp,
 ) -> Option<Plan> {
-    let first = unfinished.iter().find(|round| !round.taken.is_empty())?;
+    let is_left = |round: &&UnfinishedRound| !round.taken.is_empty() || !round.uncleared.is_empty();
+    let first = unfinished.iter().find(is_left)?;
+    let id = PlanId(names.next());
     let deliver: Vec<Lane> = unfinished.iter().flat_map(deliver_lanes).collect();
-    let publish: Vec<Lane> = unfinished.iter().filter_map(publish_lane).collect();
+    let publish: Vec<Lane> = unfinished
+        .iter()
+        .filter_map(|round| publish_lane(round, names, now))
+        .collect();
     let clear: Vec<Lane> = unfinished.iter().flat_map(clear_lanes).collect();
     let stage = |name, on_failure, lanes: Vec<Lane>| {
         (!lanes.is_empty()).then_some(Stage {
@@ -74,7 +82,9 @@ fn deliver_lanes(round: &UnfinishedRound) -> Vec<Lane> {
 
 fn clear_lanes(round: &UnfinishedRound) -> Vec<Lane> {
     lanes_of(round, |step| match step {
-        Step::ClearStaging(step) => round.taken.contains(&step.piece),
+        Step::ClearStaging(step) => [&round.taken, &round.uncleared]
+            .iter()
+            .any(|pieces| pieces.contains(&step.piece)),
         _ => false,
     })
 }
@@ -95,30 +105,51 @@ fn lanes_of(round: &UnfinishedRound, wanted: impl Fn(&Step) -> bool) -> Vec<Lane
         .collect()
 }
 
-/// The round's own publication. Without a confirmed mark the set makes no claim about one.
-fn publish_lane(round: &UnfinishedRound) -> Option<Lane> {
-    if round.taken.is_empty() || round.is_published {
+/// The round's own publication, or that of what its set lacks.
+fn publish_lane(round: &UnfinishedRound, names: &mut dyn Names, now: Timestamp) -> Option<Lane> {
+    if round.taken.is_empty() {
         return None;
     }
     let lanes = round.plan.stages.iter().flat_map(|stage| &stage.lanes);
-    lanes
+    let (host, own) = lanes
         .flat_map(|lane| lane.steps.iter().map(move |step| (&lane.host, step)))
         .find_map(|(host, step)| match step {
-            Step::Publish(publish) => {
-                let set_kind = if round.is_mark_confirmed {
-                    publish.set_kind
-                } else {
-                    SetKind::Salvage
-                };
-                let step = Publish {
-                    set_kind,
-                    ..publish.clone()
-                };
-                Some(Lane {
-                    host: host.clone(),
-                    steps: vec![Step::Publish(step)],
-                })
-            }
+            Step::Publish(publish) => Some((host, publish)),
             _ => None,
-        })
+        })?;
+    let publish = if round.is_published {
+        supplement(round, own, SetId(names.next()), now)
+    } else {
+        again(round, own)
+    };
+    Some(Lane {
+        host: host.clone(),
+        steps: vec![Step::Publish(publish)],
+    })
+}
+
+/// Without a confirmed mark the set makes no claim about one.
+fn again(round: &UnfinishedRound, own: &Publish) -> Publish {
+    let set_kind = if round.is_mark_confirmed {
+        own.set_kind
+    } else {
+        SetKind::Salvage
+    };
+    Publish {
+        set_kind,
+        ..own.clone()
+    }
+}
+
+/// A manifest never changes, so what came late has one of its own.
+fn supplement(round: &UnfinishedRound, own: &Publish, set: SetId, now: Timestamp) -> Publish {
+    Publish {
+        set,
+        set_kind: SetKind::Salvage,
+        made_at: now,
+        mark: None,
+        stamped_at: None,
+        pieces: round.taken.clone(),
+        ..own.clone()
+    }
 }

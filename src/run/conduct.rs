@@ -12,7 +12,7 @@ use super::verdict::{round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, PlanId, RunId};
+use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
     Asked, BackupKind, CatalogView, Names, Plan, RunKind, lint, plan_backup, plan_salvage,
     wants_another_round,
@@ -183,8 +183,9 @@ async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()
         )
     });
     let number = u8::try_from(rounds + 1).unwrap_or(u8::MAX);
-    let id = PlanId(world.ids.next());
-    if let Some(plan) = plan_salvage(&unfinished, &group, id, number, world.clock.now()) {
+    let mut names = PlanNames(world.ids.as_ref());
+    let now = world.clock.now();
+    if let Some(plan) = plan_salvage(&unfinished, &group, &mut names, number, now) {
         carry_out_plan(world, book, &plan, interrupt).await?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::events::{Outcome, Verdict};
 use super::record::{Record, Round, StepState};
 use crate::error::Code;
-use crate::model::{MemberName, PieceId, SetKind};
+use crate::model::{MemberName, PieceId, SetId, SetKind};
 use crate::plan::{FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, UnfinishedRound};
 
 /// What the next round's planner must know of this one.
@@ -103,8 +103,8 @@ const fn is_backup(kind: RunKind) -> bool {
 }
 
 impl Record {
-    /// The rounds that took something which is not yet published and can still be, and those that left files on
-    /// the share.
+    /// The rounds that took something which is in no published set and can still be, and those that left
+    /// files on the share.
     #[must_use]
     pub fn unfinished_rounds(&self) -> Vec<UnfinishedRound> {
         let unfinished = self
@@ -119,45 +119,59 @@ impl Record {
     /// Whether something that was taken can still be brought home. Files on the share alone keep no run open.
     #[must_use]
     pub fn is_owing(&self) -> bool {
-        self.unfinished_rounds()
-            .iter()
-            .any(|round| !round.is_published)
+        let unfinished = self.unfinished_rounds();
+        unfinished.iter().any(|round| !round.taken.is_empty())
     }
 
     fn unfinished_round(&self, round: &Round) -> Option<UnfinishedRound> {
-        let is_published = self.outcomes().any(|outcome| match outcome {
-            Outcome::Published { set, .. } => steps(&round.plan)
-                .any(|step| matches!(step, Step::Publish(publish) if publish.set == *set)),
-            _ => false,
+        let own = steps(&round.plan).find_map(|step| match step {
+            Step::Publish(publish) => Some(publish.set),
+            _ => None,
+        })?;
+        let backed_up = round.outcomes().filter_map(|outcome| match outcome {
+            Outcome::BackedUp(facts) => Some(facts.piece),
+            _ => None,
         });
-        let taken: Vec<PieceId> = round
-            .outcomes()
-            .filter_map(|outcome| match outcome {
-                Outcome::BackedUp(facts) => Some(facts.piece),
-                _ => None,
-            })
+        let (home, taken): (Vec<_>, Vec<_>) = backed_up.partition(|piece| self.is_home(*piece));
+        let taken: Vec<PieceId> = taken
+            .into_iter()
             .filter(|piece| !self.is_beyond_help(*piece))
-            .filter(|piece| !is_published || !self.is_cleared(*piece))
+            .collect();
+        let uncleared: Vec<PieceId> = home
+            .into_iter()
+            .filter(|piece| !self.is_cleared(*piece))
             .collect();
         let is_mark_confirmed = round
             .outcomes()
             .any(|outcome| matches!(outcome, Outcome::MarkConfirmed { .. }));
-        let is_delivered = |piece: &PieceId| self.delivered(*piece).is_some();
-        // What a published set does not hold never leaves the share: its file is the only copy.
-        let (delivered, undelivered): (Vec<_>, Vec<_>) =
-            taken.iter().copied().partition(is_delivered);
-        let taken = if is_published {
-            delivered.clone()
-        } else {
-            [delivered.clone(), undelivered].concat()
-        };
-        let wants_publication = steps(&round.plan).any(|step| matches!(step, Step::Publish(_)));
-        (wants_publication && !taken.is_empty()).then(|| UnfinishedRound {
+        let delivered = taken
+            .iter()
+            .copied()
+            .filter(|piece| self.delivered(*piece).is_some())
+            .collect();
+        (!taken.is_empty() || !uncleared.is_empty()).then(|| UnfinishedRound {
             plan: round.plan.clone(),
             taken,
             delivered,
             is_mark_confirmed,
-            is_published,
+            is_published: self.rounds.iter().any(|round| publishes(round, own)),
+            uncleared,
+        })
+    }
+
+    /// Whether a published set holds the piece: one that was published no earlier than it was delivered.
+    fn is_home(&self, piece: PieceId) -> bool {
+        let delivers = |round: &Round| {
+            round.outcomes().any(
+                |outcome| matches!(outcome, Outcome::Delivered { piece: it, .. } if *it == piece),
+            )
+        };
+        let rounds = self.rounds.iter();
+        rounds.skip_while(|round| !delivers(round)).any(|round| {
+            steps(&round.plan).any(|step| match step {
+                Step::Publish(step) => step.pieces.contains(&piece) && publishes(round, step.set),
+                _ => false,
+            })
         })
     }
 
@@ -192,4 +206,10 @@ impl Record {
             .filter_map(|(round, (place, state))| Some((round.step(*place)?, state)))
             .filter(move |(step, _)| step.piece() == Some(piece))
     }
+}
+
+fn publishes(round: &Round, wanted: SetId) -> bool {
+    round
+        .outcomes()
+        .any(|outcome| matches!(outcome, Outcome::Published { set, .. } if *set == wanted))
 }

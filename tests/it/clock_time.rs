@@ -122,9 +122,7 @@ async fn sum(scene: &Scene, stop: &str) -> i64 {
         }
         let state = format!("SELECT state_desc FROM sys.databases WHERE name = N'{database}';");
         let state = scene.stage.text(SPARE, &state).await;
-        if state == "RESTORING" {
-            panic!("{database} never came to {stop}");
-        }
+        assert_ne!(state, "RESTORING", "{database} never came to {stop}");
     }
     scene.bank.sum_on(&scene.stage, SPARE).await
 }

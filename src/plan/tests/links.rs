@@ -7,7 +7,7 @@ use super::super::samples::{
 };
 use super::super::*;
 use super::{checked, planned, steps};
-use crate::model::{PieceId, PlanId};
+use crate::model::{PieceId, SetKind};
 use crate::survey::Survey;
 
 fn links_planned(survey: &Survey, asked: &LinksAsked) -> (Plan, String) {
@@ -121,27 +121,69 @@ fn what_an_interrupted_round_took_is_brought_away_by_its_own_steps() {
         delivered: pieces[..1].to_vec(),
         is_mark_confirmed: true,
         is_published: false,
+        uncleared: Vec::new(),
     };
-    let id = PlanId(Uuid::from_u128(0x3000));
-    let plan = plan_salvage(
-        std::slice::from_ref(&unfinished),
-        &before.group,
-        id,
-        2,
-        now(),
-    );
-    insta::assert_snapshot!(show(&plan.expect("pieces to bring away")));
-    let published = UnfinishedRound {
-        delivered: pieces[..3].to_vec(),
-        is_published: true,
-        ..unfinished.clone()
-    };
-    let plan = plan_salvage(&[published], &before.group, id, 2, now()).expect("files to clear");
-    let names: Vec<StageName> = plan.stages.iter().map(|stage| stage.name).collect();
-    assert_eq!(names, [StageName::Clear], "a set is published once");
+    let plan = salvage(&unfinished).expect("pieces to bring away");
+    insta::assert_snapshot!(show(&plan));
     let nothing = UnfinishedRound {
         taken: Vec::new(),
         ..unfinished
     };
-    assert_eq!(plan_salvage(&[nothing], &before.group, id, 2, now()), None);
+    assert_eq!(salvage(&nothing), None);
+}
+
+#[test]
+fn what_came_too_late_for_its_set_comes_in_a_set_of_its_own() {
+    let before = planned(&survey(Some(30)), &catalog(), &asked(BackupKind::Log)).0;
+    let own = steps(&before).into_iter().find_map(|step| match step {
+        Step::Publish(step) => Some(step.clone()),
+        _ => None,
+    });
+    let own = own.expect("a set");
+    let late = UnfinishedRound {
+        plan: before,
+        taken: own.pieces[..1].to_vec(),
+        delivered: Vec::new(),
+        is_mark_confirmed: true,
+        is_published: true,
+        uncleared: own.pieces[1..2].to_vec(),
+    };
+    let plan = salvage(&late).expect("a piece to bring away");
+    let published = steps(&plan).into_iter().find_map(|step| match step {
+        Step::Publish(step) => Some(step.clone()),
+        _ => None,
+    });
+    let published = published.expect("a set");
+    assert_ne!(published.set, own.set, "a manifest never changes");
+    assert_eq!(
+        (published.set_kind, &published.mark),
+        (SetKind::Salvage, &None)
+    );
+    assert_eq!(published.pieces, late.taken);
+    let cleared = steps(&plan)
+        .into_iter()
+        .filter(|step| matches!(step, Step::ClearStaging(_)));
+    assert_eq!(
+        cleared.count(),
+        2,
+        "the late piece, and what was left before"
+    );
+    let only_files = UnfinishedRound {
+        taken: Vec::new(),
+        ..late
+    };
+    let plan = salvage(&only_files).expect("a file to clear");
+    let names: Vec<StageName> = plan.stages.iter().map(|stage| stage.name).collect();
+    assert_eq!(names, [StageName::Clear], "a set is published once");
+}
+
+fn salvage(round: &UnfinishedRound) -> Option<Plan> {
+    let mut names = Counter(0x2fff);
+    plan_salvage(
+        std::slice::from_ref(round),
+        &round.plan.group,
+        &mut names,
+        2,
+        now(),
+    )
 }

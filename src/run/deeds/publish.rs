@@ -1,7 +1,7 @@
 //! Publishing: the set's manifest, then its entry in the group's log. Only then does the set exist.
 
 use crate::error::{Code, Error, Result};
-use crate::model::{Mark, MissingMember, Piece, PieceId, Set};
+use crate::model::{Mark, MissingMember, Piece, PieceId, Set, SetKind};
 use crate::plan::{BackUp, Publish, Step};
 use crate::run::book::Book;
 use crate::run::events::{BackedUp, Outcome};
@@ -11,6 +11,11 @@ use crate::world::{LogFact, World};
 /// Publishes what the round delivered. Run again after a crash, it finds its own entry and adds none.
 pub(super) async fn publish(world: &World, book: &Book, step: &Publish) -> Result<Outcome> {
     let set = book.read(|record| set_of(record, step))?;
+    if set.kind == SetKind::Salvage && set.pieces.is_empty() {
+        let message = "none of the pieces that were left is in the store";
+        return Err(Error::new(Code::ObjectMissing, message)
+            .hint("see why they could not be delivered; the next run looks after them"));
+    }
     let (manifest_key, digest) = world.store.write_manifest(&set).await?;
     crate::catalog::catch_up(world, &step.group).await?;
     let entry = if let Some(entry) = world.catalog.entry_of(&step.group, set.id).await? {
