@@ -19,13 +19,13 @@ use std::io::Write;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
-use crate::error::{Code, Error, Exit};
+use crate::error::{Code, Error, Exit, render};
 use crate::run::Interrupt;
 
 use args::Cli;
 use out::Out;
 
-pub use setup::{HeardBy, log_to_files};
+pub use setup::log_to_files;
 
 /// What a command failed with: one error, or every fault of the configuration.
 pub type Failed = Vec<Error>;
@@ -49,6 +49,12 @@ pub async fn run(
             let exit = errors
                 .first()
                 .map_or(Exit::Failed, |error| error.code().exit());
+            // A line each, so that each has a time.
+            for error in &errors {
+                for line in render::text(error).lines() {
+                    tracing::error!("{line}");
+                }
+            }
             // A broken pipe is the reader's wish; there is nobody left to tell.
             let _ = errors.iter().try_for_each(|error| out.error(error));
             exit

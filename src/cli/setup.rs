@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -35,12 +35,7 @@ pub(super) struct Agent {
     pub(super) world: World,
     /// Held while a command may change something; none for commands that only read.
     _lock: Option<File>,
-    /// Last, so that what the others say on their way out is still written.
-    _log: HeardBy,
 }
-
-/// Keeps the log files' writer alive; dropped last, so that the last lines reach the disk.
-pub struct HeardBy(#[expect(dead_code, reason = "held for its drop")] Option<WorkerGuard>);
 
 impl Agent {
     /// Every set of the group, oldest first, with what others published meanwhile.
@@ -80,7 +75,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     let state = config.state.clone();
     fs::create_dir_all(&state).map_err(|error| unwritable(&state, error))?;
     // Before the fleet, which refuses to work where nobody hears what hosts say beside their answers.
-    let log = log_to_files(Some(&config.logs), common.verbose)?;
+    log_to_files(Some(&config.logs), common.verbose)?;
     let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
@@ -105,7 +100,6 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         config,
         world,
         _lock: lock,
-        _log: log,
     })
 }
 
@@ -152,7 +146,7 @@ fn identity(state: &Path) -> Result<AgentIdentity> {
 
 /// Installs logging once for the process: log files below `folder` (none: no files), and the ear for what
 /// hosts say beside their answers.
-pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<HeardBy> {
+pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<()> {
     let level = if is_verbose {
         LevelFilter::DEBUG
     } else {
@@ -162,35 +156,30 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<HeardBy> 
     let ours = Targets::new()
         .with_target("stopmark", level)
         .with_default(LevelFilter::WARN);
-    let (files, guard) = match folder {
-        Some(folder) => {
-            fs::create_dir_all(folder).map_err(|error| no_log(folder, error))?;
-            let appender = tracing_appender::rolling::Builder::new()
-                .rotation(tracing_appender::rolling::Rotation::DAILY)
-                .filename_prefix("stopmark")
-                .filename_suffix("log")
-                .max_log_files(LOG_FILES_MAX)
-                .build(folder)
-                .map_err(|error| no_log(folder, error))?;
-            let (writer, guard) = tracing_appender::non_blocking(appender);
-            (
-                Some(
-                    fmt::layer()
-                        .with_ansi(false)
-                        .with_writer(writer)
-                        .with_filter(ours),
-                ),
-                Some(guard),
-            )
-        }
-        None => (None, None),
-    };
+    // Lines are few and are written at once, so that the last ones are there however the process ends.
+    let files = folder.map(log_files).transpose()?.map(|files| {
+        fmt::layer()
+            .with_ansi(false)
+            .with_writer(files)
+            .with_filter(ours)
+    });
     // A second installation in one process (tests) keeps the first, which hears the same.
     let _ = tracing_subscriber::registry()
         .with(observe::layer())
         .with(files)
         .try_init();
-    Ok(HeardBy(guard))
+    Ok(())
+}
+
+fn log_files(folder: &Path) -> Result<RollingFileAppender> {
+    fs::create_dir_all(folder).map_err(|error| no_log(folder, error))?;
+    RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("stopmark")
+        .filename_suffix("log")
+        .max_log_files(LOG_FILES_MAX)
+        .build(folder)
+        .map_err(|error| no_log(folder, error))
 }
 
 /// Writes a file that only its owner may read.

@@ -1,7 +1,5 @@
 //! A run told to people: its rounds, what was done on which host, what failed and what to do.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use super::bytes::{size, span};
@@ -212,8 +210,16 @@ impl RoundReport {
     }
 }
 
+/// A line; control characters of foreign texts are escaped, so that a server cannot move a cursor.
 fn line(text: &mut String, words: &str) {
-    writeln!(text, "{words}").expect("writing to a string cannot fail");
+    for c in words.chars() {
+        if c.is_control() {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    text.push('\n');
 }
 
 fn confirmed_mark(round: &Round) -> Option<String> {

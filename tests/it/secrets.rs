@@ -62,6 +62,14 @@ async fn a_password_is_in_no_output_no_log_no_journal_no_plan_and_no_object() {
         logs >= 1 && journals >= 5,
         "the agent wrote {logs} log files and {journals} journals"
     );
+    let told = |word: &str| {
+        let logs = places.iter().filter(|(path, _)| path.starts_with("logs/"));
+        logs.into_iter().any(|(_, log)| holds(log, word.as_bytes()))
+    };
+    assert!(
+        told("full run of `stage`") && told("SM0202"),
+        "the log tells of runs and errors"
+    );
     places.extend(printed);
     for form in forms() {
         assert!(holds(&form, &form), "the search finds what it looks for");

@@ -1,7 +1,7 @@
 //! `stopmark backup full|diff|log`: a run, or its plan.
 
 use super::link::survey_of;
-use super::{Failed, one, show_run, shown};
+use super::{Failed, end_run, one, shown};
 use crate::cli::args::{BackupCommand, Common};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
@@ -45,7 +45,7 @@ pub(super) async fn backup(
     let record = record.map_err(one)?;
     released.map_err(one)?;
     tell(&agent, &record).await;
-    show_run(out, &record)
+    end_run(out, &record)
 }
 
 /// The members that were named, as the group spells them: a name that is not of the group would otherwise be

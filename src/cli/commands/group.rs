@@ -1,7 +1,7 @@
 //! `stopmark group prepare`: what marks need in every member.
 
 use super::link::survey_of;
-use super::{Failed, one, show_run, shown};
+use super::{Failed, end_run, one, shown};
 use crate::cli::args::{Common, GroupCommand};
 use crate::cli::out::Out;
 use crate::cli::setup::{Access, agent};
@@ -40,5 +40,5 @@ pub(super) async fn group(
     let record = run::carry_out(&agent.world, &agent.config, &plan, interrupt)
         .await
         .map_err(one)?;
-    show_run(out, &record)
+    end_run(out, &record)
 }

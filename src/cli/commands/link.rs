@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Failed, one, show_run, shown};
+use super::{Failed, end_run, one, shown};
 use crate::cli::args::{Common, LinkCommand};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
@@ -78,7 +78,7 @@ async fn carry_out(
     let record = run::carry_out(&agent.world, &agent.config, plan, interrupt)
         .await
         .map_err(one)?;
-    show_run(out, &record)
+    end_run(out, &record)
 }
 
 /// A test changes nothing, so it goes through the links as they are.

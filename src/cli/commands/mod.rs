@@ -58,6 +58,20 @@ fn shown(out: &mut Out<'_>, data: &impl Shown, exit: Exit) -> Result<Exit, Faile
     Ok(exit)
 }
 
+/// Prints the report of the run that just ended, and writes it into the log: who looks into a run of the night
+/// finds what a terminal would have shown.
+fn end_run(out: &mut Out<'_>, record: &Record) -> Result<Exit, Failed> {
+    let is_good = matches!(record.ended, Some((Verdict::Done, _)));
+    for line in RunReport::of(record).text().lines() {
+        if is_good {
+            tracing::info!("{line}");
+        } else {
+            tracing::warn!("{line}");
+        }
+    }
+    show_run(out, record)
+}
+
 /// Prints a run's report; its verdict is the exit code.
 fn show_run(out: &mut Out<'_>, record: &Record) -> Result<Exit, Failed> {
     let exit = match record.ended {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::link::survey_of;
-use super::{Failed, one, show_run, shown};
+use super::{Failed, end_run, one, shown};
 use crate::chain::{Point, points};
 use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
 use crate::cli::out::Out;
@@ -31,7 +31,7 @@ pub(super) async fn restore(
             let replace = overwrite(&agent, args.yes_overwrite.as_deref())?;
             let plan = plan(&agent, &args.restore, replace).await?;
             let done = run::carry_out(&agent.world, &agent.config, &plan, interrupt).await;
-            show_run(out, &done.map_err(one)?)
+            end_run(out, &done.map_err(one)?)
         }
     }
 }

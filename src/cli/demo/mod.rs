@@ -38,7 +38,7 @@ pub(super) async fn demo(
     }
     std::fs::create_dir_all(&args.folder)
         .map_err(|error| vec![stage::unusable(&args.folder, error)])?;
-    let _log = log_to_files(Some(&args.folder.join("logs")), false).map_err(|error| vec![error])?;
+    log_to_files(Some(&args.folder.join("logs")), false).map_err(|error| vec![error])?;
     let mut stage = Stage::set(args, out, interrupt)
         .await
         .map_err(|error| vec![error])?;
