@@ -1,10 +1,13 @@
 //! Marks over simulated hosts: in every member or in none, and never of unknown outcome without saying so.
 
+use std::time::Duration;
+
 use sqlsim::faults::{Fault, FaultKind};
+use stopmark::clock::SystemClock;
 use stopmark::error::{Code, Retry};
 use stopmark::model::{DatabaseName, PieceKind};
 use stopmark::sql::SqlFleet;
-use stopmark::world::Fleet;
+use stopmark::world::{Clock as _, Fleet};
 
 use crate::fleet_hosts::{Hosts, Told, mark, member, named, wanted};
 
@@ -36,6 +39,22 @@ async fn group() -> (Hosts, SqlFleet) {
 /// In how many members of each host the mark stands.
 async fn confirmed(fleet: &SqlFleet) -> (usize, usize) {
     holding(fleet, MARK).await
+}
+
+/// What the hosts hold once a commit that was under way when its connection broke has reached all of them.
+async fn settled(fleet: &SqlFleet, mark: &str) -> (usize, usize) {
+    let clock = SystemClock::new();
+    let mut held = holding(fleet, mark).await;
+    for _ in 0..50 {
+        if held == (0, 0) || held == (2, 2) {
+            break;
+        }
+        clock
+            .sleep_until(clock.monotonic() + Duration::from_millis(100))
+            .await;
+        held = holding(fleet, mark).await;
+    }
+    held
 }
 
 async fn holding(fleet: &SqlFleet, mark: &str) -> (usize, usize) {
@@ -173,7 +192,7 @@ async fn a_connection_cut_anywhere_leaves_the_mark_in_all_members_or_in_none() {
         });
         let placed = fleet.place_mark(&step).await;
         faults.clear();
-        let holding = holding(&fleet, &name).await;
+        let holding = settled(&fleet, &name).await;
         match placed {
             Ok(()) => {
                 assert_eq!(holding, (2, 2), "{name}");

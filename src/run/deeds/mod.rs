@@ -5,16 +5,15 @@
 //!
 //! A deed decides nothing: a step that does not say it is a step that cannot be carried out.
 
+mod confirm;
 mod deliver;
 mod publish;
-
-use std::collections::BTreeMap;
 
 use super::book::Book;
 use super::events::Outcome;
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, MemberMark};
-use crate::plan::{BackUp, ClearStaging, ConfirmMark, Fetch, PlaceMark, ProveMark, Step, TestLink};
+use crate::model::HostName;
+use crate::plan::{BackUp, ClearStaging, Fetch, PlaceMark, ProveMark, Step, TestLink};
 use crate::world::World;
 
 pub use publish::set_of;
@@ -34,7 +33,7 @@ pub async fn carry_out(
         Step::RemovePrepared(step) => done(world.fleet.remove_prepared(&step.member).await),
         Step::BackUp(step) => back_up(world, step).await,
         Step::PlaceMark(step) => place_mark(world, book, step).await,
-        Step::ConfirmMark(step) => confirm_mark(world, step).await,
+        Step::ConfirmMark(step) => confirm::confirm_mark(world, step).await,
         Step::Deliver(step) => deliver::deliver(world, book, step).await,
         Step::Publish(step) => publish::publish(world, book, step).await,
         Step::ClearStaging(step) => clear_staging(world, step).await,
@@ -92,43 +91,6 @@ async fn place_mark(world: &World, book: &Book, step: &PlaceMark) -> Result<Outc
     Ok(Outcome::MarkCommitted {
         mark: step.mark.clone(),
     })
-}
-
-async fn confirm_mark(world: &World, step: &ConfirmMark) -> Result<Outcome> {
-    let mut by_host: BTreeMap<&HostName, Vec<DatabaseName>> = BTreeMap::new();
-    for target in &step.members {
-        by_host
-            .entry(&target.member.host)
-            .or_default()
-            .push(target.member.database.clone());
-    }
-    let mut found: Vec<MemberMark> = Vec::new();
-    for (host, databases) in by_host {
-        found.extend(
-            world
-                .fleet
-                .mark_history(host, &step.mark, &databases)
-                .await?,
-        );
-    }
-    found.sort_by(|a, b| a.member.cmp(&b.member));
-    let missing: Vec<String> = step
-        .members
-        .iter()
-        .filter(|target| !found.iter().any(|mark| mark.member == target.member))
-        .map(|target| target.member.to_string())
-        .collect();
-    if missing.is_empty() {
-        return Ok(Outcome::MarkConfirmed { members: found });
-    }
-    let (count, total) = (missing.len(), step.members.len());
-    let message = format!(
-        "mark `{}` is missing on {count} of {total} members",
-        step.mark
-    );
-    Err(Error::new(Code::MarkUnconfirmed, message)
-        .at("members", missing.join(", "))
-        .hint("run `stopmark link test` and `stopmark check`; the mark is void, the next run places another"))
 }
 
 async fn clear_staging(world: &World, step: &ClearStaging) -> Result<Outcome> {
