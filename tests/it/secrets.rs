@@ -11,7 +11,7 @@ use stopmark::error::Exit;
 use crate::hostile_names::files_below;
 use crate::stage::{PASSWORD, Printed, Stage};
 
-/// The password as it could be written: plain, in UTF-16 as TDS sends it, in hexadecimal and in Base64.
+/// The password as it could be written: plain, in UTF-16, as TDS scrambles it, and in hexadecimal.
 fn forms() -> Vec<Vec<u8>> {
     let plain = PASSWORD.as_bytes().to_vec();
     let wide: Vec<u8> = PASSWORD.encode_utf16().flat_map(u16::to_le_bytes).collect();
