@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod check;
+pub mod explain;
 pub mod run;
 pub mod sets;
 pub mod status;

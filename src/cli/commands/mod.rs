@@ -3,6 +3,7 @@
 mod backup;
 mod catalog;
 mod check;
+mod explain;
 mod group;
 mod init;
 mod link;
@@ -39,6 +40,7 @@ pub(super) async fn carry_out(
         Command::Status => status::status(&common, out).await,
         Command::Verify(args) => verify::verify(&common, &args, out).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
+        Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,
         #[cfg(feature = "demo")]
         Command::Sim(args) => crate::cli::sim::sim(&args, out, interrupt).await,
