@@ -2,6 +2,7 @@
 //!
 //! Start at [`Bench`]: a host with one disk and its devices.
 
+mod ballast;
 mod chains;
 mod damage;
 mod kills;
