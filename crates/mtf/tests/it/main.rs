@@ -4,9 +4,22 @@
 //!
 //! These tests never touch a disk.
 
+mod bad_input;
 mod common;
+mod cover;
 mod damage;
+mod frames;
 mod hostile;
+mod levels;
 mod pages;
 mod round_trip;
 mod stripes;
+
+/// So many cases of a property, and no file of past failures.
+fn cases(cases: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config {
+        cases,
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    }
+}

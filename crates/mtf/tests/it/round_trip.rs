@@ -11,7 +11,8 @@ use mtf::{
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use crate::common::{Medium, cases, collect, family, log_blocks, log_extent, pages, scan, time};
+use crate::cases;
+use crate::common::{Medium, collect, family, log_blocks, log_extent, pages, scan, time};
 
 #[test]
 fn a_full_backup_is_proved_down_to_every_page_and_block() {
