@@ -40,6 +40,11 @@ pub(crate) fn covered(bytes: &[u8]) -> Vec<Range<usize>> {
     ranges
 }
 
+/// Bytes in all ranges.
+pub(crate) fn length(ranges: &[Range<usize>]) -> usize {
+    ranges.iter().map(ExactSizeIterator::len).sum()
+}
+
 /// The byte that lies `index` bytes into the ranges, counted over all of them.
 pub(crate) fn nth(ranges: &[Range<usize>], mut index: usize) -> usize {
     for range in ranges {

@@ -8,6 +8,7 @@ mod bad_input;
 mod common;
 mod cover;
 mod damage;
+mod dice;
 mod frames;
 mod hostile;
 mod levels;
