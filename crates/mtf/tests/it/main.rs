@@ -14,6 +14,7 @@ mod hostile;
 mod levels;
 mod pages;
 mod round_trip;
+mod seeds;
 mod stripes;
 
 /// So many cases of a property, and no file of past failures.
