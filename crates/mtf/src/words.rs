@@ -138,15 +138,11 @@ mod tests {
             unplaced: 2,
             ..PageCoverage::default()
         };
-        let streams = StreamCoverage {
-            seen: 1,
-            ..StreamCoverage::default()
-        };
-        let coverage = Coverage {
+        let mut coverage = Coverage {
             pages,
-            streams,
             ..Coverage::default()
         };
+        coverage.streams.seen = 1;
         assert_eq!(
             coverage.to_string(),
             "30 pages seen, 24 allocated, 21 protected, 20 verified, 3 unprotected, 1 damaged, \

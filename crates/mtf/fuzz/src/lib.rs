@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 #[path = "../../tests/it/common.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
 pub(crate) mod common;
 #[path = "../../tests/it/frames.rs"]
 pub(crate) mod frames;

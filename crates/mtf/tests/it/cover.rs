@@ -28,13 +28,13 @@ pub(crate) fn covered(bytes: &[u8]) -> Vec<Range<usize>> {
             ranges.push(stream.at..stream.at + STREAM_HEAD);
             let next = frame.streams.get(index + 1);
             let has_checksum = next.is_some_and(|next| &next.id == b"CSUM");
-            ranges.extend(match &stream.id {
-                b"CSUM" => vec![stream.payload()..stream.payload() + 4],
-                b"MQDA" | b"MQTL" if has_checksum => vec![contents(*stream)],
-                b"MQDA" => sealed_pages(bytes, contents(*stream), &in_use),
-                b"MQTL" => sealed_blocks(bytes, frame, contents(*stream)),
-                _ => Vec::new(),
-            });
+            match &stream.id {
+                b"CSUM" => ranges.push(stream.payload()..stream.payload() + 4),
+                b"MQDA" | b"MQTL" if has_checksum => ranges.push(contents(*stream)),
+                b"MQDA" => ranges.extend(sealed_pages(bytes, contents(*stream), &in_use)),
+                b"MQTL" => ranges.extend(sealed_blocks(bytes, frame, contents(*stream))),
+                _ => {}
+            }
         }
     }
     ranges
