@@ -16,6 +16,8 @@ mod pages;
 mod round_trip;
 mod seeds;
 mod stripes;
+mod trials;
+mod whole_media;
 
 /// So many cases of a property, and no file of past failures.
 fn cases(cases: u32) -> proptest::test_runner::Config {

@@ -369,8 +369,9 @@ fn guids() -> impl Strategy<Value = Uuid> {
     (1..u128::MAX).prop_map(Uuid::from_u128)
 }
 
-fn names() -> impl Strategy<Value = String> {
-    "\\PC{0,40}"
+/// Any Unicode, control characters and those beyond the basic plane among it.
+pub(crate) fn names() -> impl Strategy<Value = String> {
+    "(?s).{0,40}"
 }
 
 fn files() -> impl Strategy<Value = Vec<DatabaseFile>> {
