@@ -36,6 +36,9 @@
 //!
 //! A stripe can be proved alone, but restored only with its siblings: [`check_stripes`].
 //!
+//! Each can be asked for alone ([`Scanner::up_to`], [`scan_seekable`]); below L3 a scan that can seek
+//! reads some kilobytes of any file. How deep a file passed says [`Report::level_reached`].
+//!
 //! Sound means "these bytes are what SQL Server wrote", not "this will restore". How much could be
 //! proved differs (a database may have no page checksums), so [`Coverage`] counts it.
 //!
@@ -76,6 +79,7 @@ mod report;
 mod scan;
 mod stripes;
 mod time;
+mod words;
 mod write;
 
 pub use finding::{Finding, FindingKind, Level, Severity};
