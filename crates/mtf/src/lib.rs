@@ -67,6 +67,7 @@
 pub mod block;
 mod bytes;
 pub mod checksum;
+mod container;
 mod finding;
 mod frame;
 mod lsn;
