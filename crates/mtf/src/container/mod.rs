@@ -140,7 +140,7 @@ pub(crate) fn write_filler(at: u64, boundary: u64) -> Vec<u8> {
         return Vec::new();
     }
     if length < SHORT_HEAD as u64 {
-        length += boundary.next_multiple_of(SECTOR_BYTES as u64);
+        length += boundary;
     }
     let mut filler = vec![0; usize::try_from(length).unwrap_or(SHORT_HEAD)];
     let rest = u16::try_from(filler.len() - SHORT_HEAD).unwrap_or(u16::MAX);

@@ -7,6 +7,7 @@
 mod common;
 mod damage;
 mod hostile;
+mod packed;
 mod pages;
 mod round_trip;
 mod stripes;
