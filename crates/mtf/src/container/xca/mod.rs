@@ -1,7 +1,7 @@
 //! LZ77 with Huffman codes, as Microsoft specifies it in [MS-XCA] 2.1 and 2.2: what compressed
 //! backups hold.
 //!
-//! Start at [`Decoder`]; [`encode`] is its counterpart. One block is read or written: at most 64
+//! Start at [`Decoder`]; [`encode()`] is its counterpart. One block is read or written: at most 64
 //! KiB of contents, all that a record holds. A block begins with the lengths of all 512 codes, four
 //! bits each. Symbols below 256 are bytes; the others are matches: their low four bits are the
 //! length, the next four the count of bits of the distance. Bits come from 16-bit words, most
