@@ -5,6 +5,9 @@
 
 pub mod bytes;
 pub mod check;
+pub mod inspect;
+pub mod lineages;
+pub mod remarks;
 pub mod run;
 pub mod sets;
 pub mod status;
