@@ -7,6 +7,7 @@ pub mod bytes;
 pub mod check;
 pub mod inspect;
 pub mod lineages;
+mod places;
 pub mod remarks;
 pub mod run;
 pub mod sets;
