@@ -39,6 +39,8 @@ pub struct LineageReport {
     is_whole: bool,
     #[serde(skip)]
     folder: String,
+    #[serde(skip)]
+    unused: Vec<String>,
 }
 
 /// One backup.
@@ -145,6 +147,7 @@ impl LineageReport {
             contests: lineage.contests.iter().map(|it| ctx.contest(it)).collect(),
             is_whole: lineage.is_whole(),
             folder: ctx.folder.clone(),
+            unused: ctx.unused(),
         }
     }
 
@@ -177,6 +180,7 @@ impl LineageReport {
             line("CANNOT be restored from these files");
         }
         self.breaks.iter().for_each(|it| line(&it.words));
+        self.unused.iter().for_each(|it| line(it));
         for contest in &self.contests {
             line(&format!("CONTEST {} [{}]", contest.message, contest.code));
         }
@@ -265,17 +269,8 @@ impl Ctx<'_> {
         let first = &gap.unreached[..gap.unreached.len().min(1)];
         let message = format!("{} before {}", self.reason(gap), self.names(first));
         let spoiled = gap.spoiled.iter().map(|&at| {
-            let backup = &self.lineage.backups[at];
-            let missing: Vec<u16> = backup.missing().collect();
-            let why = if missing.is_empty() {
-                "is damaged".to_owned()
-            } else {
-                format!(
-                    "is not whole: {}",
-                    missing_words(&missing, backup.stripe_count)
-                )
-            };
-            format!("\n    {} would lead on, but {why}", self.names(&[at]))
+            let (name, why) = (self.names(&[at]), spoiled_words(&self.lineage.backups[at]));
+            format!("\n    {name} would lead on, but {why}")
         });
         let unreached = format!("\n    out of reach: {}", self.names(&gap.unreached));
         GapLine {
@@ -290,6 +285,16 @@ impl Ctx<'_> {
             unreached: gap.unreached.clone(),
             spoiled: gap.spoiled.clone(),
         }
+    }
+
+    /// What is not whole and is told at no break.
+    fn unused(&self) -> Vec<String> {
+        let is_told = |at: &usize| self.lineage.gaps.iter().any(|gap| gap.spoiled.contains(at));
+        let backups = self.lineage.backups.iter().enumerate();
+        let spoiled = backups.filter(|(at, backup)| !backup.is_whole() && !is_told(at));
+        spoiled
+            .map(|(at, backup)| format!("UNUSED  {} {}", self.names(&[at]), spoiled_words(backup)))
+            .collect()
     }
 
     fn reason(&self, gap: &Gap) -> String {
@@ -332,6 +337,17 @@ impl Ctx<'_> {
             .map(|&at| &self.lineage.backups[at])
             .collect();
         plain(&files_words(&backups, self.examined, &self.folder))
+    }
+}
+
+/// Why a backup leads nowhere.
+fn spoiled_words(backup: &Backup) -> String {
+    let missing: Vec<u16> = backup.missing().collect();
+    if missing.is_empty() {
+        "is damaged".to_owned()
+    } else {
+        let missing = missing_words(&missing, backup.stripe_count);
+        format!("is not whole: {missing}")
     }
 }
 
