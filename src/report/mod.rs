@@ -6,6 +6,10 @@
 pub mod bytes;
 pub mod check;
 pub mod explain;
+pub mod inspect;
+pub mod lineages;
+mod places;
+pub mod remarks;
 pub mod run;
 pub mod sets;
 pub mod status;

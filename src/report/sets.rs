@@ -10,7 +10,7 @@ use crate::chain::Judged;
 use crate::model::{GroupName, Piece, PieceKind, Set, SetKind};
 
 /// One line below the header, and none between rows: lists are long.
-const STYLE: TableStyle =
+pub(super) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// All sets of a group.

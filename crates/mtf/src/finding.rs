@@ -77,8 +77,17 @@ pub enum FindingKind {
     Empty,
     /// The file is no backup media at all.
     NotMedia,
-    /// The container of compressed or encrypted backups, which is not opened.
+    /// A container in which nothing could be read: encrypted, or compressed in an unknown way.
     Container,
+    /// A compressed container of the layout before SQL Server 2014, which nobody could try here.
+    OlderContainer,
+    /// A record of a compressed container does not have its checksum, or does not decode.
+    RecordDamaged,
+    /// What stands in a compressed container is of an unknown kind; nothing after it could be read.
+    UnknownRecord {
+        /// Its first byte.
+        found: String,
+    },
     /// Tape media, but not of SQL Server.
     ForeignSoftware {
         /// The software that wrote them.
@@ -274,6 +283,8 @@ impl FindingKind {
             Self::Empty
             | Self::NotMedia
             | Self::Container
+            | Self::OlderContainer
+            | Self::UnknownRecord { .. }
             | Self::ForeignSoftware { .. }
             | Self::ContinuesElsewhere
             | Self::NoSets
@@ -297,8 +308,16 @@ impl FindingKind {
     fn fmt_structure(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("the file is empty"),
-            Self::Container => {
-                f.write_str("a compressed or encrypted container, which is not opened")
+            Self::Container => f.write_str("a compressed or encrypted container, unreadable"),
+            Self::OlderContainer => {
+                f.write_str("an older compressed container, which this version cannot read")
+            }
+            Self::RecordDamaged => f.write_str("a record of the compressed container is damaged"),
+            Self::UnknownRecord { found } => {
+                write!(
+                    f,
+                    "a record of the compressed container is of an unknown kind, `{found}`"
+                )
             }
             Self::ForeignSoftware { software } => {
                 write!(f, "tape media written by `{software}`, not by SQL Server")

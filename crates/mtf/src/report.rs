@@ -26,6 +26,10 @@ pub struct Report {
     pub bytes: u64,
     /// How deep was looked; how deep the file passed says [`level_reached`](Self::level_reached).
     pub level: Level,
+    /// The media stand in the container of compressed backups. All offsets are those in the file;
+    /// of what is inside of a record, that of the record.
+    #[serde(default)]
+    pub is_compressed: bool,
 }
 
 impl Report {
@@ -97,6 +101,21 @@ pub struct Coverage {
     pub pages: PageCoverage,
     /// Log blocks.
     pub log: LogCoverage,
+    /// Records of compressed media; none in plain ones.
+    #[serde(default)]
+    pub records: RecordCoverage,
+}
+
+/// Records of the container of compressed media. That which holds the media header belongs to no
+/// backup set and is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordCoverage {
+    /// Records with contents of the backup set.
+    pub seen: u64,
+    /// Records that have their checksum and, as far as was looked, could be decoded.
+    pub verified: u64,
+    /// Records that do not or could not.
+    pub bad: u64,
 }
 
 impl Coverage {

@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod group;
 mod init;
+mod inspect;
 mod link;
 mod list;
 mod restore;
@@ -39,6 +40,7 @@ pub(super) async fn carry_out(
         Command::Show(args) => show::show(&common, &args, out).await,
         Command::Status => status::status(&common, out).await,
         Command::Verify(args) => verify::verify(&common, &args, out).await,
+        Command::Inspect(args) => inspect::inspect(&common, &args, out, interrupt).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
         Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,

@@ -52,7 +52,7 @@ pub(super) struct OpenSet {
 impl OpenSet {
     /// A backup set begins at `at`.
     pub(super) fn begins(at: u64, start: SetStart, view: View, findings: &mut Findings) -> Self {
-        if start.address != at {
+        if !findings.places.set_begins(at).contains(&start.address) {
             findings.add(at, FindingKind::Misplaced);
         }
         Self {
@@ -114,6 +114,14 @@ impl OpenSet {
         if end.position != self.start.position || end.date != self.start.date {
             findings.add(at, FindingKind::EndDisagrees);
         }
+    }
+
+    /// A record of the container held what came last.
+    pub(super) fn record_seen(&mut self, is_right: bool) {
+        let records = &mut self.coverage.records;
+        records.seen += 1;
+        records.verified += u64::from(is_right);
+        records.bad += u64::from(!is_right);
     }
 
     /// What is known at the end, if there is an identity.

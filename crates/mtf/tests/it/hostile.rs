@@ -38,7 +38,7 @@ fn what_is_no_media_is_named_as_such() {
         first_kind(&b"TAPE".repeat(100)),
         (0, FindingKind::BadBlockHeader)
     );
-    let container = [&b"MSSQLBAK"[..], &[0; 4096]].concat();
+    let container = [&b"MSSQLBAK\x02\0\0\0"[..], &[0; 4096]].concat();
     assert_eq!(first_kind(&container), (0, FindingKind::Container));
     assert_eq!(scan(&container).worst(), Some(Severity::Unreadable));
 }

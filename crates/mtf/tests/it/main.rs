@@ -12,6 +12,7 @@ mod dice;
 mod frames;
 mod hostile;
 mod levels;
+mod packed;
 mod pages;
 mod round_trip;
 mod seeds;

@@ -70,6 +70,13 @@ impl Media {
         self.files.iter().map(|file| file.family.clone()).collect()
     }
 
+    /// The media are compressed, as far as the first device tells.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        let first = self.files.first();
+        first.is_some_and(|file| file.report.is_compressed)
+    }
+
     /// The same set on every device. Raises 3287 where one lacks it.
     pub(super) fn set(&self, position: u16, named: &[Device]) -> SqlResult<Vec<&SetContents>> {
         let find = |(file, device): (&'_ MediaFile, &Device)| {

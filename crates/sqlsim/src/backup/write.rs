@@ -38,6 +38,7 @@ pub(super) struct Target<'a> {
     pub(super) date: MediaTime,
     /// For each device what is on it already and must stay.
     pub(super) kept: &'a [MediaFile],
+    pub(super) is_compressed: bool,
 }
 
 /// Called with the bytes written so far and with all there are to write.
@@ -80,31 +81,37 @@ impl Payload<'_> {
 }
 
 /// Writes the set to every device. `finish` makes the authoritative identity, when all is written
-/// but the ends.
+/// but the ends, and is told how many bytes the set took in the files.
 pub(super) fn write_set(
     target: &Target<'_>,
     front: &BackupSet,
     payload: &Payload<'_>,
-    finish: &dyn Fn() -> BackupSet,
+    finish: &dyn Fn(u64) -> BackupSet,
     progress: Progress<'_>,
 ) -> SqlResult<BackupSet> {
     let (data, log) = payload.bytes();
     let (mut done, all) = (0, data + log);
+    let mut file_bytes = 0;
     let mut writers = Vec::new();
     let stripes = target.named.len();
     for (stripe, device) in target.named.iter().enumerate() {
         let out = target.devices.create(&device.path);
         let out = out.map_err(|error| cannot_open(device, &error))?;
-        let mut writer = begin(target, stripe, front, out).map_err(|e| failed(device, &e))?;
+        let mut writer = begin(target, stripe, out).map_err(|e| failed(device, &e))?;
+        let begun_bytes = writer.file_bytes();
+        writer
+            .begin_set(front)
+            .map_err(|error| failed(device, &error))?;
         let mut count = |bytes| {
             done += bytes;
             progress(done, all);
         };
         write_stripe(&mut writer, payload, stripe, stripes, &mut count)
             .map_err(|error| failed(device, &error))?;
+        file_bytes += writer.file_bytes() - begun_bytes;
         writers.push(writer);
     }
-    let identity = finish();
+    let identity = finish(file_bytes);
     for (writer, device) in writers.into_iter().zip(target.named) {
         end(writer, &identity).map_err(|error| failed(device, &error))?;
     }
@@ -113,13 +120,13 @@ pub(super) fn write_set(
 
 type Writer = MediaWriter<Box<dyn Write + Send>>;
 
-fn begin(
-    target: &Target<'_>,
-    stripe: usize,
-    front: &BackupSet,
-    out: Box<dyn Write + Send>,
-) -> io::Result<Writer> {
-    let mut writer = MediaWriter::new(out, &target.families[stripe], target.date)?;
+fn begin(target: &Target<'_>, stripe: usize, out: Box<dyn Write + Send>) -> io::Result<Writer> {
+    let family = &target.families[stripe];
+    let mut writer = if target.is_compressed {
+        MediaWriter::compressed(out, family, target.date)?
+    } else {
+        MediaWriter::new(out, family, target.date)?
+    };
     for set in target
         .kept
         .get(stripe)
@@ -133,7 +140,6 @@ fn begin(
         }
         writer.end_set(&set.identity)?;
     }
-    writer.begin_set(front)?;
     Ok(writer)
 }
 

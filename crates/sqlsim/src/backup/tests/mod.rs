@@ -240,6 +240,7 @@ fn request(bench: &Bench, files: &[&str]) -> BackupRequest {
         format: false,
         init: false,
         checksum: true,
+        compression: Compression::Default(false),
         copy_only: false,
         name: "a name".to_owned(),
         description: String::new(),
