@@ -5,9 +5,11 @@
 //!
 //! This file never makes contents whose own checksums are right after a change; that needs no help.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use mtf::{BackupKind, MediaFamily, MediaTime, MediaWriter, page};
+use mtf::{BackupKind, MediaWriter, page};
 use uuid::Uuid;
 
 use crate::common::{Medium, time};
@@ -22,7 +24,7 @@ const HEAD: usize = 4;
 #[must_use]
 pub fn forge(recipe: &[u8]) -> Vec<u8> {
     let (head, changes) = recipe.split_at(recipe.len().min(HEAD));
-    let mut bytes = write(head, MediaWriter::new);
+    let mut bytes = write(head, false);
     for change in changes.as_chunks::<CHANGE>().0 {
         let blocks = frames(&bytes);
         let block = &blocks[usize::from(change[0] >> 1) % blocks.len()];
@@ -38,7 +40,7 @@ pub fn forge(recipe: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn forge_compressed(recipe: &[u8]) -> Vec<u8> {
     let (head, changes) = recipe.split_at(recipe.len().min(HEAD));
-    let mut bytes = write(head, MediaWriter::compressed);
+    let mut bytes = write(head, true);
     for change in changes.as_chunks::<CHANGE>().0 {
         let items: Vec<usize> = items(&bytes).iter().map(|item| item.start).collect();
         let start = items[usize::from(change[0] >> 1) % items.len()];
@@ -56,43 +58,85 @@ fn cut(mut bytes: Vec<u8>, head: &[u8]) -> Vec<u8> {
     bytes
 }
 
-type Begin = fn(Vec<u8>, &MediaFamily, MediaTime) -> std::io::Result<MediaWriter<Vec<u8>>>;
+/// What is written: its bits say kind, checksums, device, stripes, version and number of sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Shape {
+    bits: u8,
+    data_pages: usize,
+    log_units: u32,
+    is_compressed: bool,
+}
+
+thread_local! {
+    /// Media that were written already: most recipes differ only in what they change.
+    static WRITTEN: RefCell<BTreeMap<Shape, Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Media remembered, of some hundred kilobytes at most.
+const WRITTEN_MAX: usize = 200;
 
 /// Sound media of many shapes, small ones, for speed.
-fn write(head: &[u8], begin: Begin) -> Vec<u8> {
-    let [shape, data, log] = [0, 1, 2].map(|index| head.get(index).copied().unwrap_or(0));
-    let kind = match shape & 3 {
-        0 => BackupKind::Full,
-        1 => BackupKind::Differential,
-        2 => BackupKind::Log,
-        _ => BackupKind::Other(b'F'),
+fn write(head: &[u8], is_compressed: bool) -> Vec<u8> {
+    let [bits, data, log] = [0, 1, 2].map(|index| head.get(index).copied().unwrap_or(0));
+    let shape = Shape {
+        bits,
+        // Whole extents cost time; two pages have all that matters, the PFS page among them.
+        data_pages: [0, 2, 2, 9][usize::from(data % 4)],
+        log_units: u32::from(log % 12),
+        is_compressed,
     };
-    let (extents, units) = (u32::from(data % 3), u32::from(log % 12));
-    let mut medium = Medium::new(kind, extents, units);
-    // Whole extents cost time; two pages have all that matters, the PFS page among them.
-    medium
-        .data
-        .truncate(page::SIZE * if data < 240 { 2 } else { 9 });
-    if shape & 4 != 0 {
-        medium = medium.with_checksums();
+    WRITTEN.with_borrow_mut(|written| {
+        if written.len() >= WRITTEN_MAX {
+            written.clear();
+        }
+        written
+            .entry(shape)
+            .or_insert_with(|| shape.write())
+            .clone()
+    })
+}
+
+impl Shape {
+    fn write(self) -> Vec<u8> {
+        let mut medium = self.medium();
+        let begin = if self.is_compressed {
+            MediaWriter::compressed
+        } else {
+            MediaWriter::new
+        };
+        let writer = begin(Vec::new(), &medium.family, time(1));
+        let mut writer = writer.expect("memory takes everything");
+        for position in 1..=u16::from(self.bits >> 6).max(1) {
+            medium.identity.position = position;
+            medium.identity.set_guid = Uuid::from_u128(u128::from(position));
+            medium.write_set(&mut writer);
+        }
+        writer.finish().expect("memory takes everything")
     }
-    if shape & 8 != 0 {
-        medium.family.filemark_bytes = 4096;
+
+    fn medium(self) -> Medium {
+        let kind = match self.bits & 3 {
+            0 => BackupKind::Full,
+            1 => BackupKind::Differential,
+            2 => BackupKind::Log,
+            _ => BackupKind::Other(b'F'),
+        };
+        let mut medium = Medium::new(kind, 2, self.log_units);
+        medium.data.truncate(page::SIZE * self.data_pages);
+        if self.bits & 4 != 0 {
+            medium = medium.with_checksums();
+        }
+        if self.bits & 8 != 0 {
+            medium.family.filemark_bytes = 4096;
+        }
+        if self.bits & 16 != 0 {
+            medium.family.family_count = 2;
+        }
+        if self.bits & 32 != 0 {
+            medium.identity.server_version.major = 16;
+        }
+        medium
     }
-    if shape & 16 != 0 {
-        medium.family.family_count = 2;
-    }
-    if shape & 32 != 0 {
-        medium.identity.server_version.major = 16;
-    }
-    let writer = begin(Vec::new(), &medium.family, time(1));
-    let mut writer = writer.expect("memory takes everything");
-    for position in 1..=u16::from(shape >> 6).max(1) {
-        medium.identity.position = position;
-        medium.identity.set_guid = Uuid::from_u128(u128::from(position));
-        medium.write_set(&mut writer);
-    }
-    writer.finish().expect("memory takes everything")
 }
 
 /// Most changes are wanted in headers and records, which are few bytes among many, so the place is
