@@ -11,6 +11,9 @@ use super::{CODE_BITS_MAX, FIRST_MATCH, LONG, LONGER, MATCH_MIN, TABLE_BYTES};
 /// Bytes behind the last symbol that are not held against a block: padding, if there is any.
 const PADDING_MAX: usize = 16;
 
+/// Bits by which a code is looked up first.
+const SHORT_BITS: u8 = 10;
+
 /// The bytes are no block, or not of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadBlock;
@@ -20,6 +23,9 @@ pub(crate) struct BadBlock;
 pub(crate) struct Decoder {
     /// By the next 15 bits: the symbol, and in the low four bits the length of its code.
     symbols: Vec<u16>,
+    /// The same by the next few bits, zero where the code is longer: most codes are short, and this
+    /// table is small enough to stay close to the processor.
+    short: Vec<u16>,
 }
 
 impl Decoder {
@@ -35,7 +41,10 @@ impl Decoder {
         self.learn(table)?;
         let mut bits = BitReader::new(words)?;
         while out.len() < length {
-            let entry = self.symbols[bits.peek(CODE_BITS_MAX) as usize];
+            let mut entry = self.short[bits.peek(SHORT_BITS) as usize];
+            if entry == 0 {
+                entry = self.symbols[bits.peek(CODE_BITS_MAX) as usize];
+            }
             let [code_bits, ..] = (entry & 15).to_le_bytes();
             if code_bits == 0 {
                 return Err(BadBlock);
@@ -62,6 +71,12 @@ impl Decoder {
             mine.fill(u16::try_from(symbol << 4).map_err(|_| BadBlock)? | u16::from(length));
             room = rest;
         }
+        let is_short = |entry: &u16| entry & 15 <= u16::from(SHORT_BITS);
+        let apart = 1 << (CODE_BITS_MAX - SHORT_BITS);
+        let entries = self.symbols.iter().step_by(apart);
+        let short = entries.map(|entry| if is_short(entry) { *entry } else { 0 });
+        self.short.clear();
+        self.short.extend(short);
         Ok(())
     }
 }
