@@ -75,11 +75,7 @@ fn of_chain(set: &BackupSet, facts: &BackedUp) -> Vec<Fact> {
     let mut told = vec![
         lsn("first LSN", &set.first_lsn, &facts.first_lsn),
         lsn("last LSN", &set.last_lsn, &facts.last_lsn),
-        lsn(
-            "checkpoint LSN",
-            &set.checkpoint_lsn,
-            &facts.checkpoint_lsn,
-        ),
+        lsn("checkpoint LSN", &set.checkpoint_lsn, &facts.checkpoint_lsn),
         lsn(
             "database backup LSN",
             &set.database_backup_lsn,
@@ -90,11 +86,7 @@ fn of_chain(set: &BackupSet, facts: &BackedUp) -> Vec<Fact> {
             &set.first_recovery_fork_guid,
             &facts.first_fork_guid,
         ),
-        Fact::of(
-            "last fork",
-            &set.recovery_fork_guid,
-            &facts.last_fork_guid,
-        ),
+        Fact::of("last fork", &set.recovery_fork_guid, &facts.last_fork_guid),
         // Media write zero, msdb null, where a backup crosses no fork.
         lsn(
             "fork point LSN",

@@ -90,7 +90,9 @@ fn check_stripes(reports: &[Report]) -> Result<(), Unsound> {
         check_family(report, at + 1, reports.len())?;
         if report.sets.len() != 1 {
             let count = report.sets.len();
-            return Err(Unsound::new(format!("the medium holds {count} backups, not one")));
+            return Err(Unsound::new(format!(
+                "the medium holds {count} backups, not one"
+            )));
         }
     }
     mtf::check_stripes(reports)

@@ -168,7 +168,11 @@ fn stripes_that_do_not_fit_are_refused() {
     let too_few = [stripe(1, 2, identity())];
     assert!(checked(&too_few).contains("stripe 1 of 2 stands where 1 of 1 belongs"));
     let mut of_another_media_set = stripe(2, 2, identity());
-    of_another_media_set.media.as_mut().expect("media").media_set_id = id(8);
+    of_another_media_set
+        .media
+        .as_mut()
+        .expect("media")
+        .media_set_id = id(8);
     let other = [stripe(1, 2, identity()), of_another_media_set];
     assert!(checked(&other).contains("the file is of another media set"));
     let another_run = BackupSet {
