@@ -13,6 +13,7 @@ mod log;
 mod manifest;
 mod open;
 mod read;
+mod shelf;
 mod staging;
 mod upload;
 
@@ -30,7 +31,9 @@ use crate::world::{Clock, LogEntry, LogFact, StepProgress, Store, Tap};
 
 use lease::Lease;
 
+pub use shelf::{Shelf, ShelfObject};
 pub use staging::LocalStaging;
+pub(crate) use upload::hash;
 
 /// How this agent uses a store.
 #[derive(Clone, Debug)]

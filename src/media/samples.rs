@@ -1,0 +1,1 @@
+//! Examined files for tests: made of facts, without bytes.

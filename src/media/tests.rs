@@ -1,0 +1,1 @@
+//! Tests of the room: what follows what, over facts without bytes.
