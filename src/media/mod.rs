@@ -8,6 +8,7 @@
 //! media note COPY_ONLY is not known, so nothing here tells such backups apart.
 
 mod backup;
+mod bring;
 mod follow;
 mod lineage;
 mod list;
@@ -16,6 +17,7 @@ mod scan;
 mod source;
 
 pub use backup::{Backup, Stripe, join};
+pub use bring::ForeignMedia;
 pub use follow::follow;
 pub use lineage::{Contest, ContestKind, Gap, Lineage, Span};
 pub use list::{Candidate, Listing, Place, list};

@@ -190,6 +190,12 @@ impl SetDetail {
                 .expect("a string takes everything");
         }
         writeln!(text, "{}", self.pieces()).expect("a string takes everything");
+        for origin in &self.set.adopted {
+            let (places, user) = (origin.places.join(", "), &origin.user);
+            let whose = format!("{}/{}", origin.server, origin.database);
+            writeln!(text, "  from {} ({} by {})", places, whose, user)
+                .expect("a string takes everything");
+        }
         writeln!(text, "set {}, run {}", self.set.id, self.set.run)
             .expect("a string takes everything");
         text
@@ -236,5 +242,6 @@ pub const fn kind_word(kind: SetKind) -> &'static str {
         SetKind::Differential => "differential",
         SetKind::Log => "log",
         SetKind::Salvage => "salvage",
+        SetKind::Adopted => "adopted",
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Expected, unsound};
 use crate::error::Result;
-use crate::model::{Lsn, PieceKind};
+use crate::model::{Lsn, Piece, PieceKind};
 use crate::run::events::BackedUp;
 
 /// Compares a medium with the plan (member, kind) and with msdb (everything else).
@@ -35,6 +35,28 @@ pub(super) fn with_host(set: &BackupSet, expected: Expected<'_>) -> Result<()> {
             let what = format!("its {name} is `{medium}`, the host says `{host}`");
             Err(unsound(expected.member, &what))
         })
+}
+
+/// Compares a medium with the piece that it was examined to be. Its bytes have the digest of the examination, so
+/// these facts can differ only where the examination and this reading do not see alike.
+///
+/// # Errors
+/// `SM0707` with the first fact in which they differ.
+pub(super) fn with_piece(set: &BackupSet, piece: &Piece) -> Result<()> {
+    let told = [
+        Fact::of("kind", &set.kind.letter(), &letter(piece.kind).letter()),
+        Fact::of("backup set GUID", &set.set_guid, &piece.backup_set_guid),
+        Fact::of("family GUID", &set.family_guid, &piece.family_guid),
+        Fact::of("first LSN", &set.first_lsn, &piece.first_lsn),
+        Fact::of("last LSN", &set.last_lsn, &piece.last_lsn),
+        Fact::of("last fork", &set.recovery_fork_guid, &piece.last_fork_guid),
+    ];
+    let mut differing = told.into_iter().filter(|fact| fact.medium != fact.host);
+    differing.next().map_or(Ok(()), |fact| {
+        let Fact { name, medium, host } = fact;
+        let what = format!("its {name} is `{medium}`, the examination found `{host}`");
+        Err(unsound(&piece.member, &what))
+    })
 }
 
 /// One fact, as both sides write it.

@@ -11,7 +11,7 @@ mod agree;
 use mtf::{Finding, FindingKind, Report, Severity};
 
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseFile, MemberName, PieceKind};
+use crate::model::{DatabaseFile, MemberName, Piece, PieceKind};
 use crate::run::events::BackedUp;
 use crate::world::Tap;
 
@@ -77,6 +77,19 @@ pub fn check_piece(reports: &[Report], expected: Expected<'_>) -> Result<Seen> {
         files: files.unwrap_or_default(),
         is_container: false,
     })
+}
+
+/// Compares the reports of an adopted backup's stripes, family 1 first, with the piece that it was examined to
+/// be.
+///
+/// # Errors
+/// `SM0707` with the first disagreement.
+pub fn check_adopted(reports: &[Report], piece: &Piece) -> Result<()> {
+    check_stripes(reports).map_err(|fault| fault.about(&piece.member))?;
+    for report in reports {
+        agree::with_piece(&report.sets[0].identity, piece)?;
+    }
+    Ok(())
 }
 
 /// Requires that these are the whole and sound stripes of one backup each file, family 1 first.
