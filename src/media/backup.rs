@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use mtf::{BackupSet, Report, Severity, StripeFault, check_stripes};
+use mtf::{BackupSet, Finding, Report, Severity, StripeFault, check_stripes};
 use uuid::Uuid;
 
 use super::Examined;
@@ -93,17 +93,20 @@ pub fn join(examined: &[Examined]) -> Vec<Backup> {
     merge_copies(found)
 }
 
-/// The gravest finding that concerns this backup set of the report.
+/// The gravest finding that concerns this backup set of the report, which counts from 0.
 #[must_use]
-pub(super) fn worst_of(report: &Report, set: usize) -> Option<Severity> {
+pub fn worst_of(report: &Report, set: usize) -> Option<Severity> {
+    let severities = concerning(report, set).map(|finding| finding.kind.severity());
+    severities.max()
+}
+
+/// The findings that concern this backup set of the report, which counts from 0.
+pub fn concerning(report: &Report, set: usize) -> impl Iterator<Item = &Finding> {
     let bounds = bounds(report, set);
-    let concerns = |offset: u64| bounds.is_none_or(|(from, to)| offset < to && offset >= from);
     report
         .findings
         .iter()
-        .filter(|finding| concerns(finding.offset))
-        .map(|finding| finding.kind.severity())
-        .max()
+        .filter(move |finding| bounds.is_none_or(|(from, to)| (from..to).contains(&finding.offset)))
 }
 
 /// Where a backup set lies in its file, in bytes. None where the filemarks do not tell: then every finding

@@ -79,6 +79,19 @@ pub async fn scan(
     })
 }
 
+/// Whether the file begins as backup media or as their container do.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) async fn begins_as_media(candidate: &Candidate) -> Result<bool> {
+    let length = candidate.size_bytes.min(8);
+    if length < 8 {
+        return Ok(false);
+    }
+    let bytes = Places::open(candidate).await?.read(0, length).await?;
+    Ok(bytes.starts_with(b"TAPE") || bytes.starts_with(b"MSSQLBAK"))
+}
+
 /// Every byte, once: a chunk is hashed and the next one read while it is parsed.
 async fn whole(
     candidate: &Candidate,

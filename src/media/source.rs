@@ -12,6 +12,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::Url;
 
+use super::{Candidate, Place};
 use crate::config::StoreConfig;
 use crate::error::{Code, Error, Result};
 use crate::store::Shelf;
@@ -63,6 +64,16 @@ impl Source {
             None => cloud.from_environment(&url, &access.environment)?,
         };
         Ok(Self::Shelf(Arc::new(Shelf::open(&config)?)))
+    }
+
+    /// Whether the source is this very file, and no folder or prefix that it was found in.
+    #[must_use]
+    pub fn names(&self, candidate: &Candidate) -> bool {
+        match (self, &candidate.place) {
+            (Self::Path(path), Place::File(file)) => path == file,
+            (Self::Shelf(shelf), Place::Object(url)) => shelf.url() == *url,
+            _ => false,
+        }
     }
 
     /// Whether the text is a URL for which a configuration may hold credentials.

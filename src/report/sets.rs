@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::bytes::size;
 use crate::chain::Judged;
+use crate::error::plain::plain;
 use crate::model::{GroupName, Piece, PieceKind, Set, SetKind};
 
 /// One line below the header, and none between rows: lists are long.
-const STYLE: TableStyle =
+pub(super) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// All sets of a group.
@@ -193,7 +194,7 @@ impl SetDetail {
         for origin in &self.set.adopted {
             let (places, user) = (origin.places.join(", "), &origin.user);
             let whose = format!("{}/{}", origin.server, origin.database);
-            writeln!(text, "  from {} ({} by {})", places, whose, user)
+            writeln!(text, "  from {} ({} by {})", plain(&places), plain(&whose), plain(user))
                 .expect("a string takes everything");
         }
         writeln!(text, "set {}, run {}", self.set.id, self.set.run)

@@ -21,10 +21,10 @@ use super::{AdoptPiece, OnFailure, PLAN_FORMAT, Plan, Publish, RunKind, StageNam
 use crate::config::{Config, ReadBack};
 use crate::error::Code;
 use crate::model::{
-    MarkName, MemberName, Origin, Piece, PieceId, PlanId, RunId, SetId, SetKind, StoredStripe,
+    HostName, MarkName, MemberName, Origin, Piece, PieceId, PlanId, RunId, SetId, SetKind, StoredStripe,
     Timestamp,
 };
-use crate::survey::Survey;
+use crate::survey::{HostReport, Survey};
 
 /// A whole and sound backup on foreign media.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,7 +158,8 @@ pub fn plan_adopt(
         becomes: found.becomes.clone(),
     }));
     judged.sort_by(|a, b| a.places.cmp(&b.places));
-    let warnings = judged.iter().filter_map(warning).collect();
+    let refused = judged.iter().filter_map(warning);
+    let warnings = refused.chain(silent(survey, &steps)).collect();
     Adoption {
         plan: Plan {
             format: PLAN_FORMAT,
@@ -309,6 +310,29 @@ fn warning(judged: &Judged) -> Option<Warning> {
         | Becomes::CopyOf { .. }
         | Becomes::NoBackup => None,
     }
+}
+
+/// A host that does not answer cannot say which of its backups are copy-only; they are adopted all the same,
+/// since a host may be lost for good.
+fn silent(survey: &Survey, steps: &[AdoptPiece]) -> Vec<Warning> {
+    let is_concerned = |host: &HostName| {
+        let mut hosts = steps.iter().map(|step| &step.piece.member.host);
+        hosts.any(|own| own.is_same_host(host))
+    };
+    let reports = survey.hosts.iter().filter(|(host, _)| is_concerned(host));
+    let warnings = reports.filter_map(|(host, report)| match report {
+        HostReport::Facts(_) => None,
+        HostReport::Silent {
+            code,
+            message,
+            hint,
+        } => Some(Warning {
+            code: code.clone(),
+            message: format!("host `{host}` could not be asked about its backups: {message}"),
+            hint: hint.clone(),
+        }),
+    });
+    warnings.collect()
 }
 
 fn stages(

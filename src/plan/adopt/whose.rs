@@ -60,11 +60,12 @@ pub(super) fn known<'a>(
 /// The member that a backup belongs to; `piece.member` is what its medium says.
 pub(super) fn whose<'a>(
     known: &'a [Known<'a>],
-    mapped: &'a [Mapped],
+    mapped: &[Mapped],
     piece: &Piece,
 ) -> Result<&'a MemberName, Unclear> {
     if let Some(mapped) = mapped.iter().find(|mapped| fits(&mapped.whose, piece)) {
-        return Ok(&mapped.member);
+        let meant = known.iter().find(|it| is_same(it.member, &mapped.member));
+        return meant.map(|it| it.member).ok_or_else(|| no_member(mapped));
     }
     let named = known.iter().find(|it| is_same(it.member, &piece.member));
     let mut kin: Vec<&Known<'_>> = known
@@ -118,6 +119,13 @@ fn say(piece: &Piece) -> String {
     format!(
         "if they belong to a member, say `--member 'HOST/DATABASE={}'`",
         piece.member
+    )
+}
+
+fn no_member(mapped: &Mapped) -> Unclear {
+    unclear(
+        format!("`--member` gives it to `{}`, which is no member of the group", mapped.member),
+        "write a member as `stopmark check` shows it".to_owned(),
     )
 }
 

@@ -13,7 +13,7 @@ use super::record::Record;
 use crate::catalog;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::media::{Examined, Source, list, scan};
+use crate::media::{Source, gather};
 use crate::model::RunId;
 use crate::plan::{AdoptAsked, Adoption, Becomes, CatalogView, Found, Mapped, Offer, plan_adopt};
 use crate::survey;
@@ -38,30 +38,14 @@ pub struct AdoptWanted {
 /// Those of the sources: nothing there (`SM0711`), no right to look (`SM0712`), a store that does not answer.
 /// A file that cannot be read is told with its reason, and the others still count.
 pub async fn find(world: &World, sources: &[Source]) -> Result<Offered> {
-    let mut examined: Vec<Examined> = Vec::new();
-    let mut others = Vec::new();
-    for source in sources {
-        let listing = list(source).await?;
-        others.extend(
-            listing
-                .faults
-                .iter()
-                .map(|fault| unread(place_of(fault), fault)),
-        );
-        for candidate in &listing.candidates {
-            if examined.iter().any(|it| it.place == candidate.place) {
-                continue;
-            }
-            let label = format!("examine {}", candidate.place);
-            let progress = world.progress.begin(&label, Some(candidate.size_bytes));
-            match scan(candidate, mtf::Level::Content, progress.as_ref()).await {
-                Ok(file) => examined.push(file),
-                Err(error) => others.push(unread(candidate.place.to_string(), &error)),
-            }
-        }
-    }
-    let mut offered = offers(&examined);
-    offered.others.extend(others);
+    let found = gather(sources, mtf::Level::Content, world.progress.as_ref()).await?;
+    let mut offered = offers(&found.examined);
+    let no_backups = found.passed_over.iter().map(|file| Found {
+        places: vec![file.place.to_string()],
+        becomes: Becomes::NoBackup,
+    });
+    offered.others.extend(no_backups);
+    offered.others.extend(found.faults.iter().map(unread));
     Ok(offered)
 }
 
@@ -119,19 +103,15 @@ pub async fn adopt(
     Ok((adoption, Some(record)))
 }
 
-fn unread(place: String, error: &Error) -> Found {
+/// A file or folder that could not be read, with the place that its error names.
+fn unread(error: &Error) -> Found {
+    let place = error.context().first();
     Found {
-        places: vec![place],
+        places: place.map(|(_, place)| place.clone()).into_iter().collect(),
         becomes: Becomes::Refused {
             code: error.code(),
             message: error.message().to_owned(),
             hint: error.hint_text().unwrap_or_default().to_owned(),
         },
     }
-}
-
-/// Where something could not be looked at, as its error says.
-fn place_of(error: &Error) -> String {
-    let place = error.context().first();
-    place.map_or_else(String::new, |(_, place)| place.clone())
 }
