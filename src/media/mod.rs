@@ -8,6 +8,7 @@
 //! media note COPY_ONLY is not known, so nothing here tells such backups apart.
 
 mod backup;
+mod bring;
 mod follow;
 mod gather;
 mod lineage;
@@ -17,6 +18,7 @@ mod scan;
 mod source;
 
 pub use backup::{Backup, Stripe, concerning, join, worst_of};
+pub use bring::ForeignMedia;
 pub use follow::{base_of, follow};
 pub use gather::{Gathered, PassedOver, gather};
 pub use lineage::{Contest, ContestKind, Gap, Lineage, Span};
