@@ -10,6 +10,7 @@ mod bootstrap;
 mod database;
 mod logins;
 mod options;
+mod paths;
 mod sessions;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,8 @@ pub use backend::InstanceBackend;
 pub use bootstrap::run_script;
 pub use database::{DatabaseHandle, DatabaseRecord};
 pub use logins::SERVER_ROLES;
-pub use options::{InstanceOptions, PathMap, ServerName, Version};
+pub use options::{InstanceOptions, ServerName, Version};
+pub use paths::{PathMap, Unreachable};
 pub use sessions::{Activity, RunningRequest, SessionRecord, Sessions};
 
 use crate::catalog::record;
@@ -222,6 +224,12 @@ impl Instance {
     #[must_use]
     pub fn backup_folder(&self) -> PathBuf {
         self.folder.join("backup")
+    }
+
+    /// Where event files go unless it is said otherwise.
+    #[must_use]
+    pub fn log_folder(&self) -> PathBuf {
+        self.folder.join("log")
     }
 
     /// Makes a database: 1801 when the name is taken, 5170 when a file is there.

@@ -8,6 +8,7 @@ mod batches;
 mod catalog;
 mod clock;
 mod commits;
+mod faults;
 mod hosts;
 mod links;
 mod marks;
