@@ -43,6 +43,7 @@ pub(super) async fn open(instance: &Arc<Instance>) -> SqlResult<()> {
     } else {
         recover(instance)?;
     }
+    crate::events::start_all(instance);
     crate::dtc::recover(instance)
 }
 

@@ -33,6 +33,7 @@ use crate::catalog::record;
 use crate::clock::HostClock;
 use crate::dtc::Dtc;
 use crate::error::SqlResult;
+use crate::events::Events;
 use crate::faults::Faults;
 use crate::messages;
 use crate::storage::{Database, DatabaseFiles, Disk, NewDatabase, RealDisk, RecoveryModel, TxId};
@@ -50,6 +51,8 @@ pub struct Instance {
     pub app_locks: AppLocks,
     /// The host's part in distributed transactions.
     pub dtc: Arc<Dtc>,
+    /// Event sessions that run.
+    pub events: Events,
     /// Faults that tests have armed.
     pub faults: Faults,
     /// The files of the host.
@@ -88,6 +91,7 @@ impl Instance {
             sessions: Sessions::default(),
             app_locks: AppLocks::default(),
             dtc,
+            events: Events::default(),
             faults,
             disk,
             folder: folder.to_owned(),

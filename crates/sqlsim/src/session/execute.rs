@@ -180,7 +180,9 @@ impl Session {
     /// An error before the last one of a statement that raises several (BACKUP's cause before
     /// 3013): the client sees it, a CATCH does not.
     pub async fn report_cause(&mut self, error: SqlError) {
-        if !self.is_in_try() {
+        if self.is_in_try() {
+            self.output.intercepted(&error);
+        } else {
             self.report(error).await;
         }
     }
@@ -214,6 +216,7 @@ impl Session {
         let fate = Fate::of(&error, statement, self.options.xact_abort);
         self.last.error = error.number;
         if self.is_in_try() {
+            self.output.intercepted(&error);
             self.doom_if(fate);
             return Err(Stop::Thrown(error));
         }

@@ -8,6 +8,7 @@ mod batches;
 mod catalog;
 mod clock;
 mod commits;
+mod events;
 mod faults;
 mod hosts;
 mod links;
