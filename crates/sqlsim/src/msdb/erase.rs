@@ -30,7 +30,9 @@ fn delete(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     write(&session.instance, |history| {
         let is_of = |cells: &Cells| {
             let database = cell(cells, "database_name");
-            database.as_text().is_some_and(|database| same(database, &name))
+            database
+                .as_text()
+                .is_some_and(|database| same(database, &name))
         };
         let (gone, kept): (Vec<_>, Vec<_>) = history.rows("backupset").into_iter().partition(is_of);
         let column = |of: &[Cells], column| of.iter().map(|cells| cell(cells, column)).collect();

@@ -133,7 +133,9 @@ impl Session {
         self.remote.clear();
         match outcome {
             Ok(flow) => {
-                self.last.error = 0;
+                if !std::mem::take(&mut self.last.has_reported) {
+                    self.last.error = 0;
+                }
                 Ok(flow)
             }
             Err(Failed::Stop(stop)) => Err(stop),

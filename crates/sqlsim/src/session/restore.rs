@@ -85,7 +85,7 @@ impl Session {
             _ => self.read_media(restore).await,
         };
         match done {
-            Err(cause) if !matches!(cause.number, 102 | 137 | 155 | 156 | 262) => {
+            Err(cause) if !matches!(cause.number, 102 | 137 | 155 | 156) => {
                 self.report_cause(cause).await;
                 Err(messages::terminating_abnormally(statement))
             }

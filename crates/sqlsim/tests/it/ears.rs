@@ -38,6 +38,12 @@ impl Ears {
         tracing::subscriber::set_default(self.clone())
     }
 
+    /// Opens the ears again: what other threads raise for the first time while one begins to listen
+    /// may be taken for what nobody wants to hear.
+    pub(crate) fn open() {
+        tracing::callsite::rebuild_interest_cache();
+    }
+
     /// What was heard since the last time. Numbers in information vary from run to run and become
     /// `N`.
     pub(crate) fn take(&self) -> Vec<String> {

@@ -123,6 +123,7 @@ type Connection = Client<Compat<TcpStream>>;
 async fn answer(client: &mut Connection, ears: &Ears, batch: &str) -> String {
     let columns_only = batch.trim_start().starts_with(COLUMNS_ONLY);
     let mut text = String::new();
+    Ears::open();
     let mut stream = match client.simple_query(batch).await {
         Ok(stream) => Box::pin(stream),
         // An answer without a result set was read to its end before the library told its error.

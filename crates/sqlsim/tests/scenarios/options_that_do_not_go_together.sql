@@ -1,8 +1,6 @@
 -- Options are checked before anything is done.
 CREATE DATABASE scn_25;
 GO
-BACKUP DATABASE scn_25 TO DISK = N'$(folder)/25.bak' WITH NOTHING;
-GO
 BACKUP LOG nobody TO DISK = N'$(folder)/25.bak';
 GO
 BACKUP LOG master TO DISK = N'$(folder)/25.bak';
