@@ -231,6 +231,7 @@ impl InspectReport {
             "use unknown",
             "log blocks",
             "streams",
+            "records",
         ]);
         let folder = self.folder();
         for (file, backup) in self.rows() {
@@ -238,6 +239,7 @@ impl InspectReport {
                 streams,
                 pages,
                 log,
+                records,
             } = backup.coverage;
             let verified = pages.verified + pages.not_torn;
             let unknown = pages.unplaced_sound + pages.unplaced_suspect + pages.unplaced;
@@ -256,6 +258,7 @@ impl InspectReport {
                     streams.verified,
                     streams.seen * u64::from(backup.identity.has_backup_checksums()),
                 ),
+                share(records.verified, records.seen),
             ]);
         }
         format!("\n{table}\n")
