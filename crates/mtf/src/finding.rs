@@ -13,15 +13,33 @@ use crate::Lsn;
 use crate::block::BlockVerdict;
 
 /// How deep one must look to notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// L1: headers, their checksums and their order.
+    #[default]
     Structure,
     /// L2: what the media say they are, told twice and compared.
     Identity,
     /// L3: the bytes of pages, log and streams.
     Content,
+}
+
+impl Level {
+    /// All levels, from the shallowest.
+    pub const ALL: [Self; 3] = [Self::Structure, Self::Identity, Self::Content];
+
+    /// Its number: 1 for structure, 2 for identity, 3 for content.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Structure => 1,
+            Self::Identity => 2,
+            Self::Content => 3,
+        }
+    }
 }
 
 /// How grave a finding is.
@@ -159,6 +177,13 @@ pub enum FindingKind {
         /// The LSN of the identity.
         lsn: Lsn,
     },
+    /// A log extent ends before it begins.
+    BadLogExtent {
+        /// Offset in the log file where it says that it begins, in bytes.
+        start_bytes: u64,
+        /// Offset in the log file where it says that it ends, in bytes.
+        end_bytes: u64,
+    },
     /// The backup set does not hold as many pages as its identity says.
     PagesDisagree {
         /// Pages by the identity.
@@ -229,6 +254,7 @@ impl FindingKind {
             | Self::NoIdentity
             | Self::CopiesDisagree { .. }
             | Self::LogRangeDisagrees { .. }
+            | Self::BadLogExtent { .. }
             | Self::PagesDisagree { .. } => Level::Identity,
             Self::StreamChecksumWrong
             | Self::StreamChecksumMissing
@@ -347,6 +373,13 @@ impl FindingKind {
                     "the log in the backup set does not begin or end at {lsn} as it says"
                 )
             }
+            Self::BadLogExtent {
+                start_bytes,
+                end_bytes,
+            } => write!(
+                f,
+                "a log extent cannot begin at byte {start_bytes} and end at byte {end_bytes}"
+            ),
             Self::PagesDisagree { expected, found } => {
                 write!(f, "the backup set holds {found} pages, but says {expected}")
             }

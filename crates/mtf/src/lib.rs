@@ -36,6 +36,8 @@
 //!
 //! A stripe can be proved alone, but restored only with its siblings: [`check_stripes`].
 //!
+//! Each can be asked for alone ([`Scanner::up_to`], [`scan_seekable`]); below L3 a scan that can seek
+//! reads some kilobytes of any file. How deep a file passed says [`Report::level_reached`].
 //! Compressed media are read as plain ones, through a container of records. Each record has a
 //! checksum of its own, which is looked at on all levels; decoded are on L1 and L2 only headers.
 //! Where a container cannot be read (older, encrypted, compressed in a way that is not known), that
@@ -90,6 +92,7 @@ mod report;
 mod scan;
 mod stripes;
 mod time;
+mod words;
 mod write;
 
 pub use finding::{Finding, FindingKind, Level, Severity};

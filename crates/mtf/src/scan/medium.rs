@@ -138,6 +138,7 @@ impl<C: Contents> Medium<C> {
             findings_not_kept,
             filemarks,
             bytes,
+            level: self.level,
             is_compressed: false,
         };
         (report, self.contents)
@@ -182,7 +183,7 @@ impl<C: Contents> Medium<C> {
             .is_some_and(|media| media.family_count > 1);
         let view = View {
             is_striped,
-            has_contents: self.level == Level::Content,
+            level: self.level,
         };
         self.open = Some(OpenSet::begins(at, start, view, &mut self.findings));
     }
@@ -358,7 +359,9 @@ impl<C: Contents> Visitor for Medium<C> {
             BlockKind::Filemark | BlockKind::SetEnd | BlockKind::Media => return,
             BlockKind::Volume => open.machine_name = records::read_volume(raw, head.string_type),
             BlockKind::Data => open.data_block_begins(),
-            BlockKind::Log => open.log_block_begins(records::read_log_extent(raw)),
+            BlockKind::Log => {
+                open.log_block_begins(at, records::read_log_extent(raw), &mut self.findings);
+            }
             _ => {}
         }
         open.check_address(at, head, &mut self.findings);

@@ -103,7 +103,9 @@ impl<C: Contents> Scanner<C> {
     }
 
     /// Looks no deeper than `level`. Below [`Level::Content`] data and log are passed over: they
-    /// are neither judged nor handed to the receiver, and coverage stays zero.
+    /// are neither judged nor handed to the receiver, and coverage stays zero. At
+    /// [`Level::Structure`] identities are still read, or nobody could say what the file is of, but
+    /// not compared with anything.
     #[must_use]
     pub fn up_to(self, level: Level) -> Self {
         Self {

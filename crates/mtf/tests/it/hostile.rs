@@ -7,11 +7,12 @@
 use mtf::{BackupKind, FindingKind, Severity};
 use proptest::prelude::*;
 
-use crate::common::{Medium, cases, scan};
+use crate::cases;
+use crate::common::{Medium, scan};
 use crate::damage::{LETTERS, find};
 
 /// Puts bytes into a header of `length` bytes at `at` and makes its checksum right again.
-fn forge(bytes: &mut [u8], at: usize, length: usize, offset: usize, value: &[u8]) {
+pub(crate) fn forge(bytes: &mut [u8], at: usize, length: usize, offset: usize, value: &[u8]) {
     bytes[at + offset..at + offset + value.len()].copy_from_slice(value);
     let sum = mtf::checksum::xor16(&bytes[at..at + length - 2]);
     bytes[at + length - 2..at + length].copy_from_slice(&sum.to_le_bytes());

@@ -407,7 +407,7 @@ fn an_index_of_any_length_is_passed_over_to_the_end() {
 }
 
 proptest! {
-    #![proptest_config(crate::common::cases(64))]
+    #![proptest_config(crate::cases(64))]
 
     #[test]
     fn noise_in_a_container_never_harms(

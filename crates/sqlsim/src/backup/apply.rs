@@ -100,7 +100,10 @@ pub(super) fn outcome(
     set: &BackupSet,
     stripes: &[&SetContents],
 ) -> RestoreOutcome {
-    let data: u64 = stripes.iter().map(|stripe| stripe.data.len() as u64).sum();
+    let data_of = |stripe: &&SetContents| {
+        stripe.data.len() as u64 + stripe.ballast.len() as u64 * page::EXTENT_SIZE as u64
+    };
+    let data: u64 = stripes.iter().map(data_of).sum();
     let extents = stripes.iter().flat_map(|stripe| &stripe.log);
     let log: u64 = extents.map(|(_, bytes)| bytes.len() as u64).sum();
     RestoreOutcome {

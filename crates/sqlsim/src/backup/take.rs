@@ -117,6 +117,7 @@ pub fn backup_database(
     let payload = Payload {
         pages: &snapshot.pages,
         extents: &snapshot.extents,
+        ballast_extents: snapshot.ballast_extents,
         log: &snapshot.log.extents,
     };
     let set = plan.write(devices, request, front, &payload, clock, progress)?;
@@ -154,6 +155,7 @@ pub fn backup_log(
     let payload = Payload {
         pages: &[],
         extents: &[],
+        ballast_extents: 0,
         log: &snapshot.log.extents,
     };
     let set = plan.write(devices, request, front, &payload, clock, progress)?;
