@@ -10,8 +10,8 @@ use crate::model::Piece;
 use crate::plan::{Adoption, Mapped, Step, Whose};
 use crate::report::adopt::AdoptReport;
 use crate::report::run::RunReport;
-use crate::run::adopt::{self, AdoptWanted};
 use crate::run::Interrupt;
+use crate::run::adopt::{self, AdoptWanted};
 
 /// Adopts what lies at the sources, or prints the plan where `--dry-run` was said.
 pub(super) async fn adopt(
