@@ -3,6 +3,7 @@
 //! Start at [`a_stolen_log_is_adopted_and_the_chain_is_whole_again`]. Foreign backups are taken on the hosts by
 //! plain T-SQL, as a colleague or another tool takes them.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use stopmark::plan::BackupKind;
 use stopmark::run::Interrupt;
 use stopmark::run::adopt;
 use stopmark::run::events::Verdict;
-use stopmark::run::record::Record;
+use stopmark::run::record::{Record, Round};
 use stopmark::world::{Brought, Foreign, StepProgress, World};
 
 use crate::bank::TOTAL;
@@ -336,7 +337,7 @@ async fn what_cannot_be_adopted_is_refused_with_the_reason() {
         &["--group", "stage", "x", "--member", "Ledger"],
     ] {
         let printed = stage.run(&[&["adopt"], args].concat()).await;
-        said += &format!("\n{}", told(&stage, &printed));
+        write!(said, "\n{}", told(&stage, &printed)).expect("a string");
     }
     let mapped = [
         "--member",
@@ -374,11 +375,13 @@ async fn adopt_in(scene: &Scene, world: &World) -> Record {
     done.expect("a record").1.expect("a run")
 }
 
+/// What is done to a file between its examination and its adoption.
+type Deed = fn(&Path);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_changes_or_vanishes_after_its_examination_is_refused() {
     let scene = Scene::set().await;
     let mut said = String::new();
-    type Deed = fn(&Path);
     let deeds: [(&str, Deed); 3] = [
         ("changed", |path| {
             let mut bytes = fs::read(path).expect("it is there");
@@ -391,7 +394,7 @@ async fn a_file_that_changes_or_vanishes_after_its_examination_is_refused() {
             fs::write(path, twice).expect("writes");
         }),
         ("vanished", |path| {
-            fs::remove_file(path).expect("it is there")
+            fs::remove_file(path).expect("it is there");
         }),
     ];
     for (title, deed) in deeds {
@@ -420,8 +423,8 @@ async fn a_file_that_changes_or_vanishes_after_its_examination_is_refused() {
         assert_eq!(set.pieces.len(), 1, "{title}");
         assert!(set.missing.is_empty(), "{title}: no member is missing");
         assert!(set.adopted[0].places[0].ends_with("good.bak"), "{title}");
-        for (_, failure) in record.rounds.iter().flat_map(|round| round.failures()) {
-            said += &format!("{title}: {}\n", failure.line());
+        for (_, failure) in record.rounds.iter().flat_map(Round::failures) {
+            writeln!(said, "{title}: {}", failure.line()).expect("a string");
         }
         fs::remove_dir_all(elsewhere(&scene.stage)).expect("it is there");
     }
