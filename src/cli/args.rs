@@ -79,6 +79,8 @@ pub enum Command {
     /// Bring the group back to a mark.
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// What an error of SQL Server (`1475`) or of Stopmark (`SM0601`) means, and what to do.
+    Explain(ExplainArgs),
     /// Work on the local index of the store.
     #[command(subcommand)]
     Catalog(CatalogCommand),
@@ -256,6 +258,14 @@ pub struct RestoreRunArgs {
     /// Overwrite databases that are there; the group's name must be given.
     #[arg(long, value_name = "GROUP")]
     pub yes_overwrite: Option<String>,
+}
+
+/// `stopmark explain`
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The error: a number of SQL Server or a code of Stopmark.
+    #[arg(value_name = "NUMBER|CODE")]
+    pub error: String,
 }
 
 /// `stopmark catalog ...`

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mtf::BackupSet;
 use uuid::Uuid;
 
 use super::backup::join;
@@ -163,7 +164,7 @@ fn spans(chain: &Chain<'_>, links: &[Link<'_>], numbers: &Numbers) -> Vec<Span> 
 
 /// Whether another log holds everything up to the end of this one, so that this end is none of its own.
 fn outlasts(other: &Piece, log: &Piece) -> bool {
-    let holds = other.first_lsn < log.last_lsn && log.last_lsn < other.last_lsn;
+    let holds = other.first_lsn <= log.last_lsn && log.last_lsn < other.last_lsn;
     holds && other.id != log.id && other.last_fork_guid == log.last_fork_guid
 }
 
@@ -191,54 +192,72 @@ fn span(chain: &Chain<'_>, base: &Piece, logs: &[&Piece], numbers: &Numbers) -> 
 
 /// Where nothing leads on: stretches of logs that no full reaches, and differentials without their full.
 fn gaps(chain: &Chain<'_>, links: &[Link<'_>], numbers: &Numbers, backups: &[Backup]) -> Vec<Gap> {
+    let reached = links.iter().filter(|link| link.is_reached);
+    let bases = chain.bases();
+    let stands: Vec<&Piece> = bases
+        .iter()
+        .map(|(base, _)| *base)
+        .chain(reached.map(|link| link.log))
+        .collect();
     let mut gaps: Vec<Gap> = Vec::new();
     let mut gap_of: BTreeMap<PieceId, usize> = BTreeMap::new();
     for link in links.iter().filter(|link| !link.is_reached) {
-        let known = link.before.and_then(|piece| gap_of.get(&piece.id).copied());
-        let at = known.unwrap_or_else(|| {
-            let reason = reason(chain, links, link.log);
-            gaps.push(Gap {
-                spoiled: spoiled(backups, &reason, link.log),
-                reason,
-                unreached: Vec::new(),
-            });
+        let before = link.before.and_then(|piece| gap_of.get(&piece.id));
+        let at = before.copied().unwrap_or_else(|| {
+            gaps.push(gap(reason(&stands, link.log), link.log, backups));
             gaps.len() - 1
         });
         gaps[at].unreached.push(numbers.of(link.log));
         gap_of.insert(link.log.id, at);
     }
-    gaps.extend(chain.baseless().map(|piece| Gap {
-        reason: Break::NoFull,
-        unreached: vec![numbers.of(piece)],
-        spoiled: spoiled(backups, &Break::NoFull, piece),
-    }));
+    for piece in chain.baseless() {
+        // One missing full is one break, however many differentials and logs it takes along.
+        let full_of = |at: usize| base_of(&backups[at].identity);
+        let at = numbers.of(piece);
+        let known = gaps.iter_mut().find(|gap| {
+            let first = gap.unreached.first().map(|&first| full_of(first));
+            gap.reason == Break::NoFull && first == Some(full_of(at))
+        });
+        match known {
+            Some(gap) => gap.unreached.push(at),
+            None => gaps.push(Gap {
+                unreached: vec![at],
+                ..gap(Break::NoFull, piece, backups)
+            }),
+        }
+    }
+    gaps.iter_mut()
+        .for_each(|gap| gap.unreached.sort_unstable());
     gaps.sort_by_key(|gap| gap.unreached.first().copied());
     gaps
 }
 
-/// Why nothing leads to this log, the first of its stretch.
-fn reason(chain: &Chain<'_>, links: &[Link<'_>], log: &Piece) -> Break {
-    let reached = links.iter().filter(|link| link.is_reached);
-    let reached = reached.map(|link| link.log);
-    let stands: Vec<&Piece> = chain
-        .bases()
-        .into_iter()
-        .map(|(base, _)| base)
-        .chain(reached)
-        .collect();
-    let is_own_fork = |piece: &&&Piece| piece.last_fork_guid == log.first_fork_guid;
-    let earlier = stands.iter().filter(|piece| piece.last_lsn < log.first_lsn);
-    let nearest = earlier
-        .clone()
-        .filter(is_own_fork)
-        .max_by_key(|piece| piece.last_lsn);
-    let other_fork = stands
-        .iter()
-        .filter(|piece| piece.last_lsn < log.last_lsn)
-        .max_by_key(|piece| piece.last_lsn);
-    match (nearest, other_fork) {
-        (Some(nearest), _) => Break::LogLost {
-            reached: nearest.last_lsn,
+/// The backup set GUID of the full that this backup names as what it builds on.
+#[must_use]
+pub fn base_of(set: &BackupSet) -> Option<Uuid> {
+    set.differential_base_guid.or(set.base_full_guid)
+}
+
+fn gap(reason: Break, first: &Piece, backups: &[Backup]) -> Gap {
+    Gap {
+        spoiled: spoiled(backups, &reason, first),
+        reason,
+        unreached: Vec::new(),
+    }
+}
+
+/// Why nothing leads to this log, the first of its stretch; `stands` is everything that can be reached.
+fn reason(stands: &[&Piece], log: &Piece) -> Break {
+    let highest = |is_it: &dyn Fn(&Piece) -> bool| {
+        let found = stands.iter().filter(|piece| is_it(piece));
+        found.max_by_key(|piece| piece.last_lsn).copied()
+    };
+    let is_own = |piece: &Piece| piece.last_fork_guid == log.first_fork_guid;
+    let before = highest(&|piece| is_own(piece) && piece.last_lsn < log.first_lsn);
+    let other_fork = highest(&|piece| !is_own(piece) && piece.last_lsn < log.last_lsn);
+    match (before, other_fork) {
+        (Some(before), _) => Break::LogLost {
+            reached: before.last_lsn,
             next: log.first_lsn,
         },
         (None, Some(other)) => Break::Forked {

@@ -19,7 +19,7 @@ mod source;
 
 pub use backup::{Backup, Stripe, concerning, join, worst_of};
 pub use bring::ForeignMedia;
-pub use follow::follow;
+pub use follow::{base_of, follow};
 pub use gather::{Gathered, PassedOver, gather};
 pub use lineage::{Contest, ContestKind, Gap, Lineage, Span};
 pub use list::{Candidate, Listing, Place, list};

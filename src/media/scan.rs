@@ -20,10 +20,10 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::list::unreadable;
 use super::{Candidate, Place};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::model::{CHUNK_SIZE_BYTES, Sha256Digest};
-use crate::store::digest::ChunkList;
-use crate::store::{Shelf, hash};
+use crate::store::Shelf;
+use crate::store::digest::{ChunkList, sha256};
 use crate::world::StepProgress;
 
 /// Headers are small and far apart, so little is read of each place.
@@ -113,6 +113,12 @@ async fn whole(
         root: list.root(),
         sha256: list.whole(),
     })
+}
+
+/// Hashing a chunk takes tens of milliseconds, in which the scanner can work.
+async fn hash(chunk: Bytes) -> Result<Sha256Digest> {
+    let hashed = tokio::task::spawn_blocking(move || sha256(&chunk)).await;
+    hashed.map_err(|error| Error::new(Code::Bug, "a hashing task panicked").source(error))
 }
 
 /// Headers alone: what the scanner does not want is passed over.

@@ -4,7 +4,6 @@
 //! harmless. Chains are told in `lineages`, findings in `remarks`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use comfy_table::Table;
 use mtf::{BackupSet, Coverage, Level, Severity};
@@ -12,6 +11,7 @@ use serde::Serialize;
 
 use super::bytes::{counted, size};
 use super::lineages::LineageReport;
+use super::places::shared_folder;
 use super::remarks::{Remark, remarks};
 use super::sets::STYLE;
 use crate::error::plain::{plain, plain_within};
@@ -215,12 +215,7 @@ impl InspectReport {
                 backup.proven(),
             ]);
         }
-        let place = if folder.is_empty() {
-            String::new()
-        } else {
-            format!("below {}\n", plain(&folder))
-        };
-        format!("{place}{table}\n")
+        format!("below {}\n{table}\n", plain(&folder))
     }
 
     /// How much of the content could be proved.
@@ -236,6 +231,7 @@ impl InspectReport {
             "use unknown",
             "log blocks",
             "streams",
+            "records",
         ]);
         let folder = self.folder();
         for (file, backup) in self.rows() {
@@ -243,6 +239,7 @@ impl InspectReport {
                 streams,
                 pages,
                 log,
+                records,
             } = backup.coverage;
             let verified = pages.verified + pages.not_torn;
             let unknown = pages.unplaced_sound + pages.unplaced_suspect + pages.unplaced;
@@ -256,7 +253,12 @@ impl InspectReport {
                 pages.unprotected.to_string(),
                 share(pages.unplaced_sound, unknown),
                 share(log.verified, log.blocks),
-                share(streams.verified, streams.seen),
+                // Streams of a backup without checksums cannot be verified and are none that were not.
+                share(
+                    streams.verified,
+                    streams.seen * u64::from(backup.identity.has_backup_checksums()),
+                ),
+                share(records.verified, records.seen),
             ]);
         }
         format!("\n{table}\n")
@@ -269,24 +271,9 @@ impl InspectReport {
             .flat_map(move |file: &FileReport| file.backups.iter().map(of(file)))
     }
 
-    /// The folder that all files lie in, with its separator; empty for a single file.
     fn folder(&self) -> String {
-        let Some((first, others)) = self.files.split_first() else {
-            return String::new();
-        };
-        if others.is_empty() {
-            return String::new();
-        }
-        let shared = others.iter().fold(first.place.len(), |shared, other| {
-            let same = first.place.bytes().zip(other.place.bytes());
-            same.take_while(|(one, other)| one == other)
-                .count()
-                .min(shared)
-        });
-        let separator = first.place.as_bytes()[..shared]
-            .iter()
-            .rposition(|byte| *byte == b'/' || *byte == std::path::MAIN_SEPARATOR as u8);
-        separator.map_or_else(String::new, |at| first.place[..=at].to_owned())
+        let places: Vec<String> = self.files.iter().map(|file| file.place.clone()).collect();
+        shared_folder(&places)
     }
 
     fn ending(&self) -> String {
@@ -304,6 +291,9 @@ impl InspectReport {
                     (count(Severity::Suspect), "suspect"),
                     (self.unreadable.len(), "not read"),
                 ];
+                if self.files.is_empty() && self.unreadable.is_empty() {
+                    return "NO backup is here\n".to_owned();
+                }
                 let told = words.iter().filter(|(number, _)| *number > 0);
                 let told: Vec<String> = told
                     .map(|(number, word)| format!("{number} {word}"))
@@ -347,14 +337,7 @@ impl FileReport {
     /// The name below the folder of all.
     fn name(&self, folder: &str) -> String {
         let below = self.place.strip_prefix(folder).unwrap_or(&self.place);
-        let below = if folder.is_empty() {
-            Path::new(below)
-                .file_name()
-                .map_or_else(|| below.into(), |name| name.to_string_lossy())
-        } else {
-            below.into()
-        };
-        plain_within(&below, FILE_CHARACTERS_MAX)
+        plain_within(below, FILE_CHARACTERS_MAX)
     }
 }
 
@@ -395,10 +378,10 @@ fn verdict(
         Some(Severity::Unreadable | Severity::Suspect) => Verdict::Degraded,
         Some(Severity::Note) | None => Verdict::Sound,
     };
-    let by_reading = if gathered.faults.is_empty() {
-        Verdict::Sound
-    } else {
-        Verdict::Failed
+    let by_reading = match (gathered.faults.as_slice(), gathered.examined.as_slice()) {
+        ([], []) => Verdict::Degraded,
+        ([], _) => Verdict::Sound,
+        (_, _) => Verdict::Failed,
     };
     let by_chains = lineages.map_or(Verdict::Sound, |lineages| {
         if !lineages.iter().any(LineageReport::is_restorable) {

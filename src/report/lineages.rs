@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use super::bytes::counted;
 use super::inspect::kind_word;
-use super::remarks::{files_words, missing_words};
+use super::places::{files_words, shared_folder};
+use super::remarks::missing_words;
 use crate::chain::Break;
 use crate::error::Code;
 use crate::error::plain::{plain, plain_within};
-use crate::media::{Backup, Contest, ContestKind, Examined, Gap, Lineage, Span, local};
+use crate::media::{Backup, Contest, ContestKind, Examined, Gap, Lineage, Span, base_of, local};
 use crate::model::{Lsn, ServerLocal};
 
 const NAME_CHARACTERS_MAX: usize = 60;
@@ -36,6 +37,10 @@ pub struct LineageReport {
     pub contests: Vec<ContestLine>,
     #[serde(skip)]
     is_whole: bool,
+    #[serde(skip)]
+    folder: String,
+    #[serde(skip)]
+    unused: Vec<String>,
 }
 
 /// One backup.
@@ -110,13 +115,23 @@ pub struct ContestLine {
 struct Ctx<'a> {
     lineage: &'a Lineage,
     examined: &'a [Examined],
+    /// What all its files lie in.
+    folder: String,
 }
 
 impl LineageReport {
     /// The reports on all lineages.
     #[must_use]
     pub fn all(lineages: &[Lineage], examined: &[Examined]) -> Vec<Self> {
-        let of = |lineage| Self::of(&Ctx { lineage, examined });
+        let of = |lineage: &Lineage| {
+            let files = lineage.backups.iter().flat_map(Backup::files);
+            let places: Vec<String> = files.map(|at| examined[at].place.to_string()).collect();
+            Self::of(&Ctx {
+                lineage,
+                examined,
+                folder: shared_folder(&places),
+            })
+        };
         lineages.iter().map(of).collect()
     }
 
@@ -131,6 +146,8 @@ impl LineageReport {
             breaks: lineage.gaps.iter().map(|it| ctx.gap(it)).collect(),
             contests: lineage.contests.iter().map(|it| ctx.contest(it)).collect(),
             is_whole: lineage.is_whole(),
+            folder: ctx.folder.clone(),
+            unused: ctx.unused(),
         }
     }
 
@@ -150,11 +167,12 @@ impl LineageReport {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!(
-            "\ndatabase {} on {} (family {}), {}\n",
+            "\ndatabase {} on {} (family {}), {} below {}\n",
             names(&self.databases),
             names(&self.servers),
             self.family_guid,
-            counted(self.backups.len(), "backup")
+            counted(self.backups.len(), "backup"),
+            plain(&self.folder)
         );
         let mut line = |what: &str| writeln!(text, "  {what}").expect("a string takes everything");
         self.restorable.iter().for_each(|it| line(&it.words));
@@ -162,6 +180,7 @@ impl LineageReport {
             line("CANNOT be restored from these files");
         }
         self.breaks.iter().for_each(|it| line(&it.words));
+        self.unused.iter().for_each(|it| line(it));
         for contest in &self.contests {
             line(&format!("CONTEST {} [{}]", contest.message, contest.code));
         }
@@ -250,17 +269,8 @@ impl Ctx<'_> {
         let first = &gap.unreached[..gap.unreached.len().min(1)];
         let message = format!("{} before {}", self.reason(gap), self.names(first));
         let spoiled = gap.spoiled.iter().map(|&at| {
-            let backup = &self.lineage.backups[at];
-            let missing: Vec<u16> = backup.missing().collect();
-            let why = if missing.is_empty() {
-                "is damaged".to_owned()
-            } else {
-                format!(
-                    "is not whole: {}",
-                    missing_words(&missing, backup.stripe_count)
-                )
-            };
-            format!("\n    {} would lead on, but {why}", self.names(&[at]))
+            let (name, why) = (self.names(&[at]), spoiled_words(&self.lineage.backups[at]));
+            format!("\n    {name} would lead on, but {why}")
         });
         let unreached = format!("\n    out of reach: {}", self.names(&gap.unreached));
         GapLine {
@@ -277,6 +287,16 @@ impl Ctx<'_> {
         }
     }
 
+    /// What is not whole and is told at no break.
+    fn unused(&self) -> Vec<String> {
+        let is_told = |at: &usize| self.lineage.gaps.iter().any(|gap| gap.spoiled.contains(at));
+        let backups = self.lineage.backups.iter().enumerate();
+        let spoiled = backups.filter(|(at, backup)| !backup.is_whole() && !is_told(at));
+        spoiled
+            .map(|(at, backup)| format!("UNUSED  {} {}", self.names(&[at]), spoiled_words(backup)))
+            .collect()
+    }
+
     fn reason(&self, gap: &Gap) -> String {
         match &gap.reason {
             Break::LogLost { reached, next } => {
@@ -288,15 +308,10 @@ impl Ctx<'_> {
     }
 
     fn base_words(&self, gap: &Gap) -> String {
-        let set = gap
-            .unreached
-            .first()
-            .map(|&at| &self.lineage.backups[at].identity);
-        let base = set.and_then(|set| set.differential_base_guid.or(set.base_full_guid));
-        base.map_or_else(
-            || "no full backup that leads to it is in these files".to_owned(),
-            |base| format!("no full backup that leads to it is in these files (it names {base})"),
-        )
+        let first = gap.unreached.first();
+        let base = first.and_then(|&at| base_of(&self.lineage.backups[at].identity));
+        let named = base.map_or_else(String::new, |base| format!(" (it names {base})"));
+        format!("no full backup that leads to it is in these files{named}")
     }
 
     fn contest(&self, contest: &Contest) -> ContestLine {
@@ -321,7 +336,18 @@ impl Ctx<'_> {
             .iter()
             .map(|&at| &self.lineage.backups[at])
             .collect();
-        plain(&files_words(&backups, self.examined))
+        plain(&files_words(&backups, self.examined, &self.folder))
+    }
+}
+
+/// Why a backup leads nowhere.
+fn spoiled_words(backup: &Backup) -> String {
+    let missing: Vec<u16> = backup.missing().collect();
+    if missing.is_empty() {
+        "is damaged".to_owned()
+    } else {
+        let missing = missing_words(&missing, backup.stripe_count);
+        format!("is not whole: {missing}")
     }
 }
 

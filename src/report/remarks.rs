@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use mtf::{FindingKind, Severity};
 use serde::Serialize;
 
-use super::bytes::counted;
 use crate::error::Code;
 use crate::error::plain::plain;
 use crate::media::{Backup, Examined};
@@ -44,8 +43,11 @@ pub fn remarks(examined: &[Examined], backups: &[Backup]) -> Vec<Remark> {
 }
 
 impl Remark {
-    /// Adds its line to a text.
+    /// Adds its line to a text; which stripe a file is, the table above tells already.
     pub(super) fn tell(&self, text: &mut String) {
+        if matches!(self.finding, Some(FindingKind::StripeOf { .. })) {
+            return;
+        }
         let word = match self.severity {
             Severity::Damage => "DAMAGE",
             Severity::Unreadable => "UNREAD",
@@ -173,27 +175,4 @@ const fn code_of(severity: Severity) -> Option<Code> {
         Severity::Suspect => Some(Code::MediaSuspect),
         Severity::Note => None,
     }
-}
-
-/// The files of a backup in a few words, for lines that name many.
-pub(super) fn files_words(backups: &[&Backup], examined: &[Examined]) -> String {
-    const NAMED_MAX: usize = 6;
-    let name = |backup: &&Backup| {
-        let first = backup.files().next();
-        let place = first.map_or_else(String::new, |file| examined[file].place.to_string());
-        let name = place.rsplit(['/', std::path::MAIN_SEPARATOR]).next();
-        let position = backup.identity.position;
-        let position = if position > 1 {
-            format!(" #{position}")
-        } else {
-            String::new()
-        };
-        format!("{}{position}", name.unwrap_or(&place))
-    };
-    let names: Vec<String> = backups.iter().map(name).collect();
-    if names.len() <= NAMED_MAX {
-        return names.join(", ");
-    }
-    let (head, last) = (names[..3].join(", "), &names[names.len() - 1]);
-    format!("{head} .. {last} ({})", counted(names.len(), "backup"))
 }

@@ -33,7 +33,6 @@ use lease::Lease;
 
 pub use shelf::{Shelf, ShelfObject};
 pub use staging::LocalStaging;
-pub(crate) use upload::hash;
 
 /// How this agent uses a store.
 #[derive(Clone, Debug)]

@@ -205,7 +205,7 @@ async fn hash_rest(
 }
 
 /// Hashing a chunk takes tens of milliseconds, too long for the threads that serve connections.
-pub(crate) async fn hash(chunk: Bytes) -> Result<Sha256Digest> {
+pub(super) async fn hash(chunk: Bytes) -> Result<Sha256Digest> {
     let hashed = tokio::task::spawn_blocking(move || sha256(&chunk)).await;
     hashed.map_err(|error| Error::new(Code::Bug, "a hashing task panicked").source(error))
 }

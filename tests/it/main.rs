@@ -17,13 +17,20 @@ mod fleet_marks;
 mod fleet_survey;
 mod flow;
 mod hostile_names;
+mod inspect;
+mod inspect_corpus;
+mod inspect_places;
 mod kill;
+#[path = "../../crates/mtf/tests/it/common.rs"]
+#[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
+mod made;
 mod printing;
 mod saga;
 mod saga_kinds;
 mod saga_story;
 mod scrub;
 mod secrets;
+mod shelf;
 mod stage;
 mod stores;
 mod strike;

@@ -4,6 +4,7 @@ mod adopt;
 mod backup;
 mod catalog;
 mod check;
+mod explain;
 mod group;
 mod init;
 mod inspect;
@@ -43,6 +44,7 @@ pub(super) async fn carry_out(
         Command::Inspect(args) => inspect::inspect(&common, &args, out, interrupt).await,
         Command::Adopt(args) => adopt::adopt(&common, &args, out, interrupt).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
+        Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,
         #[cfg(feature = "demo")]
         Command::Sim(args) => crate::cli::sim::sim(&args, out, interrupt).await,

@@ -15,7 +15,7 @@ mod dml;
 mod eval;
 mod from;
 mod functions;
-mod like;
+pub(crate) mod like;
 mod names;
 mod plan;
 mod scope;

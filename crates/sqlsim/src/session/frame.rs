@@ -110,6 +110,9 @@ pub struct Last {
     pub rows: u64,
     /// `@@IDENTITY`, also `SCOPE_IDENTITY()`.
     pub identity: Option<i64>,
+    /// The statement has reported errors itself and gone on to its end, as DBCC does: its error number
+    /// stays.
+    pub has_reported: bool,
     /// `@@FETCH_STATUS`.
     pub fetch_status: i32,
 }

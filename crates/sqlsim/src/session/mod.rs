@@ -32,6 +32,7 @@ mod principals;
 mod restore;
 mod scalar;
 mod security;
+mod standby;
 mod statement;
 mod tables;
 mod temporary;

@@ -81,6 +81,9 @@ impl Session {
             Kind::CreateAvailabilityGroup(_)
             | Kind::AlterAvailabilityGroup { .. }
             | Kind::DropAvailabilityGroup { .. } => self.availability_group(kind),
+            Kind::CreateEventSession(_)
+            | Kind::AlterEventSession { .. }
+            | Kind::DropEventSession { .. } => self.event_session(kind),
             Kind::Checkpoint => self.checkpoint(),
             Kind::Reconfigure => Ok(()),
             Kind::ExecuteAs(impersonation) => self.execute_as(impersonation),

@@ -5,6 +5,7 @@
 //! resolved by the session, expressions by `query`.
 
 mod admin;
+mod event;
 mod expr;
 mod flow;
 mod module;
@@ -14,6 +15,7 @@ mod table;
 use std::fmt;
 
 pub use admin::*;
+pub use event::*;
 pub use expr::*;
 pub use flow::*;
 pub use module::*;
@@ -108,6 +110,20 @@ pub enum StatementKind {
     /// `DROP AVAILABILITY GROUP`.
     DropAvailabilityGroup {
         /// The group.
+        name: String,
+    },
+    /// `CREATE EVENT SESSION`.
+    CreateEventSession(CreateEventSession),
+    /// `ALTER EVENT SESSION`.
+    AlterEventSession {
+        /// The session.
+        name: String,
+        /// What is done to it.
+        action: EventSessionAction,
+    },
+    /// `DROP EVENT SESSION`.
+    DropEventSession {
+        /// The session.
         name: String,
     },
     /// `BACKUP DATABASE | LOG`.

@@ -7,6 +7,7 @@ mod availability;
 mod backup;
 mod database;
 mod dml;
+mod event;
 mod execute;
 mod expr;
 mod flow;

@@ -88,6 +88,7 @@ impl Parser<'_> {
             "SCHEMA" => self.create_schema(),
             "LOGIN" | "USER" | "ROLE" | "SERVER" => self.create_principal(&word),
             "AVAILABILITY" => self.create_availability_group(),
+            "EVENT" => self.create_event_session(),
             "UNIQUE" | "CLUSTERED" | "NONCLUSTERED" | "INDEX" => self.create_index(),
             _ => {
                 self.at -= 1;
@@ -107,6 +108,7 @@ impl Parser<'_> {
             "AUTHORIZATION" => self.alter_authorization(),
             "LOGIN" | "USER" | "ROLE" | "SERVER" => self.alter_principal(&word),
             "AVAILABILITY" => self.alter_availability_group(),
+            "EVENT" => self.alter_event_session(),
             _ => {
                 self.at -= 1;
                 Err(self.unexpected())
@@ -121,6 +123,7 @@ impl Parser<'_> {
             "DATABASE" => self.drop_database(),
             "LOGIN" | "USER" | "ROLE" | "SERVER" => self.drop_principal(&word),
             "AVAILABILITY" => self.drop_availability_group(),
+            "EVENT" => self.drop_event_session(),
             "TABLE" | "VIEW" | "PROC" | "PROCEDURE" | "FUNCTION" | "SCHEMA" | "INDEX" => {
                 self.drop_objects(&word)
             }
