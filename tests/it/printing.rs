@@ -43,6 +43,7 @@ async fn every_command_that_prints_facts_prints_json_with_stable_keys() {
     let files = stage.path("restored");
     std::fs::create_dir_all(&files).expect("a folder");
     let files = files.display().to_string();
+    let store = stage.path("store").display().to_string();
     let mut table = String::new();
     for args in [
         &["check"][..],
@@ -62,13 +63,15 @@ async fn every_command_that_prints_facts_prints_json_with_stable_keys() {
         &["show"],
         &["status"],
         &["verify"],
+        &["inspect", &store, "--chain"],
         &["restore", "plan", "--to-host", "SPARE"],
         &["restore", "run", "--to-host", "SPARE", "--files-in", &files],
         &["catalog", "rebuild"],
     ] {
         let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let printed = stage.run(&with_json).await;
-        let shown: Vec<&str> = args.iter().copied().filter(|arg| *arg != files).collect();
+        let is_shown = |arg: &&str| *arg != files && *arg != store;
+        let shown: Vec<&str> = args.iter().copied().filter(is_shown).collect();
         table += &keys(&shown, &json(args, &printed));
     }
     assert_snapshot!(table);
