@@ -8,6 +8,7 @@
 //! media note COPY_ONLY is not known, so nothing here tells such backups apart.
 
 mod backup;
+mod bring;
 mod follow;
 mod gather;
 mod lineage;
@@ -16,7 +17,8 @@ mod piece;
 mod scan;
 mod source;
 
-pub use backup::{Backup, Stripe, concerning, join, worst_of};
+pub use backup::{Backup, Stripe, join, part};
+pub use bring::ForeignMedia;
 pub use follow::{base_of, follow};
 pub use gather::{Gathered, PassedOver, gather};
 pub use lineage::{Contest, ContestKind, Gap, Lineage, Span};

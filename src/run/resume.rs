@@ -74,6 +74,7 @@ pub(super) async fn look_up(
         | Step::RemovePrepared(_)
         | Step::ConfirmMark(_)
         | Step::Deliver(_)
+        | Step::Adopt(_)
         | Step::ClearStaging(_)
         | Step::Fetch(_)
         | Step::RestoreDatabase(_)

@@ -115,6 +115,7 @@ fn backed_up(row: Cells<'_>, piece: PieceId) -> Result<BackedUp, Fault> {
             version("minor")?,
             version("build")?
         ),
+        server_name: row.text_or_null("server_name")?,
     })
 }
 

@@ -5,6 +5,7 @@
 //!
 //! A deed decides nothing: a step that does not say it is a step that cannot be carried out.
 
+mod adopt;
 mod confirm;
 mod deliver;
 mod publish;
@@ -35,6 +36,7 @@ pub async fn carry_out(
         Step::PlaceMark(step) => place_mark(world, book, step).await,
         Step::ConfirmMark(step) => confirm::confirm_mark(world, step).await,
         Step::Deliver(step) => deliver::deliver(world, book, step).await,
+        Step::Adopt(step) => adopt::adopt(world, step).await,
         Step::Publish(step) => publish::publish(world, book, step).await,
         Step::ClearStaging(step) => clear_staging(world, step).await,
         Step::Fetch(step) => fetch(world, step).await,

@@ -346,3 +346,43 @@ async fn joining_an_availability_group_is_1475_until_a_new_chain_has_begun() {
     );
     assert_eq!(client.fail(&again).await, [3104, 3013]);
 }
+
+#[tokio::test]
+async fn compressed_media_say_so_and_so_does_msdb() {
+    let (cluster, mut client) = one().await;
+    let full = to(&cluster, "DATABASE", "c.bak", "FORMAT, COMPRESSION");
+    client.run(&full).await;
+    client
+        .run("EXEC sp_configure 'backup compression default', 1")
+        .await;
+    let log = to(&cluster, "LOG", "c.trn", "FORMAT");
+    client.run(&log).await;
+    client
+        .run(&to(&cluster, "LOG", "p.trn", "FORMAT, NO_COMPRESSION"))
+        .await;
+    let rows = client
+        .run(
+            "SELECT m.is_compressed, s.compression_algorithm, \
+        CASE WHEN s.compressed_backup_size < s.backup_size THEN 1 ELSE 0 END \
+        FROM msdb.dbo.backupset s JOIN msdb.dbo.backupmediaset m \
+        ON m.media_set_id = s.media_set_id ORDER BY s.backup_set_id",
+        )
+        .await;
+    let is_compressed = |row: &Vec<Value>| row[0] == Value::Bit(true);
+    let said: Vec<bool> = rows.rows.iter().map(is_compressed).collect();
+    assert_eq!(said, [true, true, false]);
+    assert_eq!(rows.rows[0][1..], ["MS_XPRESS".into(), Value::Int(1)]);
+    assert_eq!(rows.rows[2][1], Value::Null);
+    for (statement, column) in [("HEADERONLY", "Compressed"), ("LABELONLY", "IsCompressed")] {
+        let restore = format!(
+            "RESTORE {statement} FROM DISK = '{}'",
+            cluster.path("c.bak")
+        );
+        let answer = client.run(&restore).await;
+        assert_eq!(answer.cell(column), &Value::Bit(true), "{statement}");
+    }
+    let refused = client
+        .fail(&to(&cluster, "DATABASE", "c.bak", "NO_COMPRESSION"))
+        .await;
+    assert_eq!(refused, [3098, 3013]);
+}
