@@ -197,7 +197,7 @@ async fn a_bucket_of_the_configuration_lends_its_credentials_and_its_refusal_is_
     assert_snapshot!(told.replace(&endpoint.to_string(), "<endpoint>"));
 }
 
-/// Backups as a person takes them: a striped full, logs, a differential in the file of a log.
+/// Backups as a person takes them: a striped full, logs, one compressed, a differential in the file of a log.
 async fn backed_up() -> Stage {
     let stage = Stage::unprepared(&[("SQL1", &["Orders"])]).await;
     std::fs::create_dir_all(stage.path("found")).expect("a folder");
@@ -222,7 +222,10 @@ async fn backed_up() -> Stage {
             disk("log_2.trn")
         ),
         work.to_owned(),
-        format!("BACKUP LOG Orders TO {} WITH FORMAT;", disk("log_3.trn")),
+        format!(
+            "BACKUP LOG Orders TO {} WITH FORMAT, COMPRESSION;",
+            disk("log_3.trn")
+        ),
     ];
     for statement in script {
         stage.script("SQL1", "Orders", &statement).await;
