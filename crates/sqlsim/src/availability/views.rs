@@ -2,11 +2,6 @@
 //!
 //! Start at [`VIEWS`].
 
-#![expect(
-    clippy::unnecessary_wraps,
-    reason = "all views are made by functions of one type"
-)]
-
 use super::{AvailabilityGroup, BackupPreference, ReplicaRecord, groups};
 use crate::catalog::views::{SystemView, ViewContext};
 use crate::link::server::same;
