@@ -84,7 +84,7 @@ impl Parser<'_> {
     ) -> SqlResult<StatementKind> {
         let (from, condition) = if alone {
             let missing = Condition::Not(Box::new(merged.exists(merged.source.clone())));
-            (merged.target_alone(), both(missing, also))
+            (merged.target_alone(), Some(both(missing, also)))
         } else {
             (merged.joined(), also)
         };
@@ -124,7 +124,7 @@ impl Parser<'_> {
         let select = select(
             values.into_iter().map(item).collect(),
             merged.source.clone(),
-            both(missing, also),
+            Some(both(missing, also)),
         );
         Ok(StatementKind::Insert(Box::new(Insert {
             target: merged.target.clone(),
@@ -204,11 +204,11 @@ fn select(items: Vec<SelectItem>, source: TableSource, condition: Option<Conditi
     }
 }
 
-fn both(first: Condition, second: Option<Condition>) -> Option<Condition> {
-    Some(match second {
+fn both(first: Condition, second: Option<Condition>) -> Condition {
+    match second {
         Some(second) => Condition::All(vec![first, second]),
         None => first,
-    })
+    }
 }
 
 /// 10713: `MERGE` ends with a semicolon.
