@@ -117,5 +117,6 @@ fn piece(planned: &BackUp, facts: &BackedUp, delivered: DeliveredPiece<'_>) -> P
         server_version: facts.server_version.clone(),
         files: delivered.files.to_vec(),
         stripes: delivered.stripes.to_vec(),
+        proof: delivered.proof,
     }
 }
