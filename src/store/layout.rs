@@ -85,13 +85,12 @@ mod tests {
         let keys: Vec<&str> = cut.iter().map(|span| span.key.as_str()).collect();
         assert_eq!(keys, ["a.bak.seg00001", "a.bak.seg00002"]);
         assert_eq!(cut[0].chunks().count(), 2);
-        assert_eq!(cut[1].chunks().collect::<Vec<_>>(), [0..1]);
+        assert!(cut[1].chunks().eq(std::iter::once(0..1)));
         assert_eq!(cut[1].bytes, 2 * CHUNK_SIZE_BYTES..2 * CHUNK_SIZE_BYTES + 1);
     }
 
     #[test]
     fn a_segment_fits_the_parts_of_an_s3_object() {
-        assert!(SEGMENT_CHUNKS <= 10_000);
         let huge = spans(&stripe(1 << 42, SEGMENT_CHUNKS));
         assert_eq!(huge.len(), 64, "4 TiB");
         assert!(huge.iter().all(|span| span.chunks().count() <= 10_000));
@@ -100,6 +99,6 @@ mod tests {
     #[test]
     fn an_empty_stripe_has_one_empty_chunk() {
         let spans = spans(&stripe(0, 2));
-        assert_eq!(spans[0].chunks().collect::<Vec<_>>(), [0..0]);
+        assert!(spans[0].chunks().eq(std::iter::once(0..0)));
     }
 }

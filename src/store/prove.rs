@@ -234,8 +234,9 @@ fn sample(count: u64, root: Sha256Digest, moment_millis: i64) -> BTreeSet<usize>
         let mut seed = root.0.to_vec();
         seed.extend(moment_millis.to_le_bytes());
         seed.extend(draw.to_le_bytes());
-        let [a, b, c, d, e, f, g, h, ..] = sha256(&seed).0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h]) % count.max(1)
+        let drawn = sha256(&seed).0;
+        let (number, _) = drawn.split_first_chunk().expect("a digest has 32 bytes");
+        u64::from_le_bytes(*number) % count.max(1)
     });
     let ends = [0, count.saturating_sub(1)];
     drawn

@@ -2,7 +2,9 @@
 //! flow of the agent.
 
 mod agent;
+mod faults;
 mod flow;
+mod proxy;
 mod refusals;
 mod servers;
 
