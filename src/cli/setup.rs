@@ -85,7 +85,8 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         identity(&state)?,
         clock.clone(),
         config.policy.lease_ttl,
-    )?;
+    )?
+    .with_uploads(state.join("uploads"));
     let world = World {
         clock,
         ids: Arc::new(RandomIds),

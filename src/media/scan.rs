@@ -23,7 +23,8 @@ use super::{Candidate, Place};
 use crate::error::{Code, Error, Result};
 use crate::model::{CHUNK_SIZE_BYTES, Sha256Digest};
 use crate::store::Shelf;
-use crate::store::digest::{ChunkList, sha256};
+use crate::store::digest::ChunkList;
+use crate::store::hash::sha256;
 use crate::world::StepProgress;
 
 /// Headers are small and far apart, so little is read of each place; where nothing can be passed over, as in
@@ -107,7 +108,7 @@ async fn whole(
         progress.bytes(chunk.len() as u64);
         let parse = async { scanner.feed(&chunk) };
         let (digest, read, ()) = tokio::join!(hash(chunk.clone()), chunks.next(), parse);
-        list.push(digest?);
+        list.extend([digest?]);
         next = read?;
     }
     Ok(Digest {

@@ -163,7 +163,7 @@ async fn an_object_is_examined_by_its_own_url_and_an_empty_prefix_is_told() {
         "what was named is examined, whatever it is"
     );
     let sha256 = examined[0].digest.expect("every byte was read").sha256;
-    let expected = stopmark::store::digest::sha256(b"nothing but words");
+    let expected = stopmark::store::hash::sha256(b"nothing but words");
     assert_eq!(sha256, Some(expected));
     let nothing = bucket("no/such").await;
     let error = gather(&[nothing], Level::Content, &NoProgress).await;
