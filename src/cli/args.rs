@@ -74,6 +74,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Say what backup files are by their own bytes, whoever took them; needs no server.
     Inspect(InspectArgs),
+    /// Bring backups that others took into the catalog and the store.
+    Adopt(AdoptArgs),
     /// Bring the group back to a mark.
     #[command(subcommand)]
     Restore(RestoreCommand),
@@ -200,6 +202,24 @@ pub struct InspectArgs {
     /// Say which backups follow which, where chains break, and what each database can be restored to.
     #[arg(long)]
     pub chain: bool,
+}
+
+/// `stopmark adopt`
+#[derive(Args, Debug)]
+pub struct AdoptArgs {
+    /// Files, folders or URLs: `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix`, `file:///folder`.
+    #[arg(required = true, value_name = "PATH|URL")]
+    pub sources: Vec<String>,
+    /// The group that the backups join: the configuration's own, by its exact name.
+    #[arg(long, value_name = "GROUP")]
+    pub group: String,
+    /// Whose media are whose where their names do not say: a member, `=`, and the server and database (or the
+    /// family GUID) that stand on the media; may be given several times.
+    #[arg(long, value_name = "HOST/DATABASE=SERVER/DATABASE")]
+    pub member: Vec<String>,
+    /// Print the plan and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `stopmark restore ...`

@@ -174,6 +174,9 @@ codes! {
     NoMedia = "SM0714", Store, Degraded, "a file is no SQL Server backup, or one that cannot be opened";
     StripeMissing = "SM0715", Store, Degraded, "a stripe of a backup is missing";
     MediaSuspect = "SM0716", Store, Degraded, "a backup file looks damaged, but may be sound";
+    MediaForeign = "SM0721", Store, Degraded, "a backup file belongs to no member of the group, or not beyond doubt";
+    MediaUnfit = "SM0722", Store, Degraded, "a backup file holds what cannot be a piece";
+    MediaChanged = "SM0723", Store, Failed, "a backup file changed or vanished after it was examined";
     RestoreFailed = "SM0801", Restore, Failed, "a restore statement failed";
     MarkNotReached = "SM0802", Restore, Failed, "a restored member did not stop at the mark";
     TargetExists = "SM0803", Restore, Failed, "the restore would overwrite a database";

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::MarkLogKind;
 use crate::model::{
-    DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, PieceId, PieceKind, RunId, SetId,
-    SetKind, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, Origin, Piece, PieceId,
+    PieceKind, RunId, SetId, SetKind, StoredStripe, Timestamp,
 };
 
 /// One act.
@@ -37,6 +37,8 @@ pub enum Step {
     Deliver(Deliver),
     /// Writes the manifest of what was delivered, then its entry in the group's log.
     Publish(Publish),
+    /// Brings a backup that others took into the store, as it was examined.
+    Adopt(AdoptPiece),
     /// Removes a delivered piece's files from the share.
     ClearStaging(ClearStaging),
     /// Brings a piece's stripes from the store to a share, digests checked.
@@ -208,6 +210,23 @@ pub struct Deliver {
     pub stripes: Vec<StagedStripe>,
     /// Read everything back and compare, not only the size.
     pub read_back_whole: bool,
+    /// A piece over this size in bytes is read back by sample where it would be read back whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_over_bytes: Option<u64>,
+}
+
+/// Brings a foreign backup into the store. The files are only read, and stay where they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdoptPiece {
+    /// The piece as it will stand in the manifest: its facts and digests are those of the examination, and
+    /// what is sent must have the same.
+    pub piece: Box<Piece>,
+    /// Where its files lie and whose they were, for the manifest.
+    pub origin: Origin,
+    /// Read everything back and compare, not only the size.
+    pub read_back_whole: bool,
+    /// What it does for its chain, for people.
+    pub reason: String,
 }
 
 /// Writes what the round delivered.
@@ -360,6 +379,7 @@ impl Step {
             Self::RemovePrepared(step) => Some(&step.member),
             Self::BackUp(step) => Some(&step.member),
             Self::Deliver(step) => Some(&step.member),
+            Self::Adopt(step) => Some(&step.piece.member),
             Self::RestoreDatabase(step) => Some(&step.member),
             Self::RestoreLog(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
@@ -380,6 +400,7 @@ impl Step {
         match self {
             Self::BackUp(step) => Some(step.piece),
             Self::Deliver(step) => Some(step.piece),
+            Self::Adopt(step) => Some(step.piece.id),
             Self::ClearStaging(step) => Some(step.piece),
             Self::Fetch(step) => Some(step.source.piece),
             Self::RestoreDatabase(step) => Some(step.source.piece),
@@ -417,6 +438,7 @@ impl Step {
             | Self::RemovePrepared(_)
             | Self::ConfirmMark(_)
             | Self::Deliver(_)
+            | Self::Adopt(_)
             | Self::ClearStaging(_)
             | Self::Fetch(_)
             | Self::ProveMark(_) => Undo::Nothing,

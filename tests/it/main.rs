@@ -2,6 +2,8 @@
 //!
 //! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
 
+mod adopt;
+mod agreement;
 mod bad_input;
 mod bank;
 mod clock_time;
@@ -26,6 +28,7 @@ mod printing;
 mod saga;
 mod saga_kinds;
 mod saga_story;
+mod saga_twice;
 mod scrub;
 mod secrets;
 mod shelf;
