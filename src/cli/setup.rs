@@ -92,7 +92,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         fleet: Arc::new(fleet),
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
-        foreign: Arc::new(ForeignMedia::new(foreign_access(&config), &state)),
+        foreign: Arc::new(ForeignMedia::new(foreign_access(Some(&config)), &state)),
         catalog: Arc::new(SqliteCatalog::open(&state)?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
@@ -105,10 +105,14 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     })
 }
 
-/// What foreign media are read with: the store's own credentials where they are in its bucket.
-pub(super) fn foreign_access(config: &Config) -> media::Access {
+/// What foreign media are read with: the store's own credentials where they are in its bucket, else those of
+/// the environment.
+pub(super) fn foreign_access(config: Option<&Config>) -> media::Access {
     media::Access {
-        stores: vec![config.store.clone()],
+        stores: config
+            .map(|config| config.store.clone())
+            .into_iter()
+            .collect(),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

@@ -77,7 +77,7 @@ fn no_set(file: &Examined) -> Becomes {
             | FindingKind::OlderContainer
             | FindingKind::UnknownRecord { .. },
         ) => refused(
-            Code::MediaUnfit,
+            Code::NoMedia,
             "it is compressed or encrypted in a way that cannot be read, so nobody knows what it is".to_owned(),
             "restore it by hand, or take a new backup without that compression or encryption",
         ),
