@@ -234,6 +234,7 @@ impl InspectReport {
             "log blocks",
             "records",
             "streams",
+            "records",
         ]);
         let folder = self.folder();
         for (file, backup) in self.rows() {
@@ -261,6 +262,7 @@ impl InspectReport {
                     streams.verified,
                     streams.seen * u64::from(backup.identity.has_backup_checksums()),
                 ),
+                share(records.verified, records.seen),
             ]);
         }
         format!("\n{table}\n")

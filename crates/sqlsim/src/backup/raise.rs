@@ -64,3 +64,22 @@ pub(super) fn time_not_in_log() -> SqlError {
          performed.",
     )
 }
+
+/// 3180: an older backup that is to be readable between logs.
+pub(super) fn standby_needs_upgrade() -> SqlError {
+    SqlError::new(
+        3180,
+        16,
+        "This backup cannot be restored using WITH STANDBY because a database upgrade is needed. \
+         Reissue the RESTORE without WITH STANDBY.",
+    )
+}
+
+/// 5133: a file in a folder that is not there.
+pub(super) fn no_folder(path: &str) -> SqlError {
+    let text = format!(
+        "Directory lookup for the file \"{path}\" failed with the operating system error 3(The \
+         system cannot find the path specified.)."
+    );
+    SqlError::new(5133, 16, text)
+}

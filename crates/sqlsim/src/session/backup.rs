@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Session;
+use crate::availability::may_back_up;
 use crate::backup::{
     self, BackupOutcome, BackupRequest, Compression, Device, HostIdentity, LogBackupMode,
 };
@@ -19,7 +20,7 @@ use crate::proc::administration;
 use crate::storage::DatabaseState;
 use crate::wire::api::{Answer, Event};
 
-use super::devices::FaultyDevices;
+use super::devices::{FaultyDevices, NOWHERE};
 
 /// Options of BACKUP that change nothing that can be seen here.
 const ACCEPTED: [&str; 19] = [
@@ -58,6 +59,8 @@ const KNOWN: [&str; 12] = [
     "MEDIADESCRIPTION",
     "NORECOVERY",
 ];
+/// Characters that the name of a device may have.
+const MAX_DEVICE_NAME: usize = 259;
 /// How often progress is told unless STATS says otherwise: never.
 const NO_STATS: i64 = 101;
 
@@ -97,6 +100,10 @@ impl Session {
         self.require_in_database(&database, statement)?;
         check_state(&database)?;
         check_kind(&database, backup, statement)?;
+        let has = |name| find_option(&backup.options, name).is_some();
+        let is_log = backup.kind == BackupTarget::Log;
+        let (is_copy, is_differential) = (has("COPY_ONLY"), has("DIFFERENTIAL"));
+        may_back_up(&self.instance, &name, is_log, is_copy, is_differential)?;
         if let Some(error) = self
             .instance
             .faults
@@ -151,6 +158,9 @@ impl Session {
             damage_at: faults
                 .strike(FaultKind::Damage, statement, &database.name())
                 .map(|fault| fault.offset_bytes),
+            stall: faults
+                .strike(FaultKind::StallBackup, statement, &database.name())
+                .map(|fault| (fault.offset_bytes, faults.cleared())),
             cancelled: vec![
                 self.cancel.clone(),
                 self.record.killed.clone(),
@@ -216,7 +226,16 @@ impl Session {
             if device.kind != DeviceKind::Disk {
                 return Err(not_a_disk(device.kind, &name));
             }
-            let path = self.instance.options.paths.resolve(&name);
+            if name.chars().count() > MAX_DEVICE_NAME {
+                return Err(messages::device_name_too_long(MAX_DEVICE_NAME));
+            }
+            let path = if name.eq_ignore_ascii_case(NOWHERE) {
+                Ok(NOWHERE.into())
+            } else {
+                let home = self.instance.backup_folder();
+                self.instance.options.paths.resolve(&name, &home)
+            };
+            let path = path.map_err(|e| messages::cannot_open_device(&name, e.os_error()))?;
             found.push(Device { name, path });
         }
         Ok(found)
@@ -253,7 +272,7 @@ impl Session {
         Compression::Default(setting == Some(1))
     }
 
-    fn host_identity(&self) -> HostIdentity {
+    pub(super) fn host_identity(&self) -> HostIdentity {
         let options = &self.instance.options;
         let quarters = self.instance.clock.offset_minutes() / 15;
         HostIdentity {

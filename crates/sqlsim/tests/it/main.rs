@@ -5,13 +5,18 @@
 
 mod backups;
 mod batches;
+mod biztalk;
 mod catalog;
 mod clock;
 mod commits;
+mod ears;
+mod events;
+mod faults;
 mod hosts;
 mod links;
 mod marks;
 mod rights;
+mod scenarios;
 mod support;
 mod tables;
 mod transactions;

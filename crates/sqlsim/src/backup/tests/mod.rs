@@ -19,8 +19,16 @@ use mtf::ServerVersion;
 
 use super::*;
 use crate::error::SqlResult;
+use crate::instance::Unreachable;
 use crate::storage::testing::{MemoryDisk, guid, new_database, time};
 use crate::storage::{Database, Disk, RecoveryModel};
+
+/// The server that takes and restores backups.
+const VERSION: ServerVersion = ServerVersion {
+    major: 16,
+    minor: 0,
+    build: 4175,
+};
 
 type Files = Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>;
 
@@ -93,8 +101,8 @@ struct Bench {
 }
 
 impl Surroundings for Bench {
-    fn path_of(&self, physical_name: &str) -> PathBuf {
-        PathBuf::from(physical_name)
+    fn path_of(&self, physical_name: &str) -> Result<PathBuf, Unreachable> {
+        Ok(PathBuf::from(physical_name))
     }
 
     fn user_of(&self, physical_name: &str) -> Option<String> {
@@ -222,6 +230,8 @@ impl Bench {
             fork_guid: guid(name, 100 + self.number()),
             database_guid: guid(name, 1),
             now: time(0),
+            version: VERSION,
+            database_version: 957,
         }
     }
 }
@@ -250,11 +260,7 @@ fn request(bench: &Bench, files: &[&str]) -> BackupRequest {
         host: HostIdentity {
             server_name: "H1\\I".to_owned(),
             machine_name: "H1".to_owned(),
-            version: ServerVersion {
-                major: 16,
-                minor: 0,
-                build: 4135,
-            },
+            version: VERSION,
             database_version: 957,
             time_zone_quarters: 4,
         },
