@@ -136,9 +136,7 @@ impl InspectReport {
                 text.push_str(&self.coverage());
             }
         }
-        self.findings
-            .iter()
-            .for_each(|remark| remark.tell(&mut text));
+        text.push_str(&Remark::lines(&self.findings));
         text.push_str(&self.errors);
         for lineage in self.lineages.iter().flatten() {
             text.push_str(&lineage.text());
