@@ -37,6 +37,8 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// The files on the shares.
     pub staging: Arc<dyn Staging>,
+    /// The backup files of others.
+    pub foreign: Arc<dyn Foreign>,
     /// The local index of what the store holds.
     pub catalog: Arc<dyn Catalog>,
     /// The journals of runs.
@@ -290,6 +292,25 @@ pub trait Staging: Send + Sync {
     async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()>;
     /// Removes these files; a missing one is no error.
     async fn remove(&self, files: &[std::path::PathBuf]) -> Result<()>;
+}
+
+/// The backup files of others, wherever they lie: they are read, and nothing else is ever done to them.
+#[async_trait]
+pub trait Foreign: Send + Sync {
+    /// Makes the file at this path or URL readable as a file of this machine: itself, or a copy of an object
+    /// in a bucket. `SM0723` when there is nothing at the place any more.
+    async fn bring(&self, place: &str, progress: &dyn StepProgress) -> Result<Brought>;
+    /// Removes the copy, if one was made.
+    async fn let_go(&self, brought: Brought);
+}
+
+/// A foreign file at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// Where it can be read.
+    pub path: std::path::PathBuf,
+    /// It is a copy of our own, to be removed.
+    pub is_copy: bool,
 }
 
 /// The local index: the fold of the group's log and its manifests, rebuilt from the store when lost.

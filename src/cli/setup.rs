@@ -17,6 +17,7 @@ use crate::catalog::{SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{self, Config};
 use crate::error::{Code, Error, Result};
+use crate::media::{self, ForeignMedia};
 use crate::model::Set;
 use crate::notify::Desktop;
 use crate::run::journal::JournalFolder;
@@ -91,6 +92,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         fleet: Arc::new(fleet),
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
+        foreign: Arc::new(ForeignMedia::new(foreign_access(&config), &state)),
         catalog: Arc::new(SqliteCatalog::open(&state)?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
@@ -101,6 +103,16 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         world,
         _lock: lock,
     })
+}
+
+/// What foreign media are read with: the store's own credentials where they are in its bucket.
+pub(super) fn foreign_access(config: &Config) -> media::Access {
+    media::Access {
+        stores: vec![config.store.clone()],
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    }
 }
 
 /// One acting command at a time may use a state folder; the operating system frees the lock of a dead one.

@@ -19,5 +19,5 @@ pub use mark::{Mark, MarkName, MarkNameError, MarkPrefix, MemberMark};
 pub use mtf::Lsn;
 pub use names::{DatabaseName, GroupName, HostName, MemberName, NameError};
 pub use piece::{DatabaseFile, DatabaseFileKind, DifferentialBase, Piece, PieceKind, StoredStripe};
-pub use set::{MissingMember, Set, SetKind};
+pub use set::{MissingMember, Origin, Set, SetKind};
 pub use time::{ServerLocal, Timestamp};

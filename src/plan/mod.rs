@@ -5,6 +5,7 @@
 //!
 //! This room never acts and never asks the world; the executor never decides.
 
+mod adopt;
 mod asked;
 mod assess;
 mod backup;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{GroupName, HostName, PlanId, SurveyId, Timestamp};
 
+pub use adopt::{AdoptAsked, Adoption, Becomes, Found, Judged, Mapped, Offer, Whose, plan_adopt};
 pub use asked::{
     Asked, BackupKind, CatalogView, FailedDeed, LinksAsked, Names, RestoreAsked, RoundResult,
     StepFailure,
@@ -38,9 +40,10 @@ pub use restore::plan_restore;
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep, LinkSecurity,
-    MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink, RemovePrepared,
-    RestoreDatabase, RestoreLog, RestorePiece, StagedStripe, Step, StopAt, TestLink, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
+    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink,
+    RemovePrepared, RestoreDatabase, RestoreLog, RestorePiece, StagedStripe, Step, StopAt,
+    TestLink, Undo,
 };
 
 /// The newest format of a serialised plan; readers refuse newer ones.
@@ -87,6 +90,8 @@ pub enum RunKind {
     Link,
     /// Makes or removes what marks need in the members.
     Prepare,
+    /// Brings backups that others took into store and catalog.
+    Adopt,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -116,6 +121,8 @@ pub enum StageName {
     Logs,
     /// Pieces checked, uploaded, read back.
     Deliver,
+    /// Foreign backups brought into the store.
+    Adopt,
     /// The set's manifest and log entry written.
     Publish,
     /// Share files removed.
@@ -136,6 +143,8 @@ pub enum OnFailure {
     Unwind,
     /// The rest of this member's steps in the lane is skipped; everything else goes on.
     Skip,
+    /// Nothing: each step stands for itself.
+    Pass,
 }
 
 /// The steps on one host, in order.

@@ -5,7 +5,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Publish,
+    AdoptPiece, BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Publish,
     RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceKind};
@@ -53,6 +53,7 @@ fn show_stage(text: &mut String, nth: usize, stage: &Stage) {
     let rule = match stage.on_failure {
         OnFailure::Unwind => "a failure ends the round",
         OnFailure::Skip => "a failure skips its member",
+        OnFailure::Pass => "a failure stops nothing else",
     };
     line(
         text,
@@ -87,6 +88,7 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Restore => "restore",
         RunKind::Link => "links",
         RunKind::Prepare => "preparation",
+        RunKind::Adopt => "adoption",
     }
 }
 
@@ -98,6 +100,7 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::Mark => "mark",
         StageName::Logs => "logs",
         StageName::Deliver => "deliver",
+        StageName::Adopt => "adopt",
         StageName::Publish => "publish",
         StageName::Clear => "clear",
         StageName::Fetch => "fetch",
@@ -138,6 +141,7 @@ fn head(step: &Step) -> String {
             )
         }
         Step::Deliver(step) => deliver_words(step),
+        Step::Adopt(step) => adopt_words(step),
         Step::Publish(step) => publish_words(step),
         Step::ClearStaging(step) => format!("remove the files of piece {}", step.piece),
         Step::Fetch(step) => format!("fetch piece {} from the store", step.source.piece),
@@ -173,6 +177,11 @@ fn deliver_words(step: &Deliver) -> String {
     )
 }
 
+fn adopt_words(step: &AdoptPiece) -> String {
+    let (kind, member) = (kind_word(step.piece.kind), &step.piece.member);
+    format!("adopt a {kind} of `{member}`: {}", step.reason)
+}
+
 fn restore_words(step: &RestoreDatabase) -> String {
     let over = if step.replace {
         ", over what is there"
@@ -201,6 +210,7 @@ fn details(step: &Step) -> Vec<String> {
             .map(|stripe| stripe.sql_path.clone())
             .collect(),
         Step::PlaceMark(step) => mark_details(step),
+        Step::Adopt(step) => step.origin.places.clone(),
         Step::ClearStaging(step) => step
             .agent_paths
             .iter()

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::MarkLogKind;
 use crate::model::{
-    DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, PieceId, PieceKind, RunId, SetId,
-    SetKind, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, Origin, Piece, PieceId,
+    PieceKind, RunId, SetId, SetKind, StoredStripe, Timestamp,
 };
 
 /// One act.
@@ -37,6 +37,8 @@ pub enum Step {
     Deliver(Deliver),
     /// Writes the manifest of what was delivered, then its entry in the group's log.
     Publish(Publish),
+    /// Brings a backup that others took into the store, as it was examined.
+    Adopt(AdoptPiece),
     /// Removes a delivered piece's files from the share.
     ClearStaging(ClearStaging),
     /// Brings a piece's stripes from the store to a share, digests checked.
@@ -210,6 +212,20 @@ pub struct Deliver {
     pub read_back_whole: bool,
 }
 
+/// Brings a foreign backup into the store. The files are only read, and stay where they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdoptPiece {
+    /// The piece as it will stand in the manifest: its facts and digests are those of the examination, and
+    /// what is sent must have the same.
+    pub piece: Box<Piece>,
+    /// Where its files lie and whose they were, for the manifest.
+    pub origin: Origin,
+    /// Read everything back and compare, not only the size.
+    pub read_back_whole: bool,
+    /// What it does for its chain, for people.
+    pub reason: String,
+}
+
 /// Writes what the round delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publish {
@@ -360,6 +376,7 @@ impl Step {
             Self::RemovePrepared(step) => Some(&step.member),
             Self::BackUp(step) => Some(&step.member),
             Self::Deliver(step) => Some(&step.member),
+            Self::Adopt(step) => Some(&step.piece.member),
             Self::RestoreDatabase(step) => Some(&step.member),
             Self::RestoreLog(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
@@ -380,6 +397,7 @@ impl Step {
         match self {
             Self::BackUp(step) => Some(step.piece),
             Self::Deliver(step) => Some(step.piece),
+            Self::Adopt(step) => Some(step.piece.id),
             Self::ClearStaging(step) => Some(step.piece),
             Self::Fetch(step) => Some(step.source.piece),
             Self::RestoreDatabase(step) => Some(step.source.piece),
@@ -417,6 +435,7 @@ impl Step {
             | Self::RemovePrepared(_)
             | Self::ConfirmMark(_)
             | Self::Deliver(_)
+            | Self::Adopt(_)
             | Self::ClearStaging(_)
             | Self::Fetch(_)
             | Self::ProveMark(_) => Undo::Nothing,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::bytes::in_zone;
+use super::bytes::{counted, in_zone};
 use crate::config::{Config, schedule};
 use crate::error::{Code, Error, Exit, Result};
 use crate::model::{GroupName, Timestamp};
@@ -180,9 +180,6 @@ impl CheckReport {
                 .count()
         };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        let counted = |number: usize, noun: &str| {
-            format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-        };
         let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
         writeln!(text, "{errors}, {warnings}").expect("a string takes everything");
         text

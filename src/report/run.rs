@@ -25,6 +25,8 @@ pub struct RunReport {
     pub mark: Option<String>,
     /// Pieces taken in all rounds.
     pub pieces_taken: usize,
+    /// Backups of others that were brought in.
+    pub pieces_adopted: usize,
     /// Pieces that are in the store.
     pub pieces_delivered: usize,
     /// Bytes that are in the store.
@@ -95,6 +97,12 @@ impl RunReport {
                 .iter()
                 .filter(|it| matches!(it, Outcome::BackedUp(_)))
                 .count(),
+            pieces_adopted: record
+                .rounds
+                .iter()
+                .flat_map(ended)
+                .filter(|(step, _)| matches!(step, Step::Adopt(_)))
+                .count(),
             pieces_delivered: delivered.len(),
             bytes_delivered: delivered.iter().sum(),
             rounds: record.rounds.iter().map(RoundReport::of).collect(),
@@ -124,6 +132,10 @@ impl RunReport {
             line(&mut text, &format!("  mark      {mark}"));
         } else if self.kind == RunKind::Log && self.verdict.is_some() {
             line(&mut text, "  NO MARK   the group has no new point");
+        }
+        if self.pieces_adopted > 0 {
+            let (count, bytes) = (self.pieces_adopted, size(self.bytes_delivered));
+            line(&mut text, &format!("  pieces    {count} adopted ({bytes})"));
         }
         if self.pieces_taken > 0 {
             let (taken, delivered) = (self.pieces_taken, self.pieces_delivered);
@@ -298,6 +310,7 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Restore => "restore",
         RunKind::Link => "link",
         RunKind::Prepare => "prepare",
+        RunKind::Adopt => "adoption",
     }
 }
 
@@ -317,6 +330,11 @@ pub fn step_words(step: &Step) -> String {
             "delivery of the {} of {}",
             step.piece_kind.word(),
             step.member
+        ),
+        Step::Adopt(step) => format!(
+            "adoption of a {} of {}",
+            step.piece.kind.word(),
+            step.piece.member
         ),
         Step::Publish(_) => "publication of the set".to_owned(),
         Step::ClearStaging(_) => "removal of delivered files".to_owned(),

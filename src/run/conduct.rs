@@ -105,6 +105,19 @@ pub async fn carry_out(
     finish(world, book, interrupt).await
 }
 
+/// Carries out a plan that publishes under the name of its own run.
+pub(super) async fn carry_out_as(
+    world: &World,
+    config: &Config,
+    plan: &Plan,
+    run: RunId,
+    interrupt: &Interrupt,
+) -> Result<Record> {
+    let book = begin_as(world, config, run, plan.kind)?;
+    carry_out_plan(world, &book, plan, interrupt).await?;
+    finish(world, book, interrupt).await
+}
+
 /// Finishes what earlier runs left: looks up what their open steps did, delivers what they had taken.
 /// Their records, oldest first.
 pub async fn finish_leftovers(
@@ -128,6 +141,10 @@ pub async fn finish_leftovers(
 
 fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)> {
     let run = RunId(world.ids.next());
+    Ok((run, begin_as(world, config, run, kind)?))
+}
+
+fn begin_as(world: &World, config: &Config, run: RunId, kind: RunKind) -> Result<Book> {
     let first = Event::RunBegan {
         run,
         group: config.group.clone(),
@@ -135,7 +152,7 @@ fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)>
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         at: world.clock.now(),
     };
-    Ok((run, Book::begin(world.journals.as_ref(), run, &first)?))
+    Book::begin(world.journals.as_ref(), run, &first)
 }
 
 const fn run_kind(wanted: &BackupWanted) -> RunKind {
@@ -160,7 +177,7 @@ async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Su
 }
 
 /// A plan that breaks its own rules is a fault of Stopmark's, found before anything is touched.
-fn refuse_unsound(plan: &Plan) -> Result<()> {
+pub(super) fn refuse_unsound(plan: &Plan) -> Result<()> {
     let faults = lint(plan);
     if faults.is_empty() {
         return Ok(());

@@ -5,12 +5,14 @@
 //!
 //! This room decides nothing about what to do: it follows the plan, and asks for another when a round breaks.
 
+pub mod adopt;
 pub mod book;
 mod conduct;
 pub mod deeds;
 pub mod events;
 pub mod executor;
 pub mod journal;
+mod marks;
 pub mod record;
 mod resume;
 pub mod verdict;

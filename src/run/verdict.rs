@@ -81,12 +81,15 @@ fn has_steps(plan: &Plan) -> bool {
 /// A backup of a group is whole only when every member is in it; a set of logs also needs its mark, whether
 /// a log run took it or a new chain on request.
 fn covers_its_members(plan: &Plan) -> bool {
+    if !is_backup(plan.kind) {
+        return true;
+    }
     let publish = steps(plan).find_map(|step| match step {
         Step::Publish(publish) => Some(publish),
         _ => None,
     });
     let Some(publish) = publish else {
-        return !is_backup(plan.kind);
+        return false;
     };
     let taken: BTreeSet<&MemberName> = steps(plan)
         .filter_map(|step| match step {
@@ -133,10 +136,11 @@ impl Record {
             _ => None,
         });
         let (home, taken): (Vec<_>, Vec<_>) = backed_up.partition(|piece| self.is_home(*piece));
-        let taken: Vec<PieceId> = taken
+        let taken = taken
             .into_iter()
-            .filter(|piece| !self.is_beyond_help(*piece))
-            .collect();
+            .filter(|piece| !self.is_beyond_help(*piece));
+        let adopted = self.adopted(round).filter(|piece| !self.is_home(*piece));
+        let taken: Vec<PieceId> = taken.chain(adopted).collect();
         let uncleared: Vec<PieceId> = home
             .into_iter()
             .filter(|piece| !self.is_cleared(*piece))
@@ -156,6 +160,25 @@ impl Record {
             is_mark_confirmed,
             is_published: self.rounds.iter().any(|round| publishes(round, own)),
             uncleared,
+        })
+    }
+
+    /// Foreign backups whose adoption began: what is in the store is published, what may be there in part is
+    /// sent again. One that failed is left to whoever asked for it; its files are where they were.
+    fn adopted<'a>(&'a self, round: &'a Round) -> impl Iterator<Item = PieceId> + 'a {
+        let begun =
+            round
+                .steps
+                .iter()
+                .filter_map(|(place, state)| match (round.step(*place)?, state) {
+                    (Step::Adopt(step), StepState::Ended(_) | StepState::Vanished) => {
+                        Some(step.piece.id)
+                    }
+                    _ => None,
+                });
+        begun.filter(|piece| {
+            let mut states = self.states_of(*piece);
+            !states.any(|(_, state)| matches!(state, StepState::Failed(_)))
         })
     }
 

@@ -13,6 +13,7 @@ mod log;
 mod manifest;
 mod open;
 mod read;
+mod shelf;
 mod staging;
 mod upload;
 
@@ -30,6 +31,7 @@ use crate::world::{Clock, LogEntry, LogFact, StepProgress, Store, Tap};
 
 use lease::Lease;
 
+pub use shelf::{Shelf, ShelfObject};
 pub use staging::LocalStaging;
 
 /// How this agent uses a store.

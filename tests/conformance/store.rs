@@ -212,6 +212,7 @@ fn set(name: &str, id: u128) -> Set {
         members: Vec::new(),
         pieces: Vec::new(),
         missing: Vec::new(),
+        adopted: Vec::new(),
     }
 }
 

@@ -105,6 +105,7 @@ pub(crate) fn act_of(step: &Step) -> String {
             step.set_kind,
             step.pieces.len()
         ),
+        Step::Adopt(step) => format!("adopt {} of {}", step.piece.kind.word(), step.piece.member),
         Step::ClearStaging(_) => "clear".to_owned(),
         Step::Fetch(_) => "fetch".to_owned(),
         Step::RestoreDatabase(step) => {

@@ -425,7 +425,7 @@ fn finish(
     request: &RestoreRequest,
     stopped: Found,
 ) -> SqlResult<RestoreOutcome> {
-    let mut outcome = apply::outcome(database, media.families(), set, stripes);
+    let mut outcome = apply::outcome(database, media, set, stripes);
     let reached = match (&request.stop, stopped) {
         (None, _) => true,
         (Some(_), Found::Here(end)) => {

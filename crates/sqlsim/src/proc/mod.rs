@@ -6,6 +6,7 @@
 
 pub(crate) mod administration;
 mod applock;
+mod ballast;
 pub(crate) mod functions;
 mod metadata;
 mod properties;
@@ -29,6 +30,7 @@ pub fn find(name: &ObjectName) -> Option<&'static SystemProcedure> {
     let lists = [
         applock::PROCEDURES,
         administration::PROCEDURES,
+        ballast::PROCEDURES,
         LINKS,
         DTC,
         GROUPS,

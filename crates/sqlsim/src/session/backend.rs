@@ -75,6 +75,7 @@ impl Session {
             read_only_intent: false,
             integrated: false,
             encrypted: false,
+            packet_bytes: 4096,
         };
         Self::open(instance, instance.own_login(), &database, &request)
     }
@@ -92,6 +93,7 @@ impl Session {
             program_name: request.app_name.clone(),
             login_name: login.name.clone(),
             encrypted: request.encrypted,
+            packet_bytes: request.packet_bytes,
             killed: CancellationToken::new(),
             now: std::sync::Mutex::new(Activity {
                 database: database.id(),

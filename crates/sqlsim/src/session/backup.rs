@@ -7,20 +7,23 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::availability::may_back_up;
-use crate::backup::{self, BackupOutcome, BackupRequest, Device, HostIdentity, LogBackupMode};
+use crate::backup::{
+    self, BackupOutcome, BackupRequest, Compression, Device, HostIdentity, LogBackupMode,
+};
 use crate::error::{SqlError, SqlResult};
 use crate::faults::FaultKind;
 use crate::instance::{DatabaseHandle, SessionRecord};
 use crate::lang::ast::{self, Backup, BackupTarget, DeviceKind, NamedOption, find_option};
 use crate::messages;
 use crate::msdb::backups::record_backup;
+use crate::proc::administration;
 use crate::storage::DatabaseState;
 use crate::wire::api::{Answer, Event};
 
 use super::devices::{FaultyDevices, NOWHERE};
 
 /// Options of BACKUP that change nothing that can be seen here.
-const ACCEPTED: [&str; 21] = [
+const ACCEPTED: [&str; 19] = [
     "NOFORMAT",
     "NOINIT",
     "SKIP",
@@ -32,8 +35,6 @@ const ACCEPTED: [&str; 21] = [
     "NO_CHECKSUM",
     "STOP_ON_ERROR",
     "CONTINUE_AFTER_ERROR",
-    "NO_COMPRESSION",
-    "COMPRESSION",
     "MAXTRANSFERSIZE",
     "BUFFERCOUNT",
     "BLOCKSIZE",
@@ -44,10 +45,12 @@ const ACCEPTED: [&str; 21] = [
     "STATS",
 ];
 /// Options that are done.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 12] = [
     "FORMAT",
     "INIT",
     "CHECKSUM",
+    "COMPRESSION",
+    "NO_COMPRESSION",
     "COPY_ONLY",
     "DIFFERENTIAL",
     "NAME",
@@ -136,6 +139,7 @@ impl Session {
             format: has("FORMAT"),
             init: has("INIT"),
             checksum: has("CHECKSUM"),
+            compression: self.compression(options),
             copy_only: has("COPY_ONLY"),
             name: self.text_or_empty(options, "NAME")?,
             description: self.text_or_empty(options, "DESCRIPTION")?,
@@ -256,6 +260,16 @@ impl Session {
             .and_then(|value| value.value.as_int())
             .unwrap_or(10)
             .clamp(1, NO_STATS))
+    }
+
+    /// What the statement asks for, or else the server's `backup compression default`.
+    fn compression(&self, options: &[NamedOption]) -> Compression {
+        let has = |name| find_option(options, name).is_some();
+        if has("COMPRESSION") || has("NO_COMPRESSION") {
+            return Compression::Asked(has("COMPRESSION"));
+        }
+        let setting = administration::setting(&self.instance, "backup compression default");
+        Compression::Default(setting == Some(1))
     }
 
     pub(super) fn host_identity(&self) -> HostIdentity {

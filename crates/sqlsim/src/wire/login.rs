@@ -27,8 +27,6 @@ const FEATURE_END: u8 = 0xFF;
 pub(super) struct Login {
     pub(super) request: LoginRequest,
     pub(super) version: u32,
-    /// Whole packets, in bytes, within what the protocol allows.
-    pub(super) packet_bytes: usize,
     /// The client knows UTF-8 collations and wants that acknowledged.
     pub(super) utf8: bool,
     /// The client sent feature extensions, so an (often empty) acknowledgement is due.
@@ -61,6 +59,7 @@ pub(super) fn parse(payload: &[u8], encrypted: bool) -> Result<Login, Malformed>
         read_only_intent: type_flags & FLAG_READ_ONLY != 0,
         integrated: flags2 & FLAG_INTEGRATED != 0,
         encrypted,
+        packet_bytes: packet_bytes(asked_bytes),
     };
     let extensions = flags3 & FLAG_EXTENSION != 0;
     let utf8 = extensions && asks_utf8(whole)?;
@@ -70,13 +69,12 @@ pub(super) fn parse(payload: &[u8], encrypted: bool) -> Result<Login, Malformed>
     Ok(Login {
         request,
         version,
-        packet_bytes: packet_bytes(asked_bytes),
         utf8,
         extensions,
     })
 }
 
-/// 0, which ODBC sends, means the default; everything else is brought into bounds.
+/// Whole packets, within what the protocol allows. 0, which ODBC sends, means the default; everything else is brought into bounds.
 fn packet_bytes(asked: usize) -> usize {
     if asked == 0 {
         PACKET_BYTES_DEFAULT

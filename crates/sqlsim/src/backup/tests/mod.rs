@@ -2,6 +2,7 @@
 //!
 //! Start at [`Bench`]: a host with one disk and its devices.
 
+mod ballast;
 mod chains;
 mod damage;
 mod kills;
@@ -249,6 +250,7 @@ fn request(bench: &Bench, files: &[&str]) -> BackupRequest {
         format: false,
         init: false,
         checksum: true,
+        compression: Compression::Default(false),
         copy_only: false,
         name: "a name".to_owned(),
         description: String::new(),
