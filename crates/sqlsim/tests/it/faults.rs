@@ -185,7 +185,7 @@ async fn a_delayed_statement_waits_as_long_as_the_fault_says() {
         answer = client.run("SELECT 1") => assert_eq!(answer.value(), &Value::Int(1)),
         () = passing => {}
     }
-    assert!(clock.monotonic() - begun >= Duration::from_secs(60));
+    assert!(clock.monotonic() >= begun + Duration::from_secs(60));
 }
 
 #[tokio::test]
