@@ -12,6 +12,7 @@ mod lease;
 mod log;
 mod manifest;
 mod open;
+mod probe;
 mod read;
 mod shelf;
 mod staging;
@@ -155,7 +156,11 @@ impl Store for ObjectStore {
         self.release(group).await
     }
 
-    async fn honours_create(&self) -> Result<bool> {
-        self.probe_create().await
+    async fn honours_create(&self, key: &str) -> Result<bool> {
+        self.probe_create(key).await
+    }
+
+    async fn remove_probe(&self, key: &str) -> Result<()> {
+        self.delete_probe(key).await
     }
 }

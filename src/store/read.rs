@@ -147,33 +147,6 @@ impl ObjectStore {
             GetResultPayload::File(..) => found.into_stream(),
         })
     }
-
-    /// Whether the store honours create-if-absent: the same key is created twice, then removed.
-    pub(super) async fn probe_create(&self) -> Result<bool> {
-        let key = format!("v1/probe/{}-{}", self.agent.id, self.clock.now().millis());
-        let options = || object_store::PutOptions {
-            mode: object_store::PutMode::Create,
-            ..object_store::PutOptions::default()
-        };
-        let first = self
-            .inner
-            .put_opts(&self.key(&key), "1".into(), options())
-            .await;
-        first.map_err(|error| store_error(error, &key))?;
-        let second = self
-            .inner
-            .put_opts(&self.key(&key), "2".into(), options())
-            .await;
-        self.inner
-            .delete(&self.key(&key))
-            .await
-            .map_err(|error| store_error(error, &key))?;
-        match second {
-            Ok(_) => Ok(false),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(true),
-            Err(error) => Err(store_error(error, &key)),
-        }
-    }
 }
 
 fn check_root(stripe: &StoredStripe, list: &ChunkList) -> Result<()> {
