@@ -240,16 +240,13 @@ fn merge_copies(mut found: Vec<Backup>) -> Vec<Backup> {
             .iter()
             .copied()
             .find(|&at| is_same(&kept[at].identity, &backup.identity));
-        match twin {
-            Some(at) => {
-                let files = backup.files().chain(backup.copies.iter().copied());
-                let further: Vec<usize> = files.collect();
-                kept[at].copies.extend(further);
-            }
-            None => {
-                same.push(kept.len());
-                kept.push(backup);
-            }
+        if let Some(at) = twin {
+            let files = backup.files().chain(backup.copies.iter().copied());
+            let further: Vec<usize> = files.collect();
+            kept[at].copies.extend(further);
+        } else {
+            same.push(kept.len());
+            kept.push(backup);
         }
     }
     kept.sort_by_key(|backup| backup.stripes.first().copied().map(|at| (at.file, at.set)));

@@ -207,7 +207,7 @@ impl<'a> Places<'a> {
     /// The bytes at a place; fewer than asked for only where the file was cut meanwhile.
     async fn read(&mut self, at: u64, length: u64) -> Result<Bytes> {
         match self {
-            Self::Object(shelf, key) => shelf.read_at(key, at, length).await,
+            Self::Object(bucket, key) => bucket.read_at(key, at, length).await,
             Self::File(file, path) => {
                 let mut bytes = Vec::new();
                 let sought = file.seek(SeekFrom::Start(at)).await;

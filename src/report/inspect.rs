@@ -135,11 +135,17 @@ impl InspectReport {
         self.findings
             .iter()
             .for_each(|remark| remark.tell(&mut text));
-        text.push_str(&Remark::hints(&self.findings));
         text.push_str(&self.errors);
         for lineage in self.lineages.iter().flatten() {
             text.push_str(&lineage.text());
         }
+        let codes = self.findings.iter().filter_map(|remark| remark.code);
+        let of_chains = self
+            .lineages
+            .iter()
+            .flatten()
+            .flat_map(LineageReport::codes);
+        text.push_str(&Remark::hints(codes.chain(of_chains)));
         text.push_str(&self.ending());
         text
     }
@@ -153,21 +159,15 @@ impl InspectReport {
             size(bytes),
             counted(sets, "backup")
         );
-        if !self.passed_over.is_empty() {
-            let names = self.passed_over.iter().map(|it| it.place.to_string());
-            let names: Vec<String> = names.take(3).map(|name| plain(&name)).collect();
-            let dots = if self.passed_over.len() > 3 {
-                ", .."
-            } else {
-                ""
+        if let Some(first) = self.passed_over.first() {
+            let place = plain(&first.place.to_string());
+            let more = match self.passed_over.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
             };
-            let count = counted(self.passed_over.len(), "file");
             line(
                 &mut text,
-                &format!(
-                    "{count} passed over, being no backups: {}{dots}",
-                    names.join(", ")
-                ),
+                &format!("passed over, being no backup: {place}{more}"),
             );
         }
         text
@@ -277,38 +277,46 @@ impl InspectReport {
     }
 
     fn ending(&self) -> String {
+        let verdict = match self.verdict {
+            _ if self.files.is_empty() && self.unreadable.is_empty() => "NO backup is here",
+            Verdict::Sound => "sound",
+            Verdict::NothingRestorable => "NOTHING can be restored from these files",
+            Verdict::Failed | Verdict::Degraded => "NOT all is well",
+        };
+        let counts = self.counts();
+        let told = counts.iter().filter(|(_, count)| *count > 0);
+        let told: Vec<String> = told
+            .map(|(word, count)| format!("{word} {count}"))
+            .collect();
+        let told = if told.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", told.join(", "))
+        };
+        format!("{verdict}{told}\n{}\n", meaning(self.level))
+    }
+
+    /// How much there is of what is not as it should be.
+    fn counts(&self) -> [(&'static str, usize); 7] {
         let count = |wanted: Severity| {
-            let of = |remark: &&Remark| remark.severity == wanted;
+            let of = |remark: &&Remark| remark.severity == wanted && !remark.is_missing_stripe();
             self.findings.iter().filter(of).count()
         };
-        let verdict = match self.verdict {
-            Verdict::Sound => "sound".to_owned(),
-            Verdict::NothingRestorable => "NOTHING can be restored from these files".to_owned(),
-            Verdict::Failed | Verdict::Degraded => {
-                let words = [
-                    (count(Severity::Damage), "damage"),
-                    (count(Severity::Unreadable), "not understood"),
-                    (count(Severity::Suspect), "suspect"),
-                    (self.unreadable.len(), "not read"),
-                ];
-                if self.files.is_empty() && self.unreadable.is_empty() {
-                    return "NO backup is here\n".to_owned();
-                }
-                let told = words.iter().filter(|(number, _)| *number > 0);
-                let told: Vec<String> = told
-                    .map(|(number, word)| format!("{number} {word}"))
-                    .collect();
-                format!(
-                    "NOT all is well: {}",
-                    if told.is_empty() {
-                        "see the chains".to_owned()
-                    } else {
-                        told.join(", ")
-                    }
-                )
-            }
-        };
-        format!("{verdict}\n{}\n", meaning(self.level))
+        let missing = self
+            .findings
+            .iter()
+            .filter(|remark| remark.is_missing_stripe());
+        let in_chains =
+            |of: fn(&LineageReport) -> usize| self.lineages.iter().flatten().map(of).sum();
+        [
+            ("damage", count(Severity::Damage)),
+            ("not understood", count(Severity::Unreadable)),
+            ("suspect", count(Severity::Suspect)),
+            ("not read", self.unreadable.len()),
+            ("missing stripes", missing.count()),
+            ("breaks", in_chains(|lineage| lineage.breaks.len())),
+            ("contests", in_chains(|lineage| lineage.contests.len())),
+        ]
     }
 }
 

@@ -49,6 +49,7 @@ impl Remark {
             return;
         }
         let word = match self.severity {
+            _ if self.is_missing_stripe() => "MISSING",
             Severity::Damage => "DAMAGE",
             Severity::Unreadable => "UNREAD",
             Severity::Suspect => "SUSPECT",
@@ -65,9 +66,14 @@ impl Remark {
             .expect("a string takes everything");
     }
 
-    /// What a person should do about these, a line for each code.
-    pub(super) fn hints(remarks: &[Self]) -> String {
-        let codes: BTreeSet<&str> = remarks.iter().filter_map(|remark| remark.code).collect();
+    /// Whether it tells that a stripe is missing.
+    pub(super) fn is_missing_stripe(&self) -> bool {
+        self.code == Some(Code::StripeMissing.text())
+    }
+
+    /// What a person should do about these codes, a line for each.
+    pub(super) fn hints(codes: impl Iterator<Item = &'static str>) -> String {
+        let codes: BTreeSet<&str> = codes.collect();
         let hint = |code: &&str| HINTS.iter().find(|(of, _)| of.text() == *code);
         let hints = codes.iter().filter_map(hint);
         hints.fold(String::new(), |mut text, (code, hint)| {
@@ -79,6 +85,14 @@ impl Remark {
 
 /// What helps.
 const HINTS: &[(Code, &str)] = &[
+    (
+        Code::ChainBroken,
+        "look for the missing backup elsewhere; a differential or full taken now begins a new stretch",
+    ),
+    (
+        Code::PlaceContested,
+        "one of them is a copy-only backup, or was altered: ask who took them before you trust either",
+    ),
     (
         Code::MediaUnsound,
         "these bytes are not what SQL Server wrote: look for another copy, and take a new backup",

@@ -22,7 +22,11 @@ async fn a_folder_of_backups_is_told_with_what_it_restores_to() {
 async fn what_is_missing_from_a_chain_is_named() {
     let shelf = Shelf::of_chain();
     shelf.take("diff.bak");
-    shelf.change("log2.trn", |bytes| bytes[7000] ^= 1);
+    // Log blocks are filled with this byte.
+    shelf.change("log2.trn", |bytes| {
+        let at = bytes.iter().rposition(|byte| *byte == 0x5A);
+        bytes[at.expect("there is log")] ^= 1;
+    });
     let mut told = shelf.tell(&[""], &["--chain"]).await;
     shelf.take("log2.trn");
     told += &shelf.tell(&[""], &["--chain"]).await;
@@ -60,15 +64,8 @@ async fn damage_of_every_kind_has_its_place_its_code_and_its_hint() {
     shelf.put("cut-in-a-header.bak", &whole[..40]);
     shelf.put("empty.bak", b"");
     shelf.put("words.bak", b"no backup at all, but named as one");
-    shelf.put("container.bak", b"MSSQLBAK, and then nothing that is one");
     let mut told = String::new();
-    let names = [
-        "cut.bak",
-        "cut-in-a-header.bak",
-        "empty.bak",
-        "words.bak",
-        "container.bak",
-    ];
+    let names = ["cut.bak", "cut-in-a-header.bak", "empty.bak", "words.bak"];
     for name in names {
         told += &shelf.tell(&[name], &[]).await;
     }

@@ -117,6 +117,22 @@ async fn a_restore_is_a_saga() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_adoption_is_a_saga() {
+    let struck = play(Kind::Adopt).await;
+    assert_struck(
+        &struck,
+        &[
+            "host_facts",
+            "bring",
+            "upload",
+            "prove",
+            "write_manifest",
+            "append",
+        ],
+    );
+}
+
 /// Plays the four tests with one kind of run; the verbs that were struck.
 async fn play(kind: Kind) -> BTreeSet<&'static str> {
     let scene = Scene::set().await;
@@ -173,7 +189,7 @@ async fn heal(kind: Kind, scene: &Scene, place: &str) {
         story(&record)
     );
     let left = scene.world.journals.unfinished().expect("journals");
-    if kind.is_backup() {
+    if kind.is_backup() || kind == Kind::Adopt {
         assert_eq!(left, [], "{place}: runs that nobody finished");
         scene.assert_nothing_is_lost(place).await;
         scene.assert_the_shares_are_clear(place);

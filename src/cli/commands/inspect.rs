@@ -83,7 +83,7 @@ fn access(common: &Common, sources: &[String]) -> Result<Access, Failed> {
 }
 
 /// Returns when somebody wants the work to stop.
-async fn stopped(interrupt: &Interrupt) -> Error {
+pub(super) async fn stopped(interrupt: &Interrupt) -> Error {
     let clock = SystemClock::new();
     while !interrupt.is_asked() {
         clock.sleep_until(clock.monotonic() + NOTICED_WITHIN).await;
