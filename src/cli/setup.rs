@@ -96,14 +96,15 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         identity(&state)?,
         clock.clone(),
         config.policy.lease_ttl,
-    )?;
+    )?
+    .with_uploads(state.join("uploads"));
     let world = World {
         clock,
         ids: Arc::new(RandomIds),
         fleet: Arc::new(fleet),
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
-        foreign: Arc::new(ForeignMedia::new(foreign_access(&config), &state)),
+        foreign: Arc::new(ForeignMedia::new(foreign_access(Some(&config)), &state)),
         catalog: Arc::new(SqliteCatalog::open(&state)?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
@@ -116,10 +117,14 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     })
 }
 
-/// What foreign media are read with: the store's own credentials where they are in its bucket.
-pub(super) fn foreign_access(config: &Config) -> media::Access {
+/// What foreign media are read with: the store's own credentials where they are in its bucket, else those of
+/// the environment.
+pub(super) fn foreign_access(config: Option<&Config>) -> media::Access {
     media::Access {
-        stores: vec![config.store.clone()],
+        stores: config
+            .map(|config| config.store.clone())
+            .into_iter()
+            .collect(),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

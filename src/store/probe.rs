@@ -23,7 +23,7 @@ impl ObjectStore {
     /// Removes a probe; one that is gone is no error.
     pub(super) async fn delete_probe(&self, key: &str) -> Result<()> {
         require_probe(key)?;
-        match self.inner.delete(&self.key(key)).await {
+        match self.objects.delete(&self.key(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(store_error(error, key)),
         }
@@ -36,7 +36,7 @@ impl ObjectStore {
             ..PutOptions::default()
         };
         let place = self.key(key);
-        match self.inner.put_opts(&place, content.into(), options).await {
+        match self.objects.put_opts(&place, content.into(), options).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(store_error(error, key)),
