@@ -85,8 +85,9 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         identity(&state)?,
         clock.clone(),
         config.policy.lease_ttl,
-    )?;
-    let foreign = ForeignMedia::new(foreign_access(&config), &state);
+    )?
+    .with_uploads(state.join("uploads"));
+    let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
     if lock.is_some() {
         foreign.sweep();
     }
@@ -109,10 +110,14 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     })
 }
 
-/// What foreign media are read with: the store's own credentials where they are in its bucket.
-pub(super) fn foreign_access(config: &Config) -> media::Access {
+/// What foreign media are read with: the store's own credentials where they are in its bucket, else those of
+/// the environment.
+pub(super) fn foreign_access(config: Option<&Config>) -> media::Access {
     media::Access {
-        stores: vec![config.store.clone()],
+        stores: config
+            .map(|config| config.store.clone())
+            .into_iter()
+            .collect(),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

@@ -93,15 +93,28 @@ pub fn join(examined: &[Examined]) -> Vec<Backup> {
     merge_copies(found)
 }
 
-/// The gravest finding that concerns this backup set of the report, which counts from 0.
+/// The report as if this backup set, which counts from 0, were alone in its file.
 #[must_use]
-pub fn worst_of(report: &Report, set: usize) -> Option<Severity> {
+pub fn part(report: &Report, set: usize) -> Report {
+    Report {
+        media: report.media.clone(),
+        sets: report.sets.get(set).cloned().into_iter().collect(),
+        findings: concerning(report, set).cloned().collect(),
+        bytes: report.bytes,
+        level: report.level,
+        is_compressed: report.is_compressed,
+        ..Report::default()
+    }
+}
+
+/// The gravest finding that concerns this backup set of the report, which counts from 0.
+fn worst_of(report: &Report, set: usize) -> Option<Severity> {
     let severities = concerning(report, set).map(|finding| finding.kind.severity());
     severities.max()
 }
 
 /// The findings that concern this backup set of the report, which counts from 0.
-pub fn concerning(report: &Report, set: usize) -> impl Iterator<Item = &Finding> {
+fn concerning(report: &Report, set: usize) -> impl Iterator<Item = &Finding> {
     let bounds = bounds(report, set);
     report
         .findings

@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::{Access, Source};
 use crate::error::{Code, Error, Result};
 use crate::store::Shelf;
-use crate::store::digest::sha256;
+use crate::store::hash::sha256;
 use crate::world::{Brought, Foreign, StepProgress};
 
 /// Files of this machine and objects of buckets.

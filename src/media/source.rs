@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Candidate, Place};
-use crate::config::StoreConfig;
+use crate::config::{StoreConfig, TransferConfig};
 use crate::error::{Code, Error, Result};
 use crate::store::Shelf;
 
@@ -161,6 +161,7 @@ impl Cloud {
             url: url.to_string(),
             options: BTreeMap::new(),
             secrets: ours.collect(),
+            transfer: TransferConfig::default(),
         })
     }
 }

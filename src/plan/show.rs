@@ -165,10 +165,11 @@ fn back_up_words(step: &BackUp) -> String {
 }
 
 fn deliver_words(step: &Deliver) -> String {
-    let proof = if step.read_back_whole {
-        "read back whole"
-    } else {
-        "size compared"
+    let proof = match (step.read_back_whole, step.sample_over_bytes) {
+        (false, _) => "size compared".to_owned(),
+        (true, None) => "read back whole".to_owned(),
+        (true, Some(0)) => "read back by sample".to_owned(),
+        (true, Some(bytes)) => format!("read back whole up to {} GiB", bytes >> 30),
     };
     format!(
         "deliver the {} of `{}`, {proof}",

@@ -210,6 +210,9 @@ pub struct Deliver {
     pub stripes: Vec<StagedStripe>,
     /// Read everything back and compare, not only the size.
     pub read_back_whole: bool,
+    /// A piece over this size in bytes is read back by sample where it would be read back whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_over_bytes: Option<u64>,
 }
 
 /// Brings a foreign backup into the store. The files are only read, and stay where they are.

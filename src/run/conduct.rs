@@ -63,6 +63,7 @@ pub async fn back_up(
     interrupt: &Interrupt,
 ) -> Result<Record> {
     world.store.take_lease(&config.group).await?;
+    sweep(world, &config.group).await;
     finish_leftovers(world, &config.group, interrupt).await?;
     let (run, book) = begin(world, config, run_kind(wanted))?;
     let mut asked = Asked {
@@ -116,6 +117,18 @@ pub(super) async fn carry_out_as(
     let book = begin_as(world, config, run, plan.kind)?;
     carry_out_plan(world, &book, plan, interrupt).await?;
     finish(world, book, interrupt).await
+}
+
+/// Unfinished uploads that nobody goes on with cost money and nothing else: no backup waits for their removal.
+async fn sweep(world: &World, group: &GroupName) {
+    match world.store.sweep(group).await {
+        Ok(0) => {}
+        Ok(uploads) => tracing::info!(
+            uploads,
+            "gave up unfinished uploads that nobody goes on with"
+        ),
+        Err(error) => tracing::warn!("unfinished uploads were not swept: {error}"),
+    }
 }
 
 /// Finishes what earlier runs left: looks up what their open steps did, delivers what they had taken.

@@ -12,6 +12,7 @@ pub mod deeds;
 pub mod events;
 pub mod executor;
 pub mod journal;
+mod marks;
 pub mod record;
 mod resume;
 pub mod verdict;

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use super::events::{BackedUp, Event, Failure, Outcome, StepPlace, Verdict};
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    DatabaseFile, GroupName, MarkName, MemberMark, PieceId, RunId, StoredStripe, Timestamp,
+    DatabaseFile, GroupName, MarkName, MemberMark, PieceId, ProofLevel, RunId, StoredStripe,
+    Timestamp,
 };
 use crate::plan::{Plan, RunKind, Step};
 
@@ -63,6 +64,8 @@ pub struct DeliveredPiece<'a> {
     pub stripes: &'a [StoredStripe],
     /// The database's files.
     pub files: &'a [DatabaseFile],
+    /// How far they were proven; none where an older version wrote the journal.
+    pub proof: Option<ProofLevel>,
 }
 
 impl Record {
@@ -229,8 +232,13 @@ impl Record {
                 piece: id,
                 stripes,
                 files,
+                proof,
                 ..
-            } if *id == piece => Some(DeliveredPiece { stripes, files }),
+            } if *id == piece => Some(DeliveredPiece {
+                stripes,
+                files,
+                proof: *proof,
+            }),
             _ => None,
         })
     }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::sha256;
+use super::hash::sha256;
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
 use crate::model::{Set, Sha256Digest};

@@ -163,7 +163,7 @@ async fn an_object_is_examined_by_its_own_url_and_an_empty_prefix_is_told() {
         "what was named is examined, whatever it is"
     );
     let sha256 = examined[0].digest.expect("every byte was read").sha256;
-    let expected = stopmark::store::digest::sha256(b"nothing but words");
+    let expected = stopmark::store::hash::sha256(b"nothing but words");
     assert_eq!(sha256, Some(expected));
     let nothing = bucket("no/such").await;
     let error = gather(&[nothing], Level::Content, &NoProgress).await;
@@ -197,7 +197,7 @@ async fn a_bucket_of_the_configuration_lends_its_credentials_and_its_refusal_is_
     assert_snapshot!(told.replace(&endpoint.to_string(), "<endpoint>"));
 }
 
-/// Backups as a person takes them: a striped full, logs, a differential in the file of a log.
+/// Backups as a person takes them: a striped full, logs, one compressed, a differential in the file of a log.
 async fn backed_up() -> Stage {
     let stage = Stage::unprepared(&[("SQL1", &["Orders"])]).await;
     std::fs::create_dir_all(stage.path("found")).expect("a folder");
@@ -222,7 +222,10 @@ async fn backed_up() -> Stage {
             disk("log_2.trn")
         ),
         work.to_owned(),
-        format!("BACKUP LOG Orders TO {} WITH FORMAT;", disk("log_3.trn")),
+        format!(
+            "BACKUP LOG Orders TO {} WITH FORMAT, COMPRESSION;",
+            disk("log_3.trn")
+        ),
     ];
     for statement in script {
         stage.script("SQL1", "Orders", &statement).await;

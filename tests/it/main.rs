@@ -29,6 +29,7 @@ mod printing;
 mod saga;
 mod saga_kinds;
 mod saga_story;
+mod saga_twice;
 mod scrub;
 mod secrets;
 mod shelf;

@@ -15,6 +15,8 @@ use std::process::ExitCode;
 use mtf::{Level, Report, Scanner, scan_seekable};
 use tempfile::TempDir;
 
+use self::media::With;
+
 const MEDIUM_BYTES: u64 = 4 << 30;
 const MEMORY_KIB_MAX: u64 = 64 << 10;
 
@@ -56,7 +58,7 @@ impl Write for Feed {
 
 fn pages() -> Report {
     let pages = &mut media::Pages::new();
-    let feed = media::write(Feed::default(), MEDIUM_BYTES, true, pages);
+    let feed = media::write(Feed::default(), MEDIUM_BYTES, With::Checksum, pages);
     feed.expect("a scanner takes everything").0.finish().0
 }
 
@@ -64,7 +66,7 @@ fn holes() -> Report {
     let folder = TempDir::new().expect("a folder for media");
     let path = folder.path().join("sparse.bak");
     let file = media::Sparse(File::create(&path).expect("the folder is ours"));
-    media::write(file, MEDIUM_BYTES, false, &mut io::repeat(0)).expect("holes take no room");
+    media::write(file, MEDIUM_BYTES, With::Plain, &mut io::repeat(0)).expect("holes take no room");
     let mut file = File::open(&path).expect("it was written");
     scan_seekable(&mut file, Level::Content).expect("it can be read")
 }

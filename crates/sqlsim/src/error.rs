@@ -23,7 +23,7 @@ pub struct SqlError {
     pub procedure: Option<String>,
     /// Messages that are sent before this one, since they say why; a CATCH never sees them.
     #[serde(default)]
-    pub causes: Vec<SqlError>,
+    pub causes: Vec<Self>,
 }
 
 /// A result that fails with a SQL Server message.

@@ -71,7 +71,7 @@ fn check_group(agent: &Agent, named: &str) -> Result<()> {
 async fn wanted(agent: &Agent, args: &AdoptArgs) -> Result<AdoptWanted> {
     let mapped: Result<Vec<Mapped>> = args.member.iter().map(|text| mapped(text)).collect();
     let mapped = mapped?;
-    let access = foreign_access(&agent.config);
+    let access = foreign_access(Some(&agent.config));
     let sources: Result<Vec<Source>> = args
         .sources
         .iter()

@@ -26,6 +26,7 @@ fn offer(of: &str, piece: Piece) -> Offer {
                 chunk_size_bytes: 8 << 20,
                 root: Sha256Digest([digit; 32]),
                 sha256: None,
+                segment_size_bytes: None,
             }],
             ..piece
         },

@@ -163,6 +163,7 @@ fn stripe(file: &Examined) -> Option<StoredStripe> {
         chunk_size_bytes: CHUNK_SIZE_BYTES,
         root: digest.root,
         sha256: digest.sha256,
+        segment_size_bytes: None,
     })
 }
 

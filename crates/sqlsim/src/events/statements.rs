@@ -124,10 +124,10 @@ impl Session {
     fn keep_event_session(&self, name: &str, session: Option<&EventSession>) -> SqlResult<()> {
         self.instance.change_quietly(|master, tx| {
             let known = record::all::<EventSession>(master, Some(tx)).into_iter();
-            let known = known
+            let mut known = known
                 .filter(|(_, known)| same(&known.name, name))
                 .map(|(row, _)| row);
-            match (known.last(), session) {
+            match (known.next(), session) {
                 (Some(row), Some(session)) => record::replace(master, tx, row, session),
                 (None, Some(session)) => record::add(master, tx, session).map(drop),
                 (Some(row), None) => record::remove::<EventSession>(master, tx, row),

@@ -221,7 +221,8 @@ impl Faults {
     }
 
     /// Whether nothing is armed.
-    pub(crate) fn is_idle(&self) -> bool {
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
         self.lock().is_empty()
     }
 

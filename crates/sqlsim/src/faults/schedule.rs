@@ -141,7 +141,7 @@ fn fault(dice: &mut Dice, databases: &[String]) -> Fault {
     fault
 }
 
-/// SplitMix64: a few lines, and the same numbers on every machine for ever.
+/// `SplitMix64`: a few lines, and the same numbers on every machine for ever.
 struct Dice(u64);
 
 impl Dice {

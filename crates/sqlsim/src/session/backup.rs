@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Session;
+use crate::availability::may_back_up;
 use crate::backup::{
     self, BackupOutcome, BackupRequest, Compression, Device, HostIdentity, LogBackupMode,
 };
@@ -99,6 +100,10 @@ impl Session {
         self.require_in_database(&database, statement)?;
         check_state(&database)?;
         check_kind(&database, backup, statement)?;
+        let has = |name| find_option(&backup.options, name).is_some();
+        let is_log = backup.kind == BackupTarget::Log;
+        let (is_copy, is_differential) = (has("COPY_ONLY"), has("DIFFERENTIAL"));
+        may_back_up(&self.instance, &name, is_log, is_copy, is_differential)?;
         if let Some(error) = self
             .instance
             .faults

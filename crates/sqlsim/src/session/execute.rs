@@ -24,6 +24,8 @@ pub(crate) enum Flow {
     Break,
     /// To the head of the loop.
     Continue,
+    /// To the label that the innermost frame names.
+    Goto,
     /// Out of the module, with its return status.
     Return(i32),
 }
@@ -65,8 +67,11 @@ impl Session {
         match lang::parse(text) {
             Ok(statements) => {
                 self.enter(text);
-                // Whatever stopped the batch has been sent already.
-                let _ = self.run(&statements).await;
+                // Whatever stopped the batch has been sent already, but for a label that is not there.
+                if let Ok(Flow::Goto) = self.run(&statements).await {
+                    let error = self.label_missing();
+                    self.report(error).await;
+                }
                 self.leave_batch().await;
             }
             Err(error) => self.report(error).await,
@@ -102,9 +107,14 @@ impl Session {
     /// Runs statements in order.
     pub(super) fn run<'a>(&'a mut self, statements: &'a [Statement]) -> Boxed<'a, Run> {
         Box::pin(async move {
-            for statement in statements {
+            let mut at = 0;
+            while let Some(statement) = statements.get(at) {
                 match self.run_one(statement).await? {
-                    Flow::Next => {}
+                    Flow::Next => at += 1,
+                    Flow::Goto => match self.label_among(statements) {
+                        Some(place) => at = place,
+                        None => return Ok(Flow::Goto),
+                    },
                     other => return Ok(other),
                 }
             }

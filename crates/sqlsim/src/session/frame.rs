@@ -97,6 +97,8 @@ pub struct Frame {
     pub module: Option<Module>,
     /// Errors whose CATCH blocks run, innermost last.
     pub caught: Vec<SqlError>,
+    /// Where a GOTO leads.
+    pub goto: Option<String>,
     /// Text of the batch, for what is sent to other hosts as text.
     pub text: Arc<str>,
 }

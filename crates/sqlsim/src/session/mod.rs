@@ -24,6 +24,7 @@ mod globals;
 mod insert;
 mod local;
 mod media_info;
+mod merge;
 mod modules;
 mod names;
 mod options;

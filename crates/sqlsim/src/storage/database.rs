@@ -184,6 +184,16 @@ impl Database {
             .await
     }
 
+    /// Takes the exclusive lock of a whole table; times out like `lock_row`.
+    pub async fn lock_table(
+        &self,
+        tx: TxId,
+        table: TableId,
+        timeout: impl Future<Output = ()> + Send,
+    ) -> SqlResult<()> {
+        self.wait_for(tx, Resource::Table(table), timeout).await
+    }
+
     /// The place to which `rollback_to` comes back.
     #[must_use]
     pub fn savepoint(&self, tx: TxId) -> Savepoint {

@@ -48,7 +48,7 @@ pub(super) fn columns(out: &mut Vec<u8>, columns: &[Column]) {
     for column in columns.iter().take(usize::from(count)) {
         out.extend(0_u32.to_le_bytes());
         out.extend(u16::from(column.nullable).to_le_bytes());
-        encode::type_info(out, column.ty);
+        encode::column_type(out, column);
         short_text(out, &column.name);
     }
 }
@@ -61,7 +61,7 @@ pub(super) fn row(out: &mut Vec<u8>, columns: &[Column], row: &[Value]) -> Resul
     let start = out.len();
     out.push(0xD1);
     for (column, value) in columns.iter().zip(row) {
-        if let Err(error) = encode::value(out, column.ty, value) {
+        if let Err(error) = encode::cell(out, column, value) {
             out.truncate(start);
             return Err(error);
         }

@@ -1,8 +1,14 @@
 //! Faults arranged in T-SQL: what strikes, where, and how it ends.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlsim::clock::Clock as _;
 use sqlsim::value::Value;
 
+use super::clock::HandClock;
 use super::hosts::{Client, Cluster};
+use super::support::Host;
 
 /// One host with a database whose chain has begun.
 async fn based() -> (Cluster, Client) {
@@ -138,4 +144,68 @@ async fn an_unknown_share_or_drive_is_refused_and_a_relative_path_has_a_home() {
     assert!(drive.errors[0].text.contains("3("), "{:?}", drive.errors);
     let home = cluster.hosts[0].instance.backup_folder();
     assert!(home.join("d.bak").is_file());
+}
+
+#[tokio::test]
+async fn a_host_that_was_told_to_die_is_gone_and_comes_back_with_what_it_committed() {
+    let (mut cluster, mut client) = based().await;
+    client.run("INSERT INTO D.dbo.T VALUES (7)").await;
+    client
+        .run("EXEC sp_sim_fault 'kill', @statement = 'BACKUP LOG', @skip = 1")
+        .await;
+    client.run("BACKUP LOG D TO DISK = 'NUL'").await;
+    let killed = cluster.hosts[0].instance.faults.killed();
+    tokio::select! {
+        answer = client.try_run("BACKUP LOG D TO DISK = 'NUL'") => panic!("{answer:?}"),
+        () = killed.cancelled() => {}
+    }
+    drop(client);
+    cluster.hosts[0].kill_and_restart().await;
+    let mut client = cluster.hosts[0].client().await;
+    let rows = client.run("SELECT Id FROM D.dbo.T").await.rows;
+    assert_eq!(rows, [[Value::Int(7)]]);
+}
+
+#[tokio::test]
+async fn a_delayed_statement_waits_as_long_as_the_fault_says() {
+    let clock = Arc::new(HandClock::new());
+    let cluster = Cluster::start_at(&["SQL1"], clock.clone()).await;
+    let mut client = cluster.hosts[0].client().await;
+    client
+        .run("EXEC sp_sim_fault 'delay', 'SELECT', @milliseconds = 60000")
+        .await;
+    let begun = clock.monotonic();
+    let passing = async {
+        loop {
+            clock.advance(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = client.run("SELECT 1") => assert_eq!(answer.value(), &Value::Int(1)),
+        () = passing => {}
+    }
+    assert!(clock.monotonic() - begun >= Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_dropped_connection_says_nothing_until_the_faults_are_cleared() {
+    let host = Host::new("SQL1").await;
+    let (mut one, mut two) = (host.client().await, host.client().await);
+    two.check("EXEC sp_sim_fault 'drop', 'SELECT'", "").await;
+    let silent = one.run("SELECT 1");
+    tokio::pin!(silent);
+    let clearing = async {
+        // The fault has struck once it is armed no more.
+        let faults = &host.instance().faults;
+        while !faults.is_idle() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = &mut silent => panic!("{answer}"),
+        () = clearing => {}
+    }
+    two.check("EXEC sp_sim_fault 'clear'", "").await;
+    assert!(silent.await.starts_with("broken"));
 }

@@ -5,6 +5,7 @@
 
 mod backups;
 mod batches;
+mod biztalk;
 mod catalog;
 mod clock;
 mod commits;

@@ -53,6 +53,8 @@ pub enum StatementKind {
     Update(Box<Update>),
     /// `DELETE`.
     Delete(Box<Delete>),
+    /// `MERGE`, as the statements that it comes to: `UPDATE`, `DELETE`, `INSERT`.
+    Merge(Vec<Statement>),
     /// `TRUNCATE TABLE`.
     Truncate(ObjectName),
     /// `CREATE TABLE`.
@@ -180,6 +182,10 @@ pub enum StatementKind {
         /// The body.
         body: Box<Statement>,
     },
+    /// `label:`, a place to go to.
+    Label(String),
+    /// `GOTO label`.
+    Goto(String),
     /// `BREAK`.
     Break,
     /// `CONTINUE`.

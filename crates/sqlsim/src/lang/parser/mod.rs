@@ -13,6 +13,7 @@ mod expr;
 mod flow;
 mod from;
 mod function;
+mod merge;
 mod module;
 mod options;
 mod security;

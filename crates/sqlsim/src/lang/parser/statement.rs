@@ -41,6 +41,11 @@ impl Parser<'_> {
             return self.implied_execute();
         };
         let word = word.to_ascii_uppercase();
+        if self.is_name() && self.is_symbol_after(1, ":") {
+            let label = self.name()?;
+            self.advance();
+            return Ok(StatementKind::Label(label));
+        }
         match word.as_str() {
             "IF" => self.if_statement(),
             "WHILE" => self.while_statement(),
@@ -56,6 +61,7 @@ impl Parser<'_> {
             "INSERT" => self.insert()?,
             "UPDATE" => self.update()?,
             "DELETE" => self.delete()?,
+            "MERGE" => self.merge()?,
             "TRUNCATE" => self.truncate()?,
             "CREATE" => self.create()?,
             "ALTER" => self.alter()?,
