@@ -98,13 +98,17 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         config.policy.lease_ttl,
     )?
     .with_uploads(state.join("uploads"));
+    let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
+    if lock.is_some() {
+        foreign.sweep();
+    }
     let world = World {
         clock,
         ids: Arc::new(RandomIds),
         fleet: Arc::new(fleet),
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
-        foreign: Arc::new(ForeignMedia::new(foreign_access(Some(&config)), &state)),
+        foreign: Arc::new(foreign),
         catalog: Arc::new(SqliteCatalog::open(&state)?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
