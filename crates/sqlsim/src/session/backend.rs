@@ -12,6 +12,7 @@ use super::call::Argument;
 use super::{Last, Options, Output, Session, Temporary};
 use crate::catalog::principal::Login;
 use crate::error::{SqlError, SqlResult};
+use crate::events::Ears;
 use crate::instance::{
     Activity, DatabaseHandle, Instance, LockOwner, RunningRequest, SessionRecord,
 };
@@ -103,6 +104,7 @@ impl Session {
             .sessions
             .enter(record)
             .ok_or_else(too_many_sessions)?;
+        let ears = Ears::new(instance, &record);
         Ok(Self {
             instance: Arc::clone(instance),
             record,
@@ -115,7 +117,7 @@ impl Session {
             try_depth: 0,
             temporary: Temporary::new(),
             last: Last::default(),
-            output: Output::default(),
+            output: Output::heard_by(ears),
             links: Connections::default(),
             remote: super::Remote::new(),
             prepared: super::texts::Prepared::default(),
