@@ -1,6 +1,6 @@
 //! The clients' own programs: how each is started, and what it told.
 //!
-//! Start at [`run`]. `tests/foreign/run.sh` installs them below the folder that STOPMARK_CLIENTS names. A program that
+//! Start at [`run`]. `tests/foreign/run.sh` installs them below the folder that `STOPMARK_CLIENTS` names. A program that
 //! does not end is ended after a while, and what it had told by then counts.
 
 use std::path::{Path, PathBuf};

@@ -3,15 +3,17 @@
 //! Start at [`run`]. It hands over rows and the first error; messages and later errors go to its log only, so
 //! `Ears` listens there, as the agent does.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+mod ears;
+mod values;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
-use tiberius::numeric::Numeric;
-use tiberius::{AuthMethod, Client, ColumnData, Command, Config, EncryptionLevel, Row, ToSql};
+use std::net::SocketAddr;
+
+use tiberius::{AuthMethod, Client, Command, Config, EncryptionLevel, Row};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
+
+use ears::Ears;
+use values::{native, shown};
 
 use super::features::VALUES;
 use super::servers::{ANY, Servers};
@@ -372,135 +374,4 @@ async fn killed(servers: &Servers) -> Result<(), Fault> {
         "a killed session answers",
     )?;
     Ok(equal(cell(&mut other, "SELECT 7").await?.as_str(), "7")?)
-}
-
-/// A value of tiberius's, of the type that is nearest to the column's.
-fn native(ty: &str, text: Option<&str>) -> Result<Box<dyn ToSql>, Fault> {
-    const AT: &str = "%Y-%m-%d %H:%M:%S%.f";
-    let base = ty.split('(').next().unwrap_or(ty);
-    Ok(match base {
-        "bit" => Box::new(text.map(|text| text == "1")),
-        "tinyint" => Box::new(text.map(str::parse::<u8>).transpose()?),
-        "smallint" => Box::new(text.map(str::parse::<i16>).transpose()?),
-        "int" => Box::new(text.map(str::parse::<i32>).transpose()?),
-        "bigint" => Box::new(text.map(str::parse::<i64>).transpose()?),
-        "real" => Box::new(text.map(str::parse::<f32>).transpose()?),
-        "float" => Box::new(text.map(str::parse::<f64>).transpose()?),
-        "decimal" | "money" | "smallmoney" => Box::new(text.map(numeric).transpose()?),
-        "binary" | "varbinary" => Box::new(text.map(bytes).transpose()?),
-        "uniqueidentifier" => Box::new(text.map(str::parse::<uuid::Uuid>).transpose()?),
-        "date" => Box::new(text.map(str::parse::<NaiveDate>).transpose()?),
-        "time" => Box::new(text.map(str::parse::<NaiveTime>).transpose()?),
-        "datetime" | "smalldatetime" | "datetime2" => {
-            let at = text.map(|text| NaiveDateTime::parse_from_str(text, AT));
-            Box::new(at.transpose()?)
-        }
-        "datetimeoffset" => {
-            let at = text.map(str::parse::<DateTime<FixedOffset>>);
-            Box::new(at.transpose()?)
-        }
-        _ => Box::new(text.map(str::to_owned)),
-    })
-}
-
-fn numeric(text: &str) -> Result<Numeric, Fault> {
-    let scale = text.split_once('.').map_or(0, |(_, digits)| digits.len());
-    let unscaled = text.replace('.', "").parse()?;
-    Ok(Numeric::new_with_scale(unscaled, u8::try_from(scale)?))
-}
-
-fn bytes(text: &str) -> Result<Vec<u8>, Fault> {
-    let digits = text.strip_prefix("0x").ok_or("no bytes")?;
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16);
-    Ok((0..digits.len())
-        .step_by(2)
-        .map(byte)
-        .collect::<Result<_, _>>()?)
-}
-
-/// A cell as every client's suite writes it.
-fn shown(row: &Row, at: usize) -> String {
-    let Some(data) = row.get_column_data(at).ok() else {
-        return "no cell".to_owned();
-    };
-    let told = match data {
-        ColumnData::Bit(value) => value.map(|bit| u8::from(bit).to_string()),
-        ColumnData::U8(value) => value.map(|number| number.to_string()),
-        ColumnData::I16(value) => value.map(|number| number.to_string()),
-        ColumnData::I32(value) => value.map(|number| number.to_string()),
-        ColumnData::I64(value) => value.map(|number| number.to_string()),
-        ColumnData::F32(value) => value.map(|number| number.to_string()),
-        ColumnData::F64(value) => value.map(|number| number.to_string()),
-        ColumnData::Numeric(value) => value.map(|number| f64::from(number).to_string()),
-        ColumnData::Guid(value) => value.map(|id| id.to_string().to_uppercase()),
-        ColumnData::Binary(value) => value.as_ref().map(|bytes| hexadecimal(bytes)),
-        ColumnData::String(value) => value.as_ref().map(ToString::to_string),
-        ColumnData::Date(_) => row.get::<NaiveDate, _>(at).map(|day| day.to_string()),
-        ColumnData::Time(_) => row
-            .get::<NaiveTime, _>(at)
-            .map(|time| time.format("%H:%M:%S%.3f").to_string()),
-        ColumnData::DateTimeOffset(_) => row
-            .get::<DateTime<FixedOffset>, _>(at)
-            .map(|at| at.to_utc().format("%Y-%m-%d %H:%M:%S%.3fZ").to_string()),
-        _ => row
-            .get::<NaiveDateTime, _>(at)
-            .map(|at| at.format("%Y-%m-%d %H:%M:%S%.3f").to_string()),
-    };
-    told.unwrap_or_else(|| "NULL".to_owned())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold("0x".to_owned(), |mut text, byte| {
-        write!(text, "{byte:02X}").expect("a string");
-        text
-    })
-}
-
-/// Hears what tiberius logs in this thread.
-#[derive(Clone, Default)]
-struct Ears {
-    texts: Arc<Mutex<Vec<String>>>,
-    /// Told when a backup's progress was heard.
-    progress: Arc<Notify>,
-}
-
-impl Ears {
-    fn has_heard(&self, words: &str) -> bool {
-        let texts = self.texts.lock().expect("nobody panics under it");
-        texts.iter().any(|text| text.contains(words))
-    }
-}
-
-impl tracing::Subscriber for Ears {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "tiberius::tds::stream::token"
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        event.record(
-            &mut |_: &tracing::field::Field, told: &dyn std::fmt::Debug| {
-                let text = format!("{told:?}");
-                if text.contains("percent processed") {
-                    self.progress.notify_one();
-                }
-                self.texts
-                    .lock()
-                    .expect("nobody panics under it")
-                    .push(text);
-            },
-        );
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
 }
