@@ -47,6 +47,7 @@ pub(crate) fn piece(id: u128, kind: PieceKind, first: u32, last: u32) -> Piece {
         server_version: "16.0.1000".to_owned(),
         files: Vec::new(),
         stripes: Vec::new(),
+        proof: None,
     }
 }
 

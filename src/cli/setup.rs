@@ -35,10 +35,21 @@ pub(super) struct Agent {
     /// Everything outside.
     pub(super) world: World,
     /// Held while a command may change something; none for commands that only read.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Agent {
+    /// From here on the command acts, and needs the state folder for itself.
+    ///
+    /// # Errors
+    /// `SM0904` while another command acts.
+    pub(super) fn begin_to_act(&mut self) -> Result<()> {
+        if self.lock.is_none() {
+            self.lock = Some(lock(&self.config.state)?);
+        }
+        Ok(())
+    }
+
     /// Every set of the group, oldest first, with what others published meanwhile.
     pub(super) async fn sets(&self) -> Result<Vec<Set>, Failed> {
         let group = &self.config.group;
@@ -85,14 +96,15 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         identity(&state)?,
         clock.clone(),
         config.policy.lease_ttl,
-    )?;
+    )?
+    .with_uploads(state.join("uploads"));
     let world = World {
         clock,
         ids: Arc::new(RandomIds),
         fleet: Arc::new(fleet),
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
-        foreign: Arc::new(ForeignMedia::new(foreign_access(&config), &state)),
+        foreign: Arc::new(ForeignMedia::new(foreign_access(Some(&config)), &state)),
         catalog: Arc::new(SqliteCatalog::open(&state)?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
@@ -101,14 +113,18 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     Ok(Agent {
         config,
         world,
-        _lock: lock,
+        lock,
     })
 }
 
-/// What foreign media are read with: the store's own credentials where they are in its bucket.
-pub(super) fn foreign_access(config: &Config) -> media::Access {
+/// What foreign media are read with: the store's own credentials where they are in its bucket, else those of
+/// the environment.
+pub(super) fn foreign_access(config: Option<&Config>) -> media::Access {
     media::Access {
-        stores: vec![config.store.clone()],
+        stores: config
+            .map(|config| config.store.clone())
+            .into_iter()
+            .collect(),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::civil;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +69,7 @@ pub struct MemberConfig {
     pub name: MemberName,
     /// Stripe files a piece is spread over, 1 to 64.
     pub stripes: u16,
-    /// Whether SQL Server compresses; none leaves it to the server's default. Compressed media are proven by
-    /// size and digests only: this version does not read them back.
+    /// Whether SQL Server compresses; none leaves it to the server's default.
     pub compression: Option<bool>,
 }
 
@@ -139,6 +139,30 @@ pub struct StoreConfig {
     pub options: BTreeMap<String, String>,
     /// Options whose values are secrets.
     pub secrets: BTreeMap<String, SecretString>,
+    /// How bytes travel there and back.
+    pub transfer: TransferConfig,
+}
+
+/// How bytes travel to a store and back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferConfig {
+    /// What all uploads of the process together may hold in memory, in bytes.
+    pub memory_bytes: usize,
+    /// Parts of one stripe that travel at the same time, either way.
+    pub parts_in_flight: usize,
+    /// How fast bytes may leave; without a window that holds the time of day, as fast as they can.
+    pub bandwidth: Vec<BandwidthWindow>,
+}
+
+/// A limit for some hours of each day, in local time; it may span midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BandwidthWindow {
+    /// When it begins.
+    pub from: civil::Time,
+    /// When it ends; this moment is no part of it.
+    pub until: civil::Time,
+    /// The limit in bytes a second.
+    pub bytes_per_second: u64,
 }
 
 /// When which kind of run is due; cron expressions as written, checked by `config`.
@@ -157,6 +181,8 @@ pub struct ScheduleConfig {
 pub enum ReadBack {
     /// Everything is read back and compared.
     Whole,
+    /// The stored size is compared, and some of the bytes.
+    Sample,
     /// Only the stored size is compared.
     Size,
 }
@@ -166,6 +192,8 @@ pub enum ReadBack {
 pub struct PolicyConfig {
     /// Proof after the upload.
     pub read_back: ReadBack,
+    /// Fulls and differentials over this size in bytes are proven by sample where others are read back whole.
+    pub sample_over_bytes: u64,
     /// How long a backup or restore statement may run without any sign of progress.
     pub statement_silence_max: Duration,
     /// How long the marking transaction may take.
@@ -177,13 +205,23 @@ pub struct PolicyConfig {
 }
 
 impl MemberConfig {
-    /// A member with nothing of its own: one stripe, not compressed. Discovered members are of this kind.
+    /// A member with nothing of its own: one stripe, compressed as the server has it. Discovered members are of this kind.
     #[must_use]
     pub const fn of(name: MemberName) -> Self {
         Self {
             name,
             stripes: 1,
-            compression: Some(false),
+            compression: None,
+        }
+    }
+}
+
+impl Default for TransferConfig {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 64 * 1024 * 1024,
+            parts_in_flight: 4,
+            bandwidth: Vec::new(),
         }
     }
 }
@@ -192,6 +230,7 @@ impl Default for PolicyConfig {
     fn default() -> Self {
         Self {
             read_back: ReadBack::Whole,
+            sample_over_bytes: 64 << 30,
             statement_silence_max: Duration::from_secs(10 * 60),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),

@@ -18,8 +18,8 @@ mod tests;
 use std::path::Path;
 
 pub use checked::{
-    Config, Discovery, Encryption, HostConfig, LoginConfig, MarkLogKind, MemberConfig,
-    PolicyConfig, ReadBack, ScheduleConfig, ShareConfig, StoreConfig,
+    BandwidthWindow, Config, Discovery, Encryption, HostConfig, LoginConfig, MarkLogKind,
+    MemberConfig, PolicyConfig, ReadBack, ScheduleConfig, ShareConfig, StoreConfig, TransferConfig,
 };
 pub use schedule::{Schedule, next_runs};
 pub use secrets::{OsSecrets, SecretSource};

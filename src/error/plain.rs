@@ -3,6 +3,8 @@
 //! Start at [`plain`]. Nothing is lost but what is cut off on request: what is dangerous is written as Rust
 //! writes it, `\u{1b}`.
 
+use std::fmt::Write as _;
+
 /// Whether a character would do something to a terminal, or to the order of what is read on it.
 #[must_use]
 pub fn is_harmful(c: char) -> bool {
@@ -45,7 +47,7 @@ pub fn plain_within(text: &str, characters_max: usize) -> String {
     format!("{}..{}", plain(&start), plain(&end))
 }
 
-/// JSON text in which harmful characters of strings are written as `\uXXXX`; it means the same.
+/// JSON text in which harmful characters of strings are written as escapes; it means the same.
 #[must_use]
 pub fn plain_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
@@ -53,7 +55,7 @@ pub fn plain_json(json: &str) -> String {
         if is_harmful(c) && c != '\n' {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                shown.push_str(&format!("\\u{unit:04x}"));
+                write!(shown, "\\u{unit:04x}").expect("a string takes everything");
             }
         } else {
             shown.push(c);

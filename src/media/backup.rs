@@ -93,15 +93,28 @@ pub fn join(examined: &[Examined]) -> Vec<Backup> {
     merge_copies(found)
 }
 
-/// The gravest finding that concerns this backup set of the report, which counts from 0.
+/// The report as if this backup set, which counts from 0, were alone in its file.
 #[must_use]
-pub fn worst_of(report: &Report, set: usize) -> Option<Severity> {
+pub fn part(report: &Report, set: usize) -> Report {
+    Report {
+        media: report.media.clone(),
+        sets: report.sets.get(set).cloned().into_iter().collect(),
+        findings: concerning(report, set).cloned().collect(),
+        bytes: report.bytes,
+        level: report.level,
+        is_compressed: report.is_compressed,
+        ..Report::default()
+    }
+}
+
+/// The gravest finding that concerns this backup set of the report, which counts from 0.
+fn worst_of(report: &Report, set: usize) -> Option<Severity> {
     let severities = concerning(report, set).map(|finding| finding.kind.severity());
     severities.max()
 }
 
 /// The findings that concern this backup set of the report, which counts from 0.
-pub fn concerning(report: &Report, set: usize) -> impl Iterator<Item = &Finding> {
+fn concerning(report: &Report, set: usize) -> impl Iterator<Item = &Finding> {
     let bounds = bounds(report, set);
     report
         .findings
@@ -230,7 +243,8 @@ fn copies_of(examined: &[Examined], spare: &[usize], guid: Uuid) -> Vec<usize> {
 
 /// Draws together what is the same backup; the best copy counts.
 fn merge_copies(mut found: Vec<Backup>) -> Vec<Backup> {
-    found.sort_by_key(Backup::faults);
+    // Counting what is missing may take a while, where media claim thousands of stripes.
+    found.sort_by_cached_key(Backup::faults);
     let mut kept: Vec<Backup> = Vec::new();
     let mut by_guid: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
     for backup in found {
@@ -240,16 +254,13 @@ fn merge_copies(mut found: Vec<Backup>) -> Vec<Backup> {
             .iter()
             .copied()
             .find(|&at| is_same(&kept[at].identity, &backup.identity));
-        match twin {
-            Some(at) => {
-                let files = backup.files().chain(backup.copies.iter().copied());
-                let further: Vec<usize> = files.collect();
-                kept[at].copies.extend(further);
-            }
-            None => {
-                same.push(kept.len());
-                kept.push(backup);
-            }
+        if let Some(at) = twin {
+            let files = backup.files().chain(backup.copies.iter().copied());
+            let further: Vec<usize> = files.collect();
+            kept[at].copies.extend(further);
+        } else {
+            same.push(kept.len());
+            kept.push(backup);
         }
     }
     kept.sort_by_key(|backup| backup.stripes.first().copied().map(|at| (at.file, at.set)));
@@ -266,6 +277,7 @@ fn is_same(one: &BackupSet, other: &BackupSet) -> bool {
             (set.database_backup_lsn, set.differential_base_guid),
         )
     };
-    let names = |set: &BackupSet| (set.database_name.clone(), set.server_name.clone());
-    core(one) == core(other) && names(one) == names(other) && !one.set_guid.is_nil()
+    let is_same_name =
+        one.database_name == other.database_name && one.server_name == other.server_name;
+    core(one) == core(other) && is_same_name && !one.set_guid.is_nil()
 }

@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::{Access, Source};
 use crate::error::{Code, Error, Result};
 use crate::store::Shelf;
-use crate::store::digest::sha256;
+use crate::store::hash::sha256;
 use crate::world::{Brought, Foreign, StepProgress};
 
 /// Files of this machine and objects of buckets.
@@ -50,9 +50,9 @@ impl Foreign for ForeignMedia {
                 Ok(_) => Err(gone(place)),
                 Err(error) => Err(gone(place).source(error)),
             },
-            Source::Shelf(shelf) => {
+            Source::Shelf(bucket) => {
                 let path = self.scratch.join(sha256(place.as_bytes()).to_string());
-                copy(&shelf, place, &path, progress).await?;
+                copy(&bucket, place, &path, progress).await?;
                 Ok(Brought {
                     path,
                     is_copy: true,
@@ -110,4 +110,75 @@ fn unwritable(path: &Path, error: std::io::Error) -> Error {
             "make room there: objects of buckets are copied one by one on their way into the store",
         )
         .source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::ObjectStoreExt as _;
+    use object_store::memory::InMemory;
+    use object_store::path::Path as Key;
+
+    use super::*;
+
+    /// Progress that nobody watches.
+    struct Unwatched;
+
+    impl StepProgress for Unwatched {
+        fn percent(&self, _percent: u8) {}
+        fn bytes(&self, _more: u64) {}
+    }
+
+    /// A bucket with one object, seen from that object's own URL.
+    async fn shelf(key: &str) -> Shelf {
+        let bucket = Arc::new(InMemory::new());
+        let object = Key::from("old/ledger.bak");
+        let put = bucket.put(&object, "a backup".into()).await;
+        put.expect("memory takes it");
+        Shelf::over(bucket, Key::from(key), "s3://bucket")
+    }
+
+    #[tokio::test]
+    async fn an_object_is_copied_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("brought").join("x");
+        let place = "s3://bucket/old/ledger.bak";
+        let shelf = shelf("old/ledger.bak").await;
+        let copied = copy(&shelf, place, &path, &Unwatched).await;
+        copied.expect("it is there");
+        assert_eq!(std::fs::read(&path).expect("a copy"), b"a backup");
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_gone_is_told_and_no_other_taken_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x");
+        for key in ["old/gone.bak", "old"] {
+            let place = format!("s3://bucket/{key}");
+            let copied = copy(&shelf(key).await, &place, &path, &Unwatched).await;
+            let error = copied.expect_err("there is no such object");
+            assert_eq!(error.code(), Code::MediaChanged, "{key}");
+        }
+        assert!(!path.exists(), "nothing was copied");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_where_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ledger.bak");
+        std::fs::write(&file, "a backup").expect("a file");
+        let media = ForeignMedia::new(Access::default(), folder.path());
+        let place = file.display().to_string();
+        let brought = media.bring(&place, &Unwatched).await.expect("it is there");
+        assert_eq!((&brought.path, brought.is_copy), (&file, false));
+        media.let_go(brought).await;
+        assert!(file.exists(), "what is not ours is never removed");
+        let folder = folder.path().display().to_string();
+        let error = media
+            .bring(&folder, &Unwatched)
+            .await
+            .expect_err("a folder");
+        assert_eq!(error.code(), Code::MediaChanged);
+    }
 }

@@ -120,17 +120,19 @@ fn contests(backups: &[Backup]) -> Vec<Contest> {
     let places = places
         .into_values()
         .map(|claims| (ContestKind::Place, claims));
-    identities
-        .chain(places)
-        .filter(|(_, claims)| claims.len() > 1)
-        .map(|(kind, mut claims)| {
-            claims.sort_by_key(|&at| (!backups[at].is_whole(), at));
-            Contest {
-                kind,
-                backups: claims,
-            }
+    let claims = identities.chain(places).filter_map(|(kind, mut claims)| {
+        claims.sort_by_key(|&at| (!backups[at].is_whole(), at));
+        if kind == ContestKind::Place {
+            // Those of one identity are contested already.
+            let mut seen = BTreeSet::new();
+            claims.retain(|&at| seen.insert(backups[at].identity.set_guid));
+        }
+        (claims.len() > 1).then_some(Contest {
+            kind,
+            backups: claims,
         })
-        .collect()
+    });
+    claims.collect()
 }
 
 /// From each base to each end of the log that its logs lead to.
@@ -169,17 +171,13 @@ fn outlasts(other: &Piece, log: &Piece) -> bool {
 }
 
 fn span(chain: &Chain<'_>, base: &Piece, logs: &[&Piece], numbers: &Numbers) -> Span {
-    let path = logs.last().and_then(|log| chain.path_to_end(log.id));
-    let way: Vec<usize> = match path {
-        Some(path) => path.pieces().map(|id| numbers.0[&id]).collect(),
-        None => {
-            let full = chain.full_of(base).filter(|full| full.id != base.id);
-            let alone = full.into_iter().chain([base]);
-            alone
-                .chain(logs.iter().copied())
-                .map(|piece| numbers.of(piece))
-                .collect()
-        }
+    let shortest = logs.last().and_then(|log| chain.path_to_end(log.id));
+    let way: Vec<usize> = if let Some(path) = shortest {
+        path.pieces().map(|id| numbers.0[&id]).collect()
+    } else {
+        let full = chain.full_of(base).filter(|full| full.id != base.id);
+        let all = full.into_iter().chain([base]).chain(logs.iter().copied());
+        all.map(|piece| numbers.of(piece)).collect()
     };
     Span {
         base: numbers.of(base),
@@ -226,8 +224,9 @@ fn gaps(chain: &Chain<'_>, links: &[Link<'_>], numbers: &Numbers, backups: &[Bac
             }),
         }
     }
-    gaps.iter_mut()
-        .for_each(|gap| gap.unreached.sort_unstable());
+    for gap in &mut gaps {
+        gap.unreached.sort_unstable();
+    }
     gaps.sort_by_key(|gap| gap.unreached.first().copied());
     gaps
 }

@@ -4,8 +4,8 @@
 //! is by its own bytes. [`follow`] puts what was examined side by side: stripes become backups, backups become lineages with
 //! spans, breaks and contests, by the rules of `chain/`.
 //!
-//! This room never writes, never believes a file's name, and never judges by more than the bytes say: where
-//! media note COPY_ONLY is not known, so nothing here tells such backups apart.
+//! This room never writes to where foreign media lie, never believes a file's name, and never judges by more than
+//! the bytes say: where media note COPY_ONLY is not known, so nothing here tells such backups apart.
 
 mod backup;
 mod bring;
@@ -17,7 +17,7 @@ mod piece;
 mod scan;
 mod source;
 
-pub use backup::{Backup, Stripe, concerning, join, worst_of};
+pub use backup::{Backup, Stripe, join, part};
 pub use bring::ForeignMedia;
 pub use follow::{base_of, follow};
 pub use gather::{Gathered, PassedOver, gather};

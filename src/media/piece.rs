@@ -48,6 +48,7 @@ pub fn piece(
         server_version: set.server_version.to_string(),
         files: set.files.iter().map(database_file).collect(),
         stripes,
+        proof: None,
     })
 }
 

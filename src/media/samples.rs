@@ -93,6 +93,7 @@ pub(super) fn stripe(
                 ..MediaFamily::default()
             }),
             sets: numbered.collect(),
+            level: Level::Content,
             filemarks: (1..=marks).rev().map(|mark| mark * 100).collect(),
             bytes: 1000,
             ..Report::default()

@@ -23,10 +23,12 @@ use super::{Candidate, Place};
 use crate::error::{Code, Error, Result};
 use crate::model::{CHUNK_SIZE_BYTES, Sha256Digest};
 use crate::store::Shelf;
-use crate::store::digest::{ChunkList, sha256};
+use crate::store::digest::ChunkList;
+use crate::store::hash::sha256;
 use crate::world::StepProgress;
 
-/// Headers are small and far apart, so little is read of each place.
+/// Headers are small and far apart, so little is read of each place; where nothing can be passed over, as in
+/// compressed media, twice as much each time.
 const HEADERS_BYTES: u64 = 64 * 1024;
 
 /// A file and what it is by its own bytes.
@@ -106,7 +108,7 @@ async fn whole(
         progress.bytes(chunk.len() as u64);
         let parse = async { scanner.feed(&chunk) };
         let (digest, read, ()) = tokio::join!(hash(chunk.clone()), chunks.next(), parse);
-        list.push(digest?);
+        list.extend([digest?]);
         next = read?;
     }
     Ok(Digest {
@@ -129,20 +131,23 @@ async fn headers(
 ) -> Result<()> {
     let mut places = Places::open(candidate).await?;
     let size = candidate.size_bytes;
-    let mut at = 0;
+    let (mut at, mut length) = (0, HEADERS_BYTES);
     while at < size {
-        let bytes = places.read(at, HEADERS_BYTES.min(size - at)).await?;
+        let bytes = places.read(at, length.min(size - at)).await?;
         if bytes.is_empty() {
             break;
         }
         scanner.feed(&bytes);
-        let mut more = bytes.len() as u64;
+        let read = bytes.len() as u64;
         // Passing over the end would make a cut file look whole.
-        let skip = scanner.skippable().min(size - at - more);
+        let skip = scanner.skippable().min(size - at - read);
         scanner.skip(skip);
-        more += skip;
-        at += more;
-        progress.bytes(more);
+        at += read + skip;
+        progress.bytes(read + skip);
+        length = match skip {
+            0 => (length * 2).min(CHUNK_SIZE_BYTES),
+            _ => HEADERS_BYTES,
+        };
     }
     Ok(())
 }
@@ -207,7 +212,7 @@ impl<'a> Places<'a> {
     /// The bytes at a place; fewer than asked for only where the file was cut meanwhile.
     async fn read(&mut self, at: u64, length: u64) -> Result<Bytes> {
         match self {
-            Self::Object(shelf, key) => shelf.read_at(key, at, length).await,
+            Self::Object(bucket, key) => bucket.read_at(key, at, length).await,
             Self::File(file, path) => {
                 let mut bytes = Vec::new();
                 let sought = file.seek(SeekFrom::Start(at)).await;

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Candidate, Place};
-use crate::config::StoreConfig;
+use crate::config::{StoreConfig, TransferConfig};
 use crate::error::{Code, Error, Result};
 use crate::store::Shelf;
 
@@ -61,7 +61,7 @@ impl Source {
             });
         let config = match config {
             Some(config) => config,
-            None => cloud.from_environment(&url, &access.environment)?,
+            None => cloud.config_of(&url, &access.environment)?,
         };
         Ok(Self::Shelf(Arc::new(Shelf::open(&config)?)))
     }
@@ -71,7 +71,7 @@ impl Source {
     pub fn names(&self, candidate: &Candidate) -> bool {
         match (self, &candidate.place) {
             (Self::Path(path), Place::File(file)) => path == file,
-            (Self::Shelf(shelf), Place::Object(url)) => shelf.url() == *url,
+            (Self::Shelf(bucket), Place::Object(url)) => bucket.url() == *url,
             _ => false,
         }
     }
@@ -143,11 +143,8 @@ impl Cloud {
         }
     }
 
-    fn from_environment(
-        self,
-        url: &Url,
-        environment: &BTreeMap<String, String>,
-    ) -> Result<StoreConfig> {
+    /// The store that the environment has credentials for.
+    fn config_of(self, url: &Url, environment: &BTreeMap<String, String>) -> Result<StoreConfig> {
         if !self
             .proofs()
             .iter()
@@ -164,6 +161,7 @@ impl Cloud {
             url: url.to_string(),
             options: BTreeMap::new(),
             secrets: ours.collect(),
+            transfer: TransferConfig::default(),
         })
     }
 }

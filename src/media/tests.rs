@@ -182,7 +182,7 @@ fn damage_in_one_backup_of_a_file_leaves_the_others_whole() {
     let sets = [full(1, 10, 20), log(2, 10, 30), log(3, 30, 40)];
     let whole = file("all", &sets);
     check(
-        &[whole.clone()],
+        std::slice::from_ref(&whole),
         "Orders:\nspan all [all#2 all#3] by all all#2 all#3\n",
     );
     // Filemarks stand at 100, then two for each backup.

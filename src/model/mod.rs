@@ -18,6 +18,8 @@ pub use ids::{PieceId, PlanId, RunId, SetId, SurveyId};
 pub use mark::{Mark, MarkName, MarkNameError, MarkPrefix, MemberMark};
 pub use mtf::Lsn;
 pub use names::{DatabaseName, GroupName, HostName, MemberName, NameError};
-pub use piece::{DatabaseFile, DatabaseFileKind, DifferentialBase, Piece, PieceKind, StoredStripe};
+pub use piece::{
+    DatabaseFile, DatabaseFileKind, DifferentialBase, Piece, PieceKind, ProofLevel, StoredStripe,
+};
 pub use set::{MissingMember, Origin, Set, SetKind};
 pub use time::{ServerLocal, Timestamp};

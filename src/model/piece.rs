@@ -91,6 +91,34 @@ pub struct StoredStripe {
     pub root: Sha256Digest,
     /// The plain SHA-256 of the whole, for stripes of one chunk; `sha256sum` prints the same.
     pub sha256: Option<Sha256Digest>,
+    /// The size of each object but the last, where the stripe is too large for one: it is then stored as
+    /// `<key>.seg00001`, `<key>.seg00002` and so on. None: the whole is the object `key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_size_bytes: Option<u64>,
+}
+
+/// How far a piece was proven after its upload, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofLevel {
+    /// The stored size was compared.
+    Size,
+    /// The size and some of the bytes.
+    Sample,
+    /// Every byte was read back and compared.
+    Whole,
+}
+
+impl ProofLevel {
+    /// What was done, as people read it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Size => "size compared",
+            Self::Sample => "read back by sample",
+            Self::Whole => "read back whole",
+        }
+    }
 }
 
 /// One backup of one member.
@@ -140,6 +168,9 @@ pub struct Piece {
     pub files: Vec<DatabaseFile>,
     /// The stripe files, family 1 first.
     pub stripes: Vec<StoredStripe>,
+    /// How far it was proven after the upload; none where an older version did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ProofLevel>,
 }
 
 impl Piece {

@@ -13,7 +13,7 @@ use super::mark::{confirm_mark, mark_is_worth_trying, place_mark};
 use super::stages::Stages;
 use super::step::{BackUp, Publish};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
-use crate::config::{Config, ReadBack};
+use crate::config::Config;
 use crate::model::{HostName, MarkName, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp};
 use crate::survey::Survey;
 
@@ -222,7 +222,7 @@ fn deliver_and_publish(
     if taken.is_empty() {
         return;
     }
-    stages.deliver(taken, ctx.cfg.policy.read_back == ReadBack::Whole);
+    stages.deliver(taken, &ctx.cfg.policy);
     let publish = Publish {
         set: SetId(names.next()),
         set_kind,

@@ -11,7 +11,7 @@ use super::{Asked, BackupKind, CatalogView};
 use crate::chain::samples::{FORK, lsn, piece};
 use crate::config::{
     Config, Encryption, HostConfig, LoginConfig, MarkLogKind, MemberConfig, PolicyConfig, ReadBack,
-    ScheduleConfig, ShareConfig, StoreConfig,
+    ScheduleConfig, ShareConfig, StoreConfig, TransferConfig,
 };
 use crate::model::{
     DatabaseFile, DatabaseFileKind, HostName, Mark, MarkName, MemberMark, MemberName, Piece,
@@ -98,10 +98,12 @@ pub(super) fn config() -> Config {
             url: "file:///srv/store".to_owned(),
             options: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            transfer: TransferConfig::default(),
         },
         schedule: ScheduleConfig::default(),
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
+            sample_over_bytes: 64 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
@@ -242,6 +244,7 @@ fn delivered(id: u128, of: &str, kind: PieceKind, first: u32, last: u32) -> Piec
             chunk_size_bytes: 8 << 20,
             root: Sha256Digest([7; 32]),
             sha256: None,
+            segment_size_bytes: None,
         }],
         ..piece(id, kind, first, last)
     }

@@ -89,6 +89,7 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Link => "links",
         RunKind::Prepare => "preparation",
         RunKind::Adopt => "adoption",
+        RunKind::Check => "trials",
     }
 }
 
@@ -106,6 +107,7 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::Fetch => "fetch",
         StageName::Restore => "restore",
         StageName::Prove => "prove",
+        StageName::Trial => "try",
     }
 }
 
@@ -151,6 +153,12 @@ fn head(step: &Step) -> String {
             let (target, mark) = (&step.target, &step.mark);
             format!("prove that `{target}` is online and its newest mark is `{mark}`")
         }
+        Step::TrialBackup(_) => {
+            "back up `model`, copy-only, to see that the share is one".to_owned()
+        }
+        Step::RemoveTrial(_) => "remove the trial's file".to_owned(),
+        Step::ProbeStore(_) => "create an object twice, to see that none is overwritten".to_owned(),
+        Step::RemoveProbe(_) => "remove the probe's object".to_owned(),
     }
 }
 
@@ -165,10 +173,11 @@ fn back_up_words(step: &BackUp) -> String {
 }
 
 fn deliver_words(step: &Deliver) -> String {
-    let proof = if step.read_back_whole {
-        "read back whole"
-    } else {
-        "size compared"
+    let proof = match (step.read_back_whole, step.sample_over_bytes) {
+        (false, _) => "size compared".to_owned(),
+        (true, None) => "read back whole".to_owned(),
+        (true, Some(0)) => "read back by sample".to_owned(),
+        (true, Some(bytes)) => format!("read back whole up to {} GiB", bytes >> 30),
     };
     format!(
         "deliver the {} of `{}`, {proof}",
@@ -228,6 +237,10 @@ fn details(step: &Step) -> Vec<String> {
                 .map(|file| format!("`{}` to {}", file.logical_name, file.physical_name))
                 .collect()
         }
+        Step::TrialBackup(step) => vec![step.stripe.sql_path.clone()],
+        Step::RemoveTrial(step) => vec![step.agent_path.display().to_string()],
+        Step::ProbeStore(step) => vec![step.key.clone()],
+        Step::RemoveProbe(step) => vec![step.key.clone()],
         Step::RemoveLink(_)
         | Step::TestLink(_)
         | Step::RemovePrepared(_)

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::step::{BackUp, ClearStaging, Deliver};
 use super::{Lane, OnFailure, Stage, StageName, Step};
-use crate::model::HostName;
+use crate::config::{PolicyConfig, ReadBack};
+use crate::model::{HostName, PieceKind};
 
 /// The stages of a plan in the making; empty ones are left out.
 #[derive(Debug, Default)]
@@ -44,14 +45,15 @@ impl Stages {
     }
 
     /// Adds the delivery of these backups.
-    pub(super) fn deliver(&mut self, backups: &[BackUp], read_back_whole: bool) {
+    pub(super) fn deliver(&mut self, backups: &[BackUp], policy: &PolicyConfig) {
         let steps = backups.iter().map(|step| {
             let deliver = Deliver {
                 piece: step.piece,
                 member: step.member.clone(),
                 piece_kind: step.piece_kind,
                 stripes: step.stripes.clone(),
-                read_back_whole,
+                read_back_whole: policy.read_back != ReadBack::Size,
+                sample_over_bytes: sample_over(policy, step.piece_kind),
             };
             (step.member.host.clone(), Step::Deliver(deliver))
         });
@@ -76,5 +78,16 @@ impl Stages {
 
     pub(super) fn into_vec(self) -> Vec<Stage> {
         self.0
+    }
+}
+
+/// Logs are small and every mark needs them; fulls and differentials can be too large to be read twice.
+fn sample_over(policy: &PolicyConfig, kind: PieceKind) -> Option<u64> {
+    match (policy.read_back, kind) {
+        (ReadBack::Size, _) | (ReadBack::Whole, PieceKind::Log) => None,
+        (ReadBack::Sample, _) => Some(0),
+        (ReadBack::Whole, PieceKind::Full | PieceKind::Differential) => {
+            Some(policy.sample_over_bytes)
+        }
     }
 }

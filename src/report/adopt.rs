@@ -105,7 +105,8 @@ impl AdoptReport {
     /// How a command ends that has only this to tell.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        let has = |is_it: fn(&BecomesReport) -> bool| self.found.iter().any(|it| is_it(&it.becomes));
+        let has =
+            |is_it: fn(&BecomesReport) -> bool| self.found.iter().any(|it| is_it(&it.becomes));
         let is_refused = has(|it| matches!(it, BecomesReport::Refused { .. }));
         let is_known = has(|it| {
             matches!(
@@ -145,9 +146,7 @@ impl AdoptReport {
 /// The members that something was adopted for or held of.
 fn members(adoption: &Adoption, pieces: &[Piece]) -> Vec<ChainReport> {
     let guids = adoption.judged.iter().filter_map(|it| match it.becomes {
-        Becomes::Adopted { .. } | Becomes::Held { .. } => {
-            Some(it.piece.as_ref()?.backup_set_guid)
-        }
+        Becomes::Adopted { .. } | Becomes::Held { .. } => Some(it.piece.as_ref()?.backup_set_guid),
         _ => None,
     });
     let guids: Vec<uuid::Uuid> = guids.collect();
@@ -233,7 +232,10 @@ impl BecomesReport {
                 code,
                 message,
                 hint,
-            } => vec![format!("REFUSED {code}: {message}"), format!("hint: {hint}")],
+            } => vec![
+                format!("REFUSED {code}: {message}"),
+                format!("hint: {hint}"),
+            ],
         }
     }
 }

@@ -86,14 +86,22 @@ impl ChainReport {
         for it in &self.restorable {
             let lsns = format!("LSN {} to {}", it.from_lsn, it.to_lsn);
             if it.from_lsn == it.to_lsn {
-                line(format!("  restorable to {} only (LSN {})", it.from, it.from_lsn));
+                line(format!(
+                    "  restorable to {} only (LSN {})",
+                    it.from, it.from_lsn
+                ));
             } else {
-                line(format!("  restorable from {} to {} ({lsns})", it.from, it.to));
+                line(format!(
+                    "  restorable from {} to {} ({lsns})",
+                    it.from, it.to
+                ));
             }
         }
         for stop in &self.breaks {
             let (at, pieces) = (stop.at, counted(stop.pieces, "piece"));
-            line(format!("  break: nothing leads to LSN {at}; {pieces} behind it"));
+            line(format!(
+                "  break: nothing leads to LSN {at}; {pieces} behind it"
+            ));
         }
         text
     }
@@ -144,7 +152,9 @@ fn stops(chain: &Chain<'_>) -> Vec<Stop> {
     let mut stops: Vec<Stop> = Vec::new();
     let mut stop_of: BTreeMap<PieceId, usize> = BTreeMap::new();
     for link in chain.links().iter().filter(|link| !link.is_reached) {
-        let known = link.before.and_then(|piece| stop_of.get(&piece.id).copied());
+        let known = link
+            .before
+            .and_then(|piece| stop_of.get(&piece.id).copied());
         let nth = known.unwrap_or_else(|| {
             stops.push(Stop {
                 at: link.log.first_lsn,

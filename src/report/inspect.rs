@@ -17,7 +17,7 @@ use super::sets::STYLE;
 use crate::error::plain::{plain, plain_within};
 use crate::error::render::{ErrorJson, json};
 use crate::error::{Exit, render};
-use crate::media::{Backup, Digest, Examined, Gathered, Lineage, PassedOver, local, worst_of};
+use crate::media::{Backup, Digest, Examined, Gathered, Lineage, PassedOver, local, part};
 
 /// Characters of a name in a table.
 const NAME_CHARACTERS_MAX: usize = 40;
@@ -61,6 +61,8 @@ pub struct FileReport {
     pub stripe: u16,
     /// Of how many.
     pub stripes: u16,
+    /// Whether it is a container of compressed media.
+    pub is_compressed: bool,
     /// The backup sets in it.
     pub backups: Vec<BackupReport>,
 }
@@ -71,8 +73,10 @@ pub struct BackupReport {
     /// What it says of itself.
     #[serde(flatten)]
     pub identity: BackupSet,
-    /// The level down to which nothing is damaged; 0 where its structure is.
+    /// The deepest level that it passed, 0 for none; never 3 where nothing could be compared.
     pub level_reached: u8,
+    #[serde(skip)]
+    level: u8,
     /// The gravest finding that concerns it.
     pub worst: Option<Severity>,
     /// What was seen and verified.
@@ -103,7 +107,7 @@ impl InspectReport {
         let reports = lineages.map(|lineages| LineageReport::all(lineages, examined));
         let verdict = verdict(&findings, gathered, reports.as_deref());
         Self {
-            level: number(level),
+            level: level.number(),
             files: examined.iter().map(FileReport::of).collect(),
             findings,
             passed_over: gathered.passed_over.clone(),
@@ -128,18 +132,22 @@ impl InspectReport {
         let mut text = self.heading();
         if self.files.iter().any(|file| !file.backups.is_empty()) {
             text.push_str(&self.identities());
-            if self.level == number(Level::Content) {
+            if self.level == Level::Content.number() {
                 text.push_str(&self.coverage());
             }
         }
-        self.findings
-            .iter()
-            .for_each(|remark| remark.tell(&mut text));
-        text.push_str(&Remark::hints(&self.findings));
+        text.push_str(&Remark::lines(&self.findings));
         text.push_str(&self.errors);
         for lineage in self.lineages.iter().flatten() {
             text.push_str(&lineage.text());
         }
+        let codes = self.findings.iter().filter_map(|remark| remark.code);
+        let of_chains = self
+            .lineages
+            .iter()
+            .flatten()
+            .flat_map(LineageReport::codes);
+        text.push_str(&Remark::hints(codes.chain(of_chains)));
         text.push_str(&self.ending());
         text
     }
@@ -153,21 +161,15 @@ impl InspectReport {
             size(bytes),
             counted(sets, "backup")
         );
-        if !self.passed_over.is_empty() {
-            let names = self.passed_over.iter().map(|it| it.place.to_string());
-            let names: Vec<String> = names.take(3).map(|name| plain(&name)).collect();
-            let dots = if self.passed_over.len() > 3 {
-                ", .."
-            } else {
-                ""
+        if let Some(first) = self.passed_over.first() {
+            let place = plain(&first.place.to_string());
+            let more = match self.passed_over.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
             };
-            let count = counted(self.passed_over.len(), "file");
             line(
                 &mut text,
-                &format!(
-                    "{count} passed over, being no backups: {}{dots}",
-                    names.join(", ")
-                ),
+                &format!("passed over, being no backup: {place}{more}"),
             );
         }
         text
@@ -230,6 +232,7 @@ impl InspectReport {
             "unprotected",
             "use unknown",
             "log blocks",
+            "records",
             "streams",
             "records",
         ]);
@@ -253,6 +256,7 @@ impl InspectReport {
                 pages.unprotected.to_string(),
                 share(pages.unplaced_sound, unknown),
                 share(log.verified, log.blocks),
+                share(records.verified, records.seen),
                 // Streams of a backup without checksums cannot be verified and are none that were not.
                 share(
                     streams.verified,
@@ -277,38 +281,46 @@ impl InspectReport {
     }
 
     fn ending(&self) -> String {
+        let verdict = match self.verdict {
+            _ if self.files.is_empty() && self.unreadable.is_empty() => "NO backup is here",
+            Verdict::Sound => "sound",
+            Verdict::NothingRestorable => "NOTHING can be restored from these files",
+            Verdict::Failed | Verdict::Degraded => "NOT all is well",
+        };
+        let counts = self.counts();
+        let told = counts.iter().filter(|(_, count)| *count > 0);
+        let told: Vec<String> = told
+            .map(|(word, count)| format!("{word} {count}"))
+            .collect();
+        let told = if told.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", told.join(", "))
+        };
+        format!("{verdict}{told}\n{}\n", meaning(self.level))
+    }
+
+    /// How much there is of what is not as it should be.
+    fn counts(&self) -> [(&'static str, usize); 7] {
         let count = |wanted: Severity| {
-            let of = |remark: &&Remark| remark.severity == wanted;
+            let of = |remark: &&Remark| remark.severity == wanted && !remark.is_missing_stripe();
             self.findings.iter().filter(of).count()
         };
-        let verdict = match self.verdict {
-            Verdict::Sound => "sound".to_owned(),
-            Verdict::NothingRestorable => "NOTHING can be restored from these files".to_owned(),
-            Verdict::Failed | Verdict::Degraded => {
-                let words = [
-                    (count(Severity::Damage), "damage"),
-                    (count(Severity::Unreadable), "not understood"),
-                    (count(Severity::Suspect), "suspect"),
-                    (self.unreadable.len(), "not read"),
-                ];
-                if self.files.is_empty() && self.unreadable.is_empty() {
-                    return "NO backup is here\n".to_owned();
-                }
-                let told = words.iter().filter(|(number, _)| *number > 0);
-                let told: Vec<String> = told
-                    .map(|(number, word)| format!("{number} {word}"))
-                    .collect();
-                format!(
-                    "NOT all is well: {}",
-                    if told.is_empty() {
-                        "see the chains".to_owned()
-                    } else {
-                        told.join(", ")
-                    }
-                )
-            }
-        };
-        format!("{verdict}\n{}\n", meaning(self.level))
+        let missing = self
+            .findings
+            .iter()
+            .filter(|remark| remark.is_missing_stripe());
+        let in_chains =
+            |of: fn(&LineageReport) -> usize| self.lineages.iter().flatten().map(of).sum();
+        [
+            ("damage", count(Severity::Damage)),
+            ("not understood", count(Severity::Unreadable)),
+            ("suspect", count(Severity::Suspect)),
+            ("not read", self.unreadable.len()),
+            ("missing stripes", missing.count()),
+            ("breaks", in_chains(|lineage| lineage.breaks.len())),
+            ("contests", in_chains(|lineage| lineage.contests.len())),
+        ]
     }
 }
 
@@ -316,11 +328,12 @@ impl FileReport {
     fn of(examined: &Examined) -> Self {
         let media = examined.report.media.as_ref();
         let backups = examined.report.sets.iter().enumerate().map(|(at, set)| {
-            let worst = worst_of(&examined.report, at);
+            let alone = part(&examined.report, at);
             BackupReport {
                 identity: set.identity.clone(),
-                level_reached: reached(examined, at),
-                worst,
+                level_reached: alone.level_reached().map_or(0, Level::number),
+                level: examined.level.number(),
+                worst: alone.worst(),
                 coverage: set.coverage,
             }
         });
@@ -330,6 +343,7 @@ impl FileReport {
             digest: examined.digest,
             stripe: media.map_or(1, |media| media.family_number),
             stripes: media.map_or(1, |media| media.family_count),
+            is_compressed: examined.report.is_compressed,
             backups: backups.collect(),
         }
     }
@@ -343,15 +357,17 @@ impl FileReport {
 
 impl BackupReport {
     fn proven(&self) -> String {
-        let level = match self.level_reached {
-            0 => return "DAMAGED".to_owned(),
-            level => format!("L{level}"),
+        let but = match self.worst {
+            Some(Severity::Damage) => "DAMAGED",
+            Some(Severity::Unreadable) => "in part",
+            Some(Severity::Suspect) => "suspect",
+            Some(Severity::Note) | None if self.level_reached < self.level => "no checksums",
+            Some(Severity::Note) | None => "",
         };
-        match self.worst {
-            Some(Severity::Damage) => format!("{level}, DAMAGED"),
-            Some(Severity::Unreadable) => format!("{level}, in part"),
-            Some(Severity::Suspect) => format!("{level}, suspect"),
-            Some(Severity::Note) | None => level,
+        match (self.level_reached, but) {
+            (0, but) => but.to_owned(),
+            (level, "") => format!("L{level}"),
+            (level, but) => format!("L{level}, {but}"),
         }
     }
 }
@@ -393,30 +409,6 @@ fn verdict(
         }
     });
     by_bytes.max(by_reading).max(by_chains)
-}
-
-/// The level down to which nothing that concerns the backup set is damaged.
-fn reached(examined: &Examined, set: usize) -> u8 {
-    let is_damaged = |level: Level| {
-        let findings = crate::media::concerning(&examined.report, set);
-        let damage = |finding: &&mtf::Finding| finding.kind.severity() == Severity::Damage;
-        findings
-            .filter(damage)
-            .any(|finding| finding.level == level)
-    };
-    let asked = number(examined.level);
-    let levels = [Level::Structure, Level::Identity, Level::Content];
-    let first_damaged = levels.into_iter().find(|level| is_damaged(*level));
-    first_damaged.map_or(asked, |level| asked.min(number(level) - 1))
-}
-
-/// The level as people number it.
-const fn number(level: Level) -> u8 {
-    match level {
-        Level::Structure => 1,
-        Level::Identity => 2,
-        Level::Content => 3,
-    }
 }
 
 /// What a level proves and what it does not.

@@ -163,6 +163,12 @@ impl LineageReport {
         self.is_whole
     }
 
+    /// The codes of everything in it that is not as it should be.
+    pub(super) fn codes(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let breaks = self.breaks.iter().map(|it| it.code);
+        breaks.chain(self.contests.iter().map(|it| it.code))
+    }
+
     /// The text for people.
     #[must_use]
     pub fn text(&self) -> String {
@@ -222,12 +228,10 @@ impl Ctx<'_> {
         // A log backup holds what was committed before it began; what came while it ran, it may not hold.
         let to = span.logs.last().map_or(from, |&at| {
             let set = &self.lineage.backups[at].identity;
-            let began = local(set, set.started);
-            if began.civil < from.civil {
-                finished(at)
-            } else {
-                began
-            }
+            let moments = [local(set, set.started), finished(at)];
+            // Clocks go back; a span does not.
+            let later = moments.into_iter().find(|to| to.civil >= from.civil);
+            later.unwrap_or(from)
         });
         let is_bulk = |at: &&usize| self.lineage.backups[**at].identity.has_bulk_logged_data();
         let minimally_logged: Vec<usize> = span.logs.iter().filter(is_bulk).copied().collect();
@@ -267,7 +271,7 @@ impl Ctx<'_> {
 
     fn gap(&self, gap: &Gap) -> GapLine {
         let first = &gap.unreached[..gap.unreached.len().min(1)];
-        let message = format!("{} before {}", self.reason(gap), self.names(first));
+        let message = format!("before {}: {}", self.names(first), self.reason(gap));
         let spoiled = gap.spoiled.iter().map(|&at| {
             let (name, why) = (self.names(&[at]), spoiled_words(&self.lineage.backups[at]));
             format!("\n    {name} would lead on, but {why}")
@@ -300,7 +304,7 @@ impl Ctx<'_> {
     fn reason(&self, gap: &Gap) -> String {
         match &gap.reason {
             Break::LogLost { reached, next } => {
-                format!("the log from LSN {reached} to {next} is in none of these files")
+                format!("no whole backup here holds the log from LSN {reached} to {next}")
             }
             Break::NoFull => self.base_words(gap),
             other => other.to_string(),
@@ -311,7 +315,7 @@ impl Ctx<'_> {
         let first = gap.unreached.first();
         let base = first.and_then(|&at| base_of(&self.lineage.backups[at].identity));
         let named = base.map_or_else(String::new, |base| format!(" (it names {base})"));
-        format!("no full backup that leads to it is in these files{named}")
+        format!("no whole full backup here leads to it{named}")
     }
 
     fn contest(&self, contest: &Contest) -> ContestLine {

@@ -194,8 +194,14 @@ impl SetDetail {
         for origin in &self.set.adopted {
             let (places, user) = (origin.places.join(", "), &origin.user);
             let whose = format!("{}/{}", origin.server, origin.database);
-            writeln!(text, "  from {} ({} by {})", plain(&places), plain(&whose), plain(user))
-                .expect("a string takes everything");
+            writeln!(
+                text,
+                "  from {} ({} by {})",
+                plain(&places),
+                plain(&whose),
+                plain(user)
+            )
+            .expect("a string takes everything");
         }
         writeln!(text, "set {}, run {}", self.set.id, self.set.run)
             .expect("a string takes everything");

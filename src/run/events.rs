@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::model::{
-    DatabaseFile, DifferentialBase, GroupName, HostName, Lsn, MarkName, MemberMark, PieceId, RunId,
-    ServerLocal, SetId, StoredStripe, Timestamp,
+    DatabaseFile, DifferentialBase, GroupName, HostName, Lsn, MarkName, MemberMark, PieceId,
+    ProofLevel, RunId, ServerLocal, SetId, StoredStripe, Timestamp,
 };
 use crate::plan::{Plan, RunKind};
 
@@ -190,6 +190,9 @@ pub enum Outcome {
         files: Vec<DatabaseFile>,
         /// Whether everything was read back and compared.
         read_back_whole: bool,
+        /// How far the piece was proven; none where an older version wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<ProofLevel>,
     },
     /// The set is in the group's log.
     Published {

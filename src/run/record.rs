@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use super::events::{BackedUp, Event, Failure, Outcome, StepPlace, Verdict};
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    DatabaseFile, GroupName, MarkName, MemberMark, PieceId, RunId, StoredStripe, Timestamp,
+    DatabaseFile, GroupName, MarkName, MemberMark, PieceId, ProofLevel, RunId, StoredStripe,
+    Timestamp,
 };
-use crate::plan::{Plan, RunKind, Step};
+use crate::plan::{Lane, Plan, RunKind, Step};
 
 /// What a run did.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +64,8 @@ pub struct DeliveredPiece<'a> {
     pub stripes: &'a [StoredStripe],
     /// The database's files.
     pub files: &'a [DatabaseFile],
+    /// How far they were proven; none where an older version wrote the journal.
+    pub proof: Option<ProofLevel>,
 }
 
 impl Record {
@@ -229,8 +232,13 @@ impl Record {
                 piece: id,
                 stripes,
                 files,
+                proof,
                 ..
-            } if *id == piece => Some(DeliveredPiece { stripes, files }),
+            } if *id == piece => Some(DeliveredPiece {
+                stripes,
+                files,
+                proof: *proof,
+            }),
             _ => None,
         })
     }
@@ -271,9 +279,22 @@ impl Round {
     /// The step at a place of this round.
     #[must_use]
     pub fn step(&self, place: StepPlace) -> Option<&Step> {
+        self.lane(place)?.steps.get(usize::from(place.step))
+    }
+
+    /// The lane of a place of this round.
+    #[must_use]
+    pub fn lane(&self, place: StepPlace) -> Option<&Lane> {
         let stage = self.plan.stages.get(usize::from(place.stage))?;
-        let lane = stage.lanes.get(usize::from(place.lane))?;
-        lane.steps.get(usize::from(place.step))
+        stage.lanes.get(usize::from(place.lane))
+    }
+
+    /// The steps that were carried out, each with what came of it, in the order of places.
+    pub fn ended(&self) -> impl Iterator<Item = (&Step, &Outcome)> {
+        self.steps.iter().filter_map(|(place, state)| match state {
+            StepState::Ended(outcome) => Some((self.step(*place)?, outcome)),
+            _ => None,
+        })
     }
 
     /// The outcomes of this round, in the order of places.

@@ -15,7 +15,7 @@ use super::observe;
 use crate::clock::ManualClock;
 use crate::config::{
     Config, Encryption, HostConfig, LoginConfig, MarkLogKind, PolicyConfig, ReadBack,
-    ScheduleConfig, StoreConfig,
+    ScheduleConfig, StoreConfig, TransferConfig,
 };
 use crate::error::{Code, Error, Retry};
 use crate::model::{HostName, Timestamp};
@@ -52,10 +52,12 @@ pub(super) fn config() -> Config {
             url: "file:///nowhere".to_owned(),
             options: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            transfer: TransferConfig::default(),
         },
         schedule: ScheduleConfig::default(),
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
+            sample_over_bytes: 64 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(15),

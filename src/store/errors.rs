@@ -19,6 +19,12 @@ pub(super) fn store_error(error: StoreError, key: impl std::fmt::Display) -> Err
             "look whether something else deletes in the bucket; `stopmark catalog rebuild` shows what is left",
             Retry::Never,
         ),
+        other if is_upload_unknown(other) => (
+            Code::ObjectMissing,
+            "the store does not know the parts of an upload that was begun",
+            "the upload begins anew; look whether a rule of the bucket removes unfinished uploads",
+            Retry::Never,
+        ),
         StoreError::AlreadyExists { .. } | StoreError::Precondition { .. } => (
             Code::ObjectExists,
             "an object of this name exists already",
@@ -85,6 +91,14 @@ fn is_bucket_missing(error: &StoreError) -> bool {
     ]
     .iter()
     .any(|code| text.contains(code))
+}
+
+/// How S3 and Azure say that an unfinished upload or one of its parts is gone.
+fn is_upload_unknown(error: &StoreError) -> bool {
+    let text = error.to_string();
+    ["NoSuchUpload", "InvalidPart", "InvalidBlockList"]
+        .iter()
+        .any(|code| text.contains(&format!("<Code>{code}</Code>")))
 }
 
 fn is_disk_full(error: &StoreError) -> bool {

@@ -52,6 +52,12 @@ pub fn chunks(stripe_key: &str) -> String {
     format!("{stripe_key}.chunks")
 }
 
+/// One segment of a stripe that is too large for one object, from 1.
+#[must_use]
+pub fn segment(stripe_key: &str, number: u64) -> String {
+    format!("{stripe_key}.seg{number:05}")
+}
+
 /// The number in the name of a log entry or lease.
 #[must_use]
 pub fn number_of(key: &object_store::path::Path) -> Option<u64> {

@@ -8,8 +8,8 @@ use futures::stream::BoxStream;
 use object_store::path::Path as Key;
 use object_store::{ObjectMeta, ObjectStoreExt as _};
 
-use super::digest::sha256;
 use super::errors::store_error;
+use super::hash::sha256;
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, Sha256Digest};
@@ -169,7 +169,7 @@ impl ObjectStore {
     async fn entry_numbers(&self, group: &GroupName, after: u64) -> Result<Vec<u64>> {
         let folder = self.key(&keys::log(group));
         let offset = self.key(&keys::log_entry(group, after));
-        let listed = self.inner.list_with_offset(Some(&folder), &offset);
+        let listed = self.objects.list_with_offset(Some(&folder), &offset);
         let mut numbers = numbers_of(listed, &folder).await?;
         // Some stores list the offset itself too.
         numbers.retain(|number| *number > after);
@@ -179,13 +179,13 @@ impl ObjectStore {
     /// The numbers of the group's lease objects, rising.
     pub(super) async fn lease_numbers(&self, group: &GroupName) -> Result<Vec<u64>> {
         let folder = self.key(&keys::leases(group));
-        numbers_of(self.inner.list(Some(&folder)), &folder).await
+        numbers_of(self.objects.list(Some(&folder)), &folder).await
     }
 
     /// Removes a lease object; one that is gone already is no error.
     pub(super) async fn remove_lease(&self, group: &GroupName, epoch: u64) -> Result<()> {
         let key = keys::lease(group, epoch);
-        match self.inner.delete(&self.key(&key)).await {
+        match self.objects.delete(&self.key(&key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(store_error(error, key)),
         }

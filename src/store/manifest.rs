@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::sha256;
+use super::hash::sha256;
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
 use crate::model::{Set, Sha256Digest};
@@ -109,6 +109,21 @@ mod tests {
         assert!(
             set.mark
                 .is_some_and(|mark| mark.name.as_str().starts_with("BTS_"))
+        );
+    }
+
+    #[test]
+    fn a_manifest_of_adopted_pieces_says_where_they_came_from() {
+        let adopted = include_str!("../../tests/fixtures/manifest-1-adopted.json");
+        let set = parse(adopted.as_bytes()).expect("format 1");
+        assert_eq!((set.kind, set.mark), (SetKind::Adopted, None));
+        let origin = &set.adopted[0];
+        assert_eq!(origin.piece, set.pieces[0].id);
+        assert_eq!(origin.places.len(), set.pieces[0].stripes.len());
+        let own = parse(FORMAT_1.as_bytes()).expect("format 1");
+        assert!(
+            own.adopted.is_empty(),
+            "what Stopmark took came from nobody else"
         );
     }
 

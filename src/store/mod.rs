@@ -1,37 +1,57 @@
 //! The object store: pieces go in once, are read back, and are described by manifests and the group's log.
 //!
-//! Start at [`ObjectStore`], which is `world::Store` over the `object_store` crate. The layout is in
-//! [`keys`]; the digest of record in [`digest`].
+//! Start at [`ObjectStore`], which is `world::Store` over the `object_store` crate. Keys are in [`keys`]; the digest
+//! of record in [`digest`]; the upload in `upload`, the way back in `prove`.
 //!
 //! This room never overwrites an object and never decides what is kept.
 
 pub mod digest;
 mod errors;
+mod folder;
+pub mod hash;
 pub mod keys;
+mod layout;
 mod lease;
 mod log;
 mod manifest;
 mod open;
+mod parts;
+mod pool;
+mod probe;
+mod prove;
+mod range;
 mod read;
 mod shelf;
+mod retry;
+mod source;
 mod staging;
+mod sweep;
+mod throttle;
 mod upload;
+mod uploads;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
 use tokio::sync::Mutex;
 
-use crate::config::StoreConfig;
+use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
 use crate::world::{Clock, LogEntry, LogFact, StepProgress, Store, Tap};
 
 use lease::Lease;
+use retry::Calls;
+use sweep::Unfinished;
+use throttle::Throttle;
+use uploads::Uploads;
 
 pub use shelf::{Shelf, ShelfObject};
+pub use open::Backend;
+pub use pool::Pool;
 pub use staging::LocalStaging;
 
 /// How this agent uses a store.
@@ -43,14 +63,30 @@ pub struct AgentIdentity {
     pub name: String,
 }
 
+/// How bytes travel to a store and back.
+#[derive(Clone, Copy, Debug)]
+struct Transfer {
+    /// Parts of one stripe that travel at the same time, either way.
+    parts_in_flight: usize,
+    /// Chunks that one object may have.
+    segment_chunks: u64,
+}
+
 /// One object store below one prefix.
 pub struct ObjectStore {
-    inner: Arc<dyn object_store::ObjectStore>,
+    objects: Arc<dyn object_store::ObjectStore>,
+    parts: Arc<dyn MultipartStore>,
+    unfinished: Unfinished,
     prefix: Key,
     agent: AgentIdentity,
     clock: Arc<dyn Clock>,
     lease_ttl: std::time::Duration,
     lease: Mutex<Option<Lease>>,
+    transfer: Transfer,
+    pool: Arc<Pool>,
+    throttle: Arc<Throttle>,
+    calls: Arc<Calls>,
+    uploads: Uploads,
 }
 
 impl ObjectStore {
@@ -64,27 +100,67 @@ impl ObjectStore {
         clock: Arc<dyn Clock>,
         lease_ttl: std::time::Duration,
     ) -> Result<Self> {
-        let (inner, prefix) = open::open(config)?;
-        Ok(Self::over(inner, prefix, agent, clock, lease_ttl))
+        // Whoever comes first says how much memory the process may use for pieces.
+        let pool = Pool::of_the_process_with(config.transfer.memory_bytes);
+        let (backend, prefix) = Backend::open(config)?;
+        let store = Self::over(backend, prefix, agent, clock, lease_ttl);
+        Ok(store.with_transfer(&config.transfer).with_pool(pool))
     }
 
-    /// A store over any `object_store` implementation, for tests.
+    /// A store over any backend, with default limits.
     #[must_use]
     pub fn over(
-        inner: Arc<dyn object_store::ObjectStore>,
+        backend: Backend,
         prefix: Key,
         agent: AgentIdentity,
         clock: Arc<dyn Clock>,
         lease_ttl: std::time::Duration,
     ) -> Self {
         Self {
-            inner,
+            objects: backend.objects,
+            parts: backend.parts,
+            unfinished: backend.unfinished,
             prefix,
             agent,
-            clock,
             lease_ttl,
             lease: Mutex::new(None),
+            transfer: Transfer {
+                parts_in_flight: TransferConfig::default().parts_in_flight,
+                segment_chunks: layout::SEGMENT_CHUNKS,
+            },
+            pool: Pool::of_the_process(),
+            throttle: Arc::new(Throttle::new(Vec::new(), clock.clone())),
+            calls: Arc::new(Calls::new(clock.clone())),
+            uploads: Uploads::default(),
+            clock,
         }
+    }
+
+    fn with_transfer(mut self, config: &TransferConfig) -> Self {
+        self.transfer.parts_in_flight = config.parts_in_flight;
+        self.throttle = Arc::new(Throttle::new(config.bandwidth.clone(), self.clock.clone()));
+        self
+    }
+
+    /// With another budget of memory than the process's.
+    #[must_use]
+    pub fn with_pool(mut self, pool: Arc<Pool>) -> Self {
+        self.pool = pool;
+        self
+    }
+
+    /// Remembers unfinished uploads in this folder, so that they are resumed after a crash.
+    #[must_use]
+    pub fn with_uploads(mut self, folder: PathBuf) -> Self {
+        self.uploads = Uploads::of(folder);
+        self
+    }
+
+    /// Cuts stripes into segments of so many chunks; for tests, which have no terabytes.
+    #[must_use]
+    pub const fn with_segments_of(mut self, chunks: u64) -> Self {
+        self.transfer.segment_chunks = chunks;
+        self
     }
 
     /// The key of an object below this store's prefix.
@@ -115,6 +191,14 @@ impl Store for ObjectStore {
         progress: &dyn StepProgress,
     ) -> Result<()> {
         self.prove_stripe(stripe, whole, progress).await
+    }
+
+    async fn prove_sample(&self, stripe: &StoredStripe, progress: &dyn StepProgress) -> Result<()> {
+        Self::prove_sample(self, stripe, progress).await
+    }
+
+    async fn sweep(&self, group: &GroupName) -> Result<u64> {
+        self.sweep_group(group).await
     }
 
     async fn fetch(
@@ -155,7 +239,11 @@ impl Store for ObjectStore {
         self.release(group).await
     }
 
-    async fn honours_create(&self) -> Result<bool> {
-        self.probe_create().await
+    async fn honours_create(&self, key: &str) -> Result<bool> {
+        self.probe_create(key).await
+    }
+
+    async fn remove_probe(&self, key: &str) -> Result<()> {
+        self.delete_probe(key).await
     }
 }

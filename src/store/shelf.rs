@@ -12,7 +12,7 @@ use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
 use super::errors::store_error;
-use super::open;
+use super::open::Backend;
 use crate::config::StoreConfig;
 use crate::error::Result;
 
@@ -40,9 +40,9 @@ impl Shelf {
     /// # Errors
     /// `SM0103` when the URL or an option cannot be used.
     pub fn open(config: &StoreConfig) -> Result<Self> {
-        let (inner, prefix) = open::open(config)?;
+        let (backend, prefix) = Backend::open(config)?;
         let root = root_of(&config.url);
-        Ok(Self::over(inner, prefix, &root))
+        Ok(Self::over(backend.objects(), prefix, &root))
     }
 
     /// A shelf over any `object_store` implementation, for tests; `root` begins the URLs of its objects.

@@ -1,33 +1,68 @@
 //! The upload: one pass over a file reads, parses, hashes and sends it, chunk by chunk.
 //!
 //! Start at [`ObjectStore::upload_file`]. A file of one chunk goes in one create-only request; a larger one in
-//! parts of one chunk each, a few in flight, under a key that is used once. Memory is bounded by the parts in
-//! flight, whatever the size.
+//! parts of one chunk each, under a key that is used once; one too large for an object's parts in segments. What
+//! is in memory is bounded by the pool that all uploads share, whatever the sizes.
 
 use std::path::Path;
 
 use bytes::Bytes;
-use object_store::{MultipartUpload, ObjectStoreExt as _, PutMode, PutOptions, UploadPart};
-use tokio::fs::File;
-use tokio::io::AsyncReadExt as _;
-use tokio::task::JoinSet;
+use object_store::{PutMode, PutOptions};
 
-use super::digest::{ChunkList, sha256};
+use super::digest::ChunkList;
 use super::errors::store_error;
+use super::layout::{Span, segment_size, spans};
+use super::parts::hash;
+use super::source::{Chunks, Source};
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
 use crate::model::{CHUNK_SIZE_BYTES, Sha256Digest, StoredStripe};
 use crate::world::{StepProgress, Tap};
 
-/// Parts being sent at the same time, for one stripe.
-const PARTS_IN_FLIGHT_MAX: usize = 4;
+/// The parser sees a chunk in slices of this size, and others get their turn in between.
+const TAP_BYTES: usize = 1024 * 1024;
 
-/// A file read chunk by chunk: each chunk passes the tap, then is hashed beside the reading.
-struct Chunks<'a> {
-    file: File,
-    path: &'a Path,
+/// What has seen the file so far: the tap sees each byte once, however often the file is read.
+pub(super) struct Feed<'a> {
     tap: &'a mut dyn Tap,
-    size_bytes: u64,
+    progress: &'a dyn StepProgress,
+    tapped_bytes: u64,
+    told_bytes: u64,
+}
+
+/// One reading of the file.
+pub(super) struct Pass<'f, 'a> {
+    feed: &'f mut Feed<'a>,
+    chunks: Chunks,
+    read_bytes: u64,
+    done_bytes: u64,
+}
+
+impl Pass<'_, '_> {
+    /// The next chunk, after it passed the tap.
+    pub(super) async fn next(&mut self) -> Result<Bytes> {
+        let chunk = self.chunks.next().await?;
+        let begin = self.read_bytes;
+        self.read_bytes += chunk.len() as u64;
+        if begin >= self.feed.tapped_bytes {
+            for slice in chunk.chunks(TAP_BYTES) {
+                self.feed.tap.bytes(slice);
+                tokio::task::yield_now().await;
+            }
+            self.feed.tapped_bytes = self.read_bytes;
+        }
+        Ok(chunk)
+    }
+
+    /// So many more bytes are in the store; people are told of each once.
+    pub(super) fn tell(&mut self, size_bytes: u64) {
+        self.done_bytes += size_bytes;
+        if self.done_bytes > self.feed.told_bytes {
+            let more = self.done_bytes - self.feed.told_bytes;
+            self.feed.told_bytes = self.done_bytes;
+            self.feed.progress.bytes(more);
+        }
+    }
 }
 
 impl ObjectStore {
@@ -39,91 +74,110 @@ impl ObjectStore {
         tap: &mut dyn Tap,
         progress: &dyn StepProgress,
     ) -> Result<StoredStripe> {
-        let mut chunks = Chunks::open(path, tap).await?;
-        let exists = self.size_of(key).await?.is_some();
-        let first = chunks.next().await?;
-        let list = if exists {
-            hash_rest(&mut chunks, first, progress).await?
-        } else if first
-            .as_ref()
-            .is_none_or(|chunk| len(chunk) < CHUNK_SIZE_BYTES)
-        {
-            self.send_one(key, first, progress).await?
-        } else {
-            self.send_parts(key, &mut chunks, first, progress).await?
+        let mut feed = Feed {
+            tap,
+            progress,
+            tapped_bytes: 0,
+            told_bytes: 0,
         };
-        let stripe = StoredStripe {
-            key: key.to_owned(),
-            size_bytes: chunks.size_bytes,
-            chunk_size_bytes: CHUNK_SIZE_BYTES,
-            root: list.root(),
-            sha256: list.whole(),
-        };
-        if exists {
-            self.prove_stripe(&stripe, true, progress).await?;
+        match self.pass_over(path, key, &mut feed).await {
+            // The store has dropped an upload that an earlier process began; it is forgotten now.
+            Err(error) if error.code() == Code::ObjectMissing => {
+                self.pass_over(path, key, &mut feed).await
+            }
+            settled => settled,
         }
+    }
+
+    async fn pass_over(&self, path: &Path, key: &str, feed: &mut Feed<'_>) -> Result<StoredStripe> {
+        let source = Source::open(path).await?;
+        let mut stripe = StoredStripe {
+            key: key.to_owned(),
+            size_bytes: source.size_bytes,
+            chunk_size_bytes: CHUNK_SIZE_BYTES,
+            root: Sha256Digest([0; 32]),
+            sha256: None,
+            segment_size_bytes: segment_size(source.size_bytes, self.transfer.segment_chunks),
+        };
+        let mut pass = Pass {
+            feed,
+            chunks: source.read_ahead(self.pool.clone()),
+            read_bytes: 0,
+            done_bytes: 0,
+        };
+        let mut list = ChunkList::default();
+        for span in spans(&stripe) {
+            list.extend(self.send_span(&span, path, &mut pass).await?);
+        }
+        stripe.root = list.root();
+        stripe.sha256 = list.whole();
         self.create_same(&keys::chunks(key), list.to_bytes())
             .await?;
         Ok(stripe)
     }
 
-    async fn send_one(
+    async fn send_span(
         &self,
-        key: &str,
-        chunk: Option<Bytes>,
-        progress: &dyn StepProgress,
-    ) -> Result<ChunkList> {
-        let chunk = chunk.unwrap_or_default();
-        let mut list = ChunkList::default();
-        list.push(hash(chunk.clone()).await?);
-        let options = PutOptions {
-            mode: PutMode::Create,
-            ..PutOptions::default()
-        };
-        let sent = len(&chunk);
-        let put = self
-            .inner
-            .put_opts(&self.key(key), chunk.into(), options)
-            .await;
-        put.map_err(|error| store_error(error, key))?;
-        progress.bytes(sent);
-        Ok(list)
+        span: &Span,
+        path: &Path,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<Vec<Sha256Digest>> {
+        if span.size_bytes() < CHUNK_SIZE_BYTES {
+            return self.send_one(span, pass).await;
+        }
+        if self.size_of(&span.key).await?.is_some() {
+            let mut digests = Vec::new();
+            for _ in span.chunks() {
+                digests.push(hash(pass.next().await?).await?);
+            }
+            return self.same_as_stored(span, digests, pass).await;
+        }
+        self.send_parts(span, path, pass).await
     }
 
-    async fn send_parts(
-        &self,
-        key: &str,
-        chunks: &mut Chunks<'_>,
-        first: Option<Bytes>,
-        progress: &dyn StepProgress,
-    ) -> Result<ChunkList> {
-        let begun = self.inner.put_multipart(&self.key(key)).await;
-        let mut upload = begun.map_err(|error| store_error(error, key))?;
-        match send_all(upload.as_mut(), key, chunks, first, progress).await {
-            Ok(list) => {
-                upload
-                    .complete()
-                    .await
-                    .map_err(|error| store_error(error, key))?;
-                Ok(list)
+    async fn send_one(&self, span: &Span, pass: &mut Pass<'_, '_>) -> Result<Vec<Sha256Digest>> {
+        let chunk = pass.next().await?;
+        let digest = hash(chunk.clone()).await?;
+        let key = self.key(&span.key);
+        let put = self.calls.call(0, || async {
+            self.throttle.pass(span.size_bytes()).await;
+            let options = PutOptions::from(PutMode::Create);
+            match self
+                .objects
+                .put_opts(&key, chunk.clone().into(), options)
+                .await
+            {
+                Ok(_) => Ok(true),
+                Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+                Err(error) => Err(store_error(error, &span.key)),
             }
-            Err(error) => {
-                // Parts left behind cost money and nothing else; the error that matters is the first.
-                let _ = upload.abort().await;
-                Err(error)
-            }
+        });
+        if put.await? {
+            pass.tell(span.size_bytes());
+            return Ok(vec![digest]);
         }
+        self.same_as_stored(span, vec![digest], pass).await
+    }
+
+    /// An object that is there already counts when every chunk of it is what would have been sent.
+    async fn same_as_stored(
+        &self,
+        span: &Span,
+        digests: Vec<Sha256Digest>,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<Vec<Sha256Digest>> {
+        self.compare_span(span, &digests).await?;
+        self.uploads.forget(&span.key);
+        pass.tell(span.size_bytes());
+        Ok(digests)
     }
 
     /// Creates a small object; one that is there already must have the same content.
     pub(super) async fn create_same(&self, key: &str, content: Vec<u8>) -> Result<()> {
         let content = Bytes::from(content);
-        let options = PutOptions {
-            mode: PutMode::Create,
-            ..PutOptions::default()
-        };
+        let options = PutOptions::from(PutMode::Create);
         match self
-            .inner
+            .objects
             .put_opts(&self.key(key), content.clone().into(), options)
             .await
         {
@@ -141,109 +195,5 @@ impl ObjectStore {
             }
             Err(error) => Err(store_error(error, key)),
         }
-    }
-}
-
-async fn send_all(
-    upload: &mut dyn MultipartUpload,
-    key: &str,
-    chunks: &mut Chunks<'_>,
-    first: Option<Bytes>,
-    progress: &dyn StepProgress,
-) -> Result<ChunkList> {
-    let mut list = ChunkList::default();
-    let mut in_flight: JoinSet<(u64, object_store::Result<()>)> = JoinSet::new();
-    let mut next = first;
-    while let Some(chunk) = next {
-        if in_flight.len() >= PARTS_IN_FLIGHT_MAX {
-            settle(in_flight.join_next().await, key, progress)?;
-        }
-        let (size_bytes, part) = (len(&chunk), upload.put_part(chunk.clone().into()));
-        in_flight.spawn(sized(size_bytes, part));
-        let (digest, read) = tokio::join!(hash(chunk), chunks.next());
-        list.push(digest?);
-        next = read?;
-    }
-    while let Some(part) = in_flight.join_next().await {
-        settle(Some(part), key, progress)?;
-    }
-    Ok(list)
-}
-
-async fn sized(size_bytes: u64, part: UploadPart) -> (u64, object_store::Result<()>) {
-    (size_bytes, part.await)
-}
-
-type PartEnd = Result<(u64, object_store::Result<()>), tokio::task::JoinError>;
-
-fn settle(part: Option<PartEnd>, key: &str, progress: &dyn StepProgress) -> Result<()> {
-    match part {
-        None => Ok(()),
-        Some(Ok((size_bytes, Ok(())))) => {
-            progress.bytes(size_bytes);
-            Ok(())
-        }
-        Some(Ok((_, Err(error)))) => Err(store_error(error, key)),
-        Some(Err(error)) => Err(Error::new(Code::Bug, "an upload task panicked").source(error)),
-    }
-}
-
-async fn hash_rest(
-    chunks: &mut Chunks<'_>,
-    first: Option<Bytes>,
-    progress: &dyn StepProgress,
-) -> Result<ChunkList> {
-    let mut list = ChunkList::default();
-    let mut next = Some(first.unwrap_or_default());
-    while let Some(chunk) = next {
-        progress.bytes(len(&chunk));
-        let (digest, read) = tokio::join!(hash(chunk), chunks.next());
-        list.push(digest?);
-        next = read?;
-    }
-    Ok(list)
-}
-
-/// Hashing a chunk takes tens of milliseconds, too long for the threads that serve connections.
-pub(super) async fn hash(chunk: Bytes) -> Result<Sha256Digest> {
-    let hashed = tokio::task::spawn_blocking(move || sha256(&chunk)).await;
-    hashed.map_err(|error| Error::new(Code::Bug, "a hashing task panicked").source(error))
-}
-
-pub(super) fn len(bytes: &Bytes) -> u64 {
-    bytes.len() as u64
-}
-
-impl<'a> Chunks<'a> {
-    async fn open(path: &'a Path, tap: &'a mut dyn Tap) -> Result<Self> {
-        let file = File::open(path).await.map_err(|error| {
-            Error::new(Code::ShareUnseen, "the agent cannot read a backup file")
-                .at("file", path.display())
-                .hint("compare `share.sql` and `share.agent` of the host; both must be one folder")
-                .source(error)
-        })?;
-        Ok(Self {
-            file,
-            path,
-            tap,
-            size_bytes: 0,
-        })
-    }
-
-    /// The next chunk, full but for the last; none at the end of the file.
-    async fn next(&mut self) -> Result<Option<Bytes>> {
-        let mut chunk = Vec::new();
-        let read = (&mut self.file)
-            .take(CHUNK_SIZE_BYTES)
-            .read_to_end(&mut chunk)
-            .await;
-        read.map_err(|error| {
-            Error::new(Code::ShareUnseen, "a backup file cannot be read to its end")
-                .at("file", self.path.display())
-                .source(error)
-        })?;
-        self.size_bytes += chunk.len() as u64;
-        self.tap.bytes(&chunk);
-        Ok((!chunk.is_empty()).then(|| Bytes::from(chunk)))
     }
 }

@@ -8,7 +8,7 @@
 
 mod agree;
 
-use mtf::{Finding, FindingKind, Report, Severity};
+use mtf::{Finding, Report, Severity};
 
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseFile, MemberName, Piece, PieceKind};
@@ -49,33 +49,33 @@ pub struct Expected<'a> {
 /// What was read from a piece's media.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The database's files; empty where the media could not be opened.
+    /// The database's files; empty where no medium could be read.
     pub files: Vec<DatabaseFile>,
-    /// The media were compressed or encrypted: only size and digests prove them.
-    pub is_container: bool,
+    /// Some of the media were encrypted, or compressed in a way that this version cannot read: only size and
+    /// digests prove those.
+    pub is_unread: bool,
 }
 
-/// Compares the reports of all stripes, family 1 first, with what was expected.
+/// Compares the reports of all stripes, family 1 first, with what was expected. Containers that cannot be read
+/// pass, since nothing speaks against them: SQL Server wrote what it was configured to write.
 ///
 /// # Errors
 /// `SM0707` with the first disagreement: damage with its offset, another database, other LSNs, a missing
 /// stripe.
 pub fn check_piece(reports: &[Report], expected: Expected<'_>) -> Result<Seen> {
-    if reports.iter().any(is_container) {
-        return Ok(Seen {
-            files: Vec::new(),
-            is_container: true,
-        });
-    }
     check_stripes(reports).map_err(|fault| fault.about(expected.member))?;
-    for report in reports {
+    let read = reports.iter().filter(|report| !is_unread(report));
+    for report in read.clone() {
         agree::with_host(&report.sets[0].identity, expected)?;
     }
-    let files = reports.first().map(|report| &report.sets[0].identity.files);
+    let files = read
+        .clone()
+        .map(|report| &report.sets[0].identity.files)
+        .next();
     let files = files.map(|files| files.iter().map(DatabaseFile::from).collect());
     Ok(Seen {
         files: files.unwrap_or_default(),
-        is_container: false,
+        is_unread: reports.iter().any(is_unread),
     })
 }
 
@@ -86,19 +86,19 @@ pub fn check_piece(reports: &[Report], expected: Expected<'_>) -> Result<Seen> {
 /// `SM0707` with the first disagreement.
 pub fn check_adopted(reports: &[Report], piece: &Piece) -> Result<()> {
     check_stripes(reports).map_err(|fault| fault.about(&piece.member))?;
-    for report in reports {
-        agree::with_piece(&report.sets[0].identity, piece)?;
-    }
-    Ok(())
+    let mut read = reports.iter().filter(|report| !is_unread(report));
+    read.try_for_each(|report| agree::with_piece(&report.sets[0].identity, piece))
 }
 
-/// Requires that these are the whole and sound stripes of one backup each file, family 1 first.
+/// Requires that these are the whole and sound stripes of one backup each file, family 1 first. Those that cannot
+/// be read count as such.
 ///
 /// # Errors
 /// The first fault: damage with its offset, a stripe out of its place or of another media set, another number
 /// of backups in a file than one.
 fn check_stripes(reports: &[Report]) -> Result<(), Unsound> {
-    for (at, report) in reports.iter().enumerate() {
+    let of_all = reports.iter().enumerate();
+    for (at, report) in of_all.filter(|(_, report)| !is_unread(report)) {
         check_sound(report)?;
         check_family(report, at + 1, reports.len())?;
         if report.sets.len() != 1 {
@@ -107,6 +107,9 @@ fn check_stripes(reports: &[Report]) -> Result<(), Unsound> {
                 "the medium holds {count} backups, not one"
             )));
         }
+    }
+    if reports.iter().any(is_unread) {
+        return Ok(());
     }
     mtf::check_stripes(reports)
         .first()
@@ -133,11 +136,9 @@ impl Unsound {
     }
 }
 
-fn is_container(report: &Report) -> bool {
-    report
-        .findings
-        .iter()
-        .any(|finding| finding.kind == FindingKind::Container)
+/// Whether the file is a container that this version cannot read, and nothing worse.
+fn is_unread(report: &Report) -> bool {
+    report.is_compressed && report.worst() == Some(Severity::Unreadable)
 }
 
 /// A suspect page speaks against nothing: whether it is in use stands in another stripe or backup, and a page

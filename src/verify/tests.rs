@@ -1,13 +1,17 @@
 //! What a medium may not say: each fact altered alone, and each way in which stripes do not fit.
 
-use mtf::{BackupKind, BackupSet, Finding, FindingKind, Level, MediaFamily, Report, SetReport};
+use mtf::{
+    BackupKind, BackupSet, Finding, FindingKind, Level, MediaFamily, MediaTime, MediaWriter,
+    Report, SetReport,
+};
 use uuid::Uuid;
 
-use super::{Expected, check_piece};
+use super::{Expected, MediaTap, check_piece};
 use crate::chain::samples::{local, lsn};
 use crate::error::Code;
 use crate::model::{DifferentialBase, MemberName, PieceId, PieceKind};
 use crate::run::events::BackedUp;
+use crate::world::Tap as _;
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -215,4 +219,79 @@ fn several_backups_in_a_file_are_no_piece() {
     let mut report = stripe(1, 1, identity());
     report.sets.push(report.sets[0].clone());
     assert!(checked(&[report]).contains("holds 2 backups, not one"));
+}
+
+#[test]
+fn containers_that_cannot_be_read_pass_and_damaged_ones_do_not() {
+    let container = |kind| Report {
+        is_compressed: true,
+        ..noticed(kind)
+    };
+    let unread = [
+        FindingKind::Container,
+        FindingKind::OlderContainer,
+        FindingKind::UnknownRecord {
+            found: "0x22".to_owned(),
+        },
+    ];
+    for kind in unread {
+        assert_eq!(checked(&[container(kind)]), "ok");
+    }
+    let damaged = container(FindingKind::RecordDamaged);
+    assert!(checked(&[damaged]).contains("a record of the compressed container is damaged"));
+}
+
+#[test]
+fn a_stripe_that_can_be_read_is_judged_beside_one_that_cannot() {
+    let unread = Report {
+        is_compressed: true,
+        ..noticed(FindingKind::Container)
+    };
+    let beside = |identity| [stripe(1, 2, identity), unread.clone()];
+    assert_eq!(checked(&beside(identity())), "ok");
+    let other = BackupSet {
+        database_name: "Orders".to_owned(),
+        ..identity()
+    };
+    assert!(checked(&beside(other)).contains("its database is `Orders`"));
+}
+
+#[test]
+fn compressed_media_are_read_as_they_pass() {
+    let time = MediaTime {
+        year: 2026,
+        month: 11,
+        day: 21,
+        ..MediaTime::default()
+    };
+    let family = MediaFamily {
+        filemark_bytes: 4096,
+        ..MediaFamily::default()
+    };
+    let set = BackupSet {
+        started: time,
+        ..identity()
+    };
+    let writer = MediaWriter::compressed(Vec::new(), &family, time);
+    let mut writer = writer.expect("memory takes everything");
+    writer.begin_set(&set).expect("memory takes everything");
+    writer.end_set(&set).expect("memory takes everything");
+    let mut bytes = writer.finish().expect("memory takes everything");
+    let report = |bytes: &[u8]| {
+        let mut tap = MediaTap::default();
+        tap.bytes(bytes);
+        tap.report()
+    };
+    let whole = report(&bytes);
+    assert_eq!(whole.sets[0].identity.database_name, "Ledger");
+    assert!(whole.is_sound() && whole.is_compressed);
+    let cut = checked(&[report(&bytes[..bytes.len() - 4096])]);
+    assert!(cut.contains("the file ends"), "{cut}");
+    let payload = 0x1E0 + 60;
+    bytes[payload] ^= 1;
+    let flipped = checked(&[report(&bytes)]);
+    assert!(
+        flipped.contains("a record of the compressed container"),
+        "{flipped}"
+    );
 }

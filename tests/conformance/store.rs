@@ -1,28 +1,33 @@
 //! What every store must do, told once and run against each: memory, a folder, and servers nobody here wrote.
 //!
-//! Start at [`check_all`]. A store that cannot do one of these is refused by `stopmark check`.
+//! Start at [`check_all`]. A store that cannot do one of these is refused by `stopmark check`. Uploads that are cut
+//! off are in `resume.rs`.
+
+mod resume;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use object_store::ObjectStoreExt as _;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore as Objects, ObjectStoreExt as _};
 use stopmark::clock::ManualClock;
 use stopmark::error::Code;
 use stopmark::model::{
     CHUNK_SIZE_BYTES, GroupName, RunId, Set, SetId, SetKind, StoredStripe, Timestamp,
 };
-use stopmark::store::{AgentIdentity, ObjectStore};
+use stopmark::store::{AgentIdentity, Backend, ObjectStore};
 use stopmark::world::{LogFact, StepProgress, Store as _, Tap};
 use uuid::Uuid;
 
 /// A store under test: the same objects seen by as many agents as a test wants.
 pub(crate) struct Subject {
-    /// The objects.
-    pub(crate) objects: Arc<dyn Objects>,
+    /// The store, below all agents.
+    pub(crate) backend: Backend,
     /// The clock of all agents.
     pub(crate) clock: Arc<ManualClock>,
+    /// Whether it says plainly that it does not know an upload; the one in memory calls that a fault of its own.
+    pub(crate) knows_unknown_uploads: bool,
 }
 
 struct Ignored;
@@ -43,22 +48,28 @@ impl Tap for Passed {
 }
 
 impl Subject {
-    /// A subject over these objects.
-    pub(crate) fn new(objects: Arc<dyn Objects>) -> Self {
+    /// A subject over this store.
+    pub(crate) fn new(backend: Backend) -> Self {
         Self {
-            objects,
+            backend,
             clock: Arc::new(ManualClock::new(Timestamp::from_millis(1_795_226_400_000))),
+            knows_unknown_uploads: true,
         }
     }
 
     fn agent(&self, id: &str) -> ObjectStore {
+        self.agent_over(id, resume::gated(&self.backend, usize::MAX).0)
+    }
+
+    /// An agent with something between it and the store.
+    fn agent_over(&self, id: &str, backend: Backend) -> ObjectStore {
         let agent = AgentIdentity {
             id: id.to_owned(),
             name: format!("agent {id}"),
         };
         let ttl = Duration::from_secs(60);
         ObjectStore::over(
-            self.objects.clone(),
+            backend,
             Key::from("a/prefix"),
             agent,
             self.clock.clone(),
@@ -72,18 +83,27 @@ pub(crate) async fn check_all(subject: &Subject) {
     pieces_of_every_size_come_back_as_they_went(subject).await;
     an_object_that_is_there_counts_only_when_it_is_the_same(subject).await;
     a_changed_object_is_noticed(subject).await;
+    a_stripe_too_large_for_one_object_lies_in_segments(subject).await;
+    resume::check_all(subject).await;
     manifests_are_written_once_and_read_by_digest(subject).await;
     of_many_appends_at_once_each_gets_a_number_of_its_own(subject).await;
     a_log_that_was_tampered_with_is_refused(subject).await;
     one_agent_holds_the_lease_and_a_silent_one_loses_it(subject).await;
-    assert!(
-        subject
-            .agent("prober")
-            .honours_create()
-            .await
-            .expect("probes"),
-        "create-if-absent"
-    );
+    a_probe_may_be_repeated_and_removed_twice(subject).await;
+}
+
+async fn a_probe_may_be_repeated_and_removed_twice(subject: &Subject) {
+    let store = subject.agent("prober");
+    let key = "v1/probe/of-the-conformance-suite";
+    for _ in 0..2 {
+        let honours = store.honours_create(key).await.expect("probes");
+        assert!(honours, "create-if-absent");
+    }
+    for _ in 0..2 {
+        store.remove_probe(key).await.expect("removes");
+    }
+    let refused = store.remove_probe("v1/group/log/1.json").await;
+    assert_eq!(refused.expect_err("no probe").code(), Code::Bug);
 }
 
 fn group(name: &str) -> GroupName {
@@ -96,11 +116,18 @@ fn file_of(folder: &tempfile::TempDir, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// Bytes that differ from chunk to chunk.
+/// Bytes that differ from block to block, and so from chunk to chunk.
 fn bytes_of(length: u64) -> Vec<u8> {
-    (0..length)
-        .map(|at| u8::try_from((at ^ (at >> 13)) % 251).expect("below 251"))
-        .collect()
+    const BLOCK: usize = 4096;
+    let length = usize::try_from(length).expect("fits");
+    let mut bytes = Vec::with_capacity(length + BLOCK);
+    for block in 0..length.div_ceil(BLOCK) {
+        let mut filled = [7; BLOCK];
+        filled[..8].copy_from_slice(&(block as u64 * 0x9e37_79b9).to_le_bytes());
+        bytes.extend_from_slice(&filled);
+    }
+    bytes.truncate(length);
+    bytes
 }
 
 async fn sent(store: &ObjectStore, path: &std::path::Path, key: &str) -> StoredStripe {
@@ -172,6 +199,31 @@ async fn an_object_that_is_there_counts_only_when_it_is_the_same(subject: &Subje
         .expect("the first still stands");
 }
 
+async fn a_stripe_too_large_for_one_object_lies_in_segments(subject: &Subject) {
+    let store = subject.agent("one").with_segments_of(2);
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes = bytes_of(CHUNK_SIZE_BYTES * 4 + 9);
+    let stripe = sent(&store, &file_of(&folder, &bytes), "v1/segments/piece.bak").await;
+    assert_eq!(stripe.segment_size_bytes, Some(2 * CHUNK_SIZE_BYTES));
+    for (number, size) in [(1, 2 * CHUNK_SIZE_BYTES), (2, 2 * CHUNK_SIZE_BYTES), (3, 9)] {
+        let key = format!("a/prefix/v1/segments/piece.bak.seg{number:05}");
+        let head = subject.backend.objects().head(&Key::from(key)).await;
+        assert_eq!(head.expect("a segment").size, size);
+    }
+    let plain = subject.agent("two");
+    plain.prove(&stripe, true, &Ignored).await.expect("proves");
+    let back = folder.path().join("back.bak");
+    let fetched = plain.fetch(&stripe, &back, &Ignored).await;
+    fetched.expect("fetches");
+    assert!(std::fs::read(&back).expect("reads") == bytes);
+    let again = folder.path().join("piece.bak");
+    assert_eq!(
+        sent(&store, &again, "v1/segments/piece.bak").await,
+        stripe,
+        "what is there counts"
+    );
+}
+
 async fn a_changed_object_is_noticed(subject: &Subject) {
     let store = subject.agent("one");
     let folder = tempfile::tempdir().expect("a folder");
@@ -181,7 +233,8 @@ async fn a_changed_object_is_noticed(subject: &Subject) {
     let mut damaged = bytes.clone();
     damaged[9_000_000 % bytes.len()] ^= 1;
     subject
-        .objects
+        .backend
+        .objects()
         .put(&key, damaged.into())
         .await
         .expect("someone else overwrites");
@@ -194,10 +247,24 @@ async fn a_changed_object_is_noticed(subject: &Subject) {
         .await
         .expect_err("one bit");
     assert_eq!(error.code(), Code::StoreMismatch);
+    assert!(
+        error.message().contains("chunk 0, bytes 0 to 8388608"),
+        "{error}"
+    );
+    let sampled = store.prove_sample(&stripe, &Ignored).await;
+    assert_eq!(
+        sampled.expect_err("of two chunks both are sampled").code(),
+        Code::StoreMismatch
+    );
     let back = folder.path().join("back.bak");
     assert!(store.fetch(&stripe, &back, &Ignored).await.is_err());
     assert!(!back.exists(), "a damaged piece never gets its name");
-    subject.objects.delete(&key).await.expect("someone deletes");
+    subject
+        .backend
+        .objects()
+        .delete(&key)
+        .await
+        .expect("someone deletes");
     assert!(store.prove(&stripe, false, &Ignored).await.is_err());
 }
 
@@ -288,21 +355,28 @@ async fn a_log_that_was_tampered_with_is_refused(subject: &Subject) {
     }
     let key = Key::from(format!("a/prefix/v1/tampered/log/{:020}.json", 2));
     let content = subject
-        .objects
+        .backend
+        .objects()
         .get(&key)
         .await
         .expect("there")
         .bytes()
         .await
         .expect("reads");
-    subject.objects.delete(&key).await.expect("someone deletes");
+    subject
+        .backend
+        .objects()
+        .delete(&key)
+        .await
+        .expect("someone deletes");
     let error = store.log_after(&name, 0).await.expect_err("a gap");
     assert_eq!(error.code(), Code::ManifestUnreadable);
     let changed = String::from_utf8(content.to_vec())
         .expect("JSON")
         .replace("none", "some");
     subject
-        .objects
+        .backend
+        .objects()
         .put(&key, changed.into())
         .await
         .expect("someone forges");

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use stopmark::error::Result;
 use stopmark::plan::{BackupKind, StagedStripe};
 use stopmark::run::events::Verdict;
-use stopmark::run::record::Record;
+use stopmark::run::record::{Record, Round};
 use stopmark::run::{self, BackupWanted, Interrupt};
 use stopmark::world::{Staging, World};
 
@@ -253,7 +253,7 @@ async fn play(scene: &Scene, story: &Story) -> Record {
 }
 
 fn failures(record: &Record) -> String {
-    let failures = record.rounds.iter().flat_map(|round| round.failures());
+    let failures = record.rounds.iter().flat_map(Round::failures);
     let lines: std::collections::BTreeSet<String> = failures
         .map(|(_, failure)| format!("  {}\n", failure.line()))
         .collect();

@@ -15,7 +15,7 @@ use sqlsim::{Instance, InstanceOptions, Simulator};
 use stopmark::clock::SystemClock;
 use stopmark::config::{
     Config, Encryption, HostConfig, LoginConfig, MarkLogKind, PolicyConfig, ReadBack,
-    ScheduleConfig, StoreConfig,
+    ScheduleConfig, StoreConfig, TransferConfig,
 };
 use stopmark::model::{DatabaseName, HostName, MarkName, MemberName, PieceId, PieceKind};
 use stopmark::plan::{
@@ -171,10 +171,12 @@ impl Hosts {
                 url: "file:///nowhere".to_owned(),
                 options: BTreeMap::new(),
                 secrets: BTreeMap::new(),
+                transfer: TransferConfig::default(),
             },
             schedule: ScheduleConfig::default(),
             policy: PolicyConfig {
                 read_back: ReadBack::Whole,
+                sample_over_bytes: 64 << 30,
                 statement_silence_max: Duration::from_secs(30),
                 mark_timeout: Duration::from_secs(30),
                 connect_timeout: Duration::from_secs(10),

@@ -3,14 +3,13 @@
 //! The folder named by `STOPMARK_BAK_CORPUS` holds media written by SQL Server; without it there is nothing
 //! to look at. The media are not ours to publish, and nothing here writes to that folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use mtf::Level;
+use mtf::{BackupKind, Level};
 use stopmark::chain::Break;
 use stopmark::cli::progress::NoProgress;
-use stopmark::media::{Examined, Lineage, Source, follow, gather};
-use stopmark::model::PieceKind;
+use stopmark::media::{Backup, Examined, Lineage, Source, follow, gather};
 
 /// Every file of the corpus, examined; none where there is no corpus.
 async fn corpus() -> Option<Vec<Examined>> {
@@ -61,82 +60,124 @@ async fn every_file_of_the_corpus_is_what_its_table_says_to_the_last_byte() {
     }
 }
 
+/// What the corpus holds: database, backups, and stretches of moments that it can be restored to.
+const CHAINS: [(&str, usize, usize); 11] = [
+    // A log whose family no full of the corpus has.
+    ("BackupTestDb", 1, 0),
+    ("BackupTestDb", 2, 2),
+    ("DBWithoutOwner", 5, 1),
+    ("OlaMsFilterTest", 4, 1),
+    ("OlaMsFilterTest", 18, 1),
+    // On two servers, two years apart.
+    ("RestoreTimeClean", 16, 2),
+    ("RestoreTimeStripe", 8, 1),
+    // Its full is absent.
+    ("db1", 4, 0),
+    // Fulls and differentials without logs.
+    ("db2", 2, 2),
+    ("dbareports", 5, 1),
+    ("doublediff", 3, 3),
+];
+
 #[tokio::test]
 async fn every_chain_of_the_corpus_is_whole_whose_full_is_there() {
     let Some(examined) = corpus().await else {
         return;
     };
     let lineages = follow(&examined);
-    let backups: usize = lineages.iter().map(|lineage| lineage.backups.len()).sum();
-    assert_eq!(backups, 68, "8 pairs of stripes are one backup each");
-    let (whole, broken): (Vec<&Lineage>, Vec<&Lineage>) =
-        lineages.iter().partition(|lineage| lineage.is_whole());
-    // `db1` lacks its full; the log of `BackupTestDb` is of another family than its full and differential.
-    let broken: Vec<&str> = broken.into_iter().map(name).collect();
-    assert_eq!(broken, ["BackupTestDb", "db1"]);
-    assert_eq!(whole.len(), lineages.len() - 2);
-    for lineage in &whole {
-        let held = |kind| {
-            let of = lineage.backups.iter().filter(|it| it.identity.kind == kind);
-            of.count()
-        };
-        let in_spans: std::collections::BTreeSet<usize> = lineage
+    let found: Vec<_> = lineages
+        .iter()
+        .map(|it| (name(it), it.backups.len(), it.spans.len()))
+        .collect();
+    assert_eq!(found, CHAINS);
+    for lineage in &lineages {
+        assert_eq!(
+            lineage.is_whole(),
+            lineage.is_restorable(),
+            "{}",
+            name(lineage)
+        );
+        assert!(lineage.contests.is_empty(), "{:?}", lineage.contests);
+        let in_spans: BTreeSet<usize> = lineage
             .spans
             .iter()
-            .flat_map(|span| span.logs.clone())
+            .flat_map(|it| it.logs.clone())
             .collect();
-        let logs = held(mtf::BackupKind::Log);
-        // One log of no length stands beside a chain that passes it by.
-        assert!(in_spans.len() <= logs, "{}", name(lineage));
-        assert!(logs == 0 || !in_spans.is_empty(), "{}", name(lineage));
+        let backups = lineage.backups.iter().enumerate();
+        let logs = backups.filter(|(_, it)| it.identity.kind == BackupKind::Log && has_length(it));
+        for (at, log) in logs.filter(|_| lineage.is_restorable()) {
+            assert!(
+                in_spans.contains(&at),
+                "{}: {:?}",
+                name(lineage),
+                log.stripes
+            );
+        }
     }
 }
 
-/// Every log of the corpus that holds something is missed where it is left out, unless it is the last one, or
-/// a differential or full bridges it.
+/// A log of no length moves nothing, and a chain may pass it by.
+fn has_length(backup: &Backup) -> bool {
+    backup.identity.first_lsn < backup.identity.last_lsn
+}
+
 #[tokio::test]
 async fn a_log_of_the_corpus_that_is_left_out_is_missed() {
     let Some(examined) = corpus().await else {
         return;
     };
-    let mut missed = 0;
-    for left_out in follow(&examined)
-        .iter()
-        .filter(|lineage| lineage.is_whole())
-    {
-        for span in &left_out.spans {
-            for (&at, &next) in span.logs.iter().zip(span.logs.iter().skip(1)) {
-                let (log, next) = (&left_out.backups[at], &left_out.backups[next]);
-                let has_length = |set: &mtf::BackupSet| set.first_lsn < set.last_lsn;
-                if !has_length(&log.identity) || !has_length(&next.identity) {
-                    continue;
-                }
-                let files: Vec<usize> = log.files().collect();
-                let rest: Vec<Examined> = examined
-                    .iter()
-                    .enumerate()
-                    .filter(|(at, _)| !files.contains(at))
-                    .map(|(_, file)| file.clone())
-                    .collect();
-                let after = follow(&rest);
-                let same = after
-                    .iter()
-                    .find(|it| it.family_guid == left_out.family_guid)
-                    .expect("the rest is there");
-                let (from, to) = (log.identity.first_lsn, log.identity.last_lsn);
-                let is_told = same.gaps.iter().any(|gap| match gap.reason {
-                    Break::LogLost { reached, next } => reached <= to && next == to,
-                    Break::NoFull => same.backups[gap.unreached[0]].identity.first_lsn >= from,
-                    _ => false,
-                });
-                let has_hole = same.spans.len() > left_out.spans.len();
-                assert!(is_told || has_hole, "{from} {to}: {:?}", same.gaps);
-                missed += 1;
+    let mut left_out = 0;
+    for lineage in follow(&examined) {
+        for span in &lineage.spans {
+            let held = span
+                .logs
+                .iter()
+                .filter(|at| has_length(&lineage.backups[**at]));
+            let held: Vec<&Backup> = held.map(|at| &lineage.backups[*at]).collect();
+            for pair in held.windows(2) {
+                assert_missed(&examined, &lineage, pair[0], pair[1]);
+                left_out += 1;
             }
         }
     }
-    assert!(missed >= 15, "{missed}");
-    assert_ne!(PieceKind::Log, PieceKind::Full);
+    assert_eq!(
+        left_out, 21,
+        "every log that holds something and has one after it"
+    );
+}
+
+/// Without `log` the log after it cannot be reached, or only from a full or differential in between.
+fn assert_missed(examined: &[Examined], lineage: &Lineage, log: &Backup, next: &Backup) {
+    let files: Vec<usize> = log.files().collect();
+    let rest = examined
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !files.contains(at));
+    let rest: Vec<Examined> = rest.map(|(_, file)| file.clone()).collect();
+    let after = follow(&rest);
+    let same = after
+        .iter()
+        .find(|it| it.family_guid == lineage.family_guid);
+    let same = same.expect("its other files are there");
+    let is_next = |at: usize| same.backups[at].identity.set_guid == next.identity.set_guid;
+    let out_of_reach = same
+        .gaps
+        .iter()
+        .find(|gap| gap.unreached.iter().any(|at| is_next(*at)));
+    let begins_anew = same
+        .spans
+        .iter()
+        .find(|span| span.logs.iter().any(|at| is_next(*at)));
+    match (out_of_reach.map(|gap| &gap.reason), begins_anew) {
+        (Some(Break::LogLost { reached, next: at }), None) => {
+            assert_eq!(*at, log.identity.last_lsn);
+            assert!(*reached < *at);
+        }
+        // The first log after the full: nothing but the full comes before the hole.
+        (Some(Break::NoFull), None) => panic!("a full is there"),
+        (None, Some(span)) => assert!(span.from >= next.identity.first_lsn),
+        other => panic!("{other:?} without {:?}", log.stripes),
+    }
 }
 
 #[tokio::test]
@@ -144,7 +185,7 @@ async fn a_full_of_the_corpus_that_is_left_out_is_missed() {
     let Some(examined) = corpus().await else {
         return;
     };
-    let is_full = |file: &Examined| file.report.sets[0].identity.kind == mtf::BackupKind::Full;
+    let is_full = |file: &Examined| file.report.sets[0].identity.kind == BackupKind::Full;
     let rest: Vec<Examined> = examined.into_iter().filter(|file| !is_full(file)).collect();
     for lineage in follow(&rest) {
         assert!(!lineage.is_restorable(), "{}", name(&lineage));

@@ -1,6 +1,7 @@
 //! Where `stopmark inspect` looks: paths and buckets that are not there, not readable, or not simple; and what
 //! a server (the simulated one) wrote, compared with what that server says of it.
 
+use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
@@ -48,7 +49,8 @@ fn urls_that_cannot_be_used_are_told_without_their_secrets() {
         "file://elsewhere/share",
     ] {
         let error = Source::open(url, &Access::default()).expect_err("it cannot be used");
-        told += &format!("{}{}\n", render::text(&error), error.code().exit() as u8);
+        let exit = error.code().exit() as u8;
+        writeln!(told, "{}exit {exit}", render::text(&error)).expect("a string takes everything");
     }
     assert!(!told.contains("X-Amz") && !told.contains("key:"), "{told}");
     assert_snapshot!(told);
@@ -92,7 +94,7 @@ async fn links_that_lead_back_are_walked_once_and_those_to_nothing_hold_nothing(
         out.starts_with("6 files") && out.contains("error[SM0712]"),
         "{out}"
     );
-    assert!(out.contains("NOT all is well: 1 not read"), "{out}");
+    assert!(out.contains("NOT all is well: not read 1"), "{out}");
 }
 
 /// A bucket in memory that holds a chain, a backup without a name to be known by, and something else.
@@ -161,7 +163,7 @@ async fn an_object_is_examined_by_its_own_url_and_an_empty_prefix_is_told() {
         "what was named is examined, whatever it is"
     );
     let sha256 = examined[0].digest.expect("every byte was read").sha256;
-    let expected = stopmark::store::digest::sha256(b"nothing but words");
+    let expected = stopmark::store::hash::sha256(b"nothing but words");
     assert_eq!(sha256, Some(expected));
     let nothing = bucket("no/such").await;
     let error = gather(&[nothing], Level::Content, &NoProgress).await;
@@ -195,7 +197,7 @@ async fn a_bucket_of_the_configuration_lends_its_credentials_and_its_refusal_is_
     assert_snapshot!(told.replace(&endpoint.to_string(), "<endpoint>"));
 }
 
-/// Backups as a person takes them: a striped full, logs, a differential in the file of a log.
+/// Backups as a person takes them: a striped full, logs, one compressed, a differential in the file of a log.
 async fn backed_up() -> Stage {
     let stage = Stage::unprepared(&[("SQL1", &["Orders"])]).await;
     std::fs::create_dir_all(stage.path("found")).expect("a folder");
@@ -220,7 +222,10 @@ async fn backed_up() -> Stage {
             disk("log_2.trn")
         ),
         work.to_owned(),
-        format!("BACKUP LOG Orders TO {} WITH FORMAT;", disk("log_3.trn")),
+        format!(
+            "BACKUP LOG Orders TO {} WITH FORMAT, COMPRESSION;",
+            disk("log_3.trn")
+        ),
     ];
     for statement in script {
         stage.script("SQL1", "Orders", &statement).await;

@@ -129,17 +129,17 @@ pub(crate) fn full() -> Medium {
     medium(1, BackupKind::Full, 16, 19)
 }
 
-/// A differential on it, number 5, taken after the second log.
+/// A differential on it, number 4, taken after the second log.
 pub(crate) fn differential() -> Medium {
-    let mut medium = medium(5, BackupKind::Differential, 28, 29);
+    let mut medium = medium(4, BackupKind::Differential, 28, 29);
     medium.identity.differential_base_guid = Some(Uuid::from_u128(1));
     medium.identity.differential_base_lsn = full().identity.first_lsn;
     medium.with_checksums()
 }
 
-/// Three logs, numbers 2 to 4.
+/// Three logs, numbers 2, 3 and 5.
 pub(crate) fn logs() -> [Medium; 3] {
-    [(2, 16, 22), (3, 22, 27), (4, 27, 40)]
+    [(2, 16, 22), (3, 22, 27), (5, 27, 40)]
         .map(|(id, from, to)| medium(id, BackupKind::Log, from, to).with_checksums())
 }
 

@@ -1,4 +1,5 @@
-//! How much memory a scan takes: 4 GiB of sealed pages in one pass, 4 GiB of holes by seeking.
+//! How much memory a scan takes: 4 GiB of sealed pages in one pass, compressed ones, and 4 GiB of
+//! holes by seeking.
 //!
 //! Start at [`main`], which ends in a failure if the most that the process ever held is too much.
 //! The writer that makes the media and the scanner that reads them run in the same process.
@@ -15,11 +16,20 @@ use std::process::ExitCode;
 use mtf::{Level, Report, Scanner, scan_seekable};
 use tempfile::TempDir;
 
+use self::media::With;
+
 const MEDIUM_BYTES: u64 = 4 << 30;
 const MEMORY_KIB_MAX: u64 = 64 << 10;
 
 fn main() -> ExitCode {
-    told("4 GiB of pages, one pass", &pages());
+    told(
+        "4 GiB of pages, one pass",
+        &pages(MEDIUM_BYTES, With::Checksum),
+    );
+    told(
+        "256 MiB of pages, compressed, one pass",
+        &pages(MEDIUM_BYTES / 16, With::Compression),
+    );
     told("4 GiB of holes, level 3", &holes());
     let Some(most) = most_memory_kib() else {
         println!("this system does not say how much memory was held");
@@ -54,9 +64,9 @@ impl Write for Feed {
     }
 }
 
-fn pages() -> Report {
+fn pages(length_bytes: u64, with: With) -> Report {
     let pages = &mut media::Pages::new();
-    let feed = media::write(Feed::default(), MEDIUM_BYTES, true, pages);
+    let feed = media::write(Feed::default(), length_bytes, with, pages);
     feed.expect("a scanner takes everything").0.finish().0
 }
 
@@ -64,7 +74,7 @@ fn holes() -> Report {
     let folder = TempDir::new().expect("a folder for media");
     let path = folder.path().join("sparse.bak");
     let file = media::Sparse(File::create(&path).expect("the folder is ours"));
-    media::write(file, MEDIUM_BYTES, false, &mut io::repeat(0)).expect("holes take no room");
+    media::write(file, MEDIUM_BYTES, With::Plain, &mut io::repeat(0)).expect("holes take no room");
     let mut file = File::open(&path).expect("it was written");
     scan_seekable(&mut file, Level::Content).expect("it can be read")
 }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::{Coverage, Level, LogCoverage, PageCoverage, Report, StreamCoverage};
+use crate::{Coverage, Level, LogCoverage, PageCoverage, RecordCoverage, Report, StreamCoverage};
 
 impl Level {
     /// What a file that passed this level is, and what that does not mean.
@@ -54,7 +54,7 @@ impl Report {
 }
 
 impl fmt::Display for Coverage {
-    /// What was looked at of pages, log and streams; what was not there is left out.
+    /// What was looked at of pages, log, streams and records; what was not there is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if self.pages.seen > 0 {
@@ -65,6 +65,9 @@ impl fmt::Display for Coverage {
         }
         if self.streams.seen > 0 {
             parts.push(self.streams.to_string());
+        }
+        if self.records.seen > 0 {
+            parts.push(self.records.to_string());
         }
         if parts.is_empty() {
             parts.push("no contents were looked at".to_owned());
@@ -106,14 +109,26 @@ impl fmt::Display for LogCoverage {
 
 impl fmt::Display for StreamCoverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let streams = if self.seen == 1 { "stream" } else { "streams" };
-        write!(
-            f,
-            "{} {streams} seen, {} verified",
-            self.seen, self.verified
-        )?;
-        also(f, self.bad, "damaged")
+        counted(f, "stream", self.seen, self.verified, self.bad)
     }
+}
+
+impl fmt::Display for RecordCoverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        counted(f, "record", self.seen, self.verified, self.bad)
+    }
+}
+
+fn counted(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    seen: u64,
+    verified: u64,
+    bad: u64,
+) -> fmt::Result {
+    let plural = if seen == 1 { "" } else { "s" };
+    write!(f, "{seen} {what}{plural} seen, {verified} verified")?;
+    also(f, bad, "damaged")
 }
 
 fn also(f: &mut fmt::Formatter<'_>, count: u64, what: &str) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! `stopmark adopt`: backups that others took join the catalog and the store.
 
+use super::inspect::stopped;
 use super::{Failed, one, shown};
 use crate::cli::args::{AdoptArgs, Common};
 use crate::cli::out::{Out, Shown};
@@ -10,8 +11,8 @@ use crate::model::Piece;
 use crate::plan::{Adoption, Mapped, Step, Whose};
 use crate::report::adopt::AdoptReport;
 use crate::report::run::RunReport;
-use crate::run::adopt::{self, AdoptWanted};
 use crate::run::Interrupt;
+use crate::run::adopt::{self, AdoptWanted};
 
 /// Adopts what lies at the sources, or prints the plan where `--dry-run` was said.
 pub(super) async fn adopt(
@@ -27,7 +28,11 @@ pub(super) async fn adopt(
     };
     let agent = agent(common, access)?;
     check_group(&agent, &args.group).map_err(one)?;
-    let wanted = wanted(&agent, args).await.map_err(one)?;
+    let wanted = tokio::select! {
+        wanted = wanted(&agent, args) => wanted,
+        stopped = stopped(interrupt) => Err(stopped),
+    };
+    let wanted = wanted.map_err(one)?;
     if args.dry_run {
         let adoption = adopt::plan_adoption(&agent.world, &agent.config, &wanted).await;
         let adoption = adoption.map_err(one)?;
@@ -66,7 +71,7 @@ fn check_group(agent: &Agent, named: &str) -> Result<()> {
 async fn wanted(agent: &Agent, args: &AdoptArgs) -> Result<AdoptWanted> {
     let mapped: Result<Vec<Mapped>> = args.member.iter().map(|text| mapped(text)).collect();
     let mapped = mapped?;
-    let access = foreign_access(&agent.config);
+    let access = foreign_access(Some(&agent.config));
     let sources: Result<Vec<Source>> = args
         .sources
         .iter()

@@ -69,21 +69,13 @@ fn access(common: &Common, sources: &[String]) -> Result<Access, Failed> {
     {
         return Ok(Access::default());
     }
-    let stores = if common.config.exists() {
-        vec![setup::load(common)?.store]
-    } else {
-        Vec::new()
-    };
-    Ok(Access {
-        stores,
-        environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
-    })
+    let config = common.config.exists().then(|| setup::load(common));
+    let config = config.transpose()?;
+    Ok(setup::foreign_access(config.as_ref()))
 }
 
 /// Returns when somebody wants the work to stop.
-async fn stopped(interrupt: &Interrupt) -> Error {
+pub(super) async fn stopped(interrupt: &Interrupt) -> Error {
     let clock = SystemClock::new();
     while !interrupt.is_asked() {
         clock.sleep_until(clock.monotonic() + NOTICED_WITHIN).await;

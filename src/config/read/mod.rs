@@ -8,6 +8,7 @@ mod hosts;
 mod policy;
 mod secret;
 mod store;
+mod transfer;
 
 use std::path::{Path, PathBuf};
 
@@ -196,6 +197,8 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         hosts::KEYS,
         hosts::SHARE_KEYS,
         store::KEYS,
+        transfer::KEYS,
+        transfer::BANDWIDTH_KEYS,
     ];
     let sections = sections.into_iter().chain([
         policy::SCHEDULE_KEYS,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Platform, Surroundings};
+use super::{Platform, Surroundings, transfer};
 use crate::config::checked::{PolicyConfig, ReadBack, ScheduleConfig};
 use crate::config::node::{Node, Table};
 use crate::config::schedule::Schedule;
@@ -14,12 +14,19 @@ use crate::error::Code;
 pub(super) const SCHEDULE_KEYS: &[&str] = &["full", "differential", "log"];
 pub(super) const POLICY_KEYS: &[&str] = &[
     "read_back",
+    "sample_over",
     "statement_silence_max",
     "mark_timeout",
     "connect_timeout",
     "lease_ttl",
 ];
 pub(super) const PATHS_KEYS: &[&str] = &["state", "logs"];
+
+const READ_BACK: &[(&str, ReadBack)] = &[
+    ("whole", ReadBack::Whole),
+    ("sample", ReadBack::Sample),
+    ("size", ReadBack::Size),
+];
 
 /// Longer than any wait that makes sense, shorter than any sum that could overflow.
 const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -68,8 +75,12 @@ pub(super) fn policy(root: &Table<'_>) -> PolicyConfig {
     PolicyConfig {
         read_back: table
             .optional("read_back")
-            .and_then(|node| node.choice(&[("whole", ReadBack::Whole), ("size", ReadBack::Size)]))
+            .and_then(|node| node.choice(READ_BACK))
             .unwrap_or(default.read_back),
+        sample_over_bytes: table
+            .optional("sample_over")
+            .and_then(|node| transfer::size(&node))
+            .unwrap_or(default.sample_over_bytes),
         statement_silence_max: wait("statement_silence_max", default.statement_silence_max),
         mark_timeout: wait("mark_timeout", default.mark_timeout),
         connect_timeout: wait("connect_timeout", default.connect_timeout),

@@ -8,12 +8,12 @@ use object_store::gcp::GoogleConfigKey;
 use secrecy::SecretString;
 use url::Url;
 
-use super::Surroundings;
+use super::{Surroundings, transfer};
 use crate::config::checked::StoreConfig;
 use crate::config::node::{Node, Table};
 use crate::error::Code;
 
-pub(super) const KEYS: &[&str] = &["url", "options", "secrets"];
+pub(super) const KEYS: &[&str] = &["url", "options", "secrets", "transfer"];
 
 const URL_FORMS: &str =
     "write `file:///folder`, `s3://bucket/prefix`, `az://container/prefix` or `gs://bucket/prefix`";
@@ -36,11 +36,13 @@ pub(super) fn read(root: &Table<'_>, around: &Surroundings<'_>) -> Option<StoreC
     let scheme = url.as_ref().map(|(_, scheme)| *scheme);
     let options = options(&table, scheme);
     let secrets = secrets(&table, scheme, around);
+    let transfer = transfer::read(&table);
     refuse_twins(&table);
     Some(StoreConfig {
         url: url?.0,
         options: options?,
         secrets: secrets?,
+        transfer,
     })
 }
 

@@ -21,8 +21,8 @@ use super::{AdoptPiece, OnFailure, PLAN_FORMAT, Plan, Publish, RunKind, StageNam
 use crate::config::{Config, ReadBack};
 use crate::error::Code;
 use crate::model::{
-    HostName, MarkName, MemberName, Origin, Piece, PieceId, PlanId, RunId, SetId, SetKind, StoredStripe,
-    Timestamp,
+    HostName, MarkName, MemberName, Origin, Piece, PieceId, PlanId, RunId, SetId, SetKind,
+    StoredStripe, Timestamp,
 };
 use crate::survey::{HostReport, Survey};
 

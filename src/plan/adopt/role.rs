@@ -40,6 +40,7 @@ fn reasons(
     let change = Change {
         links: after.links(),
         unreached: unreached(&before),
+        had_a_chain: before.has_full(),
         heals_at: facts.and_then(|facts| {
             let next = facts.last_log_backup_lsn?;
             let fork = facts.recovery_fork_guid;
@@ -67,6 +68,8 @@ struct Change<'a> {
     links: Vec<Link<'a>>,
     /// Held logs to which nothing led.
     unreached: Vec<PieceId>,
+    /// Something was held of the member before.
+    had_a_chain: bool,
     /// Where the next log backup begins, if only now something leads there.
     heals_at: Option<crate::model::Lsn>,
 }
@@ -98,9 +101,12 @@ impl Change<'_> {
             .heals_at
             .is_some_and(|next| first < next && next <= last)
         {
-            return format!(
-                "heals the chain: the next log backup begins where it ends, at LSN {last}"
-            );
+            let heals = if self.had_a_chain {
+                "heals the chain: "
+            } else {
+                ""
+            };
+            return format!("{heals}the next log backup begins where it ends, at LSN {last}");
         }
         let mends = |link: &Link<'_>| {
             let follows = first < link.log.first_lsn && link.log.first_lsn <= last;

@@ -124,7 +124,10 @@ fn say(piece: &Piece) -> String {
 
 fn no_member(mapped: &Mapped) -> Unclear {
     unclear(
-        format!("`--member` gives it to `{}`, which is no member of the group", mapped.member),
+        format!(
+            "`--member` gives it to `{}`, which is no member of the group",
+            mapped.member
+        ),
         "write a member as `stopmark check` shows it".to_owned(),
     )
 }

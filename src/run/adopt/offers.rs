@@ -72,8 +72,12 @@ fn no_set(file: &Examined) -> Becomes {
     let gravest = gravest(&file.report.findings);
     match gravest.map(|finding| &finding.kind) {
         Some(FindingKind::NotMedia | FindingKind::ForeignSoftware { .. }) => Becomes::NoBackup,
-        Some(FindingKind::Container) => refused(
-            Code::MediaUnfit,
+        Some(
+            FindingKind::Container
+            | FindingKind::OlderContainer
+            | FindingKind::UnknownRecord { .. },
+        ) => refused(
+            Code::NoMedia,
             "it is compressed or encrypted in a way that cannot be read, so nobody knows what it is".to_owned(),
             "restore it by hand, or take a new backup without that compression or encryption",
         ),
@@ -159,6 +163,7 @@ fn stripe(file: &Examined) -> Option<StoredStripe> {
         chunk_size_bytes: CHUNK_SIZE_BYTES,
         root: digest.root,
         sha256: digest.sha256,
+        segment_size_bytes: None,
     })
 }
 

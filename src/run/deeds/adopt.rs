@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Code, Error, Result};
-use crate::model::StoredStripe;
+use crate::model::{ProofLevel, StoredStripe};
 use crate::plan::AdoptPiece;
 use crate::run::events::Outcome;
 use crate::verify::{MediaTap, check_adopted};
@@ -14,6 +14,7 @@ use crate::world::{StepProgress, World};
 pub(super) async fn adopt(world: &World, step: &AdoptPiece) -> Result<Outcome> {
     let piece = &step.piece;
     let mut reports = Vec::with_capacity(piece.stripes.len());
+    let mut stripes = Vec::with_capacity(piece.stripes.len());
     for (place, planned) in step.origin.places.iter().zip(&piece.stripes) {
         let label = format!("adopt {}", piece.member);
         let progress: Arc<dyn StepProgress> = world
@@ -21,13 +22,19 @@ pub(super) async fn adopt(world: &World, step: &AdoptPiece) -> Result<Outcome> {
             .begin(&label, Some(planned.size_bytes))
             .into();
         let (stored, tap) = send(world, place, planned, progress.as_ref()).await?;
-        if stored != *planned {
+        // How the store cuts a large file into objects is its own affair.
+        let planned_here = StoredStripe {
+            segment_size_bytes: stored.segment_size_bytes,
+            ..planned.clone()
+        };
+        if stored != planned_here {
             return Err(changed(place, planned, &stored).at("member", &piece.member));
         }
         reports.push(tap.report());
+        stripes.push(stored);
     }
     check_adopted(&reports, piece)?;
-    for stripe in &piece.stripes {
+    for stripe in &stripes {
         let label = format!("read back {}", piece.member);
         let progress = world.progress.begin(&label, Some(stripe.size_bytes));
         let whole = step.read_back_whole;
@@ -35,9 +42,14 @@ pub(super) async fn adopt(world: &World, step: &AdoptPiece) -> Result<Outcome> {
     }
     Ok(Outcome::Delivered {
         piece: piece.id,
-        stripes: piece.stripes.clone(),
+        stripes,
         files: piece.files.clone(),
         read_back_whole: step.read_back_whole,
+        proof: Some(if step.read_back_whole {
+            ProofLevel::Whole
+        } else {
+            ProofLevel::Size
+        }),
     })
 }
 

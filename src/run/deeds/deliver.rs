@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Code, Error, Result};
-use crate::model::StoredStripe;
+use crate::model::{ProofLevel, StoredStripe};
 use crate::plan::{Deliver, StagedStripe};
 use crate::run::book::Book;
 use crate::run::events::Outcome;
@@ -37,20 +37,36 @@ pub(super) async fn deliver(world: &World, book: &Book, step: &Deliver) -> Resul
         facts: &facts,
     };
     let seen = check_piece(&reports, expected)?;
+    let proof = proof_of(step, stripes.iter().map(|stripe| stripe.size_bytes).sum());
     for stripe in &stripes {
-        let label = format!("read back {}", step.member);
-        let progress = world.progress.begin(&label, Some(stripe.size_bytes));
-        world
-            .store
-            .prove(stripe, step.read_back_whole, progress.as_ref())
-            .await?;
+        prove(world, stripe, proof, &format!("read back {}", step.member)).await?;
     }
     Ok(Outcome::Delivered {
         piece: step.piece,
         stripes,
         files: seen.files,
-        read_back_whole: step.read_back_whole,
+        read_back_whole: proof == ProofLevel::Whole,
+        proof: Some(proof),
     })
+}
+
+/// How far the plan wants a piece of this size proven.
+fn proof_of(step: &Deliver, size_bytes: u64) -> ProofLevel {
+    match step.sample_over_bytes {
+        _ if !step.read_back_whole => ProofLevel::Size,
+        Some(limit) if size_bytes > limit => ProofLevel::Sample,
+        _ => ProofLevel::Whole,
+    }
+}
+
+async fn prove(world: &World, stripe: &StoredStripe, proof: ProofLevel, label: &str) -> Result<()> {
+    let progress = world.progress.begin(label, Some(stripe.size_bytes));
+    let (store, progress) = (&world.store, progress.as_ref());
+    match proof {
+        ProofLevel::Size => store.prove(stripe, false, progress).await,
+        ProofLevel::Sample => store.prove_sample(stripe, progress).await,
+        ProofLevel::Whole => store.prove(stripe, true, progress).await,
+    }
 }
 
 async fn upload(

@@ -53,8 +53,12 @@ pub fn set_of(record: &Record, step: &Publish) -> Result<Set> {
                     .failure_of(*id)
                     .unwrap_or_else(|| "not taken".to_owned()),
             }),
-            (Planned::Adopt(planned), (_, Some(_))) => {
-                pieces.push((*planned.piece).clone());
+            (Planned::Adopt(planned), (_, Some(delivered))) => {
+                pieces.push(Piece {
+                    stripes: delivered.stripes.to_vec(),
+                    proof: delivered.proof,
+                    ..(*planned.piece).clone()
+                });
                 adopted.push(planned.origin.clone());
             }
             // Nobody is missing where a foreign backup is not adopted: it was never the group's to have.
@@ -136,5 +140,6 @@ fn piece(planned: &BackUp, facts: &BackedUp, delivered: DeliveredPiece<'_>) -> P
         server_version: facts.server_version.clone(),
         files: delivered.files.to_vec(),
         stripes: delivered.stripes.to_vec(),
+        proof: delivered.proof,
     }
 }

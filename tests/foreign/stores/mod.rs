@@ -2,7 +2,9 @@
 //! flow of the agent.
 
 mod agent;
+mod faults;
 mod flow;
+mod proxy;
 mod refusals;
 mod servers;
 
@@ -10,10 +12,10 @@ use crate::conformance::{Subject, check_all};
 
 #[tokio::test]
 async fn seaweedfs_does_what_every_store_must() {
-    check_all(&Subject::new(servers::s3_objects())).await;
+    check_all(&Subject::new(servers::backend(&servers::s3_as_told()))).await;
 }
 
 #[tokio::test]
 async fn azurite_does_what_every_store_must() {
-    check_all(&Subject::new(servers::azure_objects())).await;
+    check_all(&Subject::new(servers::backend(&servers::azure_as_told()))).await;
 }

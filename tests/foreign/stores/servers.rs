@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use object_store::ObjectStore as Objects;
 use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
-use stopmark::config::StoreConfig;
+use stopmark::config::{StoreConfig, TransferConfig};
+use stopmark::store::Backend;
 
 /// What `run.sh` says under this name.
 pub(super) fn told(name: &str) -> String {
@@ -30,6 +30,7 @@ pub(super) fn s3(bucket: &str, secret: &str) -> StoreConfig {
             ("aws_allow_http", "true"),
         ]),
         secrets: secrets("aws_secret_access_key", secret),
+        transfer: TransferConfig::default(),
     }
 }
 
@@ -51,6 +52,7 @@ pub(super) fn azure(container: &str, key: &str) -> StoreConfig {
             ("azure_allow_http", "true"),
         ]),
         secrets: secrets("azure_storage_account_key", key),
+        transfer: TransferConfig::default(),
     }
 }
 
@@ -71,14 +73,9 @@ pub(super) fn s3_objects() -> Arc<dyn Objects> {
     Arc::new(builder.build().expect("a store"))
 }
 
-/// The whole container, opened by `object_store` alone.
-pub(super) fn azure_objects() -> Arc<dyn Objects> {
-    let builder =
-        MicrosoftAzureBuilder::new().with_container_name(told("STOPMARK_AZURE_CONTAINER"));
-    let builder = settings(&azure_as_told()).fold(builder, |builder, (key, value)| {
-        builder.with_config(key.parse().expect("an option of Azure"), value)
-    });
-    Arc::new(builder.build().expect("a store"))
+/// A server as the agent opens it; keys begin at the root of its bucket or container.
+pub(super) fn backend(config: &StoreConfig) -> Backend {
+    Backend::open(config).expect("the options are known").0
 }
 
 fn settings(config: &StoreConfig) -> impl Iterator<Item = (String, String)> {

@@ -15,20 +15,32 @@ use mtf::{BackupKind, MediaWriter, page};
 
 use self::common::{Medium, time};
 
+/// How a full backup is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum With {
+    Plain,
+    Checksum,
+    Compression,
+}
+
 /// Writes a full backup of `length_bytes` of data, whole extents, and returns what took it.
 pub(crate) fn write<W: Write>(
     out: W,
     length_bytes: u64,
-    has_checksums: bool,
+    with: With,
     data: &mut dyn Read,
 ) -> io::Result<W> {
     let mut medium = Medium::new(BackupKind::Full, 0, 40);
-    if has_checksums {
+    if with != With::Plain {
         medium = medium.with_checksums();
     }
     let pages = length_bytes / page::SIZE as u64;
     medium.identity.files[0].pages_in_backup = u32::try_from(pages).expect("below 32 TiB");
-    let mut writer = MediaWriter::new(out, &medium.family, time(1))?;
+    let begin = match with {
+        With::Plain | With::Checksum => MediaWriter::new,
+        With::Compression => MediaWriter::compressed,
+    };
+    let mut writer = begin(out, &medium.family, time(1))?;
     writer.begin_set(&medium.identity)?;
     writer.data(length_bytes, data)?;
     writer.log(&medium.extent, &mut medium.log.as_slice())?;
@@ -78,7 +90,15 @@ impl Pages {
     fn turn(&mut self) {
         let page_id = self.next_id;
         let is_pfs = page::is_pfs(page_id);
-        self.page.fill(page_id.to_le_bytes()[0] ^ 0x5A);
+        // Rows that a compressor finds something in, but not too much.
+        let mut chance = u64::from(page_id).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        for row in self.page.as_chunks_mut::<16>().0 {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            row[..6].copy_from_slice(&chance.to_le_bytes()[..6]);
+            row[6..].copy_from_slice(b"2026-11-21");
+        }
         self.page[..page::HEADER_SIZE].fill(0);
         let header = page::PageHeader {
             page_type: if is_pfs { page::TYPE_PFS } else { 1 },

@@ -355,7 +355,9 @@ fn is_cut(held: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::write_front;
+    use crate::container::{CONTENTS_MAX, write_front, xca::encode};
+    use crate::frame::StreamHead;
+    use crate::{MediaFamily, MediaTime, MediaWriter, Scanner, bytes};
 
     /// A front, `gap` zeros, and a record of some bytes.
     fn container(gap: usize) -> Vec<u8> {
@@ -390,5 +392,52 @@ mod tests {
         ]
         .concat();
         assert_eq!(search(&hostile), None);
+    }
+
+    /// A container whose records hold this image, filemarks apart from its first one.
+    fn packed(image: &[u8]) -> Vec<u8> {
+        let mut container = write_front().to_vec();
+        for contents in image.chunks(CONTENTS_MAX) {
+            let payload = encode(contents);
+            let head = RecordHead {
+                contents_bytes: contents.len(),
+                payload_bytes: payload.len(),
+                check: word_roll(&payload),
+            };
+            container.extend(head.write().expect("it is short"));
+            container.extend(payload);
+        }
+        container
+    }
+
+    #[test]
+    fn lengths_inside_of_records_are_believed_no_more_than_elsewhere() {
+        let family = MediaFamily::default();
+        let writer = MediaWriter::new(Vec::new(), &family, MediaTime::default());
+        let media = writer.and_then(MediaWriter::finish).expect("it is memory");
+        let head = bytes::u16_at(&media, 8).into();
+        for (length_bytes, is_possible) in [(1 << 63, false), (1 << 55, true)] {
+            let mut image = media[..1024].to_vec();
+            let stream = StreamHead {
+                id: *b"RAID",
+                media_attributes: 0,
+                length: length_bytes,
+            };
+            bytes::put(&mut image, head, &stream.to_bytes());
+            let container = packed(&image);
+            let mut scanner = Scanner::new();
+            scanner.feed(&container);
+            let findings = scanner.finish().0.findings;
+            let [finding] = findings.as_slice() else {
+                panic!("{findings:?}");
+            };
+            if is_possible {
+                assert!(matches!(finding.kind, FindingKind::Truncated { .. }));
+                assert_eq!(finding.offset, container.len() as u64);
+            } else {
+                assert_eq!(finding.kind, FindingKind::ImpossibleLength { length_bytes });
+                assert_eq!(finding.offset, FIRST_RECORD as u64);
+            }
+        }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn find(bytes: &[u8], letters: [u8; 4], nth: usize) -> usize {
     places.nth(nth).expect("there are as many").0 * 512
 }
 
-fn kinds(report: &Report) -> Vec<FindingKind> {
+pub(crate) fn kinds(report: &Report) -> Vec<FindingKind> {
     report
         .findings
         .iter()

@@ -10,7 +10,7 @@ use mtf::{BackupKind, MediaWriter, page};
 
 use crate::common::{Medium, family, scan, time};
 
-fn seeds() -> [(&'static str, Vec<u8>); 4] {
+fn seeds() -> [(&'static str, Vec<u8>); 5] {
     let small = |kind| {
         let mut medium = Medium::new(kind, 1, 3);
         medium.data.truncate(2 * page::SIZE);
@@ -23,8 +23,13 @@ fn seeds() -> [(&'static str, Vec<u8>); 4] {
     for _ in 0..2 {
         Medium::new(BackupKind::Log, 0, 0).write_set(&mut both);
     }
+    let full = small(BackupKind::Full);
+    let packed = MediaWriter::compressed(Vec::new(), &full.family, time(1));
+    let mut packed = packed.expect("memory");
+    full.write_set(&mut packed);
     [
-        ("full", small(BackupKind::Full).with_checksums().write()),
+        ("compressed", packed.finish().expect("memory")),
+        ("full", full.with_checksums().write()),
         ("log", Medium::new(BackupKind::Log, 0, 0).write()),
         ("stripe", stripe.write()),
         ("two_sets", both.finish().expect("memory")),

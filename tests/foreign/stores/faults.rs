@@ -1,0 +1,194 @@
+//! A real server behind a proxy that does harm, and an agent that is killed while it sends.
+//!
+//! Nothing is called stored that is not, and nothing is sent again that the server has confirmed.
+
+use std::env;
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stopmark::clock::SystemClock;
+use stopmark::config::StoreConfig;
+use stopmark::error::Result;
+use stopmark::model::{CHUNK_SIZE_BYTES, StoredStripe};
+use stopmark::store::{AgentIdentity, ObjectStore};
+use stopmark::world::{StepProgress, Store as _, Tap};
+
+use super::proxy::{Harm, Proxy};
+use super::servers::{s3_as_told, told};
+
+/// Where the agent to be killed sends to; its presence makes a process that agent.
+const ENDPOINT: &str = "STOPMARK_TEST_UPLOAD_ENDPOINT";
+/// The folder with its file and its memory.
+const FOLDER: &str = "STOPMARK_TEST_UPLOAD_FOLDER";
+
+const KILLS: u32 = 10;
+const KILLED_SIZE_BYTES: u64 = 64 << 20;
+const KILLED_KEY: &str = "v1/killed/pieces/piece.bak";
+
+/// Heads of requests, lists and questions, and a connection that is made again.
+const SMALL_TALK_BYTES: u64 = 512 << 10;
+
+struct Nobody;
+
+impl StepProgress for Nobody {
+    fn percent(&self, _percent: u8) {}
+    fn bytes(&self, _more: u64) {}
+}
+
+impl Tap for Nobody {
+    fn bytes(&mut self, _bytes: &[u8]) {}
+}
+
+/// The S3 server as an agent opens it, by way of this endpoint.
+fn store_at(endpoint: &str, uploads: &Path) -> ObjectStore {
+    let mut config: StoreConfig = s3_as_told();
+    let endpoint = endpoint.to_owned();
+    config.options.insert("aws_endpoint".to_owned(), endpoint);
+    config.transfer.parts_in_flight = 2;
+    let agent = AgentIdentity {
+        id: "faults".to_owned(),
+        name: "a test".to_owned(),
+    };
+    let clock = Arc::new(SystemClock::new());
+    let store = ObjectStore::open(&config, agent, clock, Duration::from_secs(60));
+    let store = store.expect("the options are known");
+    store.with_uploads(uploads.to_owned())
+}
+
+async fn proxy() -> Proxy {
+    let server = told("STOPMARK_S3_ENDPOINT");
+    Proxy::to(server.trim_start_matches("http://")).await
+}
+
+/// A file of this size whose chunks differ.
+fn file_of(folder: &Path, size_bytes: u64) -> PathBuf {
+    let path = folder.join("piece.bak");
+    let words = (0..size_bytes / 8).flat_map(|word| (word * 0x9e37_79b9).to_le_bytes());
+    std::fs::write(&path, words.collect::<Vec<u8>>()).expect("writes");
+    path
+}
+
+async fn send(store: &ObjectStore, path: &Path, key: &str) -> Result<StoredStripe> {
+    store.upload(path, key, &mut Nobody, &Nobody).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_server_and_broken_connections_cost_only_what_was_in_flight() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let size_bytes = 3 * CHUNK_SIZE_BYTES;
+    let path = file_of(folder.path(), size_bytes);
+    let harms = [
+        ("busy", Harm::Busy(5), 0),
+        ("cut", Harm::CutUpload(3, 1 << 20), 3 << 20),
+        ("late", Harm::CutUpload(2, 7 << 20), 14 << 20),
+    ];
+    for (name, harm, lost_bytes) in harms {
+        let proxy = proxy().await;
+        let store = store_at(&proxy.endpoint(), folder.path());
+        proxy.harm(harm);
+        let key = format!("v1/faults/pieces/{name}.bak");
+        let stripe = send(&store, &path, &key).await.expect(name);
+        assert!(proxy.harmed() >= 2, "{name}: the harm was done");
+        let most = size_bytes + lost_bytes + SMALL_TALK_BYTES;
+        assert!(proxy.sent_bytes() <= most, "{name}: {}", proxy.sent_bytes());
+        let proven = store.prove(&stripe, true, &Nobody).await;
+        proven.expect("whole, whatever happened on the way");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_way_back_is_no_damage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = file_of(folder.path(), 3 * CHUNK_SIZE_BYTES);
+    let proxy = proxy().await;
+    let key = "v1/faults/pieces/way-back.bak";
+    let store = store_at(&proxy.endpoint(), folder.path());
+    let stripe = send(&store, &path, key).await.expect("sends");
+    for harm in [Harm::CutAnswer(2, 300_000), Harm::FlipAnswer(1, 300_000)] {
+        // A client of its own has no connections yet, and so none without harm.
+        let store = store_at(&proxy.endpoint(), folder.path());
+        let before = proxy.harmed();
+        proxy.harm(harm);
+        let proven = store.prove(&stripe, true, &Nobody).await;
+        proven.expect("a second look finds it whole");
+        assert!(proxy.harmed() > before, "{harm:?} was done");
+        let back = folder.path().join("back.bak");
+        proxy.harm(harm);
+        let store = store_at(&proxy.endpoint(), folder.path());
+        let fetched = store.fetch(&stripe, &back, &Nobody).await;
+        fetched.expect("a second look finds it whole");
+        let same = std::fs::read(&back).expect("reads") == std::fs::read(&path).expect("reads");
+        assert!(same, "{harm:?}");
+    }
+}
+
+/// The test binary runs itself again as the agent that is killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_upload_sends_only_the_parts_in_flight_again() {
+    if let (Ok(endpoint), Ok(folder)) = (env::var(ENDPOINT), env::var(FOLDER)) {
+        let folder = PathBuf::from(folder);
+        let store = store_at(&endpoint, &folder.join("uploads"));
+        let path = folder.join("piece.bak");
+        let sent = send(&store, &path, KILLED_KEY).await;
+        sent.expect("sends, if it lives long enough");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = file_of(folder.path(), KILLED_SIZE_BYTES);
+    let proxy = proxy().await;
+    let seed = RandomState::new().hash_one(0);
+    for kill in 0..KILLS {
+        let at = seed.rotate_left(kill * 6) % (20 << 20);
+        live_and_die(&proxy, folder.path(), at, seed).await;
+    }
+    let uploads = folder.path().join("uploads");
+    let missing = KILLED_SIZE_BYTES - confirmed(&uploads) * CHUNK_SIZE_BYTES;
+    let before = proxy.sent_bytes();
+    let store = store_at(&proxy.endpoint(), &uploads);
+    let stripe = send(&store, &path, KILLED_KEY).await.expect("sends");
+    let sent = proxy.sent_bytes() - before;
+    assert!(sent <= missing + SMALL_TALK_BYTES, "seed {seed}: {sent}");
+    let proven = store.prove(&stripe, true, &Nobody).await;
+    proven.expect("whole after ten deaths");
+    let group = "killed".parse().expect("a group name");
+    let swept = store.sweep(&group).await.expect("sweeps");
+    assert!(
+        swept <= 1,
+        "at most a begun upload nobody had noted: {swept}"
+    );
+    assert_eq!(store.sweep(&group).await.expect("sweeps"), 0);
+}
+
+/// Parts that the server has confirmed and the agent noted.
+fn confirmed(uploads: &Path) -> u64 {
+    let files = std::fs::read_dir(uploads).into_iter().flatten();
+    let texts = files.filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok());
+    texts
+        .map(|text| text.matches("\"part\"").count() as u64)
+        .sum()
+}
+
+/// One life: it may send what is missing, and dies when it has sent `at` bytes.
+async fn live_and_die(proxy: &Proxy, folder: &Path, at: u64, seed: u64) {
+    let missing = KILLED_SIZE_BYTES - confirmed(&folder.join("uploads")) * CHUNK_SIZE_BYTES;
+    let before = proxy.sent_bytes();
+    let child = Command::new(env::current_exe().expect("a path"))
+        .args([
+            "--exact",
+            "stores::faults::a_killed_upload_sends_only_the_parts_in_flight_again",
+        ])
+        .env(ENDPOINT, proxy.endpoint())
+        .env(FOLDER, folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = child.expect("the test binary runs again");
+    proxy.sent_at_least(before + at.min(missing / 2)).await;
+    child.kill().expect("it can be killed");
+    child.wait().expect("it was killed");
+    let sent = proxy.sent_bytes() - before;
+    assert!(sent <= missing + SMALL_TALK_BYTES, "seed {seed}: {sent}");
+}

@@ -1,0 +1,189 @@
+//! A proxy between the agent and a real server that counts bytes and does harm on demand.
+//!
+//! Start at [`Proxy::to`]. It works on connections, not on requests, so it needs to understand nothing of HTTP but
+//! that an answer may be sent instead of the server's. The signature covers the address that the agent was given,
+//! so the server sees a valid request.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What is done to connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Harm {
+    /// Nothing.
+    None,
+    /// So many connections are answered `503 Slow Down` without asking the server.
+    Busy(u32),
+    /// So many connections break off after this many bytes to the server.
+    CutUpload(u32, u64),
+    /// So many connections break off after this many bytes from the server.
+    CutAnswer(u32, u64),
+    /// So many connections have one bit flipped at this byte from the server.
+    FlipAnswer(u32, u64),
+}
+
+/// A proxy that ends with its last user.
+pub(super) struct Proxy {
+    state: Arc<State>,
+    port: u16,
+    accepting: JoinHandle<()>,
+}
+
+struct State {
+    server: String,
+    harm: Mutex<Harm>,
+    sent_bytes: watch::Sender<u64>,
+    harmed: AtomicU64,
+}
+
+const BUSY: &str = "HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+impl Proxy {
+    /// A proxy to a server, `host:port`.
+    pub(super) async fn to(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let state = Arc::new(State {
+            server: server.to_owned(),
+            harm: Mutex::new(Harm::None),
+            sent_bytes: watch::Sender::new(0),
+            harmed: AtomicU64::new(0),
+        });
+        let shared = state.clone();
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(serve(client, shared.clone()));
+            }
+        });
+        Self {
+            state,
+            port,
+            accepting,
+        }
+    }
+
+    /// Where it listens.
+    pub(super) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Does this to connections from now on.
+    pub(super) fn harm(&self, harm: Harm) {
+        *self
+            .state
+            .harm
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = harm;
+    }
+
+    /// Bytes that went to the server so far, requests' heads included.
+    pub(super) fn sent_bytes(&self) -> u64 {
+        *self.state.sent_bytes.borrow()
+    }
+
+    /// Returns when so many bytes went to the server.
+    pub(super) async fn sent_at_least(&self, bytes: u64) {
+        let mut watch = self.state.sent_bytes.subscribe();
+        let _ = watch.wait_for(|sent| *sent >= bytes).await;
+    }
+
+    /// Connections that were harmed so far.
+    pub(super) fn harmed(&self) -> u64 {
+        self.state.harmed.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl State {
+    /// The harm that this connection gets; one that it is counted for.
+    fn take_harm(&self) -> Harm {
+        let mut harm = self.harm.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = *harm;
+        *harm = match taken {
+            Harm::Busy(left) if left > 1 => Harm::Busy(left - 1),
+            Harm::CutUpload(left, at) if left > 1 => Harm::CutUpload(left - 1, at),
+            Harm::CutAnswer(left, at) if left > 1 => Harm::CutAnswer(left - 1, at),
+            Harm::FlipAnswer(left, at) if left > 1 => Harm::FlipAnswer(left - 1, at),
+            _ => Harm::None,
+        };
+        taken
+    }
+}
+
+async fn serve(mut client: TcpStream, state: Arc<State>) {
+    let harm = state.take_harm();
+    if let Harm::Busy(_) = harm {
+        state.harmed.fetch_add(1, Ordering::SeqCst);
+        // The request is taken in first: an answer before it would be a broken connection to the client.
+        let mut ignored = vec![0; 1 << 16];
+        let _ = client.read(&mut ignored).await;
+        let _ = client.write_all(BUSY.as_bytes()).await;
+        let _ = client.shutdown().await;
+        while client.read(&mut ignored).await.is_ok_and(|read| read > 0) {}
+        return;
+    }
+    let Ok(server) = TcpStream::connect(&state.server).await else {
+        return;
+    };
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let up = pump(from_client, to_server, Way::ToServer, harm, &state);
+    let down = pump(from_server, to_client, Way::ToClient, harm, &state);
+    // Either end closes both: a connection that is cut is cut on both sides.
+    tokio::select! { () = up => {}, () = down => {} }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToServer,
+    ToClient,
+}
+
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    way: Way,
+    harm: Harm,
+    state: &State,
+) {
+    let mut buffer = vec![0; 1 << 16];
+    let mut passed = 0_u64;
+    loop {
+        let Ok(read @ 1..) = from.read(&mut buffer).await else {
+            return;
+        };
+        let end = passed + read as u64;
+        match (way, harm) {
+            (Way::ToServer, Harm::CutUpload(_, at)) | (Way::ToClient, Harm::CutAnswer(_, at))
+                if end > at =>
+            {
+                state.harmed.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+            (Way::ToClient, Harm::FlipAnswer(_, at)) if (passed..end).contains(&at) => {
+                state.harmed.fetch_add(1, Ordering::SeqCst);
+                let at = usize::try_from(at - passed).expect("inside the buffer");
+                buffer[at] ^= 1;
+            }
+            _ => {}
+        }
+        passed = end;
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+        if way == Way::ToServer {
+            state.sent_bytes.send_modify(|sent| *sent += read as u64);
+        }
+    }
+}
