@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::config::MarkLogKind;
 use crate::error::Result;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, Piece, RunId,
-    Set, SetId, Sha256Digest, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, Piece,
+    PieceId, RunId, Set, SetId, Sha256Digest, StoredStripe, Timestamp,
 };
 use crate::plan::{
     BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
@@ -267,7 +267,7 @@ pub enum LogFact {
         /// The set that holds the piece.
         set: SetId,
         /// The piece.
-        piece: crate::model::PieceId,
+        piece: PieceId,
         /// Whole; else damaged.
         whole: bool,
     },
@@ -318,8 +318,28 @@ pub trait Catalog: Send + Sync {
     async fn note_stamp(&self, group: &GroupName, stamp: Timestamp) -> Result<()>;
     /// The log entry that published this set, if one did.
     async fn entry_of(&self, group: &GroupName, set: SetId) -> Result<Option<u64>>;
+    /// All sets of the group as their manifests say, oldest first: [`Self::sets`] leaves out pieces that were
+    /// found damaged and not whole again since.
+    async fn manifests(&self, group: &GroupName) -> Result<Vec<Set>> {
+        self.sets(group).await
+    }
+    /// The newest proof of each piece that was proven again since its delivery.
+    async fn proofs(&self, _group: &GroupName) -> Result<Vec<PieceProof>> {
+        Ok(Vec::new())
+    }
     /// Forgets everything of the group.
     async fn clear(&self, group: &GroupName) -> Result<()>;
+}
+
+/// What a stored piece was found to be, when it was last looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PieceProof {
+    /// The piece.
+    pub piece: PieceId,
+    /// When.
+    pub at: Timestamp,
+    /// Whole; else damaged or gone.
+    pub is_whole: bool,
 }
 
 /// The people to be told; a failure to tell is a warning in the record, never an error of the run.

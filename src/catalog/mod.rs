@@ -2,6 +2,7 @@
 //!
 //! Start at [`catch_up`]. It can be lost at any time: everything in it stands in the store.
 
+pub mod due;
 mod sqlite;
 
 use crate::error::Result;

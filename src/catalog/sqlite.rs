@@ -12,11 +12,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, Piece, Set, SetId, Timestamp};
-use crate::world::{Catalog, LogEntry, LogFact};
+use crate::model::{GroupName, MemberName, MissingMember, Piece, PieceId, Set, SetId, Timestamp};
+use crate::world::{Catalog, LogEntry, LogFact, PieceProof};
 
 /// The schema's number; any other is deleted and rebuilt.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
     CREATE TABLE entry (
@@ -25,6 +25,9 @@ const SCHEMA: &str = "
     CREATE TABLE backup_set (
         group_name TEXT NOT NULL, set_id TEXT NOT NULL, entry INTEGER NOT NULL, made_at INTEGER NOT NULL,
         manifest TEXT NOT NULL, PRIMARY KEY (group_name, set_id)) WITHOUT ROWID;
+    CREATE TABLE proof (
+        group_name TEXT NOT NULL, piece_id TEXT NOT NULL, at INTEGER NOT NULL, is_whole INTEGER NOT NULL,
+        PRIMARY KEY (group_name, piece_id)) WITHOUT ROWID;
     CREATE TABLE stamp (group_name TEXT NOT NULL PRIMARY KEY, millis INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX backup_set_by_entry ON backup_set (group_name, entry);
     CREATE INDEX entry_by_set ON entry (group_name, set_id);
@@ -170,8 +173,15 @@ impl Catalog for SqliteCatalog {
             LogFact::Set { set, .. } => Some(set.to_string()),
             LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => None,
         };
+        let proof = proof_of(entry);
         self.work(move |connection| {
             let change = connection.transaction()?;
+            if let Some(proof) = proof {
+                change.execute(
+                    "INSERT OR REPLACE INTO proof VALUES (?1, ?2, ?3, ?4)",
+                    params![group, proof.piece.to_string(), proof.at.millis(), proof.is_whole],
+                )?;
+            }
             change.execute(
                 "INSERT OR REPLACE INTO entry (group_name, number, fact, set_id) VALUES (?1, ?2, ?3, ?4)",
                 params![group, number, fact, set_id],
@@ -189,6 +199,35 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn sets(&self, group: &GroupName) -> Result<Vec<Set>> {
+        let mut sets = self.manifests(group).await?;
+        let mut damaged = self.proofs(group).await?;
+        damaged.retain(|proof| !proof.is_whole);
+        if !damaged.is_empty() {
+            for set in &mut sets {
+                leave_out(set, &damaged);
+            }
+        }
+        Ok(sets)
+    }
+
+    async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>> {
+        let group = group.to_string();
+        self.work(move |connection| {
+            let sql = "SELECT piece_id, at, is_whole FROM proof WHERE group_name = ?1";
+            let mut query = connection.prepare_cached(sql)?;
+            let rows = query.query_map([group], |row| {
+                Ok(PieceProof {
+                    piece: PieceId(parsed(&format!("\"{}\"", row.get::<_, String>(0)?))?),
+                    at: Timestamp::from_millis(row.get(1)?),
+                    is_whole: row.get(2)?,
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    async fn manifests(&self, group: &GroupName) -> Result<Vec<Set>> {
         let group = group.to_string();
         self.work(move |connection| {
             let sql = "SELECT manifest FROM backup_set WHERE group_name = ?1 ORDER BY entry";
@@ -246,11 +285,42 @@ impl Catalog for SqliteCatalog {
         self.work(move |connection| {
             let change = connection.transaction()?;
             change.execute("DELETE FROM backup_set WHERE group_name = ?1", [&group])?;
+            change.execute("DELETE FROM proof WHERE group_name = ?1", [&group])?;
             change.execute("DELETE FROM entry WHERE group_name = ?1", [&group])?;
             change.commit()
         })
         .await
     }
+}
+
+fn proof_of(entry: &LogEntry) -> Option<PieceProof> {
+    match entry.fact {
+        LogFact::Proved { piece, whole, .. } => Some(PieceProof {
+            piece,
+            at: entry.at,
+            is_whole: whole,
+        }),
+        LogFact::Set { .. } | LogFact::LeaseTaken { .. } => None,
+    }
+}
+
+/// A damaged piece is a missing one: no way of restoring goes through it, and the next run bridges the gap.
+fn leave_out(set: &mut Set, damaged: &[PieceProof]) {
+    let proof_of = |piece: &Piece| damaged.iter().find(|proof| proof.piece == piece.id);
+    let missing = set.pieces.iter().filter_map(|piece| {
+        let proof = proof_of(piece)?;
+        Some(MissingMember {
+            member: piece.member.clone(),
+            reason: format!(
+                "its {} was found damaged at {}",
+                piece.kind.word(),
+                proof.at
+            ),
+        })
+    });
+    let missing: Vec<MissingMember> = missing.collect();
+    set.missing.extend(missing);
+    set.pieces.retain(|piece| proof_of(piece).is_none());
 }
 
 /// The newest stamp that a set shows to have been used.

@@ -8,9 +8,11 @@ mod init;
 mod link;
 mod list;
 mod restore;
+mod scrub;
 mod show;
 mod status;
 mod verify;
+mod verify_chain;
 
 use super::args::{Cli, Command};
 use super::out::{Out, Shown};
@@ -37,7 +39,9 @@ pub(super) async fn carry_out(
         Command::List => list::list(&common, out).await,
         Command::Show(args) => show::show(&common, &args, out).await,
         Command::Status => status::status(&common, out).await,
+        Command::Verify(args) if args.chain => verify_chain::verify_chain(&common, out).await,
         Command::Verify(args) => verify::verify(&common, &args, out).await,
+        Command::Scrub(args) => scrub::scrub(&common, &args, out).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,
         #[cfg(feature = "demo")]
