@@ -205,7 +205,14 @@ async fn serve(client: TcpStream, objects: &Objects, latency_ms: u64) -> Option<
             tokio::time::sleep(Duration::from_millis(latency_ms)).await;
         }
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let answer = answer(objects, &method, path, query, header("range"), body);
+        let answer = answer(
+            objects,
+            &method,
+            path,
+            query,
+            header("range").as_deref(),
+            body,
+        );
         client.write_all(answer.head.as_bytes()).await.ok()?;
         for part in answer.body {
             client.write_all(&part).await.ok()?;
@@ -242,7 +249,7 @@ fn answer(
     method: &str,
     path: &str,
     query: &str,
-    range: Option<String>,
+    range: Option<&str>,
     body: Vec<u8>,
 ) -> Answer {
     let mut objects = objects.lock().expect("nobody panics with it");
@@ -275,9 +282,9 @@ fn answer(
 }
 
 /// The bytes of an object, whole or in a range.
-fn content(parts: &BTreeMap<u32, Arc<Vec<u8>>>, method: &str, range: Option<String>) -> Answer {
+fn content(parts: &BTreeMap<u32, Arc<Vec<u8>>>, method: &str, range: Option<&str>) -> Answer {
     let size: usize = parts.values().map(|part| part.len()).sum();
-    let ends = range.as_deref().and_then(|range| {
+    let ends = range.and_then(|range| {
         let (begin, end) = range.strip_prefix("bytes=")?.split_once('-')?;
         let end = end.parse().map_or(size, |end: usize| size.min(end + 1));
         Some((begin.parse::<usize>().ok()?, end))

@@ -207,11 +207,8 @@ pub trait Store: Send + Sync {
         whole: bool,
         progress: &dyn StepProgress,
     ) -> Result<()>;
-    /// Compares sizes and some of the bytes: the first and the last chunk, and others by chance. A store that
-    /// cannot do less reads everything.
-    async fn prove_sample(&self, stripe: &StoredStripe, progress: &dyn StepProgress) -> Result<()> {
-        self.prove(stripe, true, progress).await
-    }
+    /// Compares sizes and some of the bytes: the first and the last chunk, and others by chance.
+    async fn prove_sample(&self, stripe: &StoredStripe, progress: &dyn StepProgress) -> Result<()>;
     /// Brings an object to a file, digests checked before the file gets its name.
     async fn fetch(
         &self,
@@ -237,9 +234,7 @@ pub trait Store: Send + Sync {
     /// Gives the lease up.
     async fn release_lease(&self, group: &GroupName) -> Result<()>;
     /// Gives up unfinished uploads of the group that nobody will go on with; how many. The lease must be held.
-    async fn sweep(&self, _group: &GroupName) -> Result<u64> {
-        Ok(0)
-    }
+    async fn sweep(&self, group: &GroupName) -> Result<u64>;
     /// Whether create-if-absent is honoured, found by a probe that leaves nothing behind.
     async fn honours_create(&self) -> Result<bool>;
 }
@@ -306,8 +301,9 @@ pub trait Staging: Send + Sync {
 pub trait Catalog: Send + Sync {
     /// The newest entry of the group's log that the catalog holds; 0 for none.
     async fn newest_entry(&self, group: &GroupName) -> Result<u64>;
-    /// Takes in one entry, with its set where it names one.
-    async fn take_in(&self, group: &GroupName, entry: &LogEntry, set: Option<&Set>) -> Result<()>;
+    /// Takes in entries that follow what is held, each with its set where it names one; all of them or none.
+    async fn take_in(&self, group: &GroupName, entries: Vec<(LogEntry, Option<Set>)>)
+    -> Result<()>;
     /// All sets of the group, oldest first.
     async fn sets(&self, group: &GroupName) -> Result<Vec<Set>>;
     /// All pieces of one member, oldest first by LSN.
@@ -320,13 +316,9 @@ pub trait Catalog: Send + Sync {
     async fn entry_of(&self, group: &GroupName, set: SetId) -> Result<Option<u64>>;
     /// All sets of the group as their manifests say, oldest first: [`Self::sets`] leaves out pieces that were
     /// found damaged and not whole again since.
-    async fn manifests(&self, group: &GroupName) -> Result<Vec<Set>> {
-        self.sets(group).await
-    }
+    async fn manifests(&self, group: &GroupName) -> Result<Vec<Set>>;
     /// The newest proof of each piece that was proven again since its delivery.
-    async fn proofs(&self, _group: &GroupName) -> Result<Vec<PieceProof>> {
-        Ok(Vec::new())
-    }
+    async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>>;
     /// Forgets everything of the group.
     async fn clear(&self, group: &GroupName) -> Result<()>;
 }

@@ -163,35 +163,20 @@ impl Catalog for SqliteCatalog {
         .await
     }
 
-    async fn take_in(&self, group: &GroupName, entry: &LogEntry, set: Option<&Set>) -> Result<()> {
+    async fn take_in(
+        &self,
+        group: &GroupName,
+        entries: Vec<(LogEntry, Option<Set>)>,
+    ) -> Result<()> {
         let group = group.to_string();
-        let (number, fact) = (signed(entry.entry), text_of(&entry.fact)?);
-        let set =
-            set.map(|set| Ok::<_, Error>((set.id, set.made_at, text_of(set)?, newest_of(set))));
-        let set = set.transpose()?;
-        let set_id = match &entry.fact {
-            LogFact::Set { set, .. } => Some(set.to_string()),
-            LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => None,
-        };
-        let proof = proof_of(entry);
+        let rows = entries
+            .iter()
+            .map(|(entry, set)| Row::of(entry, set.as_ref()));
+        let rows = rows.collect::<Result<Vec<Row>>>()?;
         self.work(move |connection| {
             let change = connection.transaction()?;
-            if let Some(proof) = proof {
-                change.execute(
-                    "INSERT OR REPLACE INTO proof VALUES (?1, ?2, ?3, ?4)",
-                    params![group, proof.piece.to_string(), proof.at.millis(), proof.is_whole],
-                )?;
-            }
-            change.execute(
-                "INSERT OR REPLACE INTO entry (group_name, number, fact, set_id) VALUES (?1, ?2, ?3, ?4)",
-                params![group, number, fact, set_id],
-            )?;
-            if let Some((id, made_at, manifest, stamp)) = set {
-                change.execute(
-                    "INSERT OR REPLACE INTO backup_set VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![group, id.to_string(), number, made_at.millis(), manifest],
-                )?;
-                raise_stamp(&change, &group, stamp)?;
+            for row in rows {
+                row.insert(&change, &group)?;
             }
             change.commit()
         })
@@ -290,6 +275,66 @@ impl Catalog for SqliteCatalog {
             change.commit()
         })
         .await
+    }
+}
+
+/// What one entry of the log is in the tables.
+struct Row {
+    number: i64,
+    fact: String,
+    set_id: Option<String>,
+    set: Option<SetRow>,
+    proof: Option<PieceProof>,
+}
+
+struct SetRow {
+    id: String,
+    made_at: Timestamp,
+    manifest: String,
+    stamp: Timestamp,
+}
+
+impl Row {
+    fn of(entry: &LogEntry, set: Option<&Set>) -> Result<Self> {
+        let set = set.map(|set| {
+            Ok::<_, Error>(SetRow {
+                id: set.id.to_string(),
+                made_at: set.made_at,
+                manifest: text_of(set)?,
+                stamp: newest_of(set),
+            })
+        });
+        Ok(Self {
+            number: signed(entry.entry),
+            fact: text_of(&entry.fact)?,
+            set_id: match &entry.fact {
+                LogFact::Set { set, .. } => Some(set.to_string()),
+                LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => None,
+            },
+            set: set.transpose()?,
+            proof: proof_of(entry),
+        })
+    }
+
+    fn insert(self, change: &Connection, group: &str) -> rusqlite::Result<()> {
+        let mut entry = change.prepare_cached(
+            "INSERT OR REPLACE INTO entry (group_name, number, fact, set_id) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        entry.execute(params![group, self.number, self.fact, self.set_id])?;
+        if let Some(proof) = self.proof {
+            let mut insert =
+                change.prepare_cached("INSERT OR REPLACE INTO proof VALUES (?1, ?2, ?3, ?4)")?;
+            let (piece, at) = (proof.piece.to_string(), proof.at.millis());
+            insert.execute(params![group, piece, at, proof.is_whole])?;
+        }
+        if let Some(set) = self.set {
+            let mut insert = change
+                .prepare_cached("INSERT OR REPLACE INTO backup_set VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            let made_at = set.made_at.millis();
+            insert.execute(params![group, set.id, self.number, made_at, set.manifest])?;
+            raise_stamp(change, group, set.stamp)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 //! A piece that is damaged or gone voids what needs it from then on: its marks are no Points any more, and the next
 //! run begins a new chain where it must. A piece that is whole again counts again.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::{Failed, one, shown};
@@ -42,10 +44,12 @@ impl Shown for Scrubbed {
             self.left
         );
         if self.whole_again > 0 {
-            text += &format!("{} pieces are whole again\n", self.whole_again);
+            writeln!(text, "{} pieces are whole again", self.whole_again)
+                .expect("a string takes everything");
         }
         for damaged in &self.damaged {
-            text += &format!("DAMAGED {}: {}\n", damaged.member, damaged.failure.line());
+            let (member, failure) = (&damaged.member, damaged.failure.line());
+            writeln!(text, "DAMAGED {member}: {failure}").expect("a string takes everything");
         }
         if !self.damaged.is_empty() {
             text += "marks that need these pieces are no points any more: see `stopmark list`, and take a full\n";

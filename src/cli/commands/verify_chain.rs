@@ -3,6 +3,8 @@
 //! Each entry holds the digest of the one before, so nothing in between can be altered or taken out. What was cut
 //! off at the end is known only to who has read it before: the local catalog.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::{Failed, one, shown};
@@ -27,7 +29,7 @@ impl Shown for Chain {
             self.entries, self.manifests
         );
         for fault in &self.faults {
-            text += &format!("BROKEN {}\n", fault.line());
+            writeln!(text, "BROKEN {}", fault.line()).expect("a string takes everything");
         }
         text
     }
