@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::config::MarkLogKind;
 use crate::error::Result;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, Piece, RunId,
-    Set, SetId, Sha256Digest, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, Piece,
+    PieceId, RunId, Set, SetId, Sha256Digest, StoredStripe, Timestamp,
 };
 use crate::plan::{
     BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
@@ -209,11 +209,8 @@ pub trait Store: Send + Sync {
         whole: bool,
         progress: &dyn StepProgress,
     ) -> Result<()>;
-    /// Compares sizes and some of the bytes: the first and the last chunk, and others by chance. A store that
-    /// cannot do less reads everything.
-    async fn prove_sample(&self, stripe: &StoredStripe, progress: &dyn StepProgress) -> Result<()> {
-        self.prove(stripe, true, progress).await
-    }
+    /// Compares sizes and some of the bytes: the first and the last chunk, and others by chance.
+    async fn prove_sample(&self, stripe: &StoredStripe, progress: &dyn StepProgress) -> Result<()>;
     /// Brings an object to a file, digests checked before the file gets its name.
     async fn fetch(
         &self,
@@ -243,9 +240,7 @@ pub trait Store: Send + Sync {
     /// Removes the object that [`Self::honours_create`] made; one that is not there is no error.
     async fn remove_probe(&self, key: &str) -> Result<()>;
     /// Gives up unfinished uploads of the group that nobody will go on with; how many. The lease must be held.
-    async fn sweep(&self, _group: &GroupName) -> Result<u64> {
-        Ok(0)
-    }
+    async fn sweep(&self, group: &GroupName) -> Result<u64>;
 }
 
 /// One fact in a group's log.
@@ -271,7 +266,7 @@ pub enum LogFact {
         /// The set that holds the piece.
         set: SetId,
         /// The piece.
-        piece: crate::model::PieceId,
+        piece: PieceId,
         /// Whole; else damaged.
         whole: bool,
     },
@@ -329,8 +324,9 @@ pub struct Brought {
 pub trait Catalog: Send + Sync {
     /// The newest entry of the group's log that the catalog holds; 0 for none.
     async fn newest_entry(&self, group: &GroupName) -> Result<u64>;
-    /// Takes in one entry, with its set where it names one.
-    async fn take_in(&self, group: &GroupName, entry: &LogEntry, set: Option<&Set>) -> Result<()>;
+    /// Takes in entries that follow what is held, each with its set where it names one; all of them or none.
+    async fn take_in(&self, group: &GroupName, entries: Vec<(LogEntry, Option<Set>)>)
+    -> Result<()>;
     /// All sets of the group, oldest first.
     async fn sets(&self, group: &GroupName) -> Result<Vec<Set>>;
     /// All pieces of one member, oldest first by LSN.
@@ -341,8 +337,24 @@ pub trait Catalog: Send + Sync {
     async fn note_stamp(&self, group: &GroupName, stamp: Timestamp) -> Result<()>;
     /// The log entry that published this set, if one did.
     async fn entry_of(&self, group: &GroupName, set: SetId) -> Result<Option<u64>>;
+    /// All sets of the group as their manifests say, oldest first: [`Self::sets`] leaves out pieces that were
+    /// found damaged and not whole again since.
+    async fn manifests(&self, group: &GroupName) -> Result<Vec<Set>>;
+    /// The newest proof of each piece that was proven again since its delivery.
+    async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>>;
     /// Forgets everything of the group.
     async fn clear(&self, group: &GroupName) -> Result<()>;
+}
+
+/// What a stored piece was found to be, when it was last looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PieceProof {
+    /// The piece.
+    pub piece: PieceId,
+    /// When.
+    pub at: Timestamp,
+    /// Whole; else damaged or gone.
+    pub is_whole: bool,
 }
 
 /// The people to be told; a failure to tell is a warning in the record, never an error of the run.

@@ -12,11 +12,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, Piece, Set, SetId, Timestamp};
-use crate::world::{Catalog, LogEntry, LogFact};
+use crate::model::{GroupName, MemberName, MissingMember, Piece, PieceId, Set, SetId, Timestamp};
+use crate::world::{Catalog, LogEntry, LogFact, PieceProof};
 
 /// The schema's number; any other is deleted and rebuilt.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
     CREATE TABLE entry (
@@ -25,6 +25,9 @@ const SCHEMA: &str = "
     CREATE TABLE backup_set (
         group_name TEXT NOT NULL, set_id TEXT NOT NULL, entry INTEGER NOT NULL, made_at INTEGER NOT NULL,
         manifest TEXT NOT NULL, PRIMARY KEY (group_name, set_id)) WITHOUT ROWID;
+    CREATE TABLE proof (
+        group_name TEXT NOT NULL, piece_id TEXT NOT NULL, at INTEGER NOT NULL, is_whole INTEGER NOT NULL,
+        PRIMARY KEY (group_name, piece_id)) WITHOUT ROWID;
     CREATE TABLE stamp (group_name TEXT NOT NULL PRIMARY KEY, millis INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX backup_set_by_entry ON backup_set (group_name, entry);
     CREATE INDEX entry_by_set ON entry (group_name, set_id);
@@ -160,28 +163,20 @@ impl Catalog for SqliteCatalog {
         .await
     }
 
-    async fn take_in(&self, group: &GroupName, entry: &LogEntry, set: Option<&Set>) -> Result<()> {
+    async fn take_in(
+        &self,
+        group: &GroupName,
+        entries: Vec<(LogEntry, Option<Set>)>,
+    ) -> Result<()> {
         let group = group.to_string();
-        let (number, fact) = (signed(entry.entry), text_of(&entry.fact)?);
-        let set =
-            set.map(|set| Ok::<_, Error>((set.id, set.made_at, text_of(set)?, newest_of(set))));
-        let set = set.transpose()?;
-        let set_id = match &entry.fact {
-            LogFact::Set { set, .. } => Some(set.to_string()),
-            LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => None,
-        };
+        let rows = entries
+            .iter()
+            .map(|(entry, set)| Row::of(entry, set.as_ref()));
+        let rows = rows.collect::<Result<Vec<Row>>>()?;
         self.work(move |connection| {
             let change = connection.transaction()?;
-            change.execute(
-                "INSERT OR REPLACE INTO entry (group_name, number, fact, set_id) VALUES (?1, ?2, ?3, ?4)",
-                params![group, number, fact, set_id],
-            )?;
-            if let Some((id, made_at, manifest, stamp)) = set {
-                change.execute(
-                    "INSERT OR REPLACE INTO backup_set VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![group, id.to_string(), number, made_at.millis(), manifest],
-                )?;
-                raise_stamp(&change, &group, stamp)?;
+            for row in rows {
+                row.insert(&change, &group)?;
             }
             change.commit()
         })
@@ -189,6 +184,35 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn sets(&self, group: &GroupName) -> Result<Vec<Set>> {
+        let mut sets = self.manifests(group).await?;
+        let mut damaged = self.proofs(group).await?;
+        damaged.retain(|proof| !proof.is_whole);
+        if !damaged.is_empty() {
+            for set in &mut sets {
+                leave_out(set, &damaged);
+            }
+        }
+        Ok(sets)
+    }
+
+    async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>> {
+        let group = group.to_string();
+        self.work(move |connection| {
+            let sql = "SELECT piece_id, at, is_whole FROM proof WHERE group_name = ?1";
+            let mut query = connection.prepare_cached(sql)?;
+            let rows = query.query_map([group], |row| {
+                Ok(PieceProof {
+                    piece: PieceId(parsed(&format!("\"{}\"", row.get::<_, String>(0)?))?),
+                    at: Timestamp::from_millis(row.get(1)?),
+                    is_whole: row.get(2)?,
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    async fn manifests(&self, group: &GroupName) -> Result<Vec<Set>> {
         let group = group.to_string();
         self.work(move |connection| {
             let sql = "SELECT manifest FROM backup_set WHERE group_name = ?1 ORDER BY entry";
@@ -246,11 +270,102 @@ impl Catalog for SqliteCatalog {
         self.work(move |connection| {
             let change = connection.transaction()?;
             change.execute("DELETE FROM backup_set WHERE group_name = ?1", [&group])?;
+            change.execute("DELETE FROM proof WHERE group_name = ?1", [&group])?;
             change.execute("DELETE FROM entry WHERE group_name = ?1", [&group])?;
             change.commit()
         })
         .await
     }
+}
+
+/// What one entry of the log is in the tables.
+struct Row {
+    number: i64,
+    fact: String,
+    set_id: Option<String>,
+    set: Option<SetRow>,
+    proof: Option<PieceProof>,
+}
+
+struct SetRow {
+    id: String,
+    made_at: Timestamp,
+    manifest: String,
+    stamp: Timestamp,
+}
+
+impl Row {
+    fn of(entry: &LogEntry, set: Option<&Set>) -> Result<Self> {
+        let set = set.map(|set| {
+            Ok::<_, Error>(SetRow {
+                id: set.id.to_string(),
+                made_at: set.made_at,
+                manifest: text_of(set)?,
+                stamp: newest_of(set),
+            })
+        });
+        Ok(Self {
+            number: signed(entry.entry),
+            fact: text_of(&entry.fact)?,
+            set_id: match &entry.fact {
+                LogFact::Set { set, .. } => Some(set.to_string()),
+                LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => None,
+            },
+            set: set.transpose()?,
+            proof: proof_of(entry),
+        })
+    }
+
+    fn insert(self, change: &Connection, group: &str) -> rusqlite::Result<()> {
+        let mut entry = change.prepare_cached(
+            "INSERT OR REPLACE INTO entry (group_name, number, fact, set_id) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        entry.execute(params![group, self.number, self.fact, self.set_id])?;
+        if let Some(proof) = self.proof {
+            let mut insert =
+                change.prepare_cached("INSERT OR REPLACE INTO proof VALUES (?1, ?2, ?3, ?4)")?;
+            let (piece, at) = (proof.piece.to_string(), proof.at.millis());
+            insert.execute(params![group, piece, at, proof.is_whole])?;
+        }
+        if let Some(set) = self.set {
+            let mut insert = change
+                .prepare_cached("INSERT OR REPLACE INTO backup_set VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            let made_at = set.made_at.millis();
+            insert.execute(params![group, set.id, self.number, made_at, set.manifest])?;
+            raise_stamp(change, group, set.stamp)?;
+        }
+        Ok(())
+    }
+}
+
+fn proof_of(entry: &LogEntry) -> Option<PieceProof> {
+    match entry.fact {
+        LogFact::Proved { piece, whole, .. } => Some(PieceProof {
+            piece,
+            at: entry.at,
+            is_whole: whole,
+        }),
+        LogFact::Set { .. } | LogFact::LeaseTaken { .. } => None,
+    }
+}
+
+/// A damaged piece is a missing one: no way of restoring goes through it, and the next run bridges the gap.
+fn leave_out(set: &mut Set, damaged: &[PieceProof]) {
+    let proof_of = |piece: &Piece| damaged.iter().find(|proof| proof.piece == piece.id);
+    let missing = set.pieces.iter().filter_map(|piece| {
+        let proof = proof_of(piece)?;
+        Some(MissingMember {
+            member: piece.member.clone(),
+            reason: format!(
+                "its {} was found damaged at {}",
+                piece.kind.word(),
+                proof.at
+            ),
+        })
+    });
+    let missing: Vec<MissingMember> = missing.collect();
+    set.missing.extend(missing);
+    set.pieces.retain(|piece| proof_of(piece).is_none());
 }
 
 /// The newest stamp that a set shows to have been used.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::size_bytes;
 use crate::model::{HostName, MemberName};
 
 /// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
@@ -76,6 +77,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Bring backups that others took into the catalog and the store.
     Adopt(AdoptArgs),
+    /// Prove stored pieces again, those with the oldest proof first, and write into the group's log what was found.
+    Scrub(ScrubArgs),
     /// Bring the group back to a mark.
     #[command(subcommand)]
     Restore(RestoreCommand),
@@ -196,6 +199,22 @@ pub struct VerifyArgs {
     /// Compare sizes only.
     #[arg(long)]
     pub quick: bool,
+    /// Read the group's log and its manifests instead, and find what is missing, altered or cut off.
+    #[arg(long, conflicts_with_all = ["mark", "quick"])]
+    pub chain: bool,
+}
+
+/// `stopmark scrub`
+#[derive(Args, Debug)]
+pub struct ScrubArgs {
+    /// How much may be read back now, such as `200GiB`; everything when left out. Run day by day with one budget,
+    /// it comes round to every piece.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub budget: Option<u64>,
+}
+
+fn size(text: &str) -> Result<u64, &'static str> {
+    size_bytes(text).ok_or("write a whole number and a unit: `512MiB`, `20GiB` or `1TiB`")
 }
 
 /// `stopmark inspect`

@@ -50,6 +50,13 @@ impl Agent {
         Ok(())
     }
 
+    /// Every set of the group as its manifest says, pieces that were found damaged included.
+    pub(super) async fn manifests(&self) -> Result<Vec<Set>, Failed> {
+        self.sets().await?;
+        let manifests = self.world.catalog.manifests(&self.config.group).await;
+        manifests.map_err(|error| vec![error])
+    }
+
     /// Every set of the group, oldest first, with what others published meanwhile.
     pub(super) async fn sets(&self) -> Result<Vec<Set>, Failed> {
         let group = &self.config.group;

@@ -21,6 +21,7 @@ pub use checked::{
     BandwidthWindow, Config, Discovery, Encryption, HostConfig, LoginConfig, MarkLogKind,
     MemberConfig, PolicyConfig, ReadBack, ScheduleConfig, ShareConfig, StoreConfig, TransferConfig,
 };
+pub use read::size_bytes;
 pub use schedule::{Schedule, next_runs};
 pub use secrets::{OsSecrets, SecretSource};
 

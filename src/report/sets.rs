@@ -1,14 +1,15 @@
 //! Sets and points told to people: the list, and one set in full.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::bytes::size;
-use crate::chain::Judged;
+use crate::chain::{Judged, Path, Point};
 use crate::error::plain::plain;
-use crate::model::{GroupName, Piece, PieceKind, Set, SetKind};
+use crate::model::{GroupName, Piece, PieceId, PieceKind, ProofLevel, Set, SetKind};
 
 /// One line below the header, and none between rows: lists are long.
 pub(super) const STYLE: TableStyle =
@@ -32,6 +33,9 @@ pub struct SetLine {
     pub kind: SetKind,
     /// Whether the group can come back to its mark; none where it has none.
     pub is_point: Option<bool>,
+    /// The weakest proof among the pieces that a point needs; none where it is no point, or an older version wrote
+    /// one of them and did not say.
+    pub weakest_proof: Option<ProofLevel>,
     /// Why not, a line a member.
     pub in_the_way: Vec<String>,
     /// Pieces by kind.
@@ -60,7 +64,11 @@ impl SetList {
     /// The list of these sets, with what `chain` judged of their marks.
     #[must_use]
     pub fn of(group: &GroupName, sets: &[Set], judged: &[Judged]) -> Self {
-        let line = |set: &Set| SetLine::of(set, judged.iter().find(|judged| judged.set == set.id));
+        let proofs = proofs(sets);
+        let line = |set: &Set| {
+            let judged = judged.iter().find(|judged| judged.set == set.id);
+            SetLine::of(set, judged, &proofs)
+        };
         Self {
             group: group.clone(),
             sets: sets.iter().map(line).collect(),
@@ -122,6 +130,17 @@ impl SetList {
                     .expect("a string takes everything");
             }
         }
+        for set in &self.sets {
+            if let Some(proof @ (ProofLevel::Size | ProofLevel::Sample)) = set.weakest_proof {
+                writeln!(
+                    text,
+                    "{}: not every piece that it needs was read back whole; the weakest: {}",
+                    set.stamp,
+                    proof.words()
+                )
+                .expect("a string takes everything");
+            }
+        }
         if self.points() == 0 {
             text.push_str("no point yet: `stopmark backup log` places a mark\n");
         }
@@ -130,13 +149,15 @@ impl SetList {
 }
 
 impl SetLine {
-    fn of(set: &Set, judged: Option<&Judged>) -> Self {
+    fn of(set: &Set, judged: Option<&Judged>, proofs: &Proofs) -> Self {
+        let point = judged.and_then(|judged| judged.verdict.as_ref().ok());
         let count = |kind| set.pieces.iter().filter(|piece| piece.kind == kind).count();
         let in_the_way = judged.and_then(|judged| judged.verdict.as_ref().err());
         Self {
             stamp: set.stamp(),
             kind: set.kind,
             is_point: judged.map(|judged| judged.verdict.is_ok()),
+            weakest_proof: point.and_then(|point| weakest(point, proofs)),
             in_the_way: in_the_way.map_or_else(Vec::new, |breaks| {
                 breaks
                     .iter()
@@ -161,11 +182,11 @@ impl SetLine {
 }
 
 impl SetDetail {
-    /// One set in full.
+    /// One of these sets in full.
     #[must_use]
-    pub fn of(set: &Set, judged: Option<&Judged>) -> Self {
+    pub fn of(set: &Set, sets: &[Set], judged: Option<&Judged>) -> Self {
         Self {
-            line: SetLine::of(set, judged),
+            line: SetLine::of(set, judged, &proofs(sets)),
             set: set.clone(),
         }
     }
@@ -239,6 +260,22 @@ impl SetDetail {
         }
         table
     }
+}
+
+type Proofs = BTreeMap<PieceId, Option<ProofLevel>>;
+
+fn proofs(sets: &[Set]) -> Proofs {
+    let pieces = sets.iter().flat_map(|set| &set.pieces);
+    pieces.map(|piece| (piece.id, piece.proof)).collect()
+}
+
+/// The weakest proof among the pieces of all ways to the point; none where one of them has none.
+fn weakest(point: &Point, proofs: &Proofs) -> Option<ProofLevel> {
+    let pieces = point.paths.values().flat_map(Path::pieces);
+    let levels: Option<Vec<ProofLevel>> = pieces
+        .map(|piece| proofs.get(&piece).copied().flatten())
+        .collect();
+    levels?.into_iter().min()
 }
 
 /// The word for a kind of set.

@@ -3,8 +3,8 @@
 //! Start at [`ObjectStore::append_fact`]. Publishing *is* creating entry n: of two agents only one can. An
 //! agent whose lease was taken over sees the taker's entry before it can create the next, and stops.
 
-use futures::TryStreamExt as _;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path as Key;
 use object_store::{ObjectMeta, ObjectStoreExt as _};
 
@@ -20,6 +20,12 @@ pub(super) const LOG_FORMAT: u16 = 1;
 
 /// How often an append tries the next number when others are appending too.
 const APPEND_TRIES_MAX: u32 = 20;
+
+/// Small objects that are read at the same time: a store answers each after its latency.
+const READS_AT_ONCE_MAX: usize = 32;
+
+/// Entries that are taken up together, so that a long log needs no more memory than its entries.
+const ENTRIES_AT_ONCE_MAX: usize = 1024;
 
 /// The digest before the first entry.
 const NOTHING: Sha256Digest = Sha256Digest([0; 32]);
@@ -125,27 +131,33 @@ impl ObjectStore {
                 (digest, entry.epoch)
             }
         };
+        let gap = (after + 1..)
+            .zip(&numbers)
+            .find(|(at, number)| at != *number);
+        if let Some((expected, _)) = gap {
+            let what = "an entry of the group's log is missing";
+            return Err(broken(group, expected, what));
+        }
         let mut entries = Vec::with_capacity(numbers.len());
-        for (expected, number) in (after + 1..).zip(numbers) {
-            if number != expected {
-                return Err(broken(
-                    group,
-                    expected,
-                    "an entry of the group's log is missing",
-                ));
-            }
-            let (entry, digest) = self.read_entry(group, number).await?;
-            if entry.previous != previous || entry.entry != number {
-                return Err(broken(
-                    group,
-                    number,
-                    "an entry does not follow from the one before",
-                ));
-            }
-            previous = digest;
-            if entry.epoch >= epoch {
-                epoch = entry.epoch;
-                entries.push(entry);
+        for some in numbers.chunks(ENTRIES_AT_ONCE_MAX) {
+            let reads: Vec<_> = some
+                .iter()
+                .map(|number| self.read_entry(group, *number))
+                .collect();
+            let mut reads = stream::iter(reads)
+                .buffered(READS_AT_ONCE_MAX)
+                .zip(stream::iter(some));
+            while let Some((read, number)) = reads.next().await {
+                let (entry, digest) = read?;
+                if entry.previous != previous || entry.entry != *number {
+                    let what = "an entry does not follow from the one before";
+                    return Err(broken(group, *number, what));
+                }
+                previous = digest;
+                if entry.epoch >= epoch {
+                    epoch = entry.epoch;
+                    entries.push(entry);
+                }
             }
         }
         Ok(entries)

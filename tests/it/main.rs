@@ -10,6 +10,7 @@ mod bank;
 mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
+mod damage;
 mod fleet_backups;
 mod fleet_biztalk;
 mod fleet_hosts;

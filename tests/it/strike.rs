@@ -323,6 +323,15 @@ impl Store for StruckStore {
             .await
     }
 
+    async fn prove_sample(&self, stripe: &StoredStripe, progress: &dyn StepProgress) -> Result<()> {
+        self.pass("prove_sample", self.0.prove_sample(stripe, progress))
+            .await
+    }
+
+    async fn sweep(&self, group: &GroupName) -> Result<u64> {
+        self.pass("sweep", self.0.sweep(group)).await
+    }
+
     async fn write_manifest(&self, set: &Set) -> Result<(String, Sha256Digest)> {
         self.pass("write_manifest", self.0.write_manifest(set))
             .await

@@ -11,9 +11,11 @@ mod inspect;
 mod link;
 mod list;
 mod restore;
+mod scrub;
 mod show;
 mod status;
 mod verify;
+mod verify_chain;
 
 use super::args::{Cli, Command};
 use super::out::{Out, Shown};
@@ -40,9 +42,11 @@ pub(super) async fn carry_out(
         Command::List => list::list(&common, out).await,
         Command::Show(args) => show::show(&common, &args, out).await,
         Command::Status => status::status(&common, out).await,
+        Command::Verify(args) if args.chain => verify_chain::verify_chain(&common, out).await,
         Command::Verify(args) => verify::verify(&common, &args, out).await,
         Command::Inspect(args) => inspect::inspect(&common, &args, out, interrupt).await,
         Command::Adopt(args) => adopt::adopt(&common, &args, out, interrupt).await,
+        Command::Scrub(args) => scrub::scrub(&common, &args, out).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
         Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,

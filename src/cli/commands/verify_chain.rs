@@ -1,0 +1,102 @@
+//! `stopmark verify --chain`: the group's log from its first entry to its last, and every manifest that it names.
+//!
+//! Each entry holds the digest of the one before, so nothing in between can be altered or taken out. What was cut
+//! off at the end is known only to who has read it before: the local catalog.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{Failed, one, shown};
+use crate::cli::args::Common;
+use crate::cli::out::{Out, Shown};
+use crate::cli::setup::{Access, Agent, agent};
+use crate::error::{Code, Error, Exit, Result};
+use crate::run::events::Failure;
+use crate::world::LogFact;
+
+#[derive(Serialize)]
+struct Chain {
+    entries: usize,
+    manifests: usize,
+    faults: Vec<Failure>,
+}
+
+impl Shown for Chain {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{} entries of the group's log follow from one another; {} manifests are as they were written\n",
+            self.entries, self.manifests
+        );
+        for fault in &self.faults {
+            writeln!(text, "BROKEN {}", fault.line()).expect("a string takes everything");
+        }
+        text
+    }
+}
+
+/// Reads the whole log again, whatever the catalog knows already.
+pub(super) async fn verify_chain(
+    common: &Common,
+    out: &mut Out<'_>,
+) -> std::result::Result<Exit, Failed> {
+    let agent = agent(common, Access::Read)?;
+    let chain = read(&agent).await.map_err(one)?;
+    let exit = if chain.faults.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Degraded
+    };
+    shown(out, &chain, exit)
+}
+
+async fn read(agent: &Agent) -> Result<Chain> {
+    let (world, group) = (&agent.world, &agent.config.group);
+    let known = world.catalog.newest_entry(group).await?;
+    let mut chain = Chain {
+        entries: 0,
+        manifests: 0,
+        faults: Vec::new(),
+    };
+    let entries = match world.store.log_after(group, 0).await {
+        Ok(entries) => entries,
+        Err(error) if is_fault(&error) => {
+            chain.faults.push(Failure::from(&error));
+            return Ok(chain);
+        }
+        Err(error) => return Err(error),
+    };
+    chain.entries = entries.len();
+    let last = entries.last().map_or(0, |entry| entry.entry);
+    if last < known {
+        let message = format!("the group's log ends at entry {last}, and had {known} before");
+        let cut = Error::new(Code::ManifestUnreadable, message)
+            .at("group", group)
+            .hint("someone removed its end: bring it back from a version or copy of the bucket");
+        chain.faults.push(Failure::from(&cut));
+    }
+    for entry in &entries {
+        let LogFact::Set {
+            manifest_key,
+            digest,
+            ..
+        } = &entry.fact
+        else {
+            continue;
+        };
+        match world.store.read_set(group, manifest_key, *digest).await {
+            Ok(_) => chain.manifests += 1,
+            Err(error) if is_fault(&error) => chain.faults.push(Failure::from(&error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(chain)
+}
+
+/// What the store holds is wrong; anything else is a store that does not answer.
+fn is_fault(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::ManifestUnreadable | Code::StoreMismatch | Code::ObjectMissing
+    )
+}
