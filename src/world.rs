@@ -238,12 +238,14 @@ pub trait Store: Send + Sync {
     async fn take_lease(&self, group: &GroupName) -> Result<()>;
     /// Gives the lease up.
     async fn release_lease(&self, group: &GroupName) -> Result<()>;
+    /// Whether create-if-absent is honoured, found by creating this object twice; it is left there.
+    async fn honours_create(&self, key: &str) -> Result<bool>;
+    /// Removes the object that [`Self::honours_create`] made; one that is not there is no error.
+    async fn remove_probe(&self, key: &str) -> Result<()>;
     /// Gives up unfinished uploads of the group that nobody will go on with; how many. The lease must be held.
     async fn sweep(&self, _group: &GroupName) -> Result<u64> {
         Ok(0)
     }
-    /// Whether create-if-absent is honoured, found by a probe that leaves nothing behind.
-    async fn honours_create(&self) -> Result<bool>;
 }
 
 /// One fact in a group's log.

@@ -54,7 +54,7 @@ pub enum Command {
     /// Write a configuration to begin with.
     Init(InitArgs),
     /// Check the configuration, every host, the shares and the store; leave nothing behind.
-    Check,
+    Check(CheckArgs),
     /// Prepare the members for marks.
     #[command(subcommand)]
     Group(GroupCommand),
@@ -101,6 +101,14 @@ pub struct InitArgs {
     /// Overwrite a file that is there.
     #[arg(long)]
     pub force: bool,
+}
+
+/// `stopmark check`
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Print what would be tried on shares and store, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `stopmark group ...`

@@ -35,10 +35,21 @@ pub(super) struct Agent {
     /// Everything outside.
     pub(super) world: World,
     /// Held while a command may change something; none for commands that only read.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Agent {
+    /// From here on the command acts, and needs the state folder for itself.
+    ///
+    /// # Errors
+    /// `SM0904` while another command acts.
+    pub(super) fn begin_to_act(&mut self) -> Result<()> {
+        if self.lock.is_none() {
+            self.lock = Some(lock(&self.config.state)?);
+        }
+        Ok(())
+    }
+
     /// Every set of the group, oldest first, with what others published meanwhile.
     pub(super) async fn sets(&self) -> Result<Vec<Set>, Failed> {
         let group = &self.config.group;
@@ -106,7 +117,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     Ok(Agent {
         config,
         world,
-        _lock: lock,
+        lock,
     })
 }
 

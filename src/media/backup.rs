@@ -243,7 +243,8 @@ fn copies_of(examined: &[Examined], spare: &[usize], guid: Uuid) -> Vec<usize> {
 
 /// Draws together what is the same backup; the best copy counts.
 fn merge_copies(mut found: Vec<Backup>) -> Vec<Backup> {
-    found.sort_by_key(Backup::faults);
+    // Counting what is missing may take a while, where media claim thousands of stripes.
+    found.sort_by_cached_key(Backup::faults);
     let mut kept: Vec<Backup> = Vec::new();
     let mut by_guid: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
     for backup in found {
@@ -276,6 +277,7 @@ fn is_same(one: &BackupSet, other: &BackupSet) -> bool {
             (set.database_backup_lsn, set.differential_base_guid),
         )
     };
-    let names = |set: &BackupSet| (set.database_name.clone(), set.server_name.clone());
-    core(one) == core(other) && names(one) == names(other) && !one.set_guid.is_nil()
+    let is_same_name =
+        one.database_name == other.database_name && one.server_name == other.server_name;
+    core(one) == core(other) && is_same_name && !one.set_guid.is_nil()
 }

@@ -87,14 +87,18 @@ pub(super) fn staged(
 }
 
 /// A file on a share that `stopmark check` writes and removes, in the folder that backups go to.
-#[must_use]
-pub fn probe_stripe(share: &ShareConfig, group: &GroupName, id: uuid::Uuid) -> StagedStripe {
+pub(super) fn probe_stripe(share: &ShareConfig, group: &GroupName, id: uuid::Uuid) -> StagedStripe {
     staged(
         share,
         group,
         &format!("stopmark_probe_{id}.bak"),
         String::new(),
     )
+}
+
+/// An object that `stopmark check` makes and removes, beside all groups.
+pub(super) fn probe_key(id: uuid::Uuid) -> String {
+    format!("v1/probe/{id}")
 }
 
 /// The folder that our backups of one host go to, as SQL Server names it, with its separator at the end.

@@ -10,6 +10,7 @@ mod asked;
 mod assess;
 mod backup;
 mod bases;
+mod check;
 mod keys;
 mod links;
 mod lint;
@@ -31,7 +32,8 @@ pub use asked::{
     StepFailure,
 };
 pub use backup::plan_backup;
-pub use keys::{probe_stripe, slug};
+pub use check::{plan_check, plan_tidying};
+pub use keys::slug;
 pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
@@ -41,9 +43,9 @@ pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
-    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink,
-    RemovePrepared, RestoreDatabase, RestoreLog, RestorePiece, StagedStripe, Step, StopAt,
-    TestLink, Undo,
+    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, ProveMark, Publish,
+    RemoveLink, RemovePrepared, RemoveProbe, RemoveTrial, RestoreDatabase, RestoreLog,
+    RestorePiece, StagedStripe, Step, StopAt, TestLink, TrialBackup, Undo,
 };
 
 /// The newest format of a serialised plan; readers refuse newer ones.
@@ -92,6 +94,8 @@ pub enum RunKind {
     Prepare,
     /// Brings backups that others took into store and catalog.
     Adopt,
+    /// Tries shares and store, and removes what that made.
+    Check,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -133,6 +137,8 @@ pub enum StageName {
     Restore,
     /// The mark proven in every member.
     Prove,
+    /// Shares and store tried.
+    Trial,
 }
 
 /// What a failed step means for the rest.

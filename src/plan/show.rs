@@ -89,6 +89,7 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Link => "links",
         RunKind::Prepare => "preparation",
         RunKind::Adopt => "adoption",
+        RunKind::Check => "trials",
     }
 }
 
@@ -106,6 +107,7 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::Fetch => "fetch",
         StageName::Restore => "restore",
         StageName::Prove => "prove",
+        StageName::Trial => "try",
     }
 }
 
@@ -151,6 +153,12 @@ fn head(step: &Step) -> String {
             let (target, mark) = (&step.target, &step.mark);
             format!("prove that `{target}` is online and its newest mark is `{mark}`")
         }
+        Step::TrialBackup(_) => {
+            "back up `model`, copy-only, to see that the share is one".to_owned()
+        }
+        Step::RemoveTrial(_) => "remove the trial's file".to_owned(),
+        Step::ProbeStore(_) => "create an object twice, to see that none is overwritten".to_owned(),
+        Step::RemoveProbe(_) => "remove the probe's object".to_owned(),
     }
 }
 
@@ -229,6 +237,10 @@ fn details(step: &Step) -> Vec<String> {
                 .map(|file| format!("`{}` to {}", file.logical_name, file.physical_name))
                 .collect()
         }
+        Step::TrialBackup(step) => vec![step.stripe.sql_path.clone()],
+        Step::RemoveTrial(step) => vec![step.agent_path.display().to_string()],
+        Step::ProbeStore(step) => vec![step.key.clone()],
+        Step::RemoveProbe(step) => vec![step.key.clone()],
         Step::RemoveLink(_)
         | Step::TestLink(_)
         | Step::RemovePrepared(_)

@@ -49,6 +49,14 @@ pub enum Step {
     RestoreLog(RestoreLog),
     /// Requires that a restored member is online and its newest mark is the one asked for.
     ProveMark(ProveMark),
+    /// Backs `model` up to a share, where the agent must see the file.
+    TrialBackup(TrialBackup),
+    /// Removes the file that a `TrialBackup` wrote.
+    RemoveTrial(RemoveTrial),
+    /// Creates an object twice, to see whether the store honours create-if-absent.
+    ProbeStore(ProbeStore),
+    /// Removes the object that a `ProbeStore` made.
+    RemoveProbe(RemoveProbe),
 }
 
 /// A linked server as a mark needs it; values for `sp_addlinkedserver` and `sp_serveroption`.
@@ -346,6 +354,34 @@ pub struct ProveMark {
     pub mark_log: MarkLogKind,
 }
 
+/// A tiny `COPY_ONLY` backup of `model`, which moves nobody's chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialBackup {
+    /// Where SQL Server writes; no object belongs to it, so its key is empty.
+    pub stripe: StagedStripe,
+}
+
+/// Removes a trial's file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveTrial {
+    /// The file as the agent names it.
+    pub agent_path: PathBuf,
+}
+
+/// An object that nobody reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeStore {
+    /// The object's key below the store's prefix.
+    pub key: String,
+}
+
+/// Removes a probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveProbe {
+    /// The object's key below the store's prefix.
+    pub key: String,
+}
+
 /// What it would take to make a step not have happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
@@ -390,7 +426,11 @@ impl Step {
             | Self::ConfirmMark(_)
             | Self::Publish(_)
             | Self::ClearStaging(_)
-            | Self::Fetch(_) => None,
+            | Self::Fetch(_)
+            | Self::TrialBackup(_)
+            | Self::RemoveTrial(_)
+            | Self::ProbeStore(_)
+            | Self::RemoveProbe(_) => None,
         }
     }
 
@@ -413,7 +453,11 @@ impl Step {
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
-            | Self::ProveMark(_) => None,
+            | Self::ProveMark(_)
+            | Self::TrialBackup(_)
+            | Self::RemoveTrial(_)
+            | Self::ProbeStore(_)
+            | Self::RemoveProbe(_) => None,
         }
     }
 
@@ -430,6 +474,12 @@ impl Step {
                     link: step.link.clone(),
                 })))
             }
+            Self::TrialBackup(step) => Undo::By(Box::new(Self::RemoveTrial(RemoveTrial {
+                agent_path: step.stripe.agent_path.clone(),
+            }))),
+            Self::ProbeStore(step) => Undo::By(Box::new(Self::RemoveProbe(RemoveProbe {
+                key: step.key.clone(),
+            }))),
             // What marks need is wanted even when the run fails, and part of it may be older than the run.
             Self::PrepareMember(_)
             | Self::EnsureLink(_)
@@ -441,7 +491,9 @@ impl Step {
             | Self::Adopt(_)
             | Self::ClearStaging(_)
             | Self::Fetch(_)
-            | Self::ProveMark(_) => Undo::Nothing,
+            | Self::ProveMark(_)
+            | Self::RemoveTrial(_)
+            | Self::RemoveProbe(_) => Undo::Nothing,
         }
     }
 }

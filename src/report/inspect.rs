@@ -136,9 +136,7 @@ impl InspectReport {
                 text.push_str(&self.coverage());
             }
         }
-        self.findings
-            .iter()
-            .for_each(|remark| remark.tell(&mut text));
+        text.push_str(&Remark::lines(&self.findings));
         text.push_str(&self.errors);
         for lineage in self.lineages.iter().flatten() {
             text.push_str(&lineage.text());
@@ -236,7 +234,6 @@ impl InspectReport {
             "log blocks",
             "records",
             "streams",
-            "records",
         ]);
         let folder = self.folder();
         for (file, backup) in self.rows() {
@@ -264,7 +261,6 @@ impl InspectReport {
                     streams.verified,
                     streams.seen * u64::from(backup.identity.has_backup_checksums()),
                 ),
-                share(records.verified, records.seen),
             ]);
         }
         format!("\n{table}\n")

@@ -12,6 +12,9 @@ use crate::error::Code;
 use crate::error::plain::plain;
 use crate::media::{Backup, Examined};
 
+/// Findings of one file that a person is told.
+const LINES_MAX: usize = 20;
+
 /// One finding.
 #[derive(Clone, Debug, Serialize)]
 pub struct Remark {
@@ -43,11 +46,33 @@ pub fn remarks(examined: &[Examined], backups: &[Backup]) -> Vec<Remark> {
 }
 
 impl Remark {
-    /// Adds its line to a text; which stripe a file is, the table above tells already.
-    pub(super) fn tell(&self, text: &mut String) {
-        if matches!(self.finding, Some(FindingKind::StripeOf { .. })) {
-            return;
+    /// A line for each, of one file no more than fill a screen; which stripe a file is, the table above tells.
+    pub(super) fn lines(remarks: &[Self]) -> String {
+        let is_new = |remark: &&Self| !matches!(remark.finding, Some(FindingKind::StripeOf { .. }));
+        let told: Vec<&Self> = remarks.iter().filter(is_new).collect();
+        let mut text = String::new();
+        for of_file in told.chunk_by(|one, other| one.place == other.place) {
+            of_file
+                .iter()
+                .take(LINES_MAX)
+                .for_each(|remark| remark.tell(&mut text));
+            if let Some(more) = of_file
+                .len()
+                .checked_sub(LINES_MAX)
+                .filter(|more| *more > 0)
+            {
+                let place = plain(&of_file[0].place);
+                writeln!(
+                    text,
+                    "        {place}: {more} more findings, which `--json` lists"
+                )
+                .expect("a string takes everything");
+            }
         }
+        text
+    }
+
+    fn tell(&self, text: &mut String) {
         let word = match self.severity {
             _ if self.is_missing_stripe() => "MISSING",
             Severity::Damage => "DAMAGE",

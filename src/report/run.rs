@@ -100,7 +100,7 @@ impl RunReport {
             pieces_adopted: record
                 .rounds
                 .iter()
-                .flat_map(ended)
+                .flat_map(Round::ended)
                 .filter(|(step, _)| matches!(step, Step::Adopt(_)))
                 .count(),
             pieces_delivered: delivered.len(),
@@ -249,7 +249,7 @@ fn backups(round: &Round, is_wanted: impl Fn(&BackUp) -> bool) -> Vec<String> {
     if round.plan.kind != RunKind::Log {
         return Vec::new();
     }
-    let backups = ended(round).filter_map(|(step, _)| match step {
+    let backups = round.ended().filter_map(|(step, _)| match step {
         Step::BackUp(step) => Some(step),
         _ => None,
     });
@@ -261,7 +261,8 @@ fn backups(round: &Round, is_wanted: impl Fn(&BackUp) -> bool) -> Vec<String> {
 
 /// What was done that no count tells.
 fn done(round: &Round) -> Vec<String> {
-    ended(round)
+    round
+        .ended()
         .filter_map(|(step, outcome)| match (step, outcome) {
             (Step::TestLink(_), Outcome::LinkAnswered { true_name }) => {
                 Some(format!("{}: `{true_name}` answers", step_words(step)))
@@ -280,13 +281,6 @@ fn done(round: &Round) -> Vec<String> {
             _ => None,
         })
         .collect()
-}
-
-fn ended(round: &Round) -> impl Iterator<Item = (&Step, &Outcome)> {
-    round.steps.iter().filter_map(|(place, state)| match state {
-        StepState::Ended(outcome) => Some((round.step(*place)?, outcome)),
-        _ => None,
-    })
 }
 
 fn verdict_words(verdict: Verdict) -> &'static str {
@@ -311,6 +305,7 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Link => "link",
         RunKind::Prepare => "prepare",
         RunKind::Adopt => "adoption",
+        RunKind::Check => "check",
     }
 }
 
@@ -344,5 +339,9 @@ pub fn step_words(step: &Step) -> String {
             format!("restore of a log of {} into `{}`", step.member, step.target)
         }
         Step::ProveMark(step) => format!("proof of mark {} in `{}`", step.mark, step.target),
+        Step::TrialBackup(_) => "trial backup of `model`".to_owned(),
+        Step::RemoveTrial(_) => "removal of a trial's file".to_owned(),
+        Step::ProbeStore(_) => "probe of the store".to_owned(),
+        Step::RemoveProbe(_) => "removal of a probe".to_owned(),
     }
 }

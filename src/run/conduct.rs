@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
     Asked, BackupKind, CatalogView, Names, Plan, RunKind, lint, plan_backup, plan_salvage,
-    wants_another_round,
+    plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};
@@ -106,6 +106,19 @@ pub async fn carry_out(
     finish(world, book, interrupt).await
 }
 
+/// Tries shares and store, after tidying up what a check before left behind. Needs no lease: nothing of the
+/// group is touched, and what other kinds of runs left is not looked at.
+pub async fn check(
+    world: &World,
+    config: &Config,
+    plan: &Plan,
+    interrupt: &Interrupt,
+) -> Result<Record> {
+    let is_check = |record: &Record| record.kind == RunKind::Check;
+    finish_those(world, &config.group, interrupt, is_check).await?;
+    carry_out(world, config, plan, interrupt).await
+}
+
 /// Carries out a plan that publishes under the name of its own run.
 pub(super) async fn carry_out_as(
     world: &World,
@@ -138,10 +151,19 @@ pub async fn finish_leftovers(
     group: &GroupName,
     interrupt: &Interrupt,
 ) -> Result<Vec<Record>> {
+    finish_those(world, group, interrupt, |_| true).await
+}
+
+async fn finish_those(
+    world: &World,
+    group: &GroupName,
+    interrupt: &Interrupt,
+    is_wanted: impl Fn(&Record) -> bool,
+) -> Result<Vec<Record>> {
     let mut finished = Vec::new();
     for run in world.journals.unfinished()? {
         let book = Book::reopen(world.journals.as_ref(), run)?;
-        if book.read(|record| record.group != *group) {
+        if book.read(|record| record.group != *group || !is_wanted(record)) {
             continue;
         }
         tracing::warn!(%run, "going on with an unfinished run");
@@ -203,7 +225,7 @@ pub(super) fn refuse_unsound(plan: &Plan) -> Result<()> {
     .hint("nothing was touched; please report this"))
 }
 
-/// Delivers what this run's rounds took and did not bring home.
+/// Delivers what this run's rounds took and did not bring home, and removes what its trials left.
 async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()> {
     let (unfinished, group, rounds) = book.read(|record| {
         (
@@ -215,7 +237,19 @@ async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()
     let number = u8::try_from(rounds + 1).unwrap_or(u8::MAX);
     let mut names = PlanNames(world.ids.as_ref());
     let now = world.clock.now();
-    if let Some(plan) = plan_salvage(&unfinished, &group, &mut names, number, now) {
+    let bring_home = plan_salvage(&unfinished, &group, &mut names, number, now);
+    let tidy = book.read(|record| {
+        let based_on = record.rounds.last()?.plan.based_on;
+        plan_tidying(
+            record.untidied(),
+            (&group, based_on),
+            &mut names,
+            number,
+            now,
+        )
+    });
+    // No run both takes backups and tries things, so that there is never more than one.
+    if let Some(plan) = bring_home.or(tidy) {
         carry_out_plan(world, book, &plan, interrupt).await?;
     }
     Ok(())

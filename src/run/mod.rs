@@ -17,6 +17,8 @@ pub mod record;
 mod resume;
 pub mod verdict;
 
-pub use conduct::{BackupWanted, PlanNames, back_up, carry_out, finish_leftovers, plan_only};
+pub use conduct::{
+    BackupWanted, PlanNames, back_up, carry_out, check, finish_leftovers, plan_only,
+};
 pub use executor::Interrupt;
 pub use resume::{Resumed, resolve_unfinished_steps};

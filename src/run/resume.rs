@@ -80,7 +80,11 @@ pub(super) async fn look_up(
         | Step::Fetch(_)
         | Step::RestoreDatabase(_)
         | Step::RestoreLog(_)
-        | Step::ProveMark(_) => Ok(None),
+        | Step::ProveMark(_)
+        | Step::TrialBackup(_)
+        | Step::RemoveTrial(_)
+        | Step::ProbeStore(_)
+        | Step::RemoveProbe(_) => Ok(None),
     }
 }
 

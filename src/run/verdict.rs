@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use super::events::{Outcome, Verdict};
 use super::record::{Record, Round, StepState};
 use crate::error::Code;
-use crate::model::{MemberName, PieceId, SetId, SetKind};
-use crate::plan::{FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, UnfinishedRound};
+use crate::model::{HostName, MemberName, PieceId, SetId, SetKind};
+use crate::plan::{
+    FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, Undo, UnfinishedRound,
+};
 
 /// What the next round's planner must know of this one.
 #[must_use]
@@ -123,7 +125,29 @@ impl Record {
     #[must_use]
     pub fn is_owing(&self) -> bool {
         let unfinished = self.unfinished_rounds();
-        unfinished.iter().any(|round| !round.taken.is_empty())
+        unfinished.iter().any(|round| !round.taken.is_empty()) || !self.untidied().is_empty()
+    }
+
+    /// The removals of what trials made or may have made, each with its host, that have not been done. A
+    /// trial that failed, or of which no end is known, may have left half of what it was to make.
+    #[must_use]
+    pub fn untidied(&self) -> Vec<(HostName, Step)> {
+        let is_removed = |removal: &Step| {
+            let done = |(step, _): (&Step, &Outcome)| step == removal;
+            self.rounds.iter().any(|round| round.ended().any(done))
+        };
+        let trials = self
+            .rounds
+            .iter()
+            .filter(|round| round.plan.kind == RunKind::Check);
+        let begun = trials.flat_map(|round| round.steps.keys().map(move |place| (round, *place)));
+        let left = begun.filter_map(|(round, place)| match round.step(place)?.undo() {
+            Undo::By(removal) if !is_removed(&removal) => {
+                Some((round.lane(place)?.host.clone(), *removal))
+            }
+            Undo::By(_) | Undo::Nothing | Undo::Never(_) => None,
+        });
+        left.collect()
     }
 
     fn unfinished_round(&self, round: &Round) -> Option<UnfinishedRound> {

@@ -17,6 +17,7 @@ mod manifest;
 mod open;
 mod parts;
 mod pool;
+mod probe;
 mod prove;
 mod range;
 mod read;
@@ -238,7 +239,11 @@ impl Store for ObjectStore {
         self.release(group).await
     }
 
-    async fn honours_create(&self) -> Result<bool> {
-        self.probe_create().await
+    async fn honours_create(&self, key: &str) -> Result<bool> {
+        self.probe_create(key).await
+    }
+
+    async fn remove_probe(&self, key: &str) -> Result<()> {
+        self.delete_probe(key).await
     }
 }

@@ -2,8 +2,8 @@
 # Installs the programs that nobody here wrote, starts the servers among them on 127.0.0.1, and runs every test
 # that needs them: `tests/foreign/run.sh [TEST NAMES]`. Start reading at the last lines.
 #
-# Two object stores (SeaweedFS speaks S3, Azurite speaks Azure), a client (FreeTDS's tsql), and Microsoft's T-SQL
-# parser (which tsql/run.sh installs when its test asks). Packages go into a cache folder
+# Two object stores (SeaweedFS speaks S3, Azurite speaks Azure), clients of SQL Server (FreeTDS's tsql, and those that
+# clients/install.sh brings), and Microsoft's T-SQL parser (which tsql/run.sh installs when its test asks). Packages go into a cache folder
 # (STOPMARK_FOREIGN_CACHE, default ~/.cache/stopmark-foreign); the system gets Debian packages only where a
 # program is missing. What is missing and cannot be installed is a failure here, never a skip.
 #
@@ -58,8 +58,23 @@ install_programs() {
     npm install --prefix "$blobs" --silent --no-audit --no-fund "azurite@$azurite"
     touch "$blobs/ready"
   fi
+  install_clients
   weed=$store/bin/weed
   blob_server=$blobs/node_modules/.bin/azurite-blob
+}
+
+# The folder's name changes with what is to be in it.
+install_clients() {
+  local sources=$repository/tests/foreign/clients began=$SECONDS pins
+  pins=$(cat "$sources/install.sh" "$sources/requirements.txt" | sha256sum | cut -c 1-12)
+  export STOPMARK_CLIENTS=$cache/clients-$pins
+  if [ ! -e "$STOPMARK_CLIENTS/ready" ]; then
+    say "installing clients into $STOPMARK_CLIENTS"
+    rm -rf "$STOPMARK_CLIENTS"
+    "$sources/install.sh" "$STOPMARK_CLIENTS"
+    touch "$STOPMARK_CLIENTS/ready"
+    say "installed clients in $((SECONDS - began)) s"
+  fi
 }
 
 # free_ports COUNT: ports that nobody listens on, below those that systems hand out by themselves.

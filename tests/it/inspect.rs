@@ -187,3 +187,26 @@ async fn hostile_names_in_media_reach_no_terminal() {
         assert_eq!(told.as_str(), Some(name.as_str()), "JSON keeps the name");
     }
 }
+
+#[tokio::test]
+async fn a_flood_of_damage_is_cut_for_people_and_not_for_programs() {
+    let shelf = Shelf::new();
+    let mut medium = Medium::new(BackupKind::Full, 8, 1);
+    // One bit in each page, behind its header.
+    for page in medium.data.chunks_mut(mtf::page::SIZE).skip(2) {
+        page[5000] ^= 1;
+    }
+    shelf.put("full.bak", &medium.write());
+    let text = shelf.inspect(&[""], &[]).await;
+    assert_eq!(text.exit, Exit::Failed);
+    let lines = text
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("DAMAGE"));
+    assert_eq!(lines.count(), 20, "{}", text.stdout);
+    let more = "full.bak: 42 more findings, which `--json` lists";
+    assert!(text.stdout.contains(more), "{}", text.stdout);
+    let json = shelf.inspect(&[""], &["--json"]).await.stdout;
+    let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(value["findings"].as_array().map(Vec::len), Some(62));
+}

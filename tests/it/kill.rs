@@ -21,7 +21,7 @@ use stopmark::sql::observe;
 use stopmark::world::{Journal, Journals, World};
 
 use crate::bank::TOTAL;
-use crate::saga_kinds::{SPARE, Scene, adopt_wanted};
+use crate::saga_kinds::{Kind, SPARE, Scene, adopt_wanted, check_plan};
 use crate::stage;
 
 /// Where the agent to be killed finds its configuration; its presence makes a process that agent.
@@ -93,6 +93,52 @@ async fn a_killed_adoption_is_finished_by_the_next_run() {
             .await;
     }
     panic!("the adopting agent never came to its end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_check_left_is_removed_by_the_next_start() {
+    if be_the_checking_agent().await {
+        return;
+    }
+    let test = "kill::what_a_killed_check_left_is_removed_by_the_next_start";
+    let mut scene = Scene::set().await;
+    let (mut on_shares, mut in_store) = (0, 0);
+    for lines in 1..LINES_MAX {
+        let config = scene.stage.config_path();
+        let killed = tokio::task::spawn_blocking(move || run_the_agent(test, &config, lines)).await;
+        let remains = scene.remains();
+        let probes = remains.iter().filter(|it| it.extension().is_none()).count();
+        on_shares += remains.len() - probes;
+        in_store += probes;
+        if lines % 2 == 0 {
+            start_again(&mut scene, BackupKind::Log, lines).await;
+        } else {
+            let checked = Kind::Check
+                .act(&scene, &scene.world)
+                .await
+                .expect("a record");
+            assert_eq!(checked.ended.map(|(it, _)| it), Some(Verdict::Done));
+        }
+        assert_eq!(scene.remains(), Vec::<PathBuf>::new(), "line {lines}");
+        let left = scene.world.journals.unfinished().expect("journals");
+        assert_eq!(left, [], "line {lines}: runs that nobody finished");
+        if killed.expect("it was waited for").success() {
+            assert!(on_shares > 0 && in_store > 0, "nothing was ever left");
+            return;
+        }
+    }
+    panic!("the checking agent never came to its end");
+}
+
+/// In the process that is to be killed: the check. In any other: false.
+async fn be_the_checking_agent() -> bool {
+    let Some((_, config, world)) = mortal() else {
+        return false;
+    };
+    let plan = check_plan(&config, &world).await;
+    let checked = run::check(&world, &config, &plan, &Interrupt::default()).await;
+    checked.expect("nothing but the kill is in its way");
+    true
 }
 
 /// How many sets adoptions have published.

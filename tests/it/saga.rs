@@ -6,6 +6,7 @@
 //! agent and its world, never inside either.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use stopmark::error::{Error, Result};
 use stopmark::plan::BackupKind;
@@ -133,6 +134,22 @@ async fn an_adoption_is_a_saga() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_trials_of_a_check_are_a_saga() {
+    let struck = play(Kind::Check).await;
+    assert_struck(
+        &struck,
+        &[
+            "make_room",
+            "probe_share",
+            "sizes",
+            "honours_create",
+            "remove",
+            "remove_probe",
+        ],
+    );
+}
+
 /// Plays the four tests with one kind of run; the verbs that were struck.
 async fn play(kind: Kind) -> BTreeSet<&'static str> {
     let scene = Scene::set().await;
@@ -189,6 +206,10 @@ async fn heal(kind: Kind, scene: &Scene, place: &str) {
         story(&record)
     );
     let left = scene.world.journals.unfinished().expect("journals");
+    if kind == Kind::Check {
+        assert_eq!(left, [], "{place}: runs that nobody finished");
+        assert_eq!(scene.remains(), Vec::<PathBuf>::new(), "{place}");
+    }
     if kind.is_backup() || kind == Kind::Adopt {
         assert_eq!(left, [], "{place}: runs that nobody finished");
         scene.assert_nothing_is_lost(place).await;

@@ -13,7 +13,7 @@ use stopmark::error::Result;
 use stopmark::media::Source;
 use stopmark::model::{HostName, MemberName, Piece, PieceKind, Set};
 use stopmark::plan::{
-    BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, plan_links,
+    BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, plan_check, plan_links,
     plan_prepare, plan_restore,
 };
 use stopmark::run::adopt::{self, AdoptWanted};
@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     Restore,
     /// `adopt` of a log that somebody else took, and of a full.
     Adopt,
+    /// The trials of `check`.
+    Check,
 }
 
 impl Scene {
@@ -165,19 +167,15 @@ impl Scene {
 
     /// The shares are empty: nothing piles up there, whatever happened.
     pub(crate) fn assert_the_shares_are_clear(&self, place: &str) {
-        let mut open = vec![self.stage.path("share")];
-        let mut files = Vec::new();
-        while let Some(folder) = open.pop() {
-            for entry in std::fs::read_dir(&folder).expect("a share").flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    open.push(path);
-                } else {
-                    files.push(path);
-                }
-            }
-        }
+        let files = files_below(self.stage.path("share"));
         assert!(files.is_empty(), "{place}: left on the share: {files:?}");
+    }
+
+    /// What trials left on shares and in the store.
+    pub(crate) fn remains(&self) -> Vec<PathBuf> {
+        let mut files = files_below(self.stage.path("share"));
+        files.extend(files_below(self.stage.path("store/v1/probe")));
+        files
     }
 
     /// No set stands twice in the group's log, and no piece in two sets.
@@ -288,7 +286,7 @@ impl Kind {
             Self::Full | Self::FullNewChain => Some(BackupKind::Full),
             Self::Differential => Some(BackupKind::Differential),
             Self::Log | Self::LogWithNewChain => Some(BackupKind::Log),
-            Self::Prepare | Self::Links | Self::Restore | Self::Adopt => None,
+            Self::Prepare | Self::Links | Self::Restore | Self::Adopt | Self::Check => None,
         }
     }
 
@@ -329,7 +327,7 @@ impl Kind {
             Self::Restore if scene.points().await.is_empty() => {
                 scene.back_up(BackupKind::Log).await;
             }
-            Self::Restore => {}
+            Self::Restore | Self::Check => {}
             Self::Adopt => scene.foreign_backups().await,
         }
     }
@@ -348,6 +346,7 @@ impl Kind {
                 let planned = adopt::plan_adoption(&scene.world, &scene.config, &wanted).await;
                 planned.expect("a plan").plan
             }
+            Self::Check => check_plan(&scene.config, &scene.world).await,
             _ => {
                 let planned = run::plan_only(&scene.world, &scene.config, &self.wanted()).await;
                 planned.expect("a plan").1
@@ -365,6 +364,33 @@ impl Kind {
             return scene.adopt(world).await;
         }
         let plan = self.plan(scene).await;
+        if self == Self::Check {
+            return run::check(world, &scene.config, &plan, &Interrupt::default()).await;
+        }
         scene.carry_out(world, &plan).await
     }
+}
+
+/// What `check` would try.
+pub(crate) async fn check_plan(config: &Config, world: &World) -> Plan {
+    let survey = survey::take(world, config).await;
+    let mut names = PlanNames(world.ids.as_ref());
+    plan_check(config, &survey, &mut names, world.clock.now())
+}
+
+/// Every file below a folder, which may not be there.
+fn files_below(folder: PathBuf) -> Vec<PathBuf> {
+    let mut open = vec![folder];
+    let mut files = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files
 }

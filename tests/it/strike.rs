@@ -355,8 +355,13 @@ impl Store for StruckStore {
             .await
     }
 
-    async fn honours_create(&self) -> Result<bool> {
-        self.pass("honours_create", self.0.honours_create()).await
+    async fn honours_create(&self, key: &str) -> Result<bool> {
+        self.pass("honours_create", self.0.honours_create(key))
+            .await
+    }
+
+    async fn remove_probe(&self, key: &str) -> Result<()> {
+        self.pass("remove_probe", self.0.remove_probe(key)).await
     }
 }
 

@@ -1,4 +1,5 @@
-//! How much memory a scan takes: 4 GiB of sealed pages in one pass, 4 GiB of holes by seeking.
+//! How much memory a scan takes: 4 GiB of sealed pages in one pass, compressed ones, and 4 GiB of
+//! holes by seeking.
 //!
 //! Start at [`main`], which ends in a failure if the most that the process ever held is too much.
 //! The writer that makes the media and the scanner that reads them run in the same process.
@@ -21,7 +22,14 @@ const MEDIUM_BYTES: u64 = 4 << 30;
 const MEMORY_KIB_MAX: u64 = 64 << 10;
 
 fn main() -> ExitCode {
-    told("4 GiB of pages, one pass", &pages());
+    told(
+        "4 GiB of pages, one pass",
+        &pages(MEDIUM_BYTES, With::Checksum),
+    );
+    told(
+        "256 MiB of pages, compressed, one pass",
+        &pages(MEDIUM_BYTES / 16, With::Compression),
+    );
     told("4 GiB of holes, level 3", &holes());
     let Some(most) = most_memory_kib() else {
         println!("this system does not say how much memory was held");
@@ -56,9 +64,9 @@ impl Write for Feed {
     }
 }
 
-fn pages() -> Report {
+fn pages(length_bytes: u64, with: With) -> Report {
     let pages = &mut media::Pages::new();
-    let feed = media::write(Feed::default(), MEDIUM_BYTES, With::Checksum, pages);
+    let feed = media::write(Feed::default(), length_bytes, with, pages);
     feed.expect("a scanner takes everything").0.finish().0
 }
 

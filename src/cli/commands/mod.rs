@@ -33,7 +33,7 @@ pub(super) async fn carry_out(
     let common = cli.common;
     match cli.command {
         Command::Init(args) => init::init(&common, &args, out),
-        Command::Check => check::check(&common, out).await,
+        Command::Check(args) => check::check(&common, &args, out, interrupt).await,
         Command::Group(command) => group::group(&common, command, out, interrupt).await,
         Command::Link(command) => link::link(&common, command, out, interrupt).await,
         Command::Backup(command) => backup::backup(&common, command, out, interrupt).await,

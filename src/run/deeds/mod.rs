@@ -8,6 +8,7 @@
 mod adopt;
 mod deliver;
 mod publish;
+mod trial;
 
 use super::book::Book;
 use super::events::Outcome;
@@ -58,6 +59,10 @@ pub async fn carry_out(
             restored.map(|()| Outcome::Restored)
         }
         Step::ProveMark(step) => prove_mark(world, host, step).await,
+        Step::TrialBackup(step) => done(trial::back_up(world, host, step).await),
+        Step::RemoveTrial(step) => done(trial::remove(world, step).await),
+        Step::ProbeStore(step) => done(trial::probe_store(world, step).await),
+        Step::RemoveProbe(step) => done(world.store.remove_probe(&step.key).await),
     }
 }
 

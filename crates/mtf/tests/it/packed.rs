@@ -218,31 +218,30 @@ fn is_unguarded(offset_in_record: usize) -> bool {
 
 #[test]
 fn a_flipped_bit_in_a_record_is_found() {
-    let bytes = compressed(&full());
-    let (mut flips, mut damaged) = (0, 0);
+    let bytes = compressed(&Medium::new(BackupKind::Full, 1, 40).with_checksums());
+    let mut flips = 0;
     for place in records(&bytes) {
-        let head = 0..HEAD;
         // All of the head, and the payload at steps that fit no length of it.
         let payload = (HEAD..place.len()).step_by(271);
-        for offset in head.chain(payload).filter(|offset| !is_unguarded(*offset)) {
+        for offset in (0..HEAD).chain(payload).filter(|it| !is_unguarded(*it)) {
             let mut flipped = bytes.clone();
             flipped[place.start + offset] ^= 1 << (offset % 8);
             let report = scan(&flipped);
+            // A head may become one of an unknown kind; contents can only be damaged.
+            let least = if offset < HEAD {
+                Severity::Unreadable
+            } else {
+                Severity::Damage
+            };
+            let found = report.worst();
             assert!(
-                !report.is_sound(),
-                "byte {offset} of the record at {}",
-                place.start
+                found >= Some(least),
+                "{found:?} for byte {offset} of {place:?}"
             );
             flips += 1;
-            damaged += u64::from(report.worst() == Some(Severity::Damage));
         }
     }
-    assert!(flips > 200, "{flips} flips");
-    // A flip in the first byte of a head makes it one of an unknown kind.
-    assert!(
-        damaged * 10 > flips * 9,
-        "{damaged} of {flips} named as damage"
-    );
+    assert!(flips > 250, "{flips} flips");
 }
 
 #[test]

@@ -96,18 +96,25 @@ impl FileTarget {
     }
 }
 
-/// `stem_0_<ticks>.xel`: ticks are tenths of a microsecond since 1601, as Windows counts them.
+/// `stem_0_<ticks>.xel`: ticks are tenths of a microsecond since 1601, as Windows counts them; later
+/// files have higher ones, also where the clock stands still or goes back.
 fn next_file(stem: &Path, now: Timestamp) -> io::Result<(File, PathBuf)> {
     const FROM_1601_TICKS: i128 = 116_444_736_000_000_000;
-    let mut ticks = now.as_nanosecond() / 100 + FROM_1601_TICKS;
-    loop {
-        let name = stem.file_name().unwrap_or_default().to_string_lossy();
-        let path = stem.with_file_name(format!("{name}_0_{ticks}.xel"));
-        match OpenOptions::new().append(true).create_new(true).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => ticks += 1,
-            opened => return opened.map(|file| (file, path)),
-        }
-    }
+    let own = now.as_nanosecond() / 100 + FROM_1601_TICKS;
+    let last = siblings(stem).last().and_then(|path| ticks_of(path));
+    let ticks = last.map_or(own, |last| own.max(last + 1));
+    let name = stem.file_name().unwrap_or_default().to_string_lossy();
+    let path = stem.with_file_name(format!("{name}_0_{ticks}.xel"));
+    let file = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .open(&path)?;
+    Ok((file, path))
+}
+
+fn ticks_of(path: &Path) -> Option<i128> {
+    let stem = path.file_stem()?.to_str()?;
+    stem.rsplit('_').next()?.parse().ok()
 }
 
 /// The files of one stem, oldest first.

@@ -6,8 +6,10 @@ use super::api::LoginRequest;
 use super::malformed::{Cursor, Malformed};
 use super::packet::{PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX, PACKET_BYTES_MIN};
 
-/// TDS 7.4, which is also what TDS 8.0 clients say.
+/// TDS 7.4, which is also what most TDS 8.0 clients say.
 pub(super) const VERSION_7_4: u32 = 0x7400_0004;
+/// TDS 8.0 as [MS-TDS] writes it. The number is small, for its bytes are the other way round.
+const VERSION_8_0: u32 = 0x0800_0000;
 /// TDS 7.3, the oldest served: before it there are no dates of 2008, and DONE is shorter.
 const VERSION_7_3: u32 = 0x730A_0003;
 
@@ -63,7 +65,7 @@ pub(super) fn parse(payload: &[u8], encrypted: bool) -> Result<Login, Malformed>
     };
     let extensions = flags3 & FLAG_EXTENSION != 0;
     let utf8 = extensions && asks_utf8(whole)?;
-    if version < VERSION_7_3 {
+    if version < VERSION_7_3 && version != VERSION_8_0 {
         return Err(Malformed("LOGIN7: its TDS version is older than 7.3"));
     }
     Ok(Login {

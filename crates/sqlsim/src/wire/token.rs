@@ -132,7 +132,7 @@ pub(super) fn return_value(
     encode::value(out, ty, value).inspect_err(|_| out.truncate(start))
 }
 
-/// LOGINACK. TDS 8.0 clients want 7.4 told as well.
+/// LOGINACK: the client's own version if we know it. TDS 8.0 clients that say 7.4 want to hear 7.4.
 pub(super) fn login_acknowledged(out: &mut Vec<u8>, asked: u32, server: ServerVersion) {
     let mut body = vec![1];
     body.extend(asked.min(VERSION_7_4).to_be_bytes());

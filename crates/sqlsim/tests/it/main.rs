@@ -3,6 +3,7 @@
 //! Start at `support.rs` (one host) and `hosts.rs` (several). Each module tests one family of
 //! statements; nothing here looks inside the simulator.
 
+mod availability;
 mod backups;
 mod batches;
 mod biztalk;

@@ -135,7 +135,11 @@ async fn answer(client: &mut Connection, ears: &Ears, batch: &str) -> String {
         text += &lines(ears);
         match item {
             Some(Ok(QueryItem::Metadata(metadata))) => {
-                let names: Vec<_> = metadata.columns().iter().map(|c| c.name()).collect();
+                let names: Vec<_> = metadata
+                    .columns()
+                    .iter()
+                    .map(tiberius::Column::name)
+                    .collect();
                 let _ = writeln!(text, "> {}", names.join(" | "));
             }
             Some(Ok(QueryItem::Row(row))) if !columns_only => {
@@ -154,7 +158,9 @@ async fn answer(client: &mut Connection, ears: &Ears, batch: &str) -> String {
 
 /// What was heard, a line each.
 fn lines(ears: &Ears) -> String {
-    ears.take().iter().map(|line| format!("{line}\n")).collect()
+    let mut heard = ears.take();
+    heard.push(String::new());
+    heard.join("\n")
 }
 
 async fn run(client: &mut Connection, ears: &Ears, script: &str) -> String {

@@ -1,65 +1,77 @@
 //! Bits in words of 16, with bytes between the words: read as the format has it, and written.
 //!
-//! Start at [`BitReader`] and [`BitWriter`]. The reader is always two words ahead of the bits that
-//! it gave away, so the writer must leave room for two words before it writes a byte.
+//! Start at [`BitReader`] and [`BitWriter`]. In the format a reader is always one word ahead of the
+//! one that its bits come from, and whatever is not bits stands behind that. So the writer leaves
+//! room for two words before it writes a byte; the reader here takes more in advance, and gives
+//! back what is too much when it comes to a byte.
 //!
 //! This file never knows what bits mean.
 
 use super::decode::BadBlock;
 
-/// Words that may be read beyond the end: the reader is ahead of what it gives.
-const AHEAD_WORDS: u32 = 2;
+/// Bytes beyond the end that a reader may be ahead.
+const AHEAD_BYTES: usize = 4;
+const WORD_BITS: u32 = 16;
 
 #[derive(Debug)]
 pub(super) struct BitReader<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The next bits, most significant first; at least 16 of them are known.
-    window: u32,
-    /// Known bits beyond 16.
-    spare: u32,
-    beyond_words: u32,
+    /// The next bits, most significant first, then zeros.
+    window: u64,
+    /// How many of them are known.
+    known: u32,
 }
 
 impl<'a> BitReader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, BadBlock> {
-        let mut reader = Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
             bytes,
             at: 0,
             window: 0,
-            spare: 16,
-            beyond_words: 0,
-        };
-        let first = reader.word()?;
-        reader.window = (first << 16) | reader.word()?;
-        Ok(reader)
-    }
-
-    /// The next `count` bits, at most 16, without taking them.
-    pub(super) fn peek(&self, count: u8) -> u32 {
-        (self.window >> 1) >> (31 - u32::from(count.min(16)))
-    }
-
-    /// Takes `count` bits, at most 15.
-    pub(super) fn take(&mut self, count: u8) -> Result<(), BadBlock> {
-        let count = u32::from(count.min(15));
-        self.window <<= count;
-        if count <= self.spare {
-            self.spare -= count;
-        } else {
-            let missing = count - self.spare;
-            self.window |= self.word()? << missing;
-            self.spare = 16 - missing;
+            known: 0,
         }
+    }
+
+    /// Makes at least 32 bits known: enough for a symbol and a distance.
+    #[inline]
+    pub(super) fn fill(&mut self) -> Result<(), BadBlock> {
+        if self.known >= 2 * WORD_BITS {
+            return Ok(());
+        }
+        let ahead = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<4>);
+        let two = match ahead {
+            Some(words) => u32::from_le_bytes(*words),
+            None => self.last_words()?,
+        };
+        // The first of two words is the more significant one.
+        self.window |= u64::from(two.rotate_left(WORD_BITS)) << (2 * WORD_BITS - self.known);
+        self.known += 2 * WORD_BITS;
+        self.at += 4;
         Ok(())
+    }
+
+    /// The next `count` bits, at most 15, without taking them.
+    #[inline]
+    pub(super) fn peek(&self, count: u8) -> usize {
+        (self.window >> 1 >> (63 - u32::from(count & 15))) as usize
+    }
+
+    /// Takes `count` bits that are known, at most 15.
+    #[inline]
+    pub(super) fn take(&mut self, count: u8) {
+        self.window <<= count & 15;
+        self.known = self.known.saturating_sub(u32::from(count & 15));
     }
 
     /// The next bytes between the words, as a little-endian number.
     pub(super) fn bytes<const N: usize>(&mut self) -> Result<usize, BadBlock> {
-        let bytes = self
-            .bytes
-            .get(self.at..)
-            .and_then(|rest| rest.first_chunk::<N>());
+        let too_much = self.too_much();
+        self.at -= too_much * 2;
+        self.known %= WORD_BITS;
+        self.known += WORD_BITS;
+        self.window &= !(u64::MAX >> self.known);
+        let bytes = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<N>);
         let bytes = bytes.ok_or(BadBlock)?;
         self.at += N;
         Ok(bytes
@@ -68,22 +80,27 @@ impl<'a> BitReader<'a> {
             .fold(0, |number, byte| (number << 8) | usize::from(*byte)))
     }
 
-    /// Bytes that were never looked at.
+    /// Bytes that nobody came to.
     pub(super) fn left(&self) -> usize {
-        self.bytes.len().saturating_sub(self.at)
+        self.bytes
+            .len()
+            .saturating_sub(self.at - self.too_much() * 2)
     }
 
-    fn word(&mut self) -> Result<u32, BadBlock> {
-        let byte = |at: usize| u32::from(self.bytes.get(at).copied().unwrap_or(0));
-        let word = byte(self.at) | (byte(self.at + 1) << 8);
-        self.at += 2;
-        if self.at > self.bytes.len() {
-            self.beyond_words += 1;
-        }
-        if self.beyond_words > AHEAD_WORDS {
+    /// Words taken beyond those that the format takes in advance.
+    fn too_much(&self) -> usize {
+        (self.known / WORD_BITS).saturating_sub(1) as usize
+    }
+
+    /// Two words of which not all are there: zeros, as long as they are only taken in advance.
+    fn last_words(&self) -> Result<u32, BadBlock> {
+        if self.at - self.too_much() * 2 > self.bytes.len() + AHEAD_BYTES {
             return Err(BadBlock);
         }
-        Ok(word)
+        let mut words = [0; 4];
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        words[..rest.len()].copy_from_slice(rest);
+        Ok(u32::from_le_bytes(words))
     }
 }
 

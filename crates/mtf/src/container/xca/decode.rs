@@ -10,6 +10,8 @@ use super::{CODE_BITS_MAX, FIRST_MATCH, LONG, LONGER, MATCH_MIN, TABLE_BYTES};
 
 /// Bytes behind the last symbol that are not held against a block: padding, if there is any.
 const PADDING_MAX: usize = 16;
+/// Codes up to this length are looked up in one step.
+const SHORT_BITS: u8 = 11;
 
 /// The bytes are no block, or not of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +20,16 @@ pub(crate) struct BadBlock;
 /// Decodes blocks, one after the other; its memory is used again.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
-    /// By the next 15 bits: the symbol, and in the low four bits the length of its code.
-    symbols: Vec<u16>,
+    /// By the next 11 bits: the symbol, and in the low four bits the length of its code; zero where
+    /// the code is longer.
+    short: Vec<Entry>,
+    /// Where longer codes begin, counted in units of the longest code, and what they stand for.
+    long: Vec<(usize, Entry)>,
+    /// Where all codes end, in the same units.
+    end: usize,
 }
+
+type Entry = u16;
 
 impl Decoder {
     /// Decodes `block` to exactly `length` bytes, which replace what is in `out`.
@@ -30,20 +39,26 @@ impl Decoder {
         length: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), BadBlock> {
-        out.clear();
         let (table, words) = block.split_first_chunk::<TABLE_BYTES>().ok_or(BadBlock)?;
         self.learn(table)?;
-        let mut bits = BitReader::new(words)?;
-        while out.len() < length {
-            let entry = self.symbols[bits.peek(CODE_BITS_MAX) as usize];
+        out.clear();
+        out.resize(length, 0);
+        let mut bits = BitReader::new(words);
+        let mut at = 0;
+        while at < length {
+            bits.fill()?;
+            let entry = match self.short[bits.peek(SHORT_BITS)] {
+                0 => self.long(bits.peek(CODE_BITS_MAX))?,
+                entry => entry,
+            };
             let [code_bits, ..] = (entry & 15).to_le_bytes();
-            if code_bits == 0 {
-                return Err(BadBlock);
-            }
-            bits.take(code_bits)?;
+            bits.take(code_bits);
             match u8::try_from(entry >> 4) {
-                Ok(byte) => out.push(byte),
-                Err(_) => copy(usize::from(entry >> 4), &mut bits, length, out)?,
+                Ok(byte) => {
+                    out[at] = byte;
+                    at += 1;
+                }
+                Err(_) => at = copy(usize::from(entry >> 4), &mut bits, at, out)?,
             }
         }
         if bits.left() > PADDING_MAX {
@@ -53,43 +68,62 @@ impl Decoder {
     }
 
     fn learn(&mut self, table: &[u8; TABLE_BYTES]) -> Result<(), BadBlock> {
-        self.symbols.clear();
-        self.symbols.resize(1 << CODE_BITS_MAX, 0);
-        let mut room = self.symbols.as_mut_slice();
+        self.short.clear();
+        self.long.clear();
+        self.end = 0;
         for (symbol, length) in in_order(&read_lengths(table)) {
-            let share = 1 << (CODE_BITS_MAX - length);
-            let (mine, rest) = room.split_at_mut_checked(share).ok_or(BadBlock)?;
-            mine.fill(u16::try_from(symbol << 4).map_err(|_| BadBlock)? | u16::from(length));
-            room = rest;
+            let entry = u16::try_from(symbol << 4).map_err(|_| BadBlock)? | u16::from(length);
+            let start = self.end;
+            self.end += 1 << (CODE_BITS_MAX - length);
+            if self.end > 1 << CODE_BITS_MAX {
+                return Err(BadBlock);
+            }
+            if length <= SHORT_BITS {
+                let share = 1 << (SHORT_BITS - length);
+                self.short.extend(std::iter::repeat_n(entry, share));
+            } else {
+                self.long.push((start, entry));
+            }
         }
+        self.short.resize(1 << SHORT_BITS, 0);
         Ok(())
+    }
+
+    /// What these bits stand for, which are not those of a short code.
+    fn long(&self, bits: usize) -> Result<Entry, BadBlock> {
+        let after = self.long.partition_point(|(start, _)| *start <= bits);
+        let found = after.checked_sub(1).and_then(|index| self.long.get(index));
+        let found = found.filter(|_| bits < self.end).ok_or(BadBlock)?;
+        Ok(found.1)
     }
 }
 
-/// Repeats what came before, as the match symbol and what follows it say.
+/// Repeats what came before `at`, as the match symbol and what follows it say; returns where that
+/// ends.
 fn copy(
     symbol: usize,
     bits: &mut BitReader<'_>,
-    length: usize,
-    out: &mut Vec<u8>,
-) -> Result<(), BadBlock> {
+    at: usize,
+    out: &mut [u8],
+) -> Result<usize, BadBlock> {
     let symbol = symbol - FIRST_MATCH;
-    let match_bytes = match_length(symbol % 16, bits)?;
+    let length = match_length(symbol % 16, bits)?;
     let [distance_bits, ..] = (symbol / 16).to_le_bytes();
-    let distance = (1 << distance_bits) + bits.peek(distance_bits) as usize;
-    bits.take(distance_bits)?;
-    let start = out.len().checked_sub(distance).ok_or(BadBlock)?;
-    if match_bytes > length - out.len() {
-        return Err(BadBlock);
-    }
-    let mut left = match_bytes;
-    while left > 0 {
+    let distance = (1 << distance_bits) + bits.peek(distance_bits);
+    bits.take(distance_bits);
+    let start = at.checked_sub(distance).ok_or(BadBlock)?;
+    let end = at
+        .checked_add(length)
+        .filter(|end| *end <= out.len())
+        .ok_or(BadBlock)?;
+    let mut reached = at;
+    while reached < end {
         // A match may reach into what it makes itself: then each turn has twice as much.
-        let there = left.min(out.len() - start);
-        out.extend_from_within(start..start + there);
-        left -= there;
+        let there = (end - reached).min(reached - start);
+        out.copy_within(start..start + there, reached);
+        reached += there;
     }
-    Ok(())
+    Ok(end)
 }
 
 fn match_length(short: usize, bits: &mut BitReader<'_>) -> Result<usize, BadBlock> {

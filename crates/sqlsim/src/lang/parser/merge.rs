@@ -26,7 +26,11 @@ impl Parser<'_> {
         self.take_word("INTO");
         let target = self.object_name()?;
         self.hints()?;
-        let alias = self.alias()?;
+        let alias = if self.is_word("USING") {
+            None
+        } else {
+            self.alias()?
+        };
         self.expect_word("USING")?;
         let source = self.table_source()?;
         self.expect_word("ON")?;

@@ -280,3 +280,56 @@ async fn a_refused_database_is_told_before_the_refused_login() {
     };
     assert!(at(4060).expect("4060 is told") < at(18456).expect("18456 is told"));
 }
+
+#[tokio::test]
+async fn a_client_hears_the_version_that_it_asked_for_and_one_before_7_3_is_cut_off() {
+    for version in [0x7400_0004_u32, 0x730B_0003, 0x0800_0000] {
+        let stub = Stub::saying(Vec::new());
+        let mut login = login7(4096);
+        login[4..8].copy_from_slice(&version.to_le_bytes());
+        let answer = answer_to_login(&stub, &[&login]).await;
+        // The interface, the version the other way round, the length of the product's name.
+        let mut told = vec![1];
+        told.extend(version.to_be_bytes());
+        told.push(20);
+        assert!(answer.windows(6).any(|w| w == told), "{version:x}");
+    }
+    let mut login = login7(4096);
+    login[4..8].copy_from_slice(&0x7209_0002_u32.to_le_bytes());
+    let refused = crate::wire::login::parse(&login, false);
+    let said = refused.expect_err("it is too old").to_string();
+    assert_eq!(said, "malformed LOGIN7: its TDS version is older than 7.3");
+}
+
+/// The protocol and the TLS version that a client of TDS 8 gets if it offers these protocols.
+async fn strict_handshake(offered: &[&[u8]]) -> std::io::Result<(Option<Vec<u8>>, bool)> {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    let (_folder, tls) = tls();
+    let mut roots = rustls::RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(tls.authority_file()).expect("the authority");
+    roots.add(authority).expect("a root");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider's own versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
+    let server = Stub::saying(Vec::new()).server(WireOptions::with_tls(tls));
+    let (ours, theirs) = duplex(PIPE_BYTES);
+    server.serve_stream(theirs);
+    let name = ServerName::try_from("localhost").expect("a name");
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = connector.connect(name, ours).await?;
+    let (_, session) = stream.get_ref();
+    let is_newest = session.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
+    Ok((session.alpn_protocol().map(<[u8]>::to_vec), is_newest))
+}
+
+#[tokio::test]
+async fn a_strict_client_agrees_on_tds_8_over_tls_1_3_and_a_web_browser_does_not() {
+    let agreed = strict_handshake(&[b"tds/8.0"]).await.expect("a handshake");
+    assert_eq!(agreed, (Some(b"tds/8.0".to_vec()), true));
+    assert!(strict_handshake(&[b"h2", b"http/1.1"]).await.is_err());
+}
