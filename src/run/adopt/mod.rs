@@ -115,3 +115,6 @@ fn unread(error: &Error) -> Found {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
