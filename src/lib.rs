@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod media;
 pub mod model;
 pub mod notify;
 pub mod plan;

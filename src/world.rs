@@ -37,6 +37,8 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// The files on the shares.
     pub staging: Arc<dyn Staging>,
+    /// The backup files of others.
+    pub foreign: Arc<dyn Foreign>,
     /// The local index of what the store holds.
     pub catalog: Arc<dyn Catalog>,
     /// The journals of runs.
@@ -233,10 +235,12 @@ pub trait Store: Send + Sync {
     async fn take_lease(&self, group: &GroupName) -> Result<()>;
     /// Gives the lease up.
     async fn release_lease(&self, group: &GroupName) -> Result<()>;
+    /// Whether create-if-absent is honoured, found by creating this object twice; it is left there.
+    async fn honours_create(&self, key: &str) -> Result<bool>;
+    /// Removes the object that [`Self::honours_create`] made; one that is not there is no error.
+    async fn remove_probe(&self, key: &str) -> Result<()>;
     /// Gives up unfinished uploads of the group that nobody will go on with; how many. The lease must be held.
     async fn sweep(&self, group: &GroupName) -> Result<u64>;
-    /// Whether create-if-absent is honoured, found by a probe that leaves nothing behind.
-    async fn honours_create(&self) -> Result<bool>;
 }
 
 /// One fact in a group's log.
@@ -294,6 +298,25 @@ pub trait Staging: Send + Sync {
     async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()>;
     /// Removes these files; a missing one is no error.
     async fn remove(&self, files: &[std::path::PathBuf]) -> Result<()>;
+}
+
+/// The backup files of others, wherever they lie: they are read, and nothing else is ever done to them.
+#[async_trait]
+pub trait Foreign: Send + Sync {
+    /// Makes the file at this path or URL readable as a file of this machine: itself, or a copy of an object
+    /// in a bucket. `SM0723` when there is nothing at the place any more.
+    async fn bring(&self, place: &str, progress: &dyn StepProgress) -> Result<Brought>;
+    /// Removes the copy, if one was made.
+    async fn let_go(&self, brought: Brought);
+}
+
+/// A foreign file at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// Where it can be read.
+    pub path: std::path::PathBuf,
+    /// It is a copy of our own, to be removed.
+    pub is_copy: bool,
 }
 
 /// The local index: the fold of the group's log and its manifests, rebuilt from the store when lost.

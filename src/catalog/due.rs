@@ -90,6 +90,7 @@ mod tests {
             members: Vec::new(),
             pieces,
             missing: Vec::new(),
+            adopted: Vec::new(),
         }
     }
 

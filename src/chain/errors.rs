@@ -26,6 +26,57 @@ pub enum Class {
     Trailer,
 }
 
+impl Class {
+    /// Every class, in the order of the documentation.
+    pub const ALL: &'static [Self] = &[
+        Self::NewChain,
+        Self::Serialise,
+        Self::Retry,
+        Self::Configuration,
+        Self::Media,
+        Self::Order,
+        Self::Damage,
+        Self::Bug,
+        Self::Trailer,
+    ];
+
+    /// The class in a word or two, as the documentation has it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NewChain => "new chain",
+            Self::Serialise => "wait",
+            Self::Retry => "retry",
+            Self::Configuration => "configuration",
+            Self::Media => "media",
+            Self::Order => "order",
+            Self::Damage => "damage",
+            Self::Bug => "bug",
+            Self::Trailer => "trailer",
+        }
+    }
+
+    /// What the class means, in a clause.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::NewChain => {
+                "the log chain is broken or never began: a full without COPY_ONLY, then logs"
+            }
+            Self::Serialise => "something else holds the database: the same again when it is done",
+            Self::Retry => "it may well work next time",
+            Self::Configuration => "a person must change something on the host",
+            Self::Media => {
+                "the file, share or store behind the backup: another target or cleaning up, then again"
+            }
+            Self::Order => "pieces were applied in the wrong order, or the wrong ones",
+            Self::Damage => "data is damaged: a person must look now",
+            Self::Bug => "Stopmark did what it must never do",
+            Self::Trailer => "it follows the real error and never decides",
+        }
+    }
+}
+
 /// One error of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -89,6 +140,8 @@ table! {
     942 Configuration, "the database is offline", STOPS, "bring it online";
     945 Configuration, "the database cannot be opened: files, memory or disk space", STOPS, "read the error log of the host";
     946 Configuration, "the database cannot be opened by this version", STOPS, "check the version of the host";
+    1408 Retry, "the joining database's log does not reach far enough yet", AGAIN, "restore the logs after it, then join again";
+    1412 Retry, "the joining database lacks the newest log backup", AGAIN, "restore the newest log, then join again";
     1475 NewChain, "bulk-logged changes that are in no log backup, or no full began the chain", NEW_CHAIN, JOIN_AGAIN;
     3009 Retry, "the backup was taken, but its history row could not be written", "reads the header of the file instead", "make room in msdb";
     3013 Trailer, "a backup or restore ended; the real error stands before it", NOTHING, "read the error before it";
@@ -170,6 +223,11 @@ table! {
     4339 Order, "the restore sequence is not finished", REPLANS, "restore the logs after it";
     4341 Order, "no stop is possible in a log with bulk-logged changes", STOPS, "restore another point";
     4349 Order, "the log is too early for a file", REPLANS, "restore the log of the time before the file";
+    8909 Damage, "a page belongs to another object than its header says", STOPS, "run DBCC CHECKDB, restore the page";
+    8928 Damage, "a page could not be processed", STOPS, "run DBCC CHECKDB, restore the page";
+    8938 Damage, "the object of a damaged page", STOPS, "run DBCC CHECKDB, restore the page";
+    8939 Damage, "a page's header is wrong", STOPS, "run DBCC CHECKDB, restore the page";
+    8998 Damage, "allocation pages are damaged, so that CHECKDB could not look at all", STOPS, "restore the page or the database";
     9002 Retry, "the log is full", "takes the log backup at once", "see `log_reuse_wait_desc` of the database";
     9019 Retry, "the log is in use on the secondary", "takes it on the primary", "nothing";
     18204 Media, "a backup device could not be opened", STOPS, "check that the host's account may write to the share";

@@ -83,21 +83,8 @@ impl<'a> Chain<'a> {
         if log.has_bulk_logged_data {
             return Err(Break::BulkLogged { piece: log.id });
         }
-        for full in self.fulls.iter().filter(|full| full.last_lsn < mark) {
-            let next = self.leading_to(carrier, mark, full.last_lsn);
-            let differentials = self.differentials.iter().copied();
-            let on_it =
-                differentials.filter(|diff| is_based_on(diff, full) && diff.last_lsn < mark);
-            for base in on_it.map(Some).chain([None]) {
-                let stand = base.unwrap_or(full);
-                if let Some(first) = self.first_after(&next, stand) {
-                    return Ok(Path {
-                        full: full.id,
-                        differential: base.map(|piece| piece.id),
-                        logs: self.walk(&next, first),
-                    });
-                }
-            }
+        if let Some(path) = self.way_to(carrier, mark) {
+            return Ok(path);
         }
         if self.fulls.iter().any(|full| full.last_lsn < mark) {
             let next = self.leading_to(carrier, mark, Lsn::ZERO);
@@ -108,6 +95,28 @@ impl<'a> Chain<'a> {
         } else {
             Err(Break::NoFull)
         }
+    }
+
+    /// The newest full that ends before `until` and leads to this log, a differential where one helps, then
+    /// logs.
+    fn way_to(&self, carrier: usize, until: Lsn) -> Option<Path> {
+        for full in self.fulls.iter().filter(|full| full.last_lsn < until) {
+            let next = self.leading_to(carrier, until, full.last_lsn);
+            let differentials = self.differentials.iter().copied();
+            let on_it =
+                differentials.filter(|diff| is_based_on(diff, full) && diff.last_lsn < until);
+            for base in on_it.map(Some).chain([None]) {
+                let stand = base.unwrap_or(full);
+                if let Some(first) = self.first_after(&next, stand) {
+                    return Some(Path {
+                        full: full.id,
+                        differential: base.map(|piece| piece.id),
+                        logs: self.walk(&next, first),
+                    });
+                }
+            }
+        }
+        None
     }
 
     /// Every log from which `carrier` can be reached and that ends at `floor` or after it, nearest first. Logs
@@ -151,6 +160,62 @@ impl<'a> Chain<'a> {
     fn walk(&self, steps: &BTreeMap<usize, Step>, first: usize) -> Vec<PieceId> {
         let way = std::iter::successors(Some(first), |at| steps.get(at)?.next);
         way.map(|at| self.logs[at].id).collect()
+    }
+
+    /// The way to the end of a log, minimally logged changes or not; none where no full leads to it.
+    #[must_use]
+    pub fn path_to_end(&self, log: PieceId) -> Option<Path> {
+        let at = self.logs.iter().position(|piece| piece.id == log)?;
+        self.way_to(at, self.logs[at].last_lsn)
+    }
+
+    /// How each log hangs in the chain, by LSN.
+    #[must_use]
+    pub fn links(&self) -> Vec<Link<'a>> {
+        let bases: Vec<&Piece> = self.stands().collect();
+        let connected = self.connected(&bases);
+        let link = |at: usize| {
+            let parents = &self.parents[at];
+            let reached = parents.iter().find(|&&parent| connected[parent]);
+            let by_log = reached.or_else(|| parents.first());
+            let by_base = bases.iter().copied().filter(|base| self.follows(at, base));
+            let oldest = by_base.min_by_key(|base| (base.last_lsn, base.id));
+            let before = match reached {
+                Some(&parent) => Some(self.logs[parent]),
+                None => oldest.or_else(|| by_log.map(|&parent| self.logs[parent])),
+            };
+            Link {
+                log: self.logs[at],
+                before,
+                is_reached: connected[at],
+            }
+        };
+        (0..self.logs.len()).map(link).collect()
+    }
+
+    /// Fulls, and differentials whose full is held, by where they end; each with whether a log follows it.
+    #[must_use]
+    pub fn bases(&self) -> Vec<(&'a Piece, bool)> {
+        let is_followed = |base: &Piece| (0..self.logs.len()).any(|at| self.follows(at, base));
+        let mut bases: Vec<_> = self
+            .stands()
+            .map(|base| (base, is_followed(base)))
+            .collect();
+        bases.sort_by_key(|(base, _)| (base.last_lsn, base.id));
+        bases
+    }
+
+    /// The full that a base builds on, itself if it is one; none for what is not in this chain.
+    #[must_use]
+    pub fn full_of(&self, base: &Piece) -> Option<&'a Piece> {
+        let is_it = |full: &&&Piece| full.id == base.id || is_based_on(base, full);
+        self.fulls.iter().find(is_it).copied()
+    }
+
+    /// Differentials whose full is not held.
+    pub fn baseless(&self) -> impl Iterator<Item = &'a Piece> + '_ {
+        let differentials = self.differentials.iter().copied();
+        differentials.filter(|diff| self.full_of(diff).is_none())
     }
 
     /// Whether log `at` can be applied right after the full or differential.
@@ -198,18 +263,35 @@ impl<'a> Chain<'a> {
     /// Logs that some full leads to.
     fn connected_logs(&self) -> impl Iterator<Item = &'a Piece> + '_ {
         let stands: Vec<&Piece> = self.stands().collect();
+        let logs = self.logs.iter().copied().zip(self.connected(&stands));
+        logs.filter_map(|(log, is_connected)| is_connected.then_some(log))
+    }
+
+    /// For each log whether one of these bases leads to it.
+    fn connected(&self, bases: &[&Piece]) -> Vec<bool> {
         let mut connected = vec![false; self.logs.len()];
         // What a log follows ends before it does, so every parent is decided before its children.
         let mut order: Vec<usize> = (0..self.logs.len()).collect();
         order.sort_by_key(|&at| (self.logs[at].last_lsn, at));
         for at in order {
-            let by_base = stands.iter().any(|base| self.follows(at, base));
+            let by_base = bases.iter().any(|base| self.follows(at, base));
             let by_log = self.parents[at].iter().any(|&parent| connected[parent]);
             connected[at] = by_base || by_log;
         }
-        let logs = self.logs.iter().copied().zip(connected);
-        logs.filter_map(|(log, is_connected)| is_connected.then_some(log))
+        connected
     }
+}
+
+/// How one log hangs in a chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// The log.
+    pub log: &'a Piece,
+    /// What it is best applied after: a log that can be reached, else the oldest full or differential that it
+    /// follows, else a log that cannot be reached; none where nothing held leads to it.
+    pub before: Option<&'a Piece>,
+    /// Whether some full leads to it.
+    pub is_reached: bool,
 }
 
 /// One log on the way to a mark.

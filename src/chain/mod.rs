@@ -13,7 +13,7 @@ mod path;
 mod points;
 
 pub use health::{Health, differential_base, health};
-pub use links::Chain;
+pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
 pub use points::{Judged, judge, points, restore_path};
 

@@ -55,7 +55,7 @@ pub enum Command {
     /// Write a configuration to begin with.
     Init(InitArgs),
     /// Check the configuration, every host, the shares and the store; leave nothing behind.
-    Check,
+    Check(CheckArgs),
     /// Prepare the members for marks.
     #[command(subcommand)]
     Group(GroupCommand),
@@ -75,9 +75,15 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Prove stored pieces again, those with the oldest proof first, and write into the group's log what was found.
     Scrub(ScrubArgs),
+    /// Say what backup files are by their own bytes, whoever took them; needs no server.
+    Inspect(InspectArgs),
+    /// Bring backups that others took into the catalog and the store.
+    Adopt(AdoptArgs),
     /// Bring the group back to a mark.
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// What an error of SQL Server (`1475`) or of Stopmark (`SM0601`) means, and what to do.
+    Explain(ExplainArgs),
     /// Work on the local index of the store.
     #[command(subcommand)]
     Catalog(CatalogCommand),
@@ -98,6 +104,14 @@ pub struct InitArgs {
     /// Overwrite a file that is there.
     #[arg(long)]
     pub force: bool,
+}
+
+/// `stopmark check`
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Print what would be tried on shares and store, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `stopmark group ...`
@@ -203,6 +217,38 @@ fn size(text: &str) -> Result<u64, &'static str> {
     size_bytes(text).ok_or("write a whole number and a unit: `512MiB`, `20GiB` or `1TiB`")
 }
 
+/// `stopmark inspect`
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// Files, folders or URLs: `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix`, `file:///folder`.
+    #[arg(required = true, value_name = "PATH|URL")]
+    pub sources: Vec<String>,
+    /// How deep to look: 1 headers, 2 what they say, 3 every byte of pages and log.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub level: u8,
+    /// Say which backups follow which, where chains break, and what each database can be restored to.
+    #[arg(long)]
+    pub chain: bool,
+}
+
+/// `stopmark adopt`
+#[derive(Args, Debug)]
+pub struct AdoptArgs {
+    /// Files, folders or URLs: `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix`, `file:///folder`.
+    #[arg(required = true, value_name = "PATH|URL")]
+    pub sources: Vec<String>,
+    /// The group that the backups join: the configuration's own, by its exact name.
+    #[arg(long, value_name = "GROUP")]
+    pub group: String,
+    /// Whose media are whose where their names do not say: a member, `=`, and the server and database (or the
+    /// family GUID) that stand on the media; may be given several times.
+    #[arg(long, value_name = "HOST/DATABASE=SERVER/DATABASE")]
+    pub member: Vec<String>,
+    /// Print the plan and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// `stopmark restore ...`
 #[derive(Debug, Subcommand)]
 pub enum RestoreCommand {
@@ -239,6 +285,14 @@ pub struct RestoreRunArgs {
     /// Overwrite databases that are there; the group's name must be given.
     #[arg(long, value_name = "GROUP")]
     pub yes_overwrite: Option<String>,
+}
+
+/// `stopmark explain`
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The error: a number of SQL Server or a code of Stopmark.
+    #[arg(value_name = "NUMBER|CODE")]
+    pub error: String,
 }
 
 /// `stopmark catalog ...`

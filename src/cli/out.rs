@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::error::plain::plain_json;
 
 /// Where a command's words go.
 pub struct Out<'a> {
@@ -39,7 +40,7 @@ impl<'a> Out<'a> {
     pub fn show(&mut self, data: &impl Shown) -> io::Result<()> {
         if self.is_json {
             let json = serde_json::to_string_pretty(data).map_err(io::Error::other)?;
-            writeln!(self.stdout, "{json}")
+            writeln!(self.stdout, "{}", plain_json(&json))
         } else {
             self.stdout.write_all(data.text().as_bytes())
         }
@@ -59,7 +60,7 @@ impl<'a> Out<'a> {
         if self.is_json {
             let json = serde_json::to_string(&crate::error::render::json(error))
                 .map_err(io::Error::other)?;
-            writeln!(self.stderr, "{json}")
+            writeln!(self.stderr, "{}", plain_json(&json))
         } else {
             write!(self.stderr, "{}", crate::error::render::text(error))
         }

@@ -17,6 +17,7 @@ use crate::catalog::{SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{self, Config};
 use crate::error::{Code, Error, Result};
+use crate::media::{self, ForeignMedia};
 use crate::model::Set;
 use crate::notify::Desktop;
 use crate::run::journal::JournalFolder;
@@ -34,7 +35,7 @@ pub(super) struct Agent {
     /// Everything outside.
     pub(super) world: World,
     /// Held while a command may change something; none for commands that only read.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Agent {
@@ -43,6 +44,17 @@ impl Agent {
         self.sets().await?;
         let manifests = self.world.catalog.manifests(&self.config.group).await;
         manifests.map_err(|error| vec![error])
+    }
+
+    /// From here on the command acts, and needs the state folder for itself.
+    ///
+    /// # Errors
+    /// `SM0904` while another command acts.
+    pub(super) fn begin_to_act(&mut self) -> Result<()> {
+        if self.lock.is_none() {
+            self.lock = Some(lock(&self.config.state)?);
+        }
+        Ok(())
     }
 
     /// Every set of the group, oldest first, with what others published meanwhile.
@@ -99,6 +111,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         fleet: Arc::new(fleet),
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
+        foreign: Arc::new(ForeignMedia::new(foreign_access(Some(&config)), &state)),
         catalog: Arc::new(SqliteCatalog::open(&state)?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
@@ -107,8 +120,22 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     Ok(Agent {
         config,
         world,
-        _lock: lock,
+        lock,
     })
+}
+
+/// What foreign media are read with: the store's own credentials where they are in its bucket, else those of
+/// the environment.
+pub(super) fn foreign_access(config: Option<&Config>) -> media::Access {
+    media::Access {
+        stores: config
+            .map(|config| config.store.clone())
+            .into_iter()
+            .collect(),
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    }
 }
 
 /// One acting command at a time may use a state folder; the operating system frees the lock of a dead one.

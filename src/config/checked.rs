@@ -69,8 +69,7 @@ pub struct MemberConfig {
     pub name: MemberName,
     /// Stripe files a piece is spread over, 1 to 64.
     pub stripes: u16,
-    /// Whether SQL Server compresses; none leaves it to the server's default. Compressed media are proven by
-    /// size and digests only: this version does not read them back.
+    /// Whether SQL Server compresses; none leaves it to the server's default.
     pub compression: Option<bool>,
 }
 
@@ -206,13 +205,13 @@ pub struct PolicyConfig {
 }
 
 impl MemberConfig {
-    /// A member with nothing of its own: one stripe, not compressed. Discovered members are of this kind.
+    /// A member with nothing of its own: one stripe, compressed as the server has it. Discovered members are of this kind.
     #[must_use]
     pub const fn of(name: MemberName) -> Self {
         Self {
             name,
             stripes: 1,
-            compression: Some(false),
+            compression: None,
         }
     }
 }

@@ -157,6 +157,7 @@ codes! {
     ChainBroken = "SM0601", Chain, Degraded, "a member's log chain is broken";
     NoPoint = "SM0602", Chain, NothingRestorable, "there is no mark to which every member can be restored";
     PointUnknown = "SM0603", Chain, Failed, "no such point";
+    PlaceContested = "SM0604", Chain, Degraded, "two backups claim one place in a chain";
     StoreUnreachable = "SM0701", Store, Failed, "an object store does not answer";
     StoreRefused = "SM0702", Store, Failed, "an object store refuses the request";
     StoreMismatch = "SM0703", Store, Failed, "what an object store holds is not what was sent";
@@ -167,6 +168,15 @@ codes! {
     ManifestUnreadable = "SM0708", Store, Failed, "a manifest or log entry cannot be read";
     CatalogFailed = "SM0709", Store, Failed, "the local catalog cannot be used";
     StoreOverwrites = "SM0710", Store, Failed, "an object store does not honour create-if-absent";
+    PlaceUnknown = "SM0711", Store, Usage, "a path or url names nothing that can be read";
+    PlaceUnreadable = "SM0712", Store, Failed, "a file or folder cannot be read";
+    NoCredentials = "SM0713", Store, Failed, "nobody gave credentials for a url";
+    NoMedia = "SM0714", Store, Degraded, "a file is no SQL Server backup, or one that cannot be opened";
+    StripeMissing = "SM0715", Store, Degraded, "a stripe of a backup is missing";
+    MediaSuspect = "SM0716", Store, Degraded, "a backup file looks damaged, but may be sound";
+    MediaForeign = "SM0721", Store, Degraded, "a backup file belongs to no member of the group, or not beyond doubt";
+    MediaUnfit = "SM0722", Store, Degraded, "a backup file holds what cannot be a piece";
+    MediaChanged = "SM0723", Store, Failed, "a backup file changed or vanished after it was examined";
     RestoreFailed = "SM0801", Restore, Failed, "a restore statement failed";
     MarkNotReached = "SM0802", Restore, Failed, "a restored member did not stop at the mark";
     TargetExists = "SM0803", Restore, Failed, "the restore would overwrite a database";

@@ -5,6 +5,7 @@
 
 pub mod codes;
 pub mod page;
+pub mod plain;
 pub mod render;
 
 use std::error::Error as StdError;

@@ -1,13 +1,14 @@
 //! Errors as words for people and as values for programs.
 //!
-//! Start at [`text`] and [`json`]. Both walk the chain of sources once. Control characters of foreign texts
-//! are escaped, so that a server cannot move a terminal's cursor. This file never prints: `cli/` does.
+//! Start at [`text`] and [`json`]. Both walk the chain of sources once. What foreign texts hold
+//! against a terminal is escaped, so that a server cannot move its cursor. This file never prints: `cli/` does.
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::plain::is_harmful;
 use super::{Error, Kind, Retry};
 
 /// An error as programs read it; the names of its fields are stable.
@@ -173,7 +174,7 @@ fn indented(text: &str, columns: usize) -> String {
                 shown.extend(std::iter::repeat_n(' ', columns));
             }
             '\r' => {}
-            c if c.is_control() => shown.extend(c.escape_default()),
+            c if is_harmful(c) => shown.extend(c.escape_unicode()),
             c => shown.push(c),
         }
     }

@@ -21,5 +21,5 @@ pub use names::{DatabaseName, GroupName, HostName, MemberName, NameError};
 pub use piece::{
     DatabaseFile, DatabaseFileKind, DifferentialBase, Piece, PieceKind, ProofLevel, StoredStripe,
 };
-pub use set::{MissingMember, Set, SetKind};
+pub use set::{MissingMember, Origin, Set, SetKind};
 pub use time::{ServerLocal, Timestamp};

@@ -64,6 +64,20 @@ pub struct DatabaseFile {
     pub size_bytes: u64,
 }
 
+impl From<&mtf::DatabaseFile> for DatabaseFile {
+    fn from(file: &mtf::DatabaseFile) -> Self {
+        Self {
+            logical_name: file.logical_name.clone(),
+            physical_name: file.physical_name.clone(),
+            kind: match file.kind {
+                mtf::FileKind::Log => DatabaseFileKind::Log,
+                mtf::FileKind::Data | mtf::FileKind::Other(_) => DatabaseFileKind::Data,
+            },
+            size_bytes: file.size_bytes,
+        }
+    }
+}
+
 /// One stripe file of a piece, as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredStripe {

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupName, Mark, MemberName, Piece, RunId, SetId, Timestamp};
+use super::{GroupName, Mark, MemberName, Piece, PieceId, RunId, SetId, Timestamp};
 
 /// What a set was taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub enum SetKind {
     Log,
     /// Pieces that an interrupted run had taken, delivered afterwards; it makes no claim about a mark.
     Salvage,
+    /// Backups that others took, brought in by `stopmark adopt`; it makes no claim about a mark.
+    Adopted,
 }
 
 /// A member that the set should have held and does not.
@@ -27,6 +29,21 @@ pub struct MissingMember {
     pub member: MemberName,
     /// Why, in one line: the code and message of what failed.
     pub reason: String,
+}
+
+/// Where an adopted piece came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The piece.
+    pub piece: PieceId,
+    /// The files or objects that it was read from, one a stripe, family 1 first.
+    pub places: Vec<String>,
+    /// The server that took it, as the medium names it.
+    pub server: String,
+    /// The database, as the medium names it.
+    pub database: String,
+    /// The login that took it, as the medium names it.
+    pub user: String,
 }
 
 /// The pieces of one round of a run.
@@ -50,6 +67,9 @@ pub struct Set {
     pub pieces: Vec<Piece>,
     /// What was not, and why.
     pub missing: Vec<MissingMember>,
+    /// Where adopted pieces came from; absent in manifests of what Stopmark took itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopted: Vec<Origin>,
 }
 
 impl Set {

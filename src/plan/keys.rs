@@ -56,23 +56,19 @@ impl Naming<'_> {
     ) -> Vec<StagedStripe> {
         let database = member.database.as_str();
         let in_file = slug_of(database, &member.to_string());
-        let (host, word) = (slug(member.host.as_str()), kind.word());
-        let key = format!(
-            "v1/{}/pieces/{host}/{}/{}",
-            self.group,
-            slug(database),
-            self.stamp
-        );
+        let word = kind.word();
         let stripe = |k| {
             let file = format!("{in_file}_{word}_{}_{k}of{count}.bak", self.stamp);
-            staged(
-                share,
-                self.group,
-                &file,
-                format!("{key}.{word}.{k}of{count}.bak"),
-            )
+            staged(share, self.group, &file, self.key(member, kind, k, count))
         };
         (1..=count).map(stripe).collect()
+    }
+
+    /// The object of stripe `k` of `count`, from 1.
+    pub(super) fn key(&self, member: &MemberName, kind: PieceKind, k: u16, count: u16) -> String {
+        let (host, database) = (slug(member.host.as_str()), slug(member.database.as_str()));
+        let (group, stamp, word) = (self.group, self.stamp, kind.word());
+        format!("v1/{group}/pieces/{host}/{database}/{stamp}.{word}.{k}of{count}.bak")
     }
 }
 
@@ -91,14 +87,18 @@ pub(super) fn staged(
 }
 
 /// A file on a share that `stopmark check` writes and removes, in the folder that backups go to.
-#[must_use]
-pub fn probe_stripe(share: &ShareConfig, group: &GroupName, id: uuid::Uuid) -> StagedStripe {
+pub(super) fn probe_stripe(share: &ShareConfig, group: &GroupName, id: uuid::Uuid) -> StagedStripe {
     staged(
         share,
         group,
         &format!("stopmark_probe_{id}.bak"),
         String::new(),
     )
+}
+
+/// An object that `stopmark check` makes and removes, beside all groups.
+pub(super) fn probe_key(id: uuid::Uuid) -> String {
+    format!("v1/probe/{id}")
 }
 
 /// The folder that our backups of one host go to, as SQL Server names it, with its separator at the end.

@@ -43,6 +43,12 @@ fn no_file_twice(plan: &Plan, faults: &mut Vec<String>) {
     let mut files = BTreeSet::new();
     let mut keys = BTreeSet::new();
     for step in steps(plan) {
+        if let Step::Adopt(step) = step {
+            let taken = step.piece.stripes.iter();
+            for stripe in taken.filter(|stripe| !keys.insert(&stripe.key)) {
+                faults.push(format!("two steps write `{}`", stripe.key));
+            }
+        }
         let stripes = match step {
             Step::BackUp(step) => &step.stripes,
             Step::Fetch(step) => &step.source.stripes,
@@ -60,6 +66,7 @@ fn publishes_all(plan: &Plan, faults: &mut Vec<String>) {
     let taken: BTreeSet<PieceId> = steps(plan)
         .filter_map(|step| match step {
             Step::BackUp(step) => Some(step.piece),
+            Step::Adopt(step) => Some(step.piece.id),
             _ => None,
         })
         .collect();
@@ -78,7 +85,11 @@ fn publishes_all(plan: &Plan, faults: &mut Vec<String>) {
     }
     for step in published {
         let delivered = |id: &PieceId| {
-            steps(plan).any(|step| matches!(step, Step::Deliver(step) if step.piece == *id))
+            steps(plan).any(|step| match step {
+                Step::Deliver(step) => step.piece == *id,
+                Step::Adopt(step) => step.piece.id == *id,
+                _ => false,
+            })
         };
         if !step.pieces.iter().all(delivered) {
             faults.push("a piece is published and never delivered".to_owned());

@@ -5,10 +5,12 @@
 //!
 //! This room never acts and never asks the world; the executor never decides.
 
+mod adopt;
 mod asked;
 mod assess;
 mod backup;
 mod bases;
+mod check;
 mod keys;
 mod links;
 mod lint;
@@ -24,12 +26,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{GroupName, HostName, PlanId, SurveyId, Timestamp};
 
+pub use adopt::{AdoptAsked, Adoption, Becomes, Found, Judged, Mapped, Offer, Whose, plan_adopt};
 pub use asked::{
     Asked, BackupKind, CatalogView, FailedDeed, LinksAsked, Names, RestoreAsked, RoundResult,
     StepFailure,
 };
 pub use backup::plan_backup;
-pub use keys::{probe_stripe, slug};
+pub use check::{plan_check, plan_tidying};
+pub use keys::slug;
 pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
@@ -38,9 +42,10 @@ pub use restore::plan_restore;
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep, LinkSecurity,
-    MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink, RemovePrepared,
-    RestoreDatabase, RestoreLog, RestorePiece, StagedStripe, Step, StopAt, TestLink, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
+    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, ProveMark, Publish,
+    RemoveLink, RemovePrepared, RemoveProbe, RemoveTrial, RestoreDatabase, RestoreLog,
+    RestorePiece, StagedStripe, Step, StopAt, TestLink, TrialBackup, Undo,
 };
 
 /// The newest format of a serialised plan; readers refuse newer ones.
@@ -87,6 +92,10 @@ pub enum RunKind {
     Link,
     /// Makes or removes what marks need in the members.
     Prepare,
+    /// Brings backups that others took into store and catalog.
+    Adopt,
+    /// Tries shares and store, and removes what that made.
+    Check,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -116,6 +125,8 @@ pub enum StageName {
     Logs,
     /// Pieces checked, uploaded, read back.
     Deliver,
+    /// Foreign backups brought into the store.
+    Adopt,
     /// The set's manifest and log entry written.
     Publish,
     /// Share files removed.
@@ -126,6 +137,8 @@ pub enum StageName {
     Restore,
     /// The mark proven in every member.
     Prove,
+    /// Shares and store tried.
+    Trial,
 }
 
 /// What a failed step means for the rest.
@@ -136,6 +149,8 @@ pub enum OnFailure {
     Unwind,
     /// The rest of this member's steps in the lane is skipped; everything else goes on.
     Skip,
+    /// Nothing: each step stands for itself.
+    Pass,
 }
 
 /// The steps on one host, in order.

@@ -72,10 +72,10 @@ pub fn plan_salvage(
 
 /// The round's own delivery steps for pieces that were taken and are not in the store.
 fn deliver_lanes(round: &UnfinishedRound) -> Vec<Lane> {
+    let is_open = |piece| round.taken.contains(&piece) && !round.delivered.contains(&piece);
     lanes_of(round, |step| match step {
-        Step::Deliver(Deliver { piece, .. }) => {
-            round.taken.contains(piece) && !round.delivered.contains(piece)
-        }
+        Step::Deliver(Deliver { piece, .. }) => is_open(*piece),
+        Step::Adopt(step) => is_open(step.piece.id),
         _ => false,
     })
 }
@@ -130,10 +130,10 @@ fn publish_lane(round: &UnfinishedRound, names: &mut dyn Names, now: Timestamp) 
 
 /// Without a confirmed mark the set makes no claim about one.
 fn again(round: &UnfinishedRound, own: &Publish) -> Publish {
-    let set_kind = if round.is_mark_confirmed {
-        own.set_kind
-    } else {
-        SetKind::Salvage
+    let set_kind = match own.set_kind {
+        SetKind::Adopted => SetKind::Adopted,
+        kind if round.is_mark_confirmed => kind,
+        _ => SetKind::Salvage,
     };
     Publish {
         set_kind,

@@ -261,6 +261,7 @@ fn set(number: u128, kind: SetKind, pieces: Vec<Piece>, mark: Option<Mark>) -> S
         members: survey(None).members,
         pieces,
         missing: Vec::new(),
+        adopted: Vec::new(),
     }
 }
 

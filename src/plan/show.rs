@@ -5,7 +5,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Publish,
+    AdoptPiece, BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Publish,
     RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceKind};
@@ -53,6 +53,7 @@ fn show_stage(text: &mut String, nth: usize, stage: &Stage) {
     let rule = match stage.on_failure {
         OnFailure::Unwind => "a failure ends the round",
         OnFailure::Skip => "a failure skips its member",
+        OnFailure::Pass => "a failure stops nothing else",
     };
     line(
         text,
@@ -87,6 +88,8 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Restore => "restore",
         RunKind::Link => "links",
         RunKind::Prepare => "preparation",
+        RunKind::Adopt => "adoption",
+        RunKind::Check => "trials",
     }
 }
 
@@ -98,11 +101,13 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::Mark => "mark",
         StageName::Logs => "logs",
         StageName::Deliver => "deliver",
+        StageName::Adopt => "adopt",
         StageName::Publish => "publish",
         StageName::Clear => "clear",
         StageName::Fetch => "fetch",
         StageName::Restore => "restore",
         StageName::Prove => "prove",
+        StageName::Trial => "try",
     }
 }
 
@@ -138,6 +143,7 @@ fn head(step: &Step) -> String {
             )
         }
         Step::Deliver(step) => deliver_words(step),
+        Step::Adopt(step) => adopt_words(step),
         Step::Publish(step) => publish_words(step),
         Step::ClearStaging(step) => format!("remove the files of piece {}", step.piece),
         Step::Fetch(step) => format!("fetch piece {} from the store", step.source.piece),
@@ -147,6 +153,12 @@ fn head(step: &Step) -> String {
             let (target, mark) = (&step.target, &step.mark);
             format!("prove that `{target}` is online and its newest mark is `{mark}`")
         }
+        Step::TrialBackup(_) => {
+            "back up `model`, copy-only, to see that the share is one".to_owned()
+        }
+        Step::RemoveTrial(_) => "remove the trial's file".to_owned(),
+        Step::ProbeStore(_) => "create an object twice, to see that none is overwritten".to_owned(),
+        Step::RemoveProbe(_) => "remove the probe's object".to_owned(),
     }
 }
 
@@ -172,6 +184,11 @@ fn deliver_words(step: &Deliver) -> String {
         kind_word(step.piece_kind),
         step.member
     )
+}
+
+fn adopt_words(step: &AdoptPiece) -> String {
+    let (kind, member) = (kind_word(step.piece.kind), &step.piece.member);
+    format!("adopt a {kind} of `{member}`: {}", step.reason)
 }
 
 fn restore_words(step: &RestoreDatabase) -> String {
@@ -202,6 +219,7 @@ fn details(step: &Step) -> Vec<String> {
             .map(|stripe| stripe.sql_path.clone())
             .collect(),
         Step::PlaceMark(step) => mark_details(step),
+        Step::Adopt(step) => step.origin.places.clone(),
         Step::ClearStaging(step) => step
             .agent_paths
             .iter()
@@ -219,6 +237,10 @@ fn details(step: &Step) -> Vec<String> {
                 .map(|file| format!("`{}` to {}", file.logical_name, file.physical_name))
                 .collect()
         }
+        Step::TrialBackup(step) => vec![step.stripe.sql_path.clone()],
+        Step::RemoveTrial(step) => vec![step.agent_path.display().to_string()],
+        Step::ProbeStore(step) => vec![step.key.clone()],
+        Step::RemoveProbe(step) => vec![step.key.clone()],
         Step::RemoveLink(_)
         | Step::TestLink(_)
         | Step::RemovePrepared(_)

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::MarkLogKind;
 use crate::model::{
-    DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, PieceId, PieceKind, RunId, SetId,
-    SetKind, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, Origin, Piece, PieceId,
+    PieceKind, RunId, SetId, SetKind, StoredStripe, Timestamp,
 };
 
 /// One act.
@@ -37,6 +37,8 @@ pub enum Step {
     Deliver(Deliver),
     /// Writes the manifest of what was delivered, then its entry in the group's log.
     Publish(Publish),
+    /// Brings a backup that others took into the store, as it was examined.
+    Adopt(AdoptPiece),
     /// Removes a delivered piece's files from the share.
     ClearStaging(ClearStaging),
     /// Brings a piece's stripes from the store to a share, digests checked.
@@ -47,6 +49,14 @@ pub enum Step {
     RestoreLog(RestoreLog),
     /// Requires that a restored member is online and its newest mark is the one asked for.
     ProveMark(ProveMark),
+    /// Backs `model` up to a share, where the agent must see the file.
+    TrialBackup(TrialBackup),
+    /// Removes the file that a `TrialBackup` wrote.
+    RemoveTrial(RemoveTrial),
+    /// Creates an object twice, to see whether the store honours create-if-absent.
+    ProbeStore(ProbeStore),
+    /// Removes the object that a `ProbeStore` made.
+    RemoveProbe(RemoveProbe),
 }
 
 /// A linked server as a mark needs it; values for `sp_addlinkedserver` and `sp_serveroption`.
@@ -213,6 +223,20 @@ pub struct Deliver {
     pub sample_over_bytes: Option<u64>,
 }
 
+/// Brings a foreign backup into the store. The files are only read, and stay where they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdoptPiece {
+    /// The piece as it will stand in the manifest: its facts and digests are those of the examination, and
+    /// what is sent must have the same.
+    pub piece: Box<Piece>,
+    /// Where its files lie and whose they were, for the manifest.
+    pub origin: Origin,
+    /// Read everything back and compare, not only the size.
+    pub read_back_whole: bool,
+    /// What it does for its chain, for people.
+    pub reason: String,
+}
+
 /// Writes what the round delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publish {
@@ -330,6 +354,34 @@ pub struct ProveMark {
     pub mark_log: MarkLogKind,
 }
 
+/// A tiny `COPY_ONLY` backup of `model`, which moves nobody's chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialBackup {
+    /// Where SQL Server writes; no object belongs to it, so its key is empty.
+    pub stripe: StagedStripe,
+}
+
+/// Removes a trial's file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveTrial {
+    /// The file as the agent names it.
+    pub agent_path: PathBuf,
+}
+
+/// An object that nobody reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeStore {
+    /// The object's key below the store's prefix.
+    pub key: String,
+}
+
+/// Removes a probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveProbe {
+    /// The object's key below the store's prefix.
+    pub key: String,
+}
+
 /// What it would take to make a step not have happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
@@ -363,6 +415,7 @@ impl Step {
             Self::RemovePrepared(step) => Some(&step.member),
             Self::BackUp(step) => Some(&step.member),
             Self::Deliver(step) => Some(&step.member),
+            Self::Adopt(step) => Some(&step.piece.member),
             Self::RestoreDatabase(step) => Some(&step.member),
             Self::RestoreLog(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
@@ -373,7 +426,11 @@ impl Step {
             | Self::ConfirmMark(_)
             | Self::Publish(_)
             | Self::ClearStaging(_)
-            | Self::Fetch(_) => None,
+            | Self::Fetch(_)
+            | Self::TrialBackup(_)
+            | Self::RemoveTrial(_)
+            | Self::ProbeStore(_)
+            | Self::RemoveProbe(_) => None,
         }
     }
 
@@ -383,6 +440,7 @@ impl Step {
         match self {
             Self::BackUp(step) => Some(step.piece),
             Self::Deliver(step) => Some(step.piece),
+            Self::Adopt(step) => Some(step.piece.id),
             Self::ClearStaging(step) => Some(step.piece),
             Self::Fetch(step) => Some(step.source.piece),
             Self::RestoreDatabase(step) => Some(step.source.piece),
@@ -395,7 +453,11 @@ impl Step {
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
-            | Self::ProveMark(_) => None,
+            | Self::ProveMark(_)
+            | Self::TrialBackup(_)
+            | Self::RemoveTrial(_)
+            | Self::ProbeStore(_)
+            | Self::RemoveProbe(_) => None,
         }
     }
 
@@ -412,6 +474,12 @@ impl Step {
                     link: step.link.clone(),
                 })))
             }
+            Self::TrialBackup(step) => Undo::By(Box::new(Self::RemoveTrial(RemoveTrial {
+                agent_path: step.stripe.agent_path.clone(),
+            }))),
+            Self::ProbeStore(step) => Undo::By(Box::new(Self::RemoveProbe(RemoveProbe {
+                key: step.key.clone(),
+            }))),
             // What marks need is wanted even when the run fails, and part of it may be older than the run.
             Self::PrepareMember(_)
             | Self::EnsureLink(_)
@@ -420,9 +488,12 @@ impl Step {
             | Self::RemovePrepared(_)
             | Self::ConfirmMark(_)
             | Self::Deliver(_)
+            | Self::Adopt(_)
             | Self::ClearStaging(_)
             | Self::Fetch(_)
-            | Self::ProveMark(_) => Undo::Nothing,
+            | Self::ProveMark(_)
+            | Self::RemoveTrial(_)
+            | Self::RemoveProbe(_) => Undo::Nothing,
         }
     }
 }

@@ -23,6 +23,12 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// `1 file`, `2 files`.
+#[must_use]
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A span in milliseconds as `850 ms`, `12.3 s`, `4 min 05 s`, `3 h 07 min`.
 #[must_use]
 pub fn span(millis: i64) -> String {

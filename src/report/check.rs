@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::bytes::in_zone;
+use super::bytes::{counted, in_zone};
 use crate::config::{Config, schedule};
-use crate::error::{Code, Error, Exit, Result};
+use crate::error::{Code, Error, Exit};
 use crate::model::{GroupName, Timestamp};
+use crate::run::events::Failure;
+use crate::run::record::StepState;
 
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -81,36 +83,54 @@ impl CheckReport {
         self.add(coded(Severity::Error, about, code, message, Some(hint)));
     }
 
-    /// Adds what a probe of `what` came to.
-    pub fn outcome(&mut self, about: &str, what: &str, outcome: Result<String>) {
-        match outcome {
-            Ok(message) => self.fine(about, &format!("{what}: {message}")),
-            Err(error) => self.error(about, what, &error),
+    /// Adds what the trial of `what` came to; `fine` says what it means that it went well.
+    pub fn trial(&mut self, about: &str, what: &str, state: Option<&StepState>, fine: &str) {
+        match state {
+            Some(StepState::Ended(_)) => self.fine(about, &format!("{what}: {fine}")),
+            Some(StepState::Failed(failure)) => self.failed(about, what, failure),
+            Some(StepState::Started | StepState::Skipped(_) | StepState::Vanished) | None => {
+                let message = format!("{what}: not tried, since the check was interrupted");
+                self.warn(about, Code::Interrupted, &message, "run it again");
+            }
         }
     }
 
-    fn error(&mut self, about: &str, what: &str, error: &Error) {
-        let place = error
-            .context()
-            .iter()
-            .filter(|(_, value)| value != about)
+    /// Adds that something could not be tried at all.
+    pub fn untried(&mut self, what: &str, error: &Error) {
+        let message = format!("not tried: {}", error.message());
+        self.add(Finding {
+            severity: match error.code() {
+                Code::RunBusy => Severity::Warning,
+                _ => Severity::Error,
+            },
+            about: what.to_owned(),
+            code: Some(error.code().text().to_owned()),
+            message,
+            hint: error.hint_text().map(str::to_owned),
+        });
+    }
+
+    /// Adds a step that failed.
+    pub fn failed(&mut self, about: &str, what: &str, failure: &Failure) {
+        let place = failure.context.iter();
+        let place = place
+            .filter(|(what, value)| value != about && what != "cause")
             .map(|(what, value)| format!(", {what} `{value}`"));
-        let cause = error
-            .sql()
-            .map(|cause| format!(": {} ({})", cause.text, cause.number));
+        let cause = failure.sql_number.zip(failure.sql_text.as_ref());
+        let cause = cause.map(|(number, text)| format!(": {text} ({number})"));
         let message = format!(
             "{what}: {}{}{}",
-            error.message(),
+            failure.message,
             place.collect::<String>(),
             cause.unwrap_or_default()
         );
-        self.add(coded(
-            Severity::Error,
-            about,
-            error.code(),
-            &message,
-            error.hint_text(),
-        ));
+        self.add(Finding {
+            severity: Severity::Error,
+            about: about.to_owned(),
+            code: Some(failure.code.clone()),
+            message,
+            hint: failure.hint.clone(),
+        });
     }
 
     /// Adds the next time of each schedule.
@@ -180,9 +200,6 @@ impl CheckReport {
                 .count()
         };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        let counted = |number: usize, noun: &str| {
-            format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-        };
         let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
         writeln!(text, "{errors}, {warnings}").expect("a string takes everything");
         text

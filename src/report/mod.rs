@@ -3,8 +3,15 @@
 //! Start at the function of the thing to be shown. This room reads values only and prints nothing itself;
 //! `cli/out.rs` does.
 
+pub mod adopt;
 pub mod bytes;
+pub mod chains;
 pub mod check;
+pub mod explain;
+pub mod inspect;
+pub mod lineages;
+mod places;
+pub mod remarks;
 pub mod run;
 pub mod sets;
 pub mod status;

@@ -25,6 +25,8 @@ pub struct RunReport {
     pub mark: Option<String>,
     /// Pieces taken in all rounds.
     pub pieces_taken: usize,
+    /// Backups of others that were brought in.
+    pub pieces_adopted: usize,
     /// Pieces that are in the store.
     pub pieces_delivered: usize,
     /// Bytes that are in the store.
@@ -95,6 +97,12 @@ impl RunReport {
                 .iter()
                 .filter(|it| matches!(it, Outcome::BackedUp(_)))
                 .count(),
+            pieces_adopted: record
+                .rounds
+                .iter()
+                .flat_map(Round::ended)
+                .filter(|(step, _)| matches!(step, Step::Adopt(_)))
+                .count(),
             pieces_delivered: delivered.len(),
             bytes_delivered: delivered.iter().sum(),
             rounds: record.rounds.iter().map(RoundReport::of).collect(),
@@ -124,6 +132,10 @@ impl RunReport {
             line(&mut text, &format!("  mark      {mark}"));
         } else if self.kind == RunKind::Log && self.verdict.is_some() {
             line(&mut text, "  NO MARK   the group has no new point");
+        }
+        if self.pieces_adopted > 0 {
+            let (count, bytes) = (self.pieces_adopted, size(self.bytes_delivered));
+            line(&mut text, &format!("  pieces    {count} adopted ({bytes})"));
         }
         if self.pieces_taken > 0 {
             let (taken, delivered) = (self.pieces_taken, self.pieces_delivered);
@@ -237,7 +249,7 @@ fn backups(round: &Round, is_wanted: impl Fn(&BackUp) -> bool) -> Vec<String> {
     if round.plan.kind != RunKind::Log {
         return Vec::new();
     }
-    let backups = ended(round).filter_map(|(step, _)| match step {
+    let backups = round.ended().filter_map(|(step, _)| match step {
         Step::BackUp(step) => Some(step),
         _ => None,
     });
@@ -249,7 +261,8 @@ fn backups(round: &Round, is_wanted: impl Fn(&BackUp) -> bool) -> Vec<String> {
 
 /// What was done that no count tells.
 fn done(round: &Round) -> Vec<String> {
-    ended(round)
+    round
+        .ended()
         .filter_map(|(step, outcome)| match (step, outcome) {
             (Step::TestLink(_), Outcome::LinkAnswered { true_name }) => {
                 Some(format!("{}: `{true_name}` answers", step_words(step)))
@@ -268,13 +281,6 @@ fn done(round: &Round) -> Vec<String> {
             _ => None,
         })
         .collect()
-}
-
-fn ended(round: &Round) -> impl Iterator<Item = (&Step, &Outcome)> {
-    round.steps.iter().filter_map(|(place, state)| match state {
-        StepState::Ended(outcome) => Some((round.step(*place)?, outcome)),
-        _ => None,
-    })
 }
 
 fn verdict_words(verdict: Verdict) -> &'static str {
@@ -298,6 +304,8 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Restore => "restore",
         RunKind::Link => "link",
         RunKind::Prepare => "prepare",
+        RunKind::Adopt => "adoption",
+        RunKind::Check => "check",
     }
 }
 
@@ -318,6 +326,11 @@ pub fn step_words(step: &Step) -> String {
             step.piece_kind.word(),
             step.member
         ),
+        Step::Adopt(step) => format!(
+            "adoption of a {} of {}",
+            step.piece.kind.word(),
+            step.piece.member
+        ),
         Step::Publish(_) => "publication of the set".to_owned(),
         Step::ClearStaging(_) => "removal of delivered files".to_owned(),
         Step::Fetch(_) => "fetching of a piece".to_owned(),
@@ -326,5 +339,9 @@ pub fn step_words(step: &Step) -> String {
             format!("restore of a log of {} into `{}`", step.member, step.target)
         }
         Step::ProveMark(step) => format!("proof of mark {} in `{}`", step.mark, step.target),
+        Step::TrialBackup(_) => "trial backup of `model`".to_owned(),
+        Step::RemoveTrial(_) => "removal of a trial's file".to_owned(),
+        Step::ProbeStore(_) => "probe of the store".to_owned(),
+        Step::RemoveProbe(_) => "removal of a probe".to_owned(),
     }
 }

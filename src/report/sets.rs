@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::bytes::size;
 use crate::chain::{Judged, Path, Point};
+use crate::error::plain::plain;
 use crate::model::{GroupName, Piece, PieceId, PieceKind, ProofLevel, Set, SetKind};
 
 /// One line below the header, and none between rows: lists are long.
-const STYLE: TableStyle =
+pub(super) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// All sets of a group.
@@ -211,6 +212,18 @@ impl SetDetail {
                 .expect("a string takes everything");
         }
         writeln!(text, "{}", self.pieces()).expect("a string takes everything");
+        for origin in &self.set.adopted {
+            let (places, user) = (origin.places.join(", "), &origin.user);
+            let whose = format!("{}/{}", origin.server, origin.database);
+            writeln!(
+                text,
+                "  from {} ({} by {})",
+                plain(&places),
+                plain(&whose),
+                plain(user)
+            )
+            .expect("a string takes everything");
+        }
         writeln!(text, "set {}, run {}", self.set.id, self.set.run)
             .expect("a string takes everything");
         text
@@ -273,5 +286,6 @@ pub const fn kind_word(kind: SetKind) -> &'static str {
         SetKind::Differential => "differential",
         SetKind::Log => "log",
         SetKind::Salvage => "salvage",
+        SetKind::Adopted => "adopted",
     }
 }

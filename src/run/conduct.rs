@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
     Asked, BackupKind, CatalogView, Names, Plan, RunKind, lint, plan_backup, plan_salvage,
-    wants_another_round,
+    plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};
@@ -106,6 +106,32 @@ pub async fn carry_out(
     finish(world, book, interrupt).await
 }
 
+/// Tries shares and store, after tidying up what a check before left behind. Needs no lease: nothing of the
+/// group is touched, and what other kinds of runs left is not looked at.
+pub async fn check(
+    world: &World,
+    config: &Config,
+    plan: &Plan,
+    interrupt: &Interrupt,
+) -> Result<Record> {
+    let is_check = |record: &Record| record.kind == RunKind::Check;
+    finish_those(world, &config.group, interrupt, is_check).await?;
+    carry_out(world, config, plan, interrupt).await
+}
+
+/// Carries out a plan that publishes under the name of its own run.
+pub(super) async fn carry_out_as(
+    world: &World,
+    config: &Config,
+    plan: &Plan,
+    run: RunId,
+    interrupt: &Interrupt,
+) -> Result<Record> {
+    let book = begin_as(world, config, run, plan.kind)?;
+    carry_out_plan(world, &book, plan, interrupt).await?;
+    finish(world, book, interrupt).await
+}
+
 /// Unfinished uploads that nobody goes on with cost money and nothing else: no backup waits for their removal.
 async fn sweep(world: &World, group: &GroupName) {
     match world.store.sweep(group).await {
@@ -125,10 +151,19 @@ pub async fn finish_leftovers(
     group: &GroupName,
     interrupt: &Interrupt,
 ) -> Result<Vec<Record>> {
+    finish_those(world, group, interrupt, |_| true).await
+}
+
+async fn finish_those(
+    world: &World,
+    group: &GroupName,
+    interrupt: &Interrupt,
+    is_wanted: impl Fn(&Record) -> bool,
+) -> Result<Vec<Record>> {
     let mut finished = Vec::new();
     for run in world.journals.unfinished()? {
         let book = Book::reopen(world.journals.as_ref(), run)?;
-        if book.read(|record| record.group != *group) {
+        if book.read(|record| record.group != *group || !is_wanted(record)) {
             continue;
         }
         tracing::warn!(%run, "going on with an unfinished run");
@@ -141,6 +176,10 @@ pub async fn finish_leftovers(
 
 fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)> {
     let run = RunId(world.ids.next());
+    Ok((run, begin_as(world, config, run, kind)?))
+}
+
+fn begin_as(world: &World, config: &Config, run: RunId, kind: RunKind) -> Result<Book> {
     let first = Event::RunBegan {
         run,
         group: config.group.clone(),
@@ -148,7 +187,7 @@ fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)>
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         at: world.clock.now(),
     };
-    Ok((run, Book::begin(world.journals.as_ref(), run, &first)?))
+    Book::begin(world.journals.as_ref(), run, &first)
 }
 
 const fn run_kind(wanted: &BackupWanted) -> RunKind {
@@ -173,7 +212,7 @@ async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Su
 }
 
 /// A plan that breaks its own rules is a fault of Stopmark's, found before anything is touched.
-fn refuse_unsound(plan: &Plan) -> Result<()> {
+pub(super) fn refuse_unsound(plan: &Plan) -> Result<()> {
     let faults = lint(plan);
     if faults.is_empty() {
         return Ok(());
@@ -186,7 +225,7 @@ fn refuse_unsound(plan: &Plan) -> Result<()> {
     .hint("nothing was touched; please report this"))
 }
 
-/// Delivers what this run's rounds took and did not bring home.
+/// Delivers what this run's rounds took and did not bring home, and removes what its trials left.
 async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()> {
     let (unfinished, group, rounds) = book.read(|record| {
         (
@@ -198,7 +237,19 @@ async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()
     let number = u8::try_from(rounds + 1).unwrap_or(u8::MAX);
     let mut names = PlanNames(world.ids.as_ref());
     let now = world.clock.now();
-    if let Some(plan) = plan_salvage(&unfinished, &group, &mut names, number, now) {
+    let bring_home = plan_salvage(&unfinished, &group, &mut names, number, now);
+    let tidy = book.read(|record| {
+        let based_on = record.rounds.last()?.plan.based_on;
+        plan_tidying(
+            record.untidied(),
+            (&group, based_on),
+            &mut names,
+            number,
+            now,
+        )
+    });
+    // No run both takes backups and tries things, so that there is never more than one.
+    if let Some(plan) = bring_home.or(tidy) {
         carry_out_plan(world, book, &plan, interrupt).await?;
     }
     Ok(())

@@ -254,4 +254,7 @@ pub struct BackedUp {
     pub finished: ServerLocal,
     /// The server's version.
     pub server_version: String,
+    /// The server that took it, as it names itself; none in journals older than this field.
+    #[serde(default)]
+    pub server_name: Option<String>,
 }

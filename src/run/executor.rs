@@ -166,10 +166,13 @@ impl Round<'_> {
             match (on_failure, self.member_of(step)) {
                 (OnFailure::Unwind, _) => stop.store(true, Ordering::SeqCst),
                 (OnFailure::Skip, Some(member)) => self.fail_member(member.clone(), place),
-                (OnFailure::Skip, None) => {}
+                (OnFailure::Skip, None) | (OnFailure::Pass, _) => {}
             }
-            if on_failure == OnFailure::Unwind || self.member_of(step).is_none() {
-                lane_failed_at = Some(place);
+            let is_lanes_own = self.member_of(step).is_none();
+            match on_failure {
+                OnFailure::Unwind => lane_failed_at = Some(place),
+                OnFailure::Skip if is_lanes_own => lane_failed_at = Some(place),
+                OnFailure::Skip | OnFailure::Pass => {}
             }
         }
         Ok(lane_failed_at.is_some() || self.any_failed_in(first))

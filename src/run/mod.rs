@@ -5,16 +5,20 @@
 //!
 //! This room decides nothing about what to do: it follows the plan, and asks for another when a round breaks.
 
+pub mod adopt;
 pub mod book;
 mod conduct;
 pub mod deeds;
 pub mod events;
 pub mod executor;
 pub mod journal;
+mod marks;
 pub mod record;
 mod resume;
 pub mod verdict;
 
-pub use conduct::{BackupWanted, PlanNames, back_up, carry_out, finish_leftovers, plan_only};
+pub use conduct::{
+    BackupWanted, PlanNames, back_up, carry_out, check, finish_leftovers, plan_only,
+};
 pub use executor::Interrupt;
 pub use resume::{Resumed, resolve_unfinished_steps};

@@ -12,7 +12,7 @@ use crate::model::{
     DatabaseFile, GroupName, MarkName, MemberMark, PieceId, ProofLevel, RunId, StoredStripe,
     Timestamp,
 };
-use crate::plan::{Plan, RunKind, Step};
+use crate::plan::{Lane, Plan, RunKind, Step};
 
 /// What a run did.
 #[derive(Clone, Debug, PartialEq)]
@@ -279,9 +279,22 @@ impl Round {
     /// The step at a place of this round.
     #[must_use]
     pub fn step(&self, place: StepPlace) -> Option<&Step> {
+        self.lane(place)?.steps.get(usize::from(place.step))
+    }
+
+    /// The lane of a place of this round.
+    #[must_use]
+    pub fn lane(&self, place: StepPlace) -> Option<&Lane> {
         let stage = self.plan.stages.get(usize::from(place.stage))?;
-        let lane = stage.lanes.get(usize::from(place.lane))?;
-        lane.steps.get(usize::from(place.step))
+        stage.lanes.get(usize::from(place.lane))
+    }
+
+    /// The steps that were carried out, each with what came of it, in the order of places.
+    pub fn ended(&self) -> impl Iterator<Item = (&Step, &Outcome)> {
+        self.steps.iter().filter_map(|(place, state)| match state {
+            StepState::Ended(outcome) => Some((self.step(*place)?, outcome)),
+            _ => None,
+        })
     }
 
     /// The outcomes of this round, in the order of places.

@@ -6,6 +6,7 @@
 
 use super::book::Book;
 use super::events::{Event, Outcome, StepPlace};
+use super::marks::{self, Presence};
 use super::record::StepState;
 use crate::catalog;
 use crate::error::Result;
@@ -74,23 +75,34 @@ pub(super) async fn look_up(
         | Step::RemovePrepared(_)
         | Step::ConfirmMark(_)
         | Step::Deliver(_)
+        | Step::Adopt(_)
         | Step::ClearStaging(_)
         | Step::Fetch(_)
         | Step::RestoreDatabase(_)
         | Step::RestoreLog(_)
-        | Step::ProveMark(_) => Ok(None),
+        | Step::ProveMark(_)
+        | Step::TrialBackup(_)
+        | Step::RemoveTrial(_)
+        | Step::ProbeStore(_)
+        | Step::RemoveProbe(_) => Ok(None),
     }
 }
 
-/// A committed mark stands in the history of the host where it began.
+/// A mark that stands anywhere was committed; whether it stands everywhere is for its confirmation to say.
+/// The transaction began on the management host, so where another host does not answer, that one's word
+/// must do: the logs of all the others wait for this.
 async fn mark_committed(world: &World, step: &PlaceMark) -> Result<Option<Outcome>> {
-    let found = world
-        .fleet
-        .mark_history(&step.management_host, &step.mark, &step.local)
-        .await?;
-    Ok((!found.is_empty()).then(|| Outcome::MarkCommitted {
-        mark: step.mark.clone(),
-    }))
+    let members = marks::members_of(step);
+    let own = &members[..step.local.len()];
+    let presence = match marks::look(world, &step.mark, &members).await {
+        Ok(presence) => presence,
+        Err(_) => marks::look(world, &step.mark, own).await?,
+    };
+    Ok(
+        (presence != Presence::Nowhere).then(|| Outcome::MarkCommitted {
+            mark: step.mark.clone(),
+        }),
+    )
 }
 
 async fn published(world: &World, group: &GroupName, step: &Publish) -> Result<Option<Outcome>> {

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use super::events::{Outcome, Verdict};
 use super::record::{Record, Round, StepState};
 use crate::error::Code;
-use crate::model::{MemberName, PieceId, SetId, SetKind};
-use crate::plan::{FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, UnfinishedRound};
+use crate::model::{HostName, MemberName, PieceId, SetId, SetKind};
+use crate::plan::{
+    FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, Undo, UnfinishedRound,
+};
 
 /// What the next round's planner must know of this one.
 #[must_use]
@@ -81,12 +83,15 @@ fn has_steps(plan: &Plan) -> bool {
 /// A backup of a group is whole only when every member is in it; a set of logs also needs its mark, whether
 /// a log run took it or a new chain on request.
 fn covers_its_members(plan: &Plan) -> bool {
+    if !is_backup(plan.kind) {
+        return true;
+    }
     let publish = steps(plan).find_map(|step| match step {
         Step::Publish(publish) => Some(publish),
         _ => None,
     });
     let Some(publish) = publish else {
-        return !is_backup(plan.kind);
+        return false;
     };
     let taken: BTreeSet<&MemberName> = steps(plan)
         .filter_map(|step| match step {
@@ -120,7 +125,29 @@ impl Record {
     #[must_use]
     pub fn is_owing(&self) -> bool {
         let unfinished = self.unfinished_rounds();
-        unfinished.iter().any(|round| !round.taken.is_empty())
+        unfinished.iter().any(|round| !round.taken.is_empty()) || !self.untidied().is_empty()
+    }
+
+    /// The removals of what trials made or may have made, each with its host, that have not been done. A
+    /// trial that failed, or of which no end is known, may have left half of what it was to make.
+    #[must_use]
+    pub fn untidied(&self) -> Vec<(HostName, Step)> {
+        let is_removed = |removal: &Step| {
+            let done = |(step, _): (&Step, &Outcome)| step == removal;
+            self.rounds.iter().any(|round| round.ended().any(done))
+        };
+        let trials = self
+            .rounds
+            .iter()
+            .filter(|round| round.plan.kind == RunKind::Check);
+        let begun = trials.flat_map(|round| round.steps.keys().map(move |place| (round, *place)));
+        let left = begun.filter_map(|(round, place)| match round.step(place)?.undo() {
+            Undo::By(removal) if !is_removed(&removal) => {
+                Some((round.lane(place)?.host.clone(), *removal))
+            }
+            Undo::By(_) | Undo::Nothing | Undo::Never(_) => None,
+        });
+        left.collect()
     }
 
     fn unfinished_round(&self, round: &Round) -> Option<UnfinishedRound> {
@@ -133,10 +160,11 @@ impl Record {
             _ => None,
         });
         let (home, taken): (Vec<_>, Vec<_>) = backed_up.partition(|piece| self.is_home(*piece));
-        let taken: Vec<PieceId> = taken
+        let taken = taken
             .into_iter()
-            .filter(|piece| !self.is_beyond_help(*piece))
-            .collect();
+            .filter(|piece| !self.is_beyond_help(*piece));
+        let adopted = self.adopted(round).filter(|piece| !self.is_home(*piece));
+        let taken: Vec<PieceId> = taken.chain(adopted).collect();
         let uncleared: Vec<PieceId> = home
             .into_iter()
             .filter(|piece| !self.is_cleared(*piece))
@@ -156,6 +184,25 @@ impl Record {
             is_mark_confirmed,
             is_published: self.rounds.iter().any(|round| publishes(round, own)),
             uncleared,
+        })
+    }
+
+    /// Foreign backups whose adoption began: what is in the store is published, what may be there in part is
+    /// sent again. One that failed is left to whoever asked for it; its files are where they were.
+    fn adopted<'a>(&'a self, round: &'a Round) -> impl Iterator<Item = PieceId> + 'a {
+        let begun =
+            round
+                .steps
+                .iter()
+                .filter_map(|(place, state)| match (round.step(*place)?, state) {
+                    (Step::Adopt(step), StepState::Ended(_) | StepState::Vanished) => {
+                        Some(step.piece.id)
+                    }
+                    _ => None,
+                });
+        begun.filter(|piece| {
+            let mut states = self.states_of(*piece);
+            !states.any(|(_, state)| matches!(state, StepState::Failed(_)))
         })
     }
 

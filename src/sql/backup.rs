@@ -1,8 +1,10 @@
 //! Takes backups and reads back what msdb says of them.
 //!
 //! Start at [`back_up`]. The statement's success is no proof: 4219 has severity 10 and reaches no client, so
-//! a backup counts only when msdb has a new row for its own file. Never a copy that starts no chain, never
-//! inside a transaction or `TRY`: `CATCH` would keep 3013 and lose the cause.
+//! a backup counts only when msdb has a row for its own file and name. Never a copy that starts no chain,
+//! never inside a transaction or `TRY`: `CATCH` would keep 3013 and lose the cause.
+//!
+//! A piece is taken once: a log that was written over is lost to its chain for ever.
 
 use super::every::Sample;
 use super::fault::{Fault, missing_right, os_error};
@@ -24,7 +26,8 @@ const DISK_FULL: u32 = 112;
 /// How long to wait before asking again whether a backup still runs.
 const RUNNING_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Takes the backup; its row in msdb.
+/// Takes the backup, unless it was taken already; its row in msdb. A row is written at a backup's end, so a
+/// file without one is half of a backup, which `FORMAT` may write over.
 pub(super) async fn back_up(
     fleet: &SqlFleet,
     step: &BackUp,
@@ -33,17 +36,17 @@ pub(super) async fn back_up(
     let host = &step.member.host;
     let at_member = |error: Error| error.at("member", &step.member);
     let session = fleet.open(host).await.map_err(at_member)?;
-    let (session, before) = newest_row(session, step).await.map_err(at_member)?;
-    let backing = watch::run_watched(fleet, session, &backup_sql(step), progress).await;
-    let session = backing.map_err(|fault| backup_error(fault, step))?;
-    // The files' names are this step's own, but a step that is done again has written them before.
-    match newest_row(session, step).await.map_err(at_member)?.1 {
-        Some((id, backed_up)) if before.is_none_or(|(old, _)| id > old) => {
-            progress.percent(100);
-            Ok(backed_up)
-        }
-        _ => Err(no_row(step)),
-    }
+    let (session, taken) = own_row(session, step).await.map_err(at_member)?;
+    let taken = if taken.is_some() {
+        taken
+    } else {
+        let backing = watch::run_watched(fleet, session, &backup_sql(step), progress).await;
+        let session = backing.map_err(|fault| backup_error(fault, step))?;
+        own_row(session, step).await.map_err(at_member)?.1
+    };
+    let taken = taken.ok_or_else(|| no_row(step))?;
+    progress.percent(100);
+    Ok(taken)
 }
 
 /// The backup that was written to this step's files, if msdb knows one. The statement of an agent that died
@@ -65,18 +68,15 @@ pub(super) async fn find_backup(fleet: &SqlFleet, step: &BackUp) -> Result<Optio
         fleet.clock.sleep_until(pause).await;
         session = next;
     }
-    let (_, row) = newest_row(session, step).await.map_err(at_member)?;
-    Ok(row.map(|(_, backed_up)| backed_up))
+    let (_, row) = own_row(session, step).await.map_err(at_member)?;
+    Ok(row)
 }
 
-/// The newest row of a backup to this step's first file, with its number.
-async fn newest_row(
-    session: SqlSession,
-    step: &BackUp,
-) -> Result<(SqlSession, Option<(i32, BackedUp)>)> {
+/// The row of this very piece: its name, its member, its kind and its first file all agree.
+async fn own_row(session: SqlSession, step: &BackUp) -> Result<(SqlSession, Option<BackedUp>)> {
     let (session, answer) = session.ask(&find_sql(step)).await?;
     let row = rows::first(&answer, 0)
-        .map(|row| Ok((row.int("backup_set_id")?, backed_up(row, step.piece)?)))
+        .map(|row| backed_up(row, step.piece))
         .transpose()
         .map_err(|fault: Fault| fault.at(session.host()))?;
     Ok((session, row))
@@ -115,6 +115,7 @@ fn backed_up(row: Cells<'_>, piece: PieceId) -> Result<BackedUp, Fault> {
             version("minor")?,
             version("build")?
         ),
+        server_name: row.text_or_null("server_name")?,
     })
 }
 
@@ -134,8 +135,13 @@ fn backup_sql(step: &BackUp) -> Batch {
         "BACKUP {verb} {}\nTO {}\nWITH {differential}CHECKSUM, FORMAT, INIT, STATS = 5, NAME = {}{compression};",
         identifier(step.member.database.as_str()),
         disks(step.stripes.iter().map(|stripe| stripe.sql_path.as_str())),
-        literal(&format!("Stopmark {}", step.piece)),
+        literal(&piece_name(step.piece)),
     ))
+}
+
+/// The name that a piece has on its medium and in msdb, wherever it was backed up or restored.
+pub(super) fn piece_name(piece: PieceId) -> String {
+    format!("Stopmark {piece}")
 }
 
 /// Whether a backup of the member is running now, whoever's it is.
@@ -158,7 +164,7 @@ fn find_sql(step: &BackUp) -> Batch {
              FROM msdb.dbo.backupset AS s\n\
              INNER JOIN msdb.dbo.backupmediafamily AS f ON f.media_set_id = s.media_set_id\n\
              WHERE f.physical_device_name = @P1 AND f.family_sequence_number = 1\n    \
-             AND s.database_name = @P2 AND s.type = @P3\n\
+             AND s.database_name = @P2 AND s.type = @P3 AND s.name = @P4\n\
              ORDER BY s.backup_set_id DESC;",
             backup_columns()
         ),
@@ -166,6 +172,7 @@ fn find_sql(step: &BackUp) -> Batch {
             Parameter::text(file),
             Parameter::text(step.member.database.as_str()),
             Parameter::text(type_letter(step.piece_kind)),
+            Parameter::text(piece_name(step.piece)),
         ],
     )
 }

@@ -7,7 +7,8 @@
 
 use super::statement::Batch;
 use super::{
-    backup, connect, discover, facts, history, links, mark, prepare, probe, restore, watch,
+    backup, connect, discover, facts, history, links, mark, prepare, probe, restore, restored,
+    watch,
 };
 
 /// Names to make texts with.
@@ -74,6 +75,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(mark::statements(sample));
     all.extend(backup::statements(sample));
     all.extend(restore::statements(sample));
+    all.extend(restored::statements(sample));
     all.extend(history::statements(sample));
     all.extend(discover::statements(sample));
     all.extend(probe::statements(sample));

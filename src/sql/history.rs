@@ -76,7 +76,7 @@ fn marks_sql(mark: &MarkName, members: &[DatabaseName]) -> Batch {
 /// The columns of `msdb.dbo.backupset AS s` that [`backup_row`] and `back_up` read.
 pub(super) const fn backup_columns() -> &'static str {
     "s.backup_set_id, s.backup_set_uuid, CAST(s.type AS nvarchar(1)) AS type, s.family_guid,
-    CAST(s.first_lsn AS varchar(30)) AS first_lsn,
+    s.server_name, CAST(s.first_lsn AS varchar(30)) AS first_lsn,
     CAST(s.last_lsn AS varchar(30)) AS last_lsn,
     CAST(s.checkpoint_lsn AS varchar(30)) AS checkpoint_lsn,
     CAST(s.database_backup_lsn AS varchar(30)) AS database_backup_lsn,

@@ -22,6 +22,7 @@ mod prepare;
 mod probe;
 pub mod quote;
 mod restore;
+mod restored;
 mod rows;
 mod session;
 mod statement;

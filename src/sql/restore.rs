@@ -1,6 +1,6 @@
 //! Restores pieces, never further than the mark.
 //!
-//! Start at [`restore_database`] and [`restore_log`]. A log that lacks the mark leaves the database
+//! Start at [`restore_database`] and [`restore_log`]; a piece that is restored already is left as it is. A log that lacks the mark leaves the database
 //! RESTORING and says so in a message of severity 10 that no client gets (4329); so success here proves
 //! nothing, and the step after it asks for state and newest mark. Nothing here ever recovers a database
 //! without a mark to stop at.
@@ -8,6 +8,7 @@
 use super::every::Sample;
 use super::fault::{Fault, missing_right, os_error};
 use super::quote::{disks, identifier, literal};
+use super::restored::{Wanted, is_done};
 use super::statement::Batch;
 use super::{SqlFleet, watch};
 use crate::error::{Code, Error, Result, Retry, SqlCause};
@@ -25,15 +26,14 @@ pub(super) async fn restore_database(
     step: &RestoreDatabase,
     progress: &dyn StepProgress,
 ) -> Result<()> {
-    let at_member = |error: Error| {
-        error
-            .at("member", &step.member)
-            .at("database", &step.target)
+    let wanted = Wanted {
+        member: &step.member,
+        target: &step.target,
+        piece: step.source.piece,
+        moves: &step.moves,
+        opens_at: None,
     };
-    let session = fleet.open(host).await.map_err(at_member)?;
-    let restoring = watch::run_watched(fleet, session, &database_sql(step), progress).await;
-    restoring.map_err(|fault| at_member(restore_error(fault, host)))?;
-    Ok(())
+    restore(fleet, host, &wanted, &database_sql(step), progress).await
 }
 
 /// Restores a log up to the step's mark.
@@ -43,13 +43,37 @@ pub(super) async fn restore_log(
     step: &RestoreLog,
     progress: &dyn StepProgress,
 ) -> Result<()> {
+    let StopAt::Mark { mark, .. } = &step.stop;
+    let wanted = Wanted {
+        member: &step.member,
+        target: &step.target,
+        piece: step.source.piece,
+        moves: &[],
+        opens_at: step.recover.then_some(mark),
+    };
+    restore(fleet, host, &wanted, &log_sql(step), progress).await
+}
+
+/// Restores one piece, unless the target stands where that leaves it.
+async fn restore(
+    fleet: &SqlFleet,
+    host: &HostName,
+    wanted: &Wanted<'_>,
+    batch: &Batch,
+    progress: &dyn StepProgress,
+) -> Result<()> {
     let at_member = |error: Error| {
         error
-            .at("member", &step.member)
-            .at("database", &step.target)
+            .at("member", wanted.member)
+            .at("database", wanted.target)
     };
     let session = fleet.open(host).await.map_err(at_member)?;
-    let restoring = watch::run_watched(fleet, session, &log_sql(step), progress).await;
+    let (session, is_done) = is_done(session, wanted).await.map_err(at_member)?;
+    if is_done {
+        progress.percent(100);
+        return Ok(());
+    }
+    let restoring = watch::run_watched(fleet, session, batch, progress).await;
     restoring.map_err(|fault| at_member(restore_error(fault, host)))?;
     Ok(())
 }

@@ -113,6 +113,21 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_of_adopted_pieces_says_where_they_came_from() {
+        let adopted = include_str!("../../tests/fixtures/manifest-1-adopted.json");
+        let set = parse(adopted.as_bytes()).expect("format 1");
+        assert_eq!((set.kind, set.mark), (SetKind::Adopted, None));
+        let origin = &set.adopted[0];
+        assert_eq!(origin.piece, set.pieces[0].id);
+        assert_eq!(origin.places.len(), set.pieces[0].stripes.len());
+        let own = parse(FORMAT_1.as_bytes()).expect("format 1");
+        assert!(
+            own.adopted.is_empty(),
+            "what Stopmark took came from nobody else"
+        );
+    }
+
+    #[test]
     fn fields_that_a_later_version_adds_are_left_alone() {
         let more = FORMAT_1.replacen('{', "{\"colour\": \"red\", ", 1);
         assert!(parse(more.as_bytes()).is_ok());

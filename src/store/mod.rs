@@ -17,10 +17,12 @@ mod manifest;
 mod open;
 mod parts;
 mod pool;
+mod probe;
 mod prove;
 mod range;
 mod read;
 mod retry;
+mod shelf;
 mod source;
 mod staging;
 mod sweep;
@@ -49,6 +51,7 @@ use uploads::Uploads;
 
 pub use open::Backend;
 pub use pool::Pool;
+pub use shelf::{Shelf, ShelfObject};
 pub use staging::LocalStaging;
 
 /// How this agent uses a store.
@@ -236,7 +239,11 @@ impl Store for ObjectStore {
         self.release(group).await
     }
 
-    async fn honours_create(&self) -> Result<bool> {
-        self.probe_create().await
+    async fn honours_create(&self, key: &str) -> Result<bool> {
+        self.probe_create(key).await
+    }
+
+    async fn remove_probe(&self, key: &str) -> Result<()> {
+        self.delete_probe(key).await
     }
 }

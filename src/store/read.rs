@@ -1,9 +1,9 @@
-//! Small objects, sizes, and the probe that finds out whether a store honours create-if-absent.
+//! Small objects, whole, and the sizes of all.
 //!
 //! Reading pieces back is `prove`'s and `fetch`'s.
 
 use bytes::Bytes;
-use object_store::{ObjectStoreExt as _, PutMode, PutOptions};
+use object_store::ObjectStoreExt as _;
 
 use super::ObjectStore;
 use super::errors::store_error;
@@ -37,25 +37,5 @@ impl ObjectStore {
             return Err(Error::new(Code::ManifestUnreadable, message).at("object", key));
         }
         found.bytes().await.map_err(|error| store_error(error, key))
-    }
-
-    /// Whether the store honours create-if-absent: the same key is created twice, then removed.
-    pub(super) async fn probe_create(&self) -> Result<bool> {
-        let name = format!("v1/probe/{}-{}", self.agent.id, self.clock.now().millis());
-        let key = self.key(&name);
-        let create = |content: &'static str| {
-            let options = PutOptions::from(PutMode::Create);
-            self.objects.put_opts(&key, content.into(), options)
-        };
-        let first = create("1").await;
-        first.map_err(|error| store_error(error, &name))?;
-        let second = create("2").await;
-        let removed = self.objects.delete(&key).await;
-        removed.map_err(|error| store_error(error, &name))?;
-        match second {
-            Ok(_) => Ok(false),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(true),
-            Err(error) => Err(store_error(error, &name)),
-        }
     }
 }

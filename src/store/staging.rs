@@ -48,7 +48,7 @@ impl Staging for LocalStaging {
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         for file in files {
             match fs::remove_file(file).await {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error) if !is_missing(error.kind()) => {
                     return Err(Error::new(
                         Code::ShareUnseen,
                         "a file on the share cannot be removed",
@@ -62,6 +62,11 @@ impl Staging for LocalStaging {
         }
         Ok(())
     }
+}
+
+/// Where a folder of the path is a file, there is no such file either.
+const fn is_missing(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn unseen(stripe: &StagedStripe, error: std::io::Error) -> Error {

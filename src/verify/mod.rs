@@ -6,10 +6,12 @@
 //!
 //! This room never reads files or stores, and never repairs.
 
-use mtf::{BackupKind, BackupSet, FileKind, FindingKind, Report, Severity};
+mod agree;
+
+use mtf::{Finding, Report, Severity};
 
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseFile, DatabaseFileKind, MemberName, PieceKind};
+use crate::model::{DatabaseFile, MemberName, Piece, PieceKind};
 use crate::run::events::BackedUp;
 use crate::world::Tap;
 
@@ -47,168 +49,134 @@ pub struct Expected<'a> {
 /// What was read from a piece's media.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The database's files; empty where the media could not be opened.
+    /// The database's files; empty where no medium could be read.
     pub files: Vec<DatabaseFile>,
-    /// The media were compressed or encrypted: only size and digests prove them.
-    pub is_container: bool,
+    /// Some of the media were encrypted, or compressed in a way that this version cannot read: only size and
+    /// digests prove those.
+    pub is_unread: bool,
 }
 
-/// Compares the reports of all stripes, family 1 first, with what was expected.
+/// Compares the reports of all stripes, family 1 first, with what was expected. Containers that cannot be read
+/// pass, since nothing speaks against them: SQL Server wrote what it was configured to write.
 ///
 /// # Errors
 /// `SM0707` with the first disagreement: damage with its offset, another database, other LSNs, a missing
 /// stripe.
 pub fn check_piece(reports: &[Report], expected: Expected<'_>) -> Result<Seen> {
-    if reports.iter().any(is_container) {
-        return Ok(Seen {
-            files: Vec::new(),
-            is_container: true,
-        });
+    check_stripes(reports).map_err(|fault| fault.about(expected.member))?;
+    let read = reports.iter().filter(|report| !is_unread(report));
+    for report in read.clone() {
+        agree::with_host(&report.sets[0].identity, expected)?;
     }
-    let count = reports.len();
-    for (at, report) in reports.iter().enumerate() {
-        check_sound(report, expected)?;
-        check_family(report, at + 1, count, expected)?;
-        check_identity(only_set(report, expected)?, expected)?;
-    }
-    let files = reports.first().and_then(|report| report.sets.first());
-    let files = files.map(|set| set.identity.files.iter().map(database_file).collect());
+    let files = read
+        .clone()
+        .map(|report| &report.sets[0].identity.files)
+        .next();
+    let files = files.map(|files| files.iter().map(DatabaseFile::from).collect());
     Ok(Seen {
         files: files.unwrap_or_default(),
-        is_container: false,
+        is_unread: reports.iter().any(is_unread),
     })
 }
 
-fn is_container(report: &Report) -> bool {
-    report
-        .findings
-        .iter()
-        .any(|finding| finding.kind == FindingKind::NotMedia)
+/// Compares the reports of an adopted backup's stripes, family 1 first, with the piece that it was examined to
+/// be.
+///
+/// # Errors
+/// `SM0707` with the first disagreement.
+pub fn check_adopted(reports: &[Report], piece: &Piece) -> Result<()> {
+    check_stripes(reports).map_err(|fault| fault.about(&piece.member))?;
+    let mut read = reports.iter().filter(|report| !is_unread(report));
+    read.try_for_each(|report| agree::with_piece(&report.sets[0].identity, piece))
 }
 
-fn check_sound(report: &Report, expected: Expected<'_>) -> Result<()> {
-    if report.is_sound() {
+/// Requires that these are the whole and sound stripes of one backup each file, family 1 first. Those that cannot
+/// be read count as such.
+///
+/// # Errors
+/// The first fault: damage with its offset, a stripe out of its place or of another media set, another number
+/// of backups in a file than one.
+fn check_stripes(reports: &[Report]) -> Result<(), Unsound> {
+    let of_all = reports.iter().enumerate();
+    for (at, report) in of_all.filter(|(_, report)| !is_unread(report)) {
+        check_sound(report)?;
+        check_family(report, at + 1, reports.len())?;
+        if report.sets.len() != 1 {
+            let count = report.sets.len();
+            return Err(Unsound::new(format!(
+                "the medium holds {count} backups, not one"
+            )));
+        }
+    }
+    if reports.iter().any(is_unread) {
         return Ok(());
     }
-    let gravest = report
-        .findings
-        .iter()
-        .find(|finding| finding.kind.severity() > Severity::Note);
-    let (what, offset) = gravest.map_or_else(
-        || ("the medium holds no backup".to_owned(), 0),
-        |finding| (finding.kind.to_string(), finding.offset),
-    );
-    Err(unsound(expected, &what).at("offset", offset))
+    mtf::check_stripes(reports)
+        .first()
+        .map_or(Ok(()), |fault| Err(Unsound::new(fault.to_string())))
 }
 
-fn check_family(
-    report: &Report,
-    number: usize,
-    count: usize,
-    expected: Expected<'_>,
-) -> Result<()> {
+/// What is wrong with a medium, before it is known whose it should have been.
+struct Unsound {
+    what: String,
+    offset: Option<u64>,
+}
+
+impl Unsound {
+    const fn new(what: String) -> Self {
+        Self { what, offset: None }
+    }
+
+    fn about(self, member: &MemberName) -> Error {
+        let error = unsound(member, &self.what);
+        match self.offset {
+            Some(offset) => error.at("offset", offset),
+            None => error,
+        }
+    }
+}
+
+/// Whether the file is a container that this version cannot read, and nothing worse.
+fn is_unread(report: &Report) -> bool {
+    report.is_compressed && report.worst() == Some(Severity::Unreadable)
+}
+
+/// A suspect page speaks against nothing: whether it is in use stands in another stripe or backup, and a page
+/// that is not may be stale.
+fn check_sound(report: &Report) -> Result<(), Unsound> {
+    let grave = |finding: &&Finding| finding.kind.severity() > Severity::Suspect;
+    match report.findings.iter().find(grave) {
+        Some(finding) => Err(Unsound {
+            what: finding.kind.to_string(),
+            offset: Some(finding.offset),
+        }),
+        None if report.sets.is_empty() => {
+            Err(Unsound::new("the medium holds no backup".to_owned()))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_family(report: &Report, number: usize, count: usize) -> Result<(), Unsound> {
     let family = report.media.as_ref();
     let said = family.map(|f| (usize::from(f.family_number), usize::from(f.family_count)));
     if said == Some((number, count)) {
         return Ok(());
     }
     let (said_number, said_count) = said.unwrap_or_default();
-    let what =
-        format!("stripe {said_number} of {said_count} stands where {number} of {count} belongs");
-    Err(unsound(expected, &what))
+    Err(Unsound::new(format!(
+        "stripe {said_number} of {said_count} stands where {number} of {count} belongs"
+    )))
 }
 
-fn only_set<'a>(report: &'a Report, expected: Expected<'_>) -> Result<&'a BackupSet> {
-    match report.sets.as_slice() {
-        [set] => Ok(&set.identity),
-        sets => Err(unsound(
-            expected,
-            &format!("the medium holds {} backups, not one", sets.len()),
-        )),
-    }
-}
-
-/// Every fact that both the medium and msdb hold, by name.
-fn check_identity(set: &BackupSet, expected: Expected<'_>) -> Result<()> {
-    let facts = expected.facts;
-    let facts_of_medium = [
-        (
-            "database",
-            set.database_name.clone(),
-            expected.member.database.to_string(),
-        ),
-        (
-            "kind",
-            set.kind.letter().to_string(),
-            letter(expected.kind).letter().to_string(),
-        ),
-        (
-            "backup set GUID",
-            set.set_guid.to_string(),
-            facts.backup_set_guid.to_string(),
-        ),
-        (
-            "family GUID",
-            set.family_guid.to_string(),
-            facts.family_guid.to_string(),
-        ),
-        (
-            "first LSN",
-            set.first_lsn.to_string(),
-            facts.first_lsn.to_string(),
-        ),
-        (
-            "last LSN",
-            set.last_lsn.to_string(),
-            facts.last_lsn.to_string(),
-        ),
-        (
-            "checkpoint LSN",
-            set.checkpoint_lsn.to_string(),
-            facts.checkpoint_lsn.to_string(),
-        ),
-        (
-            "last fork",
-            set.recovery_fork_guid.to_string(),
-            facts.last_fork_guid.to_string(),
-        ),
-    ];
-    let disagreement = facts_of_medium
-        .into_iter()
-        .find(|(_, medium, msdb)| medium != msdb);
-    disagreement.map_or(Ok(()), |(name, medium, msdb)| {
-        Err(unsound(
-            expected,
-            &format!("its {name} is `{medium}`, the host says `{msdb}`"),
-        ))
-    })
-}
-
-const fn letter(kind: PieceKind) -> BackupKind {
-    match kind {
-        PieceKind::Full => BackupKind::Full,
-        PieceKind::Differential => BackupKind::Differential,
-        PieceKind::Log => BackupKind::Log,
-    }
-}
-
-fn database_file(file: &mtf::DatabaseFile) -> DatabaseFile {
-    DatabaseFile {
-        logical_name: file.logical_name.clone(),
-        physical_name: file.physical_name.clone(),
-        kind: match file.kind {
-            FileKind::Log => DatabaseFileKind::Log,
-            FileKind::Data | FileKind::Other(_) => DatabaseFileKind::Data,
-        },
-        size_bytes: file.size_bytes,
-    }
-}
-
-fn unsound(expected: Expected<'_>, what: &str) -> Error {
+fn unsound(member: &MemberName, what: &str) -> Error {
     Error::new(
         Code::MediaUnsound,
         format!("a backup file is not what was asked for: {what}"),
     )
-    .at("member", expected.member)
+    .at("member", member)
     .hint("look at the disk and the network behind the share; the next run takes a new backup")
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,14 +89,21 @@ pub(crate) async fn check_all(subject: &Subject) {
     of_many_appends_at_once_each_gets_a_number_of_its_own(subject).await;
     a_log_that_was_tampered_with_is_refused(subject).await;
     one_agent_holds_the_lease_and_a_silent_one_loses_it(subject).await;
-    assert!(
-        subject
-            .agent("prober")
-            .honours_create()
-            .await
-            .expect("probes"),
-        "create-if-absent"
-    );
+    a_probe_may_be_repeated_and_removed_twice(subject).await;
+}
+
+async fn a_probe_may_be_repeated_and_removed_twice(subject: &Subject) {
+    let store = subject.agent("prober");
+    let key = "v1/probe/of-the-conformance-suite";
+    for _ in 0..2 {
+        let honours = store.honours_create(key).await.expect("probes");
+        assert!(honours, "create-if-absent");
+    }
+    for _ in 0..2 {
+        store.remove_probe(key).await.expect("removes");
+    }
+    let refused = store.remove_probe("v1/group/log/1.json").await;
+    assert_eq!(refused.expect_err("no probe").code(), Code::Bug);
 }
 
 fn group(name: &str) -> GroupName {
@@ -272,6 +279,7 @@ fn set(name: &str, id: u128) -> Set {
         members: Vec::new(),
         pieces: Vec::new(),
         missing: Vec::new(),
+        adopted: Vec::new(),
     }
 }
 

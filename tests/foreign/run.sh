@@ -2,10 +2,11 @@
 # Installs the programs that nobody here wrote, starts the servers among them on 127.0.0.1, and runs every test
 # that needs them: `tests/foreign/run.sh [TEST NAMES]`. Start reading at the last lines.
 #
-# Two object stores (SeaweedFS speaks S3, Azurite speaks Azure), one that ignores conditions (rclone), a client
-# (FreeTDS's tsql), and Microsoft's T-SQL parser (which tsql/run.sh installs when its test asks). Packages go into a
-# cache folder (STOPMARK_FOREIGN_CACHE, default ~/.cache/stopmark-foreign); the system gets Debian packages only where
-# a program is missing. What is missing and cannot be installed is a failure here, never a skip.
+# Two object stores (SeaweedFS speaks S3, Azurite speaks Azure), one that ignores conditions (rclone), clients of SQL
+# Server (FreeTDS's tsql, and those that clients/install.sh brings), and Microsoft's T-SQL parser (which tsql/run.sh
+# installs when its test asks). Packages go into a cache folder (STOPMARK_FOREIGN_CACHE, default
+# ~/.cache/stopmark-foreign); the system gets Debian packages only where a program is missing. What is missing and
+# cannot be installed is a failure here, never a skip.
 #
 # It ends only what it started, and leaves nothing running.
 set -euo pipefail
@@ -68,8 +69,23 @@ install_programs() {
     touch "$careless/ready"
   fi
   careless_server=$careless/bin/rclone
+  install_clients
   weed=$store/bin/weed
   blob_server=$blobs/node_modules/.bin/azurite-blob
+}
+
+# The folder's name changes with what is to be in it.
+install_clients() {
+  local sources=$repository/tests/foreign/clients began=$SECONDS pins
+  pins=$(cat "$sources/install.sh" "$sources/requirements.txt" | sha256sum | cut -c 1-12)
+  export STOPMARK_CLIENTS=$cache/clients-$pins
+  if [ ! -e "$STOPMARK_CLIENTS/ready" ]; then
+    say "installing clients into $STOPMARK_CLIENTS"
+    rm -rf "$STOPMARK_CLIENTS"
+    "$sources/install.sh" "$STOPMARK_CLIENTS"
+    touch "$STOPMARK_CLIENTS/ready"
+    say "installed clients in $((SECONDS - began)) s"
+  fi
 }
 
 # free_ports COUNT: ports that nobody listens on, below those that systems hand out by themselves.

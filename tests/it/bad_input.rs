@@ -210,7 +210,7 @@ async fn a_store_that_stops_taking_pieces_is_told_and_nothing_is_lost() {
 }
 
 /// An endpoint that forbids everything, as S3 does to credentials without a policy; its address.
-async fn forbidding_endpoint() -> std::net::SocketAddr {
+pub(crate) async fn forbidding_endpoint() -> std::net::SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
     let listener = listener.expect("a port");
     let address = listener.local_addr().expect("an address");

@@ -3,7 +3,7 @@
 use sqlsim::faults::{Fault, FaultKind};
 use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Retry};
-use stopmark::model::{Lsn, MarkName, MemberName, PieceKind};
+use stopmark::model::{Lsn, MarkName, MemberName, PieceId, PieceKind};
 use stopmark::plan::{BackUp, FileMove, RestoreDatabase, RestoreLog, RestorePiece, StopAt};
 use stopmark::world::Fleet;
 
@@ -233,4 +233,70 @@ async fn a_log_without_the_mark_leaves_the_member_restoring() {
         .newest_mark(&pay1, &named("Copy"), MarkLogKind::Stopmark)
         .await;
     assert_eq!(state.expect("a state").state, "RESTORING");
+}
+
+#[tokio::test]
+async fn a_piece_is_taken_once_and_half_a_piece_is_written_over() {
+    let (hosts, ledger) = one_host().await;
+    let (fleet, told) = (hosts.fleet(), Told::default());
+    let full = hosts.backup(&ledger, PieceKind::Full, 1);
+    let file = &full.stripes[0].agent_path;
+    std::fs::write(file, "half of a backup, of which msdb has no row").expect("writes");
+    let taken = fleet.back_up(&full, &told).await.expect("taken");
+    let bytes = std::fs::read(file).expect("a file");
+    let again = fleet.back_up(&full, &told).await.expect("found");
+    assert_eq!(again, taken);
+    assert!(
+        std::fs::read(file).expect("a file") == bytes,
+        "written over"
+    );
+
+    // Another piece whose file happens to have this name is not this one.
+    let other = BackUp {
+        piece: PieceId(uuid::Uuid::from_u128(77)),
+        ..full.clone()
+    };
+    assert_eq!(fleet.find_backup(&other).await.expect("asked"), None);
+    let replaced = fleet.back_up(&other, &told).await.expect("taken");
+    assert_ne!(replaced.backup_set_guid, taken.backup_set_guid);
+}
+
+#[tokio::test]
+async fn a_copy_is_restored_once_and_anew_where_it_was_dropped() {
+    let (hosts, ledger) = one_host().await;
+    let (fleet, told, pay1) = (hosts.fleet(), Told::default(), named("PAY1"));
+    let full = hosts.backup(&ledger, PieceKind::Full, 1);
+    fleet.back_up(&full, &told).await.expect("a full");
+    let name = "BTS_2026_11_21_02_00_00_007";
+    let placed = mark(name, "PAY1", &["Ledger"], &[]);
+    fleet.place_mark(&placed).await.expect("placed");
+    let log = hosts.backup(&ledger, PieceKind::Log, 1);
+    fleet.back_up(&log, &told).await.expect("a log");
+    let copy = restore_full(&hosts, &full);
+    let end = restore_log(&log, &named(name), true);
+    for _ in 0..2 {
+        let restored = fleet.restore_database(&pay1, &copy, &told).await;
+        restored.expect("restored once");
+    }
+    for _ in 0..2 {
+        let restored = fleet.restore_log(&pay1, &end, &told).await;
+        restored.expect("opened once");
+    }
+    // The history still tells of the restore, but the database is another.
+    let anew = "DROP DATABASE Copy; CREATE DATABASE Copy;";
+    hosts.run("PAY1", anew).await;
+    let refused = fleet.restore_log(&pay1, &end, &told).await;
+    let error = refused.expect_err("it is no copy");
+    assert_eq!(
+        error.sql().map(|cause| cause.number),
+        Some(3117),
+        "{error:?}"
+    );
+    hosts.run("PAY1", "DROP DATABASE Copy;").await;
+    let restored = fleet.restore_database(&pay1, &copy, &told).await;
+    restored.expect("restored anew");
+    let restored = fleet.restore_log(&pay1, &end, &told).await;
+    restored.expect("opened anew");
+    let state = fleet.newest_mark(&pay1, &copy.target, MarkLogKind::Stopmark);
+    assert_eq!(state.await.expect("a state").newest, Some(named(name)));
 }

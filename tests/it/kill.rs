@@ -10,16 +10,18 @@ use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use stopmark::config::Config;
 use stopmark::error::Result;
-use stopmark::model::RunId;
+use stopmark::model::{RunId, SetKind};
 use stopmark::plan::BackupKind;
+use stopmark::run::adopt;
 use stopmark::run::events::{Event, Verdict};
 use stopmark::run::{self, BackupWanted, Interrupt};
 use stopmark::sql::observe;
 use stopmark::world::{Journal, Journals, World};
 
 use crate::bank::TOTAL;
-use crate::saga_kinds::{SPARE, Scene};
+use crate::saga_kinds::{Kind, SPARE, Scene, adopt_wanted, check_plan};
 use crate::stage;
 
 /// Where the agent to be killed finds its configuration; its presence makes a process that agent.
@@ -48,6 +50,115 @@ async fn a_killed_log_run_loses_nothing() {
     if !be_the_agent(BackupKind::Log).await {
         kill_at_every_line("kill::a_killed_log_run_loses_nothing", BackupKind::Log).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_adoption_is_finished_by_the_next_run() {
+    if be_the_adopting_agent().await {
+        return;
+    }
+    let test = "kill::a_killed_adoption_is_finished_by_the_next_run";
+    let mut scene = Scene::of(&["Ledger"], &["Accounts"]).await;
+    let mut salvaged = 0;
+    for lines in 1..LINES_MAX {
+        scene.foreign_backups().await;
+        let config = scene.stage.config_path();
+        let killed = tokio::task::spawn_blocking(move || run_the_agent(test, &config, lines)).await;
+        let killed = killed.expect("it was waited for");
+        let before = adopted_sets(&scene).await;
+        start_again(&mut scene, BackupKind::Log, lines).await;
+        if killed.success() {
+            assert!(
+                lines > 8,
+                "an adoption of two pieces has more than {lines} lines"
+            );
+            assert!(
+                salvaged > 0,
+                "no killed adoption was ever finished by a log run"
+            );
+            return bring_back(&scene).await;
+        }
+        salvaged += adopted_sets(&scene).await - before;
+        let record = scene
+            .adopt(&scene.world)
+            .await
+            .expect("nothing is in its way");
+        let verdict = record.ended.map(|(verdict, _)| verdict);
+        assert!(
+            matches!(verdict, Some(Verdict::Done | Verdict::Abandoned)),
+            "line {lines}: {verdict:?}"
+        );
+        scene
+            .assert_no_set_twice(&format!("killed after line {lines}"))
+            .await;
+    }
+    panic!("the adopting agent never came to its end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_check_left_is_removed_by_the_next_start() {
+    if be_the_checking_agent().await {
+        return;
+    }
+    let test = "kill::what_a_killed_check_left_is_removed_by_the_next_start";
+    let mut scene = Scene::set().await;
+    let (mut on_shares, mut in_store) = (0, 0);
+    for lines in 1..LINES_MAX {
+        let config = scene.stage.config_path();
+        let killed = tokio::task::spawn_blocking(move || run_the_agent(test, &config, lines)).await;
+        let remains = scene.remains();
+        let probes = remains.iter().filter(|it| it.extension().is_none()).count();
+        on_shares += remains.len() - probes;
+        in_store += probes;
+        if lines % 2 == 0 {
+            start_again(&mut scene, BackupKind::Log, lines).await;
+        } else {
+            let checked = Kind::Check
+                .act(&scene, &scene.world)
+                .await
+                .expect("a record");
+            assert_eq!(checked.ended.map(|(it, _)| it), Some(Verdict::Done));
+        }
+        assert_eq!(scene.remains(), Vec::<PathBuf>::new(), "line {lines}");
+        let left = scene.world.journals.unfinished().expect("journals");
+        assert_eq!(left, [], "line {lines}: runs that nobody finished");
+        if killed.expect("it was waited for").success() {
+            assert!(on_shares > 0 && in_store > 0, "nothing was ever left");
+            return;
+        }
+    }
+    panic!("the checking agent never came to its end");
+}
+
+/// In the process that is to be killed: the check. In any other: false.
+async fn be_the_checking_agent() -> bool {
+    let Some((_, config, world)) = mortal() else {
+        return false;
+    };
+    let plan = check_plan(&config, &world).await;
+    let checked = run::check(&world, &config, &plan, &Interrupt::default()).await;
+    checked.expect("nothing but the kill is in its way");
+    true
+}
+
+/// How many sets adoptions have published.
+async fn adopted_sets(scene: &Scene) -> usize {
+    let sets = scene.sets().await.into_iter();
+    sets.filter(|set| set.kind == SetKind::Adopted).count()
+}
+
+/// In the process that is to be killed: the adoption. In any other: false.
+async fn be_the_adopting_agent() -> bool {
+    let Some((config_path, config, world)) = mortal() else {
+        return false;
+    };
+    let folder = config_path.with_file_name("foreign");
+    let wanted = adopt_wanted(&world, folder).await.expect("it can be read");
+    let done = adopt::adopt(&world, &config, &wanted, &Interrupt::default()).await;
+    let record = done.expect("nothing but the kill is in its way").1;
+    let ended = record.expect("a run").ended;
+    assert_eq!(ended.map(|(verdict, _)| verdict), Some(Verdict::Done));
+    true
 }
 
 /// Kills at the first line, then at the second, until an agent comes to its end.
@@ -123,20 +234,8 @@ fn run_the_agent(test: &str, config: &PathBuf, lines: usize) -> ExitStatus {
 
 /// In the process that is to be killed: the run. In any other: false.
 async fn be_the_agent(kind: BackupKind) -> bool {
-    let Some(config) = std::env::var_os(CONFIG) else {
+    let Some((_, config, world)) = mortal() else {
         return false;
-    };
-    let lines = std::env::var(LINES).expect("the parent says it");
-    let lines: usize = lines.parse().expect("a number");
-    observe::install_alone();
-    let (config, world) = stage::world_of(&PathBuf::from(config));
-    let journals = Deadly {
-        inner: world.journals.clone(),
-        left: Arc::new(AtomicUsize::new(lines)),
-    };
-    let world = World {
-        journals: Arc::new(journals),
-        ..world
     };
     let wanted = BackupWanted {
         kind,
@@ -149,6 +248,24 @@ async fn be_the_agent(kind: BackupKind) -> bool {
         Some(Verdict::Done)
     );
     true
+}
+
+/// The configuration and a world that ends after some lines of journal; none in a process that is to live.
+fn mortal() -> Option<(PathBuf, Arc<Config>, World)> {
+    let config_path = PathBuf::from(std::env::var_os(CONFIG)?);
+    let lines = std::env::var(LINES).expect("the parent says it");
+    let lines: usize = lines.parse().expect("a number");
+    observe::install_alone();
+    let (config, world) = stage::world_of(&config_path);
+    let journals = Deadly {
+        inner: world.journals.clone(),
+        left: Arc::new(AtomicUsize::new(lines)),
+    };
+    let world = World {
+        journals: Arc::new(journals),
+        ..world
+    };
+    Some((config_path, config, world))
 }
 
 /// Journals that end the process after some lines.

@@ -2,6 +2,8 @@
 //!
 //! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
 
+mod adopt;
+mod agreement;
 mod bad_input;
 mod bank;
 mod clock_time;
@@ -16,13 +18,21 @@ mod fleet_marks;
 mod fleet_survey;
 mod flow;
 mod hostile_names;
+mod inspect;
+mod inspect_corpus;
+mod inspect_places;
 mod kill;
+#[path = "../../crates/mtf/tests/it/common.rs"]
+#[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
+mod made;
 mod printing;
 mod saga;
 mod saga_kinds;
 mod saga_story;
+mod saga_twice;
 mod scrub;
 mod secrets;
+mod shelf;
 mod stage;
 mod stores;
 mod strike;

@@ -43,6 +43,10 @@ async fn every_command_that_prints_facts_prints_json_with_stable_keys() {
     let files = stage.path("restored");
     std::fs::create_dir_all(&files).expect("a folder");
     let files = files.display().to_string();
+    let foreign = stage.path("foreign.bak").display().to_string();
+    let theirs = format!("BACKUP DATABASE Orders TO DISK = N'{foreign}' WITH COPY_ONLY;");
+    stage.script("SQL1", "master", &theirs).await;
+    let store = stage.path("store").display().to_string();
     let mut table = String::new();
     for args in [
         &["check"][..],
@@ -64,13 +68,17 @@ async fn every_command_that_prints_facts_prints_json_with_stable_keys() {
         &["verify"],
         &["verify", "--chain"],
         &["scrub"],
+        &["adopt", "--group", "stage", &foreign],
+        &["adopt", "--dry-run", "--group", "stage", &foreign],
+        &["inspect", &store, "--chain"],
         &["restore", "plan", "--to-host", "SPARE"],
         &["restore", "run", "--to-host", "SPARE", "--files-in", &files],
         &["catalog", "rebuild"],
     ] {
         let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let printed = stage.run(&with_json).await;
-        let shown: Vec<&str> = args.iter().copied().filter(|arg| *arg != files).collect();
+        let is_shown = |arg: &&str| ![&files, &foreign, &store].contains(&&(*arg).to_owned());
+        let shown: Vec<&str> = args.iter().copied().filter(is_shown).collect();
         table += &keys(&shown, &json(args, &printed));
     }
     assert_snapshot!(table);
@@ -139,6 +147,7 @@ fn the_help_of_every_command_reads_well() {
         "status",
         "verify",
         "scrub",
+        "adopt",
         "restore",
         "restore plan",
         "restore run",

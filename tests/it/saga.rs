@@ -1,22 +1,22 @@
 //! The four saga tests of every kind of run: it succeeds; a failure at any step leaves a world that the next
 //! run can use; what is undone may be undone twice; what is done may be done twice.
 //!
-//! Start at [`play`]: one driver for all kinds, which are in `saga_kinds`. Failures are injected between the
+//! Start at [`play`]: one driver for all kinds, which are in `saga_kinds`; doing and undoing twice is in
+//! `saga_twice`. Failures are injected between the
 //! agent and its world, never inside either.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use stopmark::error::{Error, Result};
-use stopmark::model::{HostName, RunId};
-use stopmark::plan::{BackupKind, Keep, Plan, Step, Undo};
-use stopmark::run::book::Book;
-use stopmark::run::deeds;
-use stopmark::run::events::{Event, StepPlace, Verdict};
+use stopmark::plan::BackupKind;
+use stopmark::run::events::Verdict;
 use stopmark::run::record::Record;
 
 use crate::bank::TOTAL;
 use crate::saga_kinds::{Kind, SPARE, Scene};
-use crate::saga_story::{act_of, story};
+use crate::saga_story::story;
+use crate::saga_twice::do_and_undo_twice;
 use crate::strike::{Strike, Target, WORDS, When};
 
 /// More effects than any run of these scenes has: a run that is struck this often never ends.
@@ -118,6 +118,38 @@ async fn a_restore_is_a_saga() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_adoption_is_a_saga() {
+    let struck = play(Kind::Adopt).await;
+    assert_struck(
+        &struck,
+        &[
+            "host_facts",
+            "bring",
+            "upload",
+            "prove",
+            "write_manifest",
+            "append",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_trials_of_a_check_are_a_saga() {
+    let struck = play(Kind::Check).await;
+    assert_struck(
+        &struck,
+        &[
+            "make_room",
+            "probe_share",
+            "sizes",
+            "honours_create",
+            "remove",
+            "remove_probe",
+        ],
+    );
+}
+
 /// Plays the four tests with one kind of run; the verbs that were struck.
 async fn play(kind: Kind) -> BTreeSet<&'static str> {
     let scene = Scene::set().await;
@@ -174,7 +206,11 @@ async fn heal(kind: Kind, scene: &Scene, place: &str) {
         story(&record)
     );
     let left = scene.world.journals.unfinished().expect("journals");
-    if kind.is_backup() {
+    if kind == Kind::Check {
+        assert_eq!(left, [], "{place}: runs that nobody finished");
+        assert_eq!(scene.remains(), Vec::<PathBuf>::new(), "{place}");
+    }
+    if kind.is_backup() || kind == Kind::Adopt {
         assert_eq!(left, [], "{place}: runs that nobody finished");
         scene.assert_nothing_is_lost(place).await;
         scene.assert_the_shares_are_clear(place);
@@ -216,91 +252,6 @@ async fn bring_back(scene: &Scene) {
             "{mark}"
         );
     }
-}
-
-/// Carries a plan out with every step done twice and every undo done twice.
-async fn do_and_undo_twice(kind: Kind, scene: &Scene) {
-    kind.arrange(scene).await;
-    let plan = kind.plan(scene).await;
-    let lease = scene.world.store.take_lease(&scene.config.group).await;
-    lease.expect("our own lease");
-    let book = book_of(scene, &plan);
-    for (place, host, step) in steps_of(&plan) {
-        do_twice(scene, &book, place, host, step).await;
-    }
-    let at = scene.world.clock.now();
-    let verdict = Verdict::Done;
-    book.write(&Event::RunEnded { verdict, at })
-        .expect("written");
-}
-
-async fn do_twice(scene: &Scene, book: &Book, place: StepPlace, host: &HostName, step: &Step) {
-    let (what, at) = (act_of(step), scene.world.clock.now());
-    let deed = || deeds::carry_out(&scene.world, book, host, step);
-    book.write(&Event::StepStarted { place, at })
-        .expect("written");
-    let once = deed().await;
-    let once = once.unwrap_or_else(|error| panic!("{what}: {error:?}"));
-    let outcome = Box::new(once.clone());
-    book.write(&Event::StepEnded { place, outcome, at })
-        .expect("written");
-    match step.undo() {
-        // None of these can be taken back, so the book itself refuses to begin one again: a second backup
-        // would write over the first, a second mark of one name would be another moment.
-        Undo::Never(Keep::Piece | Keep::Mark | Keep::Database) => {
-            let again = book.write(&Event::StepStarted { place, at });
-            assert!(again.is_err(), "{what} was begun twice");
-            return;
-        }
-        Undo::Never(Keep::Set) | Undo::Nothing => {}
-        Undo::By(undo) => {
-            for _ in 0..2 {
-                let undone = deeds::carry_out(&scene.world, book, host, &undo).await;
-                undone.unwrap_or_else(|error| panic!("undo of {what}: {error:?}"));
-            }
-        }
-    }
-    let twice = deed().await;
-    let twice = twice.unwrap_or_else(|error| panic!("{what} again: {error:?}"));
-    assert_eq!(twice, once, "{what} came to something else the second time");
-}
-
-/// The book of a run that carries this plan out.
-fn book_of(scene: &Scene, plan: &Plan) -> Book {
-    let run = RunId(scene.world.ids.next());
-    let at = scene.world.clock.now();
-    let began = Event::RunBegan {
-        run,
-        group: scene.config.group.clone(),
-        kind: plan.kind,
-        agent_version: "0".to_owned(),
-        at,
-    };
-    let planned = Event::RoundPlanned {
-        plan: Box::new(plan.clone()),
-        at,
-    };
-    let book = Book::begin(scene.world.journals.as_ref(), run, &began).expect("a book");
-    book.write(&planned).expect("written");
-    book
-}
-
-fn steps_of(plan: &Plan) -> Vec<(StepPlace, &HostName, &Step)> {
-    let mut found = Vec::new();
-    for (stage, it) in (0..).zip(&plan.stages) {
-        for (lane, it) in (0..).zip(&it.lanes) {
-            for (step, act) in (0..).zip(&it.steps) {
-                let place = StepPlace {
-                    round: 1,
-                    stage,
-                    lane,
-                    step,
-                };
-                found.push((place, &it.host, act));
-            }
-        }
-    }
-    found
 }
 
 fn assert_struck(struck: &BTreeSet<&'static str>, wanted: &[&str]) {

@@ -3,17 +3,20 @@
 //! Start at [`Kind`]. Whatever befell the run before, arranging makes sure that this one has its whole work.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use stopmark::catalog;
 use stopmark::chain::{Point, points};
 use stopmark::config::Config;
 use stopmark::error::Result;
+use stopmark::media::Source;
 use stopmark::model::{HostName, MemberName, Piece, PieceKind, Set};
 use stopmark::plan::{
-    BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, plan_links,
+    BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, plan_check, plan_links,
     plan_prepare, plan_restore,
 };
+use stopmark::run::adopt::{self, AdoptWanted};
 use stopmark::run::events::Verdict;
 use stopmark::run::record::Record;
 use stopmark::run::{self, BackupWanted, Interrupt, PlanNames};
@@ -48,6 +51,10 @@ pub(crate) enum Kind {
     Prepare,
     Links,
     Restore,
+    /// `adopt` of a log that somebody else took, and of a full.
+    Adopt,
+    /// The trials of `check`.
+    Check,
 }
 
 impl Scene {
@@ -160,19 +167,15 @@ impl Scene {
 
     /// The shares are empty: nothing piles up there, whatever happened.
     pub(crate) fn assert_the_shares_are_clear(&self, place: &str) {
-        let mut open = vec![self.stage.path("share")];
-        let mut files = Vec::new();
-        while let Some(folder) = open.pop() {
-            for entry in std::fs::read_dir(&folder).expect("a share").flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    open.push(path);
-                } else {
-                    files.push(path);
-                }
-            }
-        }
+        let files = files_below(self.stage.path("share"));
         assert!(files.is_empty(), "{place}: left on the share: {files:?}");
+    }
+
+    /// What trials left on shares and in the store.
+    pub(crate) fn remains(&self) -> Vec<PathBuf> {
+        let mut files = files_below(self.stage.path("share"));
+        files.extend(files_below(self.stage.path("store/v1/probe")));
+        files
     }
 
     /// No set stands twice in the group's log, and no piece in two sets.
@@ -219,10 +222,57 @@ impl Scene {
         plan_links(&self.config, &survey, &asked, &mut names, now)
     }
 
+    /// Somebody else takes a log of one member and a full of the other.
+    pub(crate) async fn foreign_backups(&self) {
+        self.bank.transfer(&self.stage, 10).await;
+        let folder = self.stage.path("foreign");
+        // What was there is adopted, and need not be read again.
+        std::fs::remove_dir_all(&folder).ok();
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for (host, backup) in [("SQL1", "LOG Ledger"), ("SQL2", "DATABASE Accounts")] {
+            let file = folder.join(self.world.ids.next().to_string());
+            let script = format!(
+                "BACKUP {backup} TO DISK = N'{}' WITH CHECKSUM;",
+                file.display()
+            );
+            self.stage.script(host, "master", &script).await;
+        }
+    }
+
+    /// Everything that others wrote, examined.
+    pub(crate) async fn adopt_wanted(&self, world: &World) -> Result<AdoptWanted> {
+        adopt_wanted(world, self.stage.path("foreign")).await
+    }
+
+    /// Adopts it; a run that had nothing left to adopt was done before it began.
+    pub(crate) async fn adopt(&self, world: &World) -> Result<Record> {
+        let wanted = self.adopt_wanted(world).await?;
+        let done = adopt::adopt(world, &self.config, &wanted, &Interrupt::default()).await?;
+        if let (_, Some(record)) = done {
+            return Ok(record);
+        }
+        let run = world.journals.runs()?.pop().expect("a run before");
+        let record = Record::fold(&world.journals.read(run)?)?.expect("a record");
+        Ok(Record {
+            ended: record.ended.map(|(_, at)| (Verdict::Done, at)),
+            ..record
+        })
+    }
+
     /// Carries out a plan that takes no backups.
     pub(crate) async fn carry_out(&self, world: &World, plan: &Plan) -> Result<Record> {
         run::carry_out(world, &self.config, plan, &Interrupt::default()).await
     }
+}
+
+/// What is to be adopted of a folder.
+pub(crate) async fn adopt_wanted(world: &World, folder: PathBuf) -> Result<AdoptWanted> {
+    let found = adopt::find(world, &[Source::Path(folder)]).await?;
+    Ok(AdoptWanted {
+        offers: found.offers,
+        others: found.others,
+        mapped: Vec::new(),
+    })
 }
 
 impl Kind {
@@ -236,7 +286,7 @@ impl Kind {
             Self::Full | Self::FullNewChain => Some(BackupKind::Full),
             Self::Differential => Some(BackupKind::Differential),
             Self::Log | Self::LogWithNewChain => Some(BackupKind::Log),
-            Self::Prepare | Self::Links | Self::Restore => None,
+            Self::Prepare | Self::Links | Self::Restore | Self::Adopt | Self::Check => None,
         }
     }
 
@@ -277,7 +327,8 @@ impl Kind {
             Self::Restore if scene.points().await.is_empty() => {
                 scene.back_up(BackupKind::Log).await;
             }
-            Self::Restore => {}
+            Self::Restore | Self::Check => {}
+            Self::Adopt => scene.foreign_backups().await,
         }
     }
 
@@ -290,6 +341,12 @@ impl Kind {
                 let newest = scene.points().await.pop().expect("a Point to restore");
                 scene.restore_plan(&newest).await
             }
+            Self::Adopt => {
+                let wanted = scene.adopt_wanted(&scene.world).await.expect("readable");
+                let planned = adopt::plan_adoption(&scene.world, &scene.config, &wanted).await;
+                planned.expect("a plan").plan
+            }
+            Self::Check => check_plan(&scene.config, &scene.world).await,
             _ => {
                 let planned = run::plan_only(&scene.world, &scene.config, &self.wanted()).await;
                 planned.expect("a plan").1
@@ -303,7 +360,37 @@ impl Kind {
             let wanted = self.wanted();
             return run::back_up(world, &scene.config, &wanted, &Interrupt::default()).await;
         }
+        if self == Self::Adopt {
+            return scene.adopt(world).await;
+        }
         let plan = self.plan(scene).await;
+        if self == Self::Check {
+            return run::check(world, &scene.config, &plan, &Interrupt::default()).await;
+        }
         scene.carry_out(world, &plan).await
     }
+}
+
+/// What `check` would try.
+pub(crate) async fn check_plan(config: &Config, world: &World) -> Plan {
+    let survey = survey::take(world, config).await;
+    let mut names = PlanNames(world.ids.as_ref());
+    plan_check(config, &survey, &mut names, world.clock.now())
+}
+
+/// Every file below a folder, which may not be there.
+fn files_below(folder: PathBuf) -> Vec<PathBuf> {
+    let mut open = vec![folder];
+    let mut files = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files
 }

@@ -105,6 +105,7 @@ pub(crate) fn act_of(step: &Step) -> String {
             step.set_kind,
             step.pieces.len()
         ),
+        Step::Adopt(step) => format!("adopt {} of {}", step.piece.kind.word(), step.piece.member),
         Step::ClearStaging(_) => "clear".to_owned(),
         Step::Fetch(_) => "fetch".to_owned(),
         Step::RestoreDatabase(step) => {
@@ -112,6 +113,10 @@ pub(crate) fn act_of(step: &Step) -> String {
         }
         Step::RestoreLog(step) => format!("restore log of {}", step.target),
         Step::ProveMark(step) => format!("prove {}", step.target),
+        Step::TrialBackup(_) => "trial backup".to_owned(),
+        Step::RemoveTrial(_) => "remove a trial".to_owned(),
+        Step::ProbeStore(_) => "probe the store".to_owned(),
+        Step::RemoveProbe(_) => "remove a probe".to_owned(),
     }
 }
 

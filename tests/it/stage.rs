@@ -17,6 +17,7 @@ use stopmark::cli::{self, progress::NoProgress};
 use stopmark::clock::{RandomIds, SystemClock};
 use stopmark::config::{self, Config, OsSecrets};
 use stopmark::error::Exit;
+use stopmark::media::{Access, ForeignMedia};
 use stopmark::notify::Silent;
 use stopmark::run::Interrupt;
 use stopmark::run::journal::JournalFolder;
@@ -307,6 +308,7 @@ pub(crate) fn world_of(config_path: &Path) -> (Arc<Config>, World) {
         fleet: Arc::new(fleet),
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
+        foreign: Arc::new(ForeignMedia::new(Access::default(), state)),
         catalog: Arc::new(SqliteCatalog::open(state).expect("a catalog")),
         journals: Arc::new(JournalFolder::open(state).expect("journals")),
         notifier: Arc::new(Silent),

@@ -20,7 +20,8 @@ use stopmark::plan::{
 use stopmark::run::events::BackedUp;
 use stopmark::survey::HostFacts;
 use stopmark::world::{
-    FactsWanted, Fleet, LogEntry, LogFact, RestoredState, Staging, StepProgress, Store, Tap, World,
+    Brought, FactsWanted, Fleet, Foreign, LogEntry, LogFact, RestoredState, Staging, StepProgress,
+    Store, Tap, World,
 };
 
 /// Whether the effect is done before it fails.
@@ -44,7 +45,8 @@ pub(crate) enum Target {
 }
 
 /// The verbs that change nothing.
-const READING: [&str; 10] = [
+const READING: [&str; 11] = [
+    "bring",
     "host_facts",
     "databases",
     "test_link",
@@ -94,6 +96,7 @@ impl Strike {
             fleet: Arc::new(StruckFleet(world.fleet.clone(), self.clone())),
             store: Arc::new(StruckStore(world.store.clone(), self.clone())),
             staging: Arc::new(StruckStaging(world.staging.clone(), self.clone())),
+            foreign: Arc::new(StruckForeign(world.foreign.clone(), self.clone())),
             ..world.clone()
         }
     }
@@ -145,6 +148,7 @@ impl Strike {
 struct StruckFleet(Arc<dyn Fleet>, Arc<Strike>);
 struct StruckStore(Arc<dyn Store>, Arc<Strike>);
 struct StruckStaging(Arc<dyn Staging>, Arc<Strike>);
+struct StruckForeign(Arc<dyn Foreign>, Arc<Strike>);
 
 impl StruckFleet {
     async fn pass<T: Send>(
@@ -360,8 +364,13 @@ impl Store for StruckStore {
             .await
     }
 
-    async fn honours_create(&self) -> Result<bool> {
-        self.pass("honours_create", self.0.honours_create()).await
+    async fn honours_create(&self, key: &str) -> Result<bool> {
+        self.pass("honours_create", self.0.honours_create(key))
+            .await
+    }
+
+    async fn remove_probe(&self, key: &str) -> Result<()> {
+        self.pass("remove_probe", self.0.remove_probe(key)).await
     }
 }
 
@@ -377,5 +386,18 @@ impl Staging for StruckStaging {
 
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         self.pass("remove", self.0.remove(files)).await
+    }
+}
+
+#[async_trait]
+impl Foreign for StruckForeign {
+    async fn bring(&self, place: &str, progress: &dyn StepProgress) -> Result<Brought> {
+        let bring = self.0.bring(place, progress);
+        let strike = &self.1;
+        strike.pass(("bring", ""), Code::MediaChanged, bring).await
+    }
+
+    async fn let_go(&self, brought: Brought) {
+        self.0.let_go(brought).await;
     }
 }

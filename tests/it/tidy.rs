@@ -20,7 +20,9 @@ const TIERS: &[&[&str]] = &[
     &["plan"],
     &["run::events"],
     &["world"],
-    &["catalog", "clock", "notify", "sql", "store", "verify"],
+    &[
+        "catalog", "clock", "media", "notify", "sql", "store", "verify",
+    ],
     &["survey::take", "survey::gather"],
     &["run"],
     &["report"],

@@ -1,7 +1,7 @@
-//! The two checksums of backup media: a rolling one over sectors and an XOR over headers.
+//! The checksums of backup media: a rolling one over sectors, an XOR over headers.
 //!
 //! Start at [`SectorRoll`]. Data pages, log blocks and the streams of `BACKUP ... WITH CHECKSUM`
-//! share it; block and stream headers have [`xor16`].
+//! share it; block and stream headers have [`xor16`], records of compressed media [`word_roll`].
 //!
 //! This file never knows where a checksum is stored.
 
@@ -75,6 +75,22 @@ pub fn xor16(header: &[u8]) -> u16 {
         .fold(0, |sum, word| sum ^ u16::from_le_bytes(*word))
 }
 
+/// The checksum of a record in a compressed container: turned by one bit for each little-endian
+/// 32-bit word; a last partial word counts as filled up with zeros.
+#[must_use]
+pub fn word_roll(bytes: &[u8]) -> u32 {
+    let turn = |sum: u32, word: [u8; 4]| sum.rotate_left(1) ^ u32::from_le_bytes(word);
+    let (words, rest) = bytes.as_chunks::<4>();
+    let sum = words.iter().fold(0, |sum, word| turn(sum, *word));
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    if rest.is_empty() {
+        sum
+    } else {
+        turn(sum, last)
+    }
+}
+
 fn xor32(sector: &[u8; SECTOR_BYTES]) -> u32 {
     let words = sector.as_chunks::<4>().0;
     words
@@ -103,6 +119,13 @@ mod tests {
         assert_eq!(sector_roll(&two[..512]), 0x80);
         assert_eq!(sector_roll(&two), 0x100);
         assert_eq!(sector_roll(&two[..513]), 0x100);
+    }
+
+    #[test]
+    fn each_word_turns_the_sum_of_a_record_and_the_last_is_filled_up() {
+        assert_eq!(word_roll(&[1, 0, 0, 0, 1]), 0b11);
+        assert_eq!(word_roll(&[1, 0, 0, 0, 1, 0, 0, 0]), 0b11);
+        assert_eq!(word_roll(&[0, 0, 0, 0x80, 0, 0, 0, 0]), 1);
     }
 
     #[test]

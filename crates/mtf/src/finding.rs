@@ -13,15 +13,33 @@ use crate::Lsn;
 use crate::block::BlockVerdict;
 
 /// How deep one must look to notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// L1: headers, their checksums and their order.
+    #[default]
     Structure,
     /// L2: what the media say they are, told twice and compared.
     Identity,
     /// L3: the bytes of pages, log and streams.
     Content,
+}
+
+impl Level {
+    /// All levels, from the shallowest.
+    pub const ALL: [Self; 3] = [Self::Structure, Self::Identity, Self::Content];
+
+    /// Its number: 1 for structure, 2 for identity, 3 for content.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Structure => 1,
+            Self::Identity => 2,
+            Self::Content => 3,
+        }
+    }
 }
 
 /// How grave a finding is.
@@ -59,8 +77,17 @@ pub enum FindingKind {
     Empty,
     /// The file is no backup media at all.
     NotMedia,
-    /// The container of compressed or encrypted backups, which is not opened.
+    /// A container in which nothing could be read: encrypted, or compressed in an unknown way.
     Container,
+    /// A compressed container of the layout before SQL Server 2014, which nobody could try here.
+    OlderContainer,
+    /// A record of a compressed container does not have its checksum, or does not decode.
+    RecordDamaged,
+    /// What stands in a compressed container is of an unknown kind; nothing after it could be read.
+    UnknownRecord {
+        /// Its first byte.
+        found: String,
+    },
     /// Tape media, but not of SQL Server.
     ForeignSoftware {
         /// The software that wrote them.
@@ -150,6 +177,13 @@ pub enum FindingKind {
         /// The LSN of the identity.
         lsn: Lsn,
     },
+    /// A log extent ends before it begins.
+    BadLogExtent {
+        /// Offset in the log file where it says that it begins, in bytes.
+        start_bytes: u64,
+        /// Offset in the log file where it says that it ends, in bytes.
+        end_bytes: u64,
+    },
     /// The backup set does not hold as many pages as its identity says.
     PagesDisagree {
         /// Pages by the identity.
@@ -220,6 +254,7 @@ impl FindingKind {
             | Self::NoIdentity
             | Self::CopiesDisagree { .. }
             | Self::LogRangeDisagrees { .. }
+            | Self::BadLogExtent { .. }
             | Self::PagesDisagree { .. } => Level::Identity,
             Self::StreamChecksumWrong
             | Self::StreamChecksumMissing
@@ -248,6 +283,8 @@ impl FindingKind {
             Self::Empty
             | Self::NotMedia
             | Self::Container
+            | Self::OlderContainer
+            | Self::UnknownRecord { .. }
             | Self::ForeignSoftware { .. }
             | Self::ContinuesElsewhere
             | Self::NoSets
@@ -271,8 +308,16 @@ impl FindingKind {
     fn fmt_structure(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("the file is empty"),
-            Self::Container => {
-                f.write_str("a compressed or encrypted container, which is not opened")
+            Self::Container => f.write_str("a compressed or encrypted container, unreadable"),
+            Self::OlderContainer => {
+                f.write_str("an older compressed container, which this version cannot read")
+            }
+            Self::RecordDamaged => f.write_str("a record of the compressed container is damaged"),
+            Self::UnknownRecord { found } => {
+                write!(
+                    f,
+                    "a record of the compressed container is of an unknown kind, `{found}`"
+                )
             }
             Self::ForeignSoftware { software } => {
                 write!(f, "tape media written by `{software}`, not by SQL Server")
@@ -328,6 +373,13 @@ impl FindingKind {
                     "the log in the backup set does not begin or end at {lsn} as it says"
                 )
             }
+            Self::BadLogExtent {
+                start_bytes,
+                end_bytes,
+            } => write!(
+                f,
+                "a log extent cannot begin at byte {start_bytes} and end at byte {end_bytes}"
+            ),
             Self::PagesDisagree { expected, found } => {
                 write!(f, "the backup set holds {found} pages, but says {expected}")
             }

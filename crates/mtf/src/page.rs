@@ -119,9 +119,20 @@ pub fn check(page: &[u8]) -> PageVerdict {
         } else {
             PageVerdict::NotTorn
         }
+    } else if is_sealed_but_for(page, FLAG_CHECKSUM) {
+        PageVerdict::Bad
     } else {
         PageVerdict::Unprotected
     }
+}
+
+/// Whether the checksum would be right if this flag were the other way round. That does not come
+/// about by chance, so the flag is damaged: without this look a page could lose the very bit that
+/// says that it has a checksum, and pass.
+pub(crate) fn is_sealed_but_for(page: &[u8; SIZE], flag: u16) -> bool {
+    // The flags lie in the first of sixteen sectors, which those after it turned by fifteen bits.
+    let changed = u32::from(flag).rotate_left(15);
+    checksum(page) ^ changed == bytes::u32_at(page, TORN_BITS)
 }
 
 /// Whether the page with this number is a PFS page: number 1 and every multiple of 8088.

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BackupSet, Finding, MediaFamily, Severity};
+use crate::{BackupSet, Finding, Level, MediaFamily, Severity};
 
 /// The outcome of a scan of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,12 @@ pub struct Report {
     pub filemarks: Vec<u64>,
     /// Bytes scanned.
     pub bytes: u64,
+    /// How deep was looked; how deep the file passed says [`level_reached`](Self::level_reached).
+    pub level: Level,
+    /// The media stand in the container of compressed backups. All offsets are those in the file;
+    /// of what is inside of a record, that of the record.
+    #[serde(default)]
+    pub is_compressed: bool,
 }
 
 impl Report {
@@ -36,6 +42,29 @@ impl Report {
         !self.sets.is_empty() && self.worst().is_none_or(|worst| worst == Severity::Note)
     }
 
+    /// The deepest level that all of the file passed, `None` if not even the first.
+    ///
+    /// It is never deeper than was looked. Contents of which no checksum could be compared have not
+    /// passed [`Level::Content`], though nothing speaks against them.
+    #[must_use]
+    pub fn level_reached(&self) -> Option<Level> {
+        if self.sets.is_empty() {
+            return None;
+        }
+        let is_passed = |level: &Level| {
+            *level <= self.level
+                && !self.speaks_against(*level)
+                && (*level != Level::Content || self.sets.iter().all(|set| set.coverage.proves()))
+        };
+        Level::ALL.into_iter().take_while(is_passed).last()
+    }
+
+    fn speaks_against(&self, level: Level) -> bool {
+        let speaks =
+            |finding: &Finding| finding.level == level && finding.kind.severity() > Severity::Note;
+        self.findings.iter().any(speaks)
+    }
+
     /// The gravest severity of all findings.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
@@ -43,6 +72,14 @@ impl Report {
             .iter()
             .map(|finding| finding.kind.severity())
             .max()
+    }
+
+    /// The first of the gravest findings, notes aside.
+    #[must_use]
+    pub fn gravest(&self) -> Option<&Finding> {
+        let worst = self.worst().filter(|worst| *worst > Severity::Note)?;
+        let is_worst = |finding: &&Finding| finding.kind.severity() == worst;
+        self.findings.iter().find(is_worst)
     }
 }
 
@@ -64,6 +101,29 @@ pub struct Coverage {
     pub pages: PageCoverage,
     /// Log blocks.
     pub log: LogCoverage,
+    /// Records of compressed media; none in plain ones.
+    #[serde(default)]
+    pub records: RecordCoverage,
+}
+
+/// Records of the container of compressed media. That which holds the media header belongs to no
+/// backup set and is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordCoverage {
+    /// Records with contents of the backup set.
+    pub seen: u64,
+    /// Records that have their checksum and, as far as was looked, could be decoded.
+    pub verified: u64,
+    /// Records that do not or could not.
+    pub bad: u64,
+}
+
+impl Coverage {
+    /// Whether some checksum was compared, or there was nothing that could have one.
+    fn proves(&self) -> bool {
+        let compared = self.streams.verified + self.pages.compared() + self.log.verified;
+        compared + self.records.verified > 0 || self.streams.seen == 0
+    }
 }
 
 /// Data and log streams, and the checksums that follow them.
@@ -108,7 +168,24 @@ impl PageCoverage {
     /// Pages known to be in use.
     #[must_use]
     pub fn allocated(&self) -> u64 {
-        self.verified + self.not_torn + self.unprotected + self.bad
+        self.protected() + self.unprotected
+    }
+
+    /// Pages known to be in use that have a checksum or torn-page bits, damaged ones included.
+    #[must_use]
+    pub fn protected(&self) -> u64 {
+        self.verified + self.not_torn + self.bad
+    }
+
+    /// Pages of which nobody knows whether they are in use: what would say so is not in this file.
+    #[must_use]
+    pub fn use_unknown(&self) -> u64 {
+        self.unplaced_sound + self.unplaced_suspect + self.unplaced
+    }
+
+    /// Pages whose protection agreed, in use or not known to be.
+    fn compared(&self) -> u64 {
+        self.verified + self.not_torn + self.unplaced_sound
     }
 }
 

@@ -10,7 +10,24 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use mtf::{BackupSet, FindingKind, PageCoverage, Report, StripeFault, check_stripes, scan_reader};
+#[path = "it/cover.rs"]
+mod cover;
+#[path = "it/dice.rs"]
+mod dice;
+#[path = "it/frames.rs"]
+mod frames;
+
+use mtf::{
+    BackupKind, BackupSet, FindingKind, Level, PageCoverage, Report, StripeFault, check_stripes,
+    scan_reader,
+};
+use uuid::Uuid;
+
+use self::cover::{covered, length, nth};
+use self::dice::Dice;
+
+/// Bits flipped in each file, one at a time.
+const FLIPS: usize = 200;
 
 /// The corpus folder, or `None` where nobody named one: then there is nothing to test against.
 fn corpus() -> Option<PathBuf> {
@@ -32,9 +49,9 @@ fn rows(folder: &Path) -> Vec<Row> {
             .collect()
     };
     let rows = lines.filter(|line| !line.is_empty()).map(row);
-    // Containers are named, not opened; files known to be cut are no test of soundness.
-    let is_plain = |row: &Row| row["container"] == "MTF" && row["status"] == "COMPLETE";
-    rows.filter(is_plain).collect()
+    // Encrypted containers are named, not opened; files known to be cut are no test of soundness.
+    let is_whole = |row: &Row| row["container"] != "ENCRYPTED" && row["status"] == "COMPLETE";
+    rows.filter(is_whole).collect()
 }
 
 fn scan(folder: &Path, row: &Row) -> Report {
@@ -76,6 +93,12 @@ fn no_file_of_the_corpus_is_called_damaged() {
     for row in rows(&folder) {
         let report = scan(&folder, &row);
         assert!(report.is_sound(), "{}: {:#?}", row["path"], report.findings);
+        assert_eq!(
+            report.level_reached(),
+            Some(Level::Content),
+            "{}",
+            row["path"]
+        );
         let is_stripe = row["families"] != "1";
         let says_so = |kind: &FindingKind| matches!(kind, FindingKind::StripeOf { .. });
         let said = report
@@ -158,20 +181,12 @@ fn cuts_in_real_media_are_found() {
     }
 }
 
-/// How many of 200 single flipped bits, spread over the medium, are found, in per cent.
-fn flips_found_percent(mut bytes: Vec<u8>) -> u32 {
-    let mut state = 20_261_121_u64;
-    let mut found = 0;
-    for _ in 0..200 {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963);
-        let at = usize::try_from((state >> 16) % bytes.len() as u64).expect("it is small");
-        bytes[at] ^= 1 << (state >> 61);
-        found += u32::from(!is_sound(&bytes));
-        bytes[at] ^= 1 << (state >> 61);
-    }
-    found / 2
+/// Whether the medium with this bit flipped is still called sound.
+fn hides(bytes: &mut [u8], at: usize, bit: usize) -> bool {
+    bytes[at] ^= 1 << bit;
+    let hidden = is_sound(bytes);
+    bytes[at] ^= 1 << bit;
+    hidden
 }
 
 /// Without checksums the share depends on how many pages are in use and how much log is padding.
@@ -186,9 +201,46 @@ fn flipped_bits_in_real_media_are_found_as_often_as_their_checksums_allow() {
         ("L", "", 60),
     ];
     for (kind, checksums, least) in shares {
-        let found = flips_found_percent(media(&folder, kind, checksums));
+        let mut bytes = media(&folder, kind, checksums);
+        let mut dice = Dice::new();
+        let mut is_found = || {
+            let at = dice.below(bytes.len());
+            !hides(&mut bytes, at, dice.below(8))
+        };
+        let found = (0..1000).filter(|_| is_found()).count() / 10;
         assert!(found >= least, "{kind}{checksums}: {found} per cent found");
+        let share = length(&covered(&bytes)) * 100 / bytes.len();
+        assert!(
+            found + 3 >= share,
+            "{kind}{checksums}: {found} of {share} per cent found"
+        );
     }
+}
+
+#[test]
+fn every_flipped_bit_under_a_checksum_of_real_media_is_found() {
+    let Some(folder) = corpus() else { return };
+    let mut dice = Dice::new();
+    let (mut bytes_in_all, mut bytes_covered) = (0, 0);
+    for row in rows(&folder) {
+        let mut bytes = std::fs::read(folder.join(&row["path"])).expect("the file is there");
+        let ranges = covered(&bytes);
+        let total = length(&ranges);
+        (bytes_in_all, bytes_covered) = (bytes_in_all + bytes.len(), bytes_covered + total);
+        for _ in 0..FLIPS {
+            let (at, bit) = (nth(&ranges, dice.below(total)), dice.below(8));
+            assert!(
+                !hides(&mut bytes, at, bit),
+                "{}: bit {bit} of byte {at}",
+                row["path"]
+            );
+        }
+    }
+    let per_cent = bytes_covered * 100 / bytes_in_all;
+    assert!(
+        per_cent >= 50,
+        "{per_cent} per cent of the bytes have a checksum"
+    );
 }
 
 #[test]
@@ -215,27 +267,84 @@ fn pairs_of_stripes_are_whole_only_together() {
     }
 }
 
-#[test]
-fn logs_of_the_corpus_follow_their_fulls_and_each_other() {
-    let Some(folder) = corpus() else { return };
-    let sets: Vec<BackupSet> = rows(&folder)
+/// The backup sets of the corpus, each once though it be striped, by family and fork.
+fn lineages(folder: &Path) -> BTreeMap<(Uuid, Uuid), Vec<BackupSet>> {
+    let mut lineages: BTreeMap<_, Vec<BackupSet>> = BTreeMap::new();
+    let reports = rows(folder)
         .iter()
-        .flat_map(|row| scan(&folder, row).sets)
-        .map(|set| set.identity)
-        .collect();
-    let (mut joined, mut based) = (0, 0);
-    for set in sets.iter().filter(|set| set.base_full_guid.is_some()) {
-        let base = sets
-            .iter()
-            .find(|base| Some(base.set_guid) == set.base_full_guid);
-        if let Some(base) = base {
-            assert_eq!(set.database_backup_lsn, base.checkpoint_lsn);
-            based += 1;
+        .map(|row| scan(folder, row))
+        .collect::<Vec<_>>();
+    for set in reports.into_iter().flat_map(|report| report.sets) {
+        let set = set.identity;
+        let lineage = lineages
+            .entry((set.family_guid, set.recovery_fork_guid))
+            .or_default();
+        if lineage.iter().all(|other| other.set_guid != set.set_guid) {
+            lineage.push(set);
         }
-        joined += usize::from(sets.iter().any(|next| next.first_lsn == set.last_lsn));
+    }
+    lineages
+}
+
+#[test]
+fn every_backup_of_the_corpus_names_its_base_by_lsn_and_guid() {
+    let Some(folder) = corpus() else { return };
+    let lineages = lineages(&folder);
+    let sets: Vec<&BackupSet> = lineages.values().flatten().collect();
+    let by_guid = |guid| sets.iter().find(|set| Some(set.set_guid) == guid);
+    let mut bare = Vec::new();
+    for set in sets.iter().filter(|set| set.kind != BackupKind::Full) {
+        let Some(full) = by_guid(set.base_full_guid) else {
+            bare.push((set.database_name.as_str(), set.kind));
+            continue;
+        };
+        assert_eq!(full.kind, BackupKind::Full);
+        assert_eq!(set.database_backup_lsn, full.checkpoint_lsn);
+        if set.kind == BackupKind::Differential {
+            assert_eq!(set.differential_base_guid, Some(full.set_guid));
+            assert_eq!(set.differential_base_lsn, full.checkpoint_lsn);
+        }
+    }
+    bare.sort_unstable();
+    bare.dedup();
+    // The log of this `BackupTestDb` is of another family than the full and the differential.
+    let expected = [
+        ("BackupTestDb", BackupKind::Log),
+        ("db1", BackupKind::Differential),
+        ("db1", BackupKind::Log),
+    ];
+    assert_eq!(bare, expected, "only these have no full in the corpus");
+}
+
+#[test]
+fn every_chain_of_logs_in_the_corpus_is_whole_and_reaches_its_fulls() {
+    let Some(folder) = corpus() else { return };
+    let (mut links, mut reached) = (0, 0);
+    for sets in lineages(&folder).values() {
+        let of_kind = |kind| sets.iter().filter(move |set| set.kind == kind);
+        let mut logs: Vec<&BackupSet> = of_kind(BackupKind::Log).collect();
+        logs.sort_by_key(|log| (log.first_lsn, log.last_lsn));
+        for pair in logs.windows(2) {
+            let name = &pair[1].database_name;
+            assert_eq!(pair[0].last_lsn, pair[1].first_lsn, "a gap in {name}");
+            links += 1;
+        }
+        let (Some(first), Some(last)) = (logs.first(), logs.last()) else {
+            continue;
+        };
+        let others = of_kind(BackupKind::Full).chain(of_kind(BackupKind::Differential));
+        for set in others {
+            let log = first.first_lsn..=last.last_lsn;
+            assert!(
+                log.contains(&set.last_lsn),
+                "no log leads on from {}",
+                set.database_name
+            );
+            reached += 1;
+        }
     }
     assert!(
-        based >= 20 && joined >= 10,
-        "{based} based, {joined} joined"
+        links >= 30 && reached >= 18,
+        "{links} links, {reached} reached"
     );
 }

@@ -1,14 +1,17 @@
 //! A group of databases as BizTalk Server lays it out, made by one call.
 //!
-//! Start at [`install_management`] and [`install_member`]. Names, columns and meanings are those of
-//! the product's documentation; the T-SQL is our own. Only what a backup of the group needs is
-//! here: no message is ever processed.
+//! Start at [`create_group`]. Names, columns and meanings are those of the product's documentation;
+//! the T-SQL is our own. Only what a backup of the group needs is here: no message is ever processed,
+//! nothing is archived, and `sp_BlockTDDS` blocks nobody.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::error::SqlResult;
 use crate::instance::{Instance, run_script};
-use crate::link::literal::text;
+use crate::link::literal::{quote, text};
+use crate::link::server::same;
+use crate::messages;
 
 /// What every database of the group needs: `MarkLog`, `sp_SetMark`, `sp_SetMarkRemote`,
 /// `sp_GetServerName`, and the role that may use them.
@@ -17,6 +20,9 @@ pub const MEMBER_SCRIPT: &str = include_str!("biztalk/member.sql");
 /// What the management database needs besides: `adm_Group` and its like, and the view
 /// `admv_BackupDatabases`.
 pub const MANAGEMENT_SCRIPT: &str = include_str!("biztalk/management.sql");
+
+/// What the backup job calls: full and log runs, and the mark over all members.
+pub const JOB_SCRIPT: &str = include_str!("biztalk/job.sql");
 
 /// Where the databases of a group are: server names as the group is to know them, and database
 /// names.
@@ -37,6 +43,17 @@ pub struct Group {
 }
 
 impl Group {
+    /// Every database but the management's own: server and name, each once.
+    #[must_use]
+    pub fn members(&self) -> BTreeSet<(&str, &str)> {
+        let named = [&self.tracking, &self.bam, &self.rule_engine];
+        let named = named.into_iter().flatten().chain(&self.message_boxes);
+        let named = named.map(|(server, database)| (server.as_str(), database.as_str()));
+        let others = self.others.iter();
+        let others = others.map(|(_, server, database)| (server.as_str(), database.as_str()));
+        named.chain(others).collect()
+    }
+
     /// The statements that fill the management database's tables, separated by lines of `GO`.
     #[must_use]
     pub fn script(&self) -> String {
@@ -83,10 +100,40 @@ pub async fn install_management(
 ) -> SqlResult<()> {
     install_member(instance, database).await?;
     run_script(instance, database, MANAGEMENT_SCRIPT).await?;
+    run_script(instance, database, JOB_SCRIPT).await?;
     run_script(instance, database, &group.script()).await
 }
 
 /// Makes an existing database a member of a group.
 pub async fn install_member(instance: &Arc<Instance>, database: &str) -> SqlResult<()> {
     run_script(instance, database, MEMBER_SCRIPT).await
+}
+
+/// Makes a whole group: databases that are not there yet, on the hosts of these names, and all that a
+/// backup needs in them. Raises 7202 for a server that is not among the hosts.
+pub async fn create_group(
+    hosts: &[Arc<Instance>],
+    (server, management): (&str, &str),
+    group: &Group,
+) -> SqlResult<()> {
+    let host = |name: &str| {
+        let found = hosts.iter().find(|host| same(&host.name(), name));
+        found.ok_or_else(|| messages::server_not_found(name))
+    };
+    for (server, database) in group.members() {
+        let host = host(server)?;
+        create_database(host, database).await?;
+        install_member(host, database).await?;
+    }
+    let host = host(server)?;
+    create_database(host, management).await?;
+    install_management(host, management, group).await
+}
+
+async fn create_database(host: &Arc<Instance>, database: &str) -> SqlResult<()> {
+    if host.database(database).is_some() {
+        return Ok(());
+    }
+    let sql = format!("CREATE DATABASE {}", quote(database));
+    run_script(host, "master", &sql).await
 }

@@ -8,6 +8,7 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -70,6 +71,8 @@ impl Clock for SystemClock {
 pub struct HostClock {
     clock: Arc<dyn Clock>,
     offset_minutes: i16,
+    /// Milliseconds that the host's clock is wrong by; its copies share it.
+    skew_ms: Arc<AtomicI64>,
 }
 
 impl HostClock {
@@ -79,7 +82,14 @@ impl HostClock {
         Self {
             clock,
             offset_minutes,
+            skew_ms: Arc::default(),
         }
+    }
+
+    /// Sets the host's clock forward, or back, by so much. Waiting is not concerned.
+    pub fn skew(&self, by: jiff::SignedDuration) {
+        let by = i64::try_from(by.as_millis()).unwrap_or_default();
+        self.skew_ms.fetch_add(by, Ordering::Relaxed);
     }
 
     /// Minutes that local time is ahead of UTC.
@@ -88,10 +98,12 @@ impl HostClock {
         self.offset_minutes
     }
 
-    /// The moment, in UTC.
+    /// The moment, in UTC, as the host sees it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        let skew = jiff::SignedDuration::from_millis(self.skew_ms.load(Ordering::Relaxed));
+        let now = self.clock.now();
+        now.checked_add(skew).unwrap_or(now)
     }
 
     /// `SYSUTCDATETIME()`.

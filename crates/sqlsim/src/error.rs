@@ -21,6 +21,9 @@ pub struct SqlError {
     pub line: u32,
     /// The procedure in which it was raised.
     pub procedure: Option<String>,
+    /// Messages that are sent before this one, since they say why; a CATCH never sees them.
+    #[serde(default)]
+    pub causes: Vec<Self>,
 }
 
 /// A result that fails with a SQL Server message.
@@ -37,7 +40,15 @@ impl SqlError {
             text: text.into(),
             line: 0,
             procedure: None,
+            causes: Vec::new(),
         }
+    }
+
+    /// The same message behind those that say why.
+    #[must_use]
+    pub fn after(mut self, causes: Vec<Self>) -> Self {
+        self.causes = causes;
+        self
     }
 
     /// The same message in another state.

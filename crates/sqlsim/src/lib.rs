@@ -40,6 +40,7 @@ pub mod certificate;
 pub mod clock;
 pub mod dtc;
 pub mod error;
+pub mod events;
 pub mod faults;
 pub mod instance;
 pub mod lang;

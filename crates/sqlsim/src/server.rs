@@ -41,9 +41,15 @@ impl Server {
     /// Serves one connection in a task of its own, until it ends or the server stops. Both ends of
     /// `tokio::io::duplex` will do.
     pub fn serve_stream<S: Duplex + 'static>(&self, stream: S) {
+        self.serve(stream, "a pipe".to_owned());
+    }
+
+    /// `peer` stands in the log where the connection ends.
+    fn serve<S: Duplex + 'static>(&self, stream: S, peer: String) {
+        let shared = Arc::clone(&self.shared);
         self.shared
             .tasks
-            .spawn(connection::serve(stream, Arc::clone(&self.shared)));
+            .spawn(connection::serve(stream, peer, shared));
     }
 
     /// Cuts all connections, cancels what runs, and waits until no session works any more.
@@ -117,12 +123,12 @@ async fn accept_all(listener: TcpListener, server: Server) {
             () = server.shared.stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are small and waited for; without this each costs a delayed ACK.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!("no delay: {error}");
                 }
-                server.serve_stream(stream);
+                server.serve(stream, peer.to_string());
             }
             Err(error) => {
                 tracing::warn!("accept: {error}");

@@ -57,13 +57,7 @@ impl Simulator {
     ) -> Result<Self, StartError> {
         let names = [options.server_name.machine.clone()];
         let tls = authority.tls(&folder.join("certificate"), &names)?;
-        let authority_file = Some(tls.authority_file().to_owned());
-        let wire = WireOptions::with_tls(tls);
-        let started = Self::start_with(folder, options, address, wire).await?;
-        Ok(Self {
-            authority_file,
-            ..started
-        })
+        Self::start_wired(folder, options, address, WireOptions::with_tls(tls)).await
     }
 
     /// As [`Simulator::start`], but nothing is encrypted: for tests, whose handshakes would cost
@@ -76,10 +70,15 @@ impl Simulator {
         options: InstanceOptions,
         address: SocketAddr,
     ) -> Result<Self, StartError> {
-        Self::start_with(folder, options, address, WireOptions::plain()).await
+        Self::start_wired(folder, options, address, WireOptions::plain()).await
     }
 
-    async fn start_with(
+    /// As [`Simulator::start`], with a wire of the caller's choice: how much it encrypts, how it
+    /// acknowledges attentions. Its faults are the instance's.
+    ///
+    /// # Errors
+    /// As [`Simulator::start`].
+    pub async fn start_wired(
         folder: &Path,
         options: InstanceOptions,
         address: SocketAddr,
@@ -92,6 +91,7 @@ impl Simulator {
             .enable_all()
             .build()?;
         let folder = folder.to_owned();
+        let authority_file = wire.tls.as_ref().map(|tls| tls.authority_file().to_owned());
         let starting = runtime.spawn(async move {
             let instance = Instance::open(&folder, options).await?;
             let backend = Arc::new(InstanceBackend(Arc::clone(&instance)));
@@ -106,7 +106,7 @@ impl Simulator {
         Ok(Self {
             instance,
             server,
-            authority_file: None,
+            authority_file,
             runtime,
         })
     }

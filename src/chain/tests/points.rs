@@ -40,6 +40,7 @@ fn set(number: u128, pieces: Vec<Piece>, mark: Option<&[(MemberName, u32)]>) -> 
         members: vec![member(), other_member()],
         pieces,
         missing: Vec::new(),
+        adopted: Vec::new(),
     }
 }
 

@@ -1,27 +1,56 @@
-//! `stopmark check`: everything that a run will need, looked at before it is needed. Changes nothing, but for a
-//! tiny backup of `model` and a probe object, which it removes again.
+//! `stopmark check`: everything that a run will need, looked at before it is needed.
+//!
+//! Start at [`check`]. It changes nothing, but for a tiny backup of `model` on each share and a probe object in
+//! the store: these are a run of their own, planned, written down and removed again, by the next start if need be.
 
 use super::link::survey_of;
 use super::{Failed, shown};
-use crate::cli::args::Common;
+use crate::cli::args::{CheckArgs, Common};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
-use crate::config::{Encryption, HostConfig, LoginConfig};
-use crate::error::{Code, Error, Exit, Result};
+use crate::config::{Encryption, LoginConfig};
+use crate::error::{Code, Exit};
 use crate::model::{HostName, MemberName};
-use crate::plan::{LinksAsked, plan_links, probe_stripe};
+use crate::plan::{LinksAsked, Plan, Step, plan_check, plan_links};
 use crate::report::check::{CheckReport, Finding, Severity};
-use crate::run::PlanNames;
+use crate::report::run::step_words;
+use crate::run::record::{Record, Round, StepState};
+use crate::run::{self, Interrupt, PlanNames};
 use crate::survey::{HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey};
 
-/// Checks hosts, members, links, shares, store and schedules.
-pub(super) async fn check(common: &Common, out: &mut Out<'_>) -> std::result::Result<Exit, Failed> {
-    let agent = agent(common, Access::Read)?;
-    let mut report = CheckReport::new(&agent.config.group);
+/// Checks hosts, members, links, shares, store and schedules; or prints what would be tried.
+pub(super) async fn check(
+    common: &Common,
+    args: &CheckArgs,
+    out: &mut Out<'_>,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failed> {
+    let mut agent = agent(common, Access::Read)?;
     let survey = survey_of(&agent).await;
+    let mut names = PlanNames(agent.world.ids.as_ref());
+    let now = agent.world.clock.now();
+    let trials = plan_check(&agent.config, &survey, &mut names, now);
+    if args.dry_run {
+        return shown(out, &trials, Exit::Ok);
+    }
+    let mut report = look(&agent, &survey);
+    try_out(&mut agent, &survey, &trials, &mut report, interrupt).await;
+    report.schedules(&agent.config, agent.world.clock.now());
+    let exit = report.exit();
+    let exit = if interrupt.is_asked() {
+        Exit::Interrupted
+    } else {
+        exit
+    };
+    shown(out, &report, exit)
+}
+
+/// What the survey says.
+fn look(agent: &Agent, survey: &Survey) -> CheckReport {
+    let mut report = CheckReport::new(&agent.config.group);
     for (name, host) in &survey.hosts {
         match host {
-            HostReport::Facts(facts) => check_host(&agent, facts, &mut report),
+            HostReport::Facts(facts) => check_host(agent, facts, &mut report),
             HostReport::Silent {
                 code,
                 message,
@@ -36,7 +65,7 @@ pub(super) async fn check(common: &Common, out: &mut Out<'_>) -> std::result::Re
         }
     }
     for member in &survey.members {
-        check_member(&survey, member, &mut report);
+        check_member(survey, member, &mut report);
     }
     for unresolved in &survey.unresolved {
         let message = format!(
@@ -50,19 +79,8 @@ pub(super) async fn check(common: &Common, out: &mut Out<'_>) -> std::result::Re
             "add the server under `[hosts]`",
         );
     }
-    check_links(&agent, &survey, &mut report);
-    for host in agent
-        .config
-        .hosts
-        .values()
-        .filter(|host| survey.host(&host.name).is_some())
-    {
-        report.outcome(host.name.as_str(), "share", check_share(&agent, host).await);
-    }
-    report.outcome(&agent.config.store.url, "store", check_store(&agent).await);
-    report.schedules(&agent.config, agent.world.clock.now());
-    let exit = report.exit();
-    shown(out, &report, exit)
+    check_links(agent, survey, &mut report);
+    report
 }
 
 fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
@@ -208,7 +226,7 @@ fn check_links(agent: &Agent, survey: &Survey, report: &mut CheckReport) {
     }
     let lanes = plan.stages.iter().flat_map(|stage| &stage.lanes);
     for step in lanes.flat_map(|lane| &lane.steps) {
-        if let crate::plan::Step::EnsureLink(link) = step {
+        if let Step::EnsureLink(link) = step {
             let message = format!("linked server `{}`: {}", link.link, link.reason);
             report.warn(
                 "links",
@@ -220,40 +238,59 @@ fn check_links(agent: &Agent, survey: &Survey, report: &mut CheckReport) {
     }
 }
 
-/// A backup of `model` goes to the share as the host sees it, and must appear as the agent sees it.
-async fn check_share(agent: &Agent, host: &HostConfig) -> Result<String> {
-    let Some(share) = &host.share else {
-        return Ok("no share configured".to_owned());
-    };
-    let stripe = probe_stripe(share, &agent.config.group, agent.world.ids.next());
-    let stripes = std::slice::from_ref(&stripe);
-    agent.world.staging.make_room(stripes).await?;
-    agent
-        .world
-        .fleet
-        .probe_share(&host.name, &stripe.sql_path)
-        .await?;
-    let sizes = agent.world.staging.sizes(stripes).await?;
-    agent.world.staging.remove(&[stripe.agent_path]).await?;
-    if sizes.contains(&0) {
-        return Err(Error::new(
-            Code::ShareUnseen,
-            "the file that the host wrote is empty here",
-        )
-        .hint("`share.sql` and `share.agent` must name one folder"));
+/// Tries shares and store. While another command acts, its journal must not be taken for a broken run's, nor
+/// this one's for one: then nothing is tried, and said so.
+async fn try_out(
+    agent: &mut Agent,
+    survey: &Survey,
+    trials: &Plan,
+    report: &mut CheckReport,
+    interrupt: &Interrupt,
+) {
+    if let Err(error) = agent.begin_to_act() {
+        return report.untried("shares and store", &error);
     }
-    Ok(format!("`{}` is `{}`", share.sql, share.agent.display()))
+    match run::check(&agent.world, &agent.config, trials, interrupt).await {
+        Ok(record) => tell_trials(agent, survey, &record, report),
+        Err(error) => report.untried("shares and store", &error),
+    }
 }
 
-async fn check_store(agent: &Agent) -> Result<String> {
-    if agent.world.store.honours_create().await? {
-        return Ok("writable, and honours create-if-absent".to_owned());
+fn tell_trials(agent: &Agent, survey: &Survey, record: &Record, report: &mut CheckReport) {
+    let hosts = agent.config.hosts.values();
+    for host in hosts.filter(|host| survey.host(&host.name).is_some()) {
+        let about = host.name.as_str();
+        let Some(share) = &host.share else {
+            report.fine(about, "share: no share configured");
+            continue;
+        };
+        let is_own = |step: &Step, on: &HostName| {
+            matches!(step, Step::TrialBackup(_)) && on.is_same_host(&host.name)
+        };
+        let fine = format!("`{}` is `{}`", share.sql, share.agent.display());
+        report.trial(about, "share", state_of(record, is_own), &fine);
     }
-    Err(Error::new(
-        Code::StoreOverwrites,
-        "the store overwrites objects that are there",
-    )
-    .hint("only one agent may ever use it; prefer a store with conditional writes"))
+    let is_probe = |step: &Step, _: &HostName| matches!(step, Step::ProbeStore(_));
+    let fine = "writable, and honours create-if-absent";
+    let url = &agent.config.store.url;
+    report.trial(url, "store", state_of(record, is_probe), fine);
+    for (host, step) in record.untidied() {
+        let mut failures = record.rounds.iter().rev().flat_map(Round::failures);
+        if let Some((_, failure)) = failures.find(|(failed, _)| **failed == step) {
+            report.failed(host.as_str(), &step_words(&step), failure);
+        }
+    }
+}
+
+/// What became of a step; none where it was not come to.
+fn state_of(record: &Record, is_it: impl Fn(&Step, &HostName) -> bool) -> Option<&StepState> {
+    let round = record.rounds.first()?;
+    let mut steps = round.steps.iter();
+    let (_, state) = steps.find(|(place, _)| {
+        let step = round.step(**place).zip(round.lane(**place));
+        step.is_some_and(|(step, lane)| is_it(step, &lane.host))
+    })?;
+    Some(state)
 }
 
 impl Shown for CheckReport {

@@ -1,10 +1,13 @@
 //! The commands, one file each. Start at [`carry_out`].
 
+mod adopt;
 mod backup;
 mod catalog;
 mod check;
+mod explain;
 mod group;
 mod init;
+mod inspect;
 mod link;
 mod list;
 mod restore;
@@ -32,7 +35,7 @@ pub(super) async fn carry_out(
     let common = cli.common;
     match cli.command {
         Command::Init(args) => init::init(&common, &args, out),
-        Command::Check => check::check(&common, out).await,
+        Command::Check(args) => check::check(&common, &args, out, interrupt).await,
         Command::Group(command) => group::group(&common, command, out, interrupt).await,
         Command::Link(command) => link::link(&common, command, out, interrupt).await,
         Command::Backup(command) => backup::backup(&common, command, out, interrupt).await,
@@ -42,7 +45,10 @@ pub(super) async fn carry_out(
         Command::Verify(args) if args.chain => verify_chain::verify_chain(&common, out).await,
         Command::Verify(args) => verify::verify(&common, &args, out).await,
         Command::Scrub(args) => scrub::scrub(&common, &args, out).await,
+        Command::Inspect(args) => inspect::inspect(&common, &args, out, interrupt).await,
+        Command::Adopt(args) => adopt::adopt(&common, &args, out, interrupt).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
+        Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,
         #[cfg(feature = "demo")]
         Command::Sim(args) => crate::cli::sim::sim(&args, out, interrupt).await,
@@ -66,25 +72,33 @@ fn shown(out: &mut Out<'_>, data: &impl Shown, exit: Exit) -> Result<Exit, Faile
 /// finds what a terminal would have shown.
 fn end_run(out: &mut Out<'_>, record: &Record) -> Result<Exit, Failed> {
     let is_good = matches!(record.ended, Some((Verdict::Done, _)));
-    for line in RunReport::of(record).text().lines() {
+    log_run(&RunReport::of(record).text(), is_good);
+    show_run(out, record)
+}
+
+/// Writes what was printed of a run into the log.
+fn log_run(text: &str, is_good: bool) {
+    for line in text.lines() {
         if is_good {
             tracing::info!("{line}");
         } else {
             tracing::warn!("{line}");
         }
     }
-    show_run(out, record)
 }
 
 /// Prints a run's report; its verdict is the exit code.
 fn show_run(out: &mut Out<'_>, record: &Record) -> Result<Exit, Failed> {
-    let exit = match record.ended {
+    shown(out, &RunReport::of(record), exit_of(record))
+}
+
+const fn exit_of(record: &Record) -> Exit {
+    match record.ended {
         Some((Verdict::Done, _)) => Exit::Ok,
         Some((Verdict::Degraded | Verdict::Abandoned, _)) => Exit::Degraded,
         Some((Verdict::Interrupted, _)) => Exit::Interrupted,
         Some((Verdict::Failed, _)) | None => Exit::Failed,
-    };
-    shown(out, &RunReport::of(record), exit)
+    }
 }
 
 impl Shown for RunReport {

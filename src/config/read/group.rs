@@ -159,11 +159,11 @@ fn member(node: &Node<'_>, hosts: &Hosts<'_>) -> Option<MemberConfig> {
         .map_or(Some(1), |node| stripes(&node));
     let compression = table
         .optional("compression")
-        .map_or(Some(false), |node| node.boolean());
+        .map_or(Some(None), |node| node.boolean().map(Some));
     Some(MemberConfig {
         name: name?,
         stripes: stripes?,
-        compression: Some(compression?),
+        compression: compression?,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Golden plans: what each situation leads to, as `--dry-run` prints it.
 
+mod adopts;
 mod any_survey;
 mod backups;
 mod links;

@@ -5,15 +5,17 @@
 //!
 //! A deed decides nothing: a step that does not say it is a step that cannot be carried out.
 
-mod confirm;
+mod adopt;
 mod deliver;
 mod publish;
+mod trial;
 
 use super::book::Book;
 use super::events::Outcome;
+use super::marks::{self, Presence};
 use crate::error::{Code, Error, Result};
-use crate::model::HostName;
-use crate::plan::{BackUp, ClearStaging, Fetch, PlaceMark, ProveMark, Step, TestLink};
+use crate::model::{HostName, MemberName};
+use crate::plan::{BackUp, ClearStaging, ConfirmMark, Fetch, PlaceMark, ProveMark, Step, TestLink};
 use crate::world::World;
 
 pub use publish::set_of;
@@ -33,8 +35,9 @@ pub async fn carry_out(
         Step::RemovePrepared(step) => done(world.fleet.remove_prepared(&step.member).await),
         Step::BackUp(step) => back_up(world, step).await,
         Step::PlaceMark(step) => place_mark(world, book, step).await,
-        Step::ConfirmMark(step) => confirm::confirm_mark(world, step).await,
+        Step::ConfirmMark(step) => confirm_mark(world, step).await,
         Step::Deliver(step) => deliver::deliver(world, book, step).await,
+        Step::Adopt(step) => adopt::adopt(world, step).await,
         Step::Publish(step) => publish::publish(world, book, step).await,
         Step::ClearStaging(step) => clear_staging(world, step).await,
         Step::Fetch(step) => fetch(world, step).await,
@@ -56,6 +59,10 @@ pub async fn carry_out(
             restored.map(|()| Outcome::Restored)
         }
         Step::ProveMark(step) => prove_mark(world, host, step).await,
+        Step::TrialBackup(step) => done(trial::back_up(world, host, step).await),
+        Step::RemoveTrial(step) => done(trial::remove(world, step).await),
+        Step::ProbeStore(step) => done(trial::probe_store(world, step).await),
+        Step::RemoveProbe(step) => done(world.store.remove_probe(&step.key).await),
     }
 }
 
@@ -84,13 +91,33 @@ async fn back_up(world: &World, step: &BackUp) -> Result<Outcome> {
 }
 
 /// The stamp is remembered before the mark is placed: whatever happens, no later mark may be named below it.
+/// A mark that every member holds was placed by this step, since its name is this round's own: a second
+/// transaction of that name would be another moment.
 async fn place_mark(world: &World, book: &Book, step: &PlaceMark) -> Result<Outcome> {
     let group = book.read(|record| record.group.clone());
     world.catalog.note_stamp(&group, step.stamped_at).await?;
-    world.fleet.place_mark(step).await?;
+    let members = marks::members_of(step);
+    match marks::look(world, &step.mark, &members).await? {
+        Presence::Everywhere(_) => {}
+        Presence::Nowhere => world.fleet.place_mark(step).await?,
+        Presence::Without(missing) => {
+            return Err(marks::unconfirmed(&step.mark, &missing, members.len()));
+        }
+    }
     Ok(Outcome::MarkCommitted {
         mark: step.mark.clone(),
     })
+}
+
+async fn confirm_mark(world: &World, step: &ConfirmMark) -> Result<Outcome> {
+    let targets = step.members.iter();
+    let members: Vec<MemberName> = targets.map(|target| target.member.clone()).collect();
+    let missing = match marks::look(world, &step.mark, &members).await? {
+        Presence::Everywhere(members) => return Ok(Outcome::MarkConfirmed { members }),
+        Presence::Nowhere => members.clone(),
+        Presence::Without(missing) => missing,
+    };
+    Err(marks::unconfirmed(&step.mark, &missing, members.len()))
 }
 
 async fn clear_staging(world: &World, step: &ClearStaging) -> Result<Outcome> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Code, Error, Result};
 use crate::model::{Mark, MissingMember, Piece, PieceId, Set};
-use crate::plan::{BackUp, Publish, Step};
+use crate::plan::{AdoptPiece, BackUp, Publish, Step};
 use crate::run::book::Book;
 use crate::run::events::{BackedUp, Outcome};
 use crate::run::record::{DeliveredPiece, Record};
@@ -40,16 +40,29 @@ pub(super) async fn publish(world: &World, book: &Book, step: &Publish) -> Resul
 pub fn set_of(record: &Record, step: &Publish) -> Result<Set> {
     let mut pieces = Vec::new();
     let mut missing = Vec::new();
+    let mut adopted = Vec::new();
     for id in &step.pieces {
-        let planned = planned(record, *id)?;
-        match (record.backed_up(*id), record.delivered(*id)) {
-            (Some(facts), Some(delivered)) => pieces.push(piece(planned, facts, delivered)),
-            _ => missing.push(MissingMember {
+        let facts = (record.backed_up(*id), record.delivered(*id));
+        match (planned(record, *id)?, facts) {
+            (Planned::BackUp(planned), (Some(facts), Some(delivered))) => {
+                pieces.push(piece(planned, facts, delivered));
+            }
+            (Planned::BackUp(planned), _) => missing.push(MissingMember {
                 member: planned.member.clone(),
                 reason: record
                     .failure_of(*id)
                     .unwrap_or_else(|| "not taken".to_owned()),
             }),
+            (Planned::Adopt(planned), (_, Some(delivered))) => {
+                pieces.push(Piece {
+                    stripes: delivered.stripes.to_vec(),
+                    proof: delivered.proof,
+                    ..(*planned.piece).clone()
+                });
+                adopted.push(planned.origin.clone());
+            }
+            // Nobody is missing where a foreign backup is not adopted: it was never the group's to have.
+            (Planned::Adopt(_), (_, None)) => {}
         }
     }
     Ok(Set {
@@ -62,6 +75,7 @@ pub fn set_of(record: &Record, step: &Publish) -> Result<Set> {
         members: step.members.clone(),
         pieces,
         missing,
+        adopted,
     })
 }
 
@@ -76,7 +90,15 @@ fn mark_of(record: &Record, step: &Publish) -> Option<Mark> {
     })
 }
 
-fn planned(record: &Record, id: PieceId) -> Result<&BackUp> {
+/// The step that a piece comes from.
+enum Planned<'a> {
+    /// A backup that Stopmark took.
+    BackUp(&'a BackUp),
+    /// A backup that others took.
+    Adopt(&'a AdoptPiece),
+}
+
+fn planned(record: &Record, id: PieceId) -> Result<Planned<'_>> {
     let steps = record
         .rounds
         .iter()
@@ -85,7 +107,8 @@ fn planned(record: &Record, id: PieceId) -> Result<&BackUp> {
     steps
         .flat_map(|lane| &lane.steps)
         .find_map(|step| match step {
-            Step::BackUp(step) if step.piece == id => Some(step),
+            Step::BackUp(step) if step.piece == id => Some(Planned::BackUp(step)),
+            Step::Adopt(step) if step.piece.id == id => Some(Planned::Adopt(step)),
             _ => None,
         })
         .ok_or_else(|| {

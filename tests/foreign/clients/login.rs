@@ -13,7 +13,7 @@ async fn freetds_logs_in_with_each_protection_and_the_host_knows_which() {
     let hosts = Hosts::start(&["ONE"]).await;
     for (encryption, expected) in [
         (Encryption::Off, "encrypted|FALSE"),
-        (Encryption::Request, "encrypted|TRUE"),
+        (Encryption::Request, "encrypted|FALSE"),
         (Encryption::Require, "encrypted|TRUE"),
     ] {
         let client = Tsql::new(&hosts, "ONE").over(&hosts, "ONE", encryption);

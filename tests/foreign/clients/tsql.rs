@@ -4,9 +4,10 @@
 //! a host falls silent.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 
 use crate::hosts::{Hosts, LOGIN, PASSWORD};
 
@@ -45,33 +46,30 @@ pub(crate) struct Answer {
 impl Tsql {
     /// As `sa` to a host, over TLS, its certificate checked.
     pub(crate) fn new(hosts: &Hosts, host: &str) -> Self {
-        let this = Self {
-            configuration: String::new(),
-            folder: hosts.folder().to_owned(),
+        let (address, authority) = (hosts.host(host).address(), hosts.authority_file());
+        Self::at(address, hosts.folder(), Encryption::Require, authority)
+    }
+
+    /// As `sa` to whoever listens there; the program's own files go into the folder.
+    pub(crate) fn at(
+        address: SocketAddr,
+        folder: &Path,
+        encryption: Encryption,
+        authority: &Path,
+    ) -> Self {
+        Self {
+            configuration: configuration(address, encryption, authority),
+            folder: folder.to_owned(),
             user: LOGIN.to_owned(),
             password: PASSWORD.to_owned(),
             database: "master".to_owned(),
-        };
-        this.over(hosts, host, Encryption::Require)
+        }
     }
 
     /// The same with another protection.
     pub(crate) fn over(mut self, hosts: &Hosts, host: &str, encryption: Encryption) -> Self {
         let address = hosts.host(host).address();
-        let (word, authority) = match encryption {
-            Encryption::Off => ("off", String::new()),
-            Encryption::Request => ("request", String::new()),
-            Encryption::Require => (
-                "require",
-                format!("ca file = {}\n", hosts.authority_file().display()),
-            ),
-        };
-        self.configuration = format!(
-            "[host]\nhost = {}\nport = {}\ntds version = 7.4\nclient charset = UTF-8\n\
-             connect timeout = 20\ntimeout = 60\nencryption = {word}\n{authority}",
-            address.ip(),
-            address.port()
-        );
+        self.configuration = configuration(address, encryption, hosts.authority_file());
         self
     }
 
@@ -97,14 +95,32 @@ impl Tsql {
 
     /// Sends these batches, one after the other, and waits for the end.
     pub(crate) async fn say(&self, batches: &[&str]) -> Answer {
-        let (this, script) = (self.clone(), batches.join("\ngo\n") + "\ngo\n");
-        let told = tokio::task::spawn_blocking(move || this.run(&script)).await;
+        let (this, script) = (self.clone(), script(batches));
+        let told = tokio::task::spawn_blocking(move || this.run(&script, read_all)).await;
         told.expect("the program ran")
     }
 
-    fn run(&self, script: &str) -> Answer {
+    /// The same, and as soon as a message with these words is seen, something else is done.
+    pub(crate) fn say_and_see(&self, batches: &[&str], words: &str, then: impl FnOnce()) -> Answer {
+        self.run(&script(batches), |messages| {
+            let mut messages = BufReader::new(messages);
+            let mut text = String::new();
+            while !text.contains(words) {
+                if messages.read_line(&mut text).expect("text") == 0 {
+                    return text;
+                }
+            }
+            then();
+            messages.read_to_string(&mut text).expect("text");
+            text
+        })
+    }
+
+    fn run(&self, script: &str, read: impl FnOnce(ChildStderr) -> String) -> Answer {
         let file = tempfile::NamedTempFile::new_in(&self.folder).expect("a file");
         fs::write(file.path(), &self.configuration).expect("writes");
+        // A file, because two full pipes could not be read one after the other.
+        let rows = tempfile::NamedTempFile::new_in(&self.folder).expect("a file");
         let mut child = Command::new("tsql")
             .args(["-S", "host", "-o", "q", "-t", "|"])
             .args(["-U", &self.user, "-P", &self.password, "-D", &self.database])
@@ -114,7 +130,7 @@ impl Tsql {
             .env("FREETDSCONF", file.path())
             .env("HOME", &self.folder)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(rows.reopen().expect("a file"))
             .stderr(Stdio::piped())
             .spawn()
             .expect("FreeTDS's `tsql` is installed: tests/foreign/run.sh does it");
@@ -122,14 +138,39 @@ impl Tsql {
         // A program that refused the login has closed the pipe.
         let _ = input.write_all(script.as_bytes());
         drop(input);
-        let output = child.wait_with_output().expect("its output");
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let messages = read(child.stderr.take().expect("its messages are a pipe"));
+        let status = child.wait().expect("it ends");
+        let output = fs::read(rows.path()).expect("its output");
         Answer {
-            is_ok: output.status.success(),
-            output: text(&output.stdout),
-            messages: text(&output.stderr),
+            is_ok: status.success(),
+            output: String::from_utf8_lossy(&output).into_owned(),
+            messages,
         }
     }
+}
+
+fn configuration(address: SocketAddr, encryption: Encryption, authority: &Path) -> String {
+    let (word, authority) = match encryption {
+        Encryption::Off => ("off", String::new()),
+        Encryption::Request => ("request", String::new()),
+        Encryption::Require => ("require", format!("ca file = {}\n", authority.display())),
+    };
+    format!(
+        "[host]\nhost = {}\nport = {}\ntds version = 7.4\nclient charset = UTF-8\n\
+         connect timeout = 20\ntimeout = 60\nencryption = {word}\n{authority}",
+        address.ip(),
+        address.port()
+    )
+}
+
+fn script(batches: &[&str]) -> String {
+    batches.join("\ngo\n") + "\ngo\n"
+}
+
+fn read_all(mut messages: ChildStderr) -> String {
+    let mut bytes = Vec::new();
+    messages.read_to_end(&mut bytes).expect("its messages");
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Answer {

@@ -11,7 +11,7 @@ use object_store::path::Path as Key;
 use stopmark::error::Exit;
 
 use super::agent::{Agent, GROUP, Printed};
-use super::servers;
+use super::servers::{self, told};
 use crate::clients::tsql::Tsql;
 use crate::hosts::{Hosts, LOGIN, PASSWORD};
 
@@ -92,10 +92,30 @@ async fn a_group_goes_to_a_real_s3_server_and_comes_back_to_each_of_its_marks() 
     set_up(&agent).await;
     back_up(&hosts, &agent).await;
     assert_stored_and_carried_away(&agent).await;
+    assert_the_bucket_is_read_by_its_own_bytes(&agent).await;
     bring_back(&hosts, &agent).await;
     assert_bucket_knows_it_all(&agent).await;
     assert_damage_is_noticed(&hosts, &agent).await;
     hosts.stop().await;
+}
+
+/// The same objects as somebody else's backups: recognised, linked and proved without the catalog.
+async fn assert_the_bucket_is_read_by_its_own_bytes(agent: &Agent<'_>) {
+    let bucket = format!("s3://{}/agents", told("STOPMARK_S3_BUCKET"));
+    for level in ["1", "3"] {
+        let args = ["inspect", bucket.as_str(), "--chain", "--level", level];
+        let found = agent.facts(&args).await;
+        assert_eq!(found["exit"], 0, "{found:#}");
+        let lineages = found["lineages"].as_array().expect("lineages");
+        assert_eq!(lineages.len(), 2, "{found:#}");
+        for lineage in lineages {
+            assert_eq!(
+                lineage["restorable"].as_array().map(Vec::len),
+                Some(1),
+                "{lineage:#}"
+            );
+        }
+    }
 }
 
 async fn set_up(agent: &Agent<'_>) {

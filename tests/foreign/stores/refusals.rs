@@ -29,7 +29,10 @@ async fn refusals(config: &StoreConfig) -> [Error; 3] {
     let store = open(config);
     let group = "refusals".parse().expect("a group name");
     [
-        store.honours_create().await.expect_err("the probe"),
+        store
+            .honours_create("v1/probe/refused")
+            .await
+            .expect_err("the probe"),
         store.log_after(&group, 0).await.expect_err("the log"),
         store.take_lease(&group).await.expect_err("the lease"),
     ]
@@ -49,7 +52,9 @@ async fn assert_refused(config: &StoreConfig, hinted: &str) {
 #[tokio::test]
 async fn the_right_keys_open_both_servers_and_both_honour_create_if_absent() {
     for config in [s3_as_told(), azure_as_told()] {
-        assert!(open(&config).honours_create().await.expect("answers"));
+        let (store, key) = (open(&config), "v1/probe/of-the-right-keys");
+        assert!(store.honours_create(key).await.expect("answers"));
+        store.remove_probe(key).await.expect("removes");
     }
 }
 

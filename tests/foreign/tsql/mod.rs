@@ -58,3 +58,16 @@ fn every_statement_parses_and_a_wrong_one_does_not() {
         texts(&output)
     );
 }
+
+/// The simulator's scenario scripts are for a real server, too.
+#[test]
+fn every_scenario_script_parses() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/sqlsim/tests/scenarios");
+    let output = parse(&scripts);
+    assert!(output.status.success(), "{}", texts(&output));
+    assert!(
+        texts(&output).contains(" batches read, 0 syntax errors"),
+        "{}",
+        texts(&output)
+    );
+}

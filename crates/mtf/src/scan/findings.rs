@@ -5,6 +5,7 @@
 //!
 //! This file never loses count.
 
+use super::places::Places;
 use crate::{Finding, FindingKind};
 
 /// Findings kept of one level and severity.
@@ -15,10 +16,17 @@ pub(super) struct Findings {
     kept: Vec<Finding>,
     counts: [[usize; 4]; 3],
     not_kept: u64,
+    pub(super) places: Places,
 }
 
 impl Findings {
+    /// Notes what was noticed at this offset of the media.
     pub(super) fn add(&mut self, offset: u64, kind: FindingKind) {
+        self.add_in_file(self.places.file_offset(offset), kind);
+    }
+
+    /// Notes what was noticed at this offset of the file.
+    pub(super) fn add_in_file(&mut self, offset: u64, kind: FindingKind) {
         let finding = Finding::new(offset, kind);
         let count = &mut self.counts[finding.level as usize][finding.kind.severity() as usize];
         if *count < KEPT_MAX {

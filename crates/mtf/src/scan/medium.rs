@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use super::findings::Findings;
 use super::place::Place;
+use super::places::Places;
 use super::set::{OpenSet, View};
 use super::walk::{Reached, Visitor};
 use super::{Contents, KEPT_BYTES_MAX, MARKS_MAX};
@@ -91,8 +92,26 @@ impl<C: Contents> Medium<C> {
         matches!(self.stream, Stream::Skipped)
     }
 
-    /// The file is over after `bytes`, at such a place of the walk.
-    pub(super) fn finish(mut self, bytes: u64, reached: Reached) -> (Report, C) {
+    /// Where things are in the file.
+    pub(super) fn places(&mut self) -> &mut Places {
+        &mut self.findings.places
+    }
+
+    /// Notes what was noticed at this offset of the file, outside of the media.
+    pub(super) fn note(&mut self, at: u64, kind: FindingKind) {
+        self.findings.add_in_file(at, kind);
+    }
+
+    /// A record of a container held what came last.
+    pub(super) fn record_seen(&mut self, is_right: bool) {
+        if let Some(open) = &mut self.open {
+            open.record_seen(is_right);
+        }
+    }
+
+    /// The file is over, after so many bytes of media and at such a place of the walk.
+    pub(super) fn finish(mut self, media_bytes: u64, reached: Reached) -> (Report, C) {
+        let bytes = self.findings.places.file_offset(media_bytes);
         if bytes == 0 {
             self.findings.add(0, FindingKind::Empty);
         } else if reached != Reached::Nowhere && !self.is_foreign {
@@ -101,10 +120,9 @@ impl<C: Contents> Medium<C> {
                     Reached::InStreams => format!("the rest of `{}`", self.block.text()),
                     _ => self.place.expected().to_owned(),
                 };
-                self.findings
-                    .add(bytes, FindingKind::Truncated { expected });
+                self.note(bytes, FindingKind::Truncated { expected });
             } else if self.sets_seen == 0 {
-                self.findings.add(bytes, FindingKind::NoSets);
+                self.note(bytes, FindingKind::NoSets);
             }
         }
         // That a set came to no identity goes without saying where the file is cut or unreadable.
@@ -120,6 +138,8 @@ impl<C: Contents> Medium<C> {
             findings_not_kept,
             filemarks,
             bytes,
+            level: self.level,
+            is_compressed: false,
         };
         (report, self.contents)
     }
@@ -163,7 +183,7 @@ impl<C: Contents> Medium<C> {
             .is_some_and(|media| media.family_count > 1);
         let view = View {
             is_striped,
-            has_contents: self.level == Level::Content,
+            level: self.level,
         };
         self.open = Some(OpenSet::begins(at, start, view, &mut self.findings));
     }
@@ -178,7 +198,7 @@ impl<C: Contents> Medium<C> {
         if !whole {
             self.findings.add(at, FindingKind::FilemarksDisagree);
         }
-        self.marks.push_front(at);
+        self.marks.push_front(self.findings.places.file_offset(at));
         self.marks.truncate(MARKS_MAX);
         if self.place == Place::Set {
             if let Some(identity) = self.open.as_ref().and_then(|set| set.identity.as_ref()) {
@@ -339,7 +359,9 @@ impl<C: Contents> Visitor for Medium<C> {
             BlockKind::Filemark | BlockKind::SetEnd | BlockKind::Media => return,
             BlockKind::Volume => open.machine_name = records::read_volume(raw, head.string_type),
             BlockKind::Data => open.data_block_begins(),
-            BlockKind::Log => open.log_block_begins(records::read_log_extent(raw)),
+            BlockKind::Log => {
+                open.log_block_begins(at, records::read_log_extent(raw), &mut self.findings);
+            }
             _ => {}
         }
         open.check_address(at, head, &mut self.findings);

@@ -8,17 +8,21 @@ mod compare;
 mod findings;
 mod log;
 mod medium;
+mod packed;
 mod pages;
 mod place;
+mod places;
 mod reader;
 mod set;
 mod streams;
 mod walk;
 
 use self::medium::Medium;
+use self::packed::{Inside, Unpacker};
 pub use self::reader::{scan_reader, scan_seekable};
 use self::walk::Walk;
 
+use crate::container::MAGIC;
 use crate::{BackupSet, Level, LogExtent, Report};
 
 /// What media hold, in order, for whoever restores from them.
@@ -57,8 +61,20 @@ impl Contents for Nothing {
 /// It holds some tens of megabytes at most, and mostly a few, whatever the file claims.
 #[derive(Debug)]
 pub struct Scanner<C = Nothing> {
+    source: Source,
     walk: Walk,
     medium: Medium<C>,
+}
+
+/// What is fed to a scanner.
+#[derive(Debug)]
+enum Source {
+    /// So far only these bytes.
+    Unknown(Vec<u8>),
+    /// Media, or something else altogether.
+    Plain,
+    /// A container of media.
+    Packed(Box<Unpacker>),
 }
 
 impl Scanner {
@@ -80,13 +96,16 @@ impl<C: Contents> Scanner<C> {
     #[must_use]
     pub fn with(contents: C) -> Self {
         Self {
+            source: Source::Unknown(Vec::new()),
             walk: Walk::default(),
             medium: Medium::new(contents, Level::Content),
         }
     }
 
     /// Looks no deeper than `level`. Below [`Level::Content`] data and log are passed over: they
-    /// are neither judged nor handed to the receiver, and coverage stays zero.
+    /// are neither judged nor handed to the receiver, and coverage stays zero. At
+    /// [`Level::Structure`] identities are still read, or nobody could say what the file is of, but
+    /// not compared with anything.
     #[must_use]
     pub fn up_to(self, level: Level) -> Self {
         Self {
@@ -95,13 +114,14 @@ impl<C: Contents> Scanner<C> {
         }
     }
 
-    /// How many of the next bytes need not be fed, but may be [skipped](Self::skip).
+    /// How many of the next bytes need not be fed, but may be [skipped](Self::skip). None of a
+    /// container: each of its records has a checksum, and below [`Level::Content`] it saves only the
+    /// decoding of contents.
     #[must_use]
     pub fn skippable(&self) -> u64 {
-        if self.medium.passes_over() {
-            self.walk.left()
-        } else {
-            0
+        match self.source {
+            Source::Plain if self.medium.passes_over() => self.walk.left(),
+            _ => 0,
         }
     }
 
@@ -113,7 +133,23 @@ impl<C: Contents> Scanner<C> {
 
     /// Takes the next bytes of the file.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.walk.feed(bytes, &mut self.medium);
+        match &mut self.source {
+            Source::Unknown(front) => {
+                let (mine, rest) = bytes.split_at(bytes.len().min(MAGIC.len() - front.len()));
+                front.extend_from_slice(mine);
+                if front.len() == MAGIC.len() || !MAGIC.starts_with(front) {
+                    let front = std::mem::take(front);
+                    self.source = Source::of(&front);
+                    self.feed(&front);
+                    self.feed(rest);
+                }
+            }
+            Source::Plain => self.walk.feed(bytes, &mut self.medium),
+            Source::Packed(unpacker) => {
+                let (walk, medium) = (&mut self.walk, &mut self.medium);
+                unpacker.feed(bytes, &mut Inside { walk, medium });
+            }
+        }
     }
 
     /// The receiver of the contents, while it receives them.
@@ -124,8 +160,36 @@ impl<C: Contents> Scanner<C> {
     /// The file is over: what was found, and the receiver of the contents.
     #[must_use]
     pub fn finish(mut self) -> (Report, C) {
-        self.walk.finish(&mut self.medium);
-        self.medium.finish(self.walk.at(), self.walk.reached())
+        let (walk, medium) = (&mut self.walk, &mut self.medium);
+        let is_compressed = matches!(self.source, Source::Packed(_));
+        let reached = match self.source {
+            Source::Packed(mut unpacker) => unpacker.finish(&mut Inside { walk, medium }),
+            Source::Unknown(front) => {
+                walk.feed(&front, medium);
+                walk.finish(medium);
+                walk.reached()
+            }
+            Source::Plain => {
+                walk.finish(medium);
+                walk.reached()
+            }
+        };
+        let (report, contents) = self.medium.finish(self.walk.at(), reached);
+        let report = Report {
+            is_compressed,
+            ..report
+        };
+        (report, contents)
+    }
+}
+
+impl Source {
+    fn of(front: &[u8]) -> Self {
+        if front == MAGIC {
+            Self::Packed(Box::default())
+        } else {
+            Self::Plain
+        }
     }
 }
 

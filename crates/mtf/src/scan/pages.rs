@@ -81,8 +81,8 @@ impl PageJudge {
 
     fn extent(&mut self, at: u64, extent: &[u8], tally: &mut Tally<'_>) {
         let pages = extent.as_chunks::<SIZE>().0;
-        let base = vote(pages);
-        self.learn(pages, base);
+        let place = vote(pages);
+        self.learn(pages, place.map(|(base, _)| base));
         for (slot, raw) in (0_u32..).zip(pages) {
             if raw[..4] == FILLER {
                 tally.coverage.fillers += 1;
@@ -90,9 +90,11 @@ impl PageJudge {
             }
             tally.coverage.seen += 1;
             let here = at + u64::from(slot) * SIZE as u64;
-            match base {
-                Some((file_id, first)) => {
-                    self.judge(here, raw, (file_id, first.saturating_add(slot)), tally);
+            match place {
+                Some(((file_id, first), votes)) => {
+                    let place = (file_id, first.saturating_add(slot));
+                    let its_use = self.use_of(place, votes);
+                    judge(here, raw, place, its_use, tally);
                 }
                 None => tally.coverage.unplaced += 1,
             }
@@ -116,42 +118,11 @@ impl PageJudge {
         }
     }
 
-    fn judge(&self, at: u64, raw: &[u8; SIZE], place: Base, tally: &mut Tally<'_>) {
-        let (file_id, page_id) = place;
-        let header = PageHeader::read(raw);
-        let is_its_own = (header.file_id, header.page_id) == place;
-        let verdict = match page::check(raw) {
-            // Whether the checksum of an encrypted page covers its plain or its cipher text is
-            // not known, so it proves nothing either way.
-            _ if header.flags & FLAG_ENCRYPTED != 0 => PageVerdict::Unprotected,
-            verdict => verdict,
-        };
-        let coverage = &mut *tally.coverage;
-        match (self.use_of(place), is_its_own, verdict) {
-            (Use::Free, ..) => coverage.free += 1,
-            (Use::Allocated, true, PageVerdict::Sound) => coverage.verified += 1,
-            (Use::Allocated, true, PageVerdict::NotTorn) => coverage.not_torn += 1,
-            (Use::Allocated, true, PageVerdict::Unprotected) => coverage.unprotected += 1,
-            (Use::Allocated, ..) => {
-                coverage.bad += 1;
-                tally
-                    .findings
-                    .add(at, FindingKind::PageDamaged { file_id, page_id });
-            }
-            (Use::Unknown, true, PageVerdict::Sound | PageVerdict::NotTorn) => {
-                coverage.unplaced_sound += 1;
-            }
-            (Use::Unknown, true, PageVerdict::Bad) => {
-                coverage.unplaced_suspect += 1;
-                tally
-                    .findings
-                    .add(at, FindingKind::PageSuspect { file_id, page_id });
-            }
-            (Use::Unknown, ..) => coverage.unplaced += 1,
+    fn use_of(&self, (file_id, page_id): Base, votes: u8) -> Use {
+        // A damaged PFS page says nothing of itself, but it is always in use.
+        if page::is_pfs(page_id) && votes >= VOTES_MIN {
+            return Use::Allocated;
         }
-    }
-
-    fn use_of(&self, (file_id, page_id): Base) -> Use {
         let Some(map) = self.maps.get(&(file_id, page_id / page::PFS_INTERVAL)) else {
             return Use::Unknown;
         };
@@ -164,10 +135,55 @@ impl PageJudge {
     }
 }
 
-const FILLER: [u8; 4] = [1, TYPE_FILLER, 0, 0];
+fn judge(at: u64, raw: &[u8; SIZE], place: Base, its_use: Use, tally: &mut Tally<'_>) {
+    let (file_id, page_id) = place;
+    let header = PageHeader::read(raw);
+    let is_its_own = (header.file_id, header.page_id) == place;
+    let verdict = match page::check(raw) {
+        _ if header.flags & FLAG_ENCRYPTED != 0 => check_encrypted(raw),
+        verdict => verdict,
+    };
+    let coverage = &mut *tally.coverage;
+    match (its_use, is_its_own, verdict) {
+        (Use::Free, ..) => coverage.free += 1,
+        (Use::Allocated, true, PageVerdict::Sound) => coverage.verified += 1,
+        (Use::Allocated, true, PageVerdict::NotTorn) => coverage.not_torn += 1,
+        (Use::Allocated, true, PageVerdict::Unprotected) => coverage.unprotected += 1,
+        (Use::Allocated, ..) => {
+            coverage.bad += 1;
+            tally
+                .findings
+                .add(at, FindingKind::PageDamaged { file_id, page_id });
+        }
+        (Use::Unknown, true, PageVerdict::Sound | PageVerdict::NotTorn) => {
+            coverage.unplaced_sound += 1;
+        }
+        (Use::Unknown, true, PageVerdict::Bad) => {
+            coverage.unplaced_suspect += 1;
+            tally
+                .findings
+                .add(at, FindingKind::PageSuspect { file_id, page_id });
+        }
+        (Use::Unknown, ..) => coverage.unplaced += 1,
+    }
+}
 
-/// Where most pages of an extent say that it lies.
-fn vote(pages: &[[u8; SIZE]]) -> Option<Base> {
+/// Whether the checksum of an encrypted page covers its plain or its cipher text is not known, so it
+/// proves nothing; but a page that is whole without that flag was never encrypted.
+fn check_encrypted(raw: &[u8; SIZE]) -> PageVerdict {
+    if page::is_sealed_but_for(raw, FLAG_ENCRYPTED) {
+        PageVerdict::Bad
+    } else {
+        PageVerdict::Unprotected
+    }
+}
+
+const FILLER: [u8; 4] = [1, TYPE_FILLER, 0, 0];
+/// Pages that must agree where their extent lies before one among them may be missed.
+const VOTES_MIN: u8 = 3;
+
+/// Where most pages of an extent say that it lies, and how many they are.
+fn vote(pages: &[[u8; SIZE]]) -> Option<(Base, u8)> {
     let mut votes: [Option<(Base, u8)>; EXTENT_PAGES] = [None; EXTENT_PAGES];
     for (slot, raw) in (0_u32..).zip(pages) {
         let Some(base) = base_of(slot, raw) else {
@@ -186,7 +202,7 @@ fn vote(pages: &[[u8; SIZE]]) -> Option<Base> {
         .iter()
         .flatten()
         .find(|(_, count)| *count == most)
-        .map(|(base, _)| *base)
+        .copied()
 }
 
 /// Where the page in `slot` says that its extent lies, if it can be believed at all.

@@ -13,15 +13,22 @@ use super::streams::{StreamSum, SumVerdict};
 use crate::frame::BlockHead;
 use crate::frame::LOGICAL_BLOCK;
 use crate::frame::records::{SetEnd, SetStart};
-use crate::{BackupSet, Coverage, FindingKind, LogExtent, Lsn, SetReport, Vlf};
+use crate::{BackupSet, Coverage, FindingKind, Level, LogExtent, Lsn, SetReport, Vlf};
 
 /// How much of the backup set can be seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct View {
     /// The media set has other stripes, with contents of their own.
     pub(super) is_striped: bool,
+    /// How deep is looked.
+    pub(super) level: Level,
+}
+
+impl View {
     /// Data and log are looked at, not only headers.
-    pub(super) has_contents: bool,
+    fn has_contents(self) -> bool {
+        self.level == Level::Content
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +52,7 @@ pub(super) struct OpenSet {
 impl OpenSet {
     /// A backup set begins at `at`.
     pub(super) fn begins(at: u64, start: SetStart, view: View, findings: &mut Findings) -> Self {
-        if start.address != at {
+        if !findings.places.set_begins(at).contains(&start.address) {
             findings.add(at, FindingKind::Misplaced);
         }
         Self {
@@ -82,26 +89,16 @@ impl OpenSet {
 
     /// Compares the authoritative identity, found at `at`, with everything else.
     pub(super) fn check_identity(&self, at: u64, set: &BackupSet, findings: &mut Findings) {
-        if let Some(field) = compare::start(&self.start, set) {
-            findings.add(
-                at,
-                FindingKind::CopiesDisagree {
-                    field: field.to_owned(),
-                },
-            );
+        if self.front.is_none() {
+            findings.add(self.at, FindingKind::NoIdentity);
         }
-        match &self.front {
-            None => findings.add(self.at, FindingKind::NoIdentity),
-            Some(front) => {
-                if let Some(field) = compare::copies(front, set) {
-                    findings.add(
-                        at,
-                        FindingKind::CopiesDisagree {
-                            field: field.to_owned(),
-                        },
-                    );
-                }
-            }
+        if self.view.level < Level::Identity {
+            return;
+        }
+        let copies = self.front.as_ref().and_then(|f| compare::copies(f, set));
+        let fields = [compare::start(&self.start, set), copies];
+        for field in fields.into_iter().flatten().map(str::to_owned) {
+            findings.add(at, FindingKind::CopiesDisagree { field });
         }
         if let Some(lsn) = self.log_range_disagrees(set) {
             findings.add(at, FindingKind::LogRangeDisagrees { lsn });
@@ -117,6 +114,14 @@ impl OpenSet {
         if end.position != self.start.position || end.date != self.start.date {
             findings.add(at, FindingKind::EndDisagrees);
         }
+    }
+
+    /// A record of the container held what came last.
+    pub(super) fn record_seen(&mut self, is_right: bool) {
+        let records = &mut self.coverage.records;
+        records.seen += 1;
+        records.verified += u64::from(is_right);
+        records.bad += u64::from(!is_right);
     }
 
     /// What is known at the end, if there is an identity.
@@ -140,7 +145,7 @@ impl OpenSet {
     }
 
     fn pages_disagree(&self, set: &BackupSet) -> Option<u64> {
-        let is_all_seen = self.view.has_contents && !self.view.is_striped;
+        let is_all_seen = self.view.has_contents() && !self.view.is_striped;
         let seen = self.coverage.pages.seen;
         let in_last_block = seen - self.pages_before_block;
         compare::pages(set, seen, in_last_block).filter(|_| is_all_seen)
@@ -182,7 +187,17 @@ impl OpenSet {
         self.check_sum_present(findings);
     }
 
-    pub(super) fn log_block_begins(&mut self, extent: LogExtent) {
+    pub(super) fn log_block_begins(&mut self, at: u64, extent: LogExtent, findings: &mut Findings) {
+        let (start_bytes, end_bytes) = (extent.start_bytes, extent.end_bytes);
+        if end_bytes < start_bytes {
+            findings.add(
+                at,
+                FindingKind::BadLogExtent {
+                    start_bytes,
+                    end_bytes,
+                },
+            );
+        }
         self.sum = StreamSum::default();
         self.log.begins(&extent);
         if let Some(vlf) = extent.vlfs.first().filter(|_| extent.end_bytes > 0) {
@@ -241,7 +256,7 @@ impl OpenSet {
         let expected_bytes = self.log.extent().len_bytes();
         let left = self.log.left();
         // A stripe may name an extent whose bytes are in another stripe.
-        if left > 0 && self.view.has_contents && !self.view.is_striped {
+        if left > 0 && self.view.has_contents() && !self.view.is_striped {
             let found_bytes = expected_bytes - left;
             findings.add(
                 at,

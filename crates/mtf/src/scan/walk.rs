@@ -41,7 +41,6 @@ pub(super) enum Reached {
 
 /// No file is longer, so no stream is.
 const LENGTH_MAX: u64 = 1 << 56;
-const CONTAINER: &[u8] = b"MSSQLBAK";
 const FILEMARK_MIN: u32 = 512;
 const FILEMARK_MAX: u32 = 65536;
 
@@ -157,7 +156,6 @@ impl Walk {
             _ => {
                 let is_media = self.held.starts_with(b"TAPE");
                 let kind = match started {
-                    0 if self.held.starts_with(CONTAINER) => FindingKind::Container,
                     0 if !is_media => FindingKind::NotMedia,
                     _ => FindingKind::BadBlockHeader,
                 };

@@ -6,6 +6,7 @@
 
 use std::io::{self, Read, Write};
 
+use super::pack::Out;
 use crate::checksum::SectorRoll;
 use crate::frame::{
     ALIGNMENT, BlockHead, BlockKind, LOGICAL_BLOCK, STREAM_HEAD, StreamHead, records,
@@ -17,20 +18,20 @@ const COPY_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Lay<W> {
-    pub(super) out: W,
-    /// Bytes written so far.
-    pub(super) at: u64,
+    pub(super) out: Out<W>,
+    /// Bytes of media so far.
+    at: u64,
     /// Where the media header or the backup set begins; boundaries count from there.
     origin: u64,
     next_control_id: u32,
     /// Size of a filemark, and the boundary on which it stands.
     filemark_bytes: u64,
-    /// Offsets of filemarks, newest first.
+    /// Offsets of filemarks in the file, newest first.
     marks: Vec<u64>,
 }
 
 impl<W: Write> Lay<W> {
-    pub(super) fn new(out: W, at: u64, filemark_bytes: u32, marks: Vec<u64>) -> Self {
+    pub(super) fn new(out: Out<W>, at: u64, filemark_bytes: u32, marks: Vec<u64>) -> Self {
         let filemark_bytes = u64::from(filemark_bytes);
         Self {
             out,
@@ -40,6 +41,11 @@ impl<W: Write> Lay<W> {
             filemark_bytes,
             marks,
         }
+    }
+
+    /// Where in the file that stands which comes next.
+    pub(super) fn place(&self) -> u64 {
+        self.out.place(self.at)
     }
 
     /// A backup set begins here.
@@ -96,8 +102,10 @@ impl<W: Write> Lay<W> {
             string_type: 0,
         };
         head.write(&mut raw);
-        self.marks.insert(0, self.at);
-        self.put(&raw)
+        let place = self.out.filemark_place(self.filemark_bytes, self.at)?;
+        self.marks.insert(0, place);
+        self.at += raw.len() as u64;
+        self.out.filemark(&raw)
     }
 
     /// Writes a whole stream.
@@ -190,7 +198,7 @@ impl<W: Write> Lay<W> {
     }
 
     fn put(&mut self, raw: &[u8]) -> io::Result<()> {
-        self.out.write_all(raw)?;
+        self.out.put(raw)?;
         self.at += raw.len() as u64;
         Ok(())
     }

@@ -6,10 +6,12 @@
 
 mod lay;
 mod map;
+mod pack;
 
 use std::io::{self, Read, Write};
 
 use self::lay::Lay;
+use self::pack::{Out, Packer};
 use crate::frame::records::{self, SetEnd, SetStart};
 use crate::frame::{BlockKind, CHECKSUM_FOLLOWS, LAST_SEGMENT, LOGICAL_BLOCK, SEGMENT, identity};
 use crate::{BackupKind, BackupSet, LogExtent, MediaFamily, MediaTime, Report, Vlf};
@@ -46,6 +48,15 @@ impl<W: Write> MediaWriter<W> {
     /// A `filemark_bytes` of 0 means 512, a `block_size_bytes` of 0 means 65536, an empty
     /// `software` SQL Server's own name, a `family_count` of 0 a single family.
     pub fn new(out: W, media: &MediaFamily, date: MediaTime) -> io::Result<Self> {
+        Self::format(Out::Plain(out), media, date)
+    }
+
+    /// Formats media that are compressed, as [`new`](Self::new) does plain ones.
+    pub fn compressed(out: W, media: &MediaFamily, date: MediaTime) -> io::Result<Self> {
+        Self::format(Out::Packed(Packer::new(out)?), media, date)
+    }
+
+    fn format(out: Out<W>, media: &MediaFamily, date: MediaTime) -> io::Result<Self> {
         let media = completed(media);
         check_family(&media)?;
         let mut lay = Lay::new(out, 0, media.filemark_bytes, Vec::new());
@@ -65,8 +76,8 @@ impl<W: Write> MediaWriter<W> {
         })
     }
 
-    /// Goes on behind the backup sets of existing media (`NOINIT`): `report` is that of a scan of
-    /// them, and `out` must stand at their end, byte `report.bytes`.
+    /// Goes on behind the backup sets of existing media (`NOINIT`), compressed if they are:
+    /// `report` is that of a scan of them, and `out` must stand at their end, byte `report.bytes`.
     ///
     /// # Errors
     /// Of kind [`io::ErrorKind::InvalidData`] if the media are not sound.
@@ -77,12 +88,12 @@ impl<W: Write> MediaWriter<W> {
                 "the media are not sound",
             ));
         };
-        let lay = Lay::new(
-            out,
-            report.bytes,
-            media.filemark_bytes,
-            report.filemarks.clone(),
-        );
+        let (out, at) = if report.is_compressed {
+            (Out::Packed(Packer::resume(out, report.bytes)), 0)
+        } else {
+            (Out::Plain(out), report.bytes)
+        };
+        let lay = Lay::new(out, at, media.filemark_bytes, report.filemarks.clone());
         Ok(Self {
             lay,
             family_id: media.family_id,
@@ -97,7 +108,7 @@ impl<W: Write> MediaWriter<W> {
             return Err(out_of_order("a backup set is open"));
         }
         self.lay.set_origin();
-        let start = set_start(front, self.lay.at);
+        let start = set_start(front, self.lay.place());
         self.lay
             .block(BlockKind::SetStart, 0, records::write_set_start(&start)?)?;
         self.lay.close(LOGICAL_BLOCK)?;
@@ -188,16 +199,22 @@ impl<W: Write> MediaWriter<W> {
             return Err(out_of_order("no backup set is open"));
         };
         self.ends(&open, boundary)?;
+        self.lay.out.index()?;
         self.lay.filemark()
     }
 
+    /// Bytes of the file so far; of compressed media without what waits to fill a record.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.lay.place()
+    }
+
     /// The media are complete: flushes and gives the output back.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub fn finish(self) -> io::Result<W> {
         if self.open.is_some() {
             return Err(out_of_order("a backup set is open"));
         }
-        self.lay.out.flush()?;
-        Ok(self.lay.out)
+        self.lay.out.finish()
     }
 
     fn open(&mut self) -> io::Result<&mut OpenSet> {
@@ -235,7 +252,7 @@ impl<W: Write> MediaWriter<W> {
             position: open.start.position,
             date: open.start.date,
         };
-        let map_at = self.lay.at;
+        let map_at = self.lay.place();
         let is_differential = open.start.is_differential;
         self.lay.block(
             BlockKind::SetEnd,

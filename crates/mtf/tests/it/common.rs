@@ -8,7 +8,6 @@ use mtf::{
     BackupKind, BackupSet, Contents, DatabaseFile, FileKind, LogExtent, Lsn, MediaFamily,
     MediaTime, MediaWriter, Report, Scanner, ServerVersion, SetFlags, Vlf, block, page,
 };
-use proptest::test_runner::Config as ProptestConfig;
 use uuid::Uuid;
 
 /// Where the one virtual log file of the tests begins in its log file.
@@ -75,15 +74,6 @@ impl Medium {
         writer
             .end_set(&self.identity)
             .expect("memory takes everything");
-    }
-}
-
-/// So many cases of a property, and no file of past failures.
-pub(crate) fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
     }
 }
 

@@ -1,8 +1,9 @@
-//! Damage: cuts are found by structure, flipped bits by content, lies by comparison.
+//! Damage, each kind once: what is found, where, and how grave it is; and lies, found by comparison.
 //!
-//! Start at [`a_cut_at_any_byte_is_found`].
+//! Start at [`a_damaged_page_is_named_with_its_place`].
 //!
-//! Nothing here is hostile; that is [`hostile`](crate::hostile).
+//! Damage by the thousand is in [`trials`](crate::trials), what is hostile in
+//! [`hostile`](crate::hostile).
 
 use mtf::{BackupKind, BackupSet, FindingKind, Level, Lsn, MediaWriter, Report, Severity};
 
@@ -20,36 +21,12 @@ pub(crate) fn find(bytes: &[u8], letters: [u8; 4], nth: usize) -> usize {
     places.nth(nth).expect("there are as many").0 * 512
 }
 
-fn kinds(report: &Report) -> Vec<FindingKind> {
+pub(crate) fn kinds(report: &Report) -> Vec<FindingKind> {
     report
         .findings
         .iter()
         .map(|finding| finding.kind.clone())
         .collect()
-}
-
-#[test]
-fn a_cut_at_any_byte_is_found() {
-    let bytes = Medium::new(BackupKind::Log, 0, 0).write();
-    for length in 0..bytes.len() {
-        let report = scan(&bytes[..length]);
-        assert!(!report.is_sound(), "cut at {length}");
-        assert!(
-            report.findings.iter().any(|f| f.level == Level::Structure),
-            "cut at {length}"
-        );
-    }
-    assert!(scan(&bytes).is_sound());
-}
-
-#[test]
-fn a_cut_in_data_or_log_is_found() {
-    let bytes = Medium::new(BackupKind::Full, 2, 9).with_checksums().write();
-    for length in (0..bytes.len()).step_by(1009) {
-        let report = scan(&bytes[..length]);
-        let structure = report.findings.iter().find(|f| f.level == Level::Structure);
-        assert!(structure.is_some() && !report.is_sound(), "cut at {length}");
-    }
 }
 
 #[test]
@@ -68,50 +45,6 @@ fn a_missing_chunk_is_found() {
     let volume = find(&bytes, *b"VOLB", 0);
     let cut = [&bytes[..volume], &bytes[volume + 1024..]].concat();
     assert!(kinds(&scan(&cut)).contains(&FindingKind::Misplaced));
-}
-
-/// How many of `trials` single flipped bits, spread over the medium, are found.
-fn flips_found(bytes: &[u8], trials: u64) -> u64 {
-    let mut state = 20_261_121_u64;
-    let mut flipped = bytes.to_vec();
-    let mut found = 0;
-    for _ in 0..trials {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let bit = usize::try_from((state >> 16) % (bytes.len() as u64 * 8)).expect("it is small");
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        found += u64::from(!scan(&flipped).is_sound());
-        flipped[bit / 8] ^= 1 << (bit % 8);
-    }
-    found
-}
-
-#[test]
-fn flipped_bits_are_found_where_there_are_checksums() {
-    let full = Medium::new(BackupKind::Full, 16, 100);
-    let log = Medium::new(BackupKind::Log, 0, 1000);
-    assert!(flips_found(&full.clone().with_checksums().write(), 60) >= 58);
-    assert!(flips_found(&log.clone().with_checksums().write(), 60) >= 55);
-    assert!(flips_found(&full.write(), 60) >= 54);
-    assert!(flips_found(&log.write(), 60) >= 36);
-}
-
-#[test]
-fn every_flipped_bit_of_a_header_is_found() {
-    let bytes = Medium::new(BackupKind::Log, 0, 0).write();
-    for letters in LETTERS {
-        let at = find(&bytes, letters, 0);
-        for bit in 0..52 * 8 {
-            let mut flipped = bytes.clone();
-            flipped[at + bit / 8] ^= 1 << (bit % 8);
-            assert!(
-                !scan(&flipped).is_sound(),
-                "bit {bit} of {}",
-                letters.escape_ascii()
-            );
-        }
-    }
 }
 
 #[test]

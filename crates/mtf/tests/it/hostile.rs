@@ -7,11 +7,12 @@
 use mtf::{BackupKind, FindingKind, Severity};
 use proptest::prelude::*;
 
-use crate::common::{Medium, cases, scan};
+use crate::cases;
+use crate::common::{Medium, scan};
 use crate::damage::{LETTERS, find};
 
 /// Puts bytes into a header of `length` bytes at `at` and makes its checksum right again.
-fn forge(bytes: &mut [u8], at: usize, length: usize, offset: usize, value: &[u8]) {
+pub(crate) fn forge(bytes: &mut [u8], at: usize, length: usize, offset: usize, value: &[u8]) {
     bytes[at + offset..at + offset + value.len()].copy_from_slice(value);
     let sum = mtf::checksum::xor16(&bytes[at..at + length - 2]);
     bytes[at + length - 2..at + length].copy_from_slice(&sum.to_le_bytes());
@@ -37,7 +38,7 @@ fn what_is_no_media_is_named_as_such() {
         first_kind(&b"TAPE".repeat(100)),
         (0, FindingKind::BadBlockHeader)
     );
-    let container = [&b"MSSQLBAK"[..], &[0; 4096]].concat();
+    let container = [&b"MSSQLBAK\x02\0\0\0"[..], &[0; 4096]].concat();
     assert_eq!(first_kind(&container), (0, FindingKind::Container));
     assert_eq!(scan(&container).worst(), Some(Severity::Unreadable));
 }

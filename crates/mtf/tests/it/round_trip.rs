@@ -11,7 +11,8 @@ use mtf::{
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use crate::common::{Medium, cases, collect, family, log_blocks, log_extent, pages, scan, time};
+use crate::cases;
+use crate::common::{Medium, collect, family, log_blocks, log_extent, pages, scan, time};
 
 #[test]
 fn a_full_backup_is_proved_down_to_every_page_and_block() {
@@ -368,8 +369,9 @@ fn guids() -> impl Strategy<Value = Uuid> {
     (1..u128::MAX).prop_map(Uuid::from_u128)
 }
 
-fn names() -> impl Strategy<Value = String> {
-    "\\PC{0,40}"
+/// Any Unicode, control characters and those beyond the basic plane among it.
+pub(crate) fn names() -> impl Strategy<Value = String> {
+    "(?s).{0,40}"
 }
 
 fn files() -> impl Strategy<Value = Vec<DatabaseFile>> {

@@ -2,20 +2,27 @@
 //!
 //! Nothing here is damaged in itself.
 
-use mtf::{BackupKind, MediaWriter, Report, StripeFault, check_stripes};
+use mtf::{BackupKind, MediaFamily, MediaWriter, Report, StripeFault, check_stripes};
 use uuid::Uuid;
 
 use crate::common::{Medium, pages, scan, time};
 
-/// Two stripes of a full backup of 48 pages: two extents in the first, four in the second.
 fn pair() -> [Report; 2] {
+    pair_written(|family| MediaWriter::new(Vec::new(), family, time(0)))
+}
+
+/// Two stripes of a full backup of 48 pages: two extents in the first, four in the second.
+pub(crate) fn pair_written(
+    format: impl Fn(&MediaFamily) -> std::io::Result<MediaWriter<Vec<u8>>>,
+) -> [Report; 2] {
     let mut medium = Medium::new(BackupKind::Full, 2, 3);
     medium.family.family_count = 2;
     medium.identity.files[0].pages_in_backup = 48;
-    let first = scan(&medium.write());
+    let mut writer = format(&medium.family).expect("memory takes everything");
+    medium.write_set(&mut writer);
+    let first = scan(&writer.finish().expect("memory"));
     medium.family.family_number = 2;
-    let writer = MediaWriter::new(Vec::new(), &medium.family, time(0));
-    let mut writer = writer.expect("memory takes everything");
+    let mut writer = format(&medium.family).expect("memory takes everything");
     writer.begin_set(&medium.identity).expect("memory");
     writer
         .data(4 * 65536, &mut &pages(6)[2 * 65536..])

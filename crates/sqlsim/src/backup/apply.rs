@@ -3,9 +3,9 @@
 //! Start at [`roll_forward`] and [`data_of`]. Stripes are joined by what their bytes say of
 //! themselves: a page by its number, a log block by its LSN.
 
-use mtf::{BackupSet, Lsn, MediaFamily, page};
+use mtf::{BackupSet, Lsn, page};
 
-use super::media::SetContents;
+use super::media::{Media, SetContents};
 use super::outcome::{RestoreOutcome, pages_of};
 use super::raise;
 use super::stop::{Found, Stop, find};
@@ -96,16 +96,20 @@ pub(super) fn damage_message(damage: Damage, db: &str) -> SqlError {
 /// What was done so far.
 pub(super) fn outcome(
     database: &Database,
-    media: Vec<MediaFamily>,
+    media: &Media,
     set: &BackupSet,
     stripes: &[&SetContents],
 ) -> RestoreOutcome {
-    let data: u64 = stripes.iter().map(|stripe| stripe.data.len() as u64).sum();
+    let data_of = |stripe: &&SetContents| {
+        stripe.data.len() as u64 + stripe.ballast.len() as u64 * page::EXTENT_SIZE as u64
+    };
+    let data: u64 = stripes.iter().map(data_of).sum();
     let extents = stripes.iter().flat_map(|stripe| &stripe.log);
     let log: u64 = extents.map(|(_, bytes)| bytes.len() as u64).sum();
     RestoreOutcome {
         set: set.clone(),
-        media,
+        media: media.families(),
+        is_compressed: media.is_compressed(),
         files: database.facts().files,
         data_pages: pages_of(data),
         log_pages: pages_of(log),

@@ -9,10 +9,13 @@ use mtf::{
     BackupSet, Contents, FindingKind, Level, LogExtent, MediaFamily, Report, Scanner, Severity,
 };
 
+use mtf::page::{EXTENT_SIZE, PageHeader};
+
 use super::devices::{Device, Devices, os_error_text};
 use super::raise;
 use crate::error::{SqlError, SqlResult};
 use crate::messages;
+use crate::storage::ballast;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -34,8 +37,10 @@ pub struct SetContents {
     pub front: BackupSet,
     /// The authoritative identity behind.
     pub identity: BackupSet,
-    /// Pages.
+    /// Pages, without ballast.
     pub data: Vec<u8>,
+    /// The indices of the ballast's extents, in order; their bytes were proved as they passed.
+    pub ballast: Vec<u32>,
     /// Log, extent by extent.
     pub log: Vec<(LogExtent, Vec<u8>)>,
 }
@@ -63,6 +68,13 @@ impl Media {
     #[must_use]
     pub fn families(&self) -> Vec<MediaFamily> {
         self.files.iter().map(|file| file.family.clone()).collect()
+    }
+
+    /// The media are compressed, as far as the first device tells.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        let first = self.files.first();
+        first.is_some_and(|file| file.report.is_compressed)
     }
 
     /// The same set on every device. Raises 3287 where one lacks it.
@@ -205,10 +217,32 @@ fn check_sound(file: &MediaFile, device: &Device) -> SqlResult<()> {
 struct Gatherer {
     sets: Vec<SetContents>,
     current: SetContents,
+    /// The beginning of an extent, until it is whole.
+    extent: Vec<u8>,
+}
+
+impl Gatherer {
+    /// An extent is whole: ballast leaves nothing but its index.
+    fn keep(&mut self) {
+        let extent = std::mem::take(&mut self.extent);
+        match ballast_index(&extent) {
+            Some(index) => self.current.ballast.push(index),
+            None => self.current.data.extend_from_slice(&extent),
+        }
+    }
+}
+
+/// The index of an extent of ballast; its pages are all written, so the first one tells.
+fn ballast_index(extent: &[u8]) -> Option<u32> {
+    let is_page = extent.len() == EXTENT_SIZE && extent[0] == 1;
+    is_page
+        .then(|| PageHeader::read(extent).page_id)
+        .and_then(ballast::index_of)
 }
 
 impl Contents for Gatherer {
     fn set_begins(&mut self, front: &BackupSet) {
+        self.extent.clear();
         self.current = SetContents {
             front: front.clone(),
             ..SetContents::default()
@@ -216,7 +250,16 @@ impl Contents for Gatherer {
     }
 
     fn data(&mut self, bytes: &[u8]) {
-        self.current.data.extend_from_slice(bytes);
+        let mut left = bytes;
+        while !left.is_empty() {
+            let taken = left.len().min(EXTENT_SIZE - self.extent.len());
+            let (more, rest) = left.split_at(taken);
+            self.extent.extend_from_slice(more);
+            left = rest;
+            if self.extent.len() == EXTENT_SIZE {
+                self.keep();
+            }
+        }
     }
 
     fn log_begins(&mut self, extent: &LogExtent) {
@@ -230,6 +273,7 @@ impl Contents for Gatherer {
     }
 
     fn set_ends(&mut self, identity: &BackupSet) {
+        self.keep();
         self.current.identity = identity.clone();
         self.sets.push(std::mem::take(&mut self.current));
     }

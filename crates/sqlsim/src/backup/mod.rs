@@ -27,7 +27,8 @@ pub use restore::{
 };
 pub use stop::Stop;
 pub use take::{
-    BackupRequest, HostIdentity, LocalClock, LogBackupMode, backup_database, backup_log,
+    BackupRequest, Compression, HostIdentity, LocalClock, LogBackupMode, backup_database,
+    backup_log,
 };
 
 #[cfg(test)]

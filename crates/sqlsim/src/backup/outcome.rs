@@ -17,6 +17,8 @@ pub struct BackupOutcome {
     pub media: Vec<MediaFamily>,
     /// The media were formatted by this backup; else their `backupmediaset` row is there already.
     pub is_new_media: bool,
+    /// The media are compressed.
+    pub is_compressed: bool,
     /// `is_copy_only`.
     pub is_copy_only: bool,
     /// `begins_log_chain`: the first log backup of its chain.
@@ -36,6 +38,8 @@ pub struct RestoreOutcome {
     pub set: BackupSet,
     /// The media it came from.
     pub media: Vec<MediaFamily>,
+    /// These are compressed.
+    pub is_compressed: bool,
     /// Where the database's files are.
     pub files: DatabaseFiles,
     /// Pages of the data file that were read.

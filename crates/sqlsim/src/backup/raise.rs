@@ -4,6 +4,23 @@
 
 use crate::error::SqlError;
 
+/// 3098: backup sets that are compressed and others on the same media.
+pub(super) fn other_structure(asked_compression: bool) -> SqlError {
+    let (asked, other) = if asked_compression {
+        ("COMPRESSION", "NO_COMPRESSION")
+    } else {
+        ("NO_COMPRESSION", "COMPRESSION")
+    };
+    let text = format!(
+        "The backup cannot be performed because '{asked}' was requested after the media was \
+         formatted with an incompatible structure. To append to this media set, either omit \
+         '{asked}' or specify '{other}'. Alternatively, you can create a new media set by using \
+         WITH FORMAT in your BACKUP statement. If you use WITH FORMAT on an existing media set, \
+         all its backup sets will be overwritten."
+    );
+    SqlError::new(3098, 16, text)
+}
+
 /// 3118: a log or differential for a database that is not there.
 pub(super) fn database_does_not_exist(db: &str) -> SqlError {
     let text = format!(
@@ -46,4 +63,23 @@ pub(super) fn time_not_in_log() -> SqlError {
          The database is being left in the restoring state so that more roll forward can be \
          performed.",
     )
+}
+
+/// 3180: an older backup that is to be readable between logs.
+pub(super) fn standby_needs_upgrade() -> SqlError {
+    SqlError::new(
+        3180,
+        16,
+        "This backup cannot be restored using WITH STANDBY because a database upgrade is needed. \
+         Reissue the RESTORE without WITH STANDBY.",
+    )
+}
+
+/// 5133: a file in a folder that is not there.
+pub(super) fn no_folder(path: &str) -> SqlError {
+    let text = format!(
+        "Directory lookup for the file \"{path}\" failed with the operating system error 3(The \
+         system cannot find the path specified.)."
+    );
+    SqlError::new(5133, 16, text)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::civil::DateTime;
-use mtf::{BackupKind, BackupSet, FileKind};
+use mtf::{BackupKind, BackupSet, FileKind, ServerVersion};
 use uuid::Uuid;
 
 use super::apply;
@@ -16,7 +16,8 @@ use super::media::{Media, SetContents, verify_media};
 use super::outcome::RestoreOutcome;
 use super::raise;
 use super::stop::{Found, Stop, find};
-use crate::error::SqlResult;
+use crate::error::{SqlError, SqlResult};
+use crate::instance::Unreachable;
 use crate::messages;
 use crate::storage::{
     Database, DatabaseFiles, DatabaseState, DifferentialBase, Disk, RecoveryModel, RestoredIdentity,
@@ -67,12 +68,16 @@ pub struct RestoreRequest {
     pub database_guid: Uuid,
     /// Now, local to the host.
     pub now: DateTime,
+    /// The version of the server.
+    pub version: ServerVersion,
+    /// The internal version of its databases, 957 for SQL Server 2022.
+    pub database_version: u16,
 }
 
 /// What the instance knows and restores ask for.
 pub trait Surroundings {
     /// Where a path of the server's lies for this process.
-    fn path_of(&self, physical_name: &str) -> PathBuf;
+    fn path_of(&self, physical_name: &str) -> Result<PathBuf, Unreachable>;
     /// The database that uses the file, other than the one to be restored (1834).
     fn user_of(&self, physical_name: &str) -> Option<String>;
     /// Raises 3101 or 3102 if someone is in the existing database.
@@ -91,8 +96,8 @@ pub struct DatabaseRestored {
 /// Restores a full backup, making a database, or a differential into one that is being restored.
 ///
 /// Raises what `verify_media` raises; 3118 for a differential without a database, 3135 for a log,
-/// 3136 on another base, 3154 over another database, 3159 over a tail that is not backed up, 3234
-/// and 3156 or 1834 for files. A stop beside a full or differential is only checked (4338); the
+/// 3136 on another base, 3154 over another database, 3159 over a tail that is not backed up, 3169 for
+/// a newer server's, 3234 for an unknown file, 3119 behind 3156 and 1834 or 5133 for paths. A stop beside a full or differential is only checked (4338); the
 /// database stays RESTORING, since only a log can reach the stop.
 pub fn restore_database(
     disk: &Arc<dyn Disk>,
@@ -105,6 +110,7 @@ pub fn restore_database(
     let media = verify_media(devices, named, request.position, request.checksum)?;
     let stripes = media.set(request.position, named)?;
     let set = identity_of(&stripes);
+    check_version(&set, request)?;
     match set.kind {
         BackupKind::Full => {
             check_replaceable(existing, &set, request, surroundings)?;
@@ -150,6 +156,7 @@ pub fn restore_log(
     if set.kind != BackupKind::Log {
         return Err(raise::wrong_kind(&named[0].name, "BACKUP DATABASE"));
     }
+    check_version(&set, request)?;
     check_log_fits(database, &set)?;
     if request.stop.is_some() && database.facts().recovery_model == RecoveryModel::Simple {
         return Err(messages::stop_with_simple());
@@ -172,6 +179,27 @@ fn identity_of(stripes: &[&SetContents]) -> BackupSet {
         .first()
         .map(|set| set.identity.clone())
         .unwrap_or_default()
+}
+
+/// A newer server's backup cannot be read (3169), an older one's not in STANDBY (3180): it would have
+/// to be upgraded first.
+fn check_version(set: &BackupSet, request: &RestoreRequest) -> SqlResult<()> {
+    if set.database_version > request.database_version {
+        let (theirs, ours) = (set.server_version, request.version);
+        let text = |version: ServerVersion| {
+            let ServerVersion {
+                major,
+                minor,
+                build,
+            } = version;
+            format!("{major}.{minor:02}.{build:04}")
+        };
+        return Err(messages::version_incompatible(&text(theirs), &text(ours)));
+    }
+    if set.database_version < request.database_version && request.after == AfterRestore::Standby {
+        return Err(raise::standby_needs_upgrade());
+    }
+    Ok(())
 }
 
 fn restoring<'a>(
@@ -233,32 +261,30 @@ fn files_for(
     }
     let (data_logical_name, data_physical_name) = name_of(set, FileKind::Data, request);
     let (log_logical_name, log_physical_name) = name_of(set, FileKind::Log, request);
+    let mut causes = Vec::new();
+    let own = existing.map(|database| database.facts().files);
+    let mut place = |logical: &str, physical: &str| {
+        let own = own.as_ref();
+        let placed = check_path(disk, physical, request, own, surroundings);
+        placed.unwrap_or_else(|why| {
+            causes.extend(why);
+            causes.push(messages::file_cannot_be_restored(logical, physical));
+            PathBuf::new()
+        })
+    };
     let files = DatabaseFiles {
-        data: surroundings.path_of(&data_physical_name),
-        log: surroundings.path_of(&log_physical_name),
+        data: place(&data_logical_name, &data_physical_name),
+        log: place(&log_logical_name, &log_physical_name),
         data_logical_name,
         log_logical_name,
         data_physical_name,
         log_physical_name,
     };
-    let own = existing.map(|database| database.facts().files);
-    check_path(
-        disk,
-        &files.data_logical_name,
-        &files.data_physical_name,
-        request,
-        own.as_ref(),
-        surroundings,
-    )?;
-    check_path(
-        disk,
-        &files.log_logical_name,
-        &files.log_physical_name,
-        request,
-        own.as_ref(),
-        surroundings,
-    )?;
-    Ok(files)
+    if causes.is_empty() {
+        Ok(files)
+    } else {
+        Err(messages::restore_planning_failed().after(causes))
+    }
 }
 
 fn name_of(set: &BackupSet, kind: FileKind, request: &RestoreRequest) -> (String, String) {
@@ -274,29 +300,30 @@ fn name_of(set: &BackupSet, kind: FileKind, request: &RestoreRequest) -> (String
     (file.logical_name.clone(), physical.clone())
 }
 
-/// A file may be taken if nobody has it, or it is the database's own, or REPLACE was said.
+/// Where a file goes: it may be taken if nobody has it, or it is the database's own, or REPLACE was
+/// said. Otherwise what comes before 3156, if anything does.
 fn check_path(
     disk: &Arc<dyn Disk>,
-    logical_name: &str,
     physical_name: &str,
     request: &RestoreRequest,
     own: Option<&DatabaseFiles>,
     surroundings: &dyn Surroundings,
-) -> SqlResult<()> {
+) -> Result<PathBuf, Option<SqlError>> {
+    let no_folder = || Some(raise::no_folder(physical_name));
     if let Some(user) = surroundings.user_of(physical_name) {
-        return Err(messages::file_in_use(physical_name, &user));
+        return Err(Some(messages::file_in_use(physical_name, &user)));
     }
-    let path = surroundings.path_of(physical_name);
+    let path = surroundings
+        .path_of(physical_name)
+        .map_err(|_| no_folder())?;
+    if !path.parent().is_some_and(|folder| disk.exists(folder)) {
+        return Err(no_folder());
+    }
     let is_own = own.is_some_and(|own| own.data == path || own.log == path);
-    let has_folder = path.parent().is_some_and(|folder| disk.exists(folder));
-    let is_free = request.replace || is_own || !disk.exists(&path);
-    if has_folder && is_free {
-        return Ok(());
+    if request.replace || is_own || !disk.exists(&path) {
+        return Ok(path);
     }
-    Err(messages::file_cannot_be_restored(
-        logical_name,
-        physical_name,
-    ))
+    Err(None)
 }
 
 /// Whoever still holds the old database must not write the files of the new one.
@@ -398,7 +425,7 @@ fn finish(
     request: &RestoreRequest,
     stopped: Found,
 ) -> SqlResult<RestoreOutcome> {
-    let mut outcome = apply::outcome(database, media.families(), set, stripes);
+    let mut outcome = apply::outcome(database, media, set, stripes);
     let reached = match (&request.stop, stopped) {
         (None, _) => true,
         (Some(_), Found::Here(end)) => {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::devices::{Device, Devices};
 use super::media::{MediaFile, read_media};
 use super::outcome::{BackupOutcome, pages_of};
+use super::raise;
 use super::write::{Payload, Target, write_set};
 use crate::error::SqlResult;
 use crate::messages;
@@ -46,6 +47,8 @@ pub struct BackupRequest {
     pub init: bool,
     /// `CHECKSUM`.
     pub checksum: bool,
+    /// `COMPRESSION`, `NO_COMPRESSION`, or what holds without either.
+    pub compression: Compression,
     /// `COPY_ONLY`.
     pub copy_only: bool,
     /// `NAME`, or empty.
@@ -66,6 +69,15 @@ pub struct BackupRequest {
     pub media_set_guid: Uuid,
 }
 
+/// Whether a backup is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// The statement says so.
+    Asked(bool),
+    /// It does not: new media are as the server has it by default, others stay as they are.
+    Default(bool),
+}
+
 /// The tail options of `BACKUP LOG`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogBackupMode {
@@ -79,8 +91,8 @@ pub enum LogBackupMode {
 pub type LocalClock<'a> = &'a (dyn Fn() -> DateTime + Sync);
 
 /// Takes a full or differential backup. `progress` gets bytes written and bytes in all. Raises 3023
-/// while another runs, 3035 without a base, 3201 and 3202 for devices, 3231, 3132 or 3241 for media
-/// that cannot be appended to.
+/// while another runs, 3035 without a base, 3201 and 3202 for devices, 3098, 3231, 3132 or 3241 for
+/// media that cannot be appended to.
 pub fn backup_database(
     database: &Database,
     devices: &dyn Devices,
@@ -105,6 +117,7 @@ pub fn backup_database(
     let payload = Payload {
         pages: &snapshot.pages,
         extents: &snapshot.extents,
+        ballast_extents: snapshot.ballast_extents,
         log: &snapshot.log.extents,
     };
     let set = plan.write(devices, request, front, &payload, clock, progress)?;
@@ -142,6 +155,7 @@ pub fn backup_log(
     let payload = Payload {
         pages: &[],
         extents: &[],
+        ballast_extents: 0,
         log: &snapshot.log.extents,
     };
     let set = plan.write(devices, request, front, &payload, clock, progress)?;
@@ -161,6 +175,7 @@ struct Plan {
     families: Vec<MediaFamily>,
     kept: Vec<MediaFile>,
     is_new_media: bool,
+    is_compressed: bool,
     position: u16,
     started: DateTime,
 }
@@ -171,16 +186,21 @@ impl Plan {
         let there = named.iter().any(|device| devices.exists(&device.path));
         if request.format || !there {
             let families = new_families(request);
+            let (Compression::Asked(is_compressed) | Compression::Default(is_compressed)) =
+                request.compression;
             return Ok(Self {
                 families,
                 kept: Vec::new(),
                 is_new_media: true,
+                is_compressed,
                 position: 1,
                 started,
             });
         }
         let media = read_media(devices, named)?;
         check_family_count(&media.files, named)?;
+        let is_compressed = media.is_compressed();
+        check_compression(is_compressed, request.compression)?;
         let families = media.families();
         let kept = if request.init {
             Vec::new()
@@ -193,6 +213,7 @@ impl Plan {
             families,
             kept,
             is_new_media: false,
+            is_compressed,
             position,
             started,
         })
@@ -223,9 +244,15 @@ impl Plan {
             families: &self.families,
             date: media_time(self.started),
             kept: &self.kept,
+            is_compressed: self.is_compressed,
         };
-        let finish = || BackupSet {
+        let finish = |file_bytes| BackupSet {
             finished: Some(media_time(clock())),
+            compressed_size_bytes: if self.is_compressed {
+                file_bytes
+            } else {
+                data + log
+            },
             ..front.clone()
         };
         write_set(&target, &front, payload, &finish, progress)
@@ -243,6 +270,7 @@ impl Plan {
             set,
             media: self.families.clone(),
             is_new_media: self.is_new_media,
+            is_compressed: self.is_compressed,
             is_copy_only,
             begins_log_chain: false,
             facts,
@@ -275,6 +303,14 @@ fn check_family_count(files: &[MediaFile], named: &[Device]) -> SqlResult<()> {
         }
     }
     Ok(())
+}
+
+/// Compressed and other backup sets never share media.
+fn check_compression(is_compressed: bool, asked: Compression) -> SqlResult<()> {
+    match asked {
+        Compression::Asked(asked) if asked != is_compressed => Err(raise::other_structure(asked)),
+        Compression::Asked(_) | Compression::Default(_) => Ok(()),
+    }
 }
 
 fn new_families(request: &BackupRequest) -> Vec<MediaFamily> {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{Decisions, Local, Outcome, Participant};
 use crate::catalog::record::{self, Record};
 use crate::error::SqlResult;
-use crate::faults::KillPoint;
+use crate::faults::{FaultKind, KillPoint};
 use crate::instance::{DatabaseHandle, Instance};
 use crate::link::{Connection, Security, Target};
 use crate::msdb;
@@ -62,6 +62,7 @@ struct MasterDecisions {
 #[async_trait]
 impl Decisions for MasterDecisions {
     async fn decide(&self, gtrid: Uuid) -> SqlResult<()> {
+        self.instance.stall(FaultKind::StallCommit).await;
         self.instance.kill_point(KillPoint::BeforeDecision).await;
         self.instance
             .change_quietly(|master, tx| record::add(master, tx, &Decision { gtrid }).map(drop))?;

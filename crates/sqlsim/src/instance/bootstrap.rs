@@ -22,7 +22,13 @@ pub(crate) const SA_SID: [u8; 1] = [1];
 
 /// Opens or makes all databases of the instance.
 pub(super) async fn open(instance: &Arc<Instance>) -> SqlResult<()> {
-    std::fs::create_dir_all(instance.data_folder()).map_err(|error| no_folder(instance, &error))?;
+    for folder in [
+        instance.data_folder(),
+        instance.backup_folder(),
+        instance.log_folder(),
+    ] {
+        std::fs::create_dir_all(folder).map_err(|error| no_folder(instance, &error))?;
+    }
     let is_new = !instance
         .disk
         .exists(&instance.data_folder().join("master.mdf"));
@@ -37,6 +43,7 @@ pub(super) async fn open(instance: &Arc<Instance>) -> SqlResult<()> {
     } else {
         recover(instance)?;
     }
+    crate::events::start_all(instance);
     crate::dtc::recover(instance)
 }
 

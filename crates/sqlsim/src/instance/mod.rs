@@ -10,6 +10,7 @@ mod bootstrap;
 mod database;
 mod logins;
 mod options;
+mod paths;
 mod sessions;
 
 use std::collections::BTreeMap;
@@ -24,13 +25,15 @@ pub use backend::InstanceBackend;
 pub use bootstrap::run_script;
 pub use database::{DatabaseHandle, DatabaseRecord};
 pub use logins::SERVER_ROLES;
-pub use options::{InstanceOptions, PathMap, ServerName, Version};
+pub use options::{InstanceOptions, ServerName, Version};
+pub use paths::{PathMap, Unreachable};
 pub use sessions::{Activity, RunningRequest, SessionRecord, Sessions};
 
 use crate::catalog::record;
 use crate::clock::HostClock;
 use crate::dtc::Dtc;
 use crate::error::SqlResult;
+use crate::events::Events;
 use crate::faults::Faults;
 use crate::messages;
 use crate::storage::{Database, DatabaseFiles, Disk, NewDatabase, RealDisk, RecoveryModel, TxId};
@@ -48,6 +51,8 @@ pub struct Instance {
     pub app_locks: AppLocks,
     /// The host's part in distributed transactions.
     pub dtc: Arc<Dtc>,
+    /// Event sessions that run.
+    pub events: Events,
     /// Faults that tests have armed.
     pub faults: Faults,
     /// The files of the host.
@@ -86,6 +91,7 @@ impl Instance {
             sessions: Sessions::default(),
             app_locks: AppLocks::default(),
             dtc,
+            events: Events::default(),
             faults,
             disk,
             folder: folder.to_owned(),
@@ -222,6 +228,12 @@ impl Instance {
     #[must_use]
     pub fn backup_folder(&self) -> PathBuf {
         self.folder.join("backup")
+    }
+
+    /// Where event files go unless it is said otherwise.
+    #[must_use]
+    pub fn log_folder(&self) -> PathBuf {
+        self.folder.join("log")
     }
 
     /// Makes a database: 1801 when the name is taken, 5170 when a file is there.

@@ -3,12 +3,11 @@
 //! Start at [`InstanceOptions`]. Nothing here is stored in the instance's folder; it is given anew
 //! at each start.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::paths::PathMap;
 use crate::clock::{Clock, SystemClock};
 use crate::link::{Dial, Network};
 
@@ -130,51 +129,6 @@ impl Version {
     }
 }
 
-/// Maps the paths that T-SQL names to folders of this machine.
-///
-/// SQL Server's own paths (`C:\..`, `\\share\..`) mean nothing here; the longest prefix that fits
-/// wins, compared without regard to case or the direction of slashes. A path that no prefix fits is
-/// used as given.
-#[derive(Clone, Debug, Default)]
-pub struct PathMap {
-    prefixes: BTreeMap<String, PathBuf>,
-}
-
-impl PathMap {
-    /// Adds a prefix, such as `\\nas\backup` or `C:\Backup`, and the folder that it means.
-    #[must_use]
-    pub fn with(mut self, prefix: &str, folder: impl Into<PathBuf>) -> Self {
-        self.prefixes.insert(
-            Self::plain(prefix).trim_end_matches('/').to_lowercase(),
-            folder.into(),
-        );
-        self
-    }
-
-    /// The file or folder of this machine that `path` means.
-    #[must_use]
-    pub fn resolve(&self, path: &str) -> PathBuf {
-        let plain = Self::plain(path);
-        let lower = plain.to_lowercase();
-        let fits = |prefix: &&String| {
-            lower
-                .strip_prefix(prefix.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let Some(prefix) = self.prefixes.keys().filter(fits).max_by_key(|p| p.len()) else {
-            return PathBuf::from(path);
-        };
-        // Lower-casing may change the length of a few letters; counting characters keeps the cut
-        // right.
-        let rest: String = plain.chars().skip(prefix.chars().count()).collect();
-        self.prefixes[prefix].join(rest.trim_start_matches('/'))
-    }
-
-    fn plain(path: &str) -> String {
-        path.replace('\\', "/")
-    }
-}
-
 /// What an instance is told at its start.
 #[derive(Clone, Debug)]
 pub struct InstanceOptions {
@@ -230,22 +184,6 @@ impl InstanceOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_longest_prefix_of_a_path_wins() {
-        let map = PathMap::default()
-            .with(r"\\nas\b", "/a")
-            .with(r"\\nas\b\SQL1", "/one");
-        assert_eq!(
-            map.resolve(r"\\NAS\B\sql1\x.bak"),
-            PathBuf::from("/one/x.bak")
-        );
-        assert_eq!(map.resolve(r"\\nas\b\y.bak"), PathBuf::from("/a/y.bak"));
-        assert_eq!(
-            map.resolve(r"\\nas\bb\y.bak"),
-            PathBuf::from(r"\\nas\bb\y.bak")
-        );
-    }
 
     #[test]
     fn an_instance_name_follows_a_backslash() {

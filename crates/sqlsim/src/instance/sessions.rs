@@ -21,8 +21,10 @@ pub struct SessionRecord {
     pub program_name: String,
     /// `original_login_name`.
     pub login_name: String,
-    /// `encrypt_option`: whether the login travelled encrypted.
+    /// `encrypt_option`: whether all that it says and hears is encrypted.
     pub encrypted: bool,
+    /// `net_packet_size`.
+    pub packet_bytes: usize,
     /// Fires when the session is killed.
     pub killed: CancellationToken,
     /// What it does now.

@@ -107,6 +107,19 @@ pub fn backup_failed_event(statement: &str) -> SqlError {
     )
 }
 
+/// 3057: a device whose name is too long.
+#[must_use]
+pub fn device_name_too_long(longest: usize) -> SqlError {
+    SqlError::new(
+        3057,
+        16,
+        format!(
+            "Invalid device name. The length of the device name provided exceeds supported limit \
+             (maximum length is:{longest}). Reissue the BACKUP statement with a valid device name."
+        ),
+    )
+}
+
 /// 3201: a device that does not open; the OS error is `2(The system cannot find the file
 /// specified.)`.
 #[must_use]

@@ -59,7 +59,12 @@ pub fn record_backup(
             "last_valid_restore_time",
             finished.map_or(Value::Null, time),
         ));
-        add_set(history, &outcome.set, &outcome.media, devices, extra).map(drop)
+        let media = OnMedia {
+            families: &outcome.media,
+            devices,
+            is_compressed: outcome.is_compressed,
+        };
+        add_set(history, &outcome.set, &media, extra).map(drop)
     })
 }
 
@@ -84,7 +89,12 @@ pub fn record_restore(
                 ("collation_name", Value::text(COLLATION)),
                 ("database_guid", outcome.set.binding_id.into()),
             ];
-            add_set(history, &outcome.set, &outcome.media, facts.devices, extra)?
+            let media = OnMedia {
+                families: &outcome.media,
+                devices: facts.devices,
+                is_compressed: outcome.is_compressed,
+            };
+            add_set(history, &outcome.set, &media, extra)?
         };
         let (mark, stop_at, is_before) = stop_cells(facts.stop);
         let count = i64::try_from(facts.devices.len()).unwrap_or(i64::MAX);
@@ -129,15 +139,23 @@ fn stop_cells(stop: Option<&Stop>) -> (Value, Value, Value) {
     }
 }
 
+/// The media of a backup set.
+struct OnMedia<'a> {
+    families: &'a [MediaFamily],
+    /// One for each family.
+    devices: &'a [Device],
+    is_compressed: bool,
+}
+
 fn add_set(
     history: &mut History<'_>,
     set: &BackupSet,
-    media: &[MediaFamily],
-    devices: &[Device],
+    media: &OnMedia<'_>,
     extra: Cells,
 ) -> SqlResult<i64> {
-    let media_set_id = media_set(history, media, devices)?;
-    let families = i64::try_from(media.len()).unwrap_or(i64::MAX);
+    let media_set_id = media_set(history, media)?;
+    let families = i64::try_from(media.families.len()).unwrap_or(i64::MAX);
+    let algorithm = media.is_compressed.then_some("MS_XPRESS");
     // What the outcome says counts before what the media can tell.
     let mut cells = extra;
     cells.extend(set_cells(set));
@@ -145,6 +163,10 @@ fn add_set(
         ("media_set_id", media_set_id.into()),
         ("last_family_number", families.into()),
         ("catalog_family_number", families.into()),
+        (
+            "compression_algorithm",
+            algorithm.map_or(Value::Null, Value::text),
+        ),
     ]);
     let set_id = history.add("backupset", &cells)?;
     for file in &set.files {
@@ -154,12 +176,8 @@ fn add_set(
 }
 
 /// The row of the media set: the one that is there, or a new one with its families.
-fn media_set(
-    history: &mut History<'_>,
-    media: &[MediaFamily],
-    devices: &[Device],
-) -> SqlResult<i64> {
-    let Some(first) = media.first() else {
+fn media_set(history: &mut History<'_>, media: &OnMedia<'_>) -> SqlResult<i64> {
+    let Some(first) = media.families.first() else {
         return Ok(0);
     };
     let known = find(history, "backupmediaset", "media_uuid", first.media_set_id);
@@ -178,11 +196,11 @@ fn media_set(
             ("MTF_major_version", 1.into()),
             ("mirror_count", 1.into()),
             ("is_password_protected", false.into()),
-            ("is_compressed", false.into()),
+            ("is_compressed", media.is_compressed.into()),
             ("is_encrypted", false.into()),
         ],
     )?;
-    for (family, device) in media.iter().zip(devices) {
+    for (family, device) in media.families.iter().zip(media.devices) {
         history.add("backupmediafamily", &family_cells(id, family, device))?;
     }
     Ok(id)

@@ -5,6 +5,7 @@
 //! undoes the backup (SQL Server raises 3009 then).
 
 pub mod backups;
+mod erase;
 pub mod tables;
 
 use crate::catalog::object::Object;
@@ -14,6 +15,8 @@ use crate::instance::{Instance, Version};
 use crate::messages;
 use crate::storage::{Database, MarkInfo, TableId, TxId};
 use crate::value::{Decimal, Row, Value};
+
+pub use erase::PROCEDURES;
 
 use mtf::Lsn;
 
@@ -139,6 +142,22 @@ impl History<'_> {
             .into_iter()
             .map(|(_, row)| named(row))
             .collect()
+    }
+
+    /// Removes the rows of a table whose cell in a column is one of these values.
+    pub fn remove(&mut self, table: &str, column: &str, values: &[Value]) -> SqlResult<()> {
+        let shape = tables::TABLES.iter().find(|known| known.name == table);
+        let shape = shape.ok_or_else(|| messages::invalid_object(table))?;
+        let mut columns = tables::columns(shape, self.version);
+        let place = columns.position(|known| known == column);
+        let place = place.ok_or_else(|| messages::invalid_column(column))?;
+        let id = self.table(table)?;
+        for (row, cells) in self.storage.scan(Some(self.tx), id) {
+            if values.contains(&cells[place]) {
+                self.storage.delete(self.tx, id, row)?;
+            }
+        }
+        Ok(())
     }
 
     fn table(&self, name: &str) -> SqlResult<TableId> {

@@ -6,6 +6,7 @@
 
 pub(crate) mod administration;
 mod applock;
+mod ballast;
 pub(crate) mod functions;
 mod metadata;
 mod properties;
@@ -17,6 +18,7 @@ use crate::session::SystemProcedure;
 static LINKS: &[SystemProcedure] = &crate::link::PROCEDURES;
 static DTC: &[SystemProcedure] = &crate::dtc::PROCEDURES;
 static GROUPS: &[SystemProcedure] = &crate::availability::PROCEDURES;
+static HISTORY: &[SystemProcedure] = &crate::msdb::PROCEDURES;
 static FAULTS: &[SystemProcedure] = &crate::faults::PROCEDURES;
 
 /// A system procedure by name; it may be named with `sys` or `dbo`, and in any database.
@@ -28,10 +30,12 @@ pub fn find(name: &ObjectName) -> Option<&'static SystemProcedure> {
     let lists = [
         applock::PROCEDURES,
         administration::PROCEDURES,
+        ballast::PROCEDURES,
         LINKS,
         DTC,
         GROUPS,
         FAULTS,
+        HISTORY,
     ];
     let mut all = lists.into_iter().flatten();
     is_system

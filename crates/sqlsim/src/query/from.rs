@@ -97,6 +97,7 @@ impl<'a> Sources<'a> {
             scope.correlated.set(true);
         }
         scope.append(right_scope)?;
+        scope.allow_missing(kind, left_width);
         let on = match on {
             None => None,
             Some(on) => Some(self.binder(&scope).condition(on)?),
@@ -142,6 +143,7 @@ impl<'a> Sources<'a> {
         };
         let (left_width, right_width) = (scope.columns.len(), columns.1.len());
         scope.add(columns.0, &columns.1)?;
+        scope.allow_missing(kind, left_width);
         let join = JoinPlan {
             kind,
             left,

@@ -5,7 +5,7 @@
 
 /// Whether a text matches a pattern of `%`, `_`, `[a-f]` and `[^x]`; `None` where the escape is not
 /// followed by anything, which matches nothing.
-pub(super) fn matches(text: &str, pattern: &str, escape: Option<char>) -> bool {
+pub(crate) fn matches(text: &str, pattern: &str, escape: Option<char>) -> bool {
     let Some(pattern) = compile(pattern, escape) else {
         return false;
     };

@@ -15,7 +15,7 @@ mod dml;
 mod eval;
 mod from;
 mod functions;
-mod like;
+pub(crate) mod like;
 mod names;
 mod plan;
 mod scope;
@@ -32,7 +32,7 @@ pub use dml::{
 };
 pub use functions::format_message;
 pub use names::{Names, Relation};
-pub use walk::relations_of;
+pub use walk::{locked_tables, relations_of};
 
 use self::bind::Binder;
 use self::bound::Frame;

@@ -16,7 +16,7 @@ use super::names::Names;
 use super::scope::Scope;
 use super::typing;
 use crate::error::{SqlError, SqlResult};
-use crate::lang::ast::{Expr, ObjectName, OrderItem, Select, SetOperator};
+use crate::lang::ast::{Expr, ObjectName, OrderItem, Page, Select, SetOperator};
 use crate::messages;
 use crate::value::compare::{Key, key, same_name};
 use crate::value::{Column, Row, Rows, Typed, Value, convert};
@@ -87,6 +87,8 @@ pub(super) struct Plan {
     rest: Vec<(SetOperator, CorePlan)>,
     /// Of the output, where there are several arms; a single arm sorts for itself.
     order: Vec<(usize, bool)>,
+    /// How many rows are passed over, and how many follow.
+    page: Option<(usize, usize)>,
     pub(super) columns: Vec<Column>,
 }
 
@@ -141,23 +143,38 @@ impl Plan {
         } else {
             output_order(&select.order_by, &columns)?
         };
+        let page = select
+            .page
+            .as_ref()
+            .map(|page| bounds(names, page))
+            .transpose()?;
         Ok((
             Self {
                 first,
                 rest,
                 order,
+                page,
                 columns,
             },
             correlated,
         ))
     }
 
-    /// All rows.
+    /// All rows, or the page of them that was asked for.
     pub(super) fn rows(
         &self,
         names: &dyn Names,
         parent: Option<&Frame<'_>>,
     ) -> SqlResult<Vec<Row>> {
+        let mut rows = self.all_rows(names, parent)?;
+        if let Some((offset, fetch)) = self.page {
+            rows.drain(..offset.min(rows.len()));
+            rows.truncate(fetch);
+        }
+        Ok(rows)
+    }
+
+    fn all_rows(&self, names: &dyn Names, parent: Option<&Frame<'_>>) -> SqlResult<Vec<Row>> {
         let mut rows = self.first.rows(names, parent)?;
         if self.rest.is_empty() {
             return Ok(rows);
@@ -196,6 +213,27 @@ impl Plan {
     /// The only arm, for what `UNION` cannot do.
     pub(super) fn single(&self) -> Option<&CorePlan> {
         self.rest.is_empty().then_some(&self.first)
+    }
+}
+
+/// The bounds of a page: 10742 for a negative offset, 10744 for fewer than one row.
+fn bounds(names: &dyn Names, page: &Page) -> SqlResult<(usize, usize)> {
+    let number = |expr: &Expr| -> SqlResult<i64> {
+        let value = super::evaluate(names, expr)?.value;
+        Ok(value.as_int().unwrap_or(-1))
+    };
+    let offset = usize::try_from(number(&page.offset)?).map_err(|_| {
+        let text = "The offset specified in a OFFSET clause may not be negative.";
+        SqlError::new(10742, 15, text)
+    })?;
+    let fetch = page.fetch.as_ref().map(number).transpose()?;
+    match fetch.map(usize::try_from) {
+        None => Ok((offset, usize::MAX)),
+        Some(Ok(fetch @ 1..)) => Ok((offset, fetch)),
+        Some(_) => {
+            let text = "The number of rows provided for a FETCH clause must be greater then zero.";
+            Err(SqlError::new(10744, 15, text))
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use crate::error::SqlResult;
-use crate::lang::ast::ObjectName;
+use crate::lang::ast::{JoinKind, ObjectName};
 use crate::messages;
 use crate::value::compare::same_name;
 use crate::value::{Column, SqlType};
@@ -107,6 +107,20 @@ impl<'a> Scope<'a> {
         }
         debug_assert!(self.sources.len() >= first);
         Ok(())
+    }
+
+    /// A row of an outer join may lack one side, whose columns are NULL then whatever their table
+    /// says.
+    pub(super) fn allow_missing(&mut self, kind: JoinKind, left_width: usize) {
+        let (left, right) = match kind {
+            JoinKind::Inner | JoinKind::Cross | JoinKind::CrossApply => (false, false),
+            JoinKind::Left | JoinKind::OuterApply => (false, true),
+            JoinKind::Right => (true, false),
+            JoinKind::Full => (true, true),
+        };
+        for (place, column) in self.columns.iter_mut().enumerate() {
+            column.column.nullable |= if place < left_width { left } else { right };
+        }
     }
 
     /// The place of a column. Fails with 207 (unknown), 209 (ambiguous) or 4104 (unknown

@@ -52,6 +52,32 @@ pub(super) fn contains_aggregate(expr: &Expr) -> bool {
     walk.aggregate
 }
 
+/// Tables in FROM whose hint takes them whole.
+#[must_use]
+pub fn locked_tables(select: &Select) -> Vec<ObjectName> {
+    fn of_item(item: &FromItem, found: &mut Vec<ObjectName>) {
+        let joined = item.joins.iter().map(|join| &join.source);
+        for source in std::iter::once(&item.first).chain(joined) {
+            match source {
+                TableSource::Table { name, hints, .. } => {
+                    let has = |hint: &str| hints.iter().any(|known| known == hint);
+                    if has("TABLOCKX") || has("TABLOCK") && has("XLOCK") {
+                        found.push(name.clone());
+                    }
+                }
+                TableSource::Nested(inner) => of_item(inner, found),
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let arms = std::iter::once(&select.first).chain(select.rest.iter().map(|(_, arm)| arm));
+    for item in arms.flat_map(|arm| &arm.from) {
+        of_item(item, &mut found);
+    }
+    found
+}
+
 #[derive(Default)]
 struct Walk {
     found: Vec<ObjectName>,

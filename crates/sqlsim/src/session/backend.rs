@@ -12,6 +12,7 @@ use super::call::Argument;
 use super::{Last, Options, Output, Session, Temporary};
 use crate::catalog::principal::Login;
 use crate::error::{SqlError, SqlResult};
+use crate::events::Ears;
 use crate::instance::{
     Activity, DatabaseHandle, Instance, LockOwner, RunningRequest, SessionRecord,
 };
@@ -74,6 +75,7 @@ impl Session {
             read_only_intent: false,
             integrated: false,
             encrypted: false,
+            packet_bytes: 4096,
         };
         Self::open(instance, instance.own_login(), &database, &request)
     }
@@ -91,6 +93,7 @@ impl Session {
             program_name: request.app_name.clone(),
             login_name: login.name.clone(),
             encrypted: request.encrypted,
+            packet_bytes: request.packet_bytes,
             killed: CancellationToken::new(),
             now: std::sync::Mutex::new(Activity {
                 database: database.id(),
@@ -101,6 +104,7 @@ impl Session {
             .sessions
             .enter(record)
             .ok_or_else(too_many_sessions)?;
+        let ears = Ears::new(instance, &record);
         Ok(Self {
             instance: Arc::clone(instance),
             record,
@@ -113,7 +117,7 @@ impl Session {
             try_depth: 0,
             temporary: Temporary::new(),
             last: Last::default(),
-            output: Output::default(),
+            output: Output::heard_by(ears),
             links: Connections::default(),
             remote: super::Remote::new(),
             prepared: super::texts::Prepared::default(),

@@ -6,20 +6,24 @@
 use std::sync::Arc;
 
 use super::Session;
-use crate::backup::{self, BackupOutcome, BackupRequest, Device, HostIdentity, LogBackupMode};
+use crate::availability::may_back_up;
+use crate::backup::{
+    self, BackupOutcome, BackupRequest, Compression, Device, HostIdentity, LogBackupMode,
+};
 use crate::error::{SqlError, SqlResult};
 use crate::faults::FaultKind;
 use crate::instance::{DatabaseHandle, SessionRecord};
 use crate::lang::ast::{self, Backup, BackupTarget, DeviceKind, NamedOption, find_option};
 use crate::messages;
 use crate::msdb::backups::record_backup;
+use crate::proc::administration;
 use crate::storage::DatabaseState;
 use crate::wire::api::{Answer, Event};
 
-use super::devices::FaultyDevices;
+use super::devices::{FaultyDevices, NOWHERE};
 
 /// Options of BACKUP that change nothing that can be seen here.
-const ACCEPTED: [&str; 21] = [
+const ACCEPTED: [&str; 19] = [
     "NOFORMAT",
     "NOINIT",
     "SKIP",
@@ -31,8 +35,6 @@ const ACCEPTED: [&str; 21] = [
     "NO_CHECKSUM",
     "STOP_ON_ERROR",
     "CONTINUE_AFTER_ERROR",
-    "NO_COMPRESSION",
-    "COMPRESSION",
     "MAXTRANSFERSIZE",
     "BUFFERCOUNT",
     "BLOCKSIZE",
@@ -43,10 +45,12 @@ const ACCEPTED: [&str; 21] = [
     "STATS",
 ];
 /// Options that are done.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 12] = [
     "FORMAT",
     "INIT",
     "CHECKSUM",
+    "COMPRESSION",
+    "NO_COMPRESSION",
     "COPY_ONLY",
     "DIFFERENTIAL",
     "NAME",
@@ -55,6 +59,8 @@ const KNOWN: [&str; 10] = [
     "MEDIADESCRIPTION",
     "NORECOVERY",
 ];
+/// Characters that the name of a device may have.
+const MAX_DEVICE_NAME: usize = 259;
 /// How often progress is told unless STATS says otherwise: never.
 const NO_STATS: i64 = 101;
 
@@ -94,6 +100,10 @@ impl Session {
         self.require_in_database(&database, statement)?;
         check_state(&database)?;
         check_kind(&database, backup, statement)?;
+        let has = |name| find_option(&backup.options, name).is_some();
+        let is_log = backup.kind == BackupTarget::Log;
+        let (is_copy, is_differential) = (has("COPY_ONLY"), has("DIFFERENTIAL"));
+        may_back_up(&self.instance, &name, is_log, is_copy, is_differential)?;
         if let Some(error) = self
             .instance
             .faults
@@ -129,6 +139,7 @@ impl Session {
             format: has("FORMAT"),
             init: has("INIT"),
             checksum: has("CHECKSUM"),
+            compression: self.compression(options),
             copy_only: has("COPY_ONLY"),
             name: self.text_or_empty(options, "NAME")?,
             description: self.text_or_empty(options, "DESCRIPTION")?,
@@ -147,6 +158,9 @@ impl Session {
             damage_at: faults
                 .strike(FaultKind::Damage, statement, &database.name())
                 .map(|fault| fault.offset_bytes),
+            stall: faults
+                .strike(FaultKind::StallBackup, statement, &database.name())
+                .map(|fault| (fault.offset_bytes, faults.cleared())),
             cancelled: vec![
                 self.cancel.clone(),
                 self.record.killed.clone(),
@@ -212,7 +226,16 @@ impl Session {
             if device.kind != DeviceKind::Disk {
                 return Err(not_a_disk(device.kind, &name));
             }
-            let path = self.instance.options.paths.resolve(&name);
+            if name.chars().count() > MAX_DEVICE_NAME {
+                return Err(messages::device_name_too_long(MAX_DEVICE_NAME));
+            }
+            let path = if name.eq_ignore_ascii_case(NOWHERE) {
+                Ok(NOWHERE.into())
+            } else {
+                let home = self.instance.backup_folder();
+                self.instance.options.paths.resolve(&name, &home)
+            };
+            let path = path.map_err(|e| messages::cannot_open_device(&name, e.os_error()))?;
             found.push(Device { name, path });
         }
         Ok(found)
@@ -239,7 +262,17 @@ impl Session {
             .clamp(1, NO_STATS))
     }
 
-    fn host_identity(&self) -> HostIdentity {
+    /// What the statement asks for, or else the server's `backup compression default`.
+    fn compression(&self, options: &[NamedOption]) -> Compression {
+        let has = |name| find_option(options, name).is_some();
+        if has("COMPRESSION") || has("NO_COMPRESSION") {
+            return Compression::Asked(has("COMPRESSION"));
+        }
+        let setting = administration::setting(&self.instance, "backup compression default");
+        Compression::Default(setting == Some(1))
+    }
+
+    pub(super) fn host_identity(&self) -> HostIdentity {
         let options = &self.instance.options;
         let quarters = self.instance.clock.offset_minutes() / 15;
         HostIdentity {

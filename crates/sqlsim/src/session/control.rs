@@ -6,9 +6,10 @@ use std::future::ready;
 
 use super::Session;
 use super::execute::{Boxed, Flow, Run, Stop, later};
-use crate::error::SqlResult;
+use crate::error::{SqlError, SqlResult};
 use crate::lang::ast::{Condition, Statement, StatementKind};
 use crate::query;
+use crate::value::compare::same_name;
 
 impl Session {
     /// Runs a statement that only directs others; none when it is of another kind.
@@ -26,10 +27,44 @@ impl Session {
                 later(self, |s| s.repeat(condition, body, statement))
             }
             StatementKind::TryCatch { body, handler } => later(self, |s| s.guard(body, handler)),
+            StatementKind::Label(_) => Box::pin(ready(Ok(Flow::Next))),
+            StatementKind::Goto(label) => {
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.goto = Some(label.clone());
+                }
+                // A loop of jumps would never let anybody else run.
+                Box::pin(async {
+                    tokio::task::yield_now().await;
+                    Ok(Flow::Goto)
+                })
+            }
             StatementKind::Break => Box::pin(ready(Ok(Flow::Break))),
             StatementKind::Continue => Box::pin(ready(Ok(Flow::Continue))),
             _ => return None,
         })
+    }
+
+    /// Where among these statements a GOTO leads; none where its label stands further out.
+    pub(super) fn label_among(&mut self, statements: &[Statement]) -> Option<usize> {
+        let goto = &mut self.frames.last_mut()?.goto;
+        let wanted = goto.as_ref()?;
+        let is_it = |statement: &Statement| match &statement.kind {
+            StatementKind::Label(label) => same_name(label, wanted),
+            _ => false,
+        };
+        let place = statements.iter().position(is_it)?;
+        *goto = None;
+        Some(place)
+    }
+
+    /// 133: nobody has the label of a GOTO.
+    pub(super) fn label_missing(&mut self) -> SqlError {
+        let goto = self.frames.last_mut().and_then(|frame| frame.goto.take());
+        let text = format!(
+            "A GOTO statement references the label '{}' but the label has not been declared.",
+            goto.unwrap_or_default()
+        );
+        SqlError::new(133, 15, text)
     }
 
     async fn branch(
@@ -57,7 +92,7 @@ impl Session {
             match later(self, |s| s.run_one(body)).await? {
                 Flow::Next | Flow::Continue => {}
                 Flow::Break => return Ok(Flow::Next),
-                Flow::Return(status) => return Ok(Flow::Return(status)),
+                out @ (Flow::Return(_) | Flow::Goto) => return Ok(out),
             }
             // A loop over variables alone would never let anybody else run.
             tokio::task::yield_now().await;

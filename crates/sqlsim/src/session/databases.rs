@@ -25,14 +25,14 @@ impl Session {
                 self.option_text(data, "NAME")?,
                 self.option_text(data, "FILENAME")?,
             );
-            self.place(&mut files, name, path, true);
+            self.place(&mut files, name, path, true)?;
         }
         if let Some(log) = create.log_files.first() {
             let (name, path) = (
                 self.option_text(log, "NAME")?,
                 self.option_text(log, "FILENAME")?,
             );
-            self.place(&mut files, name, path, false);
+            self.place(&mut files, name, path, false)?;
         }
         let model = self.model_recovery();
         let sid = self.login().sid.clone();
@@ -47,7 +47,7 @@ impl Session {
         name: Option<String>,
         path: Option<String>,
         is_data: bool,
-    ) {
+    ) -> SqlResult<()> {
         let (file, logical, physical) = if is_data {
             (
                 &mut files.data,
@@ -65,9 +65,12 @@ impl Session {
             *logical = name;
         }
         if let Some(path) = path {
-            *file = self.instance.options.paths.resolve(&path);
+            let home = self.instance.data_folder();
+            let found = self.instance.options.paths.resolve(&path, &home);
+            *file = found.map_err(|why| no_directory(&path, why.os_error()))?;
             *physical = path;
         }
+        Ok(())
     }
 
     /// New databases take the recovery model of `model`.
@@ -282,6 +285,15 @@ const KEPT_OPTIONS: [&str; 17] = [
     "RECURSIVE_TRIGGERS",
     "CHANGE_TRACKING",
 ];
+
+/// SQL Server raises 5133 for a file in a folder that it cannot reach.
+fn no_directory(path: &str, os_error: &str) -> SqlError {
+    let text = format!(
+        "Directory lookup for the file \"{path}\" failed with the operating system error \
+         {os_error}."
+    );
+    SqlError::new(5133, 16, text)
+}
 
 /// SQL Server raises 3708 for a system database that someone wants to drop.
 fn system_database(name: &str) -> SqlError {

@@ -4,10 +4,15 @@
 
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
+use std::pin::Pin;
+use std::task::Poll;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::backup::{Device, Devices, RealDevices};
+
+/// The device that swallows what is written to it.
+pub(super) const NOWHERE: &str = "NUL";
 
 /// Room that a full disk still has: the media header fits, the backup does not.
 const LEFT_BYTES: usize = 4096;
@@ -19,6 +24,8 @@ pub(super) struct FaultyDevices {
     pub(super) is_full: bool,
     /// This byte of the first device is changed when all is written.
     pub(super) damage_at: Option<u64>,
+    /// The backup waits at this byte of each device until the token fires.
+    pub(super) stall: Option<(u64, CancellationToken)>,
     /// Any of these ends the statement: the client's attention, KILL, the death of the instance.
     pub(super) cancelled: Vec<CancellationToken>,
 }
@@ -29,6 +36,20 @@ impl FaultyDevices {
         self.cancelled.iter().any(CancellationToken::is_cancelled)
     }
 
+    /// Waits, if a fault says so at this byte: until it is cleared or the statement ended. Backups run
+    /// on threads that may block.
+    fn stall(&self, at: u64) {
+        let Some((offset, released)) = &self.stall else {
+            return;
+        };
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (true, Ok(runtime)) = (at >= *offset, runtime) {
+            let ends = std::iter::once(released).chain(&self.cancelled);
+            let waits = ends.map(|token| Box::pin(token.cancelled()));
+            runtime.block_on(first_of(waits.collect()));
+        }
+    }
+
     /// Changes a byte of what was written. Whether it could is not told: a fault that misses the
     /// file damages nothing, as with a real disk.
     pub(super) fn damage(&self, devices: &[Device]) {
@@ -36,6 +57,19 @@ impl FaultyDevices {
             let _ = flip(&device.path, offset);
         }
     }
+}
+
+/// Returns as soon as one of the futures does.
+async fn first_of<F: Future<Output = ()> + Unpin>(mut all: Vec<F>) {
+    std::future::poll_fn(|context| {
+        let mut polled = all.iter_mut().map(|one| Pin::new(one).poll(context));
+        if polled.any(|poll| poll.is_ready()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 fn flip(path: &Path, offset: u64) -> io::Result<()> {
@@ -56,12 +90,17 @@ impl Devices for FaultyDevices {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write + Send>> {
-        let file = RealDevices.create(path)?;
+        let file = if path.as_os_str() == NOWHERE {
+            Box::new(io::sink())
+        } else {
+            RealDevices.create(path)?
+        };
         let left = if self.is_full { LEFT_BYTES } else { usize::MAX };
         let devices = self.clone();
         Ok(Box::new(Watched {
             file,
             left,
+            written: 0,
             devices,
         }))
     }
@@ -75,11 +114,13 @@ impl Devices for FaultyDevices {
 struct Watched {
     file: Box<dyn Write + Send>,
     left: usize,
+    written: u64,
     devices: FaultyDevices,
 }
 
 impl Write for Watched {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.devices.stall(self.written);
         if self.devices.is_cancelled() {
             return Err(io::Error::other("the statement was ended"));
         }
@@ -89,6 +130,7 @@ impl Write for Watched {
         let fits = bytes.len().min(self.left);
         let written = self.file.write(&bytes[..fits])?;
         self.left -= written;
+        self.written += written as u64;
         Ok(written)
     }
 

@@ -22,6 +22,7 @@ const MAX_LOOKS: usize = 100;
 impl Session {
     /// `SELECT`: rows for the client, values for variables, or a new table.
     pub(super) async fn select(&mut self, select: &Select) -> SqlResult<()> {
+        self.lock_hinted(select).await?;
         if query::assigns(select) {
             let assigned = query::assign(&self.scope(), select)?;
             for (name, value) in &assigned.values {
@@ -40,6 +41,23 @@ impl Session {
         let count = rows.rows.len() as u64;
         self.output.rows(rows).await;
         self.done(count).await;
+        Ok(())
+    }
+
+    /// `WITH (TABLOCKX)` of tables in FROM: to the end of an open transaction nobody else writes them.
+    /// Readers see committed rows and never wait here.
+    async fn lock_hinted(&mut self, select: &Select) -> SqlResult<()> {
+        if self.transaction_count() == 0 {
+            return Ok(());
+        }
+        for name in query::locked_tables(select) {
+            let Ok(Target::Stored(stored)) = self.target(&name, "SELECT") else {
+                continue;
+            };
+            let (tx, storage) = self.join(&stored.database)?;
+            let waiting = self.lock_patience();
+            self.locked(storage.lock_table(tx, stored.table(), waiting).await)?;
+        }
         Ok(())
     }
 

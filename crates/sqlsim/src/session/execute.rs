@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::Session;
 use super::frame::Frame;
 use crate::error::{SqlError, SqlResult};
-use crate::faults::FaultKind;
 use crate::lang;
 use crate::lang::ast::{Statement, StatementKind};
 use crate::messages;
@@ -25,6 +24,8 @@ pub(crate) enum Flow {
     Break,
     /// To the head of the loop.
     Continue,
+    /// To the label that the innermost frame names.
+    Goto,
     /// Out of the module, with its return status.
     Return(i32),
 }
@@ -66,8 +67,11 @@ impl Session {
         match lang::parse(text) {
             Ok(statements) => {
                 self.enter(text);
-                // Whatever stopped the batch has been sent already.
-                let _ = self.run(&statements).await;
+                // Whatever stopped the batch has been sent already, but for a label that is not there.
+                if let Ok(Flow::Goto) = self.run(&statements).await {
+                    let error = self.label_missing();
+                    self.report(error).await;
+                }
                 self.leave_batch().await;
             }
             Err(error) => self.report(error).await,
@@ -103,9 +107,14 @@ impl Session {
     /// Runs statements in order.
     pub(super) fn run<'a>(&'a mut self, statements: &'a [Statement]) -> Boxed<'a, Run> {
         Box::pin(async move {
-            for statement in statements {
+            let mut at = 0;
+            while let Some(statement) = statements.get(at) {
                 match self.run_one(statement).await? {
-                    Flow::Next => {}
+                    Flow::Next => at += 1,
+                    Flow::Goto => match self.label_among(statements) {
+                        Some(place) => at = place,
+                        None => return Ok(Flow::Goto),
+                    },
                     other => return Ok(other),
                 }
             }
@@ -122,14 +131,21 @@ impl Session {
             return run.await;
         }
         self.note_command(statement);
-        let outcome = match self.fault(statement) {
+        let fault = if self.instance.faults.is_idle() {
+            None
+        } else {
+            later(self, |s| s.fault(statement)).await
+        };
+        let outcome = match fault {
             Some(error) => Err(error.into()),
             None => later(self, |s| s.perform(statement)).await,
         };
         self.remote.clear();
         match outcome {
             Ok(flow) => {
-                self.last.error = 0;
+                if !std::mem::take(&mut self.last.has_reported) {
+                    self.last.error = 0;
+                }
                 Ok(flow)
             }
             Err(Failed::Stop(stop)) => Err(stop),
@@ -139,19 +155,26 @@ impl Session {
         }
     }
 
-    /// The error that a fault has in store for a statement; a fault may also cut the connection.
-    /// Backups and restores ask for theirs themselves, since they know their database.
-    fn fault(&self, statement: &Statement) -> Option<SqlError> {
+    /// The error that a fault has in store for a statement; before that, others may act and the
+    /// connection may be cut. Backups and restores ask for their errors themselves, since a real
+    /// one would come after their checks.
+    async fn fault(&mut self, statement: &Statement) -> Option<SqlError> {
         let kind = &statement.kind;
-        if matches!(kind, StatementKind::Backup(_) | StatementKind::Restore(_)) {
-            return None;
+        let command = super::format::command_name(kind);
+        let named = match kind {
+            StatementKind::Backup(backup) => self.name_of(&backup.database).ok(),
+            StatementKind::Restore(restore) => {
+                let named = restore.database.as_ref();
+                named.and_then(|name| self.name_of(name).ok())
+            }
+            _ => None,
+        };
+        let database = named.unwrap_or_else(|| self.database.name());
+        self.suffer(command, &database).await;
+        match kind {
+            StatementKind::Backup(_) | StatementKind::Restore(_) => None,
+            _ => self.instance.faults.statement_failure(command, &database),
         }
-        let (command, database) = (super::format::command_name(kind), self.database.name());
-        let faults = &self.instance.faults;
-        if faults.strike(FaultKind::Cut, command, &database).is_some() {
-            self.record.killed.cancel();
-        }
-        faults.statement_failure(command, &database)
     }
 
     /// Whether the client wants no more, or the session was killed.
@@ -169,14 +192,20 @@ impl Session {
     /// An error before the last one of a statement that raises several (BACKUP's cause before
     /// 3013): the client sees it, a CATCH does not.
     pub async fn report_cause(&mut self, error: SqlError) {
-        if !self.is_in_try() {
+        if self.is_in_try() {
+            self.output.intercepted(&error);
+        } else {
             self.report(error).await;
         }
     }
 
     /// Sends an error to the client and remembers its number.
     pub(super) async fn report(&mut self, error: SqlError) {
-        let error = self.placed(error);
+        let mut error = self.placed(error);
+        for cause in std::mem::take(&mut error.causes) {
+            let cause = self.placed(cause.at_line(error.line));
+            self.output.send(Event::Error(cause)).await;
+        }
         self.last.error = error.number;
         self.output.send(Event::Error(error)).await;
     }
@@ -199,6 +228,7 @@ impl Session {
         let fate = Fate::of(&error, statement, self.options.xact_abort);
         self.last.error = error.number;
         if self.is_in_try() {
+            self.output.intercepted(&error);
             self.doom_if(fate);
             return Err(Stop::Thrown(error));
         }

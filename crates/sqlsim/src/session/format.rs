@@ -72,6 +72,7 @@ pub(super) fn command_name(kind: &StatementKind) -> &'static str {
         StatementKind::Insert(_) => "INSERT",
         StatementKind::Update(_) => "UPDATE",
         StatementKind::Delete(_) => "DELETE",
+        StatementKind::Merge(_) => "MERGE",
         StatementKind::Execute(_) => "EXECUTE",
         StatementKind::Backup(backup) => match backup.kind {
             BackupTarget::Database => "BACKUP DATABASE",

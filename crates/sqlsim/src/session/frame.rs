@@ -97,6 +97,8 @@ pub struct Frame {
     pub module: Option<Module>,
     /// Errors whose CATCH blocks run, innermost last.
     pub caught: Vec<SqlError>,
+    /// Where a GOTO leads.
+    pub goto: Option<String>,
     /// Text of the batch, for what is sent to other hosts as text.
     pub text: Arc<str>,
 }
@@ -110,6 +112,9 @@ pub struct Last {
     pub rows: u64,
     /// `@@IDENTITY`, also `SCOPE_IDENTITY()`.
     pub identity: Option<i64>,
+    /// The statement has reported errors itself and gone on to its end, as DBCC does: its error number
+    /// stays.
+    pub has_reported: bool,
     /// `@@FETCH_STATUS`.
     pub fetch_status: i32,
 }

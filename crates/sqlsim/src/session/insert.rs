@@ -117,6 +117,10 @@ impl Session {
 
     async fn insert_stored(&mut self, stored: &StoredTarget, rows: Vec<Row>) -> SqlResult<()> {
         let (tx, storage) = self.join(&stored.database)?;
+        // A key of nobody else's: it waits only for one who has the whole table.
+        let own = format!("insert by {}", tx.0).into_bytes();
+        let waiting = self.lock_patience();
+        self.locked(storage.lock_key(tx, stored.table(), &own, waiting).await)?;
         if !stored.shape.keys.is_empty() {
             let new: Vec<_> = rows.iter().map(|row| (None, row.clone())).collect();
             self.check_keys(stored, &storage, tx, &new).await?;

@@ -91,11 +91,13 @@ fn table(rows: Vec<Vec<Cell>>, empty: &[Cell]) -> Rows {
 fn header_rows(instance: &Instance, file: &MediaFile, position: Option<u16>) -> Rows {
     let sets = file.sets.iter().map(|set| &set.identity);
     let wanted = sets.filter(|set| position.is_none_or(|position| set.position == position));
-    let rows = wanted.map(|set| header(instance, set)).collect();
-    table(rows, &header(instance, &BackupSet::default()))
+    let is_compressed = file.report.is_compressed;
+    let rows = wanted.map(|set| header(instance, set, is_compressed));
+    let empty = header(instance, &BackupSet::default(), false);
+    table(rows.collect(), &empty)
 }
 
-fn header(instance: &Instance, set: &BackupSet) -> Vec<Cell> {
+fn header(instance: &Instance, set: &BackupSet, is_compressed: bool) -> Vec<Cell> {
     let known = known_set(instance, set.set_guid).unwrap_or_default();
     let known = |column: &str| {
         known
@@ -103,7 +105,7 @@ fn header(instance: &Instance, set: &BackupSet) -> Vec<Cell> {
             .find(|(name, _)| *name == column)
             .map(|(_, value)| value.clone())
     };
-    let mut cells = header_start(set);
+    let mut cells = header_start(set, is_compressed);
     cells.extend(header_lsns(set));
     cells.extend(header_server(set));
     cells.extend(header_flags(set, &known));
@@ -111,14 +113,14 @@ fn header(instance: &Instance, set: &BackupSet) -> Vec<Cell> {
     cells
 }
 
-fn header_start(set: &BackupSet) -> Vec<Cell> {
+fn header_start(set: &BackupSet, is_compressed: bool) -> Vec<Cell> {
     let (kind, _) = kind_of(set.kind);
     vec![
         ("BackupName", TEXT, optional(&set.name)),
         ("BackupDescription", LONG_TEXT, optional(&set.description)),
         ("BackupType", SMALL, kind.into()),
         ("ExpirationDate", TIME, Value::Null),
-        ("Compressed", BIT, false.into()),
+        ("Compressed", BIT, is_compressed.into()),
         ("Position", SMALL, i64::from(set.position).into()),
         ("DeviceType", TINY, 2.into()),
         ("UserName", TEXT, set.user_name.as_str().into()),
@@ -267,7 +269,7 @@ fn header_end(set: &BackupSet, known: &dyn Fn(&str) -> Option<Value>) -> Vec<Cel
         (
             "CompressionAlgorithm",
             SqlType::NVarChar(Some(32)),
-            Value::Null,
+            known("compression_algorithm").unwrap_or(Value::Null),
         ),
     ]
 }
@@ -308,7 +310,7 @@ fn label_rows(file: &MediaFile) -> Rows {
         ("SoftwareVendorId", INT, 4608.into()),
         ("MediaDate", TIME, date),
         ("Mirror_Count", INT, 1.into()),
-        ("IsCompressed", BIT, false.into()),
+        ("IsCompressed", BIT, file.report.is_compressed.into()),
     ];
     table(vec![row], &[])
 }

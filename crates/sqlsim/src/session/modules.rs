@@ -189,7 +189,12 @@ impl Session {
         let xact_abort = self.options.xact_abort;
         self.frames.push(frame);
         let depth = self.frames.len();
-        let ran: Run = self.run(body).await;
+        let mut ran: Run = self.run(body).await;
+        if let Ok(Flow::Goto) = ran {
+            let error = self.label_missing();
+            self.report(error).await;
+            ran = Err(Stop::Module);
+        }
         let frame = self
             .frames
             .get_mut(depth - 1)

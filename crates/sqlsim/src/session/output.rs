@@ -4,7 +4,7 @@
 //! who send.
 
 use crate::error::{SqlError, SqlResult};
-
+use crate::events::Ears;
 use crate::value::{Column, Row, Rows};
 use crate::wire::api::{Answer, Done, Event};
 
@@ -14,9 +14,25 @@ pub struct Output {
     answer: Option<Answer>,
     captures: Vec<Vec<Row>>,
     gone: bool,
+    ears: Option<Ears>,
 }
 
 impl Output {
+    /// An output whose messages event sessions hear.
+    pub(super) fn heard_by(ears: Ears) -> Self {
+        Self {
+            ears: Some(ears),
+            ..Self::default()
+        }
+    }
+
+    /// Event sessions hear a message that a CATCH keeps from the client.
+    pub(super) fn intercepted(&self, message: &SqlError) {
+        if let Some(ears) = &self.ears {
+            ears.hear(message, true);
+        }
+    }
+
     /// Events of the next request go to `answer`.
     pub fn attach(&mut self, answer: Answer) {
         self.answer = Some(answer);
@@ -45,6 +61,9 @@ impl Output {
 
     /// Sends an event. Without a client (a session that the instance itself made) it is dropped.
     pub async fn send(&mut self, event: Event) {
+        if let (Some(ears), Event::Error(message) | Event::Info(message)) = (&self.ears, &event) {
+            ears.hear(message, false);
+        }
         if let Some(answer) = &self.answer {
             self.gone |= answer.send(event).await.is_err();
         }

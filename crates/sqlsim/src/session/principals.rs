@@ -453,9 +453,10 @@ fn is_server_permission(permissions: &[String]) -> bool {
     permissions.iter().any(is_one)
 }
 
-const SERVER_PERMISSIONS: [&str; 16] = [
+const SERVER_PERMISSIONS: [&str; 17] = [
     "ADMINISTER BULK OPERATIONS",
     "ALTER ANY AVAILABILITY GROUP",
+    "ALTER ANY EVENT SESSION",
     "ALTER ANY CONNECTION",
     "ALTER ANY CREDENTIAL",
     "ALTER ANY DATABASE",

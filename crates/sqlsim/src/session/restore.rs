@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use super::Session;
 use super::devices::FaultyDevices;
+use super::standby::UndoFile;
 use crate::backup::{
     self, AfterRestore, MoveFile, RestoreOutcome, RestoreRequest, Stop, Surroundings,
 };
 use crate::error::{SqlError, SqlResult};
-use crate::instance::{DatabaseHandle, Instance};
+use crate::instance::{DatabaseHandle, Instance, Unreachable};
 use crate::lang::ast::{NamedOption, Restore, RestoreKind, find_option};
 use crate::messages;
 use crate::msdb::backups::{RestoreFacts, record_restore};
@@ -61,6 +62,8 @@ struct Job {
     existing: Option<Arc<DatabaseHandle>>,
     request: RestoreRequest,
     is_log: bool,
+    /// The undo file to be made.
+    undo: Option<UndoFile>,
     surroundings: Neighbours,
 }
 
@@ -82,7 +85,7 @@ impl Session {
             _ => self.read_media(restore).await,
         };
         match done {
-            Err(cause) if !matches!(cause.number, 102 | 137 | 155 | 156 | 262) => {
+            Err(cause) if !matches!(cause.number, 102 | 137 | 155 | 156) => {
                 self.report_cause(cause).await;
                 Err(messages::terminating_abnormally(statement))
             }
@@ -117,12 +120,17 @@ impl Session {
             session: self.record.id,
         };
         let is_log = restore.kind == RestoreKind::Log;
+        let undo = self.option_text(&restore.options, "STANDBY")?;
+        let undo = undo
+            .map(|name| UndoFile::named(&self.instance, name))
+            .transpose()?;
         let instance = Arc::clone(&self.instance);
         let job = Job {
             instance,
             existing,
             request,
             is_log,
+            undo,
             surroundings,
         };
         self.run_restore(job).await
@@ -157,8 +165,12 @@ impl Session {
         statement: &str,
     ) -> SqlResult<()> {
         let database = existing.ok_or_else(|| messages::database_not_found(name))?;
+        if let Some(undo) = UndoFile::of(&self.instance, &database) {
+            undo.check(&database)?;
+        }
         backup::recover(&database.storage(), self.instance.new_guid())?;
         database.forget_schema();
+        UndoFile::replace(&self.instance, &database, None)?;
         self.output
             .message(messages::successfully_processed(statement, 0, 1))
             .await;
@@ -217,6 +229,8 @@ impl Session {
             fork_guid: self.instance.new_guid(),
             database_guid: self.instance.new_guid(),
             now: self.instance.clock.local(),
+            version: self.host_identity().version,
+            database_version: self.instance.options.version.database_version(),
         })
     }
 
@@ -280,6 +294,22 @@ impl Session {
 
 impl Job {
     fn run(&self, owner: &[u8]) -> SqlResult<RestoreOutcome> {
+        if let Some(existing) = self.existing.as_ref().filter(|_| !self.request.replace)
+            && let Some(undo) = UndoFile::of(&self.instance, existing)
+        {
+            undo.check(existing)?;
+        }
+        if let Some(undo) = &self.undo {
+            undo.make()?;
+        }
+        let outcome = self.restore(owner)?;
+        if let Some(database) = self.instance.database(&self.request.database) {
+            UndoFile::replace(&self.instance, &database, self.undo.as_ref())?;
+        }
+        Ok(outcome)
+    }
+
+    fn restore(&self, owner: &[u8]) -> SqlResult<RestoreOutcome> {
         let devices = FaultyDevices::default();
         let storage = self.existing.as_ref().map(|db| db.storage());
         let existing = storage.as_deref();
@@ -331,12 +361,13 @@ struct Neighbours {
 }
 
 impl Surroundings for Neighbours {
-    fn path_of(&self, physical_name: &str) -> PathBuf {
-        self.instance.options.paths.resolve(physical_name)
+    fn path_of(&self, physical_name: &str) -> Result<PathBuf, Unreachable> {
+        let home = self.instance.data_folder();
+        self.instance.options.paths.resolve(physical_name, &home)
     }
 
     fn user_of(&self, physical_name: &str) -> Option<String> {
-        let path = self.path_of(physical_name);
+        let path = self.path_of(physical_name).ok()?;
         let uses = |db: &&Arc<DatabaseHandle>| {
             let files = db.storage().facts().files;
             Some(db.id()) != self.database && (files.data == path || files.log == path)

@@ -43,6 +43,7 @@ impl Session {
             Kind::Select(select) => later(self, |s| s.select(select)),
             Kind::Update(update) => later(self, |s| s.update(update, whole)),
             Kind::Delete(delete) => later(self, |s| s.delete(delete, whole)),
+            Kind::Merge(parts) => later(self, |s| s.merge(parts)),
             Kind::BeginTransaction(begin) => later(self, |s| s.begin(begin)),
             Kind::Commit(_) => later(self, Self::commit_transaction),
             Kind::Rollback(name) => later(self, |s| s.roll_back(name.as_ref())),
@@ -81,6 +82,9 @@ impl Session {
             Kind::CreateAvailabilityGroup(_)
             | Kind::AlterAvailabilityGroup { .. }
             | Kind::DropAvailabilityGroup { .. } => self.availability_group(kind),
+            Kind::CreateEventSession(_)
+            | Kind::AlterEventSession { .. }
+            | Kind::DropEventSession { .. } => self.event_session(kind),
             Kind::Checkpoint => self.checkpoint(),
             Kind::Reconfigure => Ok(()),
             Kind::ExecuteAs(impersonation) => self.execute_as(impersonation),

@@ -66,6 +66,12 @@ pub(super) struct Boot {
     pub redo_end: Option<Lsn>,
     /// While restoring: where the first log backup after recovery will begin.
     pub resume_log_lsn: Option<Lsn>,
+    /// Extents of ballast behind the rows.
+    #[serde(default)]
+    pub ballast_extents: u32,
+    /// The checkpoint before the ballast was last changed: older bases lack the change.
+    #[serde(default)]
+    pub ballast_changed: Option<Lsn>,
 }
 
 impl Boot {
@@ -97,6 +103,8 @@ impl Boot {
             redo_lsn: first,
             redo_end: None,
             resume_log_lsn: None,
+            ballast_extents: 0,
+            ballast_changed: None,
         }
     }
 

@@ -100,6 +100,17 @@ impl Inner {
         })
     }
 
+    /// Sets how many extents of ballast the data file has. It is not logged: restored log does not
+    /// bring it, the next full or differential does.
+    pub(super) fn set_ballast(&mut self, extents: u32) -> SqlResult<()> {
+        self.check_usable()?;
+        let (at, _) = self.checkpoint()?;
+        self.change_boot(|boot| {
+            boot.ballast_extents = extents;
+            boot.ballast_changed = Some(at);
+        })
+    }
+
     /// Changes the boot record, in memory only if it can be written.
     pub(super) fn change_boot(&mut self, change: impl FnOnce(&mut Boot)) -> SqlResult<()> {
         let before = self.boot.clone();

@@ -12,6 +12,7 @@ use mtf::Lsn;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::ballast;
 use super::disk::Disk;
 use super::facts::{DatabaseFiles, DatabaseState, Facts, NewDatabase, RecoveryModel};
 use super::ids::{RowId, Savepoint, TableId, TxId};
@@ -183,6 +184,16 @@ impl Database {
             .await
     }
 
+    /// Takes the exclusive lock of a whole table; times out like `lock_row`.
+    pub async fn lock_table(
+        &self,
+        tx: TxId,
+        table: TableId,
+        timeout: impl Future<Output = ()> + Send,
+    ) -> SqlResult<()> {
+        self.wait_for(tx, Resource::Table(table), timeout).await
+    }
+
     /// The place to which `rollback_to` comes back.
     #[must_use]
     pub fn savepoint(&self, tx: TxId) -> Savepoint {
@@ -278,6 +289,12 @@ impl Database {
     /// it is taken joining an availability group raises 1475.
     pub fn mark_bulk_logged(&self) -> SqlResult<()> {
         self.lock().mark_bulk_logged()
+    }
+
+    /// Gives the data file this much ballast, rounded up to whole extents: pages that hold no rows,
+    /// fill backups, and take no room here. Not logged.
+    pub fn set_ballast(&self, bytes: u64) -> SqlResult<()> {
+        self.lock().set_ballast(ballast::extents_of(bytes))
     }
 
     /// `SET READ_ONLY` and `SET READ_WRITE`.

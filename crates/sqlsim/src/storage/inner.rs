@@ -233,7 +233,8 @@ impl Inner {
                 || boot.last_log_backup_lsn.is_none(),
             log_since_backup_bytes: layout::distance_bytes(backed_up, self.log.end()),
             log_since_checkpoint_bytes: self.log_since_checkpoint(),
-            data_size_bytes: self.data_bytes,
+            data_size_bytes: self.data_bytes
+                + u64::from(boot.ballast_extents) * page::EXTENT_SIZE as u64,
             log_size_bytes: self.log.length_bytes(),
         }
     }

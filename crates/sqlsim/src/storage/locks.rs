@@ -17,6 +17,16 @@ pub(super) enum Resource {
     Row(TableId, RowId),
     /// One key of a table, whether or not a row has it yet.
     Key(TableId, Vec<u8>),
+    /// A whole table, rows and keys.
+    Table(TableId),
+}
+
+impl Resource {
+    fn table(&self) -> TableId {
+        match self {
+            Self::Row(table, _) | Self::Key(table, _) | Self::Table(table) => *table,
+        }
+    }
 }
 
 /// Who holds a lock: a transaction by its number in the log.
@@ -50,12 +60,25 @@ impl Locks {
     /// Takes the lock, or says what to wait for.
     pub(super) fn take(&mut self, owner: Owner, resource: &Resource) -> Taken {
         self.waiting.remove(&owner);
-        match self.held.get(resource).map(|held| held.owner) {
+        match self.blocker(owner, resource) {
             None => self.hold(owner, resource),
-            Some(holder) if holder == owner => Taken::Yes,
-            Some(holder) if self.waits_for(holder, owner) => Taken::Deadlock,
-            Some(_) => self.queue(owner, resource),
+            Some((_, holder)) if self.waits_for(holder, owner) => Taken::Deadlock,
+            Some((blocking, _)) => self.queue(owner, &blocking),
         }
+    }
+
+    /// What another holds and keeps `owner` from the resource: itself, the table around it, or
+    /// something within it.
+    fn blocker(&self, owner: Owner, resource: &Resource) -> Option<(Resource, Owner)> {
+        let others =
+            |(held, by): (&Resource, &Held)| (by.owner != owner).then(|| (held.clone(), by.owner));
+        if let Resource::Table(table) = resource {
+            let mut within = self.held.iter().filter(|(held, _)| held.table() == *table);
+            return within.find_map(others);
+        }
+        let around = Resource::Table(resource.table());
+        let both = [resource, &around].map(|one| self.held.get_key_value(one));
+        both.into_iter().flatten().find_map(others)
     }
 
     /// The one who asked does not wait any longer.
@@ -79,11 +102,10 @@ impl Locks {
     }
 
     fn hold(&mut self, owner: Owner, resource: &Resource) -> Taken {
-        let held = Held {
+        self.held.entry(resource.clone()).or_insert(Held {
             owner,
             tickets: VecDeque::new(),
-        };
-        self.held.insert(resource.clone(), held);
+        });
         Taken::Yes
     }
 
@@ -143,6 +165,21 @@ mod tests {
         assert!(matches!(locks.take(2, &row(2)), Taken::Yes));
         assert!(matches!(locks.take(1, &row(2)), Taken::Wait(_)));
         assert!(matches!(locks.take(2, &row(1)), Taken::Deadlock));
+    }
+
+    #[test]
+    fn a_table_is_locked_with_all_its_rows_and_only_when_nobody_has_one() {
+        let mut locks = Locks::default();
+        let table = Resource::Table(TableId(1));
+        assert!(matches!(locks.take(1, &row(1)), Taken::Yes));
+        assert!(matches!(locks.take(2, &table), Taken::Wait(_)));
+        assert!(matches!(locks.take(1, &table), Taken::Yes));
+        locks.release(1);
+        assert!(matches!(locks.take(2, &table), Taken::Yes));
+        assert!(matches!(locks.take(2, &row(3)), Taken::Yes));
+        assert!(matches!(locks.take(1, &row(2)), Taken::Wait(_)));
+        let other = Resource::Row(TableId(2), RowId(1));
+        assert!(matches!(locks.take(3, &other), Taken::Yes));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //!
 //! Nothing here reads a clock, makes a GUID or waits for time: all three come in as arguments.
 
+pub mod ballast;
 mod boot;
 mod change;
 mod codec;

@@ -44,6 +44,8 @@ pub struct DataSnapshot<'a> {
     pub pages: Vec<u8>,
     /// The extents to carry: all of them, or those that a differential needs.
     pub extents: Vec<u32>,
+    /// How many extents of ballast to carry: all or, on a base that has them, none.
+    pub ballast_extents: u32,
     /// The log from the oldest change to the end.
     pub log: LogRange,
     /// The base of a differential; `None` for a full.
@@ -86,10 +88,18 @@ impl Database {
             of_log: false,
         };
         let facts = inner.facts();
+        let is_in_base =
+            base.is_some_and(|base| inner.boot.ballast_changed.is_none_or(|at| at < base.lsn));
+        let ballast_extents = if is_in_base {
+            0
+        } else {
+            inner.boot.ballast_extents
+        };
         Ok(DataSnapshot {
             facts,
             pages,
             extents,
+            ballast_extents,
             log,
             base,
             _running: running,

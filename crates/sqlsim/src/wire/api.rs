@@ -99,8 +99,10 @@ pub struct LoginRequest {
     pub read_only_intent: bool,
     /// True when the client asked for Windows authentication (SSPI), which the simulator refuses.
     pub integrated: bool,
-    /// True when login travelled encrypted.
+    /// True when the whole connection is encrypted, not the login alone.
     pub encrypted: bool,
+    /// Size of the packets that both sides agreed on, in bytes.
+    pub packet_bytes: usize,
 }
 
 /// One thing that a client asks of its session.

@@ -24,6 +24,7 @@ use super::stream::{AnyStream, Duplex};
 use super::{greeting, open, token};
 use crate::certificate::TlsSetup;
 use crate::error::SqlError;
+use crate::messages;
 
 /// Events on their way from a session to its client.
 const EVENTS_MAX: usize = 256;
@@ -86,16 +87,19 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskTracker,
 }
 
-/// Serves one connection until it ends. Never fails: the end is told to the log.
-pub(crate) async fn serve<S: Duplex + 'static>(stream: S, shared: Arc<Shared>) {
+/// Serves one connection of `peer` until it ends. Never fails: the end is told to the log, in one
+/// line.
+pub(crate) async fn serve<S: Duplex + 'static>(stream: S, peer: String, shared: Arc<Shared>) {
+    let mut spid = None;
     let ended = tokio::select! {
-        ended = run(stream, &shared) => ended.err().unwrap_or(Ended::HungUp),
+        ended = run(stream, &shared, &mut spid) => ended.err().unwrap_or(Ended::HungUp),
         () = shared.stop.cancelled() => Ended::ByServer("the server stops"),
     };
+    let session = spid.map_or_else(String::new, |spid| format!(", session {spid}"));
     if is_ordinary(&ended) {
-        tracing::debug!("connection: {ended}");
+        tracing::debug!("connection from {peer}{session}: {ended}");
     } else {
-        tracing::warn!("connection: {ended}");
+        tracing::warn!("connection from {peer}{session}: {ended}");
     }
 }
 
@@ -113,7 +117,11 @@ fn is_ordinary(ended: &Ended) -> bool {
     }
 }
 
-async fn run<S: Duplex + 'static>(stream: S, shared: &Shared) -> Result<(), Ended> {
+async fn run<S: Duplex + 'static>(
+    stream: S,
+    shared: &Shared,
+    spid: &mut Option<i16>,
+) -> Result<(), Ended> {
     obey(shared.options.faults.connecting().await)?;
     let (stream, login) = open::open(stream, &shared.options, shared.backend.version()).await?;
     let (from, to) = tokio::io::split(stream);
@@ -121,10 +129,12 @@ async fn run<S: Duplex + 'static>(stream: S, shared: &Shared) -> Result<(), Ende
     let session = match shared.backend.login(&login.request).await {
         Ok(session) => session,
         Err(error) => {
-            let ended = refuse(&mut outgoing, &error, &shared.backend.server_name()).await;
+            let user_name = &login.request.user_name;
+            let ended = refuse(&mut outgoing, error, user_name, shared).await;
             return Err(ended.err().unwrap_or(Ended::ByServer("login refused")));
         }
     };
+    *spid = Some(session.spid());
     outgoing.set_spid(session.spid());
     greeting::greet(
         &mut outgoing.tokens,
@@ -133,7 +143,7 @@ async fn run<S: Duplex + 'static>(stream: S, shared: &Shared) -> Result<(), Ende
         session.as_ref(),
     );
     outgoing.end_message().await?;
-    outgoing.set_packet_bytes(login.packet_bytes);
+    outgoing.set_packet_bytes(login.request.packet_bytes);
     let mut connection = Connection {
         incoming: Incoming::start(from),
         spid: session.spid(),
@@ -150,12 +160,19 @@ async fn run<S: Duplex + 'static>(stream: S, shared: &Shared) -> Result<(), Ende
     ended
 }
 
+/// Tells why a login was refused. SQL Server says 18456 last, whatever it said before.
 async fn refuse<W: AsyncWrite + Unpin>(
     outgoing: &mut Outgoing<W>,
-    error: &SqlError,
-    server_name: &str,
+    error: SqlError,
+    user_name: &str,
+    shared: &Shared,
 ) -> Result<(), Ended> {
-    token::message(&mut outgoing.tokens, error, server_name);
+    let last = messages::login_failed(user_name);
+    let is_last = error.number == last.number;
+    for error in std::iter::once(error).chain((!is_last).then_some(last)) {
+        let server_name = shared.backend.server_name();
+        token::message(&mut outgoing.tokens, &error, &server_name);
+    }
     token::done(
         &mut outgoing.tokens,
         DoneKind::Statement,

@@ -1,15 +1,16 @@
 //! Types and values as the server sends them.
 //!
-//! Start at [`type_info`] and [`value`]. All types are sent in their nullable form, which every
-//! client takes for columns that cannot be NULL as well. A value that its column cannot hold is
-//! an error for the client to see, never a wrong value.
+//! Start at [`column_type`] and [`cell`] for result sets, [`type_info`] and [`value`] for the rest.
+//! Numbers, money, `datetime` and `bit` have two forms, one of them without a length: SQL Server
+//! sends that for columns that cannot be NULL, and SqlClient reads nothing else there. A value that
+//! its column cannot hold is an error for the client to see, never a wrong value.
 
 use jiff::civil::DateTime;
 
 use super::{codepage, date};
 use crate::error::SqlError;
 use crate::messages;
-use crate::value::{Decimal, SqlType, Value};
+use crate::value::{Column, Decimal, SqlType, Value};
 
 /// `SQL_Latin1_General_CP1_CI_AS` for US English.
 pub(super) const COLLATION: [u8; 5] = [0x09, 0x04, 0xD0, 0x00, 0x34];
@@ -28,6 +29,41 @@ enum Width {
     Short { bytes_max: u16 },
     /// Chunks after a length of eight bytes.
     Chunks,
+}
+
+/// Writes the `TYPE_INFO` of a column.
+pub(super) fn column_type(out: &mut Vec<u8>, column: &Column) {
+    match never_null(column) {
+        Some(byte) => out.push(byte),
+        None => type_info(out, column.ty),
+    }
+}
+
+/// Writes a value of a column, or says why the column cannot hold it; then nothing was written.
+pub(super) fn cell(out: &mut Vec<u8>, column: &Column, held: &Value) -> Result<(), SqlError> {
+    if never_null(column).is_none() {
+        return value(out, column.ty, held);
+    }
+    out.extend(content(column.ty, held).ok_or_else(|| unfit(held, column.ty))?);
+    Ok(())
+}
+
+/// The type's form without a length, if the column takes it.
+fn never_null(column: &Column) -> Option<u8> {
+    if column.nullable {
+        return None;
+    }
+    Some(match column.ty {
+        SqlType::TinyInt => 0x30,
+        SqlType::Bit => 0x32,
+        SqlType::SmallInt => 0x34,
+        SqlType::Int => 0x38,
+        SqlType::Money => 0x3C,
+        SqlType::DateTime => 0x3D,
+        SqlType::Float => 0x3E,
+        SqlType::BigInt => 0x7F,
+        _ => return None,
+    })
 }
 
 /// Writes a `TYPE_INFO`.

@@ -25,7 +25,7 @@ pub(super) fn greet(
     token::language_changed(out, LANGUAGE, "");
     token::message(out, &messages::language_changed(LANGUAGE), &server_name);
     token::login_acknowledged(out, login.version, backend.version());
-    token::packet_bytes_changed(out, login.packet_bytes, PACKET_BYTES_DEFAULT);
+    token::packet_bytes_changed(out, login.request.packet_bytes, PACKET_BYTES_DEFAULT);
     if login.extensions && login.utf8 {
         token::utf8_acknowledged(out);
     }

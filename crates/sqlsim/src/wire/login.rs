@@ -6,8 +6,10 @@ use super::api::LoginRequest;
 use super::malformed::{Cursor, Malformed};
 use super::packet::{PACKET_BYTES_DEFAULT, PACKET_BYTES_MAX, PACKET_BYTES_MIN};
 
-/// TDS 7.4, which is also what TDS 8.0 clients say.
+/// TDS 7.4, which is also what most TDS 8.0 clients say.
 pub(super) const VERSION_7_4: u32 = 0x7400_0004;
+/// TDS 8.0 as [MS-TDS] writes it. The number is small, for its bytes are the other way round.
+const VERSION_8_0: u32 = 0x0800_0000;
 /// TDS 7.3, the oldest served: before it there are no dates of 2008, and DONE is shorter.
 const VERSION_7_3: u32 = 0x730A_0003;
 
@@ -27,8 +29,6 @@ const FEATURE_END: u8 = 0xFF;
 pub(super) struct Login {
     pub(super) request: LoginRequest,
     pub(super) version: u32,
-    /// Whole packets, in bytes, within what the protocol allows.
-    pub(super) packet_bytes: usize,
     /// The client knows UTF-8 collations and wants that acknowledged.
     pub(super) utf8: bool,
     /// The client sent feature extensions, so an (often empty) acknowledgement is due.
@@ -61,22 +61,22 @@ pub(super) fn parse(payload: &[u8], encrypted: bool) -> Result<Login, Malformed>
         read_only_intent: type_flags & FLAG_READ_ONLY != 0,
         integrated: flags2 & FLAG_INTEGRATED != 0,
         encrypted,
+        packet_bytes: packet_bytes(asked_bytes),
     };
     let extensions = flags3 & FLAG_EXTENSION != 0;
     let utf8 = extensions && asks_utf8(whole)?;
-    if version < VERSION_7_3 {
+    if version < VERSION_7_3 && version != VERSION_8_0 {
         return Err(Malformed("LOGIN7: its TDS version is older than 7.3"));
     }
     Ok(Login {
         request,
         version,
-        packet_bytes: packet_bytes(asked_bytes),
         utf8,
         extensions,
     })
 }
 
-/// 0, which ODBC sends, means the default; everything else is brought into bounds.
+/// Whole packets, within what the protocol allows. 0, which ODBC sends, means the default; everything else is brought into bounds.
 fn packet_bytes(asked: usize) -> usize {
     if asked == 0 {
         PACKET_BYTES_DEFAULT

@@ -78,7 +78,7 @@ async fn open_classic<S: Duplex + 'static>(
     let acceptor = TlsAcceptor::from(tls.inside_tds());
     let mut encrypted = acceptor.accept(Handshaking::new(stream)).await?;
     encrypted.get_mut().0.over();
-    let login = read_login(&mut encrypted, true).await?;
+    let login = read_login(&mut encrypted, agreed == Agreed::Everything).await?;
     if agreed == Agreed::LoginOnly {
         // The answer to the login and all after it are in clear again.
         return Ok((Box::new(encrypted.into_inner().0.into_inner()), login));

@@ -177,10 +177,12 @@ fn unknown_type(ty: u8) -> SqlError {
     )
 }
 
+/// What SQL Server says of a stream that it cannot make sense of.
 fn unsupported_transaction_request() -> SqlError {
     SqlError::new(
-        3988,
+        4002,
         16,
-        "The transaction manager request is not known to this server.",
+        "The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended \
+         unexpectedly.",
     )
 }

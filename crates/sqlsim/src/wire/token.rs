@@ -48,7 +48,7 @@ pub(super) fn columns(out: &mut Vec<u8>, columns: &[Column]) {
     for column in columns.iter().take(usize::from(count)) {
         out.extend(0_u32.to_le_bytes());
         out.extend(u16::from(column.nullable).to_le_bytes());
-        encode::type_info(out, column.ty);
+        encode::column_type(out, column);
         short_text(out, &column.name);
     }
 }
@@ -61,7 +61,7 @@ pub(super) fn row(out: &mut Vec<u8>, columns: &[Column], row: &[Value]) -> Resul
     let start = out.len();
     out.push(0xD1);
     for (column, value) in columns.iter().zip(row) {
-        if let Err(error) = encode::value(out, column.ty, value) {
+        if let Err(error) = encode::cell(out, column, value) {
             out.truncate(start);
             return Err(error);
         }
@@ -132,7 +132,7 @@ pub(super) fn return_value(
     encode::value(out, ty, value).inspect_err(|_| out.truncate(start))
 }
 
-/// LOGINACK. TDS 8.0 clients want 7.4 told as well.
+/// LOGINACK: the client's own version if we know it. TDS 8.0 clients that say 7.4 want to hear 7.4.
 pub(super) fn login_acknowledged(out: &mut Vec<u8>, asked: u32, server: ServerVersion) {
     let mut body = vec![1];
     body.extend(asked.min(VERSION_7_4).to_be_bytes());

@@ -4,7 +4,7 @@ use sqlsim::value::Value;
 
 use super::hosts::{Client, Cluster};
 
-async fn one() -> (Cluster, Client) {
+pub(crate) async fn one() -> (Cluster, Client) {
     let cluster = Cluster::start(&["SQL1"]).await;
     let mut client = cluster.hosts[0].client().await;
     client
@@ -13,7 +13,7 @@ async fn one() -> (Cluster, Client) {
     (cluster, client)
 }
 
-fn to(cluster: &Cluster, what: &str, file: &str, with: &str) -> String {
+pub(crate) fn to(cluster: &Cluster, what: &str, file: &str, with: &str) -> String {
     format!(
         "BACKUP {what} D TO DISK = '{}' WITH {with}",
         cluster.path(file)
@@ -310,39 +310,41 @@ async fn who_has_no_right_to_back_up_gets_262() {
 }
 
 #[tokio::test]
-async fn joining_an_availability_group_is_1475_until_a_new_chain_has_begun() {
+async fn compressed_media_say_so_and_so_does_msdb() {
     let (cluster, mut client) = one().await;
+    let full = to(&cluster, "DATABASE", "c.bak", "FORMAT, COMPRESSION");
+    client.run(&full).await;
     client
+        .run("EXEC sp_configure 'backup compression default', 1")
+        .await;
+    let log = to(&cluster, "LOG", "c.trn", "FORMAT");
+    client.run(&log).await;
+    client
+        .run(&to(&cluster, "LOG", "p.trn", "FORMAT, NO_COMPRESSION"))
+        .await;
+    let rows = client
         .run(
-            "CREATE AVAILABILITY GROUP ag WITH (CLUSTER_TYPE = NONE) FOR REPLICA ON 'SQL1' \
-        WITH (ENDPOINT_URL = 'TCP://sql1:5022', AVAILABILITY_MODE = SYNCHRONOUS_COMMIT, \
-        FAILOVER_MODE = MANUAL)",
+            "SELECT m.is_compressed, s.compression_algorithm, \
+        CASE WHEN s.compressed_backup_size < s.backup_size THEN 1 ELSE 0 END \
+        FROM msdb.dbo.backupset s JOIN msdb.dbo.backupmediaset m \
+        ON m.media_set_id = s.media_set_id ORDER BY s.backup_set_id",
         )
         .await;
-    let join = "ALTER AVAILABILITY GROUP ag ADD DATABASE D";
-    assert_eq!(client.fail(join).await, [1475]);
-    client
-        .run(&to(&cluster, "DATABASE", "a.bak", "FORMAT, COPY_ONLY"))
+    let is_compressed = |row: &Vec<Value>| row[0] == Value::Bit(true);
+    let said: Vec<bool> = rows.rows.iter().map(is_compressed).collect();
+    assert_eq!(said, [true, true, false]);
+    assert_eq!(rows.rows[0][1..], ["MS_XPRESS".into(), Value::Int(1)]);
+    assert_eq!(rows.rows[2][1], Value::Null);
+    for (statement, column) in [("HEADERONLY", "Compressed"), ("LABELONLY", "IsCompressed")] {
+        let restore = format!(
+            "RESTORE {statement} FROM DISK = '{}'",
+            cluster.path("c.bak")
+        );
+        let answer = client.run(&restore).await;
+        assert_eq!(answer.cell(column), &Value::Bit(true), "{statement}");
+    }
+    let refused = client
+        .fail(&to(&cluster, "DATABASE", "c.bak", "NO_COMPRESSION"))
         .await;
-    assert_eq!(client.fail(join).await, [1475]);
-    client
-        .run(&to(&cluster, "DATABASE", "a.bak", "FORMAT"))
-        .await;
-    client.run(&to(&cluster, "LOG", "a.trn", "FORMAT")).await;
-    client.run("EXEC sp_sim_bulk_change 'D'").await;
-    assert_eq!(client.fail(join).await, [1475]);
-    client
-        .run(&to(&cluster, "DATABASE", "a.bak", "FORMAT"))
-        .await;
-    client.run(&to(&cluster, "LOG", "b.trn", "FORMAT")).await;
-    client.run(join).await;
-    let is_primary = client
-        .run("SELECT sys.fn_hadr_is_primary_replica('D')")
-        .await;
-    assert_eq!(is_primary.value(), &Value::Bit(true));
-    let again = format!(
-        "RESTORE DATABASE D FROM DISK = '{}' WITH REPLACE",
-        cluster.path("a.bak")
-    );
-    assert_eq!(client.fail(&again).await, [3104, 3013]);
+    assert_eq!(refused, [3098, 3013]);
 }

@@ -153,6 +153,13 @@ async fn checkdb_finds_a_page_that_was_changed_on_disk() {
     client
         .fails("DBCC CHECKDB (shop) WITH NO_INFOMSGS", 8928)
         .await;
+    client
+        .check(
+            "BEGIN TRY DBCC CHECKDB (shop) WITH NO_INFOMSGS; SELECT 'sound' END TRY \
+             BEGIN CATCH SELECT ERROR_NUMBER() END CATCH",
+            "8928",
+        )
+        .await;
     client.fails("DBCC PIGS", 2526).await;
 }
 

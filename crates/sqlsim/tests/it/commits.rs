@@ -242,3 +242,29 @@ async fn wherever_the_connection_is_cut_both_hosts_end_alike() {
         "{committed} of 8 were committed"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_stalls_leaves_the_other_host_in_doubt_until_it_goes_on() {
+    let cluster = pair().await;
+    let mut client = cluster.hosts[0].client().await;
+    client.run("EXEC sp_sim_fault 'stall commit'").await;
+    client.run(&put_both(1)).await;
+    let other = &cluster.hosts[1];
+    let watching = async {
+        while other.instance.dtc.in_doubt().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let mut watcher = other.client().await;
+        let doubts = watcher
+            .run("SELECT COUNT(*) FROM sys.dm_tran_active_transactions")
+            .await;
+        assert!(doubts.errors.is_empty());
+        let mut own = cluster.hosts[0].client().await;
+        own.run("EXEC sp_sim_fault 'clear'").await;
+    };
+    let (answer, ()) = tokio::join!(client.run("COMMIT"), watching);
+    assert!(answer.errors.is_empty());
+    for host in &cluster.hosts {
+        assert_eq!(count(&mut host.client().await).await, Value::Int(1));
+    }
+}

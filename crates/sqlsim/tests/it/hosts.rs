@@ -199,6 +199,7 @@ impl Client {
             read_only_intent: false,
             integrated: false,
             encrypted: false,
+            packet_bytes: 4096,
         };
         Ok(Self {
             session: backend(instance).login(&login).await?,

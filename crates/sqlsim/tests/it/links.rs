@@ -2,12 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlsim::certificate::Authority;
 use sqlsim::link::Network;
 use sqlsim::value::Value;
 use sqlsim::{InstanceOptions, Simulator};
 
+use super::clock::HandClock;
 use super::hosts::{Client, Cluster, PASSWORD};
 
 #[tokio::test]
@@ -263,4 +265,44 @@ async fn a_link_that_verifies_certificates_trusts_its_ca_alone() {
     let pem = std::fs::read_to_string(authority.file()).expect("the CA's file");
     network.trust(&pem);
     client.run("EXEC sp_testlinkedserver 'SQL2'").await;
+}
+
+#[tokio::test]
+async fn a_link_whose_password_is_wrong_is_refused_as_the_other_host_refuses() {
+    let cluster = Cluster::linked(&["SQL1", "SQL2"]).await;
+    let mut client = cluster.hosts[0].client().await;
+    client
+        .run("EXEC sp_addlinkedsrvlogin 'SQL2', 'false', NULL, 'sa', 'not this one'")
+        .await;
+    let refused = client.fail("EXEC sp_testlinkedserver 'SQL2'").await;
+    assert_eq!(refused, [18456]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_takes_connections_and_says_nothing_is_7303_after_the_login_time_out() {
+    let clock = Arc::new(HandClock::new());
+    let cluster = Cluster::start_at(&["SQL1", "SQL2"], clock.clone()).await;
+    cluster.link().await;
+    let mut other = cluster.hosts[1].client().await;
+    other
+        .run("EXEC sp_sim_fault 'drop', 'CONNECT', @times = 0")
+        .await;
+    let mut client = cluster.hosts[0].client().await;
+    let passing = async {
+        loop {
+            clock.advance(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    let answer = tokio::select! {
+        answer = client.try_run("EXEC sp_testlinkedserver 'SQL2'") => answer,
+        () = passing => unreachable!("time never ends"),
+    };
+    assert_eq!(answer.numbers(), [7303]);
+    assert!(
+        answer.infos[0].text.contains("Login timeout expired"),
+        "{:?}",
+        answer.infos
+    );
+    other.run("EXEC sp_sim_fault 'clear'").await;
 }

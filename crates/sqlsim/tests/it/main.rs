@@ -3,15 +3,21 @@
 //! Start at `support.rs` (one host) and `hosts.rs` (several). Each module tests one family of
 //! statements; nothing here looks inside the simulator.
 
+mod availability;
 mod backups;
 mod batches;
+mod biztalk;
 mod catalog;
 mod clock;
 mod commits;
+mod ears;
+mod events;
+mod faults;
 mod hosts;
 mod links;
 mod marks;
 mod rights;
+mod scenarios;
 mod support;
 mod tables;
 mod transactions;

@@ -332,3 +332,20 @@ async fn marks_from_two_hosts_at_once_are_placed_or_are_the_victim_of_1205() {
     }
     assert!(placed >= 6, "at least one of each two, but {placed} of 12");
 }
+
+#[tokio::test]
+async fn a_second_mark_may_end_its_transaction_where_the_switch_says_so() {
+    let cluster = bank().await;
+    let mut client = cluster.hosts[0].client().await;
+    client.run("USE Bank1").await;
+    let twice = "SET XACT_ABORT ON; BEGIN TRAN a WITH MARK; BEGIN TRAN b WITH MARK;";
+    let depth = "SELECT @@TRANCOUNT";
+    assert_eq!(client.fail(twice).await, [3920]);
+    assert_eq!(client.run(depth).await.value(), &Value::Int(2));
+    client.run("ROLLBACK").await;
+    client
+        .run("EXEC sp_sim_fault 'second mark ends transaction', @times = 0")
+        .await;
+    assert_eq!(client.fail(twice).await, [3920]);
+    assert_eq!(client.run(depth).await.value(), &Value::Int(0));
+}

@@ -181,7 +181,7 @@ impl Client {
     }
 }
 
-fn shown(cell: &ColumnData<'_>) -> String {
+pub(crate) fn shown(cell: &ColumnData<'_>) -> String {
     fn text<T: ToString>(value: Option<T>) -> String {
         value.map_or_else(|| "NULL".to_owned(), |value| value.to_string())
     }

@@ -208,3 +208,30 @@ async fn an_application_lock_keeps_others_out() {
     one.fails("EXEC sp_getapplock 'L', 'Exclusive'", 15627)
         .await;
 }
+
+#[tokio::test]
+async fn a_table_that_is_locked_whole_makes_writers_wait_to_the_end() {
+    let host = Host::new("HOST1").await;
+    let mut one = host.client().await;
+    let mut two = host.client().await;
+    one.check(
+        "CREATE DATABASE shop; CREATE TABLE shop.dbo.t (a int); INSERT shop.dbo.t VALUES (1)",
+        "",
+    )
+    .await;
+    one.check(
+        "BEGIN TRAN; SELECT COUNT(*) FROM shop.dbo.t WITH (TABLOCKX, HOLDLOCK)",
+        "1",
+    )
+    .await;
+    two.fails("SET LOCK_TIMEOUT 10; INSERT shop.dbo.t VALUES (2)", 1222)
+        .await;
+    two.fails("SET LOCK_TIMEOUT 10; UPDATE shop.dbo.t SET a = 3", 1222)
+        .await;
+    one.check("INSERT shop.dbo.t VALUES (4); COMMIT", "").await;
+    two.check(
+        "INSERT shop.dbo.t VALUES (2); SELECT COUNT(*) FROM shop.dbo.t",
+        "3",
+    )
+    .await;
+}

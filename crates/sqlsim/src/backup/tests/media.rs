@@ -129,3 +129,64 @@ fn an_empty_log_backup_is_legal_and_can_be_restored() {
             .expect("it follows");
     }
 }
+
+#[test]
+fn compressed_backups_are_small_sound_and_restored() {
+    let bench = Bench::new();
+    let database = bench.database("a");
+    fill(&database, 0..3000);
+    let mut full = request(&bench, &["s1", "s2"]);
+    full.compression = Compression::Asked(true);
+    let outcome = bench.data(&database, &full, false).expect("there is room");
+    assert!(outcome.is_compressed);
+    let (plain, packed) = (
+        outcome.set.backup_size_bytes,
+        outcome.set.compressed_size_bytes,
+    );
+    assert!(
+        0 < packed && packed < plain,
+        "{packed} bytes instead of {plain}"
+    );
+    fill(&database, 3000..3100);
+    let mut log = request(&bench, &["log"]);
+    log.compression = Compression::Default(true);
+    bench.log_with(&database, &log).expect("there is room");
+    for file in ["s1", "s2", "log"] {
+        let media = read_media(&bench.devices, &devices(&[file])).expect("it is there");
+        let report = &media.files[0].report;
+        assert!(report.is_sound() && report.is_compressed, "{file}");
+    }
+    let restored = bench.restore_full(&bench.restore("b", "a", &["s1", "s2"]));
+    let restored = restored.expect("both stripes are there");
+    let of_log = recovering(bench.restore("b", "a", &["log"]));
+    let done = bench
+        .restore_log(&restored, &of_log)
+        .expect("it is the next log");
+    assert!(done.is_compressed && done.is_recovered);
+    assert_eq!(numbers(&restored), numbers(&database));
+}
+
+#[test]
+fn compressed_and_other_backup_sets_never_share_media() {
+    let bench = Bench::new();
+    let database = bench.database("a");
+    let with = |compression| BackupRequest {
+        compression,
+        ..request(&bench, &["f"])
+    };
+    let take = |compression| bench.data(&database, &with(compression), false);
+    let first = take(Compression::Default(false)).expect("new media");
+    assert!(!first.is_compressed);
+    assert_eq!(number(take(Compression::Asked(true))), 3098);
+    let second = take(Compression::Default(true)).expect("as the media are");
+    assert!(!second.is_compressed && second.set.position == 2);
+    let mut anew = with(Compression::Asked(true));
+    anew.format = true;
+    let third = bench
+        .data(&database, &anew, false)
+        .expect("new media again");
+    assert!(third.is_compressed && third.set.position == 1);
+    assert_eq!(number(take(Compression::Asked(false))), 3098);
+    let fourth = take(Compression::Default(false)).expect("as the media are");
+    assert!(fourth.is_compressed && fourth.set.position == 2);
+}

@@ -2,6 +2,7 @@
 //!
 //! Start at [`Bench`]: a host with one disk and its devices.
 
+mod ballast;
 mod chains;
 mod damage;
 mod kills;
@@ -18,8 +19,16 @@ use mtf::ServerVersion;
 
 use super::*;
 use crate::error::SqlResult;
+use crate::instance::Unreachable;
 use crate::storage::testing::{MemoryDisk, guid, new_database, time};
 use crate::storage::{Database, Disk, RecoveryModel};
+
+/// The server that takes and restores backups.
+const VERSION: ServerVersion = ServerVersion {
+    major: 16,
+    minor: 0,
+    build: 4175,
+};
 
 type Files = Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>;
 
@@ -92,8 +101,8 @@ struct Bench {
 }
 
 impl Surroundings for Bench {
-    fn path_of(&self, physical_name: &str) -> PathBuf {
-        PathBuf::from(physical_name)
+    fn path_of(&self, physical_name: &str) -> Result<PathBuf, Unreachable> {
+        Ok(PathBuf::from(physical_name))
     }
 
     fn user_of(&self, physical_name: &str) -> Option<String> {
@@ -221,6 +230,8 @@ impl Bench {
             fork_guid: guid(name, 100 + self.number()),
             database_guid: guid(name, 1),
             now: time(0),
+            version: VERSION,
+            database_version: 957,
         }
     }
 }
@@ -239,6 +250,7 @@ fn request(bench: &Bench, files: &[&str]) -> BackupRequest {
         format: false,
         init: false,
         checksum: true,
+        compression: Compression::Default(false),
         copy_only: false,
         name: "a name".to_owned(),
         description: String::new(),
@@ -248,11 +260,7 @@ fn request(bench: &Bench, files: &[&str]) -> BackupRequest {
         host: HostIdentity {
             server_name: "H1\\I".to_owned(),
             machine_name: "H1".to_owned(),
-            version: ServerVersion {
-                major: 16,
-                minor: 0,
-                build: 4135,
-            },
+            version: VERSION,
             database_version: 957,
             time_zone_quarters: 4,
         },

@@ -114,12 +114,17 @@ fn files_that_are_taken_or_unknown_are_refused() {
     unknown.moves[0].logical_name = "nobody".into();
     assert_eq!(number(bench.restore_full(&unknown)), 3234);
     let mut taken = bench.restore("b", "a", &["full"]);
-    taken.moves[0].physical_name = "/a.mdf".into();
-    assert_eq!(number(bench.restore_full(&taken)), 3156);
-    taken.moves[0].physical_name = "/used.mdf".into();
-    assert_eq!(number(bench.restore_full(&taken)), 1834);
-    taken.moves[0].physical_name = "/no/folder/b.mdf".into();
-    assert_eq!(number(bench.restore_full(&taken)), 3156);
+    for (path, first) in [
+        ("/a.mdf", 3156),
+        ("/used.mdf", 1834),
+        ("/no/folder/b.mdf", 5133),
+    ] {
+        taken.moves[0].physical_name = path.into();
+        let error = bench.restore_full(&taken).expect_err("it is taken");
+        let causes: Vec<_> = error.causes.iter().map(|cause| cause.number).collect();
+        assert_eq!(error.number, 3119);
+        assert_eq!((causes.first(), causes.last()), (Some(&first), Some(&3156)));
+    }
 }
 
 #[test]

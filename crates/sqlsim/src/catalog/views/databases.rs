@@ -249,6 +249,7 @@ const FILES: &[(&str, SqlType)] = &[
     ("growth", SqlType::Int),
     ("is_read_only", SqlType::Bit),
     ("is_percent_growth", SqlType::Bit),
+    ("redo_start_lsn", SqlType::LSN),
 ];
 
 fn master_files(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
@@ -260,7 +261,9 @@ fn database_files(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
 }
 
 fn files(db: &Arc<DatabaseHandle>) -> Vec<Row> {
-    let facts = db.storage().facts();
+    let storage = db.storage();
+    let facts = storage.facts();
+    let redo_start = storage.redo_end().map_or(Value::Null, msdb::number);
     let names = &facts.files;
     let data = (
         1,
@@ -306,6 +309,7 @@ fn files(db: &Arc<DatabaseHandle>) -> Vec<Row> {
             8192.into(),
             bit(false),
             bit(false),
+            redo_start.clone(),
         ]
     };
     vec![row(data), row(log)]

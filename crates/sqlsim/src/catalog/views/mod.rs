@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::availability;
 use crate::error::SqlResult;
+use crate::events;
 use crate::instance::{DatabaseHandle, Instance};
 use crate::lang::ast::ObjectName;
 use crate::session::Session;
@@ -75,6 +76,7 @@ pub fn relation(name: &ObjectName, context: &ViewContext<'_>) -> Option<SqlResul
         principals::VIEWS,
         server::VIEWS,
         availability::VIEWS,
+        events::VIEWS,
     ];
     let view = lists
         .into_iter()

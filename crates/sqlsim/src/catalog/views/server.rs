@@ -198,7 +198,7 @@ fn connections(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
             Value::text(if session.encrypted { "TRUE" } else { "FALSE" }),
             Value::text("SQL"),
             Value::text("127.0.0.1"),
-            4096.into(),
+            i64::try_from(session.packet_bytes).unwrap_or(0).into(),
         ]
     };
     Ok(seen(context).into_iter().map(row).collect())

@@ -156,6 +156,8 @@ pub enum AvailabilityGroupAction {
     RemoveDatabases(Vec<String>),
     /// `ADD REPLICA ON`
     AddReplicas(Vec<Replica>),
+    /// `MODIFY REPLICA ON`
+    ModifyReplica(Replica),
     /// `JOIN`
     Join,
     /// `FAILOVER`, `FORCE_FAILOVER_ALLOW_DATA_LOSS`

@@ -5,6 +5,7 @@
 //! resolved by the session, expressions by `query`.
 
 mod admin;
+mod event;
 mod expr;
 mod flow;
 mod module;
@@ -14,6 +15,7 @@ mod table;
 use std::fmt;
 
 pub use admin::*;
+pub use event::*;
 pub use expr::*;
 pub use flow::*;
 pub use module::*;
@@ -51,6 +53,8 @@ pub enum StatementKind {
     Update(Box<Update>),
     /// `DELETE`.
     Delete(Box<Delete>),
+    /// `MERGE`, as the statements that it comes to: `UPDATE`, `DELETE`, `INSERT`.
+    Merge(Vec<Statement>),
     /// `TRUNCATE TABLE`.
     Truncate(ObjectName),
     /// `CREATE TABLE`.
@@ -110,6 +114,20 @@ pub enum StatementKind {
         /// The group.
         name: String,
     },
+    /// `CREATE EVENT SESSION`.
+    CreateEventSession(CreateEventSession),
+    /// `ALTER EVENT SESSION`.
+    AlterEventSession {
+        /// The session.
+        name: String,
+        /// What is done to it.
+        action: EventSessionAction,
+    },
+    /// `DROP EVENT SESSION`.
+    DropEventSession {
+        /// The session.
+        name: String,
+    },
     /// `BACKUP DATABASE | LOG`.
     Backup(Backup),
     /// `RESTORE ...`.
@@ -164,6 +182,10 @@ pub enum StatementKind {
         /// The body.
         body: Box<Statement>,
     },
+    /// `label:`, a place to go to.
+    Label(String),
+    /// `GOTO label`.
+    Goto(String),
     /// `BREAK`.
     Break,
     /// `CONTINUE`.

@@ -15,6 +15,17 @@ pub struct Select {
     pub rest: Vec<(SetOperator, SelectCore)>,
     /// `ORDER BY` of the whole.
     pub order_by: Vec<OrderItem>,
+    /// `OFFSET .. FETCH ..`.
+    pub page: Option<Page>,
+}
+
+/// `OFFSET n ROWS [FETCH NEXT m ROWS ONLY]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// How many rows are passed over.
+    pub offset: Expr,
+    /// How many follow; all if it was not said.
+    pub fetch: Option<Expr>,
 }
 
 /// A common table expression.

@@ -61,6 +61,8 @@ impl Parser<'_> {
         } else if self.take_words(&["ADD", "REPLICA", "ON"]) {
             self.comma_list(Self::replica)
                 .map(AvailabilityGroupAction::AddReplicas)
+        } else if self.take_words(&["MODIFY", "REPLICA", "ON"]) {
+            self.replica().map(AvailabilityGroupAction::ModifyReplica)
         } else if self.take_word("JOIN") {
             self.optional_bracketed_options()?;
             Ok(AvailabilityGroupAction::Join)

@@ -46,7 +46,7 @@ impl Parser<'_> {
         }
     }
 
-    fn value_or_default(&mut self) -> SqlResult<Option<crate::lang::ast::Expr>> {
+    pub(super) fn value_or_default(&mut self) -> SqlResult<Option<crate::lang::ast::Expr>> {
         if self.take_word("DEFAULT") {
             Ok(None)
         } else {
@@ -95,7 +95,7 @@ impl Parser<'_> {
     }
 
     /// `c = v`, `c += v`, `t.c = v`, `@v = e`, `@v = c = e`.
-    fn assignment(&mut self) -> SqlResult<Assignment> {
+    pub(super) fn assignment(&mut self) -> SqlResult<Assignment> {
         let variable = match self.kind() {
             TokenKind::Variable(_) => Some(self.variable()?),
             _ => None,

@@ -19,6 +19,7 @@ impl Parser<'_> {
         Ok(match word {
             "DECLARE" => self.declare()?,
             "SET" => self.set()?,
+            "GOTO" => StatementKind::Goto(self.name()?),
             "BREAK" => StatementKind::Break,
             "CONTINUE" => StatementKind::Continue,
             "RETURN" => StatementKind::Return(self.returned()?),

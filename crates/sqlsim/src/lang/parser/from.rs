@@ -76,7 +76,7 @@ impl Parser<'_> {
         Ok(Some(kind))
     }
 
-    fn table_source(&mut self) -> SqlResult<TableSource> {
+    pub(super) fn table_source(&mut self) -> SqlResult<TableSource> {
         if self.is_symbol("(") {
             return self.bracketed_source();
         }
@@ -127,7 +127,7 @@ impl Parser<'_> {
         Ok((self.name()?, self.optional_names()?))
     }
 
-    fn alias(&mut self) -> SqlResult<Option<String>> {
+    pub(super) fn alias(&mut self) -> SqlResult<Option<String>> {
         if self.take_word("AS") || self.is_name() {
             self.name().map(Some)
         } else {

@@ -5,7 +5,7 @@
 use super::Parser;
 use crate::error::SqlResult;
 use crate::lang::ast::{
-    CommonTable, Expr, Operator, Select, SelectCore, SelectItem, SetOperator, Top,
+    CommonTable, Expr, Operator, Page, Select, SelectCore, SelectItem, SetOperator, Top,
 };
 use crate::lang::lexer::TokenKind;
 
@@ -40,6 +40,7 @@ impl Parser<'_> {
             } else {
                 Vec::new()
             };
+            let page = if order_by.is_empty() { None } else { p.page()? };
             if p.take_word("OPTION") {
                 p.skip_bracket()?;
             }
@@ -48,8 +49,38 @@ impl Parser<'_> {
                 first,
                 rest,
                 order_by,
+                page,
             }))
         })
+    }
+
+    /// `OFFSET n ROWS [FETCH NEXT m ROWS ONLY]`, or nothing.
+    fn page(&mut self) -> SqlResult<Option<Page>> {
+        if !self.take_word("OFFSET") {
+            return Ok(None);
+        }
+        let offset = self.expr()?;
+        self.rows_word()?;
+        let fetch = if self.take_word("FETCH") {
+            if !self.take_any_word(&["NEXT", "FIRST"]) {
+                return Err(self.unexpected());
+            }
+            let fetch = self.expr()?;
+            self.rows_word()?;
+            self.expect_word("ONLY")?;
+            Some(fetch)
+        } else {
+            None
+        };
+        Ok(Some(Page { offset, fetch }))
+    }
+
+    fn rows_word(&mut self) -> SqlResult<()> {
+        if self.take_any_word(&["ROWS", "ROW"]) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn common_table(&mut self) -> SqlResult<CommonTable> {

@@ -41,6 +41,11 @@ impl Parser<'_> {
             return self.implied_execute();
         };
         let word = word.to_ascii_uppercase();
+        if self.is_name() && self.is_symbol_after(1, ":") {
+            let label = self.name()?;
+            self.advance();
+            return Ok(StatementKind::Label(label));
+        }
         match word.as_str() {
             "IF" => self.if_statement(),
             "WHILE" => self.while_statement(),
@@ -56,6 +61,7 @@ impl Parser<'_> {
             "INSERT" => self.insert()?,
             "UPDATE" => self.update()?,
             "DELETE" => self.delete()?,
+            "MERGE" => self.merge()?,
             "TRUNCATE" => self.truncate()?,
             "CREATE" => self.create()?,
             "ALTER" => self.alter()?,
@@ -88,6 +94,7 @@ impl Parser<'_> {
             "SCHEMA" => self.create_schema(),
             "LOGIN" | "USER" | "ROLE" | "SERVER" => self.create_principal(&word),
             "AVAILABILITY" => self.create_availability_group(),
+            "EVENT" => self.create_event_session(),
             "UNIQUE" | "CLUSTERED" | "NONCLUSTERED" | "INDEX" => self.create_index(),
             _ => {
                 self.at -= 1;
@@ -107,6 +114,7 @@ impl Parser<'_> {
             "AUTHORIZATION" => self.alter_authorization(),
             "LOGIN" | "USER" | "ROLE" | "SERVER" => self.alter_principal(&word),
             "AVAILABILITY" => self.alter_availability_group(),
+            "EVENT" => self.alter_event_session(),
             _ => {
                 self.at -= 1;
                 Err(self.unexpected())
@@ -121,6 +129,7 @@ impl Parser<'_> {
             "DATABASE" => self.drop_database(),
             "LOGIN" | "USER" | "ROLE" | "SERVER" => self.drop_principal(&word),
             "AVAILABILITY" => self.drop_availability_group(),
+            "EVENT" => self.drop_event_session(),
             "TABLE" | "VIEW" | "PROC" | "PROCEDURE" | "FUNCTION" | "SCHEMA" | "INDEX" => {
                 self.drop_objects(&word)
             }

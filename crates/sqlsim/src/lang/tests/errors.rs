@@ -18,7 +18,7 @@ fn syntax_errors_name_what_they_are_near_and_their_line() {
         2,
         "the keyword 'ORDER'",
     );
-    check("MERGE t USING s ON 1=1", 156, 1, "the keyword 'MERGE'");
+    check("MERGE t USING s ON 1=1", 10713, 1, "a semi-colon");
     check("SELECT 1\n\nFROB x", 102, 3, "near 'x'");
     check("SELECT 'abc", 105, 1, "character string 'abc'");
     check("SELECT 1 /* x", 113, 1, "comment mark");

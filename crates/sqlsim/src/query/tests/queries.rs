@@ -273,3 +273,18 @@ fn named_tables_are_found_before_evaluation() {
     check("IF EXISTS (SELECT 1 FROM a) SELECT * FROM b", &["a"]);
     check("SET @a = (SELECT 1 FROM s..t)", &["s..t"]);
 }
+
+#[test]
+fn the_side_that_an_outer_join_may_lack_is_nullable() {
+    for (join, nullable) in [
+        ("INNER JOIN", [false, false]),
+        ("LEFT JOIN", [false, true]),
+        ("RIGHT JOIN", [true, false]),
+        ("FULL JOIN", [true, true]),
+    ] {
+        let query = format!("SELECT a.id, b.id FROM people a {join} people b ON a.id = b.id + 1");
+        let rows = select(&Fake, &parsed(&query)).expect("rows");
+        let told: Vec<bool> = rows.columns.iter().map(|column| column.nullable).collect();
+        assert_eq!(told, nullable, "{join}");
+    }
+}

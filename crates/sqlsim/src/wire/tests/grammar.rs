@@ -127,6 +127,35 @@ fn information_of_class_10_travels_as_class_0_and_an_error_keeps_its_class() {
 }
 
 #[test]
+fn a_number_that_cannot_be_null_has_no_length() {
+    let column = Column::required("n", SqlType::Int);
+    let out = written(
+        vec![Event::Columns(vec![column]), number_row(7)],
+        DoneKind::Statement,
+    );
+    // One column: user type 0, no flags, INT4, its name; then the row, four bytes.
+    let expected = [
+        0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0x38, 1, b'n', 0, 0xD1, 7, 0, 0, 0,
+    ];
+    assert_eq!(out[..expected.len()], expected);
+}
+
+#[test]
+fn null_in_a_column_that_cannot_hold_it_is_an_error() {
+    let column = Column::required("n", SqlType::Int);
+    let null = Event::Row(vec![Value::Null]);
+    let out = written(
+        vec![Event::Columns(vec![column]), null],
+        DoneKind::Statement,
+    );
+    assert!(!out.contains(&0xD1), "no row");
+    assert!(
+        out.windows(4)
+            .any(|number| number == 8114_i32.to_le_bytes())
+    );
+}
+
+#[test]
 fn a_row_that_does_not_match_its_columns_is_an_error() {
     let short = vec![number_column(), Event::Row(Vec::new()), number_row(1)];
     let out = written(short, DoneKind::Statement);

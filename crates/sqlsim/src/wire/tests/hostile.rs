@@ -210,3 +210,59 @@ async fn packet_sizes_out_of_bounds_are_brought_into_them() {
         );
     }
 }
+
+/// Remembers the texts of warnings.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut texts = self.0.lock().expect("no test panics under it");
+        event.record(
+            &mut |_: &tracing::field::Field, text: &dyn std::fmt::Debug| {
+                texts.push(format!("{text:?}"));
+            },
+        );
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn a_malformed_packet_ends_its_connection_with_one_line_and_touches_no_other() {
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let stub = Stub::saying(Vec::new());
+    let server = stub.server(WireOptions::plain());
+    let mut other = Raw::connect_asking(&server, 4096).await;
+    for (kind, payload, complaint) in [
+        (0x03, &[0xFF, 0xFF, 0xFF, 0xFF][..], "malformed RPC request"),
+        (0x01, &[1, 0][..], "malformed batch"),
+        (0x55, &[][..], "malformed packet type"),
+    ] {
+        let mut raw = Raw::connect_asking(&server, 4096).await;
+        raw.send(kind, 1, payload).await;
+        assert!(raw.is_over().await, "{complaint}");
+        let mut said = warnings.0.lock().expect("no test panics under it");
+        let expected = format!("connection from a pipe, session 51: {complaint}");
+        assert_eq!(said.as_slice(), [expected]);
+        said.clear();
+    }
+    other.batch("select 1").await;
+    assert_eq!(other.message().await, done_bytes(0xFD, 0));
+    server.stop().await;
+}

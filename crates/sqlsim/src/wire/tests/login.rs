@@ -18,7 +18,7 @@ fn tls() -> (tempfile::TempDir, TlsSetup) {
     (folder, tls)
 }
 
-/// Logs in with a policy and a client's wish; tells whether the login was encrypted.
+/// Logs in with a policy and a client's wish; tells whether everything is encrypted.
 async fn try_login(policy: Encryption, wish: EncryptionLevel) -> Result<bool, Error> {
     let (_folder, tls) = tls();
     let stub = Stub::saying(vec![number_column(), number_row(7)]);
@@ -45,7 +45,7 @@ async fn a_client_logs_in_with_every_encryption_that_the_two_can_agree_on() {
     for (policy, wish, encrypted) in [
         (Encryption::Never, Wish::NotSupported, false),
         (Encryption::LoginOnly, Wish::NotSupported, false),
-        (Encryption::LoginOnly, Wish::Off, true),
+        (Encryption::LoginOnly, Wish::Off, false),
         (Encryption::LoginOnly, Wish::On, true),
         (Encryption::LoginOnly, Wish::Required, true),
         (Encryption::LoginOnly, Wish::Strict, true),
@@ -205,4 +205,131 @@ fn a_reopened_folder_gives_the_same_certificate_and_new_names_a_new_one() {
     let [same_authority, second] = certificates(&["a.test", "b.test"]);
     assert_eq!(same_authority, authority);
     assert_ne!(second, first);
+}
+
+/// What a server of ours answers to these packets of LOGIN7 after a PRELOGIN without encryption.
+async fn answer_to_login(stub: &Arc<Stub>, packets: &[&[u8]]) -> Vec<u8> {
+    let (stream, theirs) = duplex(PIPE_BYTES);
+    stub.server(WireOptions::plain()).serve_stream(theirs);
+    let mut raw = Raw { stream };
+    raw.send(0x12, 1, &[1, 0, 6, 0, 1, 0xFF, 2]).await;
+    raw.message().await;
+    for (at, packet) in packets.iter().enumerate() {
+        let status = u8::from(at + 1 == packets.len());
+        raw.send(0x10, status, packet).await;
+    }
+    raw.message().await
+}
+
+#[tokio::test]
+async fn a_login_in_several_packets_is_one_login() {
+    let stub = Stub::saying(Vec::new());
+    let login = login7(4096);
+    let pieces: Vec<&[u8]> = login.chunks(17).collect();
+    let answer = answer_to_login(&stub, &pieces).await;
+    assert!(answer.ends_with(&done_bytes(0xFD, 0)), "{answer:?}");
+    assert_eq!(stub.last_login().user_name, "sa");
+}
+
+/// A login with these feature extensions, each a number and its data.
+fn login_with_features(features: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut login = login7(4096);
+    let at = u16::try_from(login.len()).expect("a short login");
+    // The fixed part says where the offset of the extensions stands, and that there are any.
+    login[56..58].copy_from_slice(&at.to_le_bytes());
+    login[58..60].copy_from_slice(&4_u16.to_le_bytes());
+    login[27] |= 0x10;
+    login.extend((u32::from(at) + 4).to_le_bytes());
+    for (feature, data) in features {
+        login.push(*feature);
+        login.extend(u32::try_from(data.len()).expect("short").to_le_bytes());
+        login.extend(*data);
+    }
+    login.push(0xFF);
+    let length = u32::try_from(login.len()).expect("short");
+    login[..4].copy_from_slice(&length.to_le_bytes());
+    login
+}
+
+#[tokio::test]
+async fn of_the_feature_extensions_only_utf_8_is_acknowledged() {
+    let acknowledged = [0xAE, 0x0A, 1, 0, 0, 0, 1, 0xFF];
+    // Session recovery, user agent, data classification: what ODBC sends.
+    let others: [(u8, &[u8]); 3] = [(0x01, &[0; 4]), (0x10, &[1, 2, 3]), (0x09, &[2])];
+    for (utf8, told) in [(false, false), (true, true)] {
+        let stub = Stub::saying(Vec::new());
+        let mut features = others.to_vec();
+        features.extend(utf8.then_some((0x0A, [].as_slice())));
+        let login = login_with_features(&features);
+        let answer = answer_to_login(&stub, &[&login]).await;
+        assert!(answer.ends_with(&done_bytes(0xFD, 0)), "{answer:?}");
+        let found = answer
+            .windows(acknowledged.len())
+            .any(|w| w == acknowledged);
+        assert_eq!(found, told, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_database_is_told_before_the_refused_login() {
+    let stub = Stub::refusing(4060);
+    let answer = answer_to_login(&stub, &[&login7(4096)]).await;
+    let at = |number: i32| {
+        let mut start = answer.windows(4);
+        start.position(|window| window == number.to_le_bytes())
+    };
+    assert!(at(4060).expect("4060 is told") < at(18456).expect("18456 is told"));
+}
+
+#[tokio::test]
+async fn a_client_hears_the_version_that_it_asked_for_and_one_before_7_3_is_cut_off() {
+    for version in [0x7400_0004_u32, 0x730B_0003, 0x0800_0000] {
+        let stub = Stub::saying(Vec::new());
+        let mut login = login7(4096);
+        login[4..8].copy_from_slice(&version.to_le_bytes());
+        let answer = answer_to_login(&stub, &[&login]).await;
+        // The interface, the version the other way round, the length of the product's name.
+        let mut told = vec![1];
+        told.extend(version.to_be_bytes());
+        told.push(20);
+        assert!(answer.windows(6).any(|w| w == told), "{version:x}");
+    }
+    let mut login = login7(4096);
+    login[4..8].copy_from_slice(&0x7209_0002_u32.to_le_bytes());
+    let refused = crate::wire::login::parse(&login, false);
+    let said = refused.expect_err("it is too old").to_string();
+    assert_eq!(said, "malformed LOGIN7: its TDS version is older than 7.3");
+}
+
+/// The protocol and the TLS version that a client of TDS 8 gets if it offers these protocols.
+async fn strict_handshake(offered: &[&[u8]]) -> std::io::Result<(Option<Vec<u8>>, bool)> {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    let (_folder, tls) = tls();
+    let mut roots = rustls::RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(tls.authority_file()).expect("the authority");
+    roots.add(authority).expect("a root");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider's own versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
+    let server = Stub::saying(Vec::new()).server(WireOptions::with_tls(tls));
+    let (ours, theirs) = duplex(PIPE_BYTES);
+    server.serve_stream(theirs);
+    let name = ServerName::try_from("localhost").expect("a name");
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = connector.connect(name, ours).await?;
+    let (_, session) = stream.get_ref();
+    let is_newest = session.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
+    Ok((session.alpn_protocol().map(<[u8]>::to_vec), is_newest))
+}
+
+#[tokio::test]
+async fn a_strict_client_agrees_on_tds_8_over_tls_1_3_and_a_web_browser_does_not() {
+    let agreed = strict_handshake(&[b"tds/8.0"]).await.expect("a handshake");
+    assert_eq!(agreed, (Some(b"tds/8.0".to_vec()), true));
+    assert!(strict_handshake(&[b"h2", b"http/1.1"]).await.is_err());
 }

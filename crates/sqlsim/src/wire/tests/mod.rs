@@ -54,6 +54,8 @@ struct Stub {
     cancelled: Notify,
     killed: CancellationToken,
     kept: Mutex<Vec<Answer>>,
+    /// The number of the error that every login hears, if any.
+    refusal: Option<i32>,
 }
 
 struct StubSession(Arc<Stub>);
@@ -69,6 +71,9 @@ impl Backend for StubBackend {
             .lock()
             .expect("no test panics under it")
             .push(login.clone());
+        if let Some(number) = self.0.refusal {
+            return Err(SqlError::new(number, 11, "You may not."));
+        }
         if login.password != PASSWORD {
             let text = format!("Login failed for user '{}'.", login.user_name);
             return Err(SqlError::new(18456, 14, text));
@@ -142,7 +147,15 @@ impl Stub {
             cancelled: Notify::new(),
             killed: CancellationToken::new(),
             kept: Mutex::default(),
+            refusal: None,
         })
+    }
+
+    /// A stub that lets nobody in.
+    fn refusing(number: i32) -> Arc<Self> {
+        let mut stub = Arc::into_inner(Self::saying(Vec::new())).expect("nobody else has it");
+        stub.refusal = Some(number);
+        Arc::new(stub)
     }
 
     /// A stub that says the same to every request.

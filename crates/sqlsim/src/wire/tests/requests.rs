@@ -260,3 +260,57 @@ async fn a_parameter_of_an_unknown_type_is_told_and_the_connection_lives() {
     raw.batch("select 1").await;
     assert_eq!(raw.message().await, done_bytes(0xFD, 0));
 }
+
+#[tokio::test]
+async fn a_procedure_called_by_number_has_its_name_whether_we_run_it_or_not() {
+    let stub = Stub::saying(Vec::new());
+    let mut raw = Raw::connect(&stub, WireOptions::plain()).await;
+    let names = [
+        (2, Some("sp_cursoropen")),
+        (10, Some("sp_executesql")),
+        (11, Some("sp_prepare")),
+        (12, Some("sp_execute")),
+        (13, Some("sp_prepexec")),
+        (14, Some("sp_prepexecrpc")),
+        (15, Some("sp_unprepare")),
+        (99, None),
+    ];
+    for (id, _) in names {
+        let mut payload = all_headers();
+        payload.extend([0xFF, 0xFF, id, 0, 0, 0]);
+        raw.send(0x03, 1, &payload).await;
+        assert_eq!(raw.message().await, done_bytes(0xFE, 0));
+    }
+    for (request, (_, name)) in stub.seen().iter().zip(names) {
+        let Request::Rpc { procedure, .. } = request else {
+            panic!("a call: {request:?}")
+        };
+        assert_eq!(procedure.well_known(), name);
+    }
+}
+
+#[tokio::test]
+async fn requests_of_a_transaction_coordinator_reach_the_session_and_unknown_ones_are_told() {
+    let stub = Stub::saying(Vec::new());
+    let mut raw = Raw::connect(&stub, WireOptions::plain()).await;
+    for rest in [&[0, 0, 0, 0][..], &[1, 0, 2, 0, 7, 8], &[6, 0]] {
+        let mut payload = all_headers();
+        payload.extend(rest);
+        raw.send(0x0E, 1, &payload).await;
+        assert_eq!(raw.message().await, done_bytes(0xFD, 0));
+    }
+    let asked = [
+        Request::GetDtcAddress,
+        Request::PropagateTransaction(vec![7, 8]),
+        Request::PromoteTransaction,
+    ];
+    assert_eq!(stub.seen(), asked);
+    let mut payload = all_headers();
+    payload.extend([77, 0]);
+    raw.send(0x0E, 1, &payload).await;
+    let answer = raw.message().await;
+    assert_eq!(
+        (answer[0], &answer[3..7]),
+        (0xAA, 4002_i32.to_le_bytes().as_slice())
+    );
+}

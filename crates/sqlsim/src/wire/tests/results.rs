@@ -168,22 +168,42 @@ fn shown(row: &tiberius::Row, index: usize) -> String {
 }
 
 #[tokio::test]
-async fn every_type_arrives_as_it_was_said() {
+async fn every_type_arrives_as_it_was_said_also_where_it_cannot_be_null() {
     let all = [numbers(), texts_and_bytes(), times()].concat();
-    let columns = all.iter().map(|(ty, ..)| Column::new("c", *ty)).collect();
-    let values = all.iter().map(|(_, value, _)| value.clone()).collect();
-    let nulls = vec![Value::Null; all.len()];
+    let columns = |make: fn(&'static str, SqlType) -> Column| {
+        let columns = all.iter().map(|(ty, ..)| make("c", *ty));
+        Event::Columns(columns.collect())
+    };
+    let values: Vec<Value> = all.iter().map(|(_, value, _)| value.clone()).collect();
     let stub = Stub::saying(vec![
-        Event::Columns(columns),
+        columns(Column::required),
+        Event::Row(values.clone()),
+        Event::Done(Done::statement(Some(1))),
+        columns(Column::new),
         Event::Row(values),
-        Event::Row(nulls),
     ]);
     let mut client = connect(&stub).await;
     let answer = client.simple_query("select").await.expect("sent");
-    let rows = answer.into_first_result().await.expect("answered");
+    let sets = answer.into_results().await.expect("answered");
+    assert_eq!(sets.len(), 2);
     for (index, (ty, _, expected)) in all.iter().enumerate() {
-        assert_eq!(shown(&rows[0], index), *expected, "{ty}");
-        let null = rows[1].get_column_data(index).expect("a cell");
+        for rows in &sets {
+            assert_eq!(shown(&rows[0], index), *expected, "{ty}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn null_of_every_type_arrives_as_null() {
+    let all = [numbers(), texts_and_bytes(), times()].concat();
+    let columns = all.iter().map(|(ty, ..)| Column::new("c", *ty)).collect();
+    let nulls = vec![Value::Null; all.len()];
+    let stub = Stub::saying(vec![Event::Columns(columns), Event::Row(nulls)]);
+    let mut client = connect(&stub).await;
+    let answer = client.simple_query("select").await.expect("sent");
+    let rows = answer.into_first_result().await.expect("answered");
+    for (index, (ty, ..)) in all.iter().enumerate() {
+        let null = rows[0].get_column_data(index).expect("a cell");
         assert!(format!("{null:?}").ends_with("(None)"), "{ty}: {null:?}");
     }
 }

@@ -1,23 +1,25 @@
 //! Faults on demand: what shall go wrong, where, and how often.
 //!
 //! Start at [`Faults::arm`]. Faults are data; each place in the simulator where one can strike asks
-//! for its own kind. `sp_sim_fault` arms them in T-SQL. Nothing strikes unless it was armed.
+//! for its own kind. `sp_sim_fault` (`procedure.rs`) arms them in T-SQL, [`FaultSchedule`] makes
+//! them of a seed. Nothing strikes unless it was armed.
 
-use std::future::ready;
-use std::io;
-use std::path::Path;
+mod disk;
+mod procedure;
+mod schedule;
+mod strike;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{SqlError, SqlResult};
-use crate::instance::Instance;
-use crate::messages;
-use crate::session::{Call, Parameter, Session, SystemProcedure};
-use crate::storage::{Disk, DiskFile};
-use crate::wire::faults::{ConnectionFaults, Verdict};
+use crate::error::SqlError;
+use crate::storage::Disk;
+
+pub use procedure::PROCEDURES;
+pub use schedule::{FaultSchedule, PlannedFault, ScheduleScope};
+pub use strike::WireFaults;
 
 /// What can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,16 +30,27 @@ pub enum FaultKind {
     DiskFull,
     /// A byte of a backup that was just written is changed, at the fault's offset.
     Damage,
+    /// A backup stops at the fault's offset and goes on when the faults are cleared.
+    StallBackup,
     /// MSDTC does not run (8501).
     DtcOff,
-    /// The connection is cut; each event that a session sends is an occasion.
+    /// The coordinator waits between prepare and decision until the faults are cleared.
+    StallCommit,
+    /// The connection is cut; each event that a session sends is an occasion, and each statement.
     Cut,
     /// A new connection is cut before its first byte.
     Refuse,
+    /// A connection (`CONNECT`), an event or a statement waits as long as the fault says.
+    Delay,
+    /// As [`FaultKind::Cut`], but nobody is told: the connection stays open and says nothing more
+    /// until the faults are cleared.
+    Drop,
     /// The process dies at a point of the commit over several hosts.
     Kill(KillPoint),
     /// A second WITH MARK in one transaction ends it, instead of being ignored (3920).
     SecondMarkEndsTransaction,
+    /// Somebody else does something before a statement runs.
+    Act(Act),
 }
 
 /// Where the process may die.
@@ -51,31 +64,22 @@ pub enum KillPoint {
     AfterPrepare,
 }
 
-/// The names by which `sp_sim_fault` knows the kinds.
-const KINDS: [(&str, FaultKind); 10] = [
-    ("fail", FaultKind::Fail),
-    ("disk full", FaultKind::DiskFull),
-    ("damage", FaultKind::Damage),
-    ("dtc off", FaultKind::DtcOff),
-    ("cut", FaultKind::Cut),
-    ("refuse", FaultKind::Refuse),
-    (
-        "kill before decision",
-        FaultKind::Kill(KillPoint::BeforeDecision),
-    ),
-    (
-        "kill after decision",
-        FaultKind::Kill(KillPoint::AfterDecision),
-    ),
-    (
-        "kill after prepare",
-        FaultKind::Kill(KillPoint::AfterPrepare),
-    ),
-    (
-        "second mark ends transaction",
-        FaultKind::SecondMarkEndsTransaction,
-    ),
-];
+/// What somebody else may do to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// The host dies.
+    Kill,
+    /// Its clock jumps by the fault's milliseconds.
+    SkewClock,
+    /// Another tool takes a log backup of the fault's database.
+    ForeignLogBackup,
+    /// Another tool takes a full of the fault's database, which is now the base of differentials.
+    ForeignFull,
+    /// The recovery model of the fault's database becomes that of its text.
+    SwitchRecoveryModel,
+    /// The fault's database gets a minimally logged change.
+    BulkChange,
+}
 
 /// One fault, armed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +88,7 @@ pub struct Fault {
     pub kind: FaultKind,
     /// The statement that it strikes, such as `BACKUP LOG`; any if none.
     pub statement: Option<String>,
-    /// The database that it strikes; any if none.
+    /// The database that it strikes; any if none. For an [`Act`], the database that it is done to.
     pub database: Option<String>,
     /// How many occasions pass by before it strikes.
     pub skip: u32,
@@ -92,8 +96,12 @@ pub struct Fault {
     pub times: u32,
     /// The error that it raises, where the kind leaves it open.
     pub error: Option<SqlError>,
-    /// The byte that [`FaultKind::Damage`] changes.
+    /// The byte that [`FaultKind::Damage`] changes, or at which [`FaultKind::StallBackup`] waits.
     pub offset_bytes: u64,
+    /// How long [`FaultKind::Delay`] waits, how far [`Act::SkewClock`] jumps.
+    pub milliseconds: i64,
+    /// What an [`Act`] needs to know: a recovery model, or the path of a foreign backup.
+    pub text: Option<String>,
 }
 
 impl Fault {
@@ -108,6 +116,8 @@ impl Fault {
             times: 1,
             error: None,
             offset_bytes: 0,
+            milliseconds: 0,
+            text: None,
         }
     }
 
@@ -117,7 +127,9 @@ impl Fault {
                 .as_ref()
                 .is_none_or(|wanted| wanted.to_lowercase() == given.to_lowercase())
         };
-        self.kind == kind && is(&self.statement, statement) && is(&self.database, database)
+        // An act is done to its database whatever the database of the statement.
+        let is_there = matches!(kind, FaultKind::Act(_)) || is(&self.database, database);
+        self.kind == kind && is(&self.statement, statement) && is_there
     }
 }
 
@@ -127,6 +139,7 @@ pub struct Faults {
     armed: Mutex<Vec<Fault>>,
     halted: Arc<AtomicBool>,
     killed: CancellationToken,
+    cleared: Mutex<CancellationToken>,
 }
 
 impl Faults {
@@ -135,9 +148,18 @@ impl Faults {
         self.lock().push(fault);
     }
 
-    /// Disarms all.
+    /// Disarms all, and lets go on what a fault made wait.
     pub fn clear(&self) {
         self.lock().clear();
+        let mut cleared = self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *cleared).cancel();
+    }
+
+    /// Fires when the faults are cleared the next time.
+    #[must_use]
+    pub fn cleared(&self) -> CancellationToken {
+        let cleared = self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
+        cleared.clone()
     }
 
     /// Whether a fault strikes here and now; counts the occasion.
@@ -195,10 +217,13 @@ impl Faults {
     /// still runs of it cannot touch files that its successor has opened.
     #[must_use]
     pub fn mortal(&self, disk: impl Disk + 'static) -> Arc<dyn Disk> {
-        Arc::new(MortalDisk {
-            disk: Box::new(disk),
-            halted: Arc::clone(&self.halted),
-        })
+        disk::mortal(disk, &self.halted)
+    }
+
+    /// Whether nothing is armed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lock().is_empty()
     }
 
     fn halt(&self) {
@@ -209,173 +234,6 @@ impl Faults {
     fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The faults of an instance that break its connections, as the wire asks for them.
-#[derive(Clone, Debug)]
-pub struct WireFaults(pub Arc<Instance>);
-
-#[async_trait]
-impl ConnectionFaults for WireFaults {
-    async fn connecting(&self) -> Verdict {
-        self.verdict(FaultKind::Refuse)
-    }
-
-    async fn saying(&self, _spid: i16, _said: u64) -> Verdict {
-        self.verdict(FaultKind::Cut)
-    }
-}
-
-impl WireFaults {
-    fn verdict(&self, kind: FaultKind) -> Verdict {
-        match self.0.faults.strike(kind, "", "") {
-            Some(_) => Verdict::Cut,
-            None => Verdict::Pass,
-        }
-    }
-}
-
-impl Instance {
-    /// Dies as by kill -9: nothing more is written, and every session is cut off. The folder may
-    /// be opened anew at once.
-    pub fn kill(&self) {
-        self.faults.halt();
-        self.sessions.kill_all();
-    }
-
-    /// Dies here if a fault says so; then it never returns.
-    pub async fn kill_point(&self, point: KillPoint) {
-        if self.faults.strike(FaultKind::Kill(point), "", "").is_some() {
-            self.kill();
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-#[derive(Debug)]
-struct MortalDisk {
-    disk: Box<dyn Disk>,
-    halted: Arc<AtomicBool>,
-}
-
-#[derive(Debug)]
-struct MortalFile {
-    file: Box<dyn DiskFile>,
-    halted: Arc<AtomicBool>,
-}
-
-fn alive(halted: &AtomicBool) -> io::Result<()> {
-    if halted.load(Ordering::SeqCst) {
-        return Err(io::Error::other("the instance was killed"));
-    }
-    Ok(())
-}
-
-impl Disk for MortalDisk {
-    fn open(&self, path: &Path, new: bool) -> io::Result<Box<dyn DiskFile>> {
-        alive(&self.halted)?;
-        let file = self.disk.open(path, new)?;
-        Ok(Box::new(MortalFile {
-            file,
-            halted: Arc::clone(&self.halted),
-        }))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        alive(&self.halted)?;
-        self.disk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        alive(&self.halted)?;
-        self.disk.remove(path)
-    }
-
-    fn exists(&self, path: &Path) -> bool {
-        self.disk.exists(path)
-    }
-
-    fn syncs_commits(&self) -> bool {
-        self.disk.syncs_commits()
-    }
-}
-
-impl DiskFile for MortalFile {
-    fn length_bytes(&mut self) -> io::Result<u64> {
-        self.file.length_bytes()
-    }
-
-    fn read_at(&mut self, offset_bytes: u64, into: &mut [u8]) -> io::Result<()> {
-        self.file.read_at(offset_bytes, into)
-    }
-
-    fn write_at(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()> {
-        alive(&self.halted)?;
-        self.file.write_at(offset_bytes, bytes)
-    }
-
-    fn set_length(&mut self, bytes: u64) -> io::Result<()> {
-        alive(&self.halted)?;
-        self.file.set_length(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        alive(&self.halted)?;
-        self.file.sync()
-    }
-}
-
-/// `sp_sim_fault`: arms a fault, or with `@kind = 'clear'` disarms all.
-pub const PROCEDURES: [SystemProcedure; 1] = [SystemProcedure {
-    name: "sp_sim_fault",
-    parameters: &[
-        Parameter::needed("@kind"),
-        Parameter::optional("@statement"),
-        Parameter::optional("@database"),
-        Parameter::optional("@skip"),
-        Parameter::optional("@times"),
-        Parameter::optional("@number"),
-        Parameter::optional("@class"),
-        Parameter::optional("@text"),
-        Parameter::optional("@offset"),
-    ],
-    run: |session, call| Box::pin(ready(arm(session, call))),
-}];
-
-fn arm(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
-    session.require_server("CONTROL SERVER")?;
-    let kind = call.needed_text("@kind")?.to_lowercase();
-    if kind == "clear" {
-        session.instance.faults.clear();
-        return Ok((0, call));
-    }
-    let known = KINDS.iter().find(|(name, _)| *name == kind);
-    let (_, kind) = known.ok_or_else(|| messages::option_does_not_exist(&kind))?;
-    session.instance.faults.arm(read(&call, *kind)?);
-    Ok((0, call))
-}
-
-fn read(call: &Call, kind: FaultKind) -> SqlResult<Fault> {
-    let number = |name: &str, default: u32| -> SqlResult<u32> {
-        let given = call
-            .integer(name)?
-            .and_then(|number| u32::try_from(number).ok());
-        Ok(given.unwrap_or(default))
-    };
-    let text = call
-        .text("@text")
-        .unwrap_or_else(|| "A fault was armed for this statement.".to_owned());
-    let class = u8::try_from(number("@class", 16)?).unwrap_or(16);
-    let error = i32::try_from(number("@number", 50_000)?).unwrap_or(50_000);
-    Ok(Fault {
-        kind,
-        statement: call.text("@statement"),
-        database: call.text("@database"),
-        skip: number("@skip", 0)?,
-        times: number("@times", 1)?,
-        error: Some(SqlError::new(error, class, text)),
-        offset_bytes: u64::from(number("@offset", 0)?),
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,9 @@
+//! Compressed media of the crate's own writer, their container changed and sealed again.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|recipe: &[u8]| {
+    let slice = 41 + 37 * recipe.last().map_or(0, |byte| usize::from(*byte));
+    mtf_fuzz::check(&mtf_fuzz::recipe::forge_compressed(recipe), slice);
+});

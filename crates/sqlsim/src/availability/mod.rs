@@ -1,0 +1,178 @@
+//! Availability groups, so far as a backup agent meets them: making a group, joining a database and
+//! being refused with 1475, the roles of replicas, and what each may back up.
+//!
+//! Start at [`AvailabilityGroup`] and `Session::availability_group`. A host knows its own replica
+//! only: nothing is sent to the others, which are DISCONNECTED for it. `SET (ROLE = SECONDARY)` and
+//! `FAILOVER` change its role; its data stay where they are. A group has the same GUIDs on every
+//! host, because they are made of its name.
+
+mod rules;
+mod statements;
+mod views;
+
+use std::future::ready;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::catalog::record::{self, Record};
+use crate::error::SqlResult;
+use crate::instance::{DatabaseHandle, Instance};
+use crate::link::server::same;
+use crate::messages;
+use crate::session::{Call, Parameter, Session, SystemProcedure};
+use crate::storage::TableId;
+use crate::value::Value;
+
+pub(crate) use rules::may_back_up;
+pub use rules::{is_enabled, is_preferred_replica, is_primary_replica};
+pub(crate) use views::VIEWS;
+
+/// An availability group, as the replica on this host knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AvailabilityGroup {
+    /// Its name.
+    pub name: String,
+    /// Whether this host has the primary replica.
+    pub is_primary: bool,
+    /// The replicas; this host's own is among them.
+    pub replicas: Vec<ReplicaRecord>,
+    /// The databases that have joined here.
+    pub databases: Vec<String>,
+    /// `AUTOMATED_BACKUP_PREFERENCE`.
+    pub preference: BackupPreference,
+    /// `DTC_SUPPORT = PER_DB`.
+    pub dtc_support: bool,
+    /// `CLUSTER_TYPE`.
+    pub cluster_type: String,
+}
+
+/// A replica and its options.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaRecord {
+    /// `replica_server_name`.
+    pub name: String,
+    /// Options by name in capitals, such as `AVAILABILITY_MODE`.
+    pub options: Vec<(String, String)>,
+}
+
+/// Where automated backups prefer to run. It binds nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BackupPreference {
+    /// On the primary.
+    Primary,
+    /// On a secondary and nowhere else.
+    SecondaryOnly,
+    /// On a secondary, if one is connected.
+    Secondary,
+    /// Anywhere.
+    None,
+}
+
+impl Record for AvailabilityGroup {
+    const TABLE: TableId = TableId(16);
+}
+
+impl AvailabilityGroup {
+    /// `group_id`.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        guid(&["group", &self.name])
+    }
+
+    /// `replica_id` of a replica.
+    #[must_use]
+    pub fn replica_id(&self, server: &str) -> Uuid {
+        guid(&["replica", &self.name, server])
+    }
+
+    /// `group_database_id` of a database.
+    #[must_use]
+    pub fn database_id(&self, database: &str) -> Uuid {
+        guid(&["database", &self.name, database])
+    }
+
+    fn has(&self, database: &str) -> bool {
+        self.databases.iter().any(|known| same(known, database))
+    }
+}
+
+impl ReplicaRecord {
+    /// An option's value.
+    #[must_use]
+    pub fn option<'a>(&'a self, name: &str, default: &'a str) -> &'a str {
+        let found = self.options.iter().find(|(known, _)| known == name);
+        found.map_or(default, |(_, value)| value)
+    }
+
+    /// `BACKUP_PRIORITY`, 50 unless it was said.
+    #[must_use]
+    pub fn backup_priority(&self) -> i64 {
+        self.option("BACKUP_PRIORITY", "50").parse().unwrap_or(50)
+    }
+}
+
+/// A GUID made of names, equal on every host.
+fn guid(names: &[&str]) -> Uuid {
+    let text = names.join("/").to_lowercase();
+    let digest = Sha256::digest(text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// All groups of a host.
+#[must_use]
+pub fn groups(instance: &Instance) -> Vec<AvailabilityGroup> {
+    let master = instance.master().storage();
+    record::all::<AvailabilityGroup>(&master, None)
+        .into_iter()
+        .map(|(_, group)| group)
+        .collect()
+}
+
+/// The group that a database belongs to.
+#[must_use]
+pub fn group_of(instance: &Instance, database: &str) -> Option<AvailabilityGroup> {
+    groups(instance)
+        .into_iter()
+        .find(|group| group.has(database))
+}
+
+/// Raises 3104 for a database that belongs to a group: it cannot be restored there.
+pub fn not_a_member(instance: &Instance, database: &str) -> SqlResult<()> {
+    match group_of(instance, database) {
+        Some(_) => Err(messages::restore_in_availability_group(database)),
+        None => Ok(()),
+    }
+}
+
+/// `sys.databases.replica_id` and `group_database_id`: NULL for a database in no group.
+#[must_use]
+pub fn identity(instance: &Instance, database: &DatabaseHandle) -> (Value, Value) {
+    let name = database.name();
+    match group_of(instance, &name) {
+        None => (Value::Null, Value::Null),
+        Some(group) => (
+            group.replica_id(&instance.name()).into(),
+            group.database_id(&name).into(),
+        ),
+    }
+}
+
+/// `sp_sim_bulk_change @db`: a minimally logged change, such as SELECT INTO under `BULK_LOGGED`.
+pub const PROCEDURES: [SystemProcedure; 1] = [SystemProcedure {
+    name: "sp_sim_bulk_change",
+    parameters: &[Parameter::needed("@db")],
+    run: |session, call| Box::pin(ready(bulk_change(session, call))),
+}];
+
+fn bulk_change(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+    session.require_server("CONTROL SERVER")?;
+    let database = session
+        .instance
+        .needed_database(&call.needed_text("@db")?)?;
+    database.storage().mark_bulk_logged()?;
+    Ok((0, call))
+}

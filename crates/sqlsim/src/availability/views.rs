@@ -1,0 +1,272 @@
+//! The catalog and dynamic views of availability groups.
+//!
+//! Start at [`VIEWS`].
+
+use super::{AvailabilityGroup, BackupPreference, ReplicaRecord, groups};
+use crate::catalog::views::{SystemView, ViewContext};
+use crate::link::server::same;
+use crate::value::{Row, SqlType, Value};
+
+const GUID: SqlType = SqlType::UniqueIdentifier;
+const DESC: SqlType = SqlType::NVarChar(Some(60));
+const NAME: SqlType = SqlType::NVarChar(Some(256));
+const BIT: SqlType = SqlType::Bit;
+const INT: SqlType = SqlType::Int;
+
+/// The views of this room.
+pub(crate) const VIEWS: &[SystemView] = &[
+    SystemView {
+        schema: "sys",
+        name: "availability_groups",
+        columns: &[
+            ("group_id", GUID),
+            ("name", SqlType::SYSNAME),
+            ("resource_id", SqlType::NVarChar(Some(40))),
+            ("automated_backup_preference", SqlType::TinyInt),
+            ("automated_backup_preference_desc", DESC),
+            ("db_failover", BIT),
+            ("dtc_support", BIT),
+            ("is_distributed", BIT),
+            ("cluster_type_desc", DESC),
+        ],
+        rows: |context| Ok(of_groups(context, |_, group| vec![group_row(group)])),
+    },
+    SystemView {
+        schema: "sys",
+        name: "availability_replicas",
+        columns: &[
+            ("replica_id", GUID),
+            ("group_id", GUID),
+            ("replica_server_name", NAME),
+            ("endpoint_url", SqlType::NVarChar(Some(128))),
+            ("availability_mode_desc", DESC),
+            ("failover_mode_desc", DESC),
+            ("seeding_mode_desc", DESC),
+            ("backup_priority", INT),
+        ],
+        rows: |context| Ok(of_groups(context, |_, group| replica_rows(group))),
+    },
+    SystemView {
+        schema: "sys",
+        name: "availability_databases_cluster",
+        columns: &[
+            ("group_id", GUID),
+            ("group_database_id", GUID),
+            ("database_name", SqlType::SYSNAME),
+        ],
+        rows: |context| Ok(of_groups(context, |_, group| database_rows(group))),
+    },
+    SystemView {
+        schema: "sys",
+        name: "availability_group_listeners",
+        columns: &[
+            ("group_id", GUID),
+            ("dns_name", SqlType::NVarChar(Some(63))),
+            ("port", INT),
+        ],
+        rows: |_| Ok(Vec::new()),
+    },
+    SystemView {
+        schema: "sys",
+        name: "dm_hadr_availability_group_states",
+        columns: &[
+            ("group_id", GUID),
+            ("primary_replica", SqlType::NVarChar(Some(128))),
+            ("primary_recovery_health_desc", DESC),
+            ("secondary_recovery_health_desc", DESC),
+            ("synchronization_health_desc", DESC),
+        ],
+        rows: |context| Ok(of_groups(context, group_state_rows)),
+    },
+    SystemView {
+        schema: "sys",
+        name: "dm_hadr_availability_replica_states",
+        columns: &[
+            ("replica_id", GUID),
+            ("group_id", GUID),
+            ("is_local", BIT),
+            ("role", SqlType::TinyInt),
+            ("role_desc", DESC),
+            ("operational_state_desc", DESC),
+            ("connected_state_desc", DESC),
+            ("synchronization_health_desc", DESC),
+        ],
+        rows: |context| Ok(of_groups(context, replica_state_rows)),
+    },
+    SystemView {
+        schema: "sys",
+        name: "dm_hadr_database_replica_states",
+        columns: &[
+            ("database_id", INT),
+            ("group_id", GUID),
+            ("replica_id", GUID),
+            ("group_database_id", GUID),
+            ("is_local", BIT),
+            ("is_primary_replica", BIT),
+            ("synchronization_state_desc", DESC),
+            ("synchronization_health_desc", DESC),
+            ("is_suspended", BIT),
+            ("last_hardened_lsn", SqlType::LSN),
+        ],
+        rows: |context| Ok(of_groups(context, database_state_rows)),
+    },
+    SystemView {
+        schema: "sys",
+        name: "dm_hadr_database_replica_cluster_states",
+        columns: &[
+            ("replica_id", GUID),
+            ("group_database_id", GUID),
+            ("database_name", SqlType::SYSNAME),
+            ("is_failover_ready", BIT),
+            ("is_database_joined", BIT),
+        ],
+        rows: |context| Ok(of_groups(context, cluster_state_rows)),
+    },
+];
+
+fn of_groups(
+    context: &ViewContext<'_>,
+    rows: impl Fn(&ViewContext<'_>, &AvailabilityGroup) -> Vec<Row>,
+) -> Vec<Row> {
+    let groups = groups(context.instance);
+    groups
+        .iter()
+        .flat_map(|group| rows(context, group))
+        .collect()
+}
+
+fn group_row(group: &AvailabilityGroup) -> Row {
+    let (number, word) = match group.preference {
+        BackupPreference::Primary => (0, "PRIMARY"),
+        BackupPreference::SecondaryOnly => (1, "SECONDARY_ONLY"),
+        BackupPreference::Secondary => (2, "SECONDARY"),
+        BackupPreference::None => (3, "NONE"),
+    };
+    vec![
+        group.id().into(),
+        group.name.as_str().into(),
+        group.id().to_string().into(),
+        number.into(),
+        word.into(),
+        false.into(),
+        group.dtc_support.into(),
+        false.into(),
+        group.cluster_type.as_str().into(),
+    ]
+}
+
+fn replica_rows(group: &AvailabilityGroup) -> Vec<Row> {
+    let row = |replica: &ReplicaRecord| {
+        let option = |name, default| Value::text(replica.option(name, default).to_uppercase());
+        vec![
+            group.replica_id(&replica.name).into(),
+            group.id().into(),
+            replica.name.as_str().into(),
+            replica.option("ENDPOINT_URL", "").into(),
+            option("AVAILABILITY_MODE", "ASYNCHRONOUS_COMMIT"),
+            option("FAILOVER_MODE", "MANUAL"),
+            option("SEEDING_MODE", "MANUAL"),
+            replica.backup_priority().into(),
+        ]
+    };
+    group.replicas.iter().map(row).collect()
+}
+
+fn database_rows(group: &AvailabilityGroup) -> Vec<Row> {
+    let row = |name: &String| {
+        let id = group.database_id(name);
+        vec![group.id().into(), id.into(), name.as_str().into()]
+    };
+    group.databases.iter().map(row).collect()
+}
+
+/// Health as a word: a secondary here is never synchronised, since nothing is sent to it.
+const fn health(is_primary: bool) -> &'static str {
+    if is_primary { "HEALTHY" } else { "NOT_HEALTHY" }
+}
+
+fn group_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {
+    let own = group.is_primary;
+    let primary = own.then(|| context.instance.name());
+    let online = Value::text("ONLINE");
+    let (as_primary, as_secondary) = if own {
+        (online, Value::Null)
+    } else {
+        (Value::Null, online)
+    };
+    vec![vec![
+        group.id().into(),
+        primary.into(),
+        as_primary,
+        as_secondary,
+        health(own).into(),
+    ]]
+}
+
+fn replica_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {
+    let own = context.instance.name();
+    let row = |replica: &ReplicaRecord| {
+        let is_local = same(&replica.name, &own);
+        let (role, role_word) = match (is_local, group.is_primary) {
+            (true, true) => (1, "PRIMARY"),
+            (true, false) | (false, true) => (2, "SECONDARY"),
+            // A secondary knows of itself only.
+            (false, false) => return None,
+        };
+        let connected = if is_local {
+            "CONNECTED"
+        } else {
+            "DISCONNECTED"
+        };
+        Some(vec![
+            group.replica_id(&replica.name).into(),
+            group.id().into(),
+            is_local.into(),
+            role.into(),
+            role_word.into(),
+            is_local.then_some("ONLINE").into(),
+            connected.into(),
+            health(is_local && group.is_primary).into(),
+        ])
+    };
+    group.replicas.iter().filter_map(row).collect()
+}
+
+/// This host's own row of each database.
+fn database_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {
+    let row = |name: &String| {
+        let database = context.instance.database(name)?;
+        let state = if group.is_primary {
+            "SYNCHRONIZED"
+        } else {
+            "NOT SYNCHRONIZING"
+        };
+        Some(vec![
+            database.id().into(),
+            group.id().into(),
+            group.replica_id(&context.instance.name()).into(),
+            group.database_id(name).into(),
+            true.into(),
+            group.is_primary.into(),
+            state.into(),
+            health(group.is_primary).into(),
+            false.into(),
+            crate::msdb::number(database.storage().facts().end_lsn),
+        ])
+    };
+    group.databases.iter().filter_map(row).collect()
+}
+
+fn cluster_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {
+    let replica = group.replica_id(&context.instance.name());
+    let row = |name: &String| {
+        vec![
+            replica.into(),
+            group.database_id(name).into(),
+            name.as_str().into(),
+            group.is_primary.into(),
+            true.into(),
+        ]
+    };
+    group.databases.iter().map(row).collect()
+}

@@ -1,0 +1,26 @@
+-- Too recent is 4305, too early 4326; the right one goes on.
+CREATE DATABASE scn_07;
+ALTER DATABASE scn_07 SET RECOVERY FULL;
+GO
+CREATE TABLE scn_07.dbo.T (Id int NOT NULL);
+BACKUP DATABASE scn_07 TO DISK = N'$(folder)/07.bak' WITH FORMAT;
+INSERT INTO scn_07.dbo.T VALUES (1);
+BACKUP LOG scn_07 TO DISK = N'$(folder)/07a.trn' WITH FORMAT;
+INSERT INTO scn_07.dbo.T VALUES (2);
+BACKUP LOG scn_07 TO DISK = N'$(folder)/07b.trn' WITH FORMAT;
+GO
+RESTORE DATABASE scn_07c FROM DISK = N'$(folder)/07.bak'
+WITH NORECOVERY, MOVE N'scn_07' TO N'$(folder)/07.mdf', MOVE N'scn_07_log' TO N'$(folder)/07.ldf';
+GO
+RESTORE LOG scn_07c FROM DISK = N'$(folder)/07b.trn' WITH NORECOVERY;
+GO
+RESTORE LOG scn_07c FROM DISK = N'$(folder)/07a.trn' WITH NORECOVERY;
+RESTORE LOG scn_07c FROM DISK = N'$(folder)/07b.trn' WITH NORECOVERY;
+GO
+RESTORE LOG scn_07c FROM DISK = N'$(folder)/07a.trn' WITH NORECOVERY;
+GO
+RESTORE DATABASE scn_07c WITH RECOVERY;
+GO
+SELECT Id FROM scn_07c.dbo.T ORDER BY Id;
+GO
+RESTORE LOG scn_07c FROM DISK = N'$(folder)/07b.trn' WITH RECOVERY;

@@ -1,0 +1,38 @@
+-- What an error ends: the statement, the batch, or the transaction.
+CREATE DATABASE scn_26;
+GO
+USE scn_26;
+GO
+CREATE TABLE dbo.T (Id int NOT NULL PRIMARY KEY);
+INSERT INTO dbo.T VALUES (1);
+GO
+INSERT INTO dbo.T VALUES (1);
+SELECT @@TRANCOUNT AS open_transactions, COUNT(*) AS rows_there FROM dbo.T;
+GO
+SET XACT_ABORT ON;
+BEGIN TRANSACTION;
+INSERT INTO dbo.T VALUES (2);
+INSERT INTO dbo.T VALUES (1);
+SELECT 'never' AS reached;
+GO
+SELECT @@TRANCOUNT AS open_transactions, COUNT(*) AS rows_there FROM dbo.T;
+GO
+BEGIN TRY
+    BEGIN TRANSACTION;
+    INSERT INTO dbo.T VALUES (1);
+END TRY
+BEGIN CATCH
+    SELECT ERROR_NUMBER() AS number, XACT_STATE() AS state;
+    ROLLBACK TRANSACTION;
+END CATCH;
+GO
+SET XACT_ABORT OFF;
+COMMIT TRANSACTION;
+GO
+THROW 50001, 'my own', 1;
+GO
+RAISERROR (N'%s has %d', 11, 1, N'it', 5);
+GO
+RAISERROR (N'only told', 10, 1) WITH NOWAIT;
+GO
+USE master;

@@ -1,0 +1,80 @@
+//! Adopting a foreign backup: the same one pass as a delivery, held against what was examined.
+
+use std::sync::Arc;
+
+use crate::error::{Code, Error, Result};
+use crate::model::{ProofLevel, StoredStripe};
+use crate::plan::AdoptPiece;
+use crate::run::events::Outcome;
+use crate::verify::{MediaTap, check_adopted};
+use crate::world::{StepProgress, World};
+
+/// Sends the stripes. Between examination and now a file may have become another one: digests and facts must
+/// be those of the plan.
+pub(super) async fn adopt(world: &World, step: &AdoptPiece) -> Result<Outcome> {
+    let piece = &step.piece;
+    let mut reports = Vec::with_capacity(piece.stripes.len());
+    let mut stripes = Vec::with_capacity(piece.stripes.len());
+    for (place, planned) in step.origin.places.iter().zip(&piece.stripes) {
+        let label = format!("adopt {}", piece.member);
+        let progress: Arc<dyn StepProgress> = world
+            .progress
+            .begin(&label, Some(planned.size_bytes))
+            .into();
+        let (stored, tap) = send(world, place, planned, progress.as_ref()).await?;
+        // How the store cuts a large file into objects is its own affair.
+        let planned_here = StoredStripe {
+            segment_size_bytes: stored.segment_size_bytes,
+            ..planned.clone()
+        };
+        if stored != planned_here {
+            return Err(changed(place, planned, &stored).at("member", &piece.member));
+        }
+        reports.push(tap.report());
+        stripes.push(stored);
+    }
+    check_adopted(&reports, piece)?;
+    for stripe in &stripes {
+        let label = format!("read back {}", piece.member);
+        let progress = world.progress.begin(&label, Some(stripe.size_bytes));
+        let whole = step.read_back_whole;
+        world.store.prove(stripe, whole, progress.as_ref()).await?;
+    }
+    Ok(Outcome::Delivered {
+        piece: piece.id,
+        stripes,
+        files: piece.files.clone(),
+        read_back_whole: step.read_back_whole,
+        proof: Some(if step.read_back_whole {
+            ProofLevel::Whole
+        } else {
+            ProofLevel::Size
+        }),
+    })
+}
+
+async fn send(
+    world: &World,
+    place: &str,
+    planned: &StoredStripe,
+    progress: &dyn StepProgress,
+) -> Result<(StoredStripe, MediaTap)> {
+    let mut tap = MediaTap::default();
+    let brought = world.foreign.bring(place, progress).await?;
+    let sent = world
+        .store
+        .upload(&brought.path, &planned.key, &mut tap, progress)
+        .await;
+    world.foreign.let_go(brought).await;
+    Ok((sent?, tap))
+}
+
+fn changed(place: &str, planned: &StoredStripe, stored: &StoredStripe) -> Error {
+    let message = format!(
+        "a backup file has other bytes than when it was examined: root {}, not {}",
+        stored.root, planned.root
+    );
+    Error::new(Code::MediaChanged, message)
+        .at("place", place)
+        .hint("see who writes there, then run `stopmark adopt` again")
+}
