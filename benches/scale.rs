@@ -25,7 +25,7 @@ use stopmark::error::Exit;
 use stopmark::run::Interrupt;
 use stopmark::world::Clock as _;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const LOGIN: &str = "stopmark";
 const PASSWORD: &str = "Scale-1-scale";

@@ -73,12 +73,12 @@ pub enum Command {
     Status,
     /// Read stored pieces back and compare them with their digests.
     Verify(VerifyArgs),
-    /// Prove stored pieces again, those with the oldest proof first, and write into the group's log what was found.
-    Scrub(ScrubArgs),
     /// Say what backup files are by their own bytes, whoever took them; needs no server.
     Inspect(InspectArgs),
     /// Bring backups that others took into the catalog and the store.
     Adopt(AdoptArgs),
+    /// Prove stored pieces again, those with the oldest proof first, and write into the group's log what was found.
+    Scrub(ScrubArgs),
     /// Bring the group back to a mark.
     #[command(subcommand)]
     Restore(RestoreCommand),

@@ -39,13 +39,6 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// Every set of the group as its manifest says, pieces that were found damaged included.
-    pub(super) async fn manifests(&self) -> Result<Vec<Set>, Failed> {
-        self.sets().await?;
-        let manifests = self.world.catalog.manifests(&self.config.group).await;
-        manifests.map_err(|error| vec![error])
-    }
-
     /// From here on the command acts, and needs the state folder for itself.
     ///
     /// # Errors
@@ -55,6 +48,13 @@ impl Agent {
             self.lock = Some(lock(&self.config.state)?);
         }
         Ok(())
+    }
+
+    /// Every set of the group as its manifest says, pieces that were found damaged included.
+    pub(super) async fn manifests(&self) -> Result<Vec<Set>, Failed> {
+        self.sets().await?;
+        let manifests = self.world.catalog.manifests(&self.config.group).await;
+        manifests.map_err(|error| vec![error])
     }
 
     /// Every set of the group, oldest first, with what others published meanwhile.
@@ -105,13 +105,17 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         config.policy.lease_ttl,
     )?
     .with_uploads(state.join("uploads"));
+    let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
+    if lock.is_some() {
+        foreign.sweep();
+    }
     let world = World {
         clock,
         ids: Arc::new(RandomIds),
         fleet: Arc::new(fleet),
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
-        foreign: Arc::new(ForeignMedia::new(foreign_access(Some(&config)), &state)),
+        foreign: Arc::new(foreign),
         catalog: Arc::new(SqliteCatalog::open(&state)?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),

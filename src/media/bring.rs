@@ -1,8 +1,8 @@
 //! Foreign files brought to where an upload can read them: `world::Foreign`.
 //!
 //! Start at [`ForeignMedia`]. A file of this machine is read where it is; an object of a bucket is copied below
-//! the state folder first, since uploads read files. The copy is removed afterwards; one that a crash left is written over when the next
-//! start finishes the adoption.
+//! the state folder first, since uploads read files. The copy is removed afterwards; what a crash left, the next
+//! start sweeps away.
 //!
 //! This file never writes to where foreign media lie.
 
@@ -36,6 +36,12 @@ impl ForeignMedia {
             scratch: state.join("brought"),
         }
     }
+
+    /// Removes copies that a crash left. Only for who holds the state folder alone.
+    pub fn sweep(&self) {
+        // Copies that stay cost room and nothing else: they are never read again.
+        let _ = std::fs::remove_dir_all(&self.scratch);
+    }
 }
 
 #[async_trait]
@@ -52,18 +58,23 @@ impl Foreign for ForeignMedia {
             },
             Source::Shelf(bucket) => {
                 let path = self.scratch.join(sha256(place.as_bytes()).to_string());
-                copy(&bucket, place, &path, progress).await?;
-                Ok(Brought {
+                let copied = copy(&bucket, place, &path, progress).await;
+                let brought = Brought {
                     path,
                     is_copy: true,
-                })
+                };
+                if let Err(error) = copied {
+                    self.let_go(brought).await;
+                    return Err(error);
+                }
+                Ok(brought)
             }
         }
     }
 
     async fn let_go(&self, brought: Brought) {
         if brought.is_copy {
-            // A copy that stays costs room and nothing else; the next one of this name is written over it.
+            // As in `sweep`.
             let _ = fs::remove_file(&brought.path).await;
         }
     }

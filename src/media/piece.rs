@@ -3,11 +3,11 @@
 //! Start at [`piece`]. This file never guesses: what media do not say is absent.
 
 use jiff::civil;
-use mtf::{BackupKind, BackupSet, FileKind, MediaTime};
+use mtf::{BackupKind, BackupSet, MediaTime};
 
 use crate::model::{
-    DatabaseFile, DatabaseFileKind, DifferentialBase, MemberName, Piece, PieceId, PieceKind,
-    ServerLocal, StoredStripe,
+    DatabaseFile, DifferentialBase, MemberName, Piece, PieceId, PieceKind, ServerLocal,
+    StoredStripe,
 };
 
 /// The piece that this backup set is, as `member`; none for kinds that stand in no chain (backups of files,
@@ -46,7 +46,7 @@ pub fn piece(
         started,
         finished: set.finished.map_or(started, |at| local(set, at)),
         server_version: set.server_version.to_string(),
-        files: set.files.iter().map(database_file).collect(),
+        files: set.files.iter().map(DatabaseFile::from).collect(),
         stripes,
         proof: None,
     })
@@ -80,17 +80,5 @@ pub(super) const fn kind_of(kind: BackupKind) -> Option<PieceKind> {
         BackupKind::Differential => Some(PieceKind::Differential),
         BackupKind::Log => Some(PieceKind::Log),
         BackupKind::Other(_) => None,
-    }
-}
-
-fn database_file(file: &mtf::DatabaseFile) -> DatabaseFile {
-    DatabaseFile {
-        logical_name: file.logical_name.clone(),
-        physical_name: file.physical_name.clone(),
-        kind: match file.kind {
-            FileKind::Log => DatabaseFileKind::Log,
-            FileKind::Data | FileKind::Other(_) => DatabaseFileKind::Data,
-        },
-        size_bytes: file.size_bytes,
     }
 }

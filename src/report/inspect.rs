@@ -234,7 +234,6 @@ impl InspectReport {
             "log blocks",
             "records",
             "streams",
-            "records",
         ]);
         let folder = self.folder();
         for (file, backup) in self.rows() {
@@ -262,7 +261,6 @@ impl InspectReport {
                     streams.verified,
                     streams.seen * u64::from(backup.identity.has_backup_checksums()),
                 ),
-                share(records.verified, records.seen),
             ]);
         }
         format!("\n{table}\n")

@@ -60,6 +60,7 @@ install_programs() {
     npm install --prefix "$blobs" --silent --no-audit --no-fund "azurite@$azurite"
     touch "$blobs/ready"
   fi
+  install_clients
   local careless=$cache/rclone-$rclone
   if [ ! -e "$careless/ready" ]; then
     say "installing rclone $rclone into $careless"
@@ -69,7 +70,6 @@ install_programs() {
     touch "$careless/ready"
   fi
   careless_server=$careless/bin/rclone
-  install_clients
   weed=$store/bin/weed
   blob_server=$blobs/node_modules/.bin/azurite-blob
 }

@@ -92,7 +92,7 @@ async fn taken(stage: &Stage, host: &str, database: &str, what: &str, file: &str
     let path = elsewhere(stage).join(file);
     let (verb, options) = match what {
         "full" => ("DATABASE", "CHECKSUM"),
-        "differential" => ("DATABASE", "DIFFERENTIAL, CHECKSUM"),
+        "differential" => ("DATABASE", "DIFFERENTIAL, CHECKSUM, COMPRESSION"),
         "copy-only full" => ("DATABASE", "COPY_ONLY, CHECKSUM"),
         _ => ("LOG", "CHECKSUM"),
     };

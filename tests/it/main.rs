@@ -3,6 +3,7 @@
 //! Everything here needs cargo and a C compiler only. What needs foreign programs is in `tests/foreign`.
 
 mod adopt;
+mod adopt_bucket;
 mod agreement;
 mod bad_input;
 mod bank;

@@ -60,7 +60,10 @@ async fn send(
     progress: &dyn StepProgress,
 ) -> Result<(StoredStripe, MediaTap)> {
     let mut tap = MediaTap::default();
-    let brought = world.foreign.bring(place, progress).await?;
+    let label = format!("bring {place}");
+    let bringing = world.progress.begin(&label, Some(planned.size_bytes));
+    let brought = world.foreign.bring(place, bringing.as_ref()).await?;
+    drop(bringing);
     let sent = world
         .store
         .upload(&brought.path, &planned.key, &mut tap, progress)

@@ -129,19 +129,12 @@ async fn a_bad_way_back_is_no_damage() {
 async fn a_server_that_passes_over_conditions_is_found_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let careless = store_at(&told("STOPMARK_CARELESS_ENDPOINT"), folder.path());
-    assert!(
-        !careless
-            .honours_create("v1/probe/careless")
-            .await
-            .expect("it answers")
-    );
+    let key = "v1/probe/conditions";
+    assert!(!careless.honours_create(key).await.expect("it answers"));
+    careless.remove_probe(key).await.expect("removes");
     let careful = store_at(&told("STOPMARK_S3_ENDPOINT"), folder.path());
-    assert!(
-        careful
-            .honours_create("v1/probe/careful")
-            .await
-            .expect("it answers")
-    );
+    assert!(careful.honours_create(key).await.expect("it answers"));
+    careful.remove_probe(key).await.expect("removes");
 }
 
 /// The test binary runs itself again as the agent that is killed.

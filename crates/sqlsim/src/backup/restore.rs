@@ -97,8 +97,9 @@ pub struct DatabaseRestored {
 ///
 /// Raises what `verify_media` raises; 3118 for a differential without a database, 3135 for a log,
 /// 3136 on another base, 3154 over another database, 3159 over a tail that is not backed up, 3169 for
-/// a newer server's, 3234 for an unknown file, 3119 behind 3156 and 1834 or 5133 for paths. A stop beside a full or differential is only checked (4338); the
-/// database stays RESTORING, since only a log can reach the stop.
+/// a newer server's, 3234 for an unknown file, 3119 behind 3156 and 1834 or 5133 for paths. A
+/// stop beside a full or differential is only checked (4338); the database stays RESTORING, since
+/// only a log can reach the stop.
 pub fn restore_database(
     disk: &Arc<dyn Disk>,
     devices: &dyn Devices,

@@ -41,10 +41,7 @@ const TEXTS: [&str; 10] = [
 /// Raises 25623 for a source that nobody knows, 25630 for a value of the wrong type.
 pub(super) fn check(predicate: &EventPredicate) -> SqlResult<()> {
     match predicate {
-        EventPredicate::And(left, right) | EventPredicate::Or(left, right) => {
-            check(left)?;
-            check(right)
-        }
+        EventPredicate::All(parts) | EventPredicate::Any(parts) => parts.iter().try_for_each(check),
         EventPredicate::Not(inner) => check(inner),
         EventPredicate::Compare {
             source,
@@ -67,8 +64,8 @@ pub(super) fn check(predicate: &EventPredicate) -> SqlResult<()> {
 /// Whether it holds for an occurrence.
 pub(super) fn holds(predicate: &EventPredicate, of: &Occurrence) -> bool {
     match predicate {
-        EventPredicate::And(left, right) => holds(left, of) && holds(right, of),
-        EventPredicate::Or(left, right) => holds(left, of) || holds(right, of),
+        EventPredicate::All(parts) => parts.iter().all(|part| holds(part, of)),
+        EventPredicate::Any(parts) => parts.iter().any(|part| holds(part, of)),
         EventPredicate::Not(inner) => !holds(inner, of),
         EventPredicate::Compare {
             source,

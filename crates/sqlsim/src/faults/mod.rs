@@ -36,7 +36,8 @@ pub enum FaultKind {
     DtcOff,
     /// The coordinator waits between prepare and decision until the faults are cleared.
     StallCommit,
-    /// The connection is cut; each event that a session sends is an occasion, and each statement.
+    /// The connection is cut; each event that a session sends is an occasion. So is each statement:
+    /// there the session is killed, and says 596 before it goes.
     Cut,
     /// A new connection is cut before its first byte.
     Refuse,

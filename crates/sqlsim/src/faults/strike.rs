@@ -130,7 +130,7 @@ impl Session {
         if strikes(FaultKind::Drop) {
             instance.wait_until_cleared().await;
             self.record.killed.cancel();
-            // Nothing is said any more: the wire takes the session away.
+            // The statement never ends: the wire takes the session away.
             std::future::pending::<()>().await;
         }
     }

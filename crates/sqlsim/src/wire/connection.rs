@@ -358,6 +358,10 @@ impl Connection<'_> {
                 () = self.killed.cancelled() => return self.die(answering).await,
             }
         }
+        if self.killed.is_cancelled() {
+            // The session may have heard of it first and stopped: that is no good end.
+            return self.die(answering).await;
+        }
         if outcome == Outcome::Finished && !resetting {
             answering.end(&mut self.outgoing.tokens, kind, more);
         }

@@ -2,7 +2,7 @@
 //!
 //! Start at [`column_type`] and [`cell`] for result sets, [`type_info`] and [`value`] for the rest.
 //! Numbers, money, `datetime` and `bit` have two forms, one of them without a length: SQL Server
-//! sends that for columns that cannot be NULL, and SqlClient reads nothing else there. A value that
+//! sends that for columns that cannot be NULL, and `SqlClient` reads nothing else there. A value that
 //! its column cannot hold is an error for the client to see, never a wrong value.
 
 use jiff::civil::DateTime;

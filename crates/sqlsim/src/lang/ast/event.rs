@@ -54,10 +54,10 @@ pub struct EventDefinition {
 /// A condition on an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventPredicate {
-    /// `a AND b`
-    And(Box<Self>, Box<Self>),
-    /// `a OR b`
-    Or(Box<Self>, Box<Self>),
+    /// `AND` of all.
+    All(Vec<Self>),
+    /// `OR` of all.
+    Any(Vec<Self>),
     /// `NOT a`
     Not(Box<Self>),
     /// `source = value`

@@ -184,21 +184,19 @@ impl Parser<'_> {
     }
 
     fn event_predicate(&mut self) -> SqlResult<EventPredicate> {
-        let mut left = self.event_conjunction()?;
+        let mut all = vec![self.event_conjunction()?];
         while self.take_word("OR") {
-            let right = self.event_conjunction()?;
-            left = EventPredicate::Or(Box::new(left), Box::new(right));
+            all.push(self.event_conjunction()?);
         }
-        Ok(left)
+        Ok(EventPredicate::Any(all))
     }
 
     fn event_conjunction(&mut self) -> SqlResult<EventPredicate> {
-        let mut left = self.event_factor()?;
+        let mut all = vec![self.event_factor()?];
         while self.take_word("AND") {
-            let right = self.event_factor()?;
-            left = EventPredicate::And(Box::new(left), Box::new(right));
+            all.push(self.event_factor()?);
         }
-        Ok(left)
+        Ok(EventPredicate::All(all))
     }
 
     fn event_factor(&mut self) -> SqlResult<EventPredicate> {

@@ -287,3 +287,25 @@ fn a_marking_procedure_of_a_linked_group_is_parsed() {
         RETURN";
     assert_eq!(parse(sql).map(|batch| batch.len()), Ok(1));
 }
+
+#[test]
+fn event_sessions_are_parsed() {
+    check(
+        "CREATE EVENT SESSION [s] ON SERVER ADD EVENT sqlserver.error_reported (ACTION \
+         (sqlserver.sql_text) WHERE [severity] >= (16) AND NOT message LIKE N'%x%'), ADD TARGET \
+         package0.event_file (SET filename = N'f.xel', max_file_size = (5)) WITH (STARTUP_STATE = ON)",
+        "name: \"s\" .. package: Some(\"sqlserver\"), name: \"error_reported\", actions: \
+         [\"sql_text\"] .. GreaterOrEqual, value: Number(16) .. Not( .. Like .. \"event_file\" .. \
+         (\"filename\", \"f.xel\"), (\"max_file_size\", \"5\") .. \"STARTUP_STATE\"",
+    );
+    check(
+        "ALTER EVENT SESSION s ON SERVER STATE = STOP",
+        "State(false)",
+    );
+    check(
+        "ALTER EVENT SESSION s ON SERVER DROP TARGET package0.ring_buffer",
+        "drop_targets: [\"ring_buffer\"]",
+    );
+    check("DROP EVENT SESSION s ON SERVER", "DropEventSession");
+    assert!(parse("ALTER EVENT SESSION s ON SERVER").is_err());
+}

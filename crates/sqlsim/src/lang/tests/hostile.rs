@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::lang::parse;
 
 /// Texts to mutate: together they touch every file of the parser.
-const SEEDS: [&str; 8] = [
+const SEEDS: [&str; 11] = [
     "SELECT TOP (5) a.*, CASE x WHEN 1 THEN N'y' ELSE CAST(z AS decimal(5,2)) END AS q FROM \
      [s].d..t a \
      LEFT JOIN (SELECT 1 AS b) c ON a.x = c.b WHERE EXISTS (SELECT 1) AND y LIKE '%' ORDER BY 1 \
@@ -23,6 +23,13 @@ const SEEDS: [&str; 8] = [
      = ALL))",
     "GRANT VIEW SERVER STATE ON SERVER ROLE::x TO [y]; EXEC ('a ?', @b) AT [l]; DBCC CHECKDB (d) \
      WITH X",
+    "CREATE EVENT SESSION s ON SERVER ADD EVENT sqlserver.error_reported (ACTION (p.a) WHERE (NOT \
+     [x]=(1) OR p.greater_than_int64(x, -5))) ADD TARGET p.t (SET f = N'g') WITH (A = 4 MB)",
+    "MERGE INTO t AS a USING (VALUES (1)) AS s (i) ON s.i = a.i WHEN MATCHED AND a.j > 1 THEN \
+     UPDATE SET j = s.i WHEN NOT MATCHED BY SOURCE THEN DELETE WHEN NOT MATCHED THEN INSERT (i) \
+     VALUES (s.i);",
+    "again: SELECT a FROM b ORDER BY a OFFSET 1 ROWS FETCH NEXT @n ROWS ONLY IF 1 = 1 GOTO again \
+     ALTER AVAILABILITY GROUP g MODIFY REPLICA ON 'h' WITH (B = 5)",
 ];
 
 proptest! {
@@ -46,7 +53,8 @@ proptest! {
                 "NOT", "IN", "LIKE", "BACKUP", "RESTORE", "TO", "DISK", "DECLARE", "CURSOR", "FOR",
                 "ON",
                 "GRANT", "ALTER", "DATABASE", "DROP", "INSERT", "VALUES", "UPDATE", "DELETE", "::",
-                "-",
+                "-", "MERGE", "USING", "MATCHED", "GOTO", ":", "EVENT", "SESSION", "ADD", "WHERE",
+                "OFFSET",
             ]),
             0..40,
         ),

@@ -117,6 +117,19 @@ async fn a_killed_session_hears_596_if_it_works_and_nothing_if_it_rests() {
 }
 
 #[tokio::test]
+async fn a_killed_session_hears_596_also_when_its_statement_stops_first() {
+    // Which of the two the connection sees first is a matter of luck.
+    for _ in 0..20 {
+        let stub = Stub::new(|_| vec![Step::KilledAndStopped]);
+        let mut raw = Raw::connect(&stub, WireOptions::plain()).await;
+        raw.batch("waitfor").await;
+        let last_words = raw.message().await;
+        assert!(contains(&last_words, "the session is in the kill state"));
+        assert!(raw.is_over().await);
+    }
+}
+
+#[tokio::test]
 async fn an_error_of_class_20_ends_the_connection() {
     let severe = SqlError::new(21, 20, "Warning: Fatal error 823 occurred.");
     let stub = Stub::saying(vec![Event::Error(severe), number_column()]);

@@ -38,6 +38,8 @@ enum Step {
     Cancelled,
     /// Keeps the way to the client for later, as a thread of a backup might.
     KeepAnswer,
+    /// Is killed by another session, hears of it at once and stops.
+    KilledAndStopped,
     /// Breaks down, as only a bug can make it.
     Panic,
 }
@@ -123,6 +125,7 @@ impl BackendSession for StubSession {
                     let mut kept = self.0.kept.lock().expect("no test panics under it");
                     kept.push(answer.clone());
                 }
+                Step::KilledAndStopped => self.0.killed.cancel(),
                 Step::Panic => panic!("a session that breaks down"),
                 Step::Cancelled => {
                     cancel.cancelled().await;
