@@ -21,8 +21,8 @@ mod probe;
 mod prove;
 mod range;
 mod read;
-mod shelf;
 mod retry;
+mod shelf;
 mod source;
 mod staging;
 mod sweep;
@@ -49,9 +49,9 @@ use sweep::Unfinished;
 use throttle::Throttle;
 use uploads::Uploads;
 
-pub use shelf::{Shelf, ShelfObject};
 pub use open::Backend;
 pub use pool::Pool;
+pub use shelf::{Shelf, ShelfObject};
 pub use staging::LocalStaging;
 
 /// How this agent uses a store.
