@@ -185,7 +185,7 @@ start_careless() {
   port=$(free_ports 1)
   export STOPMARK_CARELESS_ENDPOINT=http://127.0.0.1:$port
   mkdir -p "$work/careless/$STOPMARK_S3_BUCKET"
-  RCLONE_CONFIG=/dev/null RCLONE_AUTH_KEY=$STOPMARK_S3_KEY_ID,$STOPMARK_S3_SECRET \
+  RCLONE_CONFIG=/dev/null RCLONE_AUTH_KEY=\"$STOPMARK_S3_KEY_ID,$STOPMARK_S3_SECRET\" \
     start rclone "$careless_server" serve s3 --addr "127.0.0.1:$port" "$work/careless"
   wait_for rclone curl --silent --max-time 10 --output /dev/null "$STOPMARK_CARELESS_ENDPOINT"
 }
