@@ -18,6 +18,7 @@ mod links;
 mod marks;
 mod rights;
 mod scenarios;
+mod seeds;
 mod support;
 mod tables;
 mod transactions;
