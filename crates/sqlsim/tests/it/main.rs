@@ -16,6 +16,7 @@ mod faults;
 mod hosts;
 mod links;
 mod marks;
+mod processes;
 mod rights;
 mod scenarios;
 mod seeds;

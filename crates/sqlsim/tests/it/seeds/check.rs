@@ -52,7 +52,7 @@ async fn sum(world: &World, database: &str) -> i128 {
     sum
 }
 
-fn whole(value: &Value) -> i128 {
+pub(crate) fn whole(value: &Value) -> i128 {
     match value {
         Value::Decimal(number) if number.scale == 0 => number.unscaled,
         Value::Int(number) => (*number).into(),

@@ -10,11 +10,11 @@
 //! `cargo bench -p sqlsim --bench seeds` runs as many as time allows.
 
 mod books;
-mod check;
+pub(crate) mod check;
 mod pipes;
 mod schedule;
-mod work;
-mod world;
+pub(crate) mod work;
+pub(crate) mod world;
 
 use std::any::Any;
 use std::thread;

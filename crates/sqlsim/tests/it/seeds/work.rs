@@ -67,20 +67,25 @@ pub(crate) async fn back_up(world: &World, books: &Books, at: usize, kind: Backu
     }
 }
 
-/// A mark over all hosts, begun on any of them.
+/// A mark over all hosts, begun on any of them. Whether it was placed is told by the histories.
 async fn mark(world: &World, books: &Books, dice: &mut Dice) {
-    let (name, first) = (format!("M{}", books.number()), dice.place(world.size()));
+    let first = dice.place(world.size());
+    let sql = mark_batch(world.size(), first, books.number());
+    world.ask(first, &[&sql]).await;
+}
+
+/// The batch for a mark of this number over all hosts, to be run in the bank of the first.
+pub(crate) fn mark_batch(size: usize, first: usize, number: u64) -> String {
     let mut sql = format!(
-        "SET XACT_ABORT ON; DECLARE @m nvarchar(32) = N'{name}'; BEGIN TRAN @m WITH MARK @m; \
-         EXEC dbo.sp_SetMark @m;"
+        "SET XACT_ABORT ON; DECLARE @m nvarchar(32) = N'M{number}'; \
+         BEGIN TRAN @m WITH MARK @m; EXEC dbo.sp_SetMark @m;"
     );
-    for step in 1..world.size() {
-        let other = host_name((first + step) % world.size());
+    for step in 1..size {
+        let other = host_name((first + step) % size);
         write!(sql, " EXEC {other}.Bank.dbo.sp_SetMarkRemote @m;").expect("a string");
     }
     sql.push_str(" COMMIT");
-    // Whether it was placed is told by the histories.
-    world.ask(first, &[&sql]).await;
+    sql
 }
 
 /// Money moves from one account to others, at home and elsewhere.
@@ -96,8 +101,8 @@ async fn transfer(world: &World, books: &Books, dice: &mut Dice) {
     }
 }
 
-/// The batch, and its hosts, that of the client first.
-fn transfer_batch(size: usize, number: u64, dice: &mut Dice) -> (String, Vec<usize>) {
+/// The batch of a transfer of this number, and its hosts, first that whose bank is to run it.
+pub(crate) fn transfer_batch(size: usize, number: u64, dice: &mut Dice) -> (String, Vec<usize>) {
     let home = dice.place(size);
     let near = (home + 1 + dice.place(size - 1)) % size;
     let far = (0..size).find(|at| *at != home && *at != near);

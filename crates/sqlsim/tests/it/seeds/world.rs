@@ -95,32 +95,36 @@ impl Template {
         let options = options("TEMPLATE", clock, pipes.line(disk.died()), &disk);
         let instance = Instance::open(folder.path(), options).await;
         let instance = instance.expect("a new host");
-        let made = instance.create_login("sa", PASSWORD, &["sysadmin"]);
-        made.expect("a login");
-        let client = Client::open(&instance, "sa", PASSWORD).await;
-        let mut client = client.expect("sa may log in");
-        client.script(BANK).await;
-        for account in 0..ACCOUNTS {
-            let sql = format!("INSERT INTO dbo.Account (Id, Total) VALUES ({account}, {START})");
-            client.run(&sql).await;
-        }
-        for name in (0..HOSTS_MAX).map(host_name) {
-            client
-                .run(&format!("EXEC sp_addlinkedserver N'{name}'"))
-                .await;
-            let pass = format!(
-                "CREATE PROCEDURE dbo.PassTo{name} @id int, @amount bigint, @move bigint AS BEGIN \
-                 SET NOCOUNT ON; EXEC dbo.Credit @id, @amount, @move; \
-                 EXEC {name}.Bank.dbo.Credit @id, @amount, @move; END"
-            );
-            client.run(&pass).await;
-        }
-        let member = biztalk::install_member(&instance, "Bank").await;
-        member.expect("a member");
-        drop(client);
+        make_bank(&instance, (0..HOSTS_MAX).map(host_name)).await;
         instance.shut_down().expect("nothing is in its way");
         Self { disk, folder }
     }
+}
+
+/// Makes a login and a bank on a new host, and links to others.
+pub(crate) async fn make_bank(instance: &Arc<Instance>, others: impl Iterator<Item = String>) {
+    let made = instance.create_login("sa", PASSWORD, &["sysadmin"]);
+    made.expect("a login");
+    let client = Client::open(instance, "sa", PASSWORD).await;
+    let mut client = client.expect("sa may log in");
+    client.script(BANK).await;
+    for account in 0..ACCOUNTS {
+        let sql = format!("INSERT INTO dbo.Account (Id, Total) VALUES ({account}, {START})");
+        client.run(&sql).await;
+    }
+    for name in others {
+        client
+            .run(&format!("EXEC sp_addlinkedserver N'{name}'"))
+            .await;
+        let pass = format!(
+            "CREATE PROCEDURE dbo.PassTo{name} @id int, @amount bigint, @move bigint AS BEGIN \
+             SET NOCOUNT ON; EXEC dbo.Credit @id, @amount, @move; \
+             EXEC {name}.Bank.dbo.Credit @id, @amount, @move; END"
+        );
+        client.run(&pass).await;
+    }
+    let member = biztalk::install_member(instance, "Bank").await;
+    member.expect("a member");
 }
 
 fn options(
