@@ -10,16 +10,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::storage::{Disk, DiskFile};
 
 /// A disk to which nothing can be written any more once `halted` is true.
-pub(super) fn mortal(disk: impl Disk + 'static, halted: &Arc<AtomicBool>) -> Arc<dyn Disk> {
+pub(super) fn mortal(disk: Arc<dyn Disk>, halted: &Arc<AtomicBool>) -> Arc<dyn Disk> {
     Arc::new(MortalDisk {
-        disk: Box::new(disk),
+        disk,
         halted: Arc::clone(halted),
     })
 }
 
 #[derive(Debug)]
 struct MortalDisk {
-    disk: Box<dyn Disk>,
+    disk: Arc<dyn Disk>,
     halted: Arc<AtomicBool>,
 }
 

@@ -4,6 +4,7 @@
 //! for its own kind. `sp_sim_fault` (`procedure.rs`) arms them in T-SQL, [`FaultSchedule`] makes
 //! them of a seed. Nothing strikes unless it was armed.
 
+mod dice;
 mod disk;
 mod procedure;
 mod schedule;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::SqlError;
 use crate::storage::Disk;
 
+pub use dice::Dice;
 pub use procedure::PROCEDURES;
 pub use schedule::{FaultSchedule, PlannedFault, ScheduleScope};
 pub use strike::WireFaults;
@@ -217,7 +219,7 @@ impl Faults {
     /// A disk to which nothing can be written any more once the instance is killed, so that what
     /// still runs of it cannot touch files that its successor has opened.
     #[must_use]
-    pub fn mortal(&self, disk: impl Disk + 'static) -> Arc<dyn Disk> {
+    pub fn mortal(&self, disk: Arc<dyn Disk>) -> Arc<dyn Disk> {
         disk::mortal(disk, &self.halted)
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Act, Fault, FaultKind, KillPoint};
+use super::{Act, Dice, Fault, FaultKind, KillPoint};
 use crate::error::SqlError;
 use crate::instance::Instance;
 
@@ -47,7 +47,7 @@ impl FaultSchedule {
     /// Plans faults within a scope.
     #[must_use]
     pub fn from_seed(seed: u64, scope: &ScheduleScope) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let count = if scope.hosts == 0 { 0 } else { scope.count };
         let mut planned: Vec<PlannedFault> = (0..count)
             .map(|_| planned_fault(&mut dice, scope))
@@ -139,27 +139,6 @@ fn fault(dice: &mut Dice, databases: &[String]) -> Fault {
         _ => {}
     }
     fault
-}
-
-/// `SplitMix64`: a few lines, and the same numbers on every machine for ever.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
-    }
-
-    fn place(&mut self, length: usize) -> usize {
-        usize::try_from(self.below(length as u64)).unwrap_or_default()
-    }
 }
 
 #[cfg(test)]

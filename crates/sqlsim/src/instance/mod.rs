@@ -36,7 +36,7 @@ use crate::error::SqlResult;
 use crate::events::Events;
 use crate::faults::Faults;
 use crate::messages;
-use crate::storage::{Database, DatabaseFiles, Disk, NewDatabase, RealDisk, RecoveryModel, TxId};
+use crate::storage::{Database, DatabaseFiles, Disk, NewDatabase, RecoveryModel, TxId};
 
 /// One simulated SQL Server.
 #[derive(Debug)]
@@ -82,9 +82,7 @@ impl Instance {
         let clock = HostClock::new(Arc::clone(&options.clock), options.offset_minutes);
         let dtc = Arc::new(Dtc::new(Arc::clone(&options.clock), options.dtc_timeout));
         let faults = Faults::default();
-        let disk = faults.mortal(RealDisk {
-            sync_commits: options.sync_commits,
-        });
+        let disk = faults.mortal(options.disk());
         Self {
             options,
             clock,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::paths::PathMap;
 use crate::clock::{Clock, SystemClock};
 use crate::link::{Dial, Network};
+use crate::storage::{Disk, RealDisk};
 
 /// The true name of an instance, as `SERVERPROPERTY('ServerName')` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +154,9 @@ pub struct InstanceOptions {
     /// Whether each commit waits until the disk has it; kill -9 needs no such wait, a power cut
     /// does.
     pub sync_commits: bool,
+    /// What holds the files of the databases; none is the disk of this machine. Another disk
+    /// decides by itself whether commits wait for it.
+    pub disk: Option<Arc<dyn Disk>>,
 }
 
 impl InstanceOptions {
@@ -170,6 +174,7 @@ impl InstanceOptions {
             lock_timeout: Duration::from_secs(20),
             dtc_timeout: Duration::from_secs(10),
             sync_commits: false,
+            disk: None,
         }
     }
 
@@ -178,6 +183,15 @@ impl InstanceOptions {
     pub fn with_dial(mut self, dial: Arc<dyn Dial>) -> Self {
         self.dial = dial;
         self
+    }
+
+    pub(super) fn disk(&self) -> Arc<dyn Disk> {
+        let own = || -> Arc<dyn Disk> {
+            Arc::new(RealDisk {
+                sync_commits: self.sync_commits,
+            })
+        };
+        self.disk.clone().unwrap_or_else(own)
     }
 }
 

@@ -25,6 +25,7 @@ mod image;
 mod inner;
 mod locks;
 mod log;
+mod memory;
 mod raise;
 mod record;
 mod redo;
@@ -46,6 +47,7 @@ pub use facts::{
 pub use ids::{RowId, Savepoint, TableId, TxId};
 pub use image::Damage;
 pub use log::{Extent, blocks_of, layout};
+pub use memory::MemoryDisk;
 pub use redo::{Commit, commits, forks};
 pub use restore::{RestoredData, RestoredIdentity};
 pub use snapshot::{DataSnapshot, LogRange, LogSnapshot};
