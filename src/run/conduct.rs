@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
-    Asked, BackupKind, CatalogView, Names, Plan, RunKind, lint, plan_backup, plan_salvage,
+    Asked, BackupKind, CatalogView, Names, Plan, RunKind, Warning, lint, plan_backup, plan_salvage,
     plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
@@ -63,7 +63,7 @@ pub async fn back_up(
     interrupt: &Interrupt,
 ) -> Result<Record> {
     world.store.take_lease(&config.group).await?;
-    sweep(world, &config.group).await;
+    let mut unswept = sweep(world, &config.group).await;
     finish_leftovers(world, &config.group, interrupt).await?;
     let (run, book) = begin(world, config, run_kind(wanted))?;
     let mut asked = Asked {
@@ -74,7 +74,8 @@ pub async fn back_up(
         previous: None,
     };
     loop {
-        let (_, plan) = plan_round(world, config, &asked).await?;
+        let (_, mut plan) = plan_round(world, config, &asked).await?;
+        plan.warnings.extend(unswept.take());
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
         let result = book
             .read(|record| record.rounds.last().map(round_result))
@@ -132,15 +133,16 @@ pub(super) async fn carry_out_as(
     finish(world, book, interrupt).await
 }
 
-/// Unfinished uploads that nobody goes on with cost money and nothing else: no backup waits for their removal.
-async fn sweep(world: &World, group: &GroupName) {
+/// Unfinished uploads that nobody goes on with cost money and nothing else: no backup waits for their removal,
+/// so a failure is a warning of the run.
+async fn sweep(world: &World, group: &GroupName) -> Option<Warning> {
     match world.store.sweep(group).await {
-        Ok(0) => {}
-        Ok(uploads) => tracing::info!(
-            uploads,
-            "gave up unfinished uploads that nobody goes on with"
-        ),
-        Err(error) => tracing::warn!("unfinished uploads were not swept: {error}"),
+        Ok(_) => None,
+        Err(error) => Some(Warning {
+            code: error.code().to_string(),
+            message: format!("uploads that nobody goes on with were not removed: {error}"),
+            hint: error.hint_text().map(str::to_owned),
+        }),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What an object store's error means to a person.
 
+use std::io::ErrorKind;
+
 use object_store::Error as StoreError;
 
 use crate::error::{Code, Error, Retry};
@@ -52,7 +54,13 @@ pub(super) fn store_error(error: StoreError, key: impl std::fmt::Display) -> Err
             "check the credentials in `[store]`, the bucket's policy, and this machine's clock",
             Retry::Never,
         ),
-        other if is_disk_full(other) => (
+        other if is_folder_unusable(other) => (
+            Code::StoreRefused,
+            "the folder of the store cannot be used as it is",
+            "look at what stands there; `[store] url` must name a folder in which the agent may write",
+            Retry::Never,
+        ),
+        other if io_kind(other) == Some(ErrorKind::StorageFull) => (
             Code::DiskFull,
             "the disk of the store is full",
             "make room, then run the command again",
@@ -101,15 +109,29 @@ fn is_upload_unknown(error: &StoreError) -> bool {
         .any(|code| text.contains(&format!("<Code>{code}</Code>")))
 }
 
-fn is_disk_full(error: &StoreError) -> bool {
+/// What no time mends: a person must change rights or what stands in the way.
+fn is_folder_unusable(error: &StoreError) -> bool {
+    matches!(
+        io_kind(error),
+        Some(
+            ErrorKind::NotADirectory
+                | ErrorKind::IsADirectory
+                | ErrorKind::PermissionDenied
+                | ErrorKind::ReadOnlyFilesystem
+        )
+    )
+}
+
+/// The operating system's own error below the store's.
+fn io_kind(error: &StoreError) -> Option<ErrorKind> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return io.kind() == std::io::ErrorKind::StorageFull;
+            return Some(io.kind());
         }
         cause = error.source();
     }
-    false
+    None
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ impl Instance {
         let log = self.data_folder().join(format!("{stem}_log.ldf"));
         DatabaseFiles {
             data_logical_name: name.to_owned(),
-            log_logical_name: format!("{name}_log"),
+            log_logical_name: log_name(name),
             data_physical_name: data.display().to_string(),
             log_physical_name: log.display().to_string(),
             data,
@@ -392,4 +392,16 @@ impl Instance {
             .find(|id| !used.contains(id))
             .unwrap_or(i32::MAX)
     }
+}
+
+/// The log file's logical name: the database's with `_log` behind it, cut so that it is a name. SQL Server
+/// allows a database whose log is not named 123 characters for this reason; here 128 are let through.
+fn log_name(database: &str) -> String {
+    const NAME_UNITS_MAX: usize = 128;
+    const SUFFIX: &str = "_log";
+    let mut name = database.to_owned();
+    while name.encode_utf16().count() + SUFFIX.len() > NAME_UNITS_MAX {
+        name.pop();
+    }
+    name + SUFFIX
 }
