@@ -145,7 +145,14 @@ fn judge(at: u64, raw: &[u8; SIZE], place: Base, its_use: Use, tally: &mut Tally
     };
     let coverage = &mut *tally.coverage;
     match (its_use, is_its_own, verdict) {
-        (Use::Free, ..) => coverage.free += 1,
+        (Use::Free, ..) => {
+            coverage.free += 1;
+            if is_a_single_bit(raw) {
+                tally
+                    .findings
+                    .add(at, FindingKind::PageSuspect { file_id, page_id });
+            }
+        }
         (Use::Allocated, true, PageVerdict::Sound) => coverage.verified += 1,
         (Use::Allocated, true, PageVerdict::NotTorn) => coverage.not_torn += 1,
         (Use::Allocated, true, PageVerdict::Unprotected) => coverage.unprotected += 1,
@@ -166,6 +173,15 @@ fn judge(at: u64, raw: &[u8; SIZE], place: Base, its_use: Use, tally: &mut Tally
         }
         (Use::Unknown, ..) => coverage.unplaced += 1,
     }
+}
+
+/// Whether a page is empty but for one bit: nobody writes that, but a bit that flips in an empty page leaves it.
+fn is_a_single_bit(raw: &[u8; SIZE]) -> bool {
+    let mut ones = 0;
+    raw.as_chunks::<8>().0.iter().all(|word| {
+        ones += u64::from_ne_bytes(*word).count_ones();
+        ones <= 1
+    }) && ones == 1
 }
 
 /// Whether the checksum of an encrypted page covers its plain or its cipher text is not known, so it

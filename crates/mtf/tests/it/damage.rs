@@ -96,6 +96,24 @@ fn a_free_page_is_not_judged() {
 }
 
 #[test]
+fn a_single_bit_in_a_free_page_that_is_empty_is_suspect() {
+    let mut medium = Medium::new(BackupKind::Full, 2, 1);
+    let pfs = <&mut [u8; 8192]>::try_from(&mut medium.data[8192..16384]).expect("a page");
+    mtf::page::set_allocated(pfs, 12, false);
+    mtf::page::seal(pfs);
+    medium.data[8192 * 12..8192 * 13].fill(0);
+    assert_eq!(scan(&medium.write()).findings, []);
+    medium.data[8192 * 12 + 500] = 0x10;
+    let suspect = FindingKind::PageSuspect {
+        file_id: 1,
+        page_id: 12,
+    };
+    assert_eq!(kinds(&scan(&medium.write())), [suspect]);
+    medium.data[8192 * 12 + 501] = 1;
+    assert_eq!(scan(&medium.write()).findings, [], "stale bytes are usual");
+}
+
+#[test]
 fn a_damaged_page_whose_use_is_unknown_is_only_suspect() {
     let mut medium = Medium::new(BackupKind::Differential, 2, 1);
     medium.data.drain(..65536);
