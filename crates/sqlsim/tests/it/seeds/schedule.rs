@@ -62,7 +62,7 @@ async fn tick(clock: Arc<HandClock>) {
 async fn round(world: &Arc<World>, books: &Arc<Books>, dice: &mut Dice) {
     let (mut clients, mut crashes) = (JoinSet::new(), JoinSet::new());
     let over = CancellationToken::new();
-    for _ in 0..2 + dice.below(3) {
+    for _ in 0..2 + dice.below(7) {
         let acts = 4 + dice.below(8);
         let own = Dice::new(dice.roll());
         clients.spawn(work::work(Arc::clone(world), Arc::clone(books), own, acts));
