@@ -31,15 +31,14 @@ pub(crate) async fn story(template: &Template, seed: u64) -> Told {
     let ticking = tokio::spawn(tick(Arc::clone(&world.clock)));
     let books = Arc::new(Books::default());
     back_up_all(&world, &books, Backup::Full).await;
-    for _ in 0..1 + dice.below(3) {
+    for _ in 0..=dice.below(3) {
         round(&world, &books, &mut dice).await;
         check::settle(&world, &books).await;
     }
     back_up_all(&world, &books, Backup::Log).await;
     check::restore_to_every_mark(&world, &books, &mut dice).await;
     ticking.abort();
-    let told = books.open().told;
-    told
+    books.open().told
 }
 
 async fn back_up_all(world: &World, books: &Books, kind: Backup) {
