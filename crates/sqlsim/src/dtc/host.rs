@@ -116,9 +116,7 @@ pub fn recover(instance: &Arc<Instance>) -> SqlResult<()> {
         if coordinator.split('|').next() == Some(instance.name().as_str()) {
             local.end(decisions.is_committed(gtrid)?)?;
         } else {
-            let decisions = Arc::clone(&decisions);
-            let part =
-                Participant::new(Box::new(local), Vec::new(), decisions, &coordinator, false);
+            let part = Participant::new(Box::new(local), Vec::new(), &coordinator, false);
             instance.dtc.adopt(gtrid, part);
         }
     }
@@ -241,7 +239,7 @@ async fn settle(instance: &Arc<Instance>, gtrid: Uuid, coordinator: &str) {
         Some(Outcome::Pending) | None => return,
     };
     if let Err(error) = instance.dtc.resolve(gtrid, is_committed).await {
-        tracing::error!(%gtrid, %error, "cannot end a transaction in doubt");
+        tracing::error!(%gtrid, %error, "cannot end a transaction in doubt on every host");
     }
 }
 

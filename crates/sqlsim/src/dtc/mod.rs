@@ -170,7 +170,9 @@ impl Dtc {
     }
 
     /// Ends a prepared transaction as its coordinator says. A transaction that is not prepared
-    /// here has ended already: nothing happens, so that an outcome may be told twice.
+    /// here has ended already: nothing happens, so that an outcome may be told twice. Fails also
+    /// when it has ended here, and a host below could not be told so: the coordinator must remember
+    /// its decision.
     pub async fn resolve(&self, gtrid: Uuid, is_committed: bool) -> SqlResult<()> {
         let participant = self.lock().prepared.get(&gtrid).cloned();
         let Some(Prepared { participant, .. }) = participant else {
@@ -180,9 +182,9 @@ impl Dtc {
         if !self.lock().gate.is_prepared(gtrid) {
             return Ok(());
         }
-        participant.end(gtrid, is_committed).await?;
+        let all_told = participant.end(gtrid, is_committed).await?;
         self.ended(gtrid);
-        Ok(())
+        all_told.then_some(()).ok_or_else(dtc_cancelled)
     }
 
     /// The transactions prepared here whose outcome is not known, and whom to ask.

@@ -100,10 +100,9 @@ async fn prepare(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
 fn participant(session: &Session, transaction: Transaction) -> Participant {
     let local = LocalPart::new(&session.instance, &transaction);
     let is_mark = transaction.branches.is_silenced();
-    let decisions = decisions(&session.instance);
     let coordinator = transaction.coordinator.unwrap_or_default();
     let branches = transaction.branches.into_list();
-    Participant::new(Box::new(local), branches, decisions, &coordinator, is_mark)
+    Participant::new(Box::new(local), branches, &coordinator, is_mark)
 }
 
 async fn commit(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {

@@ -174,7 +174,6 @@ async fn tell_committed(gtrid: Uuid, branches: &mut [Box<dyn Branch>]) -> bool {
 pub struct Participant {
     local: Box<dyn Local>,
     branches: Vec<Box<dyn Branch>>,
-    decisions: Arc<dyn Decisions>,
     coordinator: String,
     is_mark: bool,
 }
@@ -195,20 +194,18 @@ impl Participant {
     pub fn new(
         local: Box<dyn Local>,
         branches: Vec<Box<dyn Branch>>,
-        decisions: Arc<dyn Decisions>,
         coordinator: &str,
         is_mark: bool,
     ) -> Self {
         Self {
             local,
             branches,
-            decisions,
             coordinator: coordinator.to_owned(),
             is_mark,
         }
     }
 
-    /// Whom to ask for the outcome.
+    /// Whom to ask for the outcome: the host where the transaction began.
     #[must_use]
     pub fn coordinator(&self) -> &str {
         &self.coordinator
@@ -235,20 +232,15 @@ impl Participant {
         dtc.ended(gtrid);
     }
 
-    /// Ends a prepared part.
-    pub(super) async fn end(&mut self, gtrid: Uuid, is_committed: bool) -> SqlResult<()> {
+    /// Ends a prepared part. False when a host below has not heard it and will ask the root, which
+    /// therefore must not forget its decision.
+    pub(super) async fn end(&mut self, gtrid: Uuid, is_committed: bool) -> SqlResult<bool> {
         if !is_committed {
             rollback(gtrid, self.local.as_mut(), &mut self.branches).await;
-            return Ok(());
-        }
-        if !self.branches.is_empty() {
-            self.decisions.decide(gtrid).await?;
+            return Ok(true);
         }
         self.local.commit().await?;
-        if !self.branches.is_empty() && tell_committed(gtrid, &mut self.branches).await {
-            self.decisions.forget(gtrid);
-        }
-        Ok(())
+        Ok(tell_committed(gtrid, &mut self.branches).await)
     }
 
     async fn try_prepare(&mut self, dtc: &Dtc, gtrid: Uuid) -> SqlResult<()> {

@@ -105,7 +105,7 @@ struct Remote {
 
 impl Remote {
     fn to(host: &Arc<Host>, gtrid: Uuid, is_cut: bool) -> Box<dyn Branch> {
-        let part = Participant::new(log(host, gtrid), Vec::new(), book(host), "first", false);
+        let part = Participant::new(log(host, gtrid), Vec::new(), "first", false);
         let (host, part) = (Arc::clone(host), Some(part));
         Box::new(Self {
             host,
@@ -129,7 +129,7 @@ impl Branch for Remote {
         tokio::task::yield_now().await;
         self.part = None;
         let local = log(&self.host, self.gtrid);
-        let part = Participant::new(local, Vec::new(), book(&self.host), "first", self.is_mark);
+        let part = Participant::new(local, Vec::new(), "first", self.is_mark);
         part.prepare(&self.host.dtc, gtrid).await
     }
 
@@ -352,7 +352,7 @@ async fn two_marks_at_once_make_the_younger_one_the_victim() {
 async fn an_outcome_may_be_told_twice() {
     let host = Host::new(Duration::from_millis(40));
     let gtrid = Uuid::from_u128(5);
-    let part = Participant::new(log(&host, gtrid), Vec::new(), book(&host), "first", false);
+    let part = Participant::new(log(&host, gtrid), Vec::new(), "first", false);
     part.prepare(&host.dtc, gtrid).await.expect("prepared");
     host.dtc.resolve(gtrid, true).await.expect("first");
     host.dtc.resolve(gtrid, true).await.expect("second");

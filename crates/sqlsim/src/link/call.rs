@@ -246,10 +246,14 @@ async fn enlist(
     if session.instance.faults.dtc_is_off() {
         return Err(messages::dtc_unavailable(&own_name));
     }
+    // A host called by a part of the transaction asks the root as well: the part may lose what it
+    // knew of those below it.
+    let root = transaction.coordinator.clone();
+    let root = root.unwrap_or_else(|| dtc::coordinator(&session.instance));
     let begin = format!(
         "EXEC sp_sim_dtc_begin '{}', {}",
         transaction.gtrid,
-        text(&dtc::coordinator(&session.instance))
+        text(&root)
     );
     let joined = connection.lock().await.run(&begin).await;
     if joined.is_ok() {

@@ -103,7 +103,8 @@ impl MemoryDisk {
         let copy = self.copy();
         for file in copy.files().values() {
             let mut file = lock(file);
-            file.seen = file.synced.clone();
+            let Contents { seen, synced, .. } = &mut *file;
+            seen.clone_from(synced);
             file.changed = 0..0;
         }
         copy

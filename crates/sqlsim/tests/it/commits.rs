@@ -16,7 +16,11 @@ async fn pair() -> Cluster {
 }
 
 async fn pair_at(clock: Arc<dyn Clock>) -> Cluster {
-    let cluster = Cluster::start_at(&["SQL1", "SQL2"], clock).await;
+    banks_at(&["SQL1", "SQL2"], clock).await
+}
+
+async fn banks_at(names: &[&str], clock: Arc<dyn Clock>) -> Cluster {
+    let cluster = Cluster::start_at(names, clock).await;
     cluster.link().await;
     for host in &cluster.hosts {
         host.client().await.script(
@@ -266,5 +270,36 @@ async fn a_commit_that_stalls_leaves_the_other_host_in_doubt_until_it_goes_on() 
     assert!(answer.errors.is_empty());
     for host in &cluster.hosts {
         assert_eq!(count(&mut host.client().await).await, Value::Int(1));
+    }
+}
+
+/// The one in the middle forgets with its life whom it had called; they must not take its silence
+/// for an abort.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_below_one_that_died_in_doubt_commits_as_the_root_decided() {
+    let clock = Arc::new(HandClock::new());
+    let mut cluster = banks_at(&["SQL1", "SQL2", "SQL3"], clock.clone()).await;
+    let pass = "USE D; EXEC('CREATE PROCEDURE dbo.Pass @id int AS BEGIN EXEC dbo.Put @id; \
+                EXEC SQL3.D.dbo.Put @id; END')";
+    cluster.hosts[1].client().await.run(pass).await;
+    let mut client = cluster.hosts[0].client().await;
+    client.run("EXEC sp_sim_fault 'stall commit'").await;
+    let sql = "SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO D.dbo.T VALUES (1); \
+               EXEC SQL2.D.dbo.Pass 1; COMMIT";
+    let committing = tokio::spawn(async move { client.try_run(sql).await.numbers() });
+    // The root prepares last, and then waits before it decides.
+    let root = cluster.hosts[0]
+        .instance
+        .database("D")
+        .expect("it is there");
+    while root.storage().in_doubt().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    cluster.hosts[1].kill_and_restart().await;
+    let mut own = cluster.hosts[0].client().await;
+    own.run("EXEC sp_sim_fault 'clear'").await;
+    assert!(committing.await.expect("it ends").is_empty());
+    for host in 0..3 {
+        settles_at(&cluster, &clock, host, 1).await;
     }
 }

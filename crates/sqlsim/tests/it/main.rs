@@ -20,6 +20,7 @@ mod processes;
 mod rights;
 mod scenarios;
 mod seeds;
+mod stories;
 mod support;
 mod tables;
 mod transactions;

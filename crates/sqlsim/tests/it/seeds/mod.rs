@@ -6,7 +6,7 @@
 //! clock moves as fast as they work. The same seed gives the same schedule; which of two tasks comes
 //! first may still differ where media are involved.
 //!
-//! `STOPMARK_SEED=n cargo test -p sqlsim --test it seeds` repeats one seed;
+//! `STOPMARK_SEED=n cargo test -p sqlsim --test it stories` repeats one seed;
 //! `cargo bench -p sqlsim --bench seeds` runs as many as time allows.
 
 mod books;
@@ -63,38 +63,4 @@ fn words(panic: &(dyn Any + Send)) -> &str {
     owned
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("a panic without words")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// How many seeds the tests run; the long form runs more.
-    const SEEDS: u64 = 6;
-
-    #[test]
-    fn the_sum_is_exact_at_every_mark_and_after_every_crash() {
-        let template = template();
-        let asked = std::env::var("STOPMARK_SEED").ok();
-        let seeds = match asked.map(|seed| seed.parse::<u64>()) {
-            Some(seed) => {
-                let seed = seed.expect("STOPMARK_SEED is a number");
-                seed..=seed
-            }
-            None => 1..=SEEDS,
-        };
-        let mut all = Told::default();
-        for seed in seeds.clone() {
-            match run(&template, seed) {
-                Ok(told) => all.add(&told),
-                Err(failure) => panic!("{failure}"),
-            }
-        }
-        if seeds == (1..=SEEDS) {
-            assert!(
-                all.marks > 0 && all.crashes > 0 && all.restores > 0 && all.in_doubt > 0,
-                "these seeds prove nothing: {all:?}"
-            );
-        }
-    }
 }

@@ -11,8 +11,8 @@ use sqlsim::faults::Dice;
 use super::books::Books;
 use super::world::{ACCOUNTS, World, host_name};
 
-/// Milliseconds that a client thinks at most between two acts.
-const THINKING_MS: u64 = 60;
+/// Milliseconds that a client thinks at most between two acts: some never do.
+const THINKING_MS: [u64; 4] = [0, 5, 20, 60];
 
 /// The kinds of backups, as they are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,9 @@ pub(crate) enum Backup {
 
 /// One client's acts.
 pub(crate) async fn work(world: Arc<World>, books: Arc<Books>, mut dice: Dice, acts: u64) {
+    let thinking_ms = THINKING_MS[dice.place(THINKING_MS.len())];
     for _ in 0..acts {
-        world.wait(dice.below(THINKING_MS)).await;
+        world.wait(dice.below(thinking_ms)).await;
         match dice.below(10) {
             0 | 1 => mark(&world, &books, &mut dice).await,
             2 => {

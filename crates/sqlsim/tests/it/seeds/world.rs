@@ -25,7 +25,7 @@ use crate::hosts::{Answer, Client, PASSWORD};
 pub(crate) const HOSTS_MAX: usize = 5;
 
 /// Accounts on each host, and what lies on each at first.
-pub(crate) const ACCOUNTS: u64 = 4;
+pub(crate) const ACCOUNTS: u64 = 8;
 /// See [`ACCOUNTS`].
 pub(crate) const START: u64 = 1000;
 
