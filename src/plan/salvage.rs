@@ -23,7 +23,7 @@ pub struct UnfinishedRound {
     pub is_mark_confirmed: bool,
     /// The round's own set stands, without the pieces that were taken.
     pub is_published: bool,
-    /// Pieces that are in a published set and whose files are still on the share.
+    /// Pieces that are in a published set, or were broken off, and whose files may still be on the share.
     pub uncleared: Vec<PieceId>,
 }
 

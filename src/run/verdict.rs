@@ -167,6 +167,7 @@ impl Record {
         let taken: Vec<PieceId> = taken.chain(adopted).collect();
         let uncleared: Vec<PieceId> = home
             .into_iter()
+            .chain(broken_off(round))
             .filter(|piece| !self.is_cleared(*piece))
             .collect();
         let is_mark_confirmed = round
@@ -259,4 +260,16 @@ fn publishes(round: &Round, wanted: SetId) -> bool {
     round
         .outcomes()
         .any(|outcome| matches!(outcome, Outcome::Published { set, .. } if *set == wanted))
+}
+
+/// Backups that began and that no host knows of: their statements ended with the agent's connection, and may
+/// have left half of a file.
+fn broken_off(round: &Round) -> impl Iterator<Item = PieceId> + '_ {
+    round
+        .steps
+        .iter()
+        .filter_map(|(place, state)| match (round.step(*place)?, state) {
+            (Step::BackUp(step), StepState::Vanished) => Some(step.piece),
+            _ => None,
+        })
 }
