@@ -8,7 +8,17 @@ use crate::error::{Code, Error, Retry};
 
 /// An error of the store about `key`.
 pub(super) fn store_error(error: StoreError, key: impl std::fmt::Display) -> Error {
-    let (code, message, hint, retry) = match &error {
+    let (code, message, hint, retry) = meaning_of(&error);
+    Error::new(code, message)
+        .at("object", key)
+        .hint(hint)
+        .retry(retry)
+        .source(error)
+}
+
+/// Code, words, cure, and whether asking again may help.
+fn meaning_of(error: &StoreError) -> (Code, &'static str, &'static str, Retry) {
+    match error {
         other if is_bucket_missing(other) => (
             Code::StoreRefused,
             "the store's bucket or container does not exist",
@@ -72,12 +82,7 @@ pub(super) fn store_error(error: StoreError, key: impl std::fmt::Display) -> Err
             "check `[store] url`, the network and the store itself; nothing counts as stored",
             Retry::Safe,
         ),
-    };
-    Error::new(code, message)
-        .at("object", key)
-        .hint(hint)
-        .retry(retry)
-        .source(error)
+    }
 }
 
 /// Listing gives a refusal without a kind of its own, and the type that has the status is private to the
