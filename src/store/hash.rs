@@ -1,6 +1,6 @@
 //! SHA-256, by whichever of two implementations is the faster one on this processor.
 //!
-//! Start at [`sha256`] and [`Hasher`]. `sha2` uses the processor's SHA extensions where it has them and is half as
+//! Start at [`sha256`] and `Hasher`. `sha2` uses the processor's SHA extensions where it has them and is half as
 //! fast as aws-lc where it has not; aws-lc is in the program anyway, for TLS. Each is the other's oracle in the
 //! tests.
 //!
