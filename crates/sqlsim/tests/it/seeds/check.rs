@@ -137,7 +137,8 @@ async fn pieces(world: &World, books: &Books) -> Vec<Vec<Piece>> {
     for (at, path) in media {
         let sql = format!("RESTORE HEADERONLY FROM DISK = '{}'", path.display());
         let answer = world.ask(at, &[&sql]).await.expect("the host is up");
-        if answer.errors.is_empty() {
+        // A medium that was broken off behind its own header is one without a backup.
+        if answer.errors.is_empty() && !answer.rows.is_empty() {
             pieces[at].push(piece(path, &answer));
         }
     }
