@@ -5,8 +5,10 @@
 pub mod due;
 mod sqlite;
 
+use crate::chain::Holdings;
 use crate::error::Result;
 use crate::model::{GroupName, Set};
+use crate::plan::CatalogView;
 use crate::world::{LogEntry, LogFact, World};
 
 pub use sqlite::SqliteCatalog;
@@ -38,6 +40,24 @@ async fn set_of(world: &World, group: &GroupName, entry: &LogEntry) -> Result<Op
             let set = world.store.read_set(group, manifest_key, *digest).await?;
             Ok(Some(set))
         }
-        LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => Ok(None),
+        LogFact::LeaseTaken { .. } | LogFact::Proved { .. } | LogFact::Copied { .. } => Ok(None),
     }
+}
+
+/// What the planner is told: the sets, the newest stamp, and which stores hold what.
+pub async fn view(world: &World, group: &GroupName) -> Result<CatalogView> {
+    Ok(CatalogView {
+        sets: world.catalog.sets(group).await?,
+        newest_stamp: world.catalog.newest_stamp(group).await?,
+        holdings: holdings(world, group).await?,
+    })
+}
+
+/// Which of the configured stores hold which pieces whole.
+pub async fn holdings(world: &World, group: &GroupName) -> Result<Holdings> {
+    let manifests = world.catalog.manifests(group).await?;
+    let copied = world.catalog.copied(group).await?;
+    let proofs = world.catalog.proofs(group).await?.into_iter();
+    let proofs = proofs.map(|proof| (proof.piece, proof.copy, proof.is_whole));
+    Ok(Holdings::fold(&manifests, &copied, proofs, &world.store.names()))
 }

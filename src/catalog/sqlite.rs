@@ -12,11 +12,13 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, MissingMember, Piece, PieceId, Set, SetId, Timestamp};
+use crate::model::{
+    GroupName, MemberName, MissingMember, Piece, PieceCopy, PieceId, Set, SetId, Timestamp,
+};
 use crate::world::{Catalog, LogEntry, LogFact, PieceProof};
 
 /// The schema's number; any other is deleted and rebuilt.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = "
     CREATE TABLE entry (
@@ -26,8 +28,11 @@ const SCHEMA: &str = "
         group_name TEXT NOT NULL, set_id TEXT NOT NULL, entry INTEGER NOT NULL, made_at INTEGER NOT NULL,
         manifest TEXT NOT NULL, PRIMARY KEY (group_name, set_id)) WITHOUT ROWID;
     CREATE TABLE proof (
-        group_name TEXT NOT NULL, piece_id TEXT NOT NULL, at INTEGER NOT NULL, is_whole INTEGER NOT NULL,
-        PRIMARY KEY (group_name, piece_id)) WITHOUT ROWID;
+        group_name TEXT NOT NULL, piece_id TEXT NOT NULL, copy TEXT NOT NULL, at INTEGER NOT NULL,
+        is_whole INTEGER NOT NULL, PRIMARY KEY (group_name, piece_id, copy)) WITHOUT ROWID;
+    CREATE TABLE copy (
+        group_name TEXT NOT NULL, piece_id TEXT NOT NULL, copy TEXT NOT NULL,
+        PRIMARY KEY (group_name, piece_id, copy)) WITHOUT ROWID;
     CREATE TABLE stamp (group_name TEXT NOT NULL PRIMARY KEY, millis INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX backup_set_by_entry ON backup_set (group_name, entry);
     CREATE INDEX entry_by_set ON entry (group_name, set_id);
@@ -146,6 +151,14 @@ fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
     })
 }
 
+fn piece_id(row: &rusqlite::Row<'_>) -> rusqlite::Result<PieceId> {
+    parsed(&format!("\"{}\"", row.get::<_, String>(0)?)).map(PieceId)
+}
+
+fn copy_of(text: &str) -> rusqlite::Result<PieceCopy> {
+    parsed(&format!("\"{text}\""))
+}
+
 fn text_of(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value)
         .map_err(|error| Error::new(Code::Bug, "a fact cannot be written").source(error))
@@ -188,8 +201,9 @@ impl Catalog for SqliteCatalog {
         let mut damaged = self.proofs(group).await?;
         damaged.retain(|proof| !proof.is_whole);
         if !damaged.is_empty() {
+            let copied = self.copied(group).await?;
             for set in &mut sets {
-                leave_out(set, &damaged);
+                leave_out(set, &damaged, &copied);
             }
         }
         Ok(sets)
@@ -198,14 +212,29 @@ impl Catalog for SqliteCatalog {
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>> {
         let group = group.to_string();
         self.work(move |connection| {
-            let sql = "SELECT piece_id, at, is_whole FROM proof WHERE group_name = ?1";
+            let sql = "SELECT piece_id, at, is_whole, copy FROM proof WHERE group_name = ?1";
             let mut query = connection.prepare_cached(sql)?;
             let rows = query.query_map([group], |row| {
+                let copy: String = row.get(3)?;
                 Ok(PieceProof {
-                    piece: PieceId(parsed(&format!("\"{}\"", row.get::<_, String>(0)?))?),
+                    piece: piece_id(row)?,
+                    copy: (!copy.is_empty()).then(|| copy_of(&copy)).transpose()?,
                     at: Timestamp::from_millis(row.get(1)?),
                     is_whole: row.get(2)?,
                 })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    async fn copied(&self, group: &GroupName) -> Result<Vec<(PieceId, PieceCopy)>> {
+        let group = group.to_string();
+        self.work(move |connection| {
+            let sql = "SELECT piece_id, copy FROM copy WHERE group_name = ?1";
+            let mut query = connection.prepare_cached(sql)?;
+            let rows = query.query_map([group], |row| {
+                Ok((piece_id(row)?, copy_of(&row.get::<_, String>(1)?)?))
             })?;
             rows.collect()
         })
@@ -271,6 +300,7 @@ impl Catalog for SqliteCatalog {
             let change = connection.transaction()?;
             change.execute("DELETE FROM backup_set WHERE group_name = ?1", [&group])?;
             change.execute("DELETE FROM proof WHERE group_name = ?1", [&group])?;
+            change.execute("DELETE FROM copy WHERE group_name = ?1", [&group])?;
             change.execute("DELETE FROM entry WHERE group_name = ?1", [&group])?;
             change.commit()
         })
@@ -285,6 +315,7 @@ struct Row {
     set_id: Option<String>,
     set: Option<SetRow>,
     proof: Option<PieceProof>,
+    copied: Option<(PieceId, PieceCopy)>,
 }
 
 struct SetRow {
@@ -309,10 +340,16 @@ impl Row {
             fact: text_of(&entry.fact)?,
             set_id: match &entry.fact {
                 LogFact::Set { set, .. } => Some(set.to_string()),
-                LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => None,
+                LogFact::LeaseTaken { .. }
+                | LogFact::Proved { .. }
+                | LogFact::Copied { .. } => None,
             },
             set: set.transpose()?,
             proof: proof_of(entry),
+            copied: match &entry.fact {
+                LogFact::Copied { piece, copy, .. } => Some((*piece, copy.clone())),
+                _ => None,
+            },
         })
     }
 
@@ -323,9 +360,16 @@ impl Row {
         entry.execute(params![group, self.number, self.fact, self.set_id])?;
         if let Some(proof) = self.proof {
             let mut insert =
-                change.prepare_cached("INSERT OR REPLACE INTO proof VALUES (?1, ?2, ?3, ?4)")?;
+                change.prepare_cached("INSERT OR REPLACE INTO proof VALUES (?1, ?2, ?3, ?4, ?5)")?;
             let (piece, at) = (proof.piece.to_string(), proof.at.millis());
-            insert.execute(params![group, piece, at, proof.is_whole])?;
+            // No copy has an empty name: it stands for the only one.
+            let copy = proof.copy.map_or_else(String::new, |copy| copy.to_string());
+            insert.execute(params![group, piece, copy, at, proof.is_whole])?;
+        }
+        if let Some((piece, copy)) = self.copied {
+            let mut insert =
+                change.prepare_cached("INSERT OR REPLACE INTO copy VALUES (?1, ?2, ?3)")?;
+            insert.execute(params![group, piece.to_string(), copy.to_string()])?;
         }
         if let Some(set) = self.set {
             let mut insert = change
@@ -339,19 +383,35 @@ impl Row {
 }
 
 fn proof_of(entry: &LogEntry) -> Option<PieceProof> {
-    match entry.fact {
-        LogFact::Proved { piece, whole, .. } => Some(PieceProof {
-            piece,
+    match &entry.fact {
+        LogFact::Proved {
+            piece, whole, copy, ..
+        } => Some(PieceProof {
+            piece: *piece,
+            copy: copy.clone(),
             at: entry.at,
-            is_whole: whole,
+            is_whole: *whole,
         }),
-        LogFact::Set { .. } | LogFact::LeaseTaken { .. } => None,
+        LogFact::Set { .. } | LogFact::LeaseTaken { .. } | LogFact::Copied { .. } => None,
     }
 }
 
-/// A damaged piece is a missing one: no way of restoring goes through it, and the next run bridges the gap.
-fn leave_out(set: &mut Set, damaged: &[PieceProof]) {
-    let proof_of = |piece: &Piece| damaged.iter().find(|proof| proof.piece == piece.id);
+/// A piece without a whole copy is a missing one: no way of restoring goes through it, and the next run bridges the
+/// gap.
+fn leave_out(set: &mut Set, damaged: &[PieceProof], copied: &[(PieceId, PieceCopy)]) {
+    let proof_of = |piece: &Piece| {
+        let found: Vec<_> = damaged.iter().filter(|it| it.piece == piece.id).collect();
+        let last = found.first()?;
+        let later = copied.iter().filter(|(id, _)| *id == piece.id);
+        let copies = piece.copies().into_iter();
+        let mut copies = copies.chain(later.map(|(_, copy)| copy.clone()));
+        let is_damaged = |copy: PieceCopy| {
+            found
+                .iter()
+                .any(|proof| proof.copy.as_ref().is_none_or(|damaged| *damaged == copy))
+        };
+        copies.all(is_damaged).then_some(*last)
+    };
     let missing = set.pieces.iter().filter_map(|piece| {
         let proof = proof_of(piece)?;
         Some(MissingMember {

@@ -6,12 +6,14 @@
 //!
 //! This room never talks to a server, a store or a clock.
 
+mod copies;
 pub mod errors;
 mod health;
 mod links;
 mod path;
 mod points;
 
+pub use copies::{Holdings, require_copies};
 pub use health::{Health, differential_base, health};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};

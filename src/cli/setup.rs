@@ -13,17 +13,18 @@ use tracing_subscriber::{Layer as _, fmt};
 use super::Failed;
 use super::args::Common;
 use super::progress;
-use crate::catalog::{SqliteCatalog, catch_up};
+use crate::catalog::{SqliteCatalog, catch_up, holdings};
+use crate::chain::{Judged, judge, require_copies};
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{self, Config};
 use crate::error::{Code, Error, Result};
 use crate::media::{self, ForeignMedia};
-use crate::model::Set;
+use crate::model::{Set, StoreName};
 use crate::notify::Desktop;
 use crate::run::journal::JournalFolder;
 use crate::sql::{SqlFleet, dial::TcpDial, observe};
-use crate::store::{AgentIdentity, LocalStaging, ObjectStore};
-use crate::world::{Clock, Ids as _, World};
+use crate::store::{AgentIdentity, LocalStaging, Stores};
+use crate::world::{Clock, Ids as _, Store, World};
 
 /// Log files are kept this many days.
 const LOG_FILES_MAX: usize = 30;
@@ -48,6 +49,29 @@ impl Agent {
             self.lock = Some(lock(&self.config.state)?);
         }
         Ok(())
+    }
+
+    /// One of the stores alone.
+    ///
+    /// # Errors
+    /// `SM0107` when none has that name.
+    pub(super) fn store(&self, name: &StoreName) -> Result<Arc<dyn Store>> {
+        self.world.store.alone(name).ok_or_else(|| {
+            let names = self.world.store.names();
+            let names: Vec<&str> = names.iter().map(StoreName::as_str).collect();
+            let message = format!("the configuration has no store `{name}`");
+            Error::new(Code::CommandLine, message)
+                .at("stores", names.join(", "))
+                .hint("name one of these")
+        })
+    }
+
+    /// Every mark, oldest first: a Point, where enough stores hold all of its way, or what stands in its way.
+    pub(super) async fn judged(&self, sets: &[Set]) -> Result<Vec<Judged>, Failed> {
+        let holdings = holdings(&self.world, &self.config.group).await;
+        let holdings = holdings.map_err(|error| vec![error])?;
+        let wanted = self.config.policy.copies;
+        Ok(require_copies(judge(sets, &[]), sets, &holdings, wanted))
     }
 
     /// Every set of the group as its manifest says, pieces that were found damaged included.
@@ -98,13 +122,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
-    let store = ObjectStore::open(
-        &config.store,
-        identity(&state)?,
-        clock.clone(),
-        config.policy.lease_ttl,
-    )?
-    .with_uploads(state.join("uploads"));
+    let store = Stores::open(&config, &identity(&state)?, &clock)?;
     let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
     if lock.is_some() {
         foreign.sweep();
@@ -133,9 +151,8 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
 pub(super) fn foreign_access(config: Option<&Config>) -> media::Access {
     media::Access {
         stores: config
-            .map(|config| config.store.clone())
-            .into_iter()
-            .collect(),
+            .map(|config| config.stores().cloned().collect())
+            .unwrap_or_default(),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

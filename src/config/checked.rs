@@ -10,7 +10,7 @@ use jiff::civil;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName};
+use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName, StoreName};
 
 /// One agent's configuration.
 #[derive(Clone, Debug)]
@@ -29,8 +29,10 @@ pub struct Config {
     pub members: Vec<MemberConfig>,
     /// Every host, by true name.
     pub hosts: BTreeMap<HostName, HostConfig>,
-    /// The object store.
+    /// The object store; of several the one that leads: it holds the lease and the group's log that counts.
     pub store: StoreConfig,
+    /// Further stores, each of which gets every piece too, in the order of the file.
+    pub further_stores: Vec<StoreConfig>,
     /// When which kind of run is due.
     pub schedule: ScheduleConfig,
     /// How runs are done.
@@ -133,6 +135,8 @@ pub struct ShareConfig {
 /// Where pieces and manifests are kept.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
+    /// What people, manifests and the group's log call it.
+    pub name: StoreName,
     /// `file:///..`, `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix`.
     pub url: String,
     /// Options by `object_store`'s names, plain values.
@@ -194,6 +198,10 @@ pub struct PolicyConfig {
     pub read_back: ReadBack,
     /// Fulls and differentials over this size in bytes are proven by sample where others are read back whole.
     pub sample_over_bytes: u64,
+    /// How many stores must hold a piece whole before a Point may need it; 1 to the number of stores.
+    pub copies: usize,
+    /// How much a backup run copies at its end of what a store lacks, in bytes.
+    pub copy_budget_bytes: u64,
     /// How long a backup or restore statement may run without any sign of progress.
     pub statement_silence_max: Duration,
     /// How long the marking transaction may take.
@@ -231,6 +239,8 @@ impl Default for PolicyConfig {
         Self {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            copies: 1,
+            copy_budget_bytes: 8 << 30,
             statement_silence_max: Duration::from_secs(10 * 60),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
@@ -240,6 +250,17 @@ impl Default for PolicyConfig {
 }
 
 impl Config {
+    /// Every store, the one that leads first.
+    pub fn stores(&self) -> impl Iterator<Item = &StoreConfig> {
+        std::iter::once(&self.store).chain(&self.further_stores)
+    }
+
+    /// The names of all stores, in the same order.
+    #[must_use]
+    pub fn store_names(&self) -> Vec<StoreName> {
+        self.stores().map(|store| store.name.clone()).collect()
+    }
+
     /// What the file says of this member, or the defaults where it does not list it.
     #[must_use]
     pub fn member(&self, name: &MemberName) -> MemberConfig {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::chain::Holdings;
 use crate::model::{
     DatabaseName, HostName, MemberName, Piece, PieceId, PieceKind, RunId, Set, SurveyId, Timestamp,
 };
@@ -86,6 +87,8 @@ pub struct CatalogView {
     pub sets: Vec<Set>,
     /// The newest stamp that was ever used; stamps rise above it.
     pub newest_stamp: Option<Timestamp>,
+    /// Which stores hold the pieces.
+    pub holdings: Holdings,
 }
 
 impl CatalogView {

@@ -11,6 +11,7 @@ mod assess;
 mod backup;
 mod bases;
 mod check;
+mod copies;
 mod keys;
 mod links;
 mod lint;
@@ -33,6 +34,7 @@ pub use asked::{
 };
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
+pub use copies::{COPIES_MAX, plan_copies, plan_scrub};
 pub use keys::slug;
 pub use links::plan_links;
 pub use lint::lint;
@@ -42,8 +44,8 @@ pub use restore::plan_restore;
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
-    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, ProveMark, Publish,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, CopyPiece, Deliver, EnsureLink, Fetch, FileMove, Keep,
+    LinkSecurity, MarkLeg, MarkTarget, MirrorLog, PlaceMark, PrepareMember, ProbeStore, ProveCopy, ProveMark, Publish,
     RemoveLink, RemovePrepared, RemoveProbe, RemoveTrial, RestoreDatabase, RestoreLog,
     RestorePiece, StagedStripe, Step, StopAt, TestLink, TrialBackup, Undo,
 };
@@ -94,8 +96,12 @@ pub enum RunKind {
     Prepare,
     /// Brings backups that others took into store and catalog.
     Adopt,
-    /// Tries shares and store, and removes what that made.
+    /// Tries shares and stores, and removes what that made.
     Check,
+    /// Makes copies that stores owe; a round of its own at the end of a run.
+    Copy,
+    /// Proves stored copies again, and makes those anew that are not whole.
+    Scrub,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -137,8 +143,12 @@ pub enum StageName {
     Restore,
     /// The mark proven in every member.
     Prove,
-    /// Shares and store tried.
+    /// Shares and stores tried.
     Trial,
+    /// Copies that are owed made.
+    Copy,
+    /// Copies proven again.
+    Scrub,
 }
 
 /// What a failed step means for the rest.

@@ -17,7 +17,10 @@ use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step};
 use crate::chain::{Path, Point};
 use crate::config::{Config, ShareConfig};
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, Lsn, MemberName, Piece, PieceId, PlanId, Timestamp};
+use crate::model::{
+    DatabaseName, HostName, Lsn, MemberName, Piece, PieceCopy, PieceId, PlanId, StoredStripe,
+    Timestamp,
+};
 
 /// One member's way back, with everything looked up.
 struct Way<'a> {
@@ -54,7 +57,10 @@ pub fn plan_restore(
     let on_target = |steps: Vec<Step>| steps.into_iter().map(|step| (asked.host.clone(), step));
     let (mut fetch, mut restore, mut prove, mut clear) = (vec![], vec![], vec![], vec![]);
     for way in &ways {
-        fetch.extend(way.pieces.iter().map(|piece| places.fetch(piece)));
+        fetch.extend(way.pieces.iter().map(|piece| {
+            let copies = have.holdings.whole(piece.id);
+            places.fetch(piece, &copies)
+        }));
         restore.extend(places.restore(way, point)?);
         prove.push(prove_mark(cfg, way, point));
         clear.extend(way.pieces.iter().map(|piece| places.clear(piece)));
@@ -187,7 +193,7 @@ struct Places<'a> {
 impl Places<'_> {
     fn staged(&self, piece: &Piece) -> RestorePiece {
         let count = piece.stripes.len();
-        let stripe = |(nth, stored): (usize, &crate::model::StoredStripe)| -> StagedStripe {
+        let stripe = |(nth, stored): (usize, &StoredStripe)| -> StagedStripe {
             let file = format!("restore_{}_{}of{count}.bak", piece.id, nth + 1);
             staged(self.share, &self.cfg.group, &file, stored.key.clone())
         };
@@ -197,10 +203,14 @@ impl Places<'_> {
         }
     }
 
-    fn fetch(&self, piece: &Piece) -> Step {
+    fn fetch(&self, piece: &Piece, copies: &[PieceCopy]) -> Step {
+        let stripe = |stripe: &StoredStripe| match copies {
+            [] => stripe.clone(),
+            copies => stripe.held_by(copies.to_vec()),
+        };
         Step::Fetch(Fetch {
             source: self.staged(piece),
-            stored: piece.stripes.clone(),
+            stored: piece.stripes.iter().map(stripe).collect(),
         })
     }
 

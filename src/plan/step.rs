@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::MarkLogKind;
 use crate::model::{
     DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, Origin, Piece, PieceId,
-    PieceKind, RunId, SetId, SetKind, StoredStripe, Timestamp,
+    PieceCopy, PieceKind, RunId, SetId, SetKind, StoreName, StoredStripe, Timestamp,
 };
 
 /// One act.
@@ -57,6 +57,12 @@ pub enum Step {
     ProbeStore(ProbeStore),
     /// Removes the object that a `ProbeStore` made.
     RemoveProbe(RemoveProbe),
+    /// Makes one more copy of a stored piece, from one that is whole.
+    CopyPiece(CopyPiece),
+    /// Reads one copy of a stored piece back, and writes into the group's log what was found.
+    ProveCopy(ProveCopy),
+    /// Brings a further store's copy of the group's log up to date.
+    MirrorLog(MirrorLog),
 }
 
 /// A linked server as a mark needs it; values for `sp_addlinkedserver` and `sp_serveroption`.
@@ -373,6 +379,9 @@ pub struct RemoveTrial {
 pub struct ProbeStore {
     /// The object's key below the store's prefix.
     pub key: String,
+    /// The store; none where an older version planned it, which knew one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreName>,
 }
 
 /// Removes a probe.
@@ -380,6 +389,50 @@ pub struct ProbeStore {
 pub struct RemoveProbe {
     /// The object's key below the store's prefix.
     pub key: String,
+    /// The store, as its probe names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreName>,
+}
+
+/// Makes one more copy of a piece.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyPiece {
+    /// The set that holds the piece.
+    pub set: SetId,
+    /// The piece.
+    pub piece: PieceId,
+    /// Its member, for people.
+    pub member: MemberName,
+    /// What it is, for people; written `piece_kind` beside the step's own `kind`.
+    pub piece_kind: PieceKind,
+    /// What is copied, with the whole copies that it may come from, in the order of trying.
+    pub stripes: Vec<StoredStripe>,
+    /// The new copy.
+    pub to: PieceCopy,
+}
+
+/// Reads one copy of a piece back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProveCopy {
+    /// The set that holds the piece.
+    pub set: SetId,
+    /// The piece.
+    pub piece: PieceId,
+    /// Its member, for people.
+    pub member: MemberName,
+    /// What it is, for people; written `piece_kind` beside the step's own `kind`.
+    pub piece_kind: PieceKind,
+    /// What must be there.
+    pub stripes: Vec<StoredStripe>,
+    /// The copy.
+    pub copy: PieceCopy,
+}
+
+/// Copies entries of the group's log, and the manifests that they name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MirrorLog {
+    /// The store that gets them.
+    pub to: StoreName,
 }
 
 /// What it would take to make a step not have happened.
@@ -430,11 +483,14 @@ impl Step {
             | Self::TrialBackup(_)
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
-            | Self::RemoveProbe(_) => None,
+            | Self::RemoveProbe(_)
+            | Self::CopyPiece(_)
+            | Self::ProveCopy(_)
+            | Self::MirrorLog(_) => None,
         }
     }
 
-    /// The piece that the step is about.
+    /// The piece that the step is about; a copy stands for itself and not for its piece.
     #[must_use]
     pub const fn piece(&self) -> Option<PieceId> {
         match self {
@@ -457,7 +513,10 @@ impl Step {
             | Self::TrialBackup(_)
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
-            | Self::RemoveProbe(_) => None,
+            | Self::RemoveProbe(_)
+            | Self::CopyPiece(_)
+            | Self::ProveCopy(_)
+            | Self::MirrorLog(_) => None,
         }
     }
 
@@ -479,6 +538,7 @@ impl Step {
             }))),
             Self::ProbeStore(step) => Undo::By(Box::new(Self::RemoveProbe(RemoveProbe {
                 key: step.key.clone(),
+                store: step.store.clone(),
             }))),
             // What marks need is wanted even when the run fails, and part of it may be older than the run.
             Self::PrepareMember(_)
@@ -493,7 +553,10 @@ impl Step {
             | Self::Fetch(_)
             | Self::ProveMark(_)
             | Self::RemoveTrial(_)
-            | Self::RemoveProbe(_) => Undo::Nothing,
+            | Self::RemoveProbe(_)
+            | Self::CopyPiece(_)
+            | Self::ProveCopy(_)
+            | Self::MirrorLog(_) => Undo::Nothing,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
-    Asked, BackupKind, CatalogView, Names, Plan, RunKind, Warning, lint, plan_backup, plan_salvage,
+    Asked, BackupKind, Names, Plan, RunKind, Warning, lint, plan_backup, plan_copies, plan_salvage,
     plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
@@ -91,7 +91,7 @@ pub async fn back_up(
             ..asked
         };
     }
-    finish(world, book, interrupt).await
+    finish(world, config, book, interrupt).await
 }
 
 /// Carries one plan out as a run of its own: restores, links, preparation.
@@ -104,7 +104,7 @@ pub async fn carry_out(
     refuse_unsound(plan)?;
     let (_, book) = begin(world, config, plan.kind)?;
     carry_out_plan(world, &book, plan, interrupt).await?;
-    finish(world, book, interrupt).await
+    finish(world, config, book, interrupt).await
 }
 
 /// Tries shares and store, after tidying up what a check before left behind. Needs no lease: nothing of the
@@ -130,7 +130,7 @@ pub(super) async fn carry_out_as(
 ) -> Result<Record> {
     let book = begin_as(world, config, run, plan.kind)?;
     carry_out_plan(world, &book, plan, interrupt).await?;
-    finish(world, book, interrupt).await
+    finish(world, config, book, interrupt).await
 }
 
 /// Unfinished uploads that nobody goes on with cost money and nothing else: no backup waits for their removal,
@@ -156,7 +156,7 @@ pub async fn finish_leftovers(
     finish_those(world, group, interrupt, |_| true).await
 }
 
-async fn finish_those(
+pub(super) async fn finish_those(
     world: &World,
     group: &GroupName,
     interrupt: &Interrupt,
@@ -176,7 +176,7 @@ async fn finish_those(
     Ok(finished)
 }
 
-fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)> {
+pub(super) fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)> {
     let run = RunId(world.ids.next());
     Ok((run, begin_as(world, config, run, kind)?))
 }
@@ -203,10 +203,7 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
 async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
-    let have = CatalogView {
-        sets: world.catalog.sets(&config.group).await?,
-        newest_stamp: world.catalog.newest_stamp(&config.group).await?,
-    };
+    let have = catalog::view(world, &config.group).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;
@@ -257,18 +254,63 @@ async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()
     Ok(())
 }
 
-async fn finish(world: &World, book: Book, interrupt: &Interrupt) -> Result<Record> {
+/// Makes the copies that stores owe, of earlier runs too. Where the planning of them fails, they are still owed
+/// tomorrow, and what the run did stands.
+pub(super) async fn make_copies(
+    world: &World,
+    config: &Config,
+    book: &Book,
+    budget_bytes: Option<u64>,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let view = match catalog::catch_up(world, &config.group).await {
+        Ok(_) => catalog::view(world, &config.group).await,
+        Err(error) => Err(error),
+    };
+    let view = match view {
+        Ok(view) => view,
+        Err(error) => {
+            tracing::warn!("no copies were planned: {error}");
+            return Ok(());
+        }
+    };
+    let round = book.read(|record| record.rounds.len() + 1);
+    let round = u8::try_from(round).unwrap_or(u8::MAX);
+    let mut names = PlanNames(world.ids.as_ref());
+    let now = world.clock.now();
+    if let Some(plan) = plan_copies(config, &view, budget_bytes, &mut names, round, now) {
+        carry_out_plan(world, book, &plan, interrupt).await?;
+    }
+    Ok(())
+}
+
+async fn finish(
+    world: &World,
+    config: &Config,
+    book: Book,
+    interrupt: &Interrupt,
+) -> Result<Record> {
     if interrupt.is_asked() {
         return Ok(book.into_record());
     }
     salvage(world, &book, interrupt).await?;
+    let brings_pieces = book.read(|record| {
+        matches!(
+            record.kind,
+            RunKind::Full | RunKind::Differential | RunKind::Log | RunKind::Adopt
+        )
+    });
+    if brings_pieces && !config.further_stores.is_empty() {
+        let budget = Some(config.policy.copy_budget_bytes);
+        make_copies(world, config, &book, budget, interrupt).await?;
+    }
     let verdict = book.read(verdict_of);
     close(world, book, verdict)
 }
 
 /// Writes the last line, unless something that was taken can still be brought home: then the run stays open
 /// and the next start goes on with it.
-fn close(world: &World, book: Book, verdict: Verdict) -> Result<Record> {
+pub(super) fn close(world: &World, book: Book, verdict: Verdict) -> Result<Record> {
     if !book.read(Record::is_owing) {
         book.write(&Event::RunEnded {
             verdict,

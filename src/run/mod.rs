@@ -15,6 +15,7 @@ pub mod journal;
 mod marks;
 pub mod record;
 mod resume;
+pub mod scrub;
 pub mod verdict;
 
 pub use conduct::{

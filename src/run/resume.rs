@@ -84,7 +84,10 @@ pub(super) async fn look_up(
         | Step::TrialBackup(_)
         | Step::RemoveTrial(_)
         | Step::ProbeStore(_)
-        | Step::RemoveProbe(_) => Ok(None),
+        | Step::RemoveProbe(_)
+        | Step::CopyPiece(_)
+        | Step::ProveCopy(_)
+        | Step::MirrorLog(_) => Ok(None),
     }
 }
 

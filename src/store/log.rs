@@ -178,7 +178,7 @@ impl ObjectStore {
     }
 
     /// The numbers of the entries after `after`, rising.
-    async fn entry_numbers(&self, group: &GroupName, after: u64) -> Result<Vec<u64>> {
+    pub(super) async fn entry_numbers(&self, group: &GroupName, after: u64) -> Result<Vec<u64>> {
         let folder = self.key(&keys::log(group));
         let offset = self.key(&keys::log_entry(group, after));
         let listed = self.objects.list_with_offset(Some(&folder), &offset);

@@ -5,6 +5,7 @@
 //!
 //! This room never overwrites an object and never decides what is kept.
 
+mod chunk;
 pub mod digest;
 mod errors;
 mod folder;
@@ -14,6 +15,7 @@ mod layout;
 mod lease;
 mod log;
 mod manifest;
+mod many;
 mod open;
 mod parts;
 mod pool;
@@ -39,8 +41,8 @@ use object_store::path::Path as Key;
 use tokio::sync::Mutex;
 
 use crate::config::{StoreConfig, TransferConfig};
-use crate::error::Result;
-use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
+use crate::error::{Code, Error, Result};
+use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::world::{Clock, LogEntry, LogFact, StepProgress, Store, Tap};
 
 use lease::Lease;
@@ -49,6 +51,7 @@ use sweep::Unfinished;
 use throttle::Throttle;
 use uploads::Uploads;
 
+pub use many::Stores;
 pub use open::Backend;
 pub use pool::Pool;
 pub use shelf::{Shelf, ShelfObject};
@@ -74,6 +77,7 @@ struct Transfer {
 
 /// One object store below one prefix.
 pub struct ObjectStore {
+    name: StoreName,
     objects: Arc<dyn object_store::ObjectStore>,
     parts: Arc<dyn MultipartStore>,
     unfinished: Unfinished,
@@ -104,6 +108,7 @@ impl ObjectStore {
         let pool = Pool::of_the_process_with(config.transfer.memory_bytes);
         let (backend, prefix) = Backend::open(config)?;
         let store = Self::over(backend, prefix, agent, clock, lease_ttl);
+        let store = store.with_name(config.name.clone());
         Ok(store.with_transfer(&config.transfer).with_pool(pool))
     }
 
@@ -117,6 +122,7 @@ impl ObjectStore {
         lease_ttl: std::time::Duration,
     ) -> Self {
         Self {
+            name: StoreName::default(),
             objects: backend.objects,
             parts: backend.parts,
             unfinished: backend.unfinished,
@@ -134,6 +140,13 @@ impl ObjectStore {
             uploads: Uploads::default(),
             clock,
         }
+    }
+
+    /// Under this name in manifests and the group's log.
+    #[must_use]
+    pub fn with_name(mut self, name: StoreName) -> Self {
+        self.name = name;
+        self
     }
 
     fn with_transfer(mut self, config: &TransferConfig) -> Self {
@@ -163,6 +176,26 @@ impl ObjectStore {
         self
     }
 
+    /// The stripe under the key of each copy that this store holds, never none; a stripe that names no copies is its
+    /// only one.
+    ///
+    /// # Errors
+    /// `SM0705` when other stores hold all copies.
+    fn own(&self, stripe: &StoredStripe) -> Result<Vec<StoredStripe>> {
+        if stripe.copies.is_empty() {
+            return Ok(vec![stripe.clone()]);
+        }
+        let own = stripe.copies.iter().filter(|it| it.store == self.name);
+        let places: Vec<StoredStripe> = own.map(|copy| located(stripe, copy)).collect();
+        if places.is_empty() {
+            let message = format!("store `{}` has no copy of an object", self.name);
+            return Err(Error::new(Code::ObjectMissing, message)
+                .at("object", &stripe.key)
+                .hint("`stopmark scrub` makes copies that are owed"));
+        }
+        Ok(places)
+    }
+
     /// The key of an object below this store's prefix.
     fn key(&self, below: &str) -> Key {
         self.prefix
@@ -174,6 +207,10 @@ impl ObjectStore {
 
 #[async_trait]
 impl Store for ObjectStore {
+    fn names(&self) -> Vec<StoreName> {
+        vec![self.name.clone()]
+    }
+
     async fn upload(
         &self,
         file: &Path,
@@ -190,11 +227,17 @@ impl Store for ObjectStore {
         whole: bool,
         progress: &dyn StepProgress,
     ) -> Result<()> {
-        self.prove_stripe(stripe, whole, progress).await
+        for place in self.own(stripe)? {
+            self.prove_stripe(&place, whole, progress).await?;
+        }
+        Ok(())
     }
 
     async fn prove_sample(&self, stripe: &StoredStripe, progress: &dyn StepProgress) -> Result<()> {
-        Self::prove_sample(self, stripe, progress).await
+        for place in self.own(stripe)? {
+            Self::prove_sample(self, &place, progress).await?;
+        }
+        Ok(())
     }
 
     async fn sweep(&self, group: &GroupName) -> Result<u64> {
@@ -207,7 +250,14 @@ impl Store for ObjectStore {
         file: &Path,
         progress: &dyn StepProgress,
     ) -> Result<()> {
-        self.fetch_stripe(stripe, file, progress).await
+        let mut failed = None;
+        for place in self.own(stripe)? {
+            match self.fetch_stripe(&place, file, progress).await {
+                Ok(()) => return Ok(()),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     async fn write_manifest(&self, set: &Set) -> Result<(String, Sha256Digest)> {
@@ -245,5 +295,13 @@ impl Store for ObjectStore {
 
     async fn remove_probe(&self, key: &str) -> Result<()> {
         self.delete_probe(key).await
+    }
+}
+
+/// The stripe under the key that this copy has.
+fn located(stripe: &StoredStripe, copy: &PieceCopy) -> StoredStripe {
+    StoredStripe {
+        key: copy.key(&stripe.key),
+        ..stripe.held_by(vec![copy.clone()])
     }
 }

@@ -55,7 +55,7 @@ impl ObjectStore {
     }
 
     /// The chunk list beside a stripe, compared with its root.
-    async fn chunk_list(&self, stripe: &StoredStripe) -> Result<ChunkList> {
+    pub(super) async fn chunk_list(&self, stripe: &StoredStripe) -> Result<ChunkList> {
         let content = self.read_small(&keys::chunks(&stripe.key)).await?;
         let list = ChunkList::from_bytes(&content);
         list.filter(|list| list.root() == stripe.root)
@@ -188,7 +188,7 @@ impl ObjectStore {
     }
 
     /// Where each chunk of a stripe stands.
-    fn places(&self, stripe: &StoredStripe) -> Vec<Place> {
+    pub(super) fn places(&self, stripe: &StoredStripe) -> Vec<Place> {
         let mut places = Vec::new();
         for span in spans(stripe) {
             places.extend(self.places_of(&span, places.len()));

@@ -8,9 +8,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::chunk::Chunk;
 use super::pool::Pool;
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::CHUNK_SIZE_BYTES;
@@ -24,7 +24,7 @@ pub(super) struct Source {
 }
 
 /// The chunks of a file, in order.
-pub(super) struct Chunks(mpsc::Receiver<Result<Bytes>>);
+pub(super) struct Chunks(mpsc::Receiver<Result<Chunk>>);
 
 impl Source {
     /// Opens a file.
@@ -63,7 +63,7 @@ impl Source {
     }
 
     /// An empty file is one empty chunk.
-    async fn read_all(mut self, pool: &Arc<Pool>, to: &mpsc::Sender<Result<Bytes>>) -> Result<()> {
+    async fn read_all(mut self, pool: &Arc<Pool>, to: &mpsc::Sender<Result<Chunk>>) -> Result<()> {
         let mut left = self.size_bytes;
         loop {
             let want = left.min(CHUNK_SIZE_BYTES);
@@ -76,7 +76,7 @@ impl Source {
             });
             let (source, buffer) = filled.await?.map_err(unreadable)?;
             self = source;
-            if to.send(Ok(buffer.freeze())).await.is_err() || is_last {
+            if to.send(Ok(Chunk::of(buffer.freeze()))).await.is_err() || is_last {
                 return Ok(());
             }
         }
@@ -84,8 +84,13 @@ impl Source {
 }
 
 impl Chunks {
+    /// The chunks that somebody else sends, in order.
+    pub(super) const fn over(chunks: mpsc::Receiver<Result<Chunk>>) -> Self {
+        Self(chunks)
+    }
+
     /// The next chunk; an error where the file has none.
-    pub(super) async fn next(&mut self) -> Result<Bytes> {
+    pub(super) async fn next(&mut self) -> Result<Chunk> {
         let ended = || Error::new(Code::Bug, "a file has fewer chunks than its size says");
         self.0.recv().await.unwrap_or_else(|| Err(ended()))
     }
@@ -120,6 +125,8 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::store::pool::BUDGET_BYTES_MIN;
 

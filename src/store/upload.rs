@@ -9,14 +9,14 @@ use std::path::Path;
 use bytes::Bytes;
 use object_store::{PutMode, PutOptions};
 
+use super::chunk::Chunk;
 use super::digest::ChunkList;
 use super::errors::store_error;
 use super::layout::{Span, segment_size, spans};
-use super::parts::hash;
 use super::source::{Chunks, Source};
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
-use crate::model::{CHUNK_SIZE_BYTES, Sha256Digest, StoredStripe};
+use crate::model::{CHUNK_SIZE_BYTES, PieceCopy, Sha256Digest, StoredStripe};
 use crate::world::{StepProgress, Tap};
 
 /// The parser sees a chunk in slices of this size, and others get their turn in between.
@@ -38,9 +38,31 @@ pub(super) struct Pass<'f, 'a> {
     done_bytes: u64,
 }
 
-impl Pass<'_, '_> {
+impl<'a> Feed<'a> {
+    /// Nothing has been seen yet.
+    pub(super) fn new(tap: &'a mut dyn Tap, progress: &'a dyn StepProgress) -> Self {
+        Self {
+            tap,
+            progress,
+            tapped_bytes: 0,
+            told_bytes: 0,
+        }
+    }
+}
+
+impl<'f, 'a> Pass<'f, 'a> {
+    /// A reading from the first chunk on.
+    pub(super) const fn new(feed: &'f mut Feed<'a>, chunks: Chunks) -> Self {
+        Self {
+            feed,
+            chunks,
+            read_bytes: 0,
+            done_bytes: 0,
+        }
+    }
+
     /// The next chunk, after it passed the tap.
-    pub(super) async fn next(&mut self) -> Result<Bytes> {
+    pub(super) async fn next(&mut self) -> Result<Chunk> {
         let chunk = self.chunks.next().await?;
         let begin = self.read_bytes;
         self.read_bytes += chunk.len() as u64;
@@ -74,12 +96,7 @@ impl ObjectStore {
         tap: &mut dyn Tap,
         progress: &dyn StepProgress,
     ) -> Result<StoredStripe> {
-        let mut feed = Feed {
-            tap,
-            progress,
-            tapped_bytes: 0,
-            told_bytes: 0,
-        };
+        let mut feed = Feed::new(tap, progress);
         match self.pass_over(path, key, &mut feed).await {
             // The store has dropped an upload that an earlier process began; it is forgotten now.
             Err(error) if error.code() == Code::ObjectMissing => {
@@ -91,27 +108,40 @@ impl ObjectStore {
 
     async fn pass_over(&self, path: &Path, key: &str, feed: &mut Feed<'_>) -> Result<StoredStripe> {
         let source = Source::open(path).await?;
-        let mut stripe = StoredStripe {
+        let stripe = self.unsent(key, source.size_bytes);
+        let mut pass = Pass::new(feed, source.read_ahead(self.pool.clone()));
+        self.send_stripe(stripe, path, &mut pass).await
+    }
+
+    /// A stripe of this size as it will lie here; its digests are not known yet.
+    pub(super) fn unsent(&self, key: &str, size_bytes: u64) -> StoredStripe {
+        StoredStripe {
             key: key.to_owned(),
-            size_bytes: source.size_bytes,
+            size_bytes,
             chunk_size_bytes: CHUNK_SIZE_BYTES,
             root: Sha256Digest([0; 32]),
             sha256: None,
-            segment_size_bytes: segment_size(source.size_bytes, self.transfer.segment_chunks),
-        };
-        let mut pass = Pass {
-            feed,
-            chunks: source.read_ahead(self.pool.clone()),
-            read_bytes: 0,
-            done_bytes: 0,
-        };
+            segment_size_bytes: segment_size(size_bytes, self.transfer.segment_chunks),
+            copies: Vec::new(),
+        }
+    }
+
+    /// Sends what a reading brings, and the list of its digests; the stripe as it then lies here. `path` is where the
+    /// next try would find the same bytes.
+    pub(super) async fn send_stripe(
+        &self,
+        mut stripe: StoredStripe,
+        path: &Path,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<StoredStripe> {
         let mut list = ChunkList::default();
         for span in spans(&stripe) {
-            list.extend(self.send_span(&span, path, &mut pass).await?);
+            list.extend(self.send_span(&span, path, pass).await?);
         }
         stripe.root = list.root();
         stripe.sha256 = list.whole();
-        self.create_same(&keys::chunks(key), list.to_bytes())
+        stripe.copies = vec![PieceCopy::first(self.name.clone())];
+        self.create_same(&keys::chunks(&stripe.key), list.to_bytes())
             .await?;
         Ok(stripe)
     }
@@ -128,7 +158,7 @@ impl ObjectStore {
         if self.size_of(&span.key).await?.is_some() {
             let mut digests = Vec::new();
             for _ in span.chunks() {
-                digests.push(hash(pass.next().await?).await?);
+                digests.push(pass.next().await?.digest().await?);
             }
             return self.same_as_stored(span, digests, pass).await;
         }
@@ -137,14 +167,14 @@ impl ObjectStore {
 
     async fn send_one(&self, span: &Span, pass: &mut Pass<'_, '_>) -> Result<Vec<Sha256Digest>> {
         let chunk = pass.next().await?;
-        let digest = hash(chunk.clone()).await?;
+        let digest = chunk.digest().await?;
         let key = self.key(&span.key);
         let put = self.calls.call(0, || async {
             self.throttle.pass(span.size_bytes()).await;
             let options = PutOptions::from(PutMode::Create);
             match self
                 .objects
-                .put_opts(&key, chunk.clone().into(), options)
+                .put_opts(&key, chunk.bytes().into(), options)
                 .await
             {
                 Ok(_) => Ok(true),

@@ -33,6 +33,7 @@ mod saga_story;
 mod saga_twice;
 mod scrub;
 mod secrets;
+mod several_stores;
 mod shelf;
 mod stage;
 mod stores;

@@ -125,7 +125,7 @@ impl Scene {
         };
         let have = CatalogView {
             sets: self.sets().await,
-            newest_stamp: None,
+            ..CatalogView::default()
         };
         let mut names = PlanNames(self.world.ids.as_ref());
         let now = self.world.clock.now();

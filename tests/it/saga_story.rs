@@ -117,6 +117,9 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::RemoveTrial(_) => "remove a trial".to_owned(),
         Step::ProbeStore(_) => "probe the store".to_owned(),
         Step::RemoveProbe(_) => "remove a probe".to_owned(),
+        Step::CopyPiece(step) => format!("copy {} to {}", step.member, step.to),
+        Step::ProveCopy(step) => format!("prove {} in {}", step.member, step.copy),
+        Step::MirrorLog(step) => format!("mirror the log to {}", step.to),
     }
 }
 

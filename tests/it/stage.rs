@@ -22,7 +22,7 @@ use stopmark::notify::Silent;
 use stopmark::run::Interrupt;
 use stopmark::run::journal::JournalFolder;
 use stopmark::sql::{SqlFleet, dial::TcpDial, observe};
-use stopmark::store::{AgentIdentity, LocalStaging, ObjectStore};
+use stopmark::store::{AgentIdentity, LocalStaging, Stores};
 use stopmark::world::World;
 use tempfile::TempDir;
 use tiberius::{AuthMethod, EncryptionLevel};
@@ -300,8 +300,8 @@ pub(crate) fn world_of(config_path: &Path) -> (Arc<Config>, World) {
         id: "stage".to_owned(),
         name: "the stage".to_owned(),
     };
-    let ttl = config.policy.lease_ttl;
-    let store = ObjectStore::open(&config.store, agent, clock.clone(), ttl).expect("a store");
+    let of_store: Arc<dyn stopmark::world::Clock> = clock.clone();
+    let store = Stores::open(&config, &agent, &of_store).expect("stores");
     let world = World {
         clock,
         ids: Arc::new(RandomIds),

@@ -1,7 +1,6 @@
 //! `stopmark list`: every set, and whether the group can come back to its mark.
 
 use super::{Failed, shown};
-use crate::chain::judge;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, agent};
@@ -12,7 +11,7 @@ use crate::report::sets::SetList;
 pub(super) async fn list(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
     let sets = agent.sets().await?;
-    let list = SetList::of(&agent.config.group, &sets, &judge(&sets, &[]));
+    let list = SetList::of(&agent.config.group, &sets, &agent.judged(&sets).await?);
     let exit = if list.points() == 0 {
         Exit::NothingRestorable
     } else {

@@ -46,7 +46,7 @@ pub(super) async fn carry_out(
         Command::Verify(args) => verify::verify(&common, &args, out).await,
         Command::Inspect(args) => inspect::inspect(&common, &args, out, interrupt).await,
         Command::Adopt(args) => adopt::adopt(&common, &args, out, interrupt).await,
-        Command::Scrub(args) => scrub::scrub(&common, &args, out).await,
+        Command::Scrub(args) => scrub::scrub(&common, &args, out, interrupt).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
         Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,

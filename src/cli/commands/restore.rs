@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::link::survey_of;
 use super::{Failed, end_run, one, shown};
-use crate::chain::{Point, points};
+use crate::catalog::view;
+use crate::chain::{Judged, Point, points};
 use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
 use crate::cli::out::Out;
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
 use crate::model::{DatabaseName, HostName, MemberName, Set};
-use crate::plan::{CatalogView, Plan, RestoreAsked, plan_restore};
+use crate::plan::{Plan, RestoreAsked, plan_restore};
 use crate::run::{self, Interrupt, PlanNames};
 
 /// Restores a point, or prints the plan.
@@ -53,7 +54,8 @@ fn overwrite(agent: &Agent, named: Option<&str>) -> Result<bool, Failed> {
 async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, Failed> {
     let group = &agent.config.group;
     let sets = agent.sets().await?;
-    let point = find(&sets, args.mark.as_deref())?;
+    let judged = agent.judged(&sets).await?;
+    let point = find(&sets, judged, args.mark.as_deref())?;
     let host = target(agent, &args.to_host).map_err(one)?;
     let survey = survey_of(agent).await;
     let existing = agent.world.fleet.databases(&host).await.map_err(one)?;
@@ -66,8 +68,7 @@ async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, 
         replace,
         existing,
     };
-    let newest_stamp = agent.world.catalog.newest_stamp(group).await.map_err(one)?;
-    let have = CatalogView { sets, newest_stamp };
+    let have = view(&agent.world, group).await.map_err(one)?;
     let mut names = PlanNames(agent.world.ids.as_ref());
     let now = agent.world.clock.now();
     plan_restore(&agent.config, &have, &point, &asked, &mut names, now).map_err(one)
@@ -87,10 +88,21 @@ fn target(agent: &Agent, named: &HostName) -> crate::error::Result<HostName> {
     })
 }
 
-fn find(sets: &[Set], mark: Option<&str>) -> Result<Point, Failed> {
+/// The newest point; or any mark by its name that every member can be restored to, however few stores hold its pieces.
+fn find(sets: &[Set], judged: Vec<Judged>, mark: Option<&str>) -> Result<Point, Failed> {
     let points = points(sets, &[]);
     let Some(mark) = mark else {
-        return points.into_iter().next_back().ok_or_else(|| {
+        let restorable = points.last().map(|point| &point.mark.name);
+        let offered = judged.into_iter().rev().find_map(|it| it.verdict.ok());
+        return offered.ok_or_else(|| {
+            if let Some(name) = restorable {
+                return one(Error::new(
+                    Code::NoPoint,
+                    "no mark is held in as many copies as the policy asks for",
+                )
+                .at("newest mark", name)
+                .hint("name it with `--mark` to restore from the copies that there are"));
+            }
             one(Error::new(
                 Code::NoPoint,
                 "there is no mark to which every member can be restored",

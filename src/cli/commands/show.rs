@@ -1,7 +1,6 @@
 //! `stopmark show`: one set with its pieces, or one run with its rounds.
 
 use super::{Failed, one, show_run, shown};
-use crate::chain::judge;
 use crate::cli::args::{Common, ShowArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, agent};
@@ -33,7 +32,7 @@ pub(super) async fn show(
     }
     let sets = agent.sets().await?;
     let set = find(&sets, args.what.as_deref())?;
-    let judged = judge(&sets, &[]);
+    let judged = agent.judged(&sets).await?;
     let detail = SetDetail::of(
         set,
         &sets,

@@ -1,7 +1,6 @@
 //! `stopmark status`: how the group stands, from the catalog and the schedule; no host is asked.
 
 use super::{Failed, one, shown};
-use crate::chain::judge;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, agent};
@@ -14,7 +13,7 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
     let sets = agent.sets().await?;
     let unfinished = agent.world.journals.unfinished().map_err(one)?;
     let now = agent.world.clock.now();
-    let status = Status::of(&agent.config, &judge(&sets, &[]), &unfinished, now);
+    let status = Status::of(&agent.config, &agent.judged(&sets).await?, &unfinished, now);
     let exit = match (&status.newest_point, status.is_degraded()) {
         (None, _) => Exit::NothingRestorable,
         (Some(_), true) => Exit::Degraded,

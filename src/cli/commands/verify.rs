@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{Failed, one, shown};
+use crate::catalog::holdings;
 use crate::chain::points;
 use crate::cli::args::{Common, VerifyArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
-use crate::model::{Piece, PieceId, Set};
+use crate::model::{Piece, PieceCopy, PieceId, Set};
 use crate::report::bytes::size;
 use crate::run::events::Failure;
 
@@ -26,6 +27,7 @@ struct Verified {
 #[derive(Serialize)]
 struct Damaged {
     member: String,
+    store: String,
     object: String,
     failure: Failure,
 }
@@ -63,6 +65,11 @@ pub(super) async fn verify(
         None => agent.manifests().await?,
     };
     let wanted = wanted(&sets, args.mark.as_deref())?;
+    if let Some(name) = &args.store {
+        agent.store(name).map_err(one)?;
+    }
+    let group = &agent.config.group;
+    let holdings = holdings(&agent.world, group).await.map_err(one)?;
     let mut verified = Verified {
         pieces: 0,
         bytes: 0,
@@ -76,7 +83,10 @@ pub(super) async fn verify(
     {
         verified.pieces += 1;
         verified.bytes += piece.size_bytes();
-        prove(&agent, piece, !args.quick, &mut verified.damaged).await;
+        let copies = holdings.newest(piece.id).into_iter().map(|(copy, _)| copy);
+        for copy in copies.filter(|copy| args.store.as_ref().is_none_or(|it| *it == copy.store)) {
+            prove(&agent, piece, &copy, !args.quick, &mut verified.damaged).await;
+        }
     }
     let exit = if verified.damaged.is_empty() {
         Exit::Ok
@@ -112,21 +122,25 @@ fn wanted(sets: &[Set], mark: Option<&str>) -> Result<BTreeSet<PieceId>, Failed>
         .collect())
 }
 
-async fn prove(agent: &Agent, piece: &Piece, whole: bool, damaged: &mut Vec<Damaged>) {
+async fn prove(
+    agent: &Agent,
+    piece: &Piece,
+    copy: &PieceCopy,
+    whole: bool,
+    damaged: &mut Vec<Damaged>,
+) {
     for stripe in &piece.stripes {
         let progress = agent
             .world
             .progress
             .begin(&stripe.key, Some(stripe.size_bytes));
-        if let Err(error) = agent
-            .world
-            .store
-            .prove(stripe, whole, progress.as_ref())
-            .await
-        {
+        let place = stripe.held_by(vec![copy.clone()]);
+        let store = &agent.world.store;
+        if let Err(error) = store.prove(&place, whole, progress.as_ref()).await {
             damaged.push(Damaged {
                 member: piece.member.to_string(),
-                object: stripe.key.clone(),
+                store: copy.store.to_string(),
+                object: copy.key(&stripe.key),
                 failure: Failure::from(&error),
             });
         }
