@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Error, Result, Retry};
 use stopmark::model::{
@@ -21,7 +23,7 @@ use stopmark::plan::{
 use stopmark::run::events::BackedUp;
 use stopmark::survey::HostFacts;
 use stopmark::world::{
-    Brought, FactsWanted, Fleet, Foreign, LogEntry, LogFact, RestoredState, Staging, StepProgress,
+    Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, RestoredState, Staging, StepProgress,
     Store, Tap, World,
 };
 
@@ -354,6 +356,26 @@ impl Store for StruckStore {
 
     async fn log_after(&self, group: &GroupName, after: u64) -> Result<Vec<LogEntry>> {
         self.pass("log_after", self.0.log_after(group, after)).await
+    }
+
+    fn log_batches<'a>(
+        &'a self,
+        group: &'a GroupName,
+        after: u64,
+        digest: Option<Sha256Digest>,
+    ) -> BoxStream<'a, Result<Vec<Chained>>> {
+        let begun = self.pass("log_after", async { Ok(()) });
+        let begun = futures::stream::once(begun);
+        let batches = move |()| self.0.log_batches(group, after, digest);
+        begun.map_ok(batches).try_flatten().boxed()
+    }
+
+    async fn read_sets(
+        &self,
+        group: &GroupName,
+        named: Vec<(String, Sha256Digest)>,
+    ) -> Result<Vec<Set>> {
+        self.pass("read_set", self.0.read_sets(group, named)).await
     }
 
     async fn read_set(
