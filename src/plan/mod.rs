@@ -111,6 +111,10 @@ pub struct Stage {
     pub on_failure: OnFailure,
     /// One lane a host; lanes run at the same time, a lane's steps one after the other.
     pub lanes: Vec<Lane>,
+    /// Where members do not wait for each other within a lane: how many steps of the whole stage may go on at
+    /// the same time. Steps about one member stay in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fan_out: Option<u16>,
 }
 
 /// What a stage is, for people and for the journal.
