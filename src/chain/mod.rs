@@ -13,11 +13,13 @@ mod links;
 mod path;
 mod points;
 
-pub use copies::{Holdings, require_copies};
+pub use copies::Copies;
 pub use health::{Health, differential_base, health};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
-pub use points::{Judged, judge, points, restore_path};
+pub use points::{
+    Judged, Verdict, carries, judge, judge_by, points, restore_path, weakest_proof,
+};
 
 #[cfg(test)]
 pub(crate) mod samples;

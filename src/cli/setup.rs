@@ -13,8 +13,7 @@ use tracing_subscriber::{Layer as _, fmt};
 use super::Failed;
 use super::args::Common;
 use super::progress;
-use crate::catalog::{SqliteCatalog, catch_up, holdings};
-use crate::chain::{Judged, judge, require_copies};
+use crate::catalog::{CopyPolicy, SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{self, Config};
 use crate::error::{Code, Error, Result};
@@ -66,26 +65,16 @@ impl Agent {
         })
     }
 
-    /// Every mark, oldest first: a Point, where enough stores hold all of its way, or what stands in its way.
-    pub(super) async fn judged(&self, sets: &[Set]) -> Result<Vec<Judged>, Failed> {
-        let holdings = holdings(&self.world, &self.config.group).await;
-        let holdings = holdings.map_err(|error| vec![error])?;
-        let wanted = self.config.policy.copies;
-        Ok(require_copies(judge(sets, &[]), sets, &holdings, wanted))
+    /// Takes into the catalog what others published meanwhile.
+    pub(super) async fn catch_up(&self) -> Result<(), Failed> {
+        let caught_up = catch_up(&self.world, &self.config.group).await;
+        caught_up.map(|_| ()).map_err(|error| vec![error])
     }
 
-    /// Every set of the group as its manifest says, pieces that were found damaged included.
-    pub(super) async fn manifests(&self) -> Result<Vec<Set>, Failed> {
-        self.sets().await?;
-        let manifests = self.world.catalog.manifests(&self.config.group).await;
-        manifests.map_err(|error| vec![error])
-    }
-
-    /// Every set of the group, oldest first, with what others published meanwhile.
+    /// Every set of the group, oldest first: for what must see all.
     pub(super) async fn sets(&self) -> Result<Vec<Set>, Failed> {
+        self.catch_up().await?;
         let group = &self.config.group;
-        let caught_up = catch_up(&self.world, group).await;
-        caught_up.map_err(|error| vec![error])?;
         self.world
             .catalog
             .sets(group)
@@ -134,7 +123,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
         foreign: Arc::new(foreign),
-        catalog: Arc::new(SqliteCatalog::open(&state)?),
+        catalog: Arc::new(SqliteCatalog::open_for(&state, CopyPolicy::of(&config))?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
         progress: progress::for_people(common.json),

@@ -2,12 +2,57 @@
 //!
 //! Pieces are copied in the order in which they were published, which is the order in which older marks become safe.
 
-use super::asked::{CatalogView, Names};
+use serde::{Deserialize, Serialize};
+
+use super::asked::Names;
 use super::stages::Stages;
-use super::step::{CopyPiece, MirrorLog, ProveCopy};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step};
 use crate::config::Config;
-use crate::model::{PlanId, SurveyId, Timestamp};
+use crate::model::{
+    MemberName, PieceCopy, PieceId, PieceKind, PlanId, SetId, StoreName, StoredStripe, SurveyId,
+    Timestamp,
+};
+
+/// Makes one more copy of a piece.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyPiece {
+    /// The set that holds the piece.
+    pub set: SetId,
+    /// The piece.
+    pub piece: PieceId,
+    /// Its member, for people.
+    pub member: MemberName,
+    /// What it is, for people; written `piece_kind` beside the step's own `kind`.
+    pub piece_kind: PieceKind,
+    /// What is copied, with the whole copies that it may come from, in the order of trying.
+    pub stripes: Vec<StoredStripe>,
+    /// The new copy.
+    pub to: PieceCopy,
+}
+
+/// Reads one copy of a piece back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProveCopy {
+    /// The set that holds the piece.
+    pub set: SetId,
+    /// The piece.
+    pub piece: PieceId,
+    /// Its member, for people.
+    pub member: MemberName,
+    /// What it is, for people; written `piece_kind` beside the step's own `kind`.
+    pub piece_kind: PieceKind,
+    /// What must be there.
+    pub stripes: Vec<StoredStripe>,
+    /// The copy.
+    pub copy: PieceCopy,
+}
+
+/// Copies entries of the group's log, and the manifests that they name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MirrorLog {
+    /// The store that gets them.
+    pub to: StoreName,
+}
 
 /// Steps that one plan may hold; a journal line holds the whole plan.
 pub const COPIES_MAX: usize = 10_000;
@@ -17,13 +62,13 @@ pub const COPIES_MAX: usize = 10_000;
 #[must_use]
 pub fn plan_copies(
     cfg: &Config,
-    have: &CatalogView,
+    owed: Vec<CopyPiece>,
     budget_bytes: Option<u64>,
     names: &mut dyn Names,
     round: u8,
     now: Timestamp,
 ) -> Option<Plan> {
-    let copies = owed(have, budget_bytes).into_iter().map(Step::CopyPiece);
+    let copies = within(budget_bytes, owed).map(Step::CopyPiece);
     let mirrors = cfg.further_stores.iter().map(|store| {
         Step::MirrorLog(MirrorLog {
             to: store.name.clone(),
@@ -88,35 +133,13 @@ fn plan(
     }
 }
 
-/// What lacks where and can be made from a whole copy. A piece that is larger than what is left of the budget waits,
-/// and smaller ones go on.
-fn owed(have: &CatalogView, budget_bytes: Option<u64>) -> Vec<CopyPiece> {
+/// A piece that is larger than what is left of the budget waits, and smaller ones go on.
+fn within(budget_bytes: Option<u64>, owed: Vec<CopyPiece>) -> impl Iterator<Item = CopyPiece> {
     let mut left = budget_bytes.unwrap_or(u64::MAX);
-    let mut owed = Vec::new();
-    for set in &have.sets {
-        for piece in &set.pieces {
-            let sources = have.holdings.whole(piece.id);
-            if sources.is_empty() {
-                continue;
-            }
-            let stripes = piece.stripes.iter();
-            let stripes: Vec<_> = stripes.map(|it| it.held_by(sources.clone())).collect();
-            for store in have.holdings.lacking(piece.id) {
-                let size_bytes = piece.size_bytes();
-                if size_bytes > left || owed.len() >= COPIES_MAX {
-                    continue;
-                }
-                left -= size_bytes;
-                owed.push(CopyPiece {
-                    set: set.id,
-                    piece: piece.id,
-                    member: piece.member.clone(),
-                    piece_kind: piece.kind,
-                    stripes: stripes.clone(),
-                    to: have.holdings.next(piece.id, &store),
-                });
-            }
-        }
-    }
-    owed
+    owed.into_iter().filter(move |step| {
+        let size_bytes = step.stripes.iter().map(|stripe| stripe.size_bytes).sum();
+        let fits = size_bytes <= left;
+        left -= if fits { size_bytes } else { 0 };
+        fits
+    })
 }

@@ -12,6 +12,7 @@ mod backup;
 mod bases;
 mod check;
 mod copies;
+mod event_sessions;
 mod keys;
 mod links;
 mod lint;
@@ -22,6 +23,7 @@ mod salvage;
 mod show;
 mod stages;
 mod step;
+mod trials;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +36,8 @@ pub use asked::{
 };
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
-pub use copies::{COPIES_MAX, plan_copies, plan_scrub};
+pub use copies::{COPIES_MAX, CopyPiece, MirrorLog, ProveCopy, plan_copies, plan_scrub};
+pub use event_sessions::{EnsureEventSession, RemoveEventSession};
 pub use keys::slug;
 pub use links::plan_links;
 pub use lint::lint;
@@ -44,11 +47,12 @@ pub use restore::plan_restore;
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, CopyPiece, Deliver, EnsureLink, Fetch, FileMove, Keep,
-    LinkSecurity, MarkLeg, MarkTarget, MirrorLog, PlaceMark, PrepareMember, ProbeStore, ProveCopy, ProveMark, Publish,
-    RemoveLink, RemovePrepared, RemoveProbe, RemoveTrial, RestoreDatabase, RestoreLog,
-    RestorePiece, StagedStripe, Step, StopAt, TestLink, TrialBackup, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
+    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink,
+    RemovePrepared, RestoreDatabase, RestoreLog, RestorePiece, StagedStripe, Step, StopAt,
+    TestLink, Undo,
 };
+pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
 pub const PLAN_FORMAT: u16 = 1;
@@ -113,6 +117,10 @@ pub struct Stage {
     pub on_failure: OnFailure,
     /// One lane a host; lanes run at the same time, a lane's steps one after the other.
     pub lanes: Vec<Lane>,
+    /// Where members do not wait for each other within a lane: how many steps of the whole stage may go on at
+    /// the same time. Steps about one member stay in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fan_out: Option<u16>,
 }
 
 /// What a stage is, for people and for the journal.
@@ -123,6 +131,8 @@ pub enum StageName {
     Links,
     /// Members made ready for marks.
     Prepare,
+    /// What hears errors of others on the hosts.
+    EventSessions,
     /// Fulls or differentials taken.
     Bases,
     /// The mark placed and confirmed.

@@ -17,10 +17,7 @@ use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step};
 use crate::chain::{Path, Point};
 use crate::config::{Config, ShareConfig};
 use crate::error::{Code, Error, Result};
-use crate::model::{
-    DatabaseName, HostName, Lsn, MemberName, Piece, PieceCopy, PieceId, PlanId, StoredStripe,
-    Timestamp,
-};
+use crate::model::{DatabaseName, HostName, Lsn, MemberName, Piece, PieceId, PlanId, Timestamp};
 
 /// One member's way back, with everything looked up.
 struct Way<'a> {
@@ -57,10 +54,7 @@ pub fn plan_restore(
     let on_target = |steps: Vec<Step>| steps.into_iter().map(|step| (asked.host.clone(), step));
     let (mut fetch, mut restore, mut prove, mut clear) = (vec![], vec![], vec![], vec![]);
     for way in &ways {
-        fetch.extend(way.pieces.iter().map(|piece| {
-            let copies = have.holdings.whole(piece.id);
-            places.fetch(piece, &copies)
-        }));
+        fetch.extend(way.pieces.iter().map(|piece| places.fetch(piece)));
         restore.extend(places.restore(way, point)?);
         prove.push(prove_mark(cfg, way, point));
         clear.extend(way.pieces.iter().map(|piece| places.clear(piece)));
@@ -193,7 +187,7 @@ struct Places<'a> {
 impl Places<'_> {
     fn staged(&self, piece: &Piece) -> RestorePiece {
         let count = piece.stripes.len();
-        let stripe = |(nth, stored): (usize, &StoredStripe)| -> StagedStripe {
+        let stripe = |(nth, stored): (usize, &crate::model::StoredStripe)| -> StagedStripe {
             let file = format!("restore_{}_{}of{count}.bak", piece.id, nth + 1);
             staged(self.share, &self.cfg.group, &file, stored.key.clone())
         };
@@ -203,14 +197,10 @@ impl Places<'_> {
         }
     }
 
-    fn fetch(&self, piece: &Piece, copies: &[PieceCopy]) -> Step {
-        let stripe = |stripe: &StoredStripe| match copies {
-            [] => stripe.clone(),
-            copies => stripe.held_by(copies.to_vec()),
-        };
+    fn fetch(&self, piece: &Piece) -> Step {
         Step::Fetch(Fetch {
             source: self.staged(piece),
-            stored: piece.stripes.iter().map(stripe).collect(),
+            stored: piece.stripes.clone(),
         })
     }
 

@@ -18,8 +18,8 @@ use crate::model::{
     PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
 };
 use crate::survey::{
-    HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts, MemberState,
-    RecoveryModel, Survey,
+    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts,
+    MemberState, RecoveryModel, Survey,
 };
 
 pub(super) const MEMBERS: [&str; 5] = [
@@ -137,6 +137,7 @@ pub(super) fn facts(next: Option<u32>) -> MemberFacts {
             newest: None,
         },
         history: Vec::new(),
+        reported: Vec::new(),
     }
 }
 
@@ -183,6 +184,7 @@ fn host_facts(name: &str, next: Option<u32>) -> HostFacts {
         },
         members: own.map(|member| (member.database, facts(next))).collect(),
         open_marks: Vec::new(),
+        event_session: EventSession::Running,
     }
 }
 
@@ -301,7 +303,6 @@ pub(super) fn catalog() -> CatalogView {
             ),
         ],
         newest_stamp: Some(Timestamp::from_millis(1_795_225_500_000)),
-        holdings: crate::chain::Holdings::default(),
     }
 }
 

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::copies::{CopyPiece, MirrorLog, ProveCopy};
+use super::event_sessions::{EnsureEventSession, RemoveEventSession};
+use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use crate::config::MarkLogKind;
 use crate::model::{
     DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, Origin, Piece, PieceId,
-    PieceCopy, PieceKind, RunId, SetId, SetKind, StoreName, StoredStripe, Timestamp,
+    PieceKind, RunId, SetId, SetKind, StoredStripe, Timestamp,
 };
 
 /// One act.
@@ -27,6 +30,10 @@ pub enum Step {
     PrepareMember(PrepareMember),
     /// Removes what `PrepareMember` made.
     RemovePrepared(RemovePrepared),
+    /// Makes and starts the event session that hears errors of others.
+    EnsureEventSession(EnsureEventSession),
+    /// Drops it.
+    RemoveEventSession(RemoveEventSession),
     /// Takes one backup of one member.
     BackUp(BackUp),
     /// Places the marked transaction in every member at once.
@@ -360,81 +367,6 @@ pub struct ProveMark {
     pub mark_log: MarkLogKind,
 }
 
-/// A tiny `COPY_ONLY` backup of `model`, which moves nobody's chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrialBackup {
-    /// Where SQL Server writes; no object belongs to it, so its key is empty.
-    pub stripe: StagedStripe,
-}
-
-/// Removes a trial's file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoveTrial {
-    /// The file as the agent names it.
-    pub agent_path: PathBuf,
-}
-
-/// An object that nobody reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeStore {
-    /// The object's key below the store's prefix.
-    pub key: String,
-    /// The store; none where an older version planned it, which knew one only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<StoreName>,
-}
-
-/// Removes a probe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoveProbe {
-    /// The object's key below the store's prefix.
-    pub key: String,
-    /// The store, as its probe names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<StoreName>,
-}
-
-/// Makes one more copy of a piece.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CopyPiece {
-    /// The set that holds the piece.
-    pub set: SetId,
-    /// The piece.
-    pub piece: PieceId,
-    /// Its member, for people.
-    pub member: MemberName,
-    /// What it is, for people; written `piece_kind` beside the step's own `kind`.
-    pub piece_kind: PieceKind,
-    /// What is copied, with the whole copies that it may come from, in the order of trying.
-    pub stripes: Vec<StoredStripe>,
-    /// The new copy.
-    pub to: PieceCopy,
-}
-
-/// Reads one copy of a piece back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProveCopy {
-    /// The set that holds the piece.
-    pub set: SetId,
-    /// The piece.
-    pub piece: PieceId,
-    /// Its member, for people.
-    pub member: MemberName,
-    /// What it is, for people; written `piece_kind` beside the step's own `kind`.
-    pub piece_kind: PieceKind,
-    /// What must be there.
-    pub stripes: Vec<StoredStripe>,
-    /// The copy.
-    pub copy: PieceCopy,
-}
-
-/// Copies entries of the group's log, and the manifests that they name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MirrorLog {
-    /// The store that gets them.
-    pub to: StoreName,
-}
-
 /// What it would take to make a step not have happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
@@ -475,6 +407,8 @@ impl Step {
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
+            | Self::EnsureEventSession(_)
+            | Self::RemoveEventSession(_)
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
@@ -506,6 +440,8 @@ impl Step {
             | Self::TestLink(_)
             | Self::PrepareMember(_)
             | Self::RemovePrepared(_)
+            | Self::EnsureEventSession(_)
+            | Self::RemoveEventSession(_)
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
@@ -546,6 +482,8 @@ impl Step {
             | Self::RemoveLink(_)
             | Self::TestLink(_)
             | Self::RemovePrepared(_)
+            | Self::EnsureEventSession(_)
+            | Self::RemoveEventSession(_)
             | Self::ConfirmMark(_)
             | Self::Deliver(_)
             | Self::Adopt(_)

@@ -14,7 +14,8 @@ use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
-    Asked, BackupKind, Names, Plan, RunKind, Warning, lint, plan_backup, plan_copies, plan_salvage,
+    Asked, BackupKind, COPIES_MAX, CopyPiece, Names, Plan, RunKind, Warning, lint, plan_backup,
+    plan_copies, plan_salvage,
     plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
@@ -203,7 +204,7 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
 async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
-    let have = catalog::view(world, &config.group).await?;
+    let have = catalog::view(world, &config.group, &survey).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;
@@ -263,12 +264,8 @@ pub(super) async fn make_copies(
     budget_bytes: Option<u64>,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    let view = match catalog::catch_up(world, &config.group).await {
-        Ok(_) => catalog::view(world, &config.group).await,
-        Err(error) => Err(error),
-    };
-    let view = match view {
-        Ok(view) => view,
+    let owed = match owed(world, &config.group).await {
+        Ok(owed) => owed,
         Err(error) => {
             tracing::warn!("no copies were planned: {error}");
             return Ok(());
@@ -278,10 +275,28 @@ pub(super) async fn make_copies(
     let round = u8::try_from(round).unwrap_or(u8::MAX);
     let mut names = PlanNames(world.ids.as_ref());
     let now = world.clock.now();
-    if let Some(plan) = plan_copies(config, &view, budget_bytes, &mut names, round, now) {
+    if let Some(plan) = plan_copies(config, owed, budget_bytes, &mut names, round, now) {
         carry_out_plan(world, book, &plan, interrupt).await?;
     }
     Ok(())
+}
+
+/// What stores lack and another holds whole.
+async fn owed(world: &World, group: &GroupName) -> Result<Vec<CopyPiece>> {
+    catalog::catch_up(world, group).await?;
+    let owed = world.catalog.owed(group, COPIES_MAX).await?;
+    let steps = owed.into_iter().flat_map(|owed| {
+        let (set, piece) = (owed.set, owed.piece);
+        owed.lacking.into_iter().map(move |to| CopyPiece {
+            set,
+            piece: piece.id,
+            member: piece.member.clone(),
+            piece_kind: piece.kind,
+            stripes: piece.stripes.clone(),
+            to,
+        })
+    });
+    Ok(steps.collect())
 }
 
 async fn finish(

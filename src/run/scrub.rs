@@ -4,27 +4,32 @@
 //! Start at [`scrub`]. It is a run like any other: lease, plan, journal, steps. What was found stands in the group's
 //! log step by step, so neither a store that fails midway nor an interrupt loses it.
 
+use std::collections::BTreeSet;
+
 use super::Interrupt;
 use super::book::Book;
 use super::conduct::{PlanNames, begin, close, finish_those, make_copies};
 use super::events::{Failure, Outcome, Verdict};
 use super::executor::carry_out_plan;
 use super::record::{Record, Round};
-use crate::catalog::{self, due::due};
+use crate::catalog::{self, due::Budget};
 use crate::config::Config;
 use crate::error::Result;
-use crate::model::PieceId;
+use crate::model::{PieceCopy, PieceId, StoreName};
 use crate::plan::{COPIES_MAX, ProveCopy, RunKind, Step, plan_scrub};
 use crate::world::World;
+
+/// Pieces that are fetched from the catalog at the same time.
+const PAGE_PIECES: usize = 256;
 
 /// What a scrub did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scrubbed {
     /// The run.
     pub record: Record,
-    /// Copies that were not looked at this time.
-    pub left: usize,
-    /// Pieces of which a copy had been found damaged before, and that copy is whole now.
+    /// Pieces that were not looked at this time.
+    pub left: u64,
+    /// Copies that had been found damaged before and are whole now.
     pub whole_again: usize,
 }
 
@@ -43,44 +48,69 @@ pub async fn scrub(
     let is_scrub = |record: &Record| record.kind == RunKind::Scrub;
     finish_those(world, group, interrupt, is_scrub).await?;
     catalog::catch_up(world, group).await?;
-    let manifests = world.catalog.manifests(group).await?;
-    let proofs = world.catalog.proofs(group).await?;
-    let holdings = catalog::holdings(world, group).await?;
-    let all = due(&manifests, &proofs, &holdings, None).len();
-    let mut wanted = due(&manifests, &proofs, &holdings, budget_bytes);
-    wanted.truncate(COPIES_MAX);
-    let steps = wanted.iter().map(|due| ProveCopy {
-        set: due.set,
-        piece: due.piece.id,
-        member: due.piece.member.clone(),
-        piece_kind: due.piece.kind,
-        stripes: due.piece.stripes.clone(),
-        copy: due.copy.clone(),
-    });
+    let wanted = due(world, config, budget_bytes).await?;
+    let all = world.catalog.counts(group).await?.pieces;
+    let pieces: BTreeSet<PieceId> = wanted.iter().map(|(step, _)| step.piece).collect();
+    let damaged = wanted.iter().filter(|(_, is_whole)| !is_whole);
+    let damaged: Vec<(PieceId, PieceCopy)> = damaged
+        .map(|(step, _)| (step.piece, step.copy.clone()))
+        .collect();
+    let steps: Vec<ProveCopy> = wanted.into_iter().map(|(step, _)| step).collect();
     let mut names = PlanNames(world.ids.as_ref());
-    let plan = plan_scrub(config, steps.collect(), &mut names, 1, world.clock.now());
+    let plan = plan_scrub(config, steps, &mut names, 1, world.clock.now());
     let (_, book) = begin(world, config, RunKind::Scrub)?;
     carry_out_plan(world, &book, &plan, interrupt).await?;
     if !interrupt.is_asked() {
         make_copies(world, config, &book, None, interrupt).await?;
     }
     let record = end(world, book, interrupt)?;
-    let was_damaged = |proven: &Proven<'_>| {
-        let is_it = |proof: &&crate::world::PieceProof| {
-            let is_its = proof
-                .copy
-                .as_ref()
-                .is_none_or(|copy| *copy == proven.step.copy);
-            proof.piece == proven.step.piece && is_its && !proof.is_whole
-        };
-        proven.damage.is_none() && proofs.iter().any(|proof| is_it(&proof))
-    };
     let found = proven(&record);
+    let is_whole_again = |proven: &&Proven<'_>| {
+        let copy = (proven.step.piece, proven.step.copy.clone());
+        proven.damage.is_none() && damaged.contains(&copy)
+    };
     Ok(Scrubbed {
-        left: all - found.len(),
-        whole_again: found.iter().filter(|proven| was_damaged(proven)).count(),
+        left: all.saturating_sub(pieces.len() as u64),
+        whole_again: found.iter().filter(is_whole_again).count(),
         record,
     })
+}
+
+/// The newest copies in each store of the pieces whose proofs are the oldest, within the budget, each with whether it
+/// is whole as far as anybody knows.
+async fn due(
+    world: &World,
+    config: &Config,
+    budget_bytes: Option<u64>,
+) -> Result<Vec<(ProveCopy, bool)>> {
+    let (mut budget, mut after) = (Budget::of(budget_bytes), None);
+    let mut wanted = Vec::new();
+    loop {
+        let page = world.catalog.due(&config.group, after, PAGE_PIECES).await?;
+        let Some(last) = page.last() else {
+            return Ok(wanted);
+        };
+        after = Some(last.place);
+        for due in page {
+            let copies = due.copies.len();
+            let is_taken = budget.takes(due.piece.size_bytes() * copies as u64);
+            if !is_taken || wanted.len() + copies > COPIES_MAX {
+                return Ok(wanted);
+            }
+            let steps = due.copies.into_iter().map(|(copy, is_whole)| {
+                let step = ProveCopy {
+                    set: due.set,
+                    piece: due.piece.id,
+                    member: due.piece.member.clone(),
+                    piece_kind: due.piece.kind,
+                    stripes: due.piece.stripes.clone(),
+                    copy,
+                };
+                (step, is_whole)
+            });
+            wanted.extend(steps);
+        }
+    }
 }
 
 /// A copy that was looked at.
@@ -98,7 +128,7 @@ pub struct Proven<'a> {
 #[must_use]
 pub fn proven(record: &Record) -> Vec<Proven<'_>> {
     let ended = || record.rounds.iter().flat_map(Round::ended);
-    let healed: Vec<(PieceId, &crate::model::StoreName)> = ended()
+    let healed: Vec<(PieceId, &StoreName)> = ended()
         .filter_map(|(_, outcome)| match outcome {
             Outcome::Copied { piece, copy } => Some((*piece, &copy.store)),
             _ => None,

@@ -12,7 +12,7 @@ use sqlsim::certificate::Authority;
 use sqlsim::instance::run_script;
 use sqlsim::link::Network;
 use sqlsim::{InstanceOptions, Simulator};
-use stopmark::catalog::SqliteCatalog;
+use stopmark::catalog::{CopyPolicy, SqliteCatalog};
 use stopmark::cli::{self, progress::NoProgress};
 use stopmark::clock::{RandomIds, SystemClock};
 use stopmark::config::{self, Config, OsSecrets};
@@ -309,7 +309,9 @@ pub(crate) fn world_of(config_path: &Path) -> (Arc<Config>, World) {
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
         foreign: Arc::new(ForeignMedia::new(Access::default(), state)),
-        catalog: Arc::new(SqliteCatalog::open(state).expect("a catalog")),
+        catalog: Arc::new(
+            SqliteCatalog::open_for(state, CopyPolicy::of(&config)).expect("a catalog"),
+        ),
         journals: Arc::new(JournalFolder::open(state).expect("journals")),
         notifier: Arc::new(Silent),
         progress: Arc::new(NoProgress),

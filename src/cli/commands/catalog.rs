@@ -13,7 +13,7 @@ use crate::world::World;
 #[derive(Serialize)]
 struct Rebuilt {
     entries: u64,
-    sets: usize,
+    sets: u64,
 }
 
 impl Shown for Rebuilt {
@@ -43,6 +43,6 @@ pub(super) async fn catalog(
     };
     agent.world.catalog.clear(group).await.map_err(one)?;
     let entries = catch_up(&from, group).await.map_err(one)?;
-    let sets = agent.world.catalog.sets(group).await.map_err(one)?.len();
+    let sets = agent.world.catalog.counts(group).await.map_err(one)?.sets;
     shown(out, &Rebuilt { entries, sets }, Exit::Ok)
 }

@@ -23,8 +23,8 @@ use crate::run::scrub::{Proven, Scrubbed, proven, scrub as run_scrub};
 struct Report {
     pieces: usize,
     bytes: u64,
-    /// Copies that were not looked at this time.
-    left: usize,
+    /// Pieces that were not looked at this time.
+    left: u64,
     damaged: Vec<Damaged>,
     /// Copies that had been found damaged before and are whole.
     whole_again: usize,

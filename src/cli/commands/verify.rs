@@ -1,19 +1,18 @@
 //! `stopmark verify`: stored pieces read back and compared with their digests.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::{Failed, one, shown};
-use crate::catalog::holdings;
-use crate::chain::points;
 use crate::cli::args::{Common, VerifyArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
-use crate::model::{Piece, PieceCopy, PieceId, Set};
+use crate::model::{Piece, PieceCopy, Set};
 use crate::report::bytes::size;
 use crate::run::events::Failure;
+
+/// Pieces that are held in full at the same time.
+const PAGE_PIECES: usize = 256;
 
 /// What a verification found.
 #[derive(Serialize)]
@@ -60,33 +59,25 @@ pub(super) async fn verify(
     out: &mut Out<'_>,
 ) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    let sets = match args.mark {
-        Some(_) => agent.sets().await?,
-        None => agent.manifests().await?,
-    };
-    let wanted = wanted(&sets, args.mark.as_deref())?;
+    agent.catch_up().await?;
     if let Some(name) = &args.store {
         agent.store(name).map_err(one)?;
     }
-    let group = &agent.config.group;
-    let holdings = holdings(&agent.world, group).await.map_err(one)?;
     let mut verified = Verified {
         pieces: 0,
         bytes: 0,
         is_whole: !args.quick,
         damaged: Vec::new(),
     };
-    for piece in sets
-        .iter()
-        .flat_map(|set| &set.pieces)
-        .filter(|piece| wanted.contains(&piece.id))
-    {
-        verified.pieces += 1;
-        verified.bytes += piece.size_bytes();
-        let copies = holdings.newest(piece.id).into_iter().map(|(copy, _)| copy);
-        for copy in copies.filter(|copy| args.store.as_ref().is_none_or(|it| *it == copy.store)) {
-            prove(&agent, piece, &copy, !args.quick, &mut verified.damaged).await;
+    match args.mark.as_deref() {
+        Some(mark) => {
+            for set in needed(&agent, mark).await? {
+                for piece in &set.pieces {
+                    verified.prove(&agent, piece, piece.copies(), args).await;
+                }
+            }
         }
+        None => verified.prove_all(&agent, args).await?,
     }
     let exit = if verified.damaged.is_empty() {
         Exit::Ok
@@ -96,30 +87,52 @@ pub(super) async fn verify(
     shown(out, &verified, exit)
 }
 
-fn wanted(sets: &[Set], mark: Option<&str>) -> Result<BTreeSet<PieceId>, Failed> {
-    let Some(mark) = mark else {
-        return Ok(sets
-            .iter()
-            .flat_map(|set| &set.pieces)
-            .map(|piece| piece.id)
-            .collect());
-    };
-    let points = points(sets, &[]);
-    let point = points
-        .iter()
-        .find(|point| point.mark.name.as_str() == mark)
-        .ok_or_else(|| {
-            one(Error::new(
-                Code::PointUnknown,
-                format!("there is no point at mark `{mark}`"),
-            )
-            .hint("`stopmark list` shows the points"))
-        })?;
-    Ok(point
-        .paths
-        .values()
-        .flat_map(|path| path.pieces().collect::<Vec<_>>())
-        .collect())
+/// The sets that a mark needs, with the pieces that it needs.
+async fn needed(agent: &Agent, mark: &str) -> Result<Vec<Set>, Failed> {
+    let point = agent.world.catalog.point(&agent.config.group, Some(mark));
+    let point = point.await.map_err(one)?.ok_or_else(|| {
+        one(Error::new(
+            Code::PointUnknown,
+            format!("there is no point at mark `{mark}`"),
+        )
+        .hint("`stopmark list` shows the points"))
+    })?;
+    Ok(point.sets)
+}
+
+impl Verified {
+    /// Proves the copies of a piece that are in this store, or all of them.
+    async fn prove(
+        &mut self,
+        agent: &Agent,
+        piece: &Piece,
+        copies: Vec<PieceCopy>,
+        args: &VerifyArgs,
+    ) {
+        let is_wanted = |copy: &PieceCopy| args.store.as_ref().is_none_or(|it| *it == copy.store);
+        self.pieces += 1;
+        self.bytes += piece.size_bytes();
+        for copy in copies.into_iter().filter(is_wanted) {
+            prove(agent, piece, &copy, self.is_whole, &mut self.damaged).await;
+        }
+    }
+
+    /// Every piece that a manifest names, damaged ones too.
+    async fn prove_all(&mut self, agent: &Agent, args: &VerifyArgs) -> Result<(), Failed> {
+        let (catalog, group) = (&agent.world.catalog, &agent.config.group);
+        let mut after = None;
+        loop {
+            let page = catalog.due(group, after, PAGE_PIECES).await.map_err(one)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.place);
+            for due in page {
+                let copies = due.copies.into_iter().map(|(copy, _)| copy);
+                self.prove(agent, &due.piece, copies.collect(), args).await;
+            }
+        }
+    }
 }
 
 async fn prove(

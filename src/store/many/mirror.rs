@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use futures::StreamExt as _;
 use futures::future::try_join_all;
+use futures::stream::{self, BoxStream};
 
 use super::{Further, Stores};
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, StoreName};
+use crate::model::{GroupName, Sha256Digest, StoreName};
 use crate::store::{ObjectStore, keys};
-use crate::world::{LogEntry, LogFact};
+use crate::world::{Chained, LogEntry, LogFact};
 
 /// Entries that are copied at the same time.
 const AT_ONCE_MAX: usize = 32;
@@ -131,15 +133,16 @@ impl Stores {
 
     /// The log of the store that leads, else what another store holds of it. Of a log that breaks off or was changed
     /// the error is told as it is: a copy must not hide that.
-    pub(super) async fn entries_of_any(
-        &self,
-        group: &GroupName,
+    pub(super) async fn batches_of_any<'a>(
+        &'a self,
+        group: &'a GroupName,
         after: u64,
-    ) -> Result<Vec<LogEntry>> {
-        let error = match self.leading.entries_after(group, after).await {
+        digest: Option<Sha256Digest>,
+    ) -> Result<Batches<'a>> {
+        let error = match begun(self.leading.batches_after(group, after, digest)).await {
             // An empty log is a new group's, or one that was lost with everything.
-            Ok(entries) if entries.is_empty() && after == 0 => None,
-            Ok(entries) => return Ok(entries),
+            Ok(None) if after == 0 => None,
+            Ok(batches) => return Ok(batches.unwrap_or_else(|| stream::empty().boxed())),
             Err(error) if error.code() == Code::ManifestUnreadable => {
                 return Err(self.named(&self.leading, error));
             }
@@ -149,23 +152,39 @@ impl Stores {
             if further.breaker.pass().is_err() {
                 continue;
             }
-            let name = &further.store.name;
-            let entries = match further.store.entries_after(group, after).await {
-                Ok(entries) => entries,
+            let (store, name) = (&further.store, &further.store.name);
+            let batches = match begun(store.batches_after(group, after, digest)).await {
+                Ok(batches) => batches,
                 // It lags behind what was read from the leading store before, and has nothing to add.
-                Err(error) if error.code() == Code::ObjectMissing => Vec::new(),
+                Err(error) if error.code() == Code::ObjectMissing => None,
                 Err(_) => continue,
             };
             if let Some(error) = &error {
                 tracing::warn!(store = %name, "the group's log is read from a copy, since: {error}");
-                return Ok(entries);
+                return Ok(batches.unwrap_or_else(|| stream::empty().boxed()));
             }
-            if !entries.is_empty() {
+            if let Some(batches) = batches {
                 tracing::warn!(store = %name, "the leading store has no log of the group; it is read from a copy");
-                return Ok(entries);
+                return Ok(batches);
             }
         }
-        error.map_or(Ok(Vec::new()), Err)
+        error.map_or_else(|| Ok(stream::empty().boxed()), Err)
+    }
+}
+
+/// Entries, some at a time.
+type Batches<'a> = BoxStream<'a, Result<Vec<Chained>>>;
+
+/// The same batches once the first of them is here; none where there is none.
+async fn begun(mut batches: Batches<'_>) -> Result<Option<Batches<'_>>> {
+    match batches.next().await {
+        None => Ok(None),
+        Some(Ok(first)) => Ok(Some(
+            stream::once(std::future::ready(Ok(first)))
+                .chain(batches)
+                .boxed(),
+        )),
+        Some(Err(error)) => Err(error),
     }
 }
 

@@ -15,12 +15,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::{AgentIdentity, ObjectStore, located};
 use crate::config::{Config, StoreConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
-use crate::world::{Clock, LogEntry, LogFact, StepProgress, Store, Tap};
+use crate::world::{Chained, Clock, LogEntry, LogFact, StepProgress, Store, Tap};
 
 use breaker::Breaker;
 use mirror::Mirrored;
@@ -224,7 +226,32 @@ impl Store for Stores {
     }
 
     async fn log_after(&self, group: &GroupName, after: u64) -> Result<Vec<LogEntry>> {
-        self.entries_of_any(group, after).await
+        let batches: Vec<_> = self.log_batches(group, after, None).try_collect().await?;
+        let entries = batches.into_iter().flatten();
+        Ok(entries.map(|chained| chained.entry).collect())
+    }
+
+    fn log_batches<'a>(
+        &'a self,
+        group: &'a GroupName,
+        after: u64,
+        digest: Option<Sha256Digest>,
+    ) -> BoxStream<'a, Result<Vec<Chained>>> {
+        stream::once(self.batches_of_any(group, after, digest))
+            .try_flatten()
+            .boxed()
+    }
+
+    async fn read_sets(
+        &self,
+        _group: &GroupName,
+        named: Vec<(String, Sha256Digest)>,
+    ) -> Result<Vec<Set>> {
+        self.read(|store| {
+            let named = named.clone();
+            async move { store.read_manifests(named).await }
+        })
+        .await
     }
 
     async fn read_set(
