@@ -294,3 +294,6 @@ impl Store for Stores {
         Ok(swept)
     }
 }
+
+#[cfg(test)]
+mod tests;

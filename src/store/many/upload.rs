@@ -36,7 +36,8 @@ struct Door {
     chunks: mpsc::Sender<Result<Chunk>>,
     /// How long the others have waited for this store.
     waited: Duration,
-    given_up: CancellationToken,
+    /// None for the store that leads: nothing is published before it has caught up, so nobody gains by giving it up.
+    given_up: Option<CancellationToken>,
 }
 
 /// One store that takes part.
@@ -132,7 +133,7 @@ impl Stores {
         Receiving<'a, impl Future<Output = Result<StoredStripe>> + 'a>,
     ) {
         let (sender, chunks) = mpsc::channel(1);
-        let given_up = CancellationToken::new();
+        let given_up = lane.breaker.map(|_| CancellationToken::new());
         let store = lane.store;
         let door = Door {
             chunks: sender,
@@ -165,7 +166,8 @@ impl Stores {
     where
         F: Future<Output = Result<StoredStripe>> + 'a,
     {
-        let tokens: Vec<_> = receiving.iter().map(|it| it.given_up.clone()).collect();
+        let tokens = receiving.iter().filter_map(|it| it.given_up.clone());
+        let tokens: Vec<CancellationToken> = tokens.collect();
         let count = receiving.len();
         let mut open: FuturesUnordered<_> = receiving
             .into_iter()
@@ -207,15 +209,18 @@ impl Stores {
 /// One store at its work.
 struct Receiving<'a, F> {
     sending: F,
-    given_up: CancellationToken,
+    given_up: Option<CancellationToken>,
     store: &'a Arc<ObjectStore>,
 }
 
 impl<F: Future<Output = Result<StoredStripe>>> Receiving<'_, F> {
     async fn end(self) -> Result<StoredStripe> {
+        let Some(given_up) = self.given_up else {
+            return self.sending.await;
+        };
         tokio::select! {
             sent = self.sending => sent,
-            () = self.given_up.cancelled() => {
+            () = given_up.cancelled() => {
                 Err(too_slow("the store is far slower than the others").at("store", &self.store.name))
             }
         }
@@ -261,6 +266,9 @@ impl Door {
         needed: Duration,
     ) -> Option<Self> {
         let late = async {
+            if self.given_up.is_none() {
+                return std::future::pending().await;
+            }
             first.cancelled().await;
             let since = clock.monotonic();
             let left = patience(needed.saturating_sub(self.waited)).saturating_sub(self.waited);
@@ -276,7 +284,9 @@ impl Door {
                 first.cancel();
             }
             () = late => {
-                self.given_up.cancel();
+                if let Some(given_up) = &self.given_up {
+                    given_up.cancel();
+                }
                 return None;
             }
         }
