@@ -2,6 +2,8 @@
 //!
 //! Start at [`back_up`]. Each round begins with a new survey; whether another one helps is the planner's to say.
 
+use std::collections::BTreeSet;
+
 use super::Interrupt;
 use super::book::Book;
 use super::events::{Event, Verdict};
@@ -12,7 +14,7 @@ use super::verdict::{round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, RunId};
+use crate::model::{GroupName, MemberName, PieceId, RunId};
 use crate::plan::{
     Asked, BackupKind, CatalogView, Names, Plan, RunKind, Warning, lint, plan_backup, plan_salvage,
     plan_tidying, wants_another_round,
@@ -202,15 +204,34 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
 
 async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
     let survey = survey::take(world, config).await;
-    catalog::catch_up(world, &config.group).await?;
-    let have = CatalogView {
-        sets: world.catalog.sets(&config.group).await?,
-        newest_stamp: world.catalog.newest_stamp(&config.group).await?,
-    };
+    let have = view(world, &config.group).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;
     Ok((survey, plan))
+}
+
+/// What the catalog holds of the group, once it has caught up with the store.
+pub(super) async fn view(world: &World, group: &GroupName) -> Result<CatalogView> {
+    catalog::catch_up(world, group).await?;
+    let proofs = world.catalog.proofs(group).await?;
+    let damaged: BTreeSet<PieceId> = proofs
+        .iter()
+        .filter(|proof| !proof.is_whole)
+        .map(|proof| proof.piece)
+        .collect();
+    // Manifests are only read where something is damaged, which is seldom.
+    let manifests = if damaged.is_empty() {
+        Vec::new()
+    } else {
+        world.catalog.manifests(group).await?
+    };
+    let pieces = manifests.into_iter().flat_map(|set| set.pieces);
+    Ok(CatalogView {
+        sets: world.catalog.sets(group).await?,
+        newest_stamp: world.catalog.newest_stamp(group).await?,
+        damaged: pieces.filter(|it| damaged.contains(&it.id)).collect(),
+    })
 }
 
 /// A plan that breaks its own rules is a fault of Stopmark's, found before anything is touched.

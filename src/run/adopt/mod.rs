@@ -8,14 +8,13 @@
 mod offers;
 
 use super::Interrupt;
-use super::conduct::{carry_out_as, finish_leftovers, refuse_unsound};
+use super::conduct::{carry_out_as, finish_leftovers, refuse_unsound, view};
 use super::record::Record;
-use crate::catalog;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::media::{Source, gather};
 use crate::model::RunId;
-use crate::plan::{AdoptAsked, Adoption, Becomes, CatalogView, Found, Mapped, Offer, plan_adopt};
+use crate::plan::{AdoptAsked, Adoption, Becomes, Found, Mapped, Offer, plan_adopt};
 use crate::survey;
 use crate::world::World;
 
@@ -66,11 +65,7 @@ async fn plan_round(
     run: RunId,
 ) -> Result<Adoption> {
     let survey = survey::take(world, config).await;
-    catalog::catch_up(world, &config.group).await?;
-    let have = CatalogView {
-        sets: world.catalog.sets(&config.group).await?,
-        newest_stamp: world.catalog.newest_stamp(&config.group).await?,
-    };
+    let have = view(world, &config.group).await?;
     let asked = AdoptAsked {
         run,
         offers: wanted.offers.clone(),
