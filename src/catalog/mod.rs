@@ -8,13 +8,15 @@ mod read;
 mod schema;
 mod sqlite;
 mod take;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::error::Result;
 use crate::model::{GroupName, Sha256Digest};
-use crate::world::{Chained, LogFact, Taken, World};
+use crate::world::{Catalog, Chained, LogFact, Store, Taken, World};
 
 pub use sqlite::SqliteCatalog;
 pub use view::view;
@@ -25,24 +27,35 @@ const BATCHES_AHEAD: usize = 2;
 /// Takes in every entry of the group's log that the catalog does not hold yet; how many there were. Each batch is kept
 /// as it comes: what was broken off goes on from there.
 pub async fn catch_up(world: &World, group: &GroupName) -> Result<u64> {
-    let known = world.catalog.newest_entry(group).await?;
-    let digest = world.catalog.newest_digest(group).await?;
-    let batches = world.store.log_batches(group, known, digest);
-    let read = batches.map_ok(|batch| with_sets(world, group, batch));
+    fold(world.store.as_ref(), world.catalog.as_ref(), group).await
+}
+
+/// Like [`catch_up`], for those who have no world.
+pub async fn fold(store: &dyn Store, catalog: &dyn Catalog, group: &GroupName) -> Result<u64> {
+    let known = catalog.newest_entry(group).await?;
+    let digest = catalog.newest_digest(group).await?;
+    let batches = store.log_batches(group, known, digest);
+    let read = batches.map_ok(|batch| with_sets(store, group, batch));
     let mut read = std::pin::pin!(read.try_buffered(BATCHES_AHEAD));
     let mut entries = 0;
     while let Some(batch) = read.next().await {
         let batch = batch?;
         entries += u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        world.catalog.take_in(group, batch).await?;
+        catalog.take_in(group, batch).await?;
     }
     Ok(entries)
 }
 
 /// The entries with the sets that they published.
-async fn with_sets(world: &World, group: &GroupName, batch: Vec<Chained>) -> Result<Vec<Taken>> {
-    let manifests = batch.iter().filter_map(|chained| named(&chained.entry.fact));
-    let sets = world.store.read_sets(group, manifests.collect()).await?;
+async fn with_sets(
+    store: &dyn Store,
+    group: &GroupName,
+    batch: Vec<Chained>,
+) -> Result<Vec<Taken>> {
+    let manifests = batch
+        .iter()
+        .filter_map(|chained| named(&chained.entry.fact));
+    let sets = store.read_sets(group, manifests.collect()).await?;
     let mut sets = sets.into_iter();
     let taken = batch.into_iter().map(|Chained { entry, digest }| Taken {
         set: named(&entry.fact).and_then(|_| sets.next()),

@@ -34,7 +34,10 @@ impl SqliteCatalog {
     /// # Errors
     /// `SM0709` when the folder cannot be written.
     pub fn open(state: &Path) -> Result<Self> {
-        let path = state.join("catalog.sqlite");
+        Self::at(state.join("catalog.sqlite"))
+    }
+
+    pub(super) fn at(path: PathBuf) -> Result<Self> {
         let connection = schema::open(&path)?;
         let (jobs, queue) = mpsc::channel::<Job>();
         let spawned = thread::Builder::new()
@@ -105,7 +108,9 @@ impl Catalog for SqliteCatalog {
     async fn newest_entry(&self, group: &GroupName) -> Result<u64> {
         let newest = self.ask(group, |shelf| {
             let sql = "SELECT entry FROM held WHERE id = ?1";
-            shelf.connection.query_row(sql, [shelf.group], |row| row.get(0))
+            shelf
+                .connection
+                .query_row(sql, [shelf.group], |row| row.get(0))
         });
         Ok(unsigned(newest.await?))
     }
@@ -113,7 +118,9 @@ impl Catalog for SqliteCatalog {
     async fn newest_digest(&self, group: &GroupName) -> Result<Option<Sha256Digest>> {
         let digest = self.ask(group, |shelf| {
             let sql = "SELECT digest FROM held WHERE id = ?1";
-            let digest = shelf.connection.query_row(sql, [shelf.group], |row| row.get(0));
+            let digest = shelf
+                .connection
+                .query_row(sql, [shelf.group], |row| row.get(0));
             digest as rusqlite::Result<Option<[u8; 32]>>
         });
         Ok(digest.await?.map(Sha256Digest))

@@ -37,7 +37,8 @@ fn is_unclear(have: &CatalogView, survey: &Survey, member: &MemberName) -> bool 
     facts.is_some_and(|facts| !is_sound(facts, have.pieces(member)))
 }
 
-fn is_sound<'a>(facts: &MemberFacts, pieces: impl Iterator<Item = &'a Piece>) -> bool {
+/// Whether everything that is held would show no more than these pieces.
+pub(super) fn is_sound<'a>(facts: &MemberFacts, pieces: impl Iterator<Item = &'a Piece>) -> bool {
     let pieces: Vec<&Piece> = pieces.collect();
     let is_running = matches!(
         health(facts, pieces.iter().copied(), None),
