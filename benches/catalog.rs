@@ -16,14 +16,17 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stopmark::catalog::{SqliteCatalog, fold};
+use stopmark::catalog::{SqliteCatalog, fold, view};
 use stopmark::clock::SystemClock;
+use stopmark::config::{self, Config, OsSecrets};
 use stopmark::model::{
     GroupName, Lsn, Mark, MemberMark, MemberName, Piece, PieceId, PieceKind, ProofLevel, RunId,
     ServerLocal, Set, SetId, SetKind, Sha256Digest, StoredStripe, Timestamp,
 };
+use stopmark::plan::{Asked, BackupKind, Names, plan_backup};
 use stopmark::store::hash::sha256;
 use stopmark::store::{AgentIdentity, Backend, ObjectStore, keys};
+use stopmark::survey::Survey;
 use stopmark::world::{Catalog, Clock, LogEntry, LogFact, Taken};
 use uuid::Uuid;
 
@@ -54,6 +57,7 @@ fn main() -> Outcome<()> {
         ("rebuild", at(0, 200_000)),
         ("take-in", at(1, 1_000_000)),
         ("ask", at(1, 1_000_000)),
+        ("plan", at(1, 1_000_000)),
     ] {
         let mut child = Command::new(std::env::current_exe()?);
         let child = child.arg(part).arg(folder.path()).arg(count.to_string());
@@ -71,7 +75,8 @@ fn run_part(part: &str, folder: &Path, count: u64) -> Outcome<()> {
         "read" => read_and_hash(&folder.join("store"), count)?,
         "rebuild" => runtime.block_on(rebuild(folder, count))?,
         "take-in" => runtime.block_on(take_in(&folder.join("asked"), count))?,
-        _ => runtime.block_on(ask(&folder.join("asked")))?,
+        "ask" => runtime.block_on(ask(&folder.join("asked")))?,
+        _ => runtime.block_on(plan(&folder.join("asked")))?,
     }
     println!("  {part}: peak memory {} MiB", peak_mib()?);
     Ok(())
@@ -342,6 +347,106 @@ async fn ask(state: &Path) -> Outcome<()> {
         );
     }
     Ok(())
+}
+
+/// A marked log run of the group whose million pieces are held, all hosts well.
+async fn plan(state: &Path) -> Outcome<()> {
+    let config = configuration(state)?;
+    let catalog = SqliteCatalog::open(state)?;
+    let group = group();
+    let newest = catalog.page(&group, None, 1).await?;
+    let pieces = newest.iter().flat_map(|listed| &listed.set.pieces);
+    let next = pieces.map(|piece| piece.last_lsn).max().ok_or("no piece")?;
+    let survey = survey(next)?;
+    let asked = Asked {
+        run: RunId(Uuid::from_u128(1)),
+        kind: BackupKind::Log,
+        new_chain: Vec::new(),
+        round: 1,
+        previous: None,
+    };
+    let clock = SystemClock::new();
+    let have = view(&catalog, &group, &survey).await?;
+    let viewed = clock.monotonic();
+    let pieces: usize = have.sets.iter().map(|set| set.pieces.len()).sum();
+    let now = Timestamp::from_millis(1_900_000_000_000);
+    let plan = plan_backup(&config, &survey, &have, &asked, &mut Counter(1), now);
+    let planned = clock.monotonic();
+    let steps = plan.stages.iter().flat_map(|stage| &stage.lanes);
+    println!(
+        "a log run planned: view of {pieces} pieces {:.1} ms, plan of {} steps {:.1} ms; warnings {}",
+        millis(viewed),
+        steps.map(|lane| lane.steps.len()).sum::<usize>(),
+        millis(planned - viewed),
+        plan.warnings.len()
+    );
+    Ok(())
+}
+
+struct Counter(u128);
+
+impl Names for Counter {
+    fn next(&mut self) -> Uuid {
+        self.0 += 1;
+        Uuid::from_u128(self.0)
+    }
+}
+
+fn configuration(folder: &Path) -> Outcome<Config> {
+    let members: Vec<String> = (0..MEMBERS)
+        .map(|it| format!("\"{}\"", member(it)))
+        .collect();
+    let mut text = format!(
+        "format = 1\n[group]\nname = \"many\"\nmanagement_host = \"HOST0\"\nmembers = [{}]\n\
+         [store]\nurl = \"file://{}\"\n[paths]\nstate = \"state\"\nlogs = \"logs\"\n",
+        members.join(", "),
+        folder.display()
+    );
+    fs::write(folder.join("password"), "Many-1-many")?;
+    let login = "{ user = \"stopmark\", password = { file = \"password\" } }";
+    for host in 0..3 {
+        let host = format!(
+            "[hosts.HOST{host}]\naddress = \"127.0.0.1,1433\"\nlogin = {login}\nlink_login = {login}\n\
+             share = {{ sql = '/share', agent = '/share' }}\n"
+        );
+        text.push_str(&host);
+    }
+    let path = folder.join("stopmark.toml");
+    fs::write(&path, text)?;
+    config::load(&path, &OsSecrets).map_err(|faults| format!("{faults:?}").into())
+}
+
+fn survey(next: Lsn) -> Outcome<Survey> {
+    let facts = |host: u64| {
+        let mine = (0..MEMBERS).filter(|number| number % 3 == host);
+        let members: serde_json::Map<_, _> = mine
+            .map(|number| (format!("db{number}"), member_facts(next)))
+            .collect();
+        serde_json::json!({ "facts": {
+            "true_name": format!("HOST{host}"), "version": "16.0.1000", "edition": "Developer",
+            "offset_minutes": 60, "auth_scheme": "SQL", "is_encrypted": true, "missing_rights": [], "links": [],
+            "members": members, "open_marks": [],
+        }})
+    };
+    let hosts: serde_json::Map<_, _> = (0..3).map(|it| (format!("HOST{it}"), facts(it))).collect();
+    let names: Vec<MemberName> = (0..MEMBERS).map(member).collect();
+    let survey = serde_json::json!({
+        "id": Uuid::from_u128(9), "taken_at": Timestamp::from_millis(1_900_000_000_000), "hosts": hosts,
+        "members": names,
+    });
+    Ok(serde_json::from_value(survey)?)
+}
+
+fn member_facts(next: Lsn) -> serde_json::Value {
+    serde_json::json!({
+        "state": "online", "recovery_model": "full", "is_read_only": false, "database_guid": null,
+        "family_guid": Uuid::from_u128(0xfa), "recovery_fork_guid": Uuid::from_u128(0xf0),
+        "last_log_backup_lsn": next, "availability_group": null, "size_bytes": 1_048_576,
+        "mark_log": {
+            "has_table": true, "has_procedure": true, "has_remote_procedure": true, "newest": null,
+        },
+        "history": [],
+    })
 }
 
 fn rate(count: u64, took: Duration) -> f64 {

@@ -8,16 +8,20 @@ use crate::error::Result;
 use crate::model::{GroupName, MemberName, Piece};
 use crate::plan::CatalogView;
 use crate::survey::{MemberFacts, Survey};
-use crate::world::World;
+use crate::world::Catalog;
 
 /// How many fulls of each member, and what follows them, are looked at first.
 const FULLS: usize = 2;
 
 /// What planning a backup needs of the group, given what its hosts say.
-pub async fn view(world: &World, group: &GroupName, survey: &Survey) -> Result<CatalogView> {
+pub async fn view(
+    catalog: &dyn Catalog,
+    group: &GroupName,
+    survey: &Survey,
+) -> Result<CatalogView> {
     let mut have = CatalogView {
-        sets: world.catalog.recent(group, FULLS, &[]).await?,
-        newest_stamp: world.catalog.newest_stamp(group).await?,
+        sets: catalog.recent(group, FULLS, &[]).await?,
+        newest_stamp: catalog.newest_stamp(group).await?,
     };
     let unclear: Vec<MemberName> = survey
         .members
@@ -26,7 +30,7 @@ pub async fn view(world: &World, group: &GroupName, survey: &Survey) -> Result<C
         .cloned()
         .collect();
     if !unclear.is_empty() {
-        have.sets = world.catalog.recent(group, FULLS, &unclear).await?;
+        have.sets = catalog.recent(group, FULLS, &unclear).await?;
     }
     Ok(have)
 }

@@ -28,6 +28,7 @@ mod kill;
 mod made;
 mod printing;
 mod publishing;
+mod rebuild;
 mod saga;
 mod saga_kinds;
 mod saga_story;
