@@ -203,7 +203,7 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
 async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
-    let have = catalog::view(world, &config.group, &survey).await?;
+    let have = catalog::view(world.catalog.as_ref(), &config.group, &survey).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;

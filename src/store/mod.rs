@@ -31,6 +31,7 @@ mod throttle;
 mod upload;
 mod uploads;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -84,6 +85,8 @@ pub struct ObjectStore {
     clock: Arc<dyn Clock>,
     lease_ttl: std::time::Duration,
     lease: Mutex<Option<Lease>>,
+    /// The newest log entry of each group that was seen here.
+    seen: std::sync::Mutex<BTreeMap<GroupName, u64>>,
     transfer: Transfer,
     pool: Arc<Pool>,
     throttle: Arc<Throttle>,
@@ -126,6 +129,7 @@ impl ObjectStore {
             agent,
             lease_ttl,
             lease: Mutex::new(None),
+            seen: std::sync::Mutex::default(),
             transfer: Transfer {
                 parts_in_flight: TransferConfig::default().parts_in_flight,
                 segment_chunks: layout::SEGMENT_CHUNKS,

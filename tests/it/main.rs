@@ -29,6 +29,8 @@ mod kill;
 mod made;
 mod printing;
 mod reported;
+mod publishing;
+mod rebuild;
 mod saga;
 mod saga_kinds;
 mod saga_story;
