@@ -17,6 +17,8 @@ mod lint;
 mod mark;
 mod prepare;
 mod restore;
+mod restore_step;
+mod retry;
 mod salvage;
 mod show;
 mod stages;
@@ -39,13 +41,16 @@ pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
 pub use restore::plan_restore;
+pub use restore_step::{
+    Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
+};
+pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
-    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, ProveMark, Publish,
-    RemoveLink, RemovePrepared, RemoveProbe, RemoveTrial, RestoreDatabase, RestoreLog,
-    RestorePiece, StagedStripe, Step, StopAt, TestLink, TrialBackup, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Keep, LinkSecurity,
+    MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, Publish, RemoveLink, RemovePrepared,
+    RemoveProbe, RemoveTrial, StagedStripe, Step, TestLink, TrialBackup, Undo,
 };
 
 /// The newest format of a serialised plan; readers refuse newer ones.

@@ -7,6 +7,7 @@ mod adopt_bucket;
 mod agreement;
 mod bad_input;
 mod bank;
+mod chain_stories;
 mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;

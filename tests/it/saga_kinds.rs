@@ -153,9 +153,7 @@ impl Scene {
             for log in history.iter().filter(|row| row.kind == PieceKind::Log) {
                 let is_held = |it: &&&Piece| it.backup_set_guid == log.backup_set_guid;
                 let is_begun_anew = |it: &&&Piece| {
-                    it.member == *member
-                        && it.kind != PieceKind::Log
-                        && it.last_lsn >= log.last_lsn
+                    it.member == *member && it.kind != PieceKind::Log && it.last_lsn >= log.last_lsn
                 };
                 let first = log.first_lsn;
                 assert!(
