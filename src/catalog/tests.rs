@@ -389,7 +389,12 @@ proptest! {
             assert_eq!(of(&whole.expect("answers")), all);
             if is_sound(&facts, newest.iter()) {
                 let all: Vec<&Piece> = all.iter().collect();
-                let health = health(&facts, all.iter().copied(), None);
+                let held = Holding {
+                    pieces: &all,
+                    damaged: &[],
+                    our_folder: None,
+                };
+                let health = health(&facts, held);
                 assert!(matches!(health, Health::Running { .. }));
                 assert!(differential_base(&facts, &all).is_ok());
             }

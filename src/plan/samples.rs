@@ -108,6 +108,7 @@ pub(super) fn config() -> Config {
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(60),
+            ..PolicyConfig::default()
         },
         state: PathBuf::from("/var/lib/stopmark"),
         logs: PathBuf::from("/var/log/stopmark"),

@@ -181,6 +181,7 @@ impl Hosts {
                 mark_timeout: Duration::from_secs(30),
                 connect_timeout: Duration::from_secs(10),
                 lease_ttl: Duration::from_secs(60),
+                ..PolicyConfig::default()
             },
             state: "/nowhere".into(),
             logs: "/nowhere".into(),
@@ -285,6 +286,7 @@ impl Hosts {
             compression: None,
             mark: None,
             reason: "a test".to_owned(),
+            retry: None,
         }
     }
 }

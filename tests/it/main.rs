@@ -7,6 +7,7 @@ mod adopt_bucket;
 mod agreement;
 mod bad_input;
 mod bank;
+mod chain_stories;
 mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
@@ -28,9 +29,9 @@ mod kill;
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
 mod printing;
-mod reported;
 mod publishing;
 mod rebuild;
+mod reported;
 mod saga;
 mod saga_kinds;
 mod saga_story;

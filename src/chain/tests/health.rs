@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::super::samples::{FORK, copy_only, differential, facts, full, local, log, lsn};
 use super::super::{Against, Break, Cure, Health, Holding, cure, differential_base, health};
 use crate::model::Piece;
-use crate::survey::{BackupRow, MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
+use crate::survey::{BackupRow, MemberFacts, RecoveryModel};
 
 fn held<'a>(pieces: &'a [&'a Piece]) -> Holding<'a> {
     Holding {
