@@ -7,6 +7,7 @@ mod adopt_bucket;
 mod agreement;
 mod bad_input;
 mod bank;
+mod bucket;
 mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
@@ -37,5 +38,6 @@ mod secrets;
 mod shelf;
 mod stage;
 mod stores;
+mod storms;
 mod strike;
 mod tidy;
