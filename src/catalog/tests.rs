@@ -10,7 +10,7 @@ use super::SqliteCatalog;
 use super::view::is_sound;
 use crate::chain::samples::{FORK, differential, facts, full, log, lsn, member, on_fork};
 use crate::chain::{
-    Health, Judged, Path, Verdict, differential_base, health, judge, weakest_proof,
+    Health, Holding, Judged, Path, Verdict, differential_base, health, judge, weakest_proof,
 };
 use crate::model::{
     GroupName, Mark, MemberMark, MemberName, Piece, PieceId, PieceKind, ProofLevel, RunId, Set,

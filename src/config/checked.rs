@@ -196,6 +196,8 @@ pub struct PolicyConfig {
     pub read_back: ReadBack,
     /// Fulls and differentials over this size in bytes are proven by sample where others are read back whole.
     pub sample_over_bytes: u64,
+    /// How many bytes may wait on the shares for a store before every run says so.
+    pub staging_max_bytes: u64,
     /// How long a backup or restore statement may run without any sign of progress.
     pub statement_silence_max: Duration,
     /// How long the marking transaction may take.
@@ -242,6 +244,7 @@ impl Default for PolicyConfig {
         Self {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(10 * 60),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),

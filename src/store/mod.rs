@@ -5,6 +5,7 @@
 //!
 //! This room never overwrites an object and never decides what is kept.
 
+mod breaker;
 pub mod digest;
 mod each;
 mod errors;
@@ -23,6 +24,7 @@ mod prove;
 mod range;
 mod read;
 mod retry;
+mod said;
 mod shelf;
 mod source;
 mod staging;

@@ -177,6 +177,7 @@ impl Hosts {
             policy: PolicyConfig {
                 read_back: ReadBack::Whole,
                 sample_over_bytes: 64 << 30,
+                staging_max_bytes: 100 << 30,
                 statement_silence_max: Duration::from_secs(30),
                 mark_timeout: Duration::from_secs(30),
                 connect_timeout: Duration::from_secs(10),

@@ -7,6 +7,7 @@ mod adopt_bucket;
 mod agreement;
 mod bad_input;
 mod bank;
+mod bucket;
 mod chain_stories;
 mod clock_time;
 #[path = "../conformance/store.rs"]
@@ -41,5 +42,6 @@ mod secrets;
 mod shelf;
 mod stage;
 mod stores;
+mod storms;
 mod strike;
 mod tidy;
