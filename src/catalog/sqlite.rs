@@ -16,7 +16,7 @@ use super::read::Shelf;
 use super::schema::{self, failed, unsigned};
 use super::take::{self, Row};
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, Set, SetId, Sha256Digest, Timestamp};
+use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
 use crate::world::{
     Catalog, Counts, Due, DuePlace, Listed, Marked, Owed, PieceProof, PointNeeds, Standing, Taken,
 };
@@ -44,7 +44,10 @@ impl SqliteCatalog {
     /// # Errors
     /// `SM0709` when the folder cannot be written.
     pub fn open_for(state: &Path, policy: CopyPolicy) -> Result<Self> {
-        let path = state.join("catalog.sqlite");
+        Self::at(state.join("catalog.sqlite"), policy)
+    }
+
+    pub(super) fn at(path: PathBuf, policy: CopyPolicy) -> Result<Self> {
         let mut connection = schema::open(&path)?;
         copies::follow(&mut connection, &policy).map_err(|error| failed(&path, error))?;
         let (jobs, queue) = mpsc::channel::<Job>();
@@ -120,7 +123,9 @@ impl Catalog for SqliteCatalog {
     async fn newest_entry(&self, group: &GroupName) -> Result<u64> {
         let newest = self.ask(group, |shelf| {
             let sql = "SELECT entry FROM held WHERE id = ?1";
-            shelf.connection.query_row(sql, [shelf.group], |row| row.get(0))
+            shelf
+                .connection
+                .query_row(sql, [shelf.group], |row| row.get(0))
         });
         Ok(unsigned(newest.await?))
     }
@@ -128,7 +133,9 @@ impl Catalog for SqliteCatalog {
     async fn newest_digest(&self, group: &GroupName) -> Result<Option<Sha256Digest>> {
         let digest = self.ask(group, |shelf| {
             let sql = "SELECT digest FROM held WHERE id = ?1";
-            let digest = shelf.connection.query_row(sql, [shelf.group], |row| row.get(0));
+            let digest = shelf
+                .connection
+                .query_row(sql, [shelf.group], |row| row.get(0));
             digest as rusqlite::Result<Option<[u8; 32]>>
         });
         Ok(digest.await?.map(Sha256Digest))
@@ -233,6 +240,10 @@ impl Catalog for SqliteCatalog {
 
     async fn owed(&self, group: &GroupName, limit: usize) -> Result<Vec<Owed>> {
         self.ask(group, move |shelf| shelf.owed(limit)).await
+    }
+
+    async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>> {
+        self.ask(group, |shelf| shelf.damaged()).await
     }
 
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>> {

@@ -147,8 +147,16 @@ impl PieceRow {
             // What a medium says may be nonsense; it must still be found from where it might matter.
             begins: key_of(piece.first_lsn.min(piece.last_lsn)),
             ends: key_of(piece.last_lsn),
-            due_at: if was_read_back { made_at.millis() } else { i64::MIN },
-            absent: if copies.whole().is_empty() { DAMAGED } else { 0 },
+            due_at: if was_read_back {
+                made_at.millis()
+            } else {
+                i64::MIN
+            },
+            absent: if copies.whole().is_empty() {
+                DAMAGED
+            } else {
+                0
+            },
             lacking: limited(copies.lacking().len()),
             content: text_of(piece)?,
         })
@@ -192,14 +200,18 @@ pub(super) fn raise_stamp(
 pub(super) fn clear(connection: &mut Connection, group: &str) -> rusqlite::Result<()> {
     let change = connection.transaction()?;
     if let Some(group) = group_row(&change, group)? {
-        let places = "DELETE FROM mark_place WHERE member_id IN (SELECT id FROM member WHERE group_id = ?1)";
+        let places =
+            "DELETE FROM mark_place WHERE member_id IN (SELECT id FROM member WHERE group_id = ?1)";
         change.execute(places, [group])?;
         let copies = "DELETE FROM copy WHERE piece IN (SELECT id FROM piece WHERE group_id = ?1)";
         change.execute(copies, [group])?;
         for table in ["piece", "backup_set", "member"] {
             change.execute(&format!("DELETE FROM {table} WHERE group_id = ?1"), [group])?;
         }
-        change.execute("UPDATE held SET entry = 0, digest = NULL WHERE id = ?1", [group])?;
+        change.execute(
+            "UPDATE held SET entry = 0, digest = NULL WHERE id = ?1",
+            [group],
+        )?;
     }
     change.commit()
 }
@@ -343,16 +355,20 @@ impl<'c> Taking<'c> {
             self.doubt(touched.0, touched.1)?;
         }
         let copies = "DELETE FROM copy WHERE piece >= ?1 AND piece < ?2";
-        self.change.execute(copies, [row.first, row.first + row.pieces])?;
+        self.change
+            .execute(copies, [row.first, row.first + row.pieces])?;
         let pieces = "DELETE FROM piece WHERE id >= ?1 AND id < ?2";
-        self.change.execute(pieces, [row.first, row.first + row.pieces])?;
-        self.change.execute("DELETE FROM mark_place WHERE set_row = ?1", [row.id])?;
+        self.change
+            .execute(pieces, [row.first, row.first + row.pieces])?;
+        self.change
+            .execute("DELETE FROM mark_place WHERE set_row = ?1", [row.id])?;
         let sql = "DELETE FROM backup_set WHERE id = ?1";
         self.change.execute(sql, [row.id]).map(|_| ())
     }
 
     fn place_of(&self, set: SetId) -> rusqlite::Result<Option<Place>> {
-        let sql = "SELECT id, first_piece, pieces FROM backup_set WHERE group_id = ?1 AND set_id = ?2";
+        let sql =
+            "SELECT id, first_piece, pieces FROM backup_set WHERE group_id = ?1 AND set_id = ?2";
         let mut query = self.change.prepare_cached(sql)?;
         let place = query.query_row(params![self.group, set.0.into_bytes()], |row| {
             Ok(Place {
@@ -397,7 +413,8 @@ impl<'c> Taking<'c> {
         let Some(place) = self.place_of(set)? else {
             return Ok(None);
         };
-        let sql = "SELECT id, member_id, begins, absent, lacking, content, proved_at, due_at FROM piece
+        let sql =
+            "SELECT id, member_id, begins, absent, lacking, content, proved_at, due_at FROM piece
             WHERE id >= ?1 AND id < ?2 AND piece_id = ?3";
         let mut query = self.change.prepare_cached(sql)?;
         let to = place.first + place.pieces;

@@ -204,6 +204,8 @@ pub struct PolicyConfig {
     pub copies: usize,
     /// How much a backup run copies at its end of what a store lacks, in bytes.
     pub copy_budget_bytes: u64,
+    /// How many bytes may wait on the shares for a store before every run says so.
+    pub staging_max_bytes: u64,
     /// How long a backup or restore statement may run without any sign of progress.
     pub statement_silence_max: Duration,
     /// How long the marking transaction may take.
@@ -212,6 +214,14 @@ pub struct PolicyConfig {
     pub connect_timeout: Duration,
     /// How long the lease holds without renewal.
     pub lease_ttl: Duration,
+    /// How often a backup that met something passing is tried again; 0 for never.
+    pub retry_times: u8,
+    /// The wait before the first of these tries; each further one is twice the one before.
+    pub retry_first_wait: Duration,
+    /// The longest of these waits.
+    pub retry_wait_max: Duration,
+    /// How long all together to wait for another backup of the same database.
+    pub busy_wait_max: Duration,
 }
 
 impl MemberConfig {
@@ -244,10 +254,15 @@ impl Default for PolicyConfig {
             sample_over_bytes: 64 << 30,
             copies: 1,
             copy_budget_bytes: 8 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(10 * 60),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(2 * 60),
+            retry_times: 3,
+            retry_first_wait: Duration::from_secs(2),
+            retry_wait_max: Duration::from_secs(60),
+            busy_wait_max: Duration::from_secs(2 * 60),
         }
     }
 }

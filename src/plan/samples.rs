@@ -108,10 +108,12 @@ pub(super) fn config() -> Config {
             sample_over_bytes: 64 << 30,
             copies: 1,
             copy_budget_bytes: 8 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(60),
+            ..PolicyConfig::default()
         },
         state: PathBuf::from("/var/lib/stopmark"),
         logs: PathBuf::from("/var/log/stopmark"),
@@ -128,6 +130,7 @@ pub(super) fn facts(next: Option<u32>) -> MemberFacts {
         family_guid: Some(Uuid::from_u128(0xfa)),
         recovery_fork_guid: Some(Uuid::from_u128(FORK)),
         last_log_backup_lsn: next.map(lsn),
+        differential_base_guid: None,
         availability_group: None,
         size_bytes: 1 << 30,
         mark_log: MarkLogFacts {
@@ -303,6 +306,7 @@ pub(super) fn catalog() -> CatalogView {
             ),
         ],
         newest_stamp: Some(Timestamp::from_millis(1_795_225_500_000)),
+        damaged: Vec::new(),
     }
 }
 

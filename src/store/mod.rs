@@ -6,6 +6,7 @@
 //! This room never overwrites an object and never decides what is kept.
 
 mod chunk;
+mod breaker;
 pub mod digest;
 mod each;
 mod errors;
@@ -25,6 +26,7 @@ mod prove;
 mod range;
 mod read;
 mod retry;
+mod said;
 mod shelf;
 mod source;
 mod staging;
@@ -33,6 +35,7 @@ mod throttle;
 mod upload;
 mod uploads;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,6 +91,8 @@ pub struct ObjectStore {
     clock: Arc<dyn Clock>,
     lease_ttl: std::time::Duration,
     lease: Mutex<Option<Lease>>,
+    /// The newest log entry of each group that was seen here.
+    seen: std::sync::Mutex<BTreeMap<GroupName, u64>>,
     transfer: Transfer,
     pool: Arc<Pool>,
     throttle: Arc<Throttle>,
@@ -132,6 +137,7 @@ impl ObjectStore {
             agent,
             lease_ttl,
             lease: Mutex::new(None),
+            seen: std::sync::Mutex::default(),
             transfer: Transfer {
                 parts_in_flight: TransferConfig::default().parts_in_flight,
                 segment_chunks: layout::SEGMENT_CHUNKS,

@@ -37,10 +37,10 @@ impl Stores {
         progress: &dyn StepProgress,
     ) -> Result<()> {
         let target = self.find(&to.store)?;
-        let breaker = self.further.iter().find(|it| it.store.name == to.store);
-        if let Some(further) = breaker {
+        let found = self.further.iter().find(|it| it.store.name == to.store);
+        if let Some(further) = found {
             further
-                .breaker
+                .distance
                 .pass()
                 .map_err(|error| self.named(target, error))?;
         }
@@ -86,7 +86,7 @@ impl Stores {
             .send_stripe(wanted.clone(), Path::new(""), &mut pass)
             .await;
         if let Some(further) = self.further.iter().find(|it| it.store.name == target.name) {
-            further.breaker.note(&sent);
+            further.distance.note(&sent);
         }
         let proven = match sent {
             Ok(sent) => target.prove_stripe(&sent, true, &Quiet).await,
@@ -145,7 +145,7 @@ impl ObjectStore {
     /// # Errors
     /// `SM0703` when it is not.
     async fn read_chunk(&self, place: &Place, digest: Sha256Digest) -> Result<Chunk> {
-        let read = self.calls.call(place.chunk, || self.read_place(place));
+        let read = self.calls.call(|| self.read_place(place));
         let chunk = read.await.map_err(|error| error.at("store", &self.name))?;
         if chunk.digest().await? == digest {
             return Ok(chunk);

@@ -44,9 +44,9 @@ impl Stores {
         let Some(further) = found else {
             return self.find(to).map(|_| 0);
         };
-        further.breaker.pass()?;
+        further.distance.pass()?;
         let brought = self.bring(group, further).await;
-        further.breaker.note(&brought);
+        further.distance.note(&brought);
         brought.map_err(|error| self.named(&further.store, error))
     }
 
@@ -121,7 +121,7 @@ impl Stores {
             let newest = ours.last().copied().unwrap_or(0);
             let more = further.store.entry_numbers(group, newest);
             // A store that does not answer now is asked before its next entry.
-            let more = further.breaker.brief(more).await.unwrap_or_default();
+            let more = further.distance.brief(more).await.unwrap_or_default();
             if !more.is_empty() {
                 return Err(differ(group, &self.leading.name, &further.store.name)
                     .at("entries there", newest)
@@ -149,9 +149,6 @@ impl Stores {
             Err(error) => Some(self.named(&self.leading, error)),
         };
         for further in &self.further {
-            if further.breaker.pass().is_err() {
-                continue;
-            }
             let (store, name) = (&further.store, &further.store.name);
             let batches = match begun(store.batches_after(group, after, digest)).await {
                 Ok(batches) => batches,

@@ -2,12 +2,12 @@
 //!
 //! Start at [`Stores`]. The first store leads: lease, group's log and manifests that count are its own, since
 //! create-if-absent can be decided in one place only; `mirror` brings copies of them to the others. `upload` hands
-//! the chunks out, `copy` makes copies that are owed, `breaker` leaves a store alone that fails again and again.
+//! the chunks out, `copy` makes copies that are owed, `distance` leaves a store alone that fails again and again.
 //!
 //! This room never decides which copies are made, and never waits for a further store as long as for the first.
 
-mod breaker;
 mod copy;
+mod distance;
 mod mirror;
 mod upload;
 
@@ -24,7 +24,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::world::{Chained, Clock, LogEntry, LogFact, StepProgress, Store, Tap};
 
-use breaker::Breaker;
+use distance::Distance;
 use mirror::Mirrored;
 
 /// One store or several.
@@ -37,7 +37,7 @@ pub struct Stores {
 /// A store that does not lead.
 struct Further {
     store: Arc<ObjectStore>,
-    breaker: Breaker,
+    distance: Distance,
     mirrored: Mirrored,
 }
 
@@ -65,7 +65,7 @@ impl Stores {
     pub fn of(leading: ObjectStore, further: Vec<ObjectStore>, clock: Arc<dyn Clock>) -> Self {
         let further = further.into_iter().map(|store| Further {
             store: Arc::new(store),
-            breaker: Breaker::new(clock.clone()),
+            distance: Distance::new(clock.clone()),
             mirrored: Mirrored::default(),
         });
         Self {
@@ -288,7 +288,7 @@ impl Store for Stores {
         let mut swept = swept.map_err(|error| self.named(&self.leading, error))?;
         for further in &self.further {
             let store = &further.store;
-            let more = further.breaker.brief(store.sweep_group(group)).await;
+            let more = further.distance.brief(store.sweep_group(group)).await;
             swept += more.map_err(|error| self.named(store, error))?;
         }
         Ok(swept)

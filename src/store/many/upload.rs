@@ -13,8 +13,8 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::breaker::{Breaker, too_slow};
 use super::copy::NoTap;
+use super::distance::{Distance, too_slow};
 use super::{Stores, located};
 use crate::error::{Code, Error, Result};
 use crate::model::{PieceCopy, StoredStripe};
@@ -44,7 +44,7 @@ struct Door {
 struct Lane<'a> {
     store: &'a Arc<ObjectStore>,
     /// None for the store that leads, which is never left alone.
-    breaker: Option<&'a Breaker>,
+    distance: Option<&'a Distance>,
 }
 
 impl Stores {
@@ -94,8 +94,8 @@ impl Stores {
             self.settle(receiving, began)
         );
         for (lane, result) in lanes.iter().zip(&received) {
-            if let Some(breaker) = lane.breaker {
-                breaker.note(result);
+            if let Some(distance) = lane.distance {
+                distance.note(result);
             }
         }
         // What could not be read is nobody's copy.
@@ -107,16 +107,16 @@ impl Stores {
     fn lanes(&self) -> Vec<Lane<'_>> {
         let leading = Lane {
             store: &self.leading,
-            breaker: None,
+            distance: None,
         };
         let further = self.further.iter().filter_map(|further| {
-            let passed = further.breaker.pass();
+            let passed = further.distance.pass();
             if let Err(error) = &passed {
                 tracing::warn!(store = %further.store.name, "a copy is owed: {error}");
             }
             passed.ok().map(|()| Lane {
                 store: &further.store,
-                breaker: Some(&further.breaker),
+                distance: Some(&further.distance),
             })
         });
         std::iter::once(leading).chain(further).collect()
@@ -133,7 +133,7 @@ impl Stores {
         Receiving<'a, impl Future<Output = Result<StoredStripe>> + 'a>,
     ) {
         let (sender, chunks) = mpsc::channel(1);
-        let given_up = lane.breaker.map(|_| CancellationToken::new());
+        let given_up = lane.distance.map(|_| CancellationToken::new());
         let store = lane.store;
         let door = Door {
             chunks: sender,
