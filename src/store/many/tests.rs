@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,12 +31,18 @@ impl StepProgress for Nobody {
 }
 
 /// Counts what passed.
-#[derive(Default)]
-struct Passed(u64);
+#[derive(Clone, Default)]
+struct Passed(Arc<AtomicU64>);
 
 impl Tap for Passed {
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0 += bytes.len() as u64;
+        self.0.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+    }
+}
+
+impl Passed {
+    fn total(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
     }
 }
 
@@ -116,8 +123,8 @@ impl Two {
     fn file(&self, chunks: u64, more: u64) -> PathBuf {
         let size = usize::try_from(chunks * CHUNK_SIZE_BYTES + more).expect("fits");
         let path = self.folder.path().join("piece.bak");
-        let bytes: Vec<u8> = (0..size).map(|at| at.to_le_bytes()[at % 3]).collect();
-        std::fs::write(&path, bytes).expect("writes");
+        let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(4099).collect();
+        std::fs::write(&path, bytes.repeat(size / 4099 + 1).split_at(size).0).expect("writes");
         path
     }
 
@@ -128,17 +135,29 @@ impl Two {
         let keys = listed.map_ok(|meta| meta.location.to_string());
         keys.try_collect().await.expect("lists")
     }
+}
 
-    /// Drives a call, moving the clock whenever it waits for longer than memory needs.
-    async fn settled<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut call = std::pin::pin!(call);
-        loop {
-            if let std::task::Poll::Ready(settled) = futures::poll!(call.as_mut()) {
-                return settled;
-            }
-            self.clock.advance(Duration::from_millis(20));
-            tokio::task::yield_now().await;
+/// Chunks that a stalled store takes before it holds the others up: those in flight, one at its door, one offered.
+const TAKEN_CHUNKS: u64 = 6;
+
+/// Drives an upload; the clock stands still until the stalled store holds it up, and then takes long steps.
+async fn settled<T>(
+    clock: &ManualClock,
+    passed: &AtomicU64,
+    upload: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mut upload = std::pin::pin!(upload);
+    let mut polls = 0_u64;
+    loop {
+        if let std::task::Poll::Ready(settled) = futures::poll!(upload.as_mut()) {
+            return settled;
         }
+        polls += 1;
+        let is_held_up = passed.load(Ordering::SeqCst) >= TAKEN_CHUNKS * CHUNK_SIZE_BYTES;
+        if is_held_up && polls.is_multiple_of(256) {
+            clock.advance(Duration::from_secs(61));
+        }
+        tokio::task::yield_now().await;
     }
 }
 
@@ -163,7 +182,7 @@ async fn one_reading_feeds_every_store_and_the_tap_once() {
         let mut tap = Passed::default();
         let stripe = stores.upload(&path, KEY, &mut tap, &Nobody).await;
         let stripe = stripe.expect("uploads");
-        assert_eq!(tap.0, chunks * CHUNK_SIZE_BYTES + more);
+        assert_eq!(tap.total(), chunks * CHUNK_SIZE_BYTES + more);
         assert_eq!(stripe.copies, [copy("main"), copy("cloud")]);
         stores
             .prove(&stripe, true, &Nobody)
@@ -187,7 +206,7 @@ async fn a_store_that_stalls_is_left_behind_and_then_left_alone() {
         .await;
     let stripe = stripe.expect("the leading store has it");
     assert_eq!(stripe.copies, [copy("main")]);
-    assert_eq!(tap.0, stripe.size_bytes);
+    assert_eq!(tap.total(), stripe.size_bytes);
     let refused = stores.copy(&stripe, &copy("cloud"), &Nobody).await;
     let refused = refused.expect_err("left alone");
     assert_eq!(refused.code(), Code::StoreUnreachable);
