@@ -15,6 +15,7 @@ mod lease;
 mod log;
 mod manifest;
 mod open;
+mod opened;
 mod parts;
 mod pool;
 mod probe;
@@ -22,6 +23,7 @@ mod prove;
 mod range;
 mod read;
 mod retry;
+mod sealed;
 mod shelf;
 mod source;
 mod staging;
@@ -41,6 +43,7 @@ use tokio::sync::Mutex;
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
+use crate::seal::Ring;
 use crate::world::{Clock, LogEntry, LogFact, StepProgress, Store, Tap};
 
 use lease::Lease;
@@ -87,6 +90,7 @@ pub struct ObjectStore {
     throttle: Arc<Throttle>,
     calls: Arc<Calls>,
     uploads: Uploads,
+    ring: Option<Arc<Ring>>,
 }
 
 impl ObjectStore {
@@ -132,6 +136,7 @@ impl ObjectStore {
             throttle: Arc::new(Throttle::new(Vec::new(), clock.clone())),
             calls: Arc::new(Calls::new(clock.clone())),
             uploads: Uploads::default(),
+            ring: None,
             clock,
         }
     }
@@ -153,6 +158,13 @@ impl ObjectStore {
     #[must_use]
     pub fn with_uploads(mut self, folder: PathBuf) -> Self {
         self.uploads = Uploads::of(folder);
+        self
+    }
+
+    /// Seals what is uploaded for the recipients of a ring, and opens what is fetched with its keys.
+    #[must_use]
+    pub fn with_ring(mut self, ring: Option<Ring>) -> Self {
+        self.ring = ring.map(Arc::new);
         self
     }
 
