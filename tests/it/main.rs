@@ -11,6 +11,7 @@ mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod damage;
+mod fan_out;
 mod fleet_backups;
 mod fleet_biztalk;
 mod fleet_hosts;
@@ -27,6 +28,7 @@ mod kill;
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
 mod printing;
+mod reported;
 mod saga;
 mod saga_kinds;
 mod saga_story;
