@@ -18,8 +18,8 @@ use uuid::Uuid;
 use crate::config::MarkLogKind;
 use crate::error::Result;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, PieceId, RunId,
-    Set, SetId, Sha256Digest, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, PieceId,
+    RunId, Set, SetId, Sha256Digest, StoredStripe, Timestamp,
 };
 use crate::plan::{
     BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,

@@ -65,7 +65,9 @@ impl Shelf<'_> {
     /// Judges what is not judged yet among these.
     pub(super) fn settle_page(&self, before: i64, limit: usize) -> rusqlite::Result<()> {
         let rest = "group_id = ?1 AND entry < ?2 ORDER BY entry DESC LIMIT ?3";
-        let sql = format!("SELECT id FROM (SELECT id, standing FROM backup_set WHERE {rest}) WHERE standing = 1");
+        let sql = format!(
+            "SELECT id FROM (SELECT id, standing FROM backup_set WHERE {rest}) WHERE standing = 1"
+        );
         let mut query = self.connection.prepare_cached(&sql)?;
         let ids = query.query_map([self.group, before, limited(limit)], |row| row.get(0))?;
         let ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
@@ -155,7 +157,8 @@ impl Shelf<'_> {
 
     pub(super) fn find(&self, what: &str) -> rusqlite::Result<Option<Listed>> {
         let id = what.parse::<Uuid>().unwrap_or_default().into_bytes();
-        let sql = "SELECT MIN(entry) FROM backup_set WHERE group_id = ?1 AND (stamp = ?2 OR set_id = ?3)";
+        let sql =
+            "SELECT MIN(entry) FROM backup_set WHERE group_id = ?1 AND (stamp = ?2 OR set_id = ?3)";
         let values = params![self.group, what, id];
         let entry: Option<i64> = self.connection.query_row(sql, values, |row| row.get(0))?;
         let Some(entry) = entry else { return Ok(None) };
@@ -168,7 +171,8 @@ impl Shelf<'_> {
         let sets = rows.into_iter().map(|row| self.whole(row, Wanted::Present));
         let sets: Vec<Set> = sets.collect::<rusqlite::Result<_>>()?;
         let (judged, answers) = self.judged(&sets)?;
-        let sql = "UPDATE backup_set SET standing = ?2, verdict = ?3 WHERE id = ?1 AND standing = ?4";
+        let sql =
+            "UPDATE backup_set SET standing = ?2, verdict = ?3 WHERE id = ?1 AND standing = ?4";
         let mut update = self.connection.prepare_cached(sql)?;
         for (id, judged) in ids.iter().zip(judged) {
             let Some(judged) = judged else { continue };

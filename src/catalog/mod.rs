@@ -17,7 +17,7 @@ use crate::model::{GroupName, Sha256Digest};
 use crate::world::{Chained, LogFact, Taken, World};
 
 pub use sqlite::SqliteCatalog;
-pub use view::view;
+pub use view::{view, whole_view};
 
 /// Batches of the log whose sets are read while the one before is taken in.
 const BATCHES_AHEAD: usize = 2;
@@ -41,7 +41,9 @@ pub async fn catch_up(world: &World, group: &GroupName) -> Result<u64> {
 
 /// The entries with the sets that they published.
 async fn with_sets(world: &World, group: &GroupName, batch: Vec<Chained>) -> Result<Vec<Taken>> {
-    let manifests = batch.iter().filter_map(|chained| named(&chained.entry.fact));
+    let manifests = batch
+        .iter()
+        .filter_map(|chained| named(&chained.entry.fact));
     let sets = world.store.read_sets(group, manifests.collect()).await?;
     let mut sets = sets.into_iter();
     let taken = batch.into_iter().map(|Chained { entry, digest }| Taken {

@@ -61,7 +61,11 @@ impl<'c> Shelf<'c> {
         Ok(group.map(|group| Self { connection, group }))
     }
 
-    pub(super) fn set_rows(&self, rest: &str, values: impl Params) -> rusqlite::Result<Vec<SetRow>> {
+    pub(super) fn set_rows(
+        &self,
+        rest: &str,
+        values: impl Params,
+    ) -> rusqlite::Result<Vec<SetRow>> {
         let sql = format!("SELECT {SET_COLUMNS} FROM backup_set WHERE {rest}");
         let mut query = self.connection.prepare_cached(&sql)?;
         let rows = query.query_map(values, SetRow::of)?;
@@ -120,7 +124,9 @@ impl<'c> Shelf<'c> {
     pub(super) fn sets_of(&self, pieces: &BTreeSet<i64>) -> rusqlite::Result<Vec<Set>> {
         let sql = "SELECT set_row FROM piece WHERE id = ?1";
         let mut query = self.connection.prepare_cached(sql)?;
-        let rows = pieces.iter().map(|piece| query.query_row([piece], |row| row.get(0)));
+        let rows = pieces
+            .iter()
+            .map(|piece| query.query_row([piece], |row| row.get(0)));
         let rows: BTreeSet<i64> = rows.collect::<rusqlite::Result<_>>()?;
         let mut sets = Vec::with_capacity(rows.len());
         for row in rows {
@@ -167,7 +173,8 @@ impl<'c> Shelf<'c> {
         mark: &[u8; 11],
         nth: usize,
     ) -> rusqlite::Result<Option<[u8; 11]>> {
-        let sql = "SELECT ends FROM piece WHERE member_id = ?1 AND ends < ?2 AND kind = 0 AND absent = 0
+        let sql =
+            "SELECT ends FROM piece WHERE member_id = ?1 AND ends < ?2 AND kind = 0 AND absent = 0
             ORDER BY ends DESC LIMIT 1 OFFSET ?3";
         let mut query = self.connection.prepare_cached(sql)?;
         let values = params![member, mark, limited(nth)];
@@ -235,6 +242,16 @@ impl<'c> Shelf<'c> {
                     number: row.get(0)?,
                 },
             })
+        })?;
+        rows.collect()
+    }
+
+    pub(super) fn damaged(&self) -> rusqlite::Result<Vec<Piece>> {
+        // Few pieces ever are; the index of due proofs finds the group's.
+        let sql = "SELECT content FROM piece WHERE group_id = ?1 AND absent & ?2 <> 0 ORDER BY id";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let rows = query.query_map([self.group, DAMAGED], |row| {
+            parsed(row.get_ref(0)?.as_str()?)
         })?;
         rows.collect()
     }

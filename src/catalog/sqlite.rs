@@ -15,7 +15,7 @@ use super::read::Shelf;
 use super::schema::{self, failed, unsigned};
 use super::take::{self, Row};
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, Set, SetId, Sha256Digest, Timestamp};
+use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
 use crate::world::{
     Catalog, Counts, Due, DuePlace, Listed, Marked, PieceProof, PointNeeds, Standing, Taken,
 };
@@ -105,7 +105,9 @@ impl Catalog for SqliteCatalog {
     async fn newest_entry(&self, group: &GroupName) -> Result<u64> {
         let newest = self.ask(group, |shelf| {
             let sql = "SELECT entry FROM held WHERE id = ?1";
-            shelf.connection.query_row(sql, [shelf.group], |row| row.get(0))
+            shelf
+                .connection
+                .query_row(sql, [shelf.group], |row| row.get(0))
         });
         Ok(unsigned(newest.await?))
     }
@@ -113,7 +115,9 @@ impl Catalog for SqliteCatalog {
     async fn newest_digest(&self, group: &GroupName) -> Result<Option<Sha256Digest>> {
         let digest = self.ask(group, |shelf| {
             let sql = "SELECT digest FROM held WHERE id = ?1";
-            let digest = shelf.connection.query_row(sql, [shelf.group], |row| row.get(0));
+            let digest = shelf
+                .connection
+                .query_row(sql, [shelf.group], |row| row.get(0));
             digest as rusqlite::Result<Option<[u8; 32]>>
         });
         Ok(digest.await?.map(Sha256Digest))
@@ -213,6 +217,10 @@ impl Catalog for SqliteCatalog {
         limit: usize,
     ) -> Result<Vec<Due>> {
         self.ask(group, move |shelf| shelf.due(after, limit)).await
+    }
+
+    async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>> {
+        self.ask(group, |shelf| shelf.damaged()).await
     }
 
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>> {

@@ -127,7 +127,11 @@ impl PieceRow {
             // What a medium says may be nonsense; it must still be found from where it might matter.
             begins: key_of(piece.first_lsn.min(piece.last_lsn)),
             ends: key_of(piece.last_lsn),
-            due_at: if was_read_back { made_at.millis() } else { i64::MIN },
+            due_at: if was_read_back {
+                made_at.millis()
+            } else {
+                i64::MIN
+            },
             content: text_of(piece)?,
         })
     }
@@ -169,12 +173,16 @@ pub(super) fn raise_stamp(
 pub(super) fn clear(connection: &mut Connection, group: &str) -> rusqlite::Result<()> {
     let change = connection.transaction()?;
     if let Some(group) = group_row(&change, group)? {
-        let places = "DELETE FROM mark_place WHERE member_id IN (SELECT id FROM member WHERE group_id = ?1)";
+        let places =
+            "DELETE FROM mark_place WHERE member_id IN (SELECT id FROM member WHERE group_id = ?1)";
         change.execute(places, [group])?;
         for table in ["piece", "backup_set", "member"] {
             change.execute(&format!("DELETE FROM {table} WHERE group_id = ?1"), [group])?;
         }
-        change.execute("UPDATE held SET entry = 0, digest = NULL WHERE id = ?1", [group])?;
+        change.execute(
+            "UPDATE held SET entry = 0, digest = NULL WHERE id = ?1",
+            [group],
+        )?;
     }
     change.commit()
 }
@@ -310,14 +318,17 @@ impl<'c> Taking<'c> {
             self.doubt(touched.0, touched.1)?;
         }
         let pieces = "DELETE FROM piece WHERE id >= ?1 AND id < ?2";
-        self.change.execute(pieces, [row.first, row.first + row.pieces])?;
-        self.change.execute("DELETE FROM mark_place WHERE set_row = ?1", [row.id])?;
+        self.change
+            .execute(pieces, [row.first, row.first + row.pieces])?;
+        self.change
+            .execute("DELETE FROM mark_place WHERE set_row = ?1", [row.id])?;
         let sql = "DELETE FROM backup_set WHERE id = ?1";
         self.change.execute(sql, [row.id]).map(|_| ())
     }
 
     fn place_of(&self, set: SetId) -> rusqlite::Result<Option<Place>> {
-        let sql = "SELECT id, first_piece, pieces FROM backup_set WHERE group_id = ?1 AND set_id = ?2";
+        let sql =
+            "SELECT id, first_piece, pieces FROM backup_set WHERE group_id = ?1 AND set_id = ?2";
         let mut query = self.change.prepare_cached(sql)?;
         let place = query.query_row(params![self.group, set.0.into_bytes()], |row| {
             Ok(Place {

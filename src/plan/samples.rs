@@ -125,6 +125,7 @@ pub(super) fn facts(next: Option<u32>) -> MemberFacts {
         family_guid: Some(Uuid::from_u128(0xfa)),
         recovery_fork_guid: Some(Uuid::from_u128(FORK)),
         last_log_backup_lsn: next.map(lsn),
+        differential_base_guid: None,
         availability_group: None,
         size_bytes: 1 << 30,
         mark_log: MarkLogFacts {
@@ -300,6 +301,7 @@ pub(super) fn catalog() -> CatalogView {
             ),
         ],
         newest_stamp: Some(Timestamp::from_millis(1_795_225_500_000)),
+        damaged: Vec::new(),
     }
 }
 

@@ -57,7 +57,8 @@ impl Status {
         });
         let held_back = standing.held_back.iter().flat_map(|(marked, breaks)| {
             let mark = &marked.mark.name;
-            let line = move |(member, why): &(MemberName, Break)| format!("{mark}: {member}: {why}");
+            let line =
+                move |(member, why): &(MemberName, Break)| format!("{mark}: {member}: {why}");
             breaks.iter().map(line)
         });
         Self {

@@ -264,9 +264,8 @@ async fn numbers_of(
     folder: &Key,
 ) -> Result<Vec<u64>> {
     // Of a million names only the numbers are kept.
-    let numbers = listed.try_filter_map(|meta| {
-        std::future::ready(Ok(keys::number_of(&meta.location)))
-    });
+    let numbers =
+        listed.try_filter_map(|meta| std::future::ready(Ok(keys::number_of(&meta.location))));
     let numbers = numbers.try_collect().await;
     let mut numbers: Vec<u64> = numbers.map_err(|error| store_error(error, folder))?;
     numbers.sort_unstable();

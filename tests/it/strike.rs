@@ -23,8 +23,8 @@ use stopmark::plan::{
 use stopmark::run::events::BackedUp;
 use stopmark::survey::HostFacts;
 use stopmark::world::{
-    Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, RestoredState, Staging, StepProgress,
-    Store, Tap, World,
+    Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, RestoredState, Staging,
+    StepProgress, Store, Tap, World,
 };
 
 /// Whether the effect is done before it fails.

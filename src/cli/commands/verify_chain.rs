@@ -72,7 +72,11 @@ async fn read(agent: &Agent) -> Result<Chain> {
             }
             Err(error) => return Err(error),
         };
-        for Chained { entry, digest: found } in &batch {
+        for Chained {
+            entry,
+            digest: found,
+        } in &batch
+        {
             chain.entries += 1;
             last = entry.entry;
             if last == known && digest.is_some_and(|digest| digest != *found) {
