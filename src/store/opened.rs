@@ -101,12 +101,12 @@ impl ObjectStore {
     ) -> Result<Option<ChunkList>> {
         let reader = self.reader(None);
         let wanted = wanted.map(Arc::new);
-        let mut places = self.places(stripe).into_iter().peekable();
+        let mut places = VecDeque::from(self.places(stripe));
         let mut in_flight = VecDeque::<Reading>::new();
         let mut list = ChunkList::default();
         loop {
             while in_flight.len() < self.transfer.parts_in_flight
-                && let Some(place) = places.peek()
+                && let Some(place) = places.front()
             {
                 // Only who holds nothing may wait for room: what is held here goes on only below.
                 let room = if in_flight.is_empty() {
@@ -114,9 +114,8 @@ impl ObjectStore {
                 } else {
                     self.pool.try_reserve(place.size_bytes())
                 };
-                let (Some(room), Some(place)) = (room, places.next()) else {
-                    break;
-                };
+                let Some(room) = room else { break };
+                let place = places.pop_front().expect("it is the first");
                 let reading = read(reader.clone(), place, wanted.clone(), room);
                 in_flight.push_back(AbortOnDropHandle::new(tokio::spawn(reading)));
             }

@@ -10,7 +10,7 @@ use object_store::{ObjectStore as _, ObjectStoreExt as _};
 use stopmark::error::Code;
 use stopmark::model::{CHUNK_SIZE_BYTES, StoredStripe};
 use stopmark::seal::{Keys, MAGIC, Ring};
-use stopmark::store::ObjectStore;
+use stopmark::store::{ObjectStore, Pool};
 use stopmark::world::Store as _;
 
 use super::resume::{cut_off, gated, remembering, uploads};
@@ -19,6 +19,7 @@ use super::{Ignored, Passed, Subject, bytes_of, file_of, group, sent};
 /// Every story of this file.
 pub(super) async fn check_all(subject: &Subject) {
     sealed_pieces_of_every_size_come_back_as_they_went(subject).await;
+    sealed_pieces_travel_side_by_side_in_two_buffers(subject).await;
     what_was_sealed_and_sent_counts_and_is_not_sent_again(subject).await;
     an_upload_that_was_cut_off_is_sealed_anew_and_leaves_nothing(subject).await;
     an_attempt_that_broke_off_at_its_end_leaves_its_key(subject).await;
@@ -71,6 +72,30 @@ async fn sealed_pieces_of_every_size_come_back_as_they_went(subject: &Subject) {
             "{length}"
         );
     }
+}
+
+/// Several at once in the smallest memory: whoever waits for room holds up nobody, and no chunk is left out.
+async fn sealed_pieces_travel_side_by_side_in_two_buffers(subject: &Subject) {
+    let keys = Keys::generate();
+    let pool = Pool::of(0);
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes = bytes_of(CHUNK_SIZE_BYTES * 3 + 5);
+    let path = file_of(&folder, &bytes);
+    let store = sealing(subject, &keys).with_pool(pool.clone());
+    let there_and_back = ["one", "two", "three"].map(|name| {
+        let (store, path, folder) = (&store, &path, folder.path());
+        async move {
+            let stripe = sent(store, path, &format!("v1/sealed-beside/{name}.bak")).await;
+            let back = folder.join(name);
+            let fetched = store.fetch(&stripe, &back, &Ignored).await;
+            fetched.expect("fetches");
+            std::fs::read(&back).expect("reads")
+        }
+    });
+    for back in futures::future::join_all(there_and_back).await {
+        assert!(back == bytes);
+    }
+    assert_eq!(pool.peak_bytes() as u64, 2 * CHUNK_SIZE_BYTES);
 }
 
 async fn what_was_sealed_and_sent_counts_and_is_not_sent_again(subject: &Subject) {
