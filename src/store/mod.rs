@@ -17,6 +17,7 @@ mod lease;
 mod log;
 mod manifest;
 mod open;
+mod opened;
 mod parts;
 mod pool;
 mod probe;
@@ -25,6 +26,7 @@ mod range;
 mod read;
 mod retry;
 mod said;
+mod sealed;
 mod shelf;
 mod source;
 mod staging;
@@ -46,6 +48,7 @@ use tokio::sync::Mutex;
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
+use crate::seal::Ring;
 use crate::world::{Chained, Clock, LogEntry, LogFact, StepProgress, Store, Tap};
 
 use lease::Lease;
@@ -94,6 +97,7 @@ pub struct ObjectStore {
     throttle: Arc<Throttle>,
     calls: Arc<Calls>,
     uploads: Uploads,
+    ring: Option<Arc<Ring>>,
 }
 
 impl ObjectStore {
@@ -140,6 +144,7 @@ impl ObjectStore {
             throttle: Arc::new(Throttle::new(Vec::new(), clock.clone())),
             calls: Arc::new(Calls::new(clock.clone())),
             uploads: Uploads::default(),
+            ring: None,
             clock,
         }
     }
@@ -161,6 +166,13 @@ impl ObjectStore {
     #[must_use]
     pub fn with_uploads(mut self, folder: PathBuf) -> Self {
         self.uploads = Uploads::of(folder);
+        self
+    }
+
+    /// Seals what is uploaded for the recipients of a ring, and opens what is fetched with its keys.
+    #[must_use]
+    pub fn with_ring(mut self, ring: Option<Ring>) -> Self {
+        self.ring = ring.map(Arc::new);
         self
     }
 

@@ -26,7 +26,7 @@ async fn points(stage: &Stage) -> u64 {
 }
 
 /// Files of the store whose names end so, in order.
-fn stored(stage: &Stage, end: &str) -> Vec<PathBuf> {
+pub(crate) fn stored(stage: &Stage, end: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(&stage.path("store"), end, &mut found);
     found.sort();
