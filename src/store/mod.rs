@@ -38,7 +38,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
@@ -88,6 +88,7 @@ pub struct ObjectStore {
     pool: Arc<Pool>,
     throttle: Arc<Throttle>,
     calls: Arc<Calls>,
+    reads: Arc<Semaphore>,
     uploads: Uploads,
 }
 
@@ -133,6 +134,7 @@ impl ObjectStore {
             pool: Pool::of_the_process(),
             throttle: Arc::new(Throttle::new(Vec::new(), clock.clone())),
             calls: Arc::new(Calls::new(clock.clone())),
+            reads: Arc::new(Semaphore::new(range::READS_MAX)),
             uploads: Uploads::default(),
             clock,
         }

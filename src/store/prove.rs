@@ -143,6 +143,7 @@ impl ObjectStore {
         let reader = Reader {
             objects: self.objects.clone(),
             calls: self.calls.clone(),
+            turns: self.reads.clone(),
             file: file.map(Into::into),
         };
         let mut found = BTreeMap::new();
