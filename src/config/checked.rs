@@ -206,6 +206,14 @@ pub struct PolicyConfig {
     pub connect_timeout: Duration,
     /// How long the lease holds without renewal.
     pub lease_ttl: Duration,
+    /// How often a backup that met something passing is tried again; 0 for never.
+    pub retry_times: u8,
+    /// The wait before the first of these tries; each further one is twice the one before.
+    pub retry_first_wait: Duration,
+    /// The longest of these waits.
+    pub retry_wait_max: Duration,
+    /// How long all together to wait for another backup of the same database.
+    pub busy_wait_max: Duration,
 }
 
 impl MemberConfig {
@@ -241,6 +249,10 @@ impl Default for PolicyConfig {
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(2 * 60),
+            retry_times: 3,
+            retry_first_wait: Duration::from_secs(2),
+            retry_wait_max: Duration::from_secs(60),
+            busy_wait_max: Duration::from_secs(2 * 60),
         }
     }
 }

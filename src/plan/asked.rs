@@ -43,6 +43,9 @@ pub struct Asked {
 pub struct RoundResult {
     /// The steps that failed.
     pub failures: Vec<StepFailure>,
+    /// Members whose log with the mark holds minimally logged changes: nothing can stop at the mark, and the
+    /// next log can carry another.
+    pub voided: Vec<MemberName>,
 }
 
 /// One failed step.
@@ -82,10 +85,13 @@ pub enum FailedDeed {
 /// What the catalog holds of the group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CatalogView {
-    /// Every set, oldest first.
+    /// The sets that hold what planning needs, oldest first, with the pieces that it needs: where a backup is planned
+    /// the newest of each member, all of them where these do not form a chain that runs.
     pub sets: Vec<Set>,
     /// The newest stamp that was ever used; stamps rise above it.
     pub newest_stamp: Option<Timestamp>,
+    /// Pieces that manifests name and that were found damaged in the store, or gone from it; no set holds them.
+    pub damaged: Vec<Piece>,
 }
 
 impl CatalogView {

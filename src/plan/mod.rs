@@ -11,16 +11,20 @@ mod assess;
 mod backup;
 mod bases;
 mod check;
+mod event_sessions;
 mod keys;
 mod links;
 mod lint;
 mod mark;
 mod prepare;
 mod restore;
+mod restore_step;
+mod retry;
 mod salvage;
 mod show;
 mod stages;
 mod step;
+mod trials;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,20 +37,25 @@ pub use asked::{
 };
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
+pub use event_sessions::{EnsureEventSession, RemoveEventSession};
 pub use keys::slug;
 pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
 pub use restore::plan_restore;
+pub use restore_step::{
+    Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
+};
+pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
-    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, ProveMark, Publish,
-    RemoveLink, RemovePrepared, RemoveProbe, RemoveTrial, RestoreDatabase, RestoreLog,
-    RestorePiece, StagedStripe, Step, StopAt, TestLink, TrialBackup, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Keep, LinkSecurity,
+    MarkLeg, MarkTarget, PlaceMark, PrepareMember, Publish, RemoveLink, RemovePrepared,
+    StagedStripe, Step, TestLink, Undo,
 };
+pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
 pub const PLAN_FORMAT: u16 = 1;
@@ -121,6 +130,8 @@ pub enum StageName {
     Links,
     /// Members made ready for marks.
     Prepare,
+    /// What hears errors of others on the hosts.
+    EventSessions,
     /// Fulls or differentials taken.
     Bases,
     /// The mark placed and confirmed.

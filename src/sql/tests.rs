@@ -63,6 +63,7 @@ pub(super) fn config() -> Config {
             mark_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(60),
+            ..PolicyConfig::default()
         },
         state: "/nowhere".into(),
         logs: "/nowhere".into(),

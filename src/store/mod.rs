@@ -7,6 +7,7 @@
 
 mod breaker;
 pub mod digest;
+mod each;
 mod errors;
 mod folder;
 pub mod hash;
@@ -32,10 +33,12 @@ mod throttle;
 mod upload;
 mod uploads;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
 use tokio::sync::{Mutex, Semaphore};
@@ -43,7 +46,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
-use crate::world::{Clock, LogEntry, LogFact, StepProgress, Store, Tap};
+use crate::world::{Chained, Clock, LogEntry, LogFact, StepProgress, Store, Tap};
 
 use lease::Lease;
 use retry::Calls;
@@ -84,6 +87,8 @@ pub struct ObjectStore {
     clock: Arc<dyn Clock>,
     lease_ttl: std::time::Duration,
     lease: Mutex<Option<Lease>>,
+    /// The newest log entry of each group that was seen here.
+    seen: std::sync::Mutex<BTreeMap<GroupName, u64>>,
     transfer: Transfer,
     pool: Arc<Pool>,
     throttle: Arc<Throttle>,
@@ -127,6 +132,7 @@ impl ObjectStore {
             agent,
             lease_ttl,
             lease: Mutex::new(None),
+            seen: std::sync::Mutex::default(),
             transfer: Transfer {
                 parts_in_flight: TransferConfig::default().parts_in_flight,
                 segment_chunks: layout::SEGMENT_CHUNKS,
@@ -224,6 +230,23 @@ impl Store for ObjectStore {
 
     async fn log_after(&self, group: &GroupName, after: u64) -> Result<Vec<LogEntry>> {
         self.entries_after(group, after).await
+    }
+
+    fn log_batches<'a>(
+        &'a self,
+        group: &'a GroupName,
+        after: u64,
+        digest: Option<Sha256Digest>,
+    ) -> BoxStream<'a, Result<Vec<Chained>>> {
+        self.batches_after(group, after, digest)
+    }
+
+    async fn read_sets(
+        &self,
+        _group: &GroupName,
+        named: Vec<(String, Sha256Digest)>,
+    ) -> Result<Vec<Set>> {
+        self.read_manifests(named).await
     }
 
     async fn read_set(

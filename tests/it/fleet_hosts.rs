@@ -182,6 +182,7 @@ impl Hosts {
                 mark_timeout: Duration::from_secs(30),
                 connect_timeout: Duration::from_secs(10),
                 lease_ttl: Duration::from_secs(60),
+                ..PolicyConfig::default()
             },
             state: "/nowhere".into(),
             logs: "/nowhere".into(),
@@ -286,6 +287,7 @@ impl Hosts {
             compression: None,
             mark: None,
             reason: "a test".to_owned(),
+            retry: None,
         }
     }
 }
@@ -302,6 +304,7 @@ pub(crate) fn wanted(databases: &[&str], is_management_host: bool) -> FactsWante
         mark_log: MarkLogKind::Stopmark,
         mark_prefix: named("BTS"),
         is_management_host,
+        event_session: "stopmark_test".to_owned(),
     }
 }
 

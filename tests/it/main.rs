@@ -8,6 +8,7 @@ mod agreement;
 mod bad_input;
 mod bank;
 mod bucket;
+mod chain_stories;
 mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
@@ -29,6 +30,9 @@ mod kill;
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
 mod printing;
+mod publishing;
+mod rebuild;
+mod reported;
 mod saga;
 mod saga_kinds;
 mod saga_story;

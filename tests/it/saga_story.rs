@@ -65,6 +65,10 @@ pub(crate) fn story(record: &Record) -> String {
                 marks.insert(step.mark.to_string(), format!("<mark {number}>"));
             }
             let stage = round.plan.stages[usize::from(place.stage)].name;
+            for failure in round.retried.get(place).into_iter().flatten() {
+                let (act, failed) = (act_of(step), failure.line());
+                lines.push(format!("  {stage:?}: {act}: failed, {failed}; tried again"));
+            }
             lines.push(format!(
                 "  {stage:?}: {}: {}",
                 act_of(step),
@@ -89,6 +93,8 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::TestLink(step) => format!("test link {}", step.link),
         Step::PrepareMember(step) => format!("prepare {}", step.member),
         Step::RemovePrepared(step) => format!("remove what was prepared in {}", step.member),
+        Step::EnsureEventSession(step) => format!("ensure event session {}", step.name),
+        Step::RemoveEventSession(step) => format!("remove event session {}", step.name),
         Step::BackUp(step) => {
             format!(
                 "{} of {} ({})",

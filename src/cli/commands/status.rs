@@ -1,7 +1,6 @@
 //! `stopmark status`: how the group stands, from the catalog and the schedule; no host is asked.
 
 use super::{Failed, one, shown};
-use crate::chain::judge;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, agent};
@@ -11,10 +10,12 @@ use crate::report::status::Status;
 /// Shows the newest point, what holds newer marks back, unfinished runs and what is due.
 pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    let sets = agent.sets().await?;
+    agent.catch_up().await?;
+    let standing = agent.world.catalog.standing(&agent.config.group).await;
+    let standing = standing.map_err(one)?;
     let unfinished = agent.world.journals.unfinished().map_err(one)?;
     let now = agent.world.clock.now();
-    let status = Status::of(&agent.config, &judge(&sets, &[]), &unfinished, now);
+    let status = Status::of(&agent.config, &standing, &unfinished, now);
     let exit = match (&status.newest_point, status.is_degraded()) {
         (None, _) => Exit::NothingRestorable,
         (Some(_), true) => Exit::Degraded,
