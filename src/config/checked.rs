@@ -245,7 +245,7 @@ impl Default for TransferConfig {
         Self {
             memory_bytes: 64 * 1024 * 1024,
             parts_in_flight: 4,
-            pieces_in_flight: 16,
+            pieces_in_flight: 32,
             bandwidth: Vec::new(),
         }
     }

@@ -43,7 +43,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
@@ -96,6 +96,7 @@ pub struct ObjectStore {
     pool: Arc<Pool>,
     throttle: Arc<Throttle>,
     calls: Arc<Calls>,
+    reads: Arc<Semaphore>,
     uploads: Uploads,
     ring: Option<Arc<Ring>>,
 }
@@ -143,6 +144,7 @@ impl ObjectStore {
             pool: Pool::of_the_process(),
             throttle: Arc::new(Throttle::new(Vec::new(), clock.clone())),
             calls: Arc::new(Calls::new(clock.clone())),
+            reads: Arc::new(Semaphore::new(range::READS_MAX)),
             uploads: Uploads::default(),
             ring: None,
             clock,

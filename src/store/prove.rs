@@ -165,6 +165,7 @@ impl ObjectStore {
         Reader {
             objects: self.objects.clone(),
             calls: self.calls.clone(),
+            turns: self.reads.clone(),
             file: file.map(Into::into),
         }
     }
