@@ -18,11 +18,12 @@ use uuid::Uuid;
 use crate::config::MarkLogKind;
 use crate::error::Result;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, PieceId, RunId,
-    Set, SetId, Sha256Digest, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, PieceId,
+    RunId, Set, SetId, Sha256Digest, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
+    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
+    StagedStripe,
 };
 use crate::run::events::{BackedUp, Event};
 use crate::survey::HostFacts;
@@ -119,6 +120,10 @@ pub trait Fleet: Send + Sync {
     async fn prepare_member(&self, step: &PrepareMember) -> Result<()>;
     /// Removes what [`Self::prepare_member`] made; safe to run again.
     async fn remove_prepared(&self, member: &MemberName) -> Result<()>;
+    /// Makes the event session that hears errors of others, and starts it; safe to run again.
+    async fn ensure_event_session(&self, host: &HostName, step: &EnsureEventSession) -> Result<()>;
+    /// Drops that event session; one that is not there is no error.
+    async fn remove_event_session(&self, host: &HostName, name: &str) -> Result<()>;
     /// Places the mark in one batch on the management host; returns after COMMIT.
     async fn place_mark(&self, step: &PlaceMark) -> Result<()>;
     /// The mark's place in the history of each of these members of one host; members without it are absent.
@@ -166,6 +171,8 @@ pub struct FactsWanted {
     pub mark_prefix: MarkPrefix,
     /// The host places marks, so it needs links and the rights for them.
     pub is_management_host: bool,
+    /// The event session that hears errors of others about the members.
+    pub event_session: String,
 }
 
 /// A restored database.

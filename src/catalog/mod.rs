@@ -22,7 +22,7 @@ use crate::model::{GroupName, Sha256Digest};
 use crate::world::{Catalog, Chained, LogFact, Store, Taken, World};
 
 pub use sqlite::SqliteCatalog;
-pub use view::view;
+pub use view::{view, whole_view};
 
 /// Entries that are taken in first, before it is known how large their sets are.
 const ENTRIES_FIRST: usize = 64;

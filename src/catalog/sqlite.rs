@@ -15,7 +15,7 @@ use super::read::Shelf;
 use super::schema::{self, failed, unsigned};
 use super::take::{self, Row};
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, Set, SetId, Sha256Digest, Timestamp};
+use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
 use crate::world::{
     Catalog, Counts, Due, DuePlace, Listed, Marked, PieceProof, PointNeeds, Standing, Taken,
 };
@@ -220,6 +220,10 @@ impl Catalog for SqliteCatalog {
         limit: usize,
     ) -> Result<Vec<Due>> {
         self.ask(group, move |shelf| shelf.due(after, limit)).await
+    }
+
+    async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>> {
+        self.ask(group, |shelf| shelf.damaged()).await
     }
 
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>> {

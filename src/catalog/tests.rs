@@ -10,7 +10,7 @@ use super::SqliteCatalog;
 use super::view::is_sound;
 use crate::chain::samples::{FORK, differential, facts, full, log, lsn, member, on_fork};
 use crate::chain::{
-    Health, Judged, Path, Verdict, differential_base, health, judge, weakest_proof,
+    Health, Holding, Judged, Path, Verdict, differential_base, health, judge, weakest_proof,
 };
 use crate::model::{
     GroupName, Mark, MemberMark, MemberName, Piece, PieceId, PieceKind, ProofLevel, RunId, Set,
@@ -389,7 +389,12 @@ proptest! {
             assert_eq!(of(&whole.expect("answers")), all);
             if is_sound(&facts, newest.iter()) {
                 let all: Vec<&Piece> = all.iter().collect();
-                let health = health(&facts, all.iter().copied(), None);
+                let held = Holding {
+                    pieces: &all,
+                    damaged: &[],
+                    our_folder: None,
+                };
+                let health = health(&facts, held);
                 assert!(matches!(health, Health::Running { .. }));
                 assert!(differential_base(&facts, &all).is_ok());
             }

@@ -3,7 +3,7 @@
 //! Start at [`view`]. More pieces can only mend a chain, never break it, so a chain that runs by its newest pieces
 //! runs. Only of a member whose newest pieces do not say so is everything fetched.
 
-use crate::chain::{Health, differential_base, health};
+use crate::chain::{Health, Holding, differential_base, health};
 use crate::error::Result;
 use crate::model::{GroupName, MemberName, Piece};
 use crate::plan::CatalogView;
@@ -22,6 +22,7 @@ pub async fn view(
     let mut have = CatalogView {
         sets: catalog.recent(group, FULLS, &[]).await?,
         newest_stamp: catalog.newest_stamp(group).await?,
+        damaged: catalog.damaged(group).await?,
     };
     let unclear: Vec<MemberName> = survey
         .members
@@ -35,6 +36,15 @@ pub async fn view(
     Ok(have)
 }
 
+/// Everything that the catalog holds of the group: for adopting, where any gap may be the one that is filled.
+pub async fn whole_view(catalog: &dyn Catalog, group: &GroupName) -> Result<CatalogView> {
+    Ok(CatalogView {
+        sets: catalog.sets(group).await?,
+        newest_stamp: catalog.newest_stamp(group).await?,
+        damaged: catalog.damaged(group).await?,
+    })
+}
+
 fn is_unclear(have: &CatalogView, survey: &Survey, member: &MemberName) -> bool {
     let host = survey.host(&member.host);
     let facts = host.and_then(|host| host.members.get(&member.database));
@@ -44,9 +54,12 @@ fn is_unclear(have: &CatalogView, survey: &Survey, member: &MemberName) -> bool 
 /// Whether everything that is held would show no more than these pieces.
 pub(super) fn is_sound<'a>(facts: &MemberFacts, pieces: impl Iterator<Item = &'a Piece>) -> bool {
     let pieces: Vec<&Piece> = pieces.collect();
-    let is_running = matches!(
-        health(facts, pieces.iter().copied(), None),
-        Health::Running { .. }
-    );
+    // What is damaged never makes a chain run, and whose a lost log was makes no difference here.
+    let held = Holding {
+        pieces: &pieces,
+        damaged: &[],
+        our_folder: None,
+    };
+    let is_running = matches!(health(facts, held), Health::Running { .. });
     is_running && differential_base(facts, &pieces).is_ok()
 }

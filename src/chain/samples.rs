@@ -96,6 +96,7 @@ pub(crate) fn facts(next: Option<u32>) -> MemberFacts {
         family_guid: Some(Uuid::from_u128(0xfa)),
         recovery_fork_guid: Some(Uuid::from_u128(FORK)),
         last_log_backup_lsn: next.map(lsn),
+        differential_base_guid: None,
         availability_group: None,
         size_bytes: 0,
         mark_log: MarkLogFacts {
@@ -105,5 +106,6 @@ pub(crate) fn facts(next: Option<u32>) -> MemberFacts {
             newest: None,
         },
         history: Vec::new(),
+        reported: Vec::new(),
     }
 }

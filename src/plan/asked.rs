@@ -87,6 +87,8 @@ pub struct CatalogView {
     pub sets: Vec<Set>,
     /// The newest stamp that was ever used; stamps rise above it.
     pub newest_stamp: Option<Timestamp>,
+    /// Pieces that manifests name and that were found damaged in the store, or gone from it; no set holds them.
+    pub damaged: Vec<Piece>,
 }
 
 impl CatalogView {

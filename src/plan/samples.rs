@@ -18,8 +18,8 @@ use crate::model::{
     PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
 };
 use crate::survey::{
-    HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts, MemberState,
-    RecoveryModel, Survey,
+    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts,
+    MemberState, RecoveryModel, Survey,
 };
 
 pub(super) const MEMBERS: [&str; 5] = [
@@ -124,6 +124,7 @@ pub(super) fn facts(next: Option<u32>) -> MemberFacts {
         family_guid: Some(Uuid::from_u128(0xfa)),
         recovery_fork_guid: Some(Uuid::from_u128(FORK)),
         last_log_backup_lsn: next.map(lsn),
+        differential_base_guid: None,
         availability_group: None,
         size_bytes: 1 << 30,
         mark_log: MarkLogFacts {
@@ -133,6 +134,7 @@ pub(super) fn facts(next: Option<u32>) -> MemberFacts {
             newest: None,
         },
         history: Vec::new(),
+        reported: Vec::new(),
     }
 }
 
@@ -179,6 +181,7 @@ fn host_facts(name: &str, next: Option<u32>) -> HostFacts {
         },
         members: own.map(|member| (member.database, facts(next))).collect(),
         open_marks: Vec::new(),
+        event_session: EventSession::Running,
     }
 }
 
@@ -296,6 +299,7 @@ pub(super) fn catalog() -> CatalogView {
             ),
         ],
         newest_stamp: Some(Timestamp::from_millis(1_795_225_500_000)),
+        damaged: Vec::new(),
     }
 }
 

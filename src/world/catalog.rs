@@ -67,6 +67,8 @@ pub trait Catalog: Send + Sync {
     ) -> Result<Vec<Due>>;
     /// The newest proof of each piece that was proven again since its delivery.
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>>;
+    /// The pieces that were found damaged, or gone, and not whole since; none of them counts.
+    async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>>;
     /// Forgets everything of the group but the stamps that were used.
     async fn clear(&self, group: &GroupName) -> Result<()>;
 }

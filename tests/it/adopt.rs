@@ -139,7 +139,7 @@ async fn a_stolen_log_is_adopted_and_the_chain_is_whole_again() {
         .await
         .stdout;
     assert!(
-        planned.contains("back up the full of `SQL1/Ledger`: chain broken"),
+        planned.contains("back up the differential of `SQL1/Ledger`: chain broken"),
         "{planned}"
     );
     let first = adopted(&scene.stage, &[&text(&stolen)]).await;

@@ -11,6 +11,7 @@ mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod damage;
+mod fan_out;
 mod fleet_backups;
 mod fleet_biztalk;
 mod fleet_hosts;
@@ -29,6 +30,7 @@ mod made;
 mod printing;
 mod publishing;
 mod rebuild;
+mod reported;
 mod saga;
 mod saga_kinds;
 mod saga_story;

@@ -126,6 +126,7 @@ impl Scene {
         let have = CatalogView {
             sets: self.sets().await,
             newest_stamp: None,
+            damaged: Vec::new(),
         };
         let mut names = PlanNames(self.world.ids.as_ref());
         let now = self.world.clock.now();
@@ -142,7 +143,7 @@ impl Scene {
         assert_eq!(verdict, Some(Verdict::Done), "{mark}: {record:#?}");
     }
 
-    /// Each log backup that a host took for us is in the store, or a later full of ours begins anew.
+    /// Each log backup that a host took for us is in the store, or a later full or differential of ours begins anew.
     pub(crate) async fn assert_nothing_is_lost(&self, place: &str) {
         let sets = self.sets().await;
         let pieces: Vec<_> = sets.iter().flat_map(|set| &set.pieces).collect();
@@ -152,9 +153,7 @@ impl Scene {
             for log in history.iter().filter(|row| row.kind == PieceKind::Log) {
                 let is_held = |it: &&&Piece| it.backup_set_guid == log.backup_set_guid;
                 let is_begun_anew = |it: &&&Piece| {
-                    it.member == *member
-                        && it.kind == PieceKind::Full
-                        && it.last_lsn >= log.last_lsn
+                    it.member == *member && it.kind != PieceKind::Log && it.last_lsn >= log.last_lsn
                 };
                 let first = log.first_lsn;
                 assert!(
@@ -200,6 +199,7 @@ impl Scene {
             mark_log: self.config.mark_log,
             mark_prefix: self.config.mark_prefix.clone(),
             is_management_host: false,
+            event_session: "stopmark_test".to_owned(),
         };
         let facts = self.world.fleet.host_facts(&member.host, &wanted).await;
         let facts = facts.expect("it answers");

@@ -17,7 +17,8 @@ use stopmark::model::{
     StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
+    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
+    StagedStripe,
 };
 use stopmark::run::events::BackedUp;
 use stopmark::survey::HostFacts;
@@ -234,6 +235,16 @@ impl Fleet for StruckFleet {
     async fn remove_prepared(&self, member: &MemberName) -> Result<()> {
         self.pass("remove_prepared", self.0.remove_prepared(member))
             .await
+    }
+
+    async fn ensure_event_session(&self, host: &HostName, step: &EnsureEventSession) -> Result<()> {
+        let made = self.0.ensure_event_session(host, step);
+        self.pass("ensure_event_session", made).await
+    }
+
+    async fn remove_event_session(&self, host: &HostName, name: &str) -> Result<()> {
+        let removed = self.0.remove_event_session(host, name);
+        self.pass("remove_event_session", removed).await
     }
 
     async fn place_mark(&self, step: &PlaceMark) -> Result<()> {
