@@ -171,6 +171,8 @@ fn piece(member: &MemberName, number: u64, nth: u128) -> Piece {
             root: Sha256Digest(drawn),
             sha256: None,
             segment_size_bytes: None,
+            sealed: None,
+            copies: Vec::new(),
         }],
         proof: Some(ProofLevel::Whole),
     }
@@ -441,11 +443,11 @@ fn member_facts(next: Lsn) -> serde_json::Value {
     serde_json::json!({
         "state": "online", "recovery_model": "full", "is_read_only": false, "database_guid": null,
         "family_guid": Uuid::from_u128(0xfa), "recovery_fork_guid": Uuid::from_u128(0xf0),
-        "last_log_backup_lsn": next, "availability_group": null, "size_bytes": 1_048_576,
+        "last_log_backup_lsn": next, "differential_base_guid": null, "availability_group": null, "size_bytes": 1_048_576,
         "mark_log": {
             "has_table": true, "has_procedure": true, "has_remote_procedure": true, "newest": null,
         },
-        "history": [],
+        "history": [], "reported": [],
     })
 }
 

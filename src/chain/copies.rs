@@ -131,6 +131,7 @@ mod tests {
             root: Sha256Digest([0; 32]),
             sha256: None,
             segment_size_bytes: None,
+            sealed: None,
             copies: held.iter().map(|text| copy(text)).collect(),
         };
         Piece {

@@ -103,6 +103,7 @@ pub(super) fn config() -> Config {
         },
         further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
+        sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
@@ -255,6 +256,7 @@ fn delivered(id: u128, of: &str, kind: PieceKind, first: u32, last: u32) -> Piec
             sha256: None,
             segment_size_bytes: None,
             copies: Vec::new(),
+            sealed: None,
         }],
         ..piece(id, kind, first, last)
     }

@@ -57,6 +57,7 @@ pub(super) fn config() -> Config {
         },
         further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
+        sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,

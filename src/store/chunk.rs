@@ -1,6 +1,6 @@
 //! One chunk of a stripe on its way, hashed once however many stores it goes to.
 //!
-//! Start at [`Chunk`]. Clones share the bytes and the digest; whoever asks first has it computed.
+//! Start at [`Stored`]. Clones share the bytes and the digest; whoever asks first has it computed.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::source::blocking;
 use crate::error::Result;
 use crate::model::Sha256Digest;
 
-/// The bytes of a chunk, and their digest as soon as somebody needed it.
+/// The bytes of a chunk as a store gets them, and their digest as soon as somebody needed it.
 #[derive(Clone, Debug)]
-pub(super) struct Chunk {
+pub(super) struct Stored {
     bytes: Bytes,
     digest: Arc<OnceCell<Sha256Digest>>,
 }
 
-impl Chunk {
+impl Stored {
     /// A chunk that nobody has hashed yet.
     pub(super) fn of(bytes: Bytes) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl Chunk {
     }
 }
 
-impl Deref for Chunk {
+impl Deref for Stored {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {

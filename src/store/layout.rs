@@ -74,6 +74,7 @@ mod tests {
             sha256: None,
             segment_size_bytes: segment_size(size_bytes, segment_chunks),
             copies: Vec::new(),
+            sealed: None,
         }
     }
 

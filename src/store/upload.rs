@@ -9,14 +9,14 @@ use std::path::Path;
 use bytes::Bytes;
 use object_store::{PutMode, PutOptions};
 
-use super::chunk::Chunk;
+use super::chunk::Stored;
 use super::digest::ChunkList;
 use super::errors::store_error;
 use super::layout::{Span, segment_size, spans};
-use super::source::{Chunks, Source};
+use super::source::{Chunk, Chunks, Source};
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
-use crate::model::{CHUNK_SIZE_BYTES, PieceCopy, Sha256Digest, StoredStripe};
+use crate::model::{CHUNK_SIZE_BYTES, PieceCopy, PlainStripe, Sha256Digest, StoredStripe};
 use crate::world::{StepProgress, Tap};
 
 /// The parser sees a chunk in slices of this size, and others get their turn in between.
@@ -51,8 +51,8 @@ impl<'a> Feed<'a> {
 }
 
 impl<'f, 'a> Pass<'f, 'a> {
-    /// A reading from the first chunk on.
-    pub(super) const fn new(feed: &'f mut Feed<'a>, chunks: Chunks) -> Self {
+    /// A reading that begins.
+    pub(super) const fn over(chunks: Chunks, feed: &'f mut Feed<'a>) -> Self {
         Self {
             feed,
             chunks,
@@ -61,19 +61,27 @@ impl<'f, 'a> Pass<'f, 'a> {
         }
     }
 
-    /// The next chunk, after it passed the tap.
-    pub(super) async fn next(&mut self) -> Result<Chunk> {
-        let chunk = self.chunks.next().await?;
-        let begin = self.read_bytes;
-        self.read_bytes += chunk.len() as u64;
-        if begin >= self.feed.tapped_bytes {
-            for slice in chunk.chunks(TAP_BYTES) {
-                self.feed.tap.bytes(slice);
-                tokio::task::yield_now().await;
-            }
-            self.feed.tapped_bytes = self.read_bytes;
+    /// The next chunk as it is stored, after the file's own bytes passed the tap. Where a file is read again, its
+    /// chunks may be cut elsewhere: what the tap has seen is left out to the byte.
+    pub(super) async fn next(&mut self) -> Result<Stored> {
+        let Chunk { stored, plain } = self.chunks.next().await?;
+        let seen = self.feed.tapped_bytes.saturating_sub(self.read_bytes);
+        let seen = usize::try_from(seen).unwrap_or(usize::MAX).min(plain.len());
+        for slice in plain[seen..].chunks(TAP_BYTES) {
+            self.feed.tap.bytes(slice);
+            tokio::task::yield_now().await;
         }
-        Ok(chunk)
+        self.read_bytes += plain.len() as u64;
+        self.feed.tapped_bytes = self.feed.tapped_bytes.max(self.read_bytes);
+        Ok(stored)
+    }
+
+    /// What the file holds, once a sealed one was read to its end.
+    pub(super) fn plain(&self) -> Result<PlainStripe> {
+        let list = self.chunks.plain_list();
+        let unread = || Error::new(Code::Bug, "a sealed file was not read to its end");
+        list.map(|list| list.plain_stripe(self.read_bytes))
+            .ok_or_else(unread)
     }
 
     /// So many more bytes are in the store; people are told of each once.
@@ -97,6 +105,9 @@ impl ObjectStore {
         progress: &dyn StepProgress,
     ) -> Result<StoredStripe> {
         let mut feed = Feed::new(tap, progress);
+        if let Some(ring) = &self.ring {
+            return self.upload_sealed(path, key, ring, &mut feed).await;
+        }
         match self.pass_over(path, key, &mut feed).await {
             // The store has dropped an upload that an earlier process began; it is forgotten now.
             Err(error) if error.code() == Code::ObjectMissing => {
@@ -109,7 +120,7 @@ impl ObjectStore {
     async fn pass_over(&self, path: &Path, key: &str, feed: &mut Feed<'_>) -> Result<StoredStripe> {
         let source = Source::open(path).await?;
         let stripe = self.unsent(key, source.size_bytes);
-        let mut pass = Pass::new(feed, source.read_ahead(self.pool.clone()));
+        let mut pass = Pass::over(source.read_ahead(self.pool.clone()), feed);
         self.send_stripe(stripe, path, &mut pass).await
     }
 
@@ -122,6 +133,7 @@ impl ObjectStore {
             root: Sha256Digest([0; 32]),
             sha256: None,
             segment_size_bytes: segment_size(size_bytes, self.transfer.segment_chunks),
+            sealed: None,
             copies: Vec::new(),
         }
     }
@@ -169,6 +181,15 @@ impl ObjectStore {
     async fn send_one(&self, span: &Span, pass: &mut Pass<'_, '_>) -> Result<Vec<Sha256Digest>> {
         let chunk = pass.next().await?;
         let digest = chunk.digest().await?;
+        if self.put_one(span, &chunk).await? {
+            pass.tell(span.size_bytes());
+            return Ok(vec![digest]);
+        }
+        self.same_as_stored(span, vec![digest], pass).await
+    }
+
+    /// Creates an object of at most one chunk; false where one of this key is there.
+    pub(super) async fn put_one(&self, span: &Span, chunk: &Stored) -> Result<bool> {
         let key = self.key(&span.key);
         self.throttle.pass(span.size_bytes()).await;
         let put = self.calls.call(|| async {
@@ -183,11 +204,7 @@ impl ObjectStore {
                 Err(error) => Err(store_error(error, &span.key)),
             }
         });
-        if put.await? {
-            pass.tell(span.size_bytes());
-            return Ok(vec![digest]);
-        }
-        self.same_as_stored(span, vec![digest], pass).await
+        put.await
     }
 
     /// An object that is there already counts when every chunk of it is what would have been sent.

@@ -176,6 +176,7 @@ impl Hosts {
             },
             further_stores: Vec::new(),
             schedule: ScheduleConfig::default(),
+            sealing: None,
             policy: PolicyConfig {
                 read_back: ReadBack::Whole,
                 sample_over_bytes: 64 << 30,

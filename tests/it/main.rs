@@ -38,6 +38,7 @@ mod saga_kinds;
 mod saga_story;
 mod saga_twice;
 mod scrub;
+mod sealed;
 mod secrets;
 mod several_stores;
 mod shelf;

@@ -28,6 +28,7 @@ fn offer(of: &str, piece: Piece) -> Offer {
                 sha256: None,
                 segment_size_bytes: None,
             copies: Vec::new(),
+                sealed: None,
             }],
             ..piece
         },

@@ -164,7 +164,8 @@ fn stripe(file: &Examined) -> Option<StoredStripe> {
         root: digest.root,
         sha256: digest.sha256,
         segment_size_bytes: None,
-            copies: Vec::new(),
+        copies: Vec::new(),
+        sealed: None,
     })
 }
 

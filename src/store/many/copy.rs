@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use object_store::{GetOptions, GetRange};
 use tokio::sync::mpsc;
@@ -13,10 +14,10 @@ use tokio::sync::mpsc;
 use super::Stores;
 use crate::error::{Code, Error, Result};
 use crate::model::{PieceCopy, Sha256Digest, StoredStripe};
-use crate::store::chunk::Chunk;
+use crate::store::chunk::Stored;
 use crate::store::errors::store_error;
 use crate::store::range::Place;
-use crate::store::source::Chunks;
+use crate::store::source::{Chunk, Chunks};
 use crate::store::upload::{Feed, Pass};
 use crate::store::{ObjectStore, located};
 use crate::world::{StepProgress, Tap};
@@ -80,7 +81,7 @@ impl Stores {
         let chunks = read_ahead(from.clone(), there, list.digests().to_vec());
         let mut tap = NoTap;
         let mut feed = Feed::new(&mut tap, progress);
-        let mut pass = Pass::new(&mut feed, chunks);
+        let mut pass = Pass::over(chunks, &mut feed);
         // The next try reads from a store again: no file goes on with this upload.
         let sent = target
             .send_stripe(wanted.clone(), Path::new(""), &mut pass)
@@ -131,6 +132,10 @@ fn read_ahead(from: Arc<ObjectStore>, there: StoredStripe, digests: Vec<Sha256Di
         for (place, digest) in from.places(&there).into_iter().zip(digests) {
             let chunk = from.read_chunk(&place, digest).await;
             let is_last = chunk.is_err();
+            let chunk = chunk.map(|stored| Chunk {
+                stored,
+                plain: Bytes::new(),
+            });
             if sender.send(chunk).await.is_err() || is_last {
                 return;
             }
@@ -144,7 +149,7 @@ impl ObjectStore {
     ///
     /// # Errors
     /// `SM0703` when it is not.
-    async fn read_chunk(&self, place: &Place, digest: Sha256Digest) -> Result<Chunk> {
+    async fn read_chunk(&self, place: &Place, digest: Sha256Digest) -> Result<Stored> {
         let read = self.calls.call(|| self.read_place(place));
         let chunk = read.await.map_err(|error| error.at("store", &self.name))?;
         if chunk.digest().await? == digest {
@@ -157,7 +162,7 @@ impl ObjectStore {
             .hint("the copy is made from another store; look at this one"))
     }
 
-    async fn read_place(&self, place: &Place) -> Result<Chunk> {
+    async fn read_place(&self, place: &Place) -> Result<Stored> {
         let size = usize::try_from(place.size_bytes()).unwrap_or(usize::MAX);
         let mut buffer = self.pool.take(size).await;
         if size > 0 {
@@ -174,7 +179,7 @@ impl ObjectStore {
                     .extend_from_slice(&bytes.map_err(failed)?);
             }
         }
-        Ok(Chunk::of(buffer.freeze()))
+        Ok(Stored::of(buffer.freeze()))
     }
 }
 

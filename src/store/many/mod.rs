@@ -52,7 +52,7 @@ impl Stores {
         let open = |store: &StoreConfig| {
             let opened = ObjectStore::open(store, agent.clone(), clock.clone(), ttl)?;
             let uploads = config.state.join("uploads").join(store.name.as_str());
-            Ok(opened.with_uploads(uploads))
+            Ok(opened.with_uploads(uploads).with_ring(config.ring()))
         };
         let leading = open(&config.store)?;
         let further = config.further_stores.iter().map(open);
@@ -164,6 +164,9 @@ impl Store for Stores {
     ) -> Result<StoredStripe> {
         if self.further.is_empty() {
             return self.leading.upload(file, key, tap, progress).await;
+        }
+        if self.leading.ring.is_some() {
+            return self.upload_sealed(file, key, tap, progress).await;
         }
         self.upload_to_all(file, key, tap, progress).await
     }

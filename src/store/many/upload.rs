@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
@@ -19,9 +20,9 @@ use super::{Stores, located};
 use crate::error::{Code, Error, Result};
 use crate::model::{PieceCopy, StoredStripe};
 use crate::store::ObjectStore;
-use crate::store::chunk::Chunk;
+use crate::store::chunk::Stored;
 use crate::store::layout::spans;
-use crate::store::source::{Chunks, Source};
+use crate::store::source::{Chunk, Chunks, Source};
 use crate::store::upload::{Feed, Pass};
 use crate::world::{Clock, StepProgress, Tap};
 
@@ -70,6 +71,27 @@ impl Stores {
         }
     }
 
+    /// Sealing makes other bytes each time, so the leading store gets them, and the others what it then holds.
+    pub(super) async fn upload_sealed(
+        &self,
+        path: &Path,
+        key: &str,
+        tap: &mut dyn Tap,
+        progress: &dyn StepProgress,
+    ) -> Result<StoredStripe> {
+        let sent = self.leading.upload_file(path, key, tap, progress).await;
+        let mut stripe = sent.map_err(|error| self.named(&self.leading, error))?;
+        stripe.copies = vec![PieceCopy::first(self.leading.name.clone())];
+        for further in &self.further {
+            let copy = PieceCopy::first(further.store.name.clone());
+            match self.copy_stripe(&stripe, &copy, &Untold).await {
+                Ok(()) => stripe.copies.push(copy),
+                Err(error) => tracing::warn!(store = %copy.store, "a copy is owed: {error}"),
+            }
+        }
+        Ok(stripe)
+    }
+
     async fn hand_round(
         &self,
         path: &Path,
@@ -82,7 +104,7 @@ impl Stores {
             .iter()
             .map(|span| span.chunks().count())
             .sum();
-        let mut pass = Pass::new(feed, source.read_ahead(self.leading.pool.clone()));
+        let mut pass = Pass::over(source.read_ahead(self.leading.pool.clone()), feed);
         let lanes = self.lanes();
         let (doors, receiving): (Vec<_>, Vec<_>) = lanes
             .iter()
@@ -143,7 +165,7 @@ impl Stores {
         let sending = async move {
             let mut tap = NoTap;
             let mut feed = Feed::new(&mut tap, &Untold);
-            let mut pass = Pass::new(&mut feed, Chunks::over(chunks));
+            let mut pass = Pass::over(Chunks::over(chunks), &mut feed);
             let sent = store.send_stripe(unsent, path, &mut pass).await;
             sent.map_err(|error| self.named(store, error))
         };
@@ -261,7 +283,7 @@ impl Door {
     async fn take(
         mut self,
         clock: &dyn Clock,
-        chunk: Chunk,
+        stored: Stored,
         first: &CancellationToken,
         needed: Duration,
     ) -> Option<Self> {
@@ -275,6 +297,11 @@ impl Door {
             clock.sleep_until(since + left).await;
         };
         let since = clock.monotonic();
+        // What the tap should see it has seen.
+        let chunk = Chunk {
+            stored,
+            plain: Bytes::new(),
+        };
         tokio::select! {
             sent = self.chunks.send(Ok(chunk)) => {
                 sent.ok()?;
