@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{CopyPolicy, SqliteCatalog};
 use super::view::is_sound;
+use super::{CopyPolicy, SqliteCatalog};
 use crate::chain::samples::{FORK, differential, facts, full, log, lsn, member, on_fork};
 use crate::chain::{
     Health, Holding, Judged, Path, Verdict, differential_base, health, judge, weakest_proof,

@@ -178,7 +178,10 @@ fn head(step: &Step) -> String {
         }
         Step::ProveCopy(step) => {
             let (kind, member) = (kind_word(step.piece_kind), &step.member);
-            format!("read a {kind} of `{member}` back from store `{}`", step.copy.store)
+            format!(
+                "read a {kind} of `{member}` back from store `{}`",
+                step.copy.store
+            )
         }
         Step::MirrorLog(step) => format!("copy the group's log to store `{}`", step.to),
     }

@@ -383,5 +383,9 @@ pub fn step_words(step: &Step) -> String {
 }
 
 fn copy_words(what: &str, kind: PieceKind, member: &MemberName, copy: &PieceCopy) -> String {
-    format!("{what} of the {} of {member} in `{}`", kind.word(), copy.store)
+    format!(
+        "{what} of the {} of {member} in `{}`",
+        kind.word(),
+        copy.store
+    )
 }

@@ -16,8 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
     Asked, BackupKind, COPIES_MAX, CopyPiece, Names, Plan, RunKind, Warning, lint, plan_backup,
-    plan_copies, plan_salvage,
-    plan_tidying, wants_another_round,
+    plan_copies, plan_salvage, plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};

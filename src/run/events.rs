@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::model::{
-    DatabaseFile, DifferentialBase, GroupName, HostName, Lsn, MarkName, MemberMark, PieceCopy, PieceId,
-    ProofLevel, RunId, ServerLocal, SetId, StoredStripe, Timestamp,
+    DatabaseFile, DifferentialBase, GroupName, HostName, Lsn, MarkName, MemberMark, PieceCopy,
+    PieceId, ProofLevel, RunId, ServerLocal, SetId, StoredStripe, Timestamp,
 };
 use crate::plan::{Plan, RunKind};
 

@@ -5,8 +5,8 @@
 //!
 //! This room never overwrites an object and never decides what is kept.
 
-mod chunk;
 mod breaker;
+mod chunk;
 pub mod digest;
 mod each;
 mod errors;

@@ -100,12 +100,16 @@ async fn find(agent: &Agent, mark: Option<&str>) -> Result<PointNeeds, Failed> {
     let Some(mark) = mark else {
         let standing = catalog.standing(group).await.map_err(one)?;
         if let Some((newest, breaks)) = standing.held_back
-            && breaks.iter().all(|(_, it)| matches!(it, Break::TooFewCopies { .. }))
+            && breaks
+                .iter()
+                .all(|(_, it)| matches!(it, Break::TooFewCopies { .. }))
         {
             let message = "no mark is held in as many copies as the policy asks for";
             return Err(one(Error::new(Code::NoPoint, message)
                 .at("newest mark", newest.mark.name)
-                .hint("name it with `--mark` to restore from the copies that there are")));
+                .hint(
+                    "name it with `--mark` to restore from the copies that there are",
+                )));
         }
         return Err(one(Error::new(
             Code::NoPoint,

@@ -130,7 +130,11 @@ fn copies(node: &Node<'_>, stores: Option<usize>) -> Option<usize> {
         .filter(|count| (1..=most).contains(count));
     if found.is_none() {
         let message = format!("there cannot be {wanted} copies");
-        node.refuse(Code::ConfigValue, message, "write 1 to the number of stores");
+        node.refuse(
+            Code::ConfigValue,
+            message,
+            "write 1 to the number of stores",
+        );
     }
     found
 }

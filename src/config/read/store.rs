@@ -40,9 +40,10 @@ pub(super) fn read(
     let node = root.required("store", "write a section `[store]`")?;
     if !node.is_array() {
         let table = node.table(KEYS)?;
-        let name = table
-            .optional("name")
-            .map_or_else(|| Some(StoreName::default()), |node| node.parsed(NAME_FORMS));
+        let name = table.optional("name").map_or_else(
+            || Some(StoreName::default()),
+            |node| node.parsed(NAME_FORMS),
+        );
         return one(&table, name, around).map(|store| (store, Vec::new()));
     }
     let items = node.items()?;
@@ -76,12 +77,15 @@ fn refuse_second(
 ) {
     if let Some(node) = name.filter(|_| seen.iter().any(|other| other.name == store.name)) {
         let message = format!("another store is called `{}` too", store.name);
-        node.refuse(Code::ConfigDuplicate, message, "give each a name of its own");
+        node.refuse(
+            Code::ConfigDuplicate,
+            message,
+            "give each a name of its own",
+        );
     }
     let place = |store: &StoreConfig| store.url.trim_end_matches('/').to_owned();
-    let is_same = |other: &&StoreConfig| {
-        place(other) == place(store) && other.options == store.options
-    };
+    let is_same =
+        |other: &&StoreConfig| place(other) == place(store) && other.options == store.options;
     if let Some(other) = seen.iter().find(is_same) {
         let message = format!("store `{}` is at the same place", other.name);
         table.refuse(
