@@ -19,8 +19,10 @@ use crate::model::{
     PieceId, RunId, Set, SetId, Sha256Digest, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
+    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, ShareFile,
+    StagedStripe,
 };
+use crate::retention::{Pin, PrunedSet};
 use crate::run::events::{BackedUp, Event};
 use crate::survey::HostFacts;
 
@@ -112,6 +114,9 @@ pub trait Fleet: Send + Sync {
     async fn prepare_member(&self, step: &PrepareMember) -> Result<()>;
     /// Removes what [`Self::prepare_member`] made; safe to run again.
     async fn remove_prepared(&self, member: &MemberName) -> Result<()>;
+    /// Deletes the rows of the member's own table of marks that are older than this mark's; none where the
+    /// table does not hold it.
+    async fn trim_mark_log(&self, member: &MemberName, oldest: &MarkName) -> Result<()>;
     /// Places the mark in one batch on the management host; returns after COMMIT.
     async fn place_mark(&self, step: &PlaceMark) -> Result<()>;
     /// The mark's place in the history of each of these members of one host; members without it are absent.
@@ -241,6 +246,21 @@ pub trait Store: Send + Sync {
     async fn remove_probe(&self, key: &str) -> Result<()>;
     /// Gives up unfinished uploads of the group that nobody will go on with; how many. The lease must be held.
     async fn sweep(&self, group: &GroupName) -> Result<u64>;
+    /// Removes all objects of a stripe that was let go; what is gone already is no error, what the store holds
+    /// back is an answer. The lease must be held.
+    async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal>;
+}
+
+/// What became of objects that were to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// They are gone.
+    Gone,
+    /// A lock, a hold or a missing right keeps one of them; the next prune asks again.
+    HeldBack {
+        /// The store's words.
+        reason: String,
+    },
 }
 
 /// One fact in a group's log.
@@ -270,6 +290,38 @@ pub enum LogFact {
         /// Whole; else damaged.
         whole: bool,
     },
+    /// Somebody wants a Point kept; an earlier pin of the same mark counts no longer.
+    Pinned(Pin),
+    /// A pin was taken back.
+    Unpinned {
+        /// The mark.
+        mark: MarkName,
+        /// Who.
+        by: String,
+    },
+    /// A Point was restored whole on a drill host, or was not.
+    Drilled {
+        /// The mark.
+        mark: MarkName,
+        /// Everything that the drill asks for was found.
+        passed: bool,
+    },
+    /// Pieces and marks were let go; objects are removed only after this.
+    Pruned {
+        /// What, set by set.
+        sets: Vec<PrunedSet>,
+    },
+    /// The objects of pieces that were let go are gone.
+    Removed {
+        /// The pieces.
+        pieces: Vec<PieceId>,
+    },
+}
+
+impl LogFact {
+    /// The facts that say what is kept, by the word in their `fact` field.
+    pub const OF_RETENTION: &'static [&'static str] =
+        &["pinned", "unpinned", "drilled", "pruned", "removed"];
 }
 
 /// One entry of a group's log, as the store holds it.
@@ -298,6 +350,8 @@ pub trait Staging: Send + Sync {
     async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()>;
     /// Removes these files; a missing one is no error.
     async fn remove(&self, files: &[std::path::PathBuf]) -> Result<()>;
+    /// The files right in this folder; none where there is no such folder.
+    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>>;
 }
 
 /// The backup files of others, wherever they lie: they are read, and nothing else is ever done to them.
@@ -337,11 +391,15 @@ pub trait Catalog: Send + Sync {
     async fn note_stamp(&self, group: &GroupName, stamp: Timestamp) -> Result<()>;
     /// The log entry that published this set, if one did.
     async fn entry_of(&self, group: &GroupName, set: SetId) -> Result<Option<u64>>;
-    /// All sets of the group as their manifests say, oldest first: [`Self::sets`] leaves out pieces that were
-    /// found damaged and not whole again since.
+    /// All sets of the group as their manifests say, oldest first, without what was let go: [`Self::sets`] also
+    /// leaves out pieces that were found damaged and not whole again since.
     async fn manifests(&self, group: &GroupName) -> Result<Vec<Set>>;
     /// The newest proof of each piece that was proven again since its delivery.
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>>;
+    /// What the log says of keeping, [`LogFact::OF_RETENTION`], in its order.
+    async fn retention_facts(&self, group: &GroupName) -> Result<Vec<LogFact>>;
+    /// The pieces that were let go and whose objects may still stand, in the order of the sets.
+    async fn unremoved(&self, group: &GroupName) -> Result<Vec<Piece>>;
     /// Forgets everything of the group.
     async fn clear(&self, group: &GroupName) -> Result<()>;
 }

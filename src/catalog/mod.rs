@@ -3,6 +3,7 @@
 //! Start at [`catch_up`]. It can be lost at any time: everything in it stands in the store.
 
 pub mod due;
+pub mod kept;
 mod sqlite;
 
 use crate::error::Result;
@@ -38,6 +39,6 @@ async fn set_of(world: &World, group: &GroupName, entry: &LogEntry) -> Result<Op
             let set = world.store.read_set(group, manifest_key, *digest).await?;
             Ok(Some(set))
         }
-        LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => Ok(None),
+        _ => Ok(None),
     }
 }

@@ -11,8 +11,10 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
+use super::kept;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, MissingMember, Piece, PieceId, Set, SetId, Timestamp};
+use crate::retention::without;
 use crate::world::{Catalog, LogEntry, LogFact, PieceProof};
 
 /// The schema's number; any other is deleted and rebuilt.
@@ -69,6 +71,18 @@ impl SqliteCatalog {
             .source(error)
         })?;
         Ok(Self { jobs, path })
+    }
+
+    /// Every set of the group as it was published.
+    async fn published(&self, group: &GroupName) -> Result<Vec<Set>> {
+        let group = group.to_string();
+        self.work(move |connection| {
+            let sql = "SELECT manifest FROM backup_set WHERE group_name = ?1 ORDER BY entry";
+            let mut query = connection.prepare_cached(sql)?;
+            let rows = query.query_map([group], |row| row.get::<_, String>(0))?;
+            rows.map(|manifest| parsed(&manifest?)).collect()
+        })
+        .await
     }
 
     /// Runs one piece of work on the writer thread.
@@ -213,14 +227,36 @@ impl Catalog for SqliteCatalog {
     }
 
     async fn manifests(&self, group: &GroupName) -> Result<Vec<Set>> {
+        let pruned = kept::pruned(&self.retention_facts(group).await?);
+        Ok(without(self.published(group).await?, &pruned))
+    }
+
+    async fn retention_facts(&self, group: &GroupName) -> Result<Vec<LogFact>> {
         let group = group.to_string();
         self.work(move |connection| {
-            let sql = "SELECT manifest FROM backup_set WHERE group_name = ?1 ORDER BY entry";
+            // The fact's own word comes first in its text.
+            let sql = "SELECT number, fact FROM entry WHERE group_name = ?1 AND fact LIKE ?2";
             let mut query = connection.prepare_cached(sql)?;
-            let rows = query.query_map([group], |row| row.get::<_, String>(0))?;
-            rows.map(|manifest| parsed(&manifest?)).collect()
+            let mut found: Vec<(i64, LogFact)> = Vec::new();
+            for word in LogFact::OF_RETENTION {
+                let like = format!("{{\"fact\":\"{word}\"%");
+                let rows = query.query_map(params![group, like], |row| {
+                    Ok((row.get(0)?, row.get::<_, String>(1)?))
+                })?;
+                for row in rows {
+                    let (number, text) = row?;
+                    found.push((number, parsed(&text)?));
+                }
+            }
+            found.sort_by_key(|(number, _)| *number);
+            Ok(found.into_iter().map(|(_, fact)| fact).collect())
         })
         .await
+    }
+
+    async fn unremoved(&self, group: &GroupName) -> Result<Vec<Piece>> {
+        let facts = self.retention_facts(group).await?;
+        Ok(kept::unremoved(self.published(group).await?, &facts))
     }
 
     async fn pieces(&self, group: &GroupName, member: &MemberName) -> Result<Vec<Piece>> {
@@ -309,7 +345,7 @@ impl Row {
             fact: text_of(&entry.fact)?,
             set_id: match &entry.fact {
                 LogFact::Set { set, .. } => Some(set.to_string()),
-                LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => None,
+                _ => None,
             },
             set: set.transpose()?,
             proof: proof_of(entry),
@@ -345,7 +381,7 @@ fn proof_of(entry: &LogEntry) -> Option<PieceProof> {
             at: entry.at,
             is_whole: whole,
         }),
-        LogFact::Set { .. } | LogFact::LeaseTaken { .. } => None,
+        _ => None,
     }
 }
 

@@ -16,11 +16,14 @@ mod links;
 mod lint;
 mod mark;
 mod prepare;
+mod prune;
 mod restore;
 mod salvage;
 mod show;
 mod stages;
 mod step;
+mod step_prune;
+mod step_trial;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,14 +41,18 @@ pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
+pub use prune::{PruneView, ShareFile, plan_prune};
 pub use restore::plan_restore;
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
-    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, ProveMark, Publish,
-    RemoveLink, RemovePrepared, RemoveProbe, RemoveTrial, RestoreDatabase, RestoreLog,
-    RestorePiece, StagedStripe, Step, StopAt, TestLink, TrialBackup, Undo,
+    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, ProveMark, Publish, RemoveLink, RestoreDatabase,
+    RestoreLog, RestorePiece, StagedStripe, Step, StopAt, TestLink, Undo,
+};
+pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
+pub use step_trial::{
+    PrepareMember, ProbeStore, RemovePrepared, RemoveProbe, RemoveTrial, TrialBackup,
 };
 
 /// The newest format of a serialised plan; readers refuse newer ones.
@@ -96,6 +103,8 @@ pub enum RunKind {
     Adopt,
     /// Tries shares and store, and removes what that made.
     Check,
+    /// Lets go of what the policy keeps no longer.
+    Prune,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -139,6 +148,12 @@ pub enum StageName {
     Prove,
     /// Shares and store tried.
     Trial,
+    /// What is let go written down.
+    LetGo,
+    /// Objects of what was let go removed.
+    Remove,
+    /// Leftovers swept.
+    Sweep,
 }
 
 /// What a failed step means for the rest.

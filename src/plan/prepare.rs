@@ -3,7 +3,7 @@
 use super::asked::Names;
 use super::assess::warning;
 use super::stages::Stages;
-use super::step::{PrepareMember, RemovePrepared};
+use super::step_trial::{PrepareMember, RemovePrepared};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::config::{Config, HostConfig, LoginConfig, MarkLogKind};
 use crate::error::Code;

@@ -109,6 +109,7 @@ pub(super) fn config() -> Config {
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(60),
         },
+        retention: None,
         state: PathBuf::from("/var/lib/stopmark"),
         logs: PathBuf::from("/var/log/stopmark"),
     }

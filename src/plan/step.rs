@@ -7,6 +7,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
+use super::step_trial::{
+    PrepareMember, ProbeStore, RemovePrepared, RemoveProbe, RemoveTrial, TrialBackup,
+};
 use crate::config::MarkLogKind;
 use crate::model::{
     DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, Origin, Piece, PieceId,
@@ -57,6 +61,18 @@ pub enum Step {
     ProbeStore(ProbeStore),
     /// Removes the object that a `ProbeStore` made.
     RemoveProbe(RemoveProbe),
+    /// Writes into the group's log what is let go.
+    Prune(Prune),
+    /// Removes the objects of a piece that was let go.
+    RemovePiece(RemovePiece),
+    /// Writes into the group's log whose objects are gone.
+    NoteRemoved(NoteRemoved),
+    /// Gives up unfinished uploads that nobody goes on with.
+    SweepUploads(SweepUploads),
+    /// Removes files of ours on a share that nobody needs.
+    SweepStaging(SweepStaging),
+    /// Deletes old rows of a member's table of marks.
+    TrimMarkLog(TrimMarkLog),
 }
 
 /// A linked server as a mark needs it; values for `sp_addlinkedserver` and `sp_serveroption`.
@@ -109,22 +125,6 @@ pub struct TestLink {
     pub link: String,
     /// The true name that must answer.
     pub target: HostName,
-}
-
-/// Makes what marks need.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PrepareMember {
-    /// The member.
-    pub member: MemberName,
-    /// Logins of this host that marks arrive as, who get EXECUTE; the agent's own first.
-    pub grantees: Vec<String>,
-}
-
-/// Removes what [`PrepareMember`] made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemovePrepared {
-    /// The member.
-    pub member: MemberName,
 }
 
 /// One stripe file under its three names.
@@ -354,34 +354,6 @@ pub struct ProveMark {
     pub mark_log: MarkLogKind,
 }
 
-/// A tiny `COPY_ONLY` backup of `model`, which moves nobody's chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrialBackup {
-    /// Where SQL Server writes; no object belongs to it, so its key is empty.
-    pub stripe: StagedStripe,
-}
-
-/// Removes a trial's file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoveTrial {
-    /// The file as the agent names it.
-    pub agent_path: PathBuf,
-}
-
-/// An object that nobody reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeStore {
-    /// The object's key below the store's prefix.
-    pub key: String,
-}
-
-/// Removes a probe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoveProbe {
-    /// The object's key below the store's prefix.
-    pub key: String,
-}
-
 /// What it would take to make a step not have happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
@@ -404,6 +376,8 @@ pub enum Keep {
     Set,
     /// The database exists now.
     Database,
+    /// The pieces are let go.
+    Gap,
 }
 
 impl Step {
@@ -419,6 +393,8 @@ impl Step {
             Self::RestoreDatabase(step) => Some(&step.member),
             Self::RestoreLog(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
+            Self::RemovePiece(step) => Some(&step.member),
+            Self::TrimMarkLog(step) => Some(&step.member),
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
@@ -430,7 +406,11 @@ impl Step {
             | Self::TrialBackup(_)
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
-            | Self::RemoveProbe(_) => None,
+            | Self::RemoveProbe(_)
+            | Self::Prune(_)
+            | Self::NoteRemoved(_)
+            | Self::SweepUploads(_)
+            | Self::SweepStaging(_) => None,
         }
     }
 
@@ -445,6 +425,7 @@ impl Step {
             Self::Fetch(step) => Some(step.source.piece),
             Self::RestoreDatabase(step) => Some(step.source.piece),
             Self::RestoreLog(step) => Some(step.source.piece),
+            Self::RemovePiece(step) => Some(step.piece),
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
@@ -457,7 +438,12 @@ impl Step {
             | Self::TrialBackup(_)
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
-            | Self::RemoveProbe(_) => None,
+            | Self::RemoveProbe(_)
+            | Self::Prune(_)
+            | Self::NoteRemoved(_)
+            | Self::SweepUploads(_)
+            | Self::SweepStaging(_)
+            | Self::TrimMarkLog(_) => None,
         }
     }
 
@@ -468,6 +454,7 @@ impl Step {
             Self::PlaceMark(_) => Undo::Never(Keep::Mark),
             Self::BackUp(_) => Undo::Never(Keep::Piece),
             Self::Publish(_) => Undo::Never(Keep::Set),
+            Self::Prune(_) | Self::RemovePiece(_) => Undo::Never(Keep::Gap),
             Self::RestoreDatabase(_) | Self::RestoreLog(_) => Undo::Never(Keep::Database),
             Self::EnsureLink(step) if !step.exists => {
                 Undo::By(Box::new(Self::RemoveLink(RemoveLink {
@@ -493,7 +480,11 @@ impl Step {
             | Self::Fetch(_)
             | Self::ProveMark(_)
             | Self::RemoveTrial(_)
-            | Self::RemoveProbe(_) => Undo::Nothing,
+            | Self::RemoveProbe(_)
+            | Self::NoteRemoved(_)
+            | Self::SweepUploads(_)
+            | Self::SweepStaging(_)
+            | Self::TrimMarkLog(_) => Undo::Nothing,
         }
     }
 }

@@ -137,6 +137,10 @@ impl Fleet for SqlFleet {
         prepare::remove_prepared(self, member).await
     }
 
+    async fn trim_mark_log(&self, member: &MemberName, oldest: &MarkName) -> Result<()> {
+        prepare::trim_mark_log(self, member, oldest).await
+    }
+
     async fn place_mark(&self, step: &PlaceMark) -> Result<()> {
         mark::place_mark(self, step).await
     }

@@ -63,6 +63,7 @@ pub(super) fn config() -> Config {
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(60),
         },
+        retention: None,
         state: "/nowhere".into(),
         logs: "/nowhere".into(),
     }

@@ -21,6 +21,7 @@ mod probe;
 mod prove;
 mod range;
 mod read;
+mod remove;
 mod retry;
 mod shelf;
 mod source;
@@ -41,7 +42,7 @@ use tokio::sync::Mutex;
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
-use crate::world::{Clock, LogEntry, LogFact, StepProgress, Store, Tap};
+use crate::world::{Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
 
 use lease::Lease;
 use retry::Calls;
@@ -245,5 +246,9 @@ impl Store for ObjectStore {
 
     async fn remove_probe(&self, key: &str) -> Result<()> {
         self.delete_probe(key).await
+    }
+
+    async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal> {
+        self.remove_stripe(group, stripe).await
     }
 }

@@ -182,6 +182,7 @@ impl Hosts {
                 connect_timeout: Duration::from_secs(10),
                 lease_ttl: Duration::from_secs(60),
             },
+            retention: None,
             state: "/nowhere".into(),
             logs: "/nowhere".into(),
         }

@@ -15,13 +15,14 @@ use stopmark::model::{
     StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
+    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, ShareFile,
+    StagedStripe,
 };
 use stopmark::run::events::BackedUp;
 use stopmark::survey::HostFacts;
 use stopmark::world::{
-    Brought, FactsWanted, Fleet, Foreign, LogEntry, LogFact, RestoredState, Staging, StepProgress,
-    Store, Tap, World,
+    Brought, FactsWanted, Fleet, Foreign, LogEntry, LogFact, Removal, RestoredState, Staging,
+    StepProgress, Store, Tap, World,
 };
 
 /// Whether the effect is done before it fails.
@@ -234,6 +235,11 @@ impl Fleet for StruckFleet {
             .await
     }
 
+    async fn trim_mark_log(&self, member: &MemberName, oldest: &MarkName) -> Result<()> {
+        let trim = self.0.trim_mark_log(member, oldest);
+        self.pass("trim_mark_log", trim).await
+    }
+
     async fn place_mark(&self, step: &PlaceMark) -> Result<()> {
         self.pass("place_mark", self.0.place_mark(step)).await
     }
@@ -372,6 +378,11 @@ impl Store for StruckStore {
     async fn remove_probe(&self, key: &str) -> Result<()> {
         self.pass("remove_probe", self.0.remove_probe(key)).await
     }
+
+    async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal> {
+        self.pass("remove_piece", self.0.remove(group, stripe))
+            .await
+    }
 }
 
 #[async_trait]
@@ -386,6 +397,10 @@ impl Staging for StruckStaging {
 
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         self.pass("remove", self.0.remove(files)).await
+    }
+
+    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>> {
+        self.pass("list", self.0.list(folder)).await
     }
 }
 

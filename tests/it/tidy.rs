@@ -17,6 +17,7 @@ const TIERS: &[&[&str]] = &[
     &["config"],
     &["survey"],
     &["chain"],
+    &["retention"],
     &["plan"],
     &["run::events"],
     &["world"],

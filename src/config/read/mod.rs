@@ -6,6 +6,7 @@
 mod group;
 mod hosts;
 mod policy;
+mod retention;
 mod secret;
 mod store;
 mod transfer;
@@ -27,7 +28,14 @@ use crate::error::{Code, Error};
 const FORMAT: i64 = 1;
 
 const SECTIONS: &[&str] = &[
-    "format", "group", "hosts", "store", "schedule", "policy", "paths",
+    "format",
+    "group",
+    "hosts",
+    "store",
+    "schedule",
+    "policy",
+    "retention",
+    "paths",
 ];
 
 /// What the agent runs on, as far as the file's meaning depends on it.
@@ -171,6 +179,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let store = store::read(root, around);
     let schedule = policy::schedule(root);
     let policy = policy::policy(root);
+    let retention = retention::retention(root);
     let (state, logs) = policy::paths(root, around);
     let group = group?;
     Some(Config {
@@ -184,6 +193,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         store: store?,
         schedule,
         policy,
+        retention,
         state,
         logs,
     })
@@ -206,6 +216,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         policy::SCHEDULE_KEYS,
         policy::POLICY_KEYS,
         policy::PATHS_KEYS,
+        retention::KEYS,
     ]);
     sections.flatten().copied()
 }

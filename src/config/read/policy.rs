@@ -31,7 +31,7 @@ const READ_BACK: &[(&str, ReadBack)] = &[
 /// Longer than any wait that makes sense, shorter than any sum that could overflow.
 const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-fn section<'a>(root: &Table<'a>, name: &str, keys: &[&str]) -> Option<Table<'a>> {
+pub(super) fn section<'a>(root: &Table<'a>, name: &str, keys: &[&str]) -> Option<Table<'a>> {
     root.optional(name).and_then(|node| node.table(keys))
 }
 
