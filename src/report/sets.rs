@@ -7,9 +7,11 @@ use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::bytes::size;
+use super::prune::kept_words;
 use crate::chain::{Judged, Path, Point};
 use crate::error::plain::plain;
-use crate::model::{GroupName, Piece, PieceId, PieceKind, ProofLevel, Set, SetKind};
+use crate::model::{GroupName, Piece, PieceId, PieceKind, ProofLevel, Set, SetId, SetKind};
+use crate::retention::{Kept, Verdict};
 
 /// One line below the header, and none between rows: lists are long.
 pub(super) const STYLE: TableStyle =
@@ -48,6 +50,9 @@ pub struct SetLine {
     pub missing: usize,
     /// All pieces in bytes.
     pub bytes: u64,
+    /// The rules that keep its point, empty where the next prune lets it go; none where nobody prunes or pins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Vec<Kept>>,
 }
 
 /// One set in full.
@@ -75,6 +80,15 @@ impl SetList {
         }
     }
 
+    /// With what keeps each point, of the same sets.
+    #[must_use]
+    pub fn keeping(mut self, sets: &[Set], verdict: &Verdict) -> Self {
+        for (line, set) in self.sets.iter_mut().zip(sets) {
+            line.keep(set.id, verdict);
+        }
+        self
+    }
+
     /// How many of them are points.
     #[must_use]
     pub fn points(&self) -> usize {
@@ -95,7 +109,7 @@ impl SetList {
         }
         let mut table = Table::new();
         table.load_style(STYLE);
-        table.set_header([
+        let mut header = vec![
             "mark or stamp",
             "kind",
             "point",
@@ -104,7 +118,10 @@ impl SetList {
             "log",
             "missing",
             "size",
-        ]);
+        ];
+        let is_kept = self.sets.iter().any(|set| set.kept.is_some());
+        header.extend(is_kept.then_some("kept by"));
+        table.set_header(header);
         for set in &self.sets {
             let numbers = [set.fulls, set.differentials, set.logs, set.missing];
             let numbers = numbers.map(|number| {
@@ -121,6 +138,7 @@ impl SetList {
             ];
             row.extend(numbers);
             row.push(size(set.bytes));
+            row.extend(is_kept.then(|| set.kept_word()));
             table.add_row(row);
         }
         let mut text = format!("{table}\n");
@@ -169,6 +187,20 @@ impl SetLine {
             logs: count(PieceKind::Log),
             missing: set.missing.len(),
             bytes: set.pieces.iter().map(Piece::size_bytes).sum(),
+            kept: None,
+        }
+    }
+
+    fn keep(&mut self, id: SetId, verdict: &Verdict) {
+        let point = verdict.points.iter().find(|point| point.set == id);
+        self.kept = point.map(|point| point.kept.clone());
+    }
+
+    fn kept_word(&self) -> String {
+        match &self.kept {
+            None => String::new(),
+            Some(kept) if kept.is_empty() => "goes with the next prune".to_owned(),
+            Some(kept) => kept_words(kept),
         }
     }
 
@@ -191,6 +223,13 @@ impl SetDetail {
         }
     }
 
+    /// With what keeps its point.
+    #[must_use]
+    pub fn keeping(mut self, verdict: &Verdict) -> Self {
+        self.line.keep(self.set.id, verdict);
+        self
+    }
+
     /// The text for people.
     #[must_use]
     pub fn text(&self) -> String {
@@ -206,6 +245,10 @@ impl SetDetail {
         );
         for reason in &self.line.in_the_way {
             writeln!(text, "  in the way: {reason}").expect("a string takes everything");
+        }
+        if self.line.kept.is_some() {
+            writeln!(text, "  kept by: {}", self.line.kept_word())
+                .expect("a string takes everything");
         }
         for missing in &self.set.missing {
             writeln!(text, "  missing: {}: {}", missing.member, missing.reason)

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::bytes::{in_zone, span};
+use super::bytes::{counted, in_zone, span};
+use super::prune::pin_words;
 use crate::chain::Judged;
 use crate::config::{Config, schedule};
 use crate::model::{GroupName, RunId, Timestamp};
+use crate::retention::{Pin, Verdict};
 
 /// How a group stands.
 #[derive(Clone, Debug, Serialize)]
@@ -24,6 +26,12 @@ pub struct Status {
     pub unfinished_runs: Vec<RunId>,
     /// What is due next.
     pub schedule: Vec<Due>,
+    /// Points that somebody pinned, with by whom and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<String>,
+    /// Points that the next prune lets go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points_to_go: Option<usize>,
 }
 
 /// A point and its age.
@@ -75,7 +83,17 @@ impl Status {
             held_back: held_back.unwrap_or_default(),
             unfinished_runs: unfinished.to_vec(),
             schedule: due(config, now),
+            pinned: Vec::new(),
+            points_to_go: None,
         }
+    }
+
+    /// With what is pinned, and with what a prune would let go where the configuration has a policy.
+    #[must_use]
+    pub fn keeping(mut self, pins: &[Pin], verdict: Option<&Verdict>) -> Self {
+        self.pinned = pins.iter().map(pin_words).collect();
+        self.points_to_go = verdict.map(|verdict| verdict.gone().count());
+        self
     }
 
     /// Whether somebody should look.
@@ -105,6 +123,14 @@ impl Status {
         .expect("a string takes everything");
         for reason in &self.held_back {
             writeln!(text, "  held back {reason}").expect("a string takes everything");
+        }
+        for pinned in &self.pinned {
+            writeln!(text, "  {pinned}").expect("a string takes everything");
+        }
+        if let Some(count @ 1..) = self.points_to_go {
+            let points = counted(count, "point");
+            writeln!(text, "  to go     {points}, see `stopmark prune plan`")
+                .expect("a string takes everything");
         }
         for run in &self.unfinished_runs {
             writeln!(

@@ -27,6 +27,7 @@ mod kill;
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
 mod printing;
+mod prune;
 mod saga;
 mod saga_kinds;
 mod saga_story;

@@ -43,6 +43,8 @@ pub(crate) enum Target {
     First(&'static str),
     /// The first upload to a key that holds this text: uploads of two hosts go on side by side.
     UploadOf(&'static str),
+    /// No failure: the store holds back every object of a piece whose key holds this text.
+    HoldBack(&'static str),
 }
 
 /// The verbs that change nothing.
@@ -119,6 +121,7 @@ impl Strike {
             Target::UploadOf(part) => {
                 seen.struck.is_none() && verb == "upload" && key.contains(part)
             }
+            Target::HoldBack(_) => false,
         };
         if is_it {
             seen.struck = Some(verb);
@@ -380,6 +383,12 @@ impl Store for StruckStore {
     }
 
     async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal> {
+        if let Target::HoldBack(part) = self.1.target
+            && stripe.key.contains(part)
+        {
+            let reason = "AccessDenied: locked until tomorrow".to_owned();
+            return Ok(Removal::HeldBack { reason });
+        }
         self.pass("remove_piece", self.0.remove(group, stripe))
             .await
     }

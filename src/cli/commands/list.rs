@@ -1,5 +1,6 @@
 //! `stopmark list`: every set, and whether the group can come back to its mark.
 
+use super::prune::keeping;
 use super::{Failed, shown};
 use crate::chain::judge;
 use crate::cli::args::Common;
@@ -12,7 +13,10 @@ use crate::report::sets::SetList;
 pub(super) async fn list(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
     let sets = agent.sets().await?;
-    let list = SetList::of(&agent.config.group, &sets, &judge(&sets, &[]));
+    let mut list = SetList::of(&agent.config.group, &sets, &judge(&sets, &[]));
+    if let Some(verdict) = keeping(&agent).await? {
+        list = list.keeping(&sets, &verdict);
+    }
     let exit = if list.points() == 0 {
         Exit::NothingRestorable
     } else {

@@ -7,6 +7,7 @@ use crate::cli::setup::{Access, Agent, agent};
 use crate::error::Exit;
 use crate::report::prune::PruneReport;
 use crate::report::run::RunReport;
+use crate::retention::{Kept, Verdict};
 use crate::run::Interrupt;
 use crate::run::prune::{self, Pruning};
 
@@ -49,6 +50,26 @@ fn report(agent: &Agent, pruning: &Pruning) -> PruneReport {
     let config = &agent.config;
     let has_policy = config.retention.is_some();
     PruneReport::of(&config.group, has_policy, &pruning.verdict, &pruning.plan)
+}
+
+/// What keeps which point, where the configuration has a policy or somebody pinned one. Without a policy only the
+/// pins are worth a word.
+pub(super) async fn keeping(agent: &Agent) -> Result<Option<Verdict>, Failed> {
+    let (world, config) = (&agent.world, &agent.config);
+    let has_policy = config.retention.is_some();
+    if !has_policy && prune::pins(world, config).await.map_err(one)?.is_empty() {
+        return Ok(None);
+    }
+    let mut verdict = prune::judge(world, config).await.map_err(one)?;
+    if !has_policy {
+        for point in &mut verdict.points {
+            point
+                .kept
+                .retain(|rule| matches!(rule, Kept::Pinned { .. }));
+        }
+        verdict.points.retain(|point| !point.kept.is_empty());
+    }
+    Ok(Some(verdict))
 }
 
 impl Shown for PruneReport {

@@ -1,5 +1,6 @@
 //! `stopmark show`: one set with its pieces, or one run with its rounds.
 
+use super::prune::keeping;
 use super::{Failed, one, show_run, shown};
 use crate::chain::judge;
 use crate::cli::args::{Common, ShowArgs};
@@ -34,11 +35,14 @@ pub(super) async fn show(
     let sets = agent.sets().await?;
     let set = find(&sets, args.what.as_deref())?;
     let judged = judge(&sets, &[]);
-    let detail = SetDetail::of(
+    let mut detail = SetDetail::of(
         set,
         &sets,
         judged.iter().find(|judged| judged.set == set.id),
     );
+    if let Some(verdict) = keeping(&agent).await? {
+        detail = detail.keeping(&verdict);
+    }
     shown(out, &detail, Exit::Ok)
 }
 

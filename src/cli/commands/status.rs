@@ -1,5 +1,6 @@
 //! `stopmark status`: how the group stands, from the catalog and the schedule; no host is asked.
 
+use super::prune::keeping;
 use super::{Failed, one, shown};
 use crate::chain::judge;
 use crate::cli::args::Common;
@@ -7,6 +8,7 @@ use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, agent};
 use crate::error::Exit;
 use crate::report::status::Status;
+use crate::run::prune;
 
 /// Shows the newest point, what holds newer marks back, unfinished runs and what is due.
 pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
@@ -15,6 +17,12 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
     let unfinished = agent.world.journals.unfinished().map_err(one)?;
     let now = agent.world.clock.now();
     let status = Status::of(&agent.config, &judge(&sets, &[]), &unfinished, now);
+    let pins = prune::pins(&agent.world, &agent.config)
+        .await
+        .map_err(one)?;
+    let verdict = keeping(&agent).await?;
+    let verdict = verdict.filter(|_| agent.config.retention.is_some());
+    let status = status.keeping(&pins, verdict.as_ref());
     let exit = match (&status.newest_point, status.is_degraded()) {
         (None, _) => Exit::NothingRestorable,
         (Some(_), true) => Exit::Degraded,
