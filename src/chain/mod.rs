@@ -15,7 +15,7 @@ mod points;
 pub use health::{Health, differential_base, health};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
-pub use points::{Judged, judge, points, restore_path};
+pub use points::{Judged, Verdict, carries, judge, judge_by, points, restore_path, weakest_proof};
 
 #[cfg(test)]
 pub(crate) mod samples;

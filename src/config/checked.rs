@@ -153,6 +153,8 @@ pub struct TransferConfig {
     pub memory_bytes: usize,
     /// Parts of one stripe that travel at the same time, either way.
     pub parts_in_flight: usize,
+    /// Pieces that are delivered at the same time.
+    pub pieces_in_flight: u16,
     /// How fast bytes may leave; without a window that holds the time of day, as fast as they can.
     pub bandwidth: Vec<BandwidthWindow>,
 }
@@ -264,6 +266,7 @@ impl Default for TransferConfig {
         Self {
             memory_bytes: 64 * 1024 * 1024,
             parts_in_flight: 4,
+            pieces_in_flight: 16,
             bandwidth: Vec::new(),
         }
     }

@@ -137,6 +137,7 @@ codes! {
     RightMissing = "SM0207", Right, Failed, "the agent's login lacks a right";
     HostTls = "SM0208", Host, Failed, "a host's certificate cannot be trusted";
     StatementFailed = "SM0209", Host, Failed, "a host refuses a statement";
+    EventsUnheard = "SM0213", Host, Failed, "errors that others meet on a host, such as 1475, are not heard";
     ConnectionLost = "SM0210", Host, Failed, "the connection to a host broke";
     AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
     RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the `BULK_LOGGED` recovery model: a bulk change voids the mark in its log";

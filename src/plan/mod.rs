@@ -11,6 +11,7 @@ mod assess;
 mod backup;
 mod bases;
 mod check;
+mod event_sessions;
 mod keys;
 mod links;
 mod lint;
@@ -22,8 +23,10 @@ mod salvage;
 mod show;
 mod stages;
 mod step;
+mod step_links;
+mod step_prepare;
 mod step_prune;
-mod step_trial;
+mod trials;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +39,7 @@ pub use asked::{
 };
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
+pub use event_sessions::{EnsureEventSession, RemoveEventSession};
 pub use keys::slug;
 pub use links::plan_links;
 pub use lint::lint;
@@ -46,14 +50,14 @@ pub use restore::plan_restore;
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
-    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, ProveMark, Publish, RemoveLink, RestoreDatabase,
-    RestoreLog, RestorePiece, StagedStripe, Step, StopAt, TestLink, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Fetch, FileMove, Keep, MarkLeg,
+    MarkTarget, PlaceMark, ProveMark, Publish, RestoreDatabase, RestoreLog, RestorePiece,
+    StagedStripe, Step, StopAt, Undo,
 };
+pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
+pub use step_prepare::{PrepareMember, RemovePrepared};
 pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
-pub use step_trial::{
-    PrepareMember, ProbeStore, RemovePrepared, RemoveProbe, RemoveTrial, TrialBackup,
-};
+pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
 pub const PLAN_FORMAT: u16 = 1;
@@ -116,6 +120,10 @@ pub struct Stage {
     pub on_failure: OnFailure,
     /// One lane a host; lanes run at the same time, a lane's steps one after the other.
     pub lanes: Vec<Lane>,
+    /// Where members do not wait for each other within a lane: how many steps of the whole stage may go on at
+    /// the same time. Steps about one member stay in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fan_out: Option<u16>,
 }
 
 /// What a stage is, for people and for the journal.
@@ -126,6 +134,8 @@ pub enum StageName {
     Links,
     /// Members made ready for marks.
     Prepare,
+    /// What hears errors of others on the hosts.
+    EventSessions,
     /// Fulls or differentials taken.
     Bases,
     /// The mark placed and confirmed.

@@ -13,7 +13,7 @@ use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUplo
 use super::{Names, OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::config::{Config, MarkLogKind, RetentionConfig};
 use crate::error::{Code, Error, Result};
-use crate::model::{HostName, Piece, PieceId, PieceKind, PlanId, Set, SurveyId, Timestamp};
+use crate::model::{HostName, Piece, PieceId, PieceKind, PlanId, Set, SetId, SurveyId, Timestamp};
 use crate::retention::Verdict;
 
 /// A file on a share.
@@ -33,7 +33,7 @@ pub struct PruneView<'a> {
     /// What becomes of their Points and pieces.
     pub verdict: &'a Verdict,
     /// Pieces that were let go before and whose objects may still stand.
-    pub unremoved: &'a [Piece],
+    pub unremoved: &'a [(SetId, Piece)],
     /// What lies in the group's folder on the share of each host.
     pub staged: &'a [(HostName, ShareFile)],
     /// Files that an unfinished run wrote or is to write.
@@ -100,18 +100,23 @@ fn let_go(cfg: &Config, view: &PruneView<'_>, stages: &mut Stages) {
 }
 
 /// The pieces that go now.
-fn gone<'a>(view: &PruneView<'a>) -> Vec<&'a Piece> {
+fn gone<'a>(view: &PruneView<'a>) -> Vec<(SetId, &'a Piece)> {
     let let_go = view.verdict.let_go.iter().flat_map(|set| &set.pieces);
     let let_go: BTreeSet<PieceId> = let_go.copied().collect();
-    let pieces = view.sets.iter().flat_map(|set| &set.pieces);
-    pieces.filter(|piece| let_go.contains(&piece.id)).collect()
+    let pieces = view.sets.iter().flat_map(|set| {
+        let pieces = set.pieces.iter();
+        pieces.map(|piece| (set.id, piece))
+    });
+    pieces
+        .filter(|(_, piece)| let_go.contains(&piece.id))
+        .collect()
 }
 
 /// Logs newest first, then differentials, then fulls: what is left at any moment still has its base.
 fn remove(cfg: &Config, view: &PruneView<'_>, stages: &mut Stages) {
     let mut pieces = gone(view);
-    pieces.extend(view.unremoved);
-    pieces.sort_by_key(|piece| {
+    pieces.extend(view.unremoved.iter().map(|(set, piece)| (*set, piece)));
+    pieces.sort_by_key(|(_, piece)| {
         let order = match piece.kind {
             PieceKind::Log => 0,
             PieceKind::Differential => 1,
@@ -119,9 +124,10 @@ fn remove(cfg: &Config, view: &PruneView<'_>, stages: &mut Stages) {
         };
         (order, Reverse(piece.last_lsn), piece.id)
     });
-    let steps = pieces.into_iter().map(|piece| {
+    let steps = pieces.into_iter().map(|(set, piece)| {
         let step = RemovePiece {
             group: cfg.group.clone(),
+            set,
             piece: piece.id,
             member: piece.member.clone(),
             piece_kind: piece.kind,
@@ -164,7 +170,8 @@ fn forgotten(
     now: Timestamp,
 ) -> Vec<(HostName, Step)> {
     let held = view.sets.iter().flat_map(|set| &set.pieces);
-    let held = held.chain(view.unremoved).flat_map(|piece| {
+    let unremoved = view.unremoved.iter().map(|(_, piece)| piece);
+    let held = held.chain(unremoved).flat_map(|piece| {
         let stripes = piece.stripes.iter();
         stripes.filter_map(|stripe| staged_name(&piece.member, &stripe.key))
     });

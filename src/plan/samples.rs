@@ -18,8 +18,8 @@ use crate::model::{
     PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
 };
 use crate::survey::{
-    HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts, MemberState,
-    RecoveryModel, Survey,
+    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts,
+    MemberState, RecoveryModel, Survey,
 };
 
 pub(super) const MEMBERS: [&str; 5] = [
@@ -134,6 +134,7 @@ pub(super) fn facts(next: Option<u32>) -> MemberFacts {
             newest: None,
         },
         history: Vec::new(),
+        reported: Vec::new(),
     }
 }
 
@@ -180,6 +181,7 @@ fn host_facts(name: &str, next: Option<u32>) -> HostFacts {
         },
         members: own.map(|member| (member.database, facts(next))).collect(),
         open_marks: Vec::new(),
+        event_session: EventSession::Running,
     }
 }
 

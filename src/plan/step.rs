@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::event_sessions::{EnsureEventSession, RemoveEventSession};
+use super::step_links::{EnsureLink, RemoveLink, TestLink};
+use super::step_prepare::{PrepareMember, RemovePrepared};
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
-use super::step_trial::{
-    PrepareMember, ProbeStore, RemovePrepared, RemoveProbe, RemoveTrial, TrialBackup,
-};
+use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use crate::config::MarkLogKind;
 use crate::model::{
     DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, Origin, Piece, PieceId,
@@ -31,6 +32,10 @@ pub enum Step {
     PrepareMember(PrepareMember),
     /// Removes what `PrepareMember` made.
     RemovePrepared(RemovePrepared),
+    /// Makes and starts the event session that hears errors of others.
+    EnsureEventSession(EnsureEventSession),
+    /// Drops it.
+    RemoveEventSession(RemoveEventSession),
     /// Takes one backup of one member.
     BackUp(BackUp),
     /// Places the marked transaction in every member at once.
@@ -73,58 +78,6 @@ pub enum Step {
     SweepStaging(SweepStaging),
     /// Deletes old rows of a member's table of marks.
     TrimMarkLog(TrimMarkLog),
-}
-
-/// A linked server as a mark needs it; values for `sp_addlinkedserver` and `sp_serveroption`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnsureLink {
-    /// Its name, the target's true name.
-    pub link: String,
-    /// The host that it leads to.
-    pub target: HostName,
-    /// `tcp:host,port`.
-    pub data_source: String,
-    /// `MSOLEDBSQL` or `SQLNCLI`, by the version of the host that holds the link.
-    pub provider: String,
-    /// Encryption words for the provider, right for its version.
-    pub provider_string: String,
-    /// Seconds a call may take.
-    pub query_timeout_s: i32,
-    /// Who may use it, and as whom.
-    pub security: LinkSecurity,
-    /// It exists and is mended in place; else it is made.
-    pub exists: bool,
-    /// What is wrong with it or why it is needed, for people.
-    pub reason: String,
-}
-
-/// Removes a linked server that Stopmark made; one that others made is left alone and is an error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoveLink {
-    /// Its name.
-    pub link: String,
-}
-
-/// Who may use a link: always one local login, never everybody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum LinkSecurity {
-    /// The local login's own identity travels on (Kerberos, or the agent runs on the management host).
-    UseSelf,
-    /// A SQL login of the target; its password is looked up in the configuration by the target's name.
-    Mapped {
-        /// The login on the target.
-        remote_login: String,
-    },
-}
-
-/// A trial call through a link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestLink {
-    /// The link.
-    pub link: String,
-    /// The true name that must answer.
-    pub target: HostName,
 }
 
 /// One stripe file under its three names.
@@ -398,6 +351,8 @@ impl Step {
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
+            | Self::EnsureEventSession(_)
+            | Self::RemoveEventSession(_)
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
@@ -431,6 +386,8 @@ impl Step {
             | Self::TestLink(_)
             | Self::PrepareMember(_)
             | Self::RemovePrepared(_)
+            | Self::EnsureEventSession(_)
+            | Self::RemoveEventSession(_)
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
@@ -473,6 +430,8 @@ impl Step {
             | Self::RemoveLink(_)
             | Self::TestLink(_)
             | Self::RemovePrepared(_)
+            | Self::EnsureEventSession(_)
+            | Self::RemoveEventSession(_)
             | Self::ConfirmMark(_)
             | Self::Deliver(_)
             | Self::Adopt(_)

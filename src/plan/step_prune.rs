@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{GroupName, MarkName, MemberName, PieceId, PieceKind, StoredStripe};
+use crate::model::{GroupName, MarkName, MemberName, PieceId, PieceKind, SetId, StoredStripe};
 use crate::retention::PrunedSet;
 
 /// Lets go of pieces and marks.
@@ -25,6 +25,8 @@ pub struct Prune {
 pub struct RemovePiece {
     /// The group.
     pub group: GroupName,
+    /// Its set.
+    pub set: SetId,
     /// The piece.
     pub piece: PieceId,
     /// The member.

@@ -278,7 +278,9 @@ fn done(round: &Round) -> Vec<String> {
                 Step::EnsureLink(_)
                 | Step::RemoveLink(_)
                 | Step::PrepareMember(_)
-                | Step::RemovePrepared(_),
+                | Step::RemovePrepared(_)
+                | Step::EnsureEventSession(_)
+                | Step::RemoveEventSession(_),
                 _,
             ) => Some(step_words(step)),
             _ => None,
@@ -322,6 +324,8 @@ pub fn step_words(step: &Step) -> String {
         Step::TestLink(step) => format!("test of linked server `{}`", step.link),
         Step::PrepareMember(step) => format!("preparation of {}", step.member),
         Step::RemovePrepared(step) => format!("removal of the mark log from {}", step.member),
+        Step::EnsureEventSession(step) => format!("event session `{}`", step.name),
+        Step::RemoveEventSession(step) => format!("removal of event session `{}`", step.name),
         Step::BackUp(step) => format!("{} backup of {}", step.piece_kind.word(), step.member),
         Step::PlaceMark(step) => format!("mark {}", step.mark),
         Step::ConfirmMark(step) => format!("confirmation of mark {}", step.mark),

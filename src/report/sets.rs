@@ -1,6 +1,5 @@
 //! Sets and points told to people: the list, and one set in full.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::{LineStyle, Table, TableStyle};
@@ -8,10 +7,11 @@ use serde::Serialize;
 
 use super::bytes::size;
 use super::prune::kept_words;
-use crate::chain::{Judged, Path, Point};
+use crate::chain::Verdict;
 use crate::error::plain::plain;
-use crate::model::{GroupName, Piece, PieceId, PieceKind, ProofLevel, Set, SetId, SetKind};
-use crate::retention::{Kept, Verdict};
+use crate::model::{GroupName, Piece, PieceKind, ProofLevel, Set, SetKind};
+use crate::retention::Kept;
+use crate::world::Listed;
 
 /// One line below the header, and none between rows: lists are long.
 pub(super) const STYLE: TableStyle =
@@ -66,27 +66,13 @@ pub struct SetDetail {
 }
 
 impl SetList {
-    /// The list of these sets, with what `chain` judged of their marks.
+    /// The list of these sets, oldest first.
     #[must_use]
-    pub fn of(group: &GroupName, sets: &[Set], judged: &[Judged]) -> Self {
-        let proofs = proofs(sets);
-        let line = |set: &Set| {
-            let judged = judged.iter().find(|judged| judged.set == set.id);
-            SetLine::of(set, judged, &proofs)
-        };
+    pub fn of(group: &GroupName, sets: Vec<SetLine>) -> Self {
         Self {
             group: group.clone(),
-            sets: sets.iter().map(line).collect(),
+            sets,
         }
-    }
-
-    /// With what keeps each point, of the same sets.
-    #[must_use]
-    pub fn keeping(mut self, sets: &[Set], verdict: &Verdict) -> Self {
-        for (line, set) in self.sets.iter_mut().zip(sets) {
-            line.keep(set.id, verdict);
-        }
-        self
     }
 
     /// How many of them are points.
@@ -167,21 +153,25 @@ impl SetList {
 }
 
 impl SetLine {
-    fn of(set: &Set, judged: Option<&Judged>, proofs: &Proofs) -> Self {
-        let point = judged.and_then(|judged| judged.verdict.as_ref().ok());
+    /// A set of the catalog in a line.
+    #[must_use]
+    pub fn of(listed: &Listed) -> Self {
+        let set = &listed.set;
         let count = |kind| set.pieces.iter().filter(|piece| piece.kind == kind).count();
-        let in_the_way = judged.and_then(|judged| judged.verdict.as_ref().err());
+        let (is_point, weakest_proof, breaks): (_, _, &[_]) = match &listed.verdict {
+            Some(Verdict::Point { weakest_proof }) => (Some(true), *weakest_proof, &[]),
+            Some(Verdict::NoPoint { breaks }) => (Some(false), None, breaks),
+            None => (None, None, &[]),
+        };
+        let in_the_way = breaks.iter();
         Self {
             stamp: set.stamp(),
             kind: set.kind,
-            is_point: judged.map(|judged| judged.verdict.is_ok()),
-            weakest_proof: point.and_then(|point| weakest(point, proofs)),
-            in_the_way: in_the_way.map_or_else(Vec::new, |breaks| {
-                breaks
-                    .iter()
-                    .map(|(member, reason)| format!("{member}: {reason}"))
-                    .collect()
-            }),
+            is_point,
+            weakest_proof,
+            in_the_way: in_the_way
+                .map(|(member, reason)| format!("{member}: {reason}"))
+                .collect(),
             fulls: count(PieceKind::Full),
             differentials: count(PieceKind::Differential),
             logs: count(PieceKind::Log),
@@ -191,9 +181,11 @@ impl SetLine {
         }
     }
 
-    fn keep(&mut self, id: SetId, verdict: &Verdict) {
-        let point = verdict.points.iter().find(|point| point.set == id);
-        self.kept = point.map(|point| point.kept.clone());
+    /// With the rules that keep its point, where that was asked.
+    #[must_use]
+    pub fn keeping(mut self, kept: Option<&Vec<Kept>>) -> Self {
+        self.kept = kept.cloned();
+        self
     }
 
     fn kept_word(&self) -> String {
@@ -214,19 +206,19 @@ impl SetLine {
 }
 
 impl SetDetail {
-    /// One of these sets in full.
+    /// A set of the catalog in full.
     #[must_use]
-    pub fn of(set: &Set, sets: &[Set], judged: Option<&Judged>) -> Self {
+    pub fn of(listed: Listed) -> Self {
         Self {
-            line: SetLine::of(set, judged, &proofs(sets)),
-            set: set.clone(),
+            line: SetLine::of(&listed),
+            set: listed.set,
         }
     }
 
-    /// With what keeps its point.
+    /// With the rules that keep its point, where that was asked.
     #[must_use]
-    pub fn keeping(mut self, verdict: &Verdict) -> Self {
-        self.line.keep(self.set.id, verdict);
+    pub fn keeping(mut self, kept: Option<&Vec<Kept>>) -> Self {
+        self.line = self.line.keeping(kept);
         self
     }
 
@@ -303,22 +295,6 @@ impl SetDetail {
         }
         table
     }
-}
-
-type Proofs = BTreeMap<PieceId, Option<ProofLevel>>;
-
-fn proofs(sets: &[Set]) -> Proofs {
-    let pieces = sets.iter().flat_map(|set| &set.pieces);
-    pieces.map(|piece| (piece.id, piece.proof)).collect()
-}
-
-/// The weakest proof among the pieces of all ways to the point; none where one of them has none.
-fn weakest(point: &Point, proofs: &Proofs) -> Option<ProofLevel> {
-    let pieces = point.paths.values().flat_map(Path::pieces);
-    let levels: Option<Vec<ProofLevel>> = pieces
-        .map(|piece| proofs.get(&piece).copied().flatten())
-        .collect();
-    levels?.into_iter().min()
 }
 
 /// The word for a kind of set.

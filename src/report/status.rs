@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::bytes::{counted, in_zone, span};
 use super::prune::pin_words;
-use crate::chain::Judged;
+use crate::chain::Break;
 use crate::config::{Config, schedule};
-use crate::model::{GroupName, RunId, Timestamp};
-use crate::retention::{Pin, Verdict};
+use crate::model::{GroupName, MemberName, RunId, Timestamp};
+use crate::retention::Pin;
+use crate::world::Standing;
 
 /// How a group stands.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +20,7 @@ pub struct Status {
     /// The newest mark that every member can be restored to.
     pub newest_point: Option<PointStatus>,
     /// How many there are.
-    pub points: usize,
+    pub points: u64,
     /// The newest mark, where it is not a point: what stands in the way.
     pub held_back: Vec<String>,
     /// Runs that the next start goes on with.
@@ -55,32 +56,24 @@ pub struct Due {
 }
 
 impl Status {
-    /// The standing of a group whose marks were judged.
+    /// The standing of a group.
     #[must_use]
-    pub fn of(config: &Config, judged: &[Judged], unfinished: &[RunId], now: Timestamp) -> Self {
-        let points: Vec<_> = judged
-            .iter()
-            .filter_map(|judged| judged.verdict.as_ref().ok())
-            .collect();
-        let newest_point = points.last().map(|point| PointStatus {
+    pub fn of(config: &Config, standing: &Standing, unfinished: &[RunId], now: Timestamp) -> Self {
+        let newest_point = standing.newest_point.as_ref().map(|point| PointStatus {
             mark: point.mark.name.to_string(),
             age_ms: now.millis() - point.mark.placed_at.millis(),
         });
-        let held_back = judged.last().and_then(|judged| {
-            let breaks = judged.verdict.as_ref().err()?;
-            let mark = &judged.mark.name;
-            Some(
-                breaks
-                    .iter()
-                    .map(|(member, why)| format!("{mark}: {member}: {why}"))
-                    .collect(),
-            )
+        let held_back = standing.held_back.iter().flat_map(|(marked, breaks)| {
+            let mark = &marked.mark.name;
+            let line =
+                move |(member, why): &(MemberName, Break)| format!("{mark}: {member}: {why}");
+            breaks.iter().map(line)
         });
         Self {
             group: config.group.clone(),
             newest_point,
-            points: points.len(),
-            held_back: held_back.unwrap_or_default(),
+            points: standing.points,
+            held_back: held_back.collect(),
             unfinished_runs: unfinished.to_vec(),
             schedule: due(config, now),
             pinned: Vec::new(),
@@ -90,9 +83,9 @@ impl Status {
 
     /// With what is pinned, and with what a prune would let go where the configuration has a policy.
     #[must_use]
-    pub fn keeping(mut self, pins: &[Pin], verdict: Option<&Verdict>) -> Self {
+    pub fn keeping(mut self, pins: &[Pin], points_to_go: Option<usize>) -> Self {
         self.pinned = pins.iter().map(pin_words).collect();
-        self.points_to_go = verdict.map(|verdict| verdict.gone().count());
+        self.points_to_go = points_to_go;
         self
     }
 

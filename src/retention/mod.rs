@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{MarkName, Timestamp};
 
-pub use pruned::{PrunedSet, without};
+pub use pruned::{PiecesOf, PrunedSet, without};
 pub use verdict::{Fate, History, PieceVerdict, PointVerdict, Verdict, verdict};
 
 /// A person's word that a Point stays.

@@ -18,6 +18,15 @@ pub struct PrunedSet {
     pub ends_mark: bool,
 }
 
+/// Some pieces of a set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PiecesOf {
+    /// The set.
+    pub set: SetId,
+    /// The pieces.
+    pub pieces: Vec<PieceId>,
+}
+
 /// The sets after these prunes: without the pieces and marks that were let go, and without sets that have nothing
 /// left.
 #[must_use]

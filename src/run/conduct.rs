@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
-    Asked, BackupKind, CatalogView, Names, Plan, RunKind, Warning, lint, plan_backup, plan_salvage,
+    Asked, BackupKind, Names, Plan, RunKind, Warning, lint, plan_backup, plan_salvage,
     plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
@@ -203,10 +203,7 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
 async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
-    let have = CatalogView {
-        sets: world.catalog.sets(&config.group).await?,
-        newest_stamp: world.catalog.newest_stamp(&config.group).await?,
-    };
+    let have = catalog::view(world, &config.group, &survey).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;

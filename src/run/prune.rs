@@ -12,7 +12,7 @@ use super::{Interrupt, PlanNames};
 use crate::catalog::{self, kept};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::model::{HostName, PieceId, Set};
+use crate::model::{GroupName, HostName, PieceId, Set};
 use crate::plan::{Plan, PruneView, ShareFile, Stage, Step, Warning, plan_prune};
 use crate::retention::{History, Pin, Verdict, verdict};
 use crate::world::World;
@@ -29,8 +29,14 @@ pub struct Pruning {
 /// What the rules say of everything that the group's log names.
 pub async fn judge(world: &World, config: &Config) -> Result<Verdict> {
     catalog::catch_up(world, &config.group).await?;
-    let sets = world.catalog.manifests(&config.group).await?;
+    let sets = every_set(world, &config.group).await?;
     judge_sets(world, config, &sets).await
+}
+
+/// Every set as its manifest says, without what was let go.
+async fn every_set(world: &World, group: &GroupName) -> Result<Vec<Set>> {
+    let listed = world.catalog.manifests(group, 0, usize::MAX).await?;
+    Ok(listed.into_iter().map(|listed| listed.set).collect())
 }
 
 /// The pins that hold.
@@ -64,7 +70,7 @@ async fn judge_sets(world: &World, config: &Config, sets: &[Set]) -> Result<Verd
 pub async fn plan_only(world: &World, config: &Config) -> Result<Pruning> {
     let group = &config.group;
     catalog::catch_up(world, group).await?;
-    let sets = world.catalog.manifests(group).await?;
+    let sets = every_set(world, group).await?;
     let verdict = judge_sets(world, config, &sets).await?;
     let unremoved = world.catalog.unremoved(group).await?;
     let (staged, warnings) = staged(world, config).await;

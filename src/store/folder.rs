@@ -36,6 +36,11 @@ impl Folder {
         Self { root, names }
     }
 
+    /// The file of an object; none for a key that is no file's name.
+    pub(super) fn file_of(&self, key: &Key) -> Option<PathBuf> {
+        self.names.path_to_filesystem(key).ok()
+    }
+
     /// The unfinished uploads of a group, by their ids.
     pub(super) fn unfinished(&self, group: &str) -> Vec<MultipartId> {
         let files = fs::read_dir(self.root.join("v1").join(group).join("uploads"));

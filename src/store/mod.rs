@@ -6,6 +6,7 @@
 //! This room never overwrites an object and never decides what is kept.
 
 pub mod digest;
+mod each;
 mod errors;
 mod folder;
 pub mod hash;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
 use tokio::sync::Mutex;
@@ -42,7 +44,7 @@ use tokio::sync::Mutex;
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
-use crate::world::{Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
+use crate::world::{Chained, Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
 
 use lease::Lease;
 use retry::Calls;
@@ -221,6 +223,23 @@ impl Store for ObjectStore {
 
     async fn log_after(&self, group: &GroupName, after: u64) -> Result<Vec<LogEntry>> {
         self.entries_after(group, after).await
+    }
+
+    fn log_batches<'a>(
+        &'a self,
+        group: &'a GroupName,
+        after: u64,
+        digest: Option<Sha256Digest>,
+    ) -> BoxStream<'a, Result<Vec<Chained>>> {
+        self.batches_after(group, after, digest)
+    }
+
+    async fn read_sets(
+        &self,
+        _group: &GroupName,
+        named: Vec<(String, Sha256Digest)>,
+    ) -> Result<Vec<Set>> {
+        self.read_manifests(named).await
     }
 
     async fn read_set(

@@ -10,7 +10,7 @@ use super::errors::store_error;
 use crate::error::{Code, Error, Result};
 
 /// Manifests, log entries, leases and chunk lists are small; anything larger is not one of them.
-const SMALL_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub(super) const SMALL_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 impl ObjectStore {
     /// The size of an object in bytes; none where there is no such object.

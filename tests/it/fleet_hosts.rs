@@ -302,6 +302,7 @@ pub(crate) fn wanted(databases: &[&str], is_management_host: bool) -> FactsWante
         mark_log: MarkLogKind::Stopmark,
         mark_prefix: named("BTS"),
         is_management_host,
+        event_session: "stopmark_test".to_owned(),
     }
 }
 

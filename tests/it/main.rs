@@ -11,6 +11,7 @@ mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod damage;
+mod fan_out;
 mod fleet_backups;
 mod fleet_biztalk;
 mod fleet_hosts;
@@ -28,6 +29,7 @@ mod kill;
 mod made;
 mod printing;
 mod prune;
+mod reported;
 mod saga;
 mod saga_kinds;
 mod saga_story;

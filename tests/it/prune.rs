@@ -180,7 +180,7 @@ async fn what_a_lock_holds_back_is_asked_for_again_by_the_next_prune() {
     assert_eq!(told.matches("holds a full").count(), 2, "{told}");
     let left = scene.world.catalog.unremoved(&scene.config.group).await;
     let left = left.expect("a catalog");
-    assert!(!left.is_empty() && left.iter().all(|piece| piece.kind == PieceKind::Full));
+    assert!(!left.is_empty() && left.iter().all(|(_, piece)| piece.kind == PieceKind::Full));
 
     let (pruning, _) = pruned(&scene.world, &scene.keeping_one()).await;
     assert_eq!(pruning.verdict.let_go, [], "nothing new goes");

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::{Failed, one, shown};
 use crate::catalog::catch_up;
-use crate::chain::points;
 use crate::cli::args::{Common, PinArgs, UnpinArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent, person};
@@ -122,8 +121,8 @@ async fn append_checked(agent: &Agent, mark: &MarkName, fact: LogFact) -> Result
         let pins = run::prune::pins(world, &agent.config).await?;
         pins.iter().any(|pin| pin.mark == *mark)
     } else {
-        let points = points(&world.catalog.sets(group).await?, &[]);
-        points.iter().any(|point| point.mark.name == *mark)
+        let point = world.catalog.point(group, Some(mark.as_str())).await?;
+        point.is_some()
     };
     if !is_there {
         let message = format!("there is no such point or pin at mark `{mark}`");

@@ -1,13 +1,16 @@
 //! `stopmark prune plan|run`: what no rule keeps goes, with the pieces that nobody needs any more.
 
+use std::collections::BTreeMap;
+
 use super::{Failed, exit_of, log_run, one, shown};
 use crate::cli::args::{Common, PruneCommand};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::Exit;
+use crate::model::SetId;
 use crate::report::prune::PruneReport;
 use crate::report::run::RunReport;
-use crate::retention::{Kept, Verdict};
+use crate::retention::Kept;
 use crate::run::Interrupt;
 use crate::run::prune::{self, Pruning};
 
@@ -52,24 +55,24 @@ fn report(agent: &Agent, pruning: &Pruning) -> PruneReport {
     PruneReport::of(&config.group, has_policy, &pruning.verdict, &pruning.plan)
 }
 
-/// What keeps which point, where the configuration has a policy or somebody pinned one. Without a policy only the
-/// pins are worth a word.
-pub(super) async fn keeping(agent: &Agent) -> Result<Option<Verdict>, Failed> {
+/// What keeps the point of which set, where the configuration has a policy or somebody pinned one; empty rules let it
+/// go. Without a policy only the pins are worth a word.
+pub(super) async fn keeping(agent: &Agent) -> Result<BTreeMap<SetId, Vec<Kept>>, Failed> {
     let (world, config) = (&agent.world, &agent.config);
     let has_policy = config.retention.is_some();
     if !has_policy && prune::pins(world, config).await.map_err(one)?.is_empty() {
-        return Ok(None);
+        return Ok(BTreeMap::new());
     }
-    let mut verdict = prune::judge(world, config).await.map_err(one)?;
+    let verdict = prune::judge(world, config).await.map_err(one)?;
+    let points = verdict.points.into_iter().filter(|point| point.is_offered);
+    let mut kept: BTreeMap<SetId, Vec<Kept>> = points.map(|it| (it.set, it.kept)).collect();
     if !has_policy {
-        for point in &mut verdict.points {
-            point
-                .kept
-                .retain(|rule| matches!(rule, Kept::Pinned { .. }));
-        }
-        verdict.points.retain(|point| !point.kept.is_empty());
+        kept.retain(|_, rules| {
+            rules.retain(|rule| matches!(rule, Kept::Pinned { .. }));
+            !rules.is_empty()
+        });
     }
-    Ok(Some(verdict))
+    Ok(kept)
 }
 
 impl Shown for PruneReport {

@@ -2,7 +2,6 @@
 
 use super::prune::keeping;
 use super::{Failed, one, shown};
-use crate::chain::judge;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, agent};
@@ -13,16 +12,17 @@ use crate::run::prune;
 /// Shows the newest point, what holds newer marks back, unfinished runs and what is due.
 pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    let sets = agent.sets().await?;
+    agent.catch_up().await?;
+    let standing = agent.world.catalog.standing(&agent.config.group).await;
+    let standing = standing.map_err(one)?;
     let unfinished = agent.world.journals.unfinished().map_err(one)?;
     let now = agent.world.clock.now();
-    let status = Status::of(&agent.config, &judge(&sets, &[]), &unfinished, now);
-    let pins = prune::pins(&agent.world, &agent.config)
-        .await
-        .map_err(one)?;
-    let verdict = keeping(&agent).await?;
-    let verdict = verdict.filter(|_| agent.config.retention.is_some());
-    let status = status.keeping(&pins, verdict.as_ref());
+    let status = Status::of(&agent.config, &standing, &unfinished, now);
+    let kept = keeping(&agent).await?;
+    let to_go = kept.values().filter(|kept| kept.is_empty()).count();
+    let pins = prune::pins(&agent.world, &agent.config).await;
+    let has_policy = agent.config.retention.is_some();
+    let status = status.keeping(&pins.map_err(one)?, has_policy.then_some(to_go));
     let exit = match (&status.newest_point, status.is_degraded()) {
         (None, _) => Exit::NothingRestorable,
         (Some(_), true) => Exit::Degraded,

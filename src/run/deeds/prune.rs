@@ -2,14 +2,14 @@
 //!
 //! Start at [`prune`]. Every deed may run twice: what was let go is not let go again, what is gone is gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::catch_up;
 use crate::chain::points;
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MarkName, PieceId, Set};
+use crate::model::{MarkName, PieceId, Set, SetId};
 use crate::plan::{NoteRemoved, Prune, RemovePiece};
-use crate::retention::{PrunedSet, without};
+use crate::retention::{PiecesOf, without};
 use crate::run::book::Book;
 use crate::run::events::Outcome;
 use crate::world::{LogFact, Removal, World};
@@ -33,13 +33,7 @@ pub(super) async fn prune(world: &World, step: &Prune) -> Result<Outcome> {
 /// Whether the group's log says already all that the step would write.
 pub(in crate::run) async fn is_pruned(world: &World, step: &Prune) -> Result<bool> {
     catch_up(world, &step.group).await?;
-    let facts = world.catalog.retention_facts(&step.group).await?;
-    let said = facts.iter().filter_map(|fact| match fact {
-        LogFact::Pruned { sets } => Some(sets),
-        _ => None,
-    });
-    let said: Vec<&PrunedSet> = said.flatten().collect();
-    Ok(step.sets.iter().all(|set| said.contains(&set)))
+    world.catalog.is_let_go(&step.group, &step.sets).await
 }
 
 /// A prune never takes a Point that its plan keeps, whatever happened since the plan was made.
@@ -89,25 +83,19 @@ pub(super) async fn note_removed(
         });
         removed.collect()
     });
-    let pieces = open(world, &step.group, &removed).await?;
-    if !pieces.is_empty() {
-        let fact = LogFact::Removed { pieces };
+    catch_up(world, &step.group).await?;
+    let mut open = world.catalog.unremoved(&step.group).await?;
+    open.retain(|(_, piece)| removed.contains(&piece.id));
+    let mut sets: BTreeMap<SetId, Vec<PieceId>> = BTreeMap::new();
+    for (set, piece) in open {
+        sets.entry(set).or_default().push(piece.id);
+    }
+    if !sets.is_empty() {
+        let sets = sets.into_iter();
+        let sets = sets.map(|(set, pieces)| PiecesOf { set, pieces }).collect();
+        let fact = LogFact::Removed { sets };
         world.store.append(&step.group, fact).await?;
         catch_up(world, &step.group).await?;
     }
     Ok(Outcome::Done)
-}
-
-/// Those of these pieces that the log does not call gone.
-async fn open(
-    world: &World,
-    group: &GroupName,
-    removed: &BTreeSet<PieceId>,
-) -> Result<Vec<PieceId>> {
-    catch_up(world, group).await?;
-    let open = world.catalog.unremoved(group).await?.into_iter();
-    Ok(open
-        .map(|piece| piece.id)
-        .filter(|piece| removed.contains(piece))
-        .collect())
 }

@@ -1,29 +1,10 @@
-//! Steps that leave nothing of their own for long: what marks need in members, and the trials of `check`.
-//!
-//! Wire types like all steps: they stand in journals for ever, so fields are added, never renamed.
+//! Steps of `check`'s trials, which leave nothing behind. They are planned in `check`; values only here.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::StagedStripe;
-use crate::model::MemberName;
-
-/// Makes what marks need.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PrepareMember {
-    /// The member.
-    pub member: MemberName,
-    /// Logins of this host that marks arrive as, who get EXECUTE; the agent's own first.
-    pub grantees: Vec<String>,
-}
-
-/// Removes what [`PrepareMember`] made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemovePrepared {
-    /// The member.
-    pub member: MemberName,
-}
 
 /// A tiny `COPY_ONLY` backup of `model`, which moves nobody's chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

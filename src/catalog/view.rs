@@ -1,0 +1,47 @@
+//! What the planner of backups is given of a catalog: little, and as if it were everything.
+//!
+//! Start at [`view`]. More pieces can only mend a chain, never break it, so a chain that runs by its newest pieces
+//! runs. Only of a member whose newest pieces do not say so is everything fetched.
+
+use crate::chain::{Health, differential_base, health};
+use crate::error::Result;
+use crate::model::{GroupName, MemberName, Piece};
+use crate::plan::CatalogView;
+use crate::survey::{MemberFacts, Survey};
+use crate::world::World;
+
+/// How many fulls of each member, and what follows them, are looked at first.
+const FULLS: usize = 2;
+
+/// What planning a backup needs of the group, given what its hosts say.
+pub async fn view(world: &World, group: &GroupName, survey: &Survey) -> Result<CatalogView> {
+    let mut have = CatalogView {
+        sets: world.catalog.recent(group, FULLS, &[]).await?,
+        newest_stamp: world.catalog.newest_stamp(group).await?,
+    };
+    let unclear: Vec<MemberName> = survey
+        .members
+        .iter()
+        .filter(|member| is_unclear(&have, survey, member))
+        .cloned()
+        .collect();
+    if !unclear.is_empty() {
+        have.sets = world.catalog.recent(group, FULLS, &unclear).await?;
+    }
+    Ok(have)
+}
+
+fn is_unclear(have: &CatalogView, survey: &Survey, member: &MemberName) -> bool {
+    let host = survey.host(&member.host);
+    let facts = host.and_then(|host| host.members.get(&member.database));
+    facts.is_some_and(|facts| !is_sound(facts, have.pieces(member)))
+}
+
+fn is_sound<'a>(facts: &MemberFacts, pieces: impl Iterator<Item = &'a Piece>) -> bool {
+    let pieces: Vec<&Piece> = pieces.collect();
+    let is_running = matches!(
+        health(facts, pieces.iter().copied(), None),
+        Health::Running { .. }
+    );
+    is_running && differential_base(facts, &pieces).is_ok()
+}
