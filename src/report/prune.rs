@@ -113,7 +113,7 @@ fn removals(plan: &Plan) -> impl Iterator<Item = &[crate::model::StoredStripe]> 
 /// The rules in one line; empty where none keeps it.
 #[must_use]
 pub fn kept_words(kept: &[Kept]) -> String {
-    let words = kept.iter().map(|rule| plain(&rule.to_string()).to_string());
+    let words = kept.iter().map(|rule| plain(&rule.to_string()));
     words.collect::<Vec<_>>().join(", ")
 }
 

@@ -19,11 +19,11 @@ pub(super) fn running(sets: &[Set], is_sound: impl Fn(PieceId) -> bool) -> BTree
             pieces.entry(&piece.member).or_default().push(piece);
         }
     }
-    pieces.into_values().flat_map(of_member).collect()
+    pieces.values().flat_map(|it| of_member(it)).collect()
 }
 
 /// Of one member, in the order of publication.
-fn of_member(pieces: Vec<&Piece>) -> Vec<PieceId> {
+fn of_member(pieces: &[&Piece]) -> Vec<PieceId> {
     let chain = Chain::build(pieces.iter().copied());
     let newest =
         |wanted: &dyn Fn(&Piece) -> bool| pieces.iter().rev().copied().find(|it| wanted(it));

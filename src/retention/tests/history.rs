@@ -111,7 +111,7 @@ impl Past {
 
     fn act(&mut self, act: Act) {
         match act {
-            Act::Full => self.publish(SetKind::Full, full),
+            Act::Full => self.publish(SetKind::Full, |member, id| Some(full(member, id))),
             Act::Differential => self.publish(SetKind::Differential, differential_of),
             Act::Marked => self.publish(SetKind::Log, log),
             Act::Unmarked => self.publish(SetKind::Salvage, log),
@@ -194,13 +194,13 @@ impl Past {
     }
 }
 
-fn full(member: &mut Position, id: u128) -> Option<Piece> {
+fn full(member: &mut Position, id: u128) -> Piece {
     let first = member.at + 1;
     member.at += 3;
     member.log_from.get_or_insert(first);
     let full = piece(id, PieceKind::Full, first, first + 1);
     member.base = Some(full.clone());
-    Some(full)
+    full
 }
 
 fn differential_of(member: &mut Position, id: u128) -> Option<Piece> {
