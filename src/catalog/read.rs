@@ -256,6 +256,16 @@ impl<'c> Shelf<'c> {
         rows.collect()
     }
 
+    pub(super) fn damaged(&self) -> rusqlite::Result<Vec<Piece>> {
+        // Few pieces ever are; the index of due proofs finds the group's.
+        let sql = "SELECT content FROM piece WHERE group_id = ?1 AND absent = ?2 ORDER BY id";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let rows = query.query_map([self.group, DAMAGED], |row| {
+            parsed(row.get_ref(0)?.as_str()?)
+        })?;
+        rows.collect()
+    }
+
     pub(super) fn proofs(&self) -> rusqlite::Result<Vec<PieceProof>> {
         let sql = "SELECT piece_id, proved_at, absent FROM piece
             WHERE group_id = ?1 AND proved_at IS NOT NULL AND absent < 2";

@@ -36,7 +36,10 @@ impl SqliteCatalog {
     /// # Errors
     /// `SM0709` when the folder cannot be written.
     pub fn open(state: &Path) -> Result<Self> {
-        let path = state.join("catalog.sqlite");
+        Self::at(state.join("catalog.sqlite"))
+    }
+
+    pub(super) fn at(path: PathBuf) -> Result<Self> {
         let connection = schema::open(&path)?;
         let (jobs, queue) = mpsc::channel::<Job>();
         let spawned = thread::Builder::new()
@@ -219,6 +222,10 @@ impl Catalog for SqliteCatalog {
         limit: usize,
     ) -> Result<Vec<Due>> {
         self.ask(group, move |shelf| shelf.due(after, limit)).await
+    }
+
+    async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>> {
+        self.ask(group, |shelf| shelf.damaged()).await
     }
 
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>> {

@@ -1,5 +1,7 @@
 //! Health: whether the next log backup of a member will continue what we hold. Start at [`health`].
 
+use uuid::Uuid;
+
 use super::errors::{Class, classify};
 use super::{Break, Chain};
 use crate::model::{Lsn, Piece, PieceKind};
@@ -19,31 +21,39 @@ pub enum Health {
     Broken(Break),
 }
 
-/// Compares what the host says with our pieces. `our_folder` is the folder on the share that our own backups
-/// of this host go to: a log backup there that we do not hold was ours and got lost.
+/// What we have of one member, for [`health`] and [`cure`](super::cure).
+#[derive(Clone, Copy, Debug)]
+pub struct Holding<'a> {
+    /// Its delivered pieces, whole as far as anybody knows.
+    pub pieces: &'a [&'a Piece],
+    /// Those that were found damaged in the store, or gone from it.
+    pub damaged: &'a [&'a Piece],
+    /// The folder on the share that our own backups of its host go to: a log backup there that we do not hold
+    /// was ours and got lost.
+    pub our_folder: Option<&'a str>,
+}
+
+/// Compares what the host says with our pieces.
 #[must_use]
-pub fn health<'a>(
-    facts: &MemberFacts,
-    pieces: impl IntoIterator<Item = &'a Piece>,
-    our_folder: Option<&str>,
-) -> Health {
+pub fn health(facts: &MemberFacts, held: Holding<'_>) -> Health {
     if facts.recovery_model == RecoveryModel::Simple {
         return Health::Broken(Break::RecoverySimple);
     }
-    let pieces: Vec<&Piece> = pieces.into_iter().collect();
-    if pieces.is_empty() {
+    let pieces = held.pieces;
+    if pieces.is_empty() && held.damaged.is_empty() {
         return Health::NeverBased;
     }
+    let all = || pieces.iter().chain(held.damaged);
     if facts
         .family_guid
-        .is_some_and(|family| pieces.iter().all(|p| p.family_guid != family))
+        .is_some_and(|family| all().all(|p| p.family_guid != family))
     {
         return Health::Broken(Break::Replaced);
     }
     let Some(next) = facts.last_log_backup_lsn else {
         return Health::Broken(Break::NoLogBackupPossible);
     };
-    if let Some(error) = unanswered(facts, &pieces) {
+    if let Some(error) = unanswered(facts, pieces) {
         return Health::Broken(Break::Reported {
             number: error.number,
             when: error.at,
@@ -54,7 +64,7 @@ pub fn health<'a>(
     if chain.is_continued_at(next, facts.recovery_fork_guid) {
         Health::Running { next }
     } else {
-        Health::Broken(reason(facts, &pieces, &chain, next, our_folder))
+        Health::Broken(reason(facts, held, &chain, next))
     }
 }
 
@@ -78,13 +88,10 @@ fn unanswered<'f>(facts: &'f MemberFacts, pieces: &[&Piece]) -> Option<&'f Repor
         .max_by_key(|error| error.at.civil_utc())
 }
 
-fn reason(
-    facts: &MemberFacts,
-    pieces: &[&Piece],
-    chain: &Chain<'_>,
-    next: Lsn,
-    our_folder: Option<&str>,
-) -> Break {
+fn reason(facts: &MemberFacts, held: Holding<'_>, chain: &Chain<'_>, next: Lsn) -> Break {
+    if let Some(damaged) = damage(facts, held, next) {
+        return damaged;
+    }
     let Some(reach) = chain.reach() else {
         return Break::NoFull;
     };
@@ -98,14 +105,30 @@ fn reason(
         };
     }
     let reached = reach.last_lsn;
-    match foreign_log(&facts.history, pieces, reached, our_folder) {
+    match foreign_log(&facts.history, held.pieces, reached, held.our_folder) {
         Some(row) => Break::ForeignLog {
             user: row.user_name.clone(),
             when: row.finished,
             device: row.device.clone(),
+            machine: row.machine.clone(),
+            program: row.program.clone(),
+            first: row.first_lsn,
+            last: row.last_lsn,
         },
         None => Break::LogLost { reached, next },
     }
+}
+
+/// The oldest of the damaged pieces, where the chain would run with all of them whole.
+fn damage(facts: &MemberFacts, held: Holding<'_>, next: Lsn) -> Option<Break> {
+    let oldest = held.damaged.iter().min_by_key(|piece| piece.last_lsn)?;
+    let whole = Chain::build(held.pieces.iter().chain(held.damaged).copied());
+    whole
+        .is_continued_at(next, facts.recovery_fork_guid)
+        .then_some(Break::Damaged {
+            piece: oldest.id,
+            piece_kind: oldest.kind,
+        })
 }
 
 /// The oldest log backup past what we reach that is not ours. Copy-only logs move no archive point and
@@ -128,30 +151,27 @@ fn foreign_log<'r>(
     foreign.min_by_key(|row| (row.first_lsn, row.last_lsn))
 }
 
-/// Whether the next differential would build on a full that we hold.
+/// Whether the next differential would build on a full that we hold: that full.
 ///
 /// # Errors
-/// The full that it would build on instead, or none where we hold no full at all. A history too short to
-/// show any full tells nothing, and then the newest full that we hold is believed.
-pub fn differential_base<'f>(
+/// The full that it would build on instead, where the history names it. The database's own word counts; where
+/// it says nothing, the history does, and a history too short to show any full tells nothing: then the newest
+/// full that we hold is believed.
+pub fn differential_base<'p, 'f>(
     facts: &'f MemberFacts,
-    pieces: &[&Piece],
-) -> Result<(), Option<&'f BackupRow>> {
-    let ours = |row: &BackupRow| {
-        pieces
-            .iter()
-            .any(|p| p.backup_set_guid == row.backup_set_guid)
+    pieces: &[&'p Piece],
+) -> Result<&'p Piece, Option<&'f BackupRow>> {
+    let fulls = || {
+        let is_base = |piece: &&&Piece| piece.kind == PieceKind::Full && !piece.is_copy_only;
+        pieces.iter().filter(is_base).copied()
     };
+    let ours = |guid: Uuid| fulls().find(|piece| piece.backup_set_guid == guid);
+    let row_of = |guid: Uuid| facts.history.iter().find(|it| it.backup_set_guid == guid);
     let is_base = |row: &&BackupRow| row.kind == PieceKind::Full && !row.is_copy_only;
-    match facts.history.iter().find(is_base) {
-        Some(row) if ours(row) => Ok(()),
-        Some(row) => Err(Some(row)),
-        None if pieces
-            .iter()
-            .any(|p| p.kind == PieceKind::Full && !p.is_copy_only) =>
-        {
-            Ok(())
-        }
-        None => Err(None),
+    let newest = || facts.history.iter().find(is_base);
+    match (facts.differential_base_guid, newest()) {
+        (Some(guid), _) => ours(guid).ok_or_else(|| row_of(guid)),
+        (None, Some(row)) => ours(row.backup_set_guid).ok_or(Some(row)),
+        (None, None) => fulls().max_by_key(|piece| piece.last_lsn).ok_or(None),
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! Start at [`Chain::build`]. Given the pieces of one member in any order, it links them by LSN and recovery
 //! fork; a gap is a finding, not an error. [`points`] asks the chains of all members for one mark at a time,
-//! [`health`] compares a chain with what the host says, and [`errors`] is SQL Server's error table as data.
+//! [`health`] compares a chain with what the host says, [`cure`] says what mends it, and [`errors`] is SQL Server's error table as data.
 //!
 //! This room never talks to a server, a store or a clock.
 
+mod cure;
 pub mod errors;
 mod health;
 mod links;
 mod path;
 mod points;
 
-pub use health::{Health, differential_base, health};
+pub use cure::{Against, Cure, against_a_differential, cure};
+pub use health::{Health, Holding, differential_base, health};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
 pub use points::{Judged, Verdict, carries, judge, judge_by, points, restore_path, weakest_proof};

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::{Lsn, Mark, MemberName, PieceId, ServerLocal, SetId, Timestamp};
+use crate::model::{Lsn, Mark, MemberName, PieceId, PieceKind, ServerLocal, SetId, Timestamp};
 
 /// How one member is brought to a mark, in the order of restoring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,23 @@ pub enum Break {
         when: ServerLocal,
         /// Where it went.
         device: String,
+        /// The computer that it ran on, where msdb says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        machine: Option<String>,
+        /// The program that wrote it, where msdb says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
+        /// Where it begins.
+        first: Lsn,
+        /// The LSN after it.
+        last: Lsn,
+    },
+    /// A piece that the chain needs is damaged in the store, or gone from it.
+    Damaged {
+        /// That piece.
+        piece: PieceId,
+        /// What it is.
+        piece_kind: PieceKind,
     },
     /// A log backup is missing that nobody's history names; perhaps one of ours that was never delivered.
     LogLost {
@@ -116,8 +133,30 @@ impl fmt::Display for Break {
             Self::Gap { at } => write!(f, "a log backup is missing before LSN {at}"),
             Self::RecoverySimple => f.write_str("the recovery model is SIMPLE"),
             Self::NoLogBackupPossible => f.write_str("no full backup begins its log chain"),
-            Self::ForeignLog { user, when, device } => {
-                write!(f, "`{user}` took a log backup on {when} to `{device}`")
+            Self::ForeignLog {
+                user,
+                when,
+                device,
+                machine,
+                program,
+                first,
+                last,
+            } => {
+                write!(
+                    f,
+                    "`{user}` took the log from LSN {first} to {last} on {when}"
+                )?;
+                if let Some(program) = program {
+                    write!(f, " with `{program}`")?;
+                }
+                if let Some(machine) = machine {
+                    write!(f, " on computer `{machine}`")?;
+                }
+                write!(f, " to `{device}`")
+            }
+            Self::Damaged { piece_kind, .. } => {
+                let word = piece_kind.word();
+                write!(f, "a {word} of it in the store is damaged or gone")
             }
             Self::LogLost { reached, next } => {
                 write!(

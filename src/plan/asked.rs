@@ -43,6 +43,9 @@ pub struct Asked {
 pub struct RoundResult {
     /// The steps that failed.
     pub failures: Vec<StepFailure>,
+    /// Members whose log with the mark holds minimally logged changes: nothing can stop at the mark, and the
+    /// next log can carry another.
+    pub voided: Vec<MemberName>,
 }
 
 /// One failed step.
@@ -87,6 +90,8 @@ pub struct CatalogView {
     pub sets: Vec<Set>,
     /// The newest stamp that was ever used; stamps rise above it.
     pub newest_stamp: Option<Timestamp>,
+    /// Pieces that manifests name and that were found damaged in the store, or gone from it; no set holds them.
+    pub damaged: Vec<Piece>,
 }
 
 impl CatalogView {

@@ -4,9 +4,9 @@ use super::Warning;
 use super::asked::{FailedDeed, StepFailure};
 use super::assess::{Able, warning};
 use super::backup::Ctx;
-use super::keys::{our_folder, share_of};
+use super::keys::{agent_place, our_folder, share_of};
 use crate::chain::errors::{Class, classify};
-use crate::chain::{Break, Health, differential_base, health};
+use crate::chain::{self, Against, Break, Cure, Health, Holding, cure, health};
 use crate::error::Code;
 use crate::model::{MarkName, MemberName, Piece, PieceKind};
 
@@ -69,23 +69,13 @@ fn against_a_differential(ctx: &Ctx<'_>, member: &Able<'_>) -> Option<(String, b
         return Some((format!("no differential is possible: {reason}"), false));
     }
     let pieces: Vec<&Piece> = ctx.have.pieces(member.name).collect();
-    match differential_base(member.facts, &pieces) {
-        Ok(()) => None,
-        Err(None) => {
-            let reason = "no full of ours that a differential could build on";
-            Some((reason.to_owned(), false))
-        }
-        Err(Some(row)) => {
-            let (user, when, device) = (&row.user_name, row.finished, &row.device);
-            let reason = format!(
-                "its differential base is not ours: `{user}` took a full on {when} to `{device}`"
-            );
-            Some((reason, true))
-        }
-    }
+    let against = chain::against_a_differential(member.facts, &pieces)?;
+    let is_theft = matches!(against, Against::Base { .. });
+    Some((against.to_string(), is_theft))
 }
 
-/// A full of every member whose chain does not run, was refused in the round before, or was asked for.
+/// The cheapest cure for every member whose chain does not run, was refused in the round before, or was asked
+/// to begin anew.
 pub(super) fn bases_of_broken(
     ctx: &Ctx<'_>,
     able: &[Able<'_>],
@@ -97,15 +87,12 @@ pub(super) fn bases_of_broken(
         let Some(need) = need_of(ctx, member) else {
             continue;
         };
-        if let Need::NewChain(Break::ForeignLog { .. }) = &need {
-            let message = format!("member `{}`: {need}", member.name);
-            let hint =
-                "stop the other job: every mark inside its backup is lost for the whole group";
-            warnings.push(warning(Code::ChainBroken, message, hint));
+        if let Need::Cure(reason @ Break::ForeignLog { device, .. }, _) = &need {
+            warnings.push(stolen(ctx, member, reason, device));
         }
-        bases.push(base(member.name, PieceKind::Full, need.to_string()));
+        bases.push(base(member.name, need.kind(), need.to_string()));
         if is_marked {
-            // Minimally logged changes from before the full go into the first log after it. That log must
+            // Minimally logged changes from before the cure go into the first log after it. That log must
             // not be the one that carries the mark, or the round would end without a Point (design 10.3).
             let reason = "first log of the new chain".to_owned();
             bases.push(base(member.name, PieceKind::Log, reason));
@@ -125,40 +112,84 @@ pub(super) fn bases_of_broken(
     (bases, warnings)
 }
 
-/// Why a member needs a full.
+/// Somebody else's log backup, with the words that bring it into the chain: the marks inside it then count.
+fn stolen(ctx: &Ctx<'_>, member: &Able<'_>, reason: &Break, device: &str) -> Warning {
+    let message = format!("member `{}`: {reason}", member.name);
+    let group = &ctx.cfg.group;
+    let place = agent_place(ctx.cfg.host(&member.name.host), device);
+    let place = place.map_or_else(|| "FILE".to_owned(), |place| place.display().to_string());
+    let hint = format!(
+        "stop the other job; every mark inside its backup is lost for the whole group until the file is \
+         brought in: `stopmark adopt --group {group} '{place}'`"
+    );
+    warning(Code::ChainBroken, message, &hint)
+}
+
+/// Why a member needs a backup before its logs lead anywhere.
 enum Need {
     First,
-    NewChain(Break),
+    Asked,
+    Cure(Break, Cure),
+}
+
+impl Need {
+    const fn kind(&self) -> PieceKind {
+        match self {
+            Self::Cure(_, Cure::Differential) => PieceKind::Differential,
+            Self::First | Self::Asked | Self::Cure(_, Cure::Full(_)) => PieceKind::Full,
+        }
+    }
 }
 
 impl std::fmt::Display for Need {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::First => f.write_str("first full of this member"),
-            Self::NewChain(Break::Asked) => f.write_str("a new chain was asked for"),
-            Self::NewChain(reason) => write!(f, "chain broken: {reason}"),
+            Self::Asked => f.write_str("a new chain was asked for"),
+            Self::Cure(reason, Cure::Differential) => {
+                write!(
+                    f,
+                    "chain broken: {reason}; a differential on our full bridges it"
+                )
+            }
+            Self::Cure(reason, Cure::Full(Against::OnlyFull)) => {
+                write!(f, "chain broken: {reason}")
+            }
+            Self::Cure(reason, Cure::Full(against)) => {
+                write!(f, "chain broken: {reason}; no differential: {against}")
+            }
         }
     }
 }
 
 fn need_of(ctx: &Ctx<'_>, member: &Able<'_>) -> Option<Need> {
-    if let Some(reason) = refused(ctx, member.name) {
-        return Some(Need::NewChain(reason));
+    let full = |reason| Need::Cure(reason, Cure::Full(Against::OnlyFull));
+    match refused(ctx, member.name) {
+        Some(Break::Asked) => return Some(Need::Asked),
+        Some(reason) => return Some(full(reason)),
+        None => {}
     }
     // Not again in the rounds after the one that took it.
     if ctx.asked.round == 1 && ctx.asked.new_chain.contains(member.name) {
-        return Some(Need::NewChain(Break::Asked));
+        return Some(Need::Asked);
     }
     let folder =
         share_of(ctx.cfg.host(&member.name.host)).map(|share| our_folder(share, &ctx.cfg.group));
-    match health(
-        member.facts,
-        ctx.have.pieces(member.name),
-        folder.as_deref(),
-    ) {
+    let pieces: Vec<&Piece> = ctx.have.pieces(member.name).collect();
+    let damaged = ctx.have.damaged.iter();
+    let damaged: Vec<&Piece> = damaged.filter(|it| it.member == *member.name).collect();
+    let held = Holding {
+        pieces: &pieces,
+        damaged: &damaged,
+        our_folder: folder.as_deref(),
+    };
+    match health(member.facts, held) {
         Health::Running { .. } => None,
         Health::NeverBased => Some(Need::First),
-        Health::Broken(reason) => Some(Need::NewChain(reason)),
+        Health::Broken(reason) => {
+            let cure = cure(member.facts, held, &reason);
+            Some(Need::Cure(reason, cure))
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Names of hosts and databases may hold anything; here they become lower-case ASCII that no file system and
 //! no store can misread, and the digest keeps apart what the slug alone would confuse.
 
+use std::path::PathBuf;
+
 use sha2::{Digest, Sha256};
 
 use super::step::StagedStripe;
@@ -147,6 +149,23 @@ pub(super) fn our_folder(share: &ShareConfig, group: &GroupName) -> String {
     let separator = separator_of(&share.sql);
     let root = share.sql.trim_end_matches(['/', '\\']);
     format!("{root}{separator}{group}{separator}")
+}
+
+/// Where this machine sees a file that a host names, if it lies below the host's share. What follows the share is
+/// a plain path: a name that climbs out of it is no file of the share.
+pub(super) fn agent_place(host: Option<&HostConfig>, device: &str) -> Option<PathBuf> {
+    let share = share_of(host)?;
+    let root = share.sql.trim_end_matches(['/', '\\']);
+    let below = device.strip_prefix(root)?;
+    let below = below.strip_prefix(['/', '\\'])?;
+    let parts: Vec<&str> = match separator_of(&share.sql) {
+        '/' => below.split('/').collect(),
+        _ => below.split(['/', '\\']).collect(),
+    };
+    let is_plain = |part: &&str| !part.is_empty() && **part != *"." && **part != *"..";
+    let mut place = share.agent.clone();
+    place.extend(parts.iter().copied());
+    parts.iter().all(|part| is_plain(&part)).then_some(place)
 }
 
 /// SQL Server on Linux writes `/`, on Windows `\`.

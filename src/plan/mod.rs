@@ -19,6 +19,8 @@ mod mark;
 mod prepare;
 mod prune;
 mod restore;
+mod restore_step;
+mod retry;
 mod salvage;
 mod show;
 mod stages;
@@ -47,12 +49,15 @@ pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
 pub use prune::{PruneView, ShareFile, plan_prune};
 pub use restore::plan_restore;
+pub use restore_step::{
+    Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
+};
+pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Fetch, FileMove, Keep, MarkLeg,
-    MarkTarget, PlaceMark, ProveMark, Publish, RestoreDatabase, RestoreLog, RestorePiece,
-    StagedStripe, Step, StopAt, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
+    Publish, StagedStripe, Step, Undo,
 };
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
 pub use step_prepare::{PrepareMember, RemovePrepared};

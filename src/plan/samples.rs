@@ -104,10 +104,12 @@ pub(super) fn config() -> Config {
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(60),
+            ..PolicyConfig::default()
         },
         retention: None,
         state: PathBuf::from("/var/lib/stopmark"),
@@ -125,6 +127,7 @@ pub(super) fn facts(next: Option<u32>) -> MemberFacts {
         family_guid: Some(Uuid::from_u128(0xfa)),
         recovery_fork_guid: Some(Uuid::from_u128(FORK)),
         last_log_backup_lsn: next.map(lsn),
+        differential_base_guid: None,
         availability_group: None,
         size_bytes: 1 << 30,
         mark_log: MarkLogFacts {
@@ -299,6 +302,7 @@ pub(super) fn catalog() -> CatalogView {
             ),
         ],
         newest_stamp: Some(Timestamp::from_millis(1_795_225_500_000)),
+        damaged: Vec::new(),
     }
 }
 

@@ -35,6 +35,10 @@ const RIGHTS: &[(&str, &str)] = &[
         "HAS_PERMS_BY_NAME(N'msdb.dbo.backupset', N'OBJECT', N'SELECT')",
     ),
     (
+        "SELECT on msdb.dbo.backupmediaset",
+        "HAS_PERMS_BY_NAME(N'msdb.dbo.backupmediaset', N'OBJECT', N'SELECT')",
+    ),
+    (
         "SELECT on msdb.dbo.backupmediafamily",
         "HAS_PERMS_BY_NAME(N'msdb.dbo.backupmediafamily', N'OBJECT', N'SELECT')",
     ),
@@ -62,6 +66,7 @@ const SEES_STATE: &str = "VIEW SERVER STATE";
 /// Without these, a member's history cannot be asked for.
 const SEES_HISTORY: &[&str] = &[
     "SELECT on msdb.dbo.backupset",
+    "SELECT on msdb.dbo.backupmediaset",
     "SELECT on msdb.dbo.backupmediafamily",
 ];
 

@@ -96,8 +96,9 @@ pub(super) fn backups_sql(database: &DatabaseName) -> Batch {
     Batch::with(
         format!(
             "SELECT TOP ({ROWS_MAX}) {columns},\n    \
-             s.user_name, f.physical_device_name\n\
+             s.user_name, s.machine_name, m.software_name, f.physical_device_name\n\
              FROM msdb.dbo.backupset AS s\n\
+             LEFT JOIN msdb.dbo.backupmediaset AS m ON m.media_set_id = s.media_set_id\n\
              LEFT JOIN msdb.dbo.backupmediafamily AS f\n    \
              ON f.media_set_id = s.media_set_id AND f.family_sequence_number = 1 AND f.mirror = 0\n\
              WHERE s.database_name = @P1 AND s.type IN ('D', 'I', 'L')\n\
@@ -127,6 +128,8 @@ pub(super) fn backup_row(row: Cells<'_>, offset_minutes: i16) -> Result<BackupRo
         has_bulk_logged_data: row.flag("has_bulk_logged_data")?,
         has_backup_checksums: row.flag("has_backup_checksums")?,
         user_name: row.text_or_null("user_name")?.unwrap_or_default(),
+        machine: row.text_or_null("machine_name")?,
+        program: row.text_or_null("software_name")?,
         device: row
             .text_or_null("physical_device_name")?
             .unwrap_or_default(),

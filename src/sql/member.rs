@@ -39,6 +39,7 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
         family_guid: row.guid_or_null("family_guid")?,
         recovery_fork_guid: row.guid_or_null("recovery_fork_guid")?,
         last_log_backup_lsn: history::present(row.lsn_or_null("last_log_backup_lsn")?),
+        differential_base_guid: None,
         availability_group: row.text_or_null("availability_group")?,
         size_bytes: 0,
         mark_log: MarkLogFacts {
@@ -113,6 +114,7 @@ fn inside(
 ) -> Result<Vec<String>, Fault> {
     let row = rows::only(answer)?;
     facts.size_bytes = u64::try_from(row.long("size_bytes")?).unwrap_or(0);
+    facts.differential_base_guid = row.guid_or_null("differential_base_guid")?;
     facts.mark_log = MarkLogFacts {
         has_table: row.int("has_table")? == 1,
         has_procedure: row.int("has_procedure")? == 1,
@@ -187,7 +189,9 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
          SELECT CASE WHEN OBJECT_ID(N'{table}', N'U') IS NULL THEN 0 ELSE 1 END AS has_table,\n    \
          {procedure} AS has_procedure,\n    \
          {remote_procedure} AS has_remote_procedure,\n    \
-         (SELECT SUM(CAST(f.size AS bigint)) * 8192 FROM sys.database_files AS f) AS size_bytes;\n\
+         (SELECT SUM(CAST(f.size AS bigint)) * 8192 FROM sys.database_files AS f) AS size_bytes,\n    \
+         (SELECT f.differential_base_guid FROM sys.database_files AS f WHERE f.file_id = 1)\n        \
+         AS differential_base_guid;\n\
          SELECT p.permission_name FROM sys.fn_my_permissions(NULL, N'DATABASE') AS p\n\
          WHERE p.permission_name IN ({rights});\n\
          IF OBJECT_ID(N'{table}', N'U') IS NOT NULL\n    \

@@ -5,6 +5,7 @@
 //!
 //! This room never overwrites an object and never decides what is kept.
 
+mod breaker;
 pub mod digest;
 mod each;
 mod errors;
@@ -24,6 +25,7 @@ mod range;
 mod read;
 mod remove;
 mod retry;
+mod said;
 mod shelf;
 mod source;
 mod staging;
@@ -32,6 +34,7 @@ mod throttle;
 mod upload;
 mod uploads;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,6 +88,8 @@ pub struct ObjectStore {
     clock: Arc<dyn Clock>,
     lease_ttl: std::time::Duration,
     lease: Mutex<Option<Lease>>,
+    /// The newest log entry of each group that was seen here.
+    seen: std::sync::Mutex<BTreeMap<GroupName, u64>>,
     transfer: Transfer,
     pool: Arc<Pool>,
     throttle: Arc<Throttle>,
@@ -127,6 +132,7 @@ impl ObjectStore {
             agent,
             lease_ttl,
             lease: Mutex::new(None),
+            seen: std::sync::Mutex::default(),
             transfer: Transfer {
                 parts_in_flight: TransferConfig::default().parts_in_flight,
                 segment_chunks: layout::SEGMENT_CHUNKS,

@@ -59,7 +59,7 @@ impl Reader {
             return Ok(Hasher::new().finish());
         }
         self.calls
-            .call(place.chunk, || async {
+            .call(|| async {
                 let options = GetOptions {
                     range: Some(GetRange::Bounded(place.in_object.clone())),
                     ..GetOptions::default()

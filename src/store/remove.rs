@@ -40,7 +40,7 @@ impl ObjectStore {
         let objects = spans(stripe).into_iter().map(|span| span.key);
         for key in objects.chain([keys::chunks(&stripe.key)]) {
             require_piece(group, &key)?;
-            let removed = self.calls.call(0, || self.remove_object(&key)).await?;
+            let removed = self.calls.call(|| self.remove_object(&key)).await?;
             if let held @ Removal::HeldBack { .. } = removed {
                 return Ok(held);
             }

@@ -97,6 +97,10 @@ pub struct MemberFacts {
     pub recovery_fork_guid: Option<Uuid>,
     /// Where the next log backup begins; none: no log backup is possible (SIMPLE, or no full yet).
     pub last_log_backup_lsn: Option<Lsn>,
+    /// The full that the next differential builds on (`sys.database_files.differential_base_guid`); none
+    /// where there is none, or the database could not be entered.
+    #[serde(default)]
+    pub differential_base_guid: Option<Uuid>,
     /// The availability group that holds it.
     pub availability_group: Option<String>,
     /// Data and log files together, in bytes.
@@ -182,6 +186,12 @@ pub struct BackupRow {
     pub has_backup_checksums: bool,
     /// The login that took it.
     pub user_name: String,
+    /// The computer that SQL Server ran on, where msdb says so.
+    #[serde(default)]
+    pub machine: Option<String>,
+    /// The program that wrote the medium (`backupmediaset.software_name`), where msdb says so.
+    #[serde(default)]
+    pub program: Option<String>,
     /// The file or device it went to, family 1.
     pub device: String,
     /// When it began.

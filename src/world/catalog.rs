@@ -75,6 +75,8 @@ pub trait Catalog: Send + Sync {
     async fn is_let_go(&self, group: &GroupName, sets: &[PrunedSet]) -> Result<bool>;
     /// The pieces that were let go and whose objects may still stand, each with its set, in the order of the sets.
     async fn unremoved(&self, group: &GroupName) -> Result<Vec<(SetId, Piece)>>;
+    /// The pieces that were found damaged, or gone, and not whole since; none of them counts.
+    async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>>;
     /// Forgets everything of the group but the stamps that were used.
     async fn clear(&self, group: &GroupName) -> Result<()>;
 }

@@ -30,7 +30,7 @@ fn told(stage: &Stage, printed: &Printed) -> String {
 }
 
 /// LSNs differ with the machine's timing: `<lsn>` stands for them, and `<when>` for a host's clock.
-fn lsns_out_of(text: &str) -> String {
+pub(crate) fn lsns_out_of(text: &str) -> String {
     let words = text.split_inclusive([' ', '\n', ',', ')', ';']);
     let word = |word: &str| {
         let digits = word.trim_end_matches([' ', '\n', ',', ')', ';']);
@@ -139,7 +139,7 @@ async fn a_stolen_log_is_adopted_and_the_chain_is_whole_again() {
         .await
         .stdout;
     assert!(
-        planned.contains("back up the full of `SQL1/Ledger`: chain broken"),
+        planned.contains("back up the differential of `SQL1/Ledger`: chain broken"),
         "{planned}"
     );
     let first = adopted(&scene.stage, &[&text(&stolen)]).await;

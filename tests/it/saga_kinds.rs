@@ -130,6 +130,7 @@ impl Scene {
         let have = CatalogView {
             sets: self.sets().await,
             newest_stamp: None,
+            damaged: Vec::new(),
         };
         let mut names = PlanNames(self.world.ids.as_ref());
         let now = self.world.clock.now();
@@ -146,7 +147,7 @@ impl Scene {
         assert_eq!(verdict, Some(Verdict::Done), "{mark}: {record:#?}");
     }
 
-    /// Each log backup that a host took for us is in the store, or a later full of ours begins anew.
+    /// Each log backup that a host took for us is in the store, or a later full or differential of ours begins anew.
     pub(crate) async fn assert_nothing_is_lost(&self, place: &str) {
         let sets = self.sets().await;
         let pieces: Vec<_> = sets.iter().flat_map(|set| &set.pieces).collect();
@@ -156,9 +157,7 @@ impl Scene {
             for log in history.iter().filter(|row| row.kind == PieceKind::Log) {
                 let is_held = |it: &&&Piece| it.backup_set_guid == log.backup_set_guid;
                 let is_begun_anew = |it: &&&Piece| {
-                    it.member == *member
-                        && it.kind == PieceKind::Full
-                        && it.last_lsn >= log.last_lsn
+                    it.member == *member && it.kind != PieceKind::Log && it.last_lsn >= log.last_lsn
                 };
                 let first = log.first_lsn;
                 assert!(

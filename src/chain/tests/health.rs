@@ -2,31 +2,27 @@
 
 use uuid::Uuid;
 
-use super::super::samples::{FORK, copy_only, full, local, log, lsn};
-use super::super::{Break, Health, differential_base, health};
+use super::super::samples::{FORK, copy_only, differential, facts, full, local, log, lsn};
+use super::super::{Against, Break, Cure, Health, Holding, cure, differential_base, health};
 use crate::model::Piece;
-use crate::survey::{BackupRow, MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
+use crate::survey::{BackupRow, MemberFacts, RecoveryModel};
 
-fn facts(next: Option<u32>) -> MemberFacts {
-    MemberFacts {
-        state: MemberState::Online,
-        recovery_model: RecoveryModel::Full,
-        is_read_only: false,
-        database_guid: None,
-        family_guid: Some(Uuid::from_u128(0xfa)),
-        recovery_fork_guid: Some(Uuid::from_u128(FORK)),
-        last_log_backup_lsn: next.map(lsn),
-        availability_group: None,
-        size_bytes: 0,
-        mark_log: MarkLogFacts {
-            has_table: true,
-            has_procedure: true,
-            has_remote_procedure: true,
-            newest: None,
-        },
-        history: Vec::new(),
-        reported: Vec::new(),
+fn held<'a>(pieces: &'a [&'a Piece]) -> Holding<'a> {
+    Holding {
+        pieces,
+        damaged: &[],
+        our_folder: None,
     }
+}
+
+/// The health of a member of which these pieces are held.
+fn judged(facts: &MemberFacts, pieces: &[Piece], our_folder: Option<&str>) -> Health {
+    let pieces: Vec<&Piece> = pieces.iter().collect();
+    let held = Holding {
+        our_folder,
+        ..held(&pieces)
+    };
+    health(facts, held)
 }
 
 fn row(piece: &Piece) -> BackupRow {
@@ -47,6 +43,8 @@ fn row(piece: &Piece) -> BackupRow {
         has_bulk_logged_data: false,
         has_backup_checksums: true,
         user_name: r"CORP\olaf".to_owned(),
+        machine: None,
+        program: None,
         device: r"D:\elsewhere\ledger.trn".to_owned(),
         started: local(2),
         finished: local(3),
@@ -57,19 +55,19 @@ fn row(piece: &Piece) -> BackupRow {
 fn a_chain_runs_when_the_next_log_begins_where_ours_ends() {
     let pieces = [full(1, 10, 20), log(2, 10, 30)];
     assert_eq!(
-        health(&facts(Some(30)), &pieces, None),
+        judged(&facts(Some(30)), &pieces, None),
         Health::Running { next: lsn(30) }
     );
     let only_full = [full(1, 10, 20)];
     assert_eq!(
-        health(&facts(Some(10)), &only_full, None),
+        judged(&facts(Some(10)), &only_full, None),
         Health::Running { next: lsn(10) }
     );
 }
 
 #[test]
 fn a_member_of_which_we_hold_nothing_was_never_based() {
-    assert_eq!(health(&facts(Some(30)), &[], None), Health::NeverBased);
+    assert_eq!(judged(&facts(Some(30)), &[], None), Health::NeverBased);
 }
 
 #[test]
@@ -84,14 +82,18 @@ fn a_foreign_log_backup_is_named() {
         user: r"CORP\olaf".to_owned(),
         when: local(3),
         device: r"D:\elsewhere\ledger.trn".to_owned(),
+        machine: None,
+        program: None,
+        first: lsn(30),
+        last: lsn(40),
     };
-    assert_eq!(health(&facts, &pieces, None), Health::Broken(expected));
+    assert_eq!(judged(&facts, &pieces, None), Health::Broken(expected));
     let lost = Break::LogLost {
         reached: lsn(30),
         next: lsn(40),
     };
     assert_eq!(
-        health(&facts, &pieces, Some(r"D:\elsewhere\")),
+        judged(&facts, &pieces, Some(r"D:\elsewhere\")),
         Health::Broken(lost)
     );
 }
@@ -105,7 +107,7 @@ fn a_foreign_copy_only_log_breaks_nothing() {
         ..facts(Some(30))
     };
     assert_eq!(
-        health(&facts, &pieces, None),
+        judged(&facts, &pieces, None),
         Health::Running { next: lsn(30) }
     );
 }
@@ -114,7 +116,7 @@ fn a_foreign_copy_only_log_breaks_nothing() {
 fn a_full_after_the_theft_makes_the_chain_run_again() {
     let pieces = [full(1, 10, 20), log(2, 10, 30), full(3, 42, 45)];
     assert_eq!(
-        health(&facts(Some(40)), &pieces, None),
+        judged(&facts(Some(40)), &pieces, None),
         Health::Running { next: lsn(40) }
     );
 }
@@ -122,7 +124,7 @@ fn a_full_after_the_theft_makes_the_chain_run_again() {
 #[test]
 fn what_ends_a_chain_is_told_apart() {
     let pieces = [full(1, 10, 20), log(2, 10, 30)];
-    let broken = |facts: &MemberFacts| match health(facts, &pieces, None) {
+    let broken = |facts: &MemberFacts| match judged(facts, &pieces, None) {
         Health::Broken(reason) => reason,
         other => panic!("{other:?}"),
     };
@@ -166,10 +168,10 @@ fn a_differential_needs_a_base_of_ours() {
         history: rows.iter().map(|piece| row(piece)).collect(),
         ..facts(Some(30))
     };
-    assert_eq!(differential_base(&history(&[&held]), &[&held]), Ok(()));
+    assert_eq!(differential_base(&history(&[&held]), &[&held]), Ok(&held));
     assert_eq!(
         differential_base(&history(&[]), &[&held]),
-        Ok(()),
+        Ok(&held),
         "a history too short to tell"
     );
     let facts = history(&[&stolen, &held]);
@@ -181,8 +183,112 @@ fn a_differential_needs_a_base_of_ours() {
     let copy = history(&[&copy_only(full(9, 22, 25)), &held]);
     assert_eq!(
         differential_base(&copy, &[&held]),
-        Ok(()),
+        Ok(&held),
         "copy-only is never a base"
     );
     assert_eq!(differential_base(&history(&[]), &[]), Err(None));
+}
+
+#[test]
+fn the_databases_own_word_on_its_base_comes_before_the_history() {
+    let (ours, theirs) = (full(1, 10, 20), full(9, 22, 25));
+    let facts = |guid: u128| MemberFacts {
+        history: vec![row(&theirs), row(&ours)],
+        differential_base_guid: Some(Uuid::from_u128(guid)),
+        ..facts(Some(30))
+    };
+    assert_eq!(differential_base(&facts(1), &[&ours]), Ok(&ours));
+    let stolen = facts(9);
+    let found = differential_base(&stolen, &[&ours]).expect_err("a foreign base");
+    assert_eq!(
+        found.map(|row| row.backup_set_guid),
+        Some(theirs.backup_set_guid)
+    );
+    assert_eq!(
+        differential_base(&facts(77), &[&ours]),
+        Err(None),
+        "a base that nobody's history names"
+    );
+}
+
+#[test]
+fn a_piece_that_was_found_damaged_is_the_reason() {
+    let pieces = [full(1, 10, 20), log(2, 10, 30), log(4, 40, 50)];
+    let whole: Vec<&Piece> = pieces.iter().collect();
+    let damaged = log(3, 30, 40);
+    let held = Holding {
+        damaged: &[&damaged],
+        ..held(&whole)
+    };
+    let reason = Break::Damaged {
+        piece: damaged.id,
+        piece_kind: damaged.kind,
+    };
+    assert_eq!(health(&facts(Some(50)), held), Health::Broken(reason));
+    // Where the damage alone does not explain it, it is not blamed.
+    let elsewhere = health(&facts(Some(60)), held);
+    assert!(matches!(elsewhere, Health::Broken(Break::LogLost { .. })));
+}
+
+#[test]
+fn the_cheapest_cure_is_chosen() {
+    let base = full(1, 10, 20);
+    let theirs = full(9, 22, 25);
+    let lost = || Break::LogLost {
+        reached: lsn(20),
+        next: lsn(30),
+    };
+    let based = |guid: Option<u128>| MemberFacts {
+        differential_base_guid: guid.map(Uuid::from_u128),
+        history: vec![row(&theirs)],
+        ..facts(Some(30))
+    };
+    let chosen = |facts: &MemberFacts, reason| cure(facts, held(&[&base]), &reason);
+    assert_eq!(chosen(&based(Some(1)), lost()), Cure::Differential);
+    let none = Break::NoLogBackupPossible;
+    assert_eq!(chosen(&based(Some(1)), none), Cure::Differential);
+    let foreign = Against::Base {
+        user: r"CORP\olaf".to_owned(),
+        when: local(3),
+        device: r"D:\elsewhere\ledger.trn".to_owned(),
+    };
+    assert_eq!(chosen(&based(Some(9)), lost()), Cure::Full(foreign));
+    assert_eq!(
+        chosen(&based(Some(77)), lost()),
+        Cure::Full(Against::NoBase)
+    );
+    let forked = MemberFacts {
+        recovery_fork_guid: Some(Uuid::from_u128(0xf1)),
+        ..based(Some(1))
+    };
+    assert_eq!(chosen(&forked, lost()), Cure::Full(Against::BaseApart));
+    for only_full in [
+        Break::Refused { number: 1475 },
+        Break::Asked,
+        Break::Replaced,
+        Break::NoFull,
+    ] {
+        assert_eq!(
+            chosen(&based(Some(1)), only_full),
+            Cure::Full(Against::OnlyFull)
+        );
+    }
+}
+
+#[test]
+fn a_guess_about_the_base_that_led_nowhere_is_not_made_twice() {
+    let (ours, theirs) = (full(1, 10, 20), full(9, 22, 25));
+    let useless = differential(3, &theirs, 26, 40);
+    let reason = Break::LogLost {
+        reached: lsn(20),
+        next: lsn(35),
+    };
+    let facts = facts(Some(35));
+    let before = [&ours];
+    let after = [&ours, &useless];
+    assert_eq!(cure(&facts, held(&before), &reason), Cure::Differential);
+    assert_eq!(
+        cure(&facts, held(&after), &reason),
+        Cure::Full(Against::Unfounded)
+    );
 }

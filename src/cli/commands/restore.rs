@@ -68,7 +68,11 @@ async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, 
         existing,
     };
     let newest_stamp = agent.world.catalog.newest_stamp(group).await.map_err(one)?;
-    let have = CatalogView { sets, newest_stamp };
+    let have = CatalogView {
+        sets,
+        newest_stamp,
+        damaged: Vec::new(),
+    };
     let mut names = PlanNames(agent.world.ids.as_ref());
     let now = agent.world.clock.now();
     plan_restore(&agent.config, &have, &point, &asked, &mut names, now).map_err(one)

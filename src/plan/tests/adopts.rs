@@ -293,6 +293,8 @@ fn copy_only_row(piece: &Piece) -> BackupRow {
         has_bulk_logged_data: false,
         has_backup_checksums: true,
         user_name: "sa".to_owned(),
+        machine: None,
+        program: None,
         device: "/old/301.bak".to_owned(),
         started: piece.started,
         finished: piece.finished,

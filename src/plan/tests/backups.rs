@@ -71,6 +71,8 @@ fn foreign(kind: PieceKind, first: u32, last: u32) -> BackupRow {
         has_bulk_logged_data: false,
         has_backup_checksums: false,
         user_name: r"CORP\olaf".to_owned(),
+        machine: None,
+        program: None,
         device: r"D:\olaf\orders.bak".to_owned(),
         started: local(4),
         finished: local(5),

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::media::{Source, gather};
 use crate::model::RunId;
-use crate::plan::{AdoptAsked, Adoption, Becomes, CatalogView, Found, Mapped, Offer, plan_adopt};
+use crate::plan::{AdoptAsked, Adoption, Becomes, Found, Mapped, Offer, plan_adopt};
 use crate::survey;
 use crate::world::World;
 
@@ -67,10 +67,7 @@ async fn plan_round(
 ) -> Result<Adoption> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
-    let have = CatalogView {
-        sets: world.catalog.sets(&config.group).await?,
-        newest_stamp: world.catalog.newest_stamp(&config.group).await?,
-    };
+    let have = catalog::whole_view(world.catalog.as_ref(), &config.group).await?;
     let asked = AdoptAsked {
         run,
         offers: wanted.offers.clone(),

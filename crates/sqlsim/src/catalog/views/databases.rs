@@ -250,6 +250,8 @@ const FILES: &[(&str, SqlType)] = &[
     ("is_read_only", SqlType::Bit),
     ("is_percent_growth", SqlType::Bit),
     ("redo_start_lsn", SqlType::LSN),
+    ("differential_base_lsn", SqlType::LSN),
+    ("differential_base_guid", SqlType::UniqueIdentifier),
 ];
 
 fn master_files(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
@@ -264,6 +266,9 @@ fn files(db: &Arc<DatabaseHandle>) -> Vec<Row> {
     let storage = db.storage();
     let facts = storage.facts();
     let redo_start = storage.redo_end().map_or(Value::Null, msdb::number);
+    let base = facts.differential_base;
+    let base_lsn = base.map_or(Value::Null, |base| msdb::number(base.lsn));
+    let base_guid = base.map_or(Value::Null, |base| base.guid.into());
     let names = &facts.files;
     let data = (
         1,
@@ -293,6 +298,12 @@ fn files(db: &Arc<DatabaseHandle>) -> Vec<Row> {
         u64,
     )| {
         let pages = i64::try_from(bytes / 8192).unwrap_or(i64::MAX);
+        // Only data files have a base: a log is never backed up as a difference.
+        let (base_lsn, base_guid) = if kind == 0 {
+            (base_lsn.clone(), base_guid.clone())
+        } else {
+            (Value::Null, Value::Null)
+        };
         vec![
             db.id().into(),
             id.into(),
@@ -310,6 +321,8 @@ fn files(db: &Arc<DatabaseHandle>) -> Vec<Row> {
             bit(false),
             bit(false),
             redo_start.clone(),
+            base_lsn,
+            base_guid,
         ]
     };
     vec![row(data), row(log)]
