@@ -193,7 +193,7 @@ fn prune_words(step: &Prune) -> String {
     let pieces: usize = step.sets.iter().map(|set| set.pieces.len()).sum();
     let marks = step.sets.iter().filter(|set| set.ends_mark).count();
     let keeps = step.keeps.len();
-    format!("let go of {pieces} pieces and {marks} marks, keep {keeps} points")
+    format!("let go; pieces: {pieces}, marks: {marks}, points kept: {keeps}")
 }
 
 fn ensure_words(step: &EnsureLink) -> String {
