@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName};
+use crate::seal::Ring;
 
 /// One agent's configuration.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Config {
     pub hosts: BTreeMap<HostName, HostConfig>,
     /// The object store.
     pub store: StoreConfig,
+    /// For whom pieces are sealed before they leave; none: they go as they are.
+    pub sealing: Option<SealConfig>,
     /// When which kind of run is due.
     pub schedule: ScheduleConfig,
     /// How runs are done.
@@ -143,6 +146,15 @@ pub struct StoreConfig {
     pub transfer: TransferConfig,
 }
 
+/// How pieces are encrypted before they leave this machine.
+#[derive(Clone, Debug)]
+pub struct SealConfig {
+    /// The recipients, and the keys that are here.
+    pub ring: Ring,
+    /// The day on which a person last made sure that the keys are kept in another place too.
+    pub escrow_confirmed: Option<civil::Date>,
+}
+
 /// How bytes travel to a store and back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferConfig {
@@ -196,6 +208,8 @@ pub struct PolicyConfig {
     pub read_back: ReadBack,
     /// Fulls and differentials over this size in bytes are proven by sample where others are read back whole.
     pub sample_over_bytes: u64,
+    /// How many bytes may wait on the shares for a store before every run says so.
+    pub staging_max_bytes: u64,
     /// How long a backup or restore statement may run without any sign of progress.
     pub statement_silence_max: Duration,
     /// How long the marking transaction may take.
@@ -204,6 +218,14 @@ pub struct PolicyConfig {
     pub connect_timeout: Duration,
     /// How long the lease holds without renewal.
     pub lease_ttl: Duration,
+    /// How often a backup that met something passing is tried again; 0 for never.
+    pub retry_times: u8,
+    /// The wait before the first of these tries; each further one is twice the one before.
+    pub retry_first_wait: Duration,
+    /// The longest of these waits.
+    pub retry_wait_max: Duration,
+    /// How long all together to wait for another backup of the same database.
+    pub busy_wait_max: Duration,
 }
 
 impl MemberConfig {
@@ -223,7 +245,7 @@ impl Default for TransferConfig {
         Self {
             memory_bytes: 64 * 1024 * 1024,
             parts_in_flight: 4,
-            pieces_in_flight: 16,
+            pieces_in_flight: 32,
             bandwidth: Vec::new(),
         }
     }
@@ -234,15 +256,26 @@ impl Default for PolicyConfig {
         Self {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(10 * 60),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(2 * 60),
+            retry_times: 3,
+            retry_first_wait: Duration::from_secs(2),
+            retry_wait_max: Duration::from_secs(60),
+            busy_wait_max: Duration::from_secs(2 * 60),
         }
     }
 }
 
 impl Config {
+    /// What pieces are sealed for and opened with; none where they are not sealed.
+    #[must_use]
+    pub fn ring(&self) -> Option<Ring> {
+        self.sealing.as_ref().map(|sealing| sealing.ring.clone())
+    }
+
     /// What the file says of this member, or the defaults where it does not list it.
     #[must_use]
     pub fn member(&self, name: &MemberName) -> MemberConfig {

@@ -101,13 +101,16 @@ pub(super) fn config() -> Config {
             transfer: TransferConfig::default(),
         },
         schedule: ScheduleConfig::default(),
+        sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(60),
+            ..PolicyConfig::default()
         },
         state: PathBuf::from("/var/lib/stopmark"),
         logs: PathBuf::from("/var/log/stopmark"),
@@ -248,6 +251,7 @@ fn delivered(id: u128, of: &str, kind: PieceKind, first: u32, last: u32) -> Piec
             root: Sha256Digest([7; 32]),
             sha256: None,
             segment_size_bytes: None,
+            sealed: None,
         }],
         ..piece(id, kind, first, last)
     }

@@ -250,8 +250,11 @@ impl ObjectStore {
             }
             Unfinished::Unlisted | Unfinished::InBucket { .. } => {
                 let offset = self.key(&keys::log_entry(group, after));
-                let listed = self.objects.list_with_offset(Some(&folder), &offset);
-                numbers_of(listed, &folder).await?
+                let listed = self.calls.once(|| {
+                    let listed = self.objects.list_with_offset(Some(&folder), &offset);
+                    numbers_of(listed, &folder)
+                });
+                listed.await?
             }
         };
         // Some stores list the offset itself too.
@@ -263,7 +266,10 @@ impl ObjectStore {
     /// The numbers of the group's lease objects, rising.
     pub(super) async fn lease_numbers(&self, group: &GroupName) -> Result<Vec<u64>> {
         let folder = self.key(&keys::leases(group));
-        numbers_of(self.objects.list(Some(&folder)), &folder).await
+        let listed = self
+            .calls
+            .once(|| numbers_of(self.objects.list(Some(&folder)), &folder));
+        listed.await
     }
 
     /// Removes a lease object; one that is gone already is no error.
