@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::Lsn;
 
 /// The schema's number; any other is deleted and rebuilt.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 /// Pages that SQLite keeps in memory, in KiB: a random lookup among a million pieces stays within the budget of the
 /// process.
@@ -61,6 +61,7 @@ const SCHEMA: &str = "
         content TEXT NOT NULL);
     CREATE INDEX piece_by_end ON piece (member_id, ends, begins);
     CREATE INDEX full_by_end ON piece (member_id, ends) WHERE kind = 0;
+    CREATE INDEX absent_piece ON piece (group_id) WHERE absent <> 0;
     CREATE INDEX piece_by_backup ON piece (backup);
     CREATE INDEX piece_by_due ON piece (group_id, due_at);
 ";

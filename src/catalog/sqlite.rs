@@ -34,7 +34,10 @@ impl SqliteCatalog {
     /// # Errors
     /// `SM0709` when the folder cannot be written.
     pub fn open(state: &Path) -> Result<Self> {
-        let path = state.join("catalog.sqlite");
+        Self::at(state.join("catalog.sqlite"))
+    }
+
+    pub(super) fn at(path: PathBuf) -> Result<Self> {
         let connection = schema::open(&path)?;
         let (jobs, queue) = mpsc::channel::<Job>();
         let spawned = thread::Builder::new()

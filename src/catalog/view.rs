@@ -8,17 +8,21 @@ use crate::error::Result;
 use crate::model::{GroupName, MemberName, Piece};
 use crate::plan::CatalogView;
 use crate::survey::{MemberFacts, Survey};
-use crate::world::World;
+use crate::world::Catalog;
 
 /// How many fulls of each member, and what follows them, are looked at first.
 const FULLS: usize = 2;
 
 /// What planning a backup needs of the group, given what its hosts say.
-pub async fn view(world: &World, group: &GroupName, survey: &Survey) -> Result<CatalogView> {
+pub async fn view(
+    catalog: &dyn Catalog,
+    group: &GroupName,
+    survey: &Survey,
+) -> Result<CatalogView> {
     let mut have = CatalogView {
-        sets: world.catalog.recent(group, FULLS, &[]).await?,
-        newest_stamp: world.catalog.newest_stamp(group).await?,
-        damaged: world.catalog.damaged(group).await?,
+        sets: catalog.recent(group, FULLS, &[]).await?,
+        newest_stamp: catalog.newest_stamp(group).await?,
+        damaged: catalog.damaged(group).await?,
     };
     let unclear: Vec<MemberName> = survey
         .members
@@ -27,17 +31,17 @@ pub async fn view(world: &World, group: &GroupName, survey: &Survey) -> Result<C
         .cloned()
         .collect();
     if !unclear.is_empty() {
-        have.sets = world.catalog.recent(group, FULLS, &unclear).await?;
+        have.sets = catalog.recent(group, FULLS, &unclear).await?;
     }
     Ok(have)
 }
 
 /// Everything that the catalog holds of the group: for adopting, where any gap may be the one that is filled.
-pub async fn whole_view(world: &World, group: &GroupName) -> Result<CatalogView> {
+pub async fn whole_view(catalog: &dyn Catalog, group: &GroupName) -> Result<CatalogView> {
     Ok(CatalogView {
-        sets: world.catalog.sets(group).await?,
-        newest_stamp: world.catalog.newest_stamp(group).await?,
-        damaged: world.catalog.damaged(group).await?,
+        sets: catalog.sets(group).await?,
+        newest_stamp: catalog.newest_stamp(group).await?,
+        damaged: catalog.damaged(group).await?,
     })
 }
 
@@ -47,7 +51,8 @@ fn is_unclear(have: &CatalogView, survey: &Survey, member: &MemberName) -> bool 
     facts.is_some_and(|facts| !is_sound(facts, have.pieces(member)))
 }
 
-fn is_sound<'a>(facts: &MemberFacts, pieces: impl Iterator<Item = &'a Piece>) -> bool {
+/// Whether everything that is held would show no more than these pieces.
+pub(super) fn is_sound<'a>(facts: &MemberFacts, pieces: impl Iterator<Item = &'a Piece>) -> bool {
     let pieces: Vec<&Piece> = pieces.collect();
     // What is damaged never makes a chain run, and whose a lost log was makes no difference here.
     let held = Holding {

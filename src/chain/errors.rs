@@ -119,6 +119,25 @@ pub fn heard() -> impl Iterator<Item = i32> {
     TABLE.iter().filter(is_heard).map(|known| known.number)
 }
 
+/// The number of the operating system's error in the text of 3201, 3202, 3271 and their like: `5` in
+/// "Operating system error 5(Access is denied.)" and `112` in "failed: 112(There is not enough space)".
+#[must_use]
+pub fn os_error(text: &str) -> Option<i32> {
+    ["perating system error ", "failed: ", "occurred on file "]
+        .iter()
+        .filter_map(|lead| text.split_once(lead))
+        .find_map(|(_, rest)| number_before_parenthesis(rest))
+}
+
+/// The first run of digits that stands directly before a `(`.
+fn number_before_parenthesis(text: &str) -> Option<i32> {
+    text.match_indices('(').find_map(|(at, _)| {
+        let before = &text[..at];
+        let digits = before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        before[before.len() - digits..].parse().ok()
+    })
+}
+
 const NEW_CHAIN: &str = "takes a full without COPY_ONLY, then a mark and logs";
 const JOIN_AGAIN: &str = "run `stopmark backup full --new-chain MEMBER`, then join again";
 const AGAIN: &str = "tries again";
@@ -150,6 +169,8 @@ table! {
     942 Configuration, "the database is offline", STOPS, "bring it online";
     945 Configuration, "the database cannot be opened: files, memory or disk space", STOPS, "read the error log of the host";
     946 Configuration, "the database cannot be opened by this version", STOPS, "check the version of the host";
+    1205 Retry, "a deadlock chose this statement as its victim", AGAIN, "nothing";
+    1222 Retry, "a lock was not given in time", AGAIN, "see who holds it";
     1408 Retry, "the joining database's log does not reach far enough yet", AGAIN, "restore the logs after it, then join again";
     1412 Retry, "the joining database lacks the newest log backup", AGAIN, "restore the newest log, then join again";
     1475 NewChain, "bulk-logged changes that are in no log backup, or no full began the chain", NEW_CHAIN, JOIN_AGAIN;
@@ -282,5 +303,27 @@ mod tests {
     #[test]
     fn numbers_that_say_nothing_about_backups_are_unknown() {
         assert_eq!(classify(8134, None), None);
+    }
+
+    #[test]
+    fn the_operating_systems_error_is_found_in_the_text() {
+        for (text, number) in [
+            (
+                "Cannot open backup device '\\\\nas\\b\\x.bak'. Operating system error 5(Access is denied.).",
+                Some(5),
+            ),
+            (
+                "Write on \"D:\\b (1)\\x.bak\" failed: 112(There is not enough space on the disk.)",
+                Some(112),
+            ),
+            (
+                "A nonrecoverable I/O error occurred on file \"D:\\x.bak:\" 112(There is not enough space).",
+                Some(112),
+            ),
+            ("Operating system error 99999999999(x)", None),
+            ("The backup device is fine.", None),
+        ] {
+            assert_eq!(os_error(text), number, "{text}");
+        }
     }
 }

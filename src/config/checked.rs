@@ -208,6 +208,8 @@ pub struct PolicyConfig {
     pub read_back: ReadBack,
     /// Fulls and differentials over this size in bytes are proven by sample where others are read back whole.
     pub sample_over_bytes: u64,
+    /// How many bytes may wait on the shares for a store before every run says so.
+    pub staging_max_bytes: u64,
     /// How long a backup or restore statement may run without any sign of progress.
     pub statement_silence_max: Duration,
     /// How long the marking transaction may take.
@@ -216,6 +218,14 @@ pub struct PolicyConfig {
     pub connect_timeout: Duration,
     /// How long the lease holds without renewal.
     pub lease_ttl: Duration,
+    /// How often a backup that met something passing is tried again; 0 for never.
+    pub retry_times: u8,
+    /// The wait before the first of these tries; each further one is twice the one before.
+    pub retry_first_wait: Duration,
+    /// The longest of these waits.
+    pub retry_wait_max: Duration,
+    /// How long all together to wait for another backup of the same database.
+    pub busy_wait_max: Duration,
 }
 
 impl MemberConfig {
@@ -235,7 +245,7 @@ impl Default for TransferConfig {
         Self {
             memory_bytes: 64 * 1024 * 1024,
             parts_in_flight: 4,
-            pieces_in_flight: 16,
+            pieces_in_flight: 32,
             bandwidth: Vec::new(),
         }
     }
@@ -246,10 +256,15 @@ impl Default for PolicyConfig {
         Self {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(10 * 60),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(2 * 60),
+            retry_times: 3,
+            retry_first_wait: Duration::from_secs(2),
+            retry_wait_max: Duration::from_secs(60),
+            busy_wait_max: Duration::from_secs(2 * 60),
         }
     }
 }

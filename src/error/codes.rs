@@ -155,6 +155,7 @@ codes! {
     ShareUnseen = "SM0503", Store, Failed, "the agent does not see the files that a host wrote to the share";
     DiskFull = "SM0504", Store, Failed, "a disk is full";
     ShareUnwritable = "SM0505", Store, Failed, "a host cannot write to the share";
+    ShareBacklog = "SM0506", Store, Degraded, "more waits on the shares for a store than may";
     ChainBroken = "SM0601", Chain, Degraded, "a member's log chain is broken";
     NoPoint = "SM0602", Chain, NothingRestorable, "there is no mark to which every member can be restored";
     PointUnknown = "SM0603", Chain, Failed, "no such point";

@@ -43,6 +43,9 @@ pub struct Asked {
 pub struct RoundResult {
     /// The steps that failed.
     pub failures: Vec<StepFailure>,
+    /// Members whose log with the mark holds minimally logged changes: nothing can stop at the mark, and the
+    /// next log can carry another.
+    pub voided: Vec<MemberName>,
 }
 
 /// One failed step.

@@ -10,6 +10,7 @@ use super::bases::{Base, bases_of_broken, differentials, fulls};
 use super::keys::{Naming, share_of};
 use super::links::{Links, wanted_links};
 use super::mark::{confirm_mark, mark_is_worth_trying, place_mark};
+use super::retry::RetryRule;
 use super::stages::Stages;
 use super::step::{BackUp, Publish};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
@@ -208,6 +209,7 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
         compression: own.compression,
         mark: base.mark,
         reason: base.reason,
+        retry: Some(RetryRule::of(&ctx.cfg.policy)),
     })
 }
 

@@ -120,8 +120,8 @@ fn untried(failure: &StepFailure) -> Warning {
     )
 }
 
-/// Whether a run that ended a round like this should survey and plan again: a chain was refused, or the mark
-/// or a link failed. Other failures heal with the next run.
+/// Whether a run that ended a round like this should survey and plan again: a chain was refused, the mark was
+/// voided by minimally logged changes, or the mark or a link failed. Other failures heal with the next run.
 #[must_use]
 pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
     let is_cause = |failure: &StepFailure| match &failure.deed {
@@ -133,5 +133,7 @@ pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
         }
         FailedDeed::Other => false,
     };
-    asked.round < ROUNDS_MAX && result.failures.iter().any(is_cause)
+    // A log with minimally logged changes voids its mark; the log after it can carry a fresh one.
+    let is_voided = !result.voided.is_empty();
+    asked.round < ROUNDS_MAX && (is_voided || result.failures.iter().any(is_cause))
 }

@@ -18,6 +18,8 @@ mod lint;
 mod mark;
 mod prepare;
 mod restore;
+mod restore_step;
+mod retry;
 mod salvage;
 mod show;
 mod stages;
@@ -42,13 +44,16 @@ pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
 pub use restore::plan_restore;
+pub use restore_step::{
+    Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
+};
+pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Fetch, FileMove, Keep,
-    LinkSecurity, MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProveMark, Publish, RemoveLink,
-    RemovePrepared, RestoreDatabase, RestoreLog, RestorePiece, StagedStripe, Step, StopAt,
-    TestLink, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Keep, LinkSecurity,
+    MarkLeg, MarkTarget, PlaceMark, PrepareMember, Publish, RemoveLink, RemovePrepared,
+    StagedStripe, Step, TestLink, Undo,
 };
 pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 
 use super::asked::{CatalogView, Names, RestoreAsked};
 use super::keys::{separator_of, share_of, slug, staged};
-use super::stages::Stages;
-use super::step::{
-    ClearStaging, Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece,
-    StagedStripe, StopAt,
+use super::restore_step::{
+    Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
 };
+use super::retry::RetryRule;
+use super::stages::Stages;
+use super::step::{ClearStaging, StagedStripe};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step};
 use crate::chain::{Path, Point};
 use crate::config::{Config, ShareConfig};
@@ -237,6 +238,7 @@ impl Places<'_> {
                 lsn: way.mark_lsn,
             },
             recover,
+            retry: Some(RetryRule::of(&self.cfg.policy)),
         })
     }
 
@@ -248,6 +250,7 @@ impl Places<'_> {
             piece_kind: piece.kind,
             moves: self.moves(way, piece)?,
             replace: self.asked.replace && piece.kind == crate::model::PieceKind::Full,
+            retry: Some(RetryRule::of(&self.cfg.policy)),
         }))
     }
 

@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
+use super::restore_step::{Fetch, ProveMark, RestoreDatabase, RestoreLog};
+use super::retry::RetryRule;
 use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use crate::config::MarkLogKind;
 use crate::model::{
-    DatabaseName, GroupName, HostName, Lsn, MarkName, MemberName, Origin, Piece, PieceId,
-    PieceKind, RunId, SetId, SetKind, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MemberName, Origin, Piece, PieceId, PieceKind,
+    RunId, SetId, SetKind, Timestamp,
 };
 
 /// One act.
@@ -161,6 +163,9 @@ pub struct BackUp {
     pub mark: Option<MarkName>,
     /// Why, for people: `scheduled`, `chain broken: ...`.
     pub reason: String,
+    /// How often it is tried again where a failure passes by itself; none in plans older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryRule>,
 }
 
 /// The marked transaction.
@@ -275,91 +280,6 @@ pub struct ClearStaging {
     pub agent_paths: Vec<PathBuf>,
 }
 
-/// One stripe on its way back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestorePiece {
-    /// The piece.
-    pub piece: PieceId,
-    /// Where each stripe goes, as SQL Server and as the agent name it, in family order.
-    pub stripes: Vec<StagedStripe>,
-}
-
-/// Brings a piece from the store to a share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fetch {
-    /// The piece and its places.
-    pub source: RestorePiece,
-    /// What the store holds, with digests, in the same order.
-    pub stored: Vec<StoredStripe>,
-}
-
-/// One `MOVE`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileMove {
-    /// The logical name.
-    pub logical_name: String,
-    /// The file on the target host.
-    pub physical_name: String,
-}
-
-/// `RESTORE DATABASE ... NORECOVERY`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestoreDatabase {
-    /// The member that the piece is of.
-    pub member: MemberName,
-    /// The database to be made on the lane's host.
-    pub target: DatabaseName,
-    /// The piece and its places.
-    pub source: RestorePiece,
-    /// A full or a differential.
-    pub piece_kind: PieceKind,
-    /// Every file's new place.
-    pub moves: Vec<FileMove>,
-    /// Overwrite a database of that name: only ever set where a person named the group.
-    pub replace: bool,
-}
-
-/// How far a log is applied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum StopAt {
-    /// To the mark, `WITH STOPATMARK`, which every log of a sequence may repeat.
-    Mark {
-        /// The mark.
-        mark: MarkName,
-        /// The mark's LSN in this member's log, for the proof.
-        lsn: Lsn,
-    },
-}
-
-/// `RESTORE LOG`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestoreLog {
-    /// The member that the piece is of.
-    pub member: MemberName,
-    /// The database on the lane's host.
-    pub target: DatabaseName,
-    /// The piece and its places.
-    pub source: RestorePiece,
-    /// How far.
-    pub stop: StopAt,
-    /// The log that holds the mark is restored `WITH RECOVERY`, every other `WITH NORECOVERY`.
-    pub recover: bool,
-}
-
-/// The proof that a member stopped at the mark.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProveMark {
-    /// The member.
-    pub member: MemberName,
-    /// The restored database on the lane's host.
-    pub target: DatabaseName,
-    /// The mark that must be its newest.
-    pub mark: MarkName,
-    /// Whose table carries the marks.
-    pub mark_log: MarkLogKind,
-}
-
 /// What it would take to make a step not have happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
@@ -385,6 +305,17 @@ pub enum Keep {
 }
 
 impl Step {
+    /// The rule by which it is tried again; none for steps that are not.
+    #[must_use]
+    pub const fn retry(&self) -> Option<RetryRule> {
+        match self {
+            Self::BackUp(step) => step.retry,
+            Self::RestoreDatabase(step) => step.retry,
+            Self::RestoreLog(step) => step.retry,
+            _ => None,
+        }
+    }
+
     /// The member that the step is about; a failure skips the rest of that member's steps.
     #[must_use]
     pub const fn member(&self) -> Option<&MemberName> {

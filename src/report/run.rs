@@ -42,10 +42,12 @@ pub struct RoundReport {
     pub round: u8,
     /// What was known and not mended.
     pub warnings: Vec<WarningReport>,
-    /// What was begun anew, and why.
+    /// What was begun anew or bridged, and why.
     pub repairs: Vec<String>,
     /// Logs that were taken although no mark could be placed, and why.
     pub unmarked: Vec<String>,
+    /// Steps that were tried again, and what they met.
+    pub retried: Vec<String>,
     /// What was done beside backups: links, preparation, restored members.
     pub done: Vec<String>,
     /// What failed.
@@ -145,8 +147,9 @@ impl RunReport {
                 &format!("  pieces    {taken} taken, {delivered} in the store ({bytes})"),
             );
         }
-        for round in &self.rounds {
-            round.write(&mut text, self.rounds.len() > 1);
+        let told: Vec<&RoundReport> = self.rounds.iter().filter(|it| it.has_words()).collect();
+        for round in &told {
+            round.write(&mut text, told.len() > 1);
         }
         line(&mut text, &format!("  run       {}", self.run));
         text
@@ -172,6 +175,7 @@ impl RoundReport {
                 step.piece_kind == PieceKind::Log && step.mark.is_none()
             }),
             done: done(round),
+            retried: retried(round),
             failures: round
                 .failures()
                 .map(|(step, failure)| FailureReport {
@@ -180,6 +184,13 @@ impl RoundReport {
                 })
                 .collect(),
         }
+    }
+
+    /// Whether there is anything to tell beside what the run's own lines count.
+    fn has_words(&self) -> bool {
+        let lists = [&self.repairs, &self.unmarked, &self.retried, &self.done];
+        let has_list = lists.iter().any(|list| !list.is_empty());
+        has_list || !self.warnings.is_empty() || !self.failures.is_empty()
     }
 
     fn write(&self, text: &mut String, is_numbered: bool) {
@@ -194,10 +205,13 @@ impl RoundReport {
             }
         }
         for repair in &self.repairs {
-            line(text, &format!("  new chain {repair}"));
+            line(text, &format!("  mended    {repair}"));
         }
         for log in &self.unmarked {
             line(text, &format!("  log only  {log}"));
+        }
+        for retried in &self.retried {
+            line(text, &format!("  again     {retried}"));
         }
         for done in &self.done {
             line(text, &format!("  ok        {done}"));
@@ -257,6 +271,18 @@ fn backups(round: &Round, is_wanted: impl Fn(&BackUp) -> bool) -> Vec<String> {
         .filter(|step| is_wanted(step))
         .map(|step| format!("{}: {}", step.member, step.reason))
         .collect()
+}
+
+/// The steps that were tried again, each with how often and what it met last.
+fn retried(round: &Round) -> Vec<String> {
+    let retried = round.retried.iter().filter_map(|(place, failures)| {
+        let (step, last) = (step_words(round.step(*place)?), failures.last()?);
+        let number = last.sql_number;
+        let number = number.map_or_else(String::new, |number| format!(" ({number})"));
+        let times = failures.len();
+        Some(format!("{step}: {times} tries met {}{number}", last.line()))
+    });
+    retried.collect()
 }
 
 /// What was done that no count tells.

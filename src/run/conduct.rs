@@ -3,6 +3,7 @@
 //! Start at [`back_up`]. Each round begins with a new survey; whether another one helps is the planner's to say.
 
 use super::Interrupt;
+use super::backlog::over_budget;
 use super::book::Book;
 use super::events::{Event, Verdict};
 use super::executor::{RoundEnd, carry_out_plan};
@@ -63,8 +64,10 @@ pub async fn back_up(
     interrupt: &Interrupt,
 ) -> Result<Record> {
     world.store.take_lease(&config.group).await?;
-    let mut unswept = sweep(world, &config.group).await;
-    finish_leftovers(world, &config.group, interrupt).await?;
+    let unswept = sweep(world, &config.group).await;
+    let left = finish_leftovers(world, &config.group, interrupt).await?;
+    let backlog = over_budget(world, config, &left).await;
+    let mut warnings: Vec<Warning> = unswept.into_iter().chain(backlog).collect();
     let (run, book) = begin(world, config, run_kind(wanted))?;
     let mut asked = Asked {
         run,
@@ -75,7 +78,7 @@ pub async fn back_up(
     };
     loop {
         let (_, mut plan) = plan_round(world, config, &asked).await?;
-        plan.warnings.extend(unswept.take());
+        plan.warnings.append(&mut warnings);
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
         let result = book
             .read(|record| record.rounds.last().map(round_result))
@@ -203,7 +206,7 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
 async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
-    let have = catalog::view(world, &config.group, &survey).await?;
+    let have = catalog::view(world.catalog.as_ref(), &config.group, &survey).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -17,8 +18,11 @@ use super::events::{Event, Failure, Outcome, StepPlace};
 use super::resume::look_up;
 use crate::error::{Error, Result, Retry};
 use crate::model::{HostName, MemberName, PieceId};
-use crate::plan::{OnFailure, Plan, Stage, Step, Undo};
+use crate::plan::{OnFailure, Plan, Stage, Step, Tried, Undo, passing};
 use crate::world::World;
+
+/// How soon a stop is heard while a step waits for its next try.
+const WAIT_SLICE: Duration = Duration::from_millis(500);
 
 /// Asked for by a person or a service stop: the running steps end, no other begins, and the journal stays
 /// open, so that the next start goes on.
@@ -205,28 +209,72 @@ impl Round<'_> {
         Ok(failed)
     }
 
-    /// Whether the step succeeded.
+    /// Whether the step succeeded, be it after tries that its rule allows.
     async fn carry_out_step(&self, place: StepPlace, host: &HostName, step: &Step) -> Result<bool> {
+        let mut tried = Tried::default();
+        loop {
+            let Err(error) = self.try_step(place, host, step).await? else {
+                return Ok(true);
+            };
+            tried.tries = tried.tries.saturating_add(1);
+            let Some(wait) = self.wait_of(step, &error, tried) else {
+                return Ok(false);
+            };
+            tracing::info!(%error, wait_ms = wait.as_millis(), "trying again after a while");
+            if !self.wait(wait).await {
+                return Ok(false);
+            }
+            tried.waited += wait;
+        }
+    }
+
+    /// How long the step's own rule says to wait after this failure.
+    fn wait_of(&self, step: &Step, error: &Error, tried: Tried) -> Option<Duration> {
+        // The last bytes of a new identity are random; rooms have no other chance.
+        let [.., high, low] = *self.world.ids.next().as_bytes();
+        let chance = u16::from_be_bytes([high, low]);
+        step.retry()?.wait_before(passing(error)?, tried, chance)
+    }
+
+    /// Waits, unless a stop is asked for meanwhile; whether the time has passed.
+    async fn wait(&self, wait: Duration) -> bool {
+        let clock = &self.world.clock;
+        let until = clock.monotonic() + wait;
+        while clock.monotonic() < until {
+            if self.interrupt.is_asked() {
+                return false;
+            }
+            let slice = clock.monotonic() + WAIT_SLICE;
+            clock.sleep_until(slice.min(until)).await;
+        }
+        !self.interrupt.is_asked()
+    }
+
+    /// One try, in the journal before and after; the error of one that failed.
+    async fn try_step(
+        &self,
+        place: StepPlace,
+        host: &HostName,
+        step: &Step,
+    ) -> Result<Result<(), Error>> {
         self.book.write(&Event::StepStarted {
             place,
             at: self.world.clock.now(),
         })?;
         let result = self.deed(host, step).await;
         let at = self.world.clock.now();
-        let succeeded = result.is_ok();
-        self.book.write(&match result {
-            Ok(outcome) => Event::StepEnded {
-                place,
-                outcome: Box::new(outcome),
-                at,
-            },
-            Err(error) => Event::StepFailed {
-                place,
-                failure: Failure::from(&error),
-                at,
-            },
-        })?;
-        Ok(succeeded)
+        let (event, tried) = match result {
+            Ok(outcome) => {
+                let outcome = Box::new(outcome);
+                (Event::StepEnded { place, outcome, at }, Ok(()))
+            }
+            Err(error) => {
+                let failure = Failure::from(&error);
+                (Event::StepFailed { place, failure, at }, Err(error))
+            }
+        };
+        self.book.write(&event)?;
+        Ok(tried)
     }
 
     /// What came of the step. Where the answer was lost, the world is asked whether it happened: a log backup

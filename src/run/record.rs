@@ -38,6 +38,8 @@ pub struct Round {
     pub plan: Plan,
     /// What became of each step; steps never reached are absent.
     pub steps: BTreeMap<StepPlace, StepState>,
+    /// The failures of tries that another try followed, oldest first.
+    pub retried: BTreeMap<StepPlace, Vec<Failure>>,
     /// Steps that were taken back, with the failure where that failed.
     pub undone: BTreeMap<StepPlace, Option<Failure>>,
 }
@@ -168,6 +170,7 @@ impl Record {
             Event::RoundPlanned { plan, .. } => self.rounds.push(Round {
                 plan: (**plan).clone(),
                 steps: BTreeMap::new(),
+                retried: BTreeMap::new(),
                 undone: BTreeMap::new(),
             }),
             Event::UndoEnded { place, failure, .. } => {
@@ -176,7 +179,14 @@ impl Record {
                     .insert(*place, failure.clone());
             }
             Event::RunEnded { verdict, at } => self.ended = Some((*verdict, *at)),
-            Event::StepStarted { place, .. } => self.set(*place, StepState::Started),
+            Event::StepStarted { place, .. } => {
+                let round = self.round_mut(*place);
+                if let Some(StepState::Failed(failure)) = round.steps.get(place) {
+                    let failure = failure.clone();
+                    round.retried.entry(*place).or_default().push(failure);
+                }
+                self.set(*place, StepState::Started);
+            }
             Event::StepEnded { place, outcome, .. } => {
                 self.set(*place, StepState::Ended((**outcome).clone()));
             }

@@ -21,7 +21,23 @@ pub fn round_result(round: &Round) -> RoundResult {
     });
     RoundResult {
         failures: failures.collect(),
+        voided: voided(round),
     }
+}
+
+/// The members whose log with the mark holds minimally logged changes.
+fn voided(round: &Round) -> Vec<MemberName> {
+    let voided = round
+        .ended()
+        .filter_map(|(step, outcome)| match (step, outcome) {
+            (Step::BackUp(step), Outcome::BackedUp(facts))
+                if step.mark.is_some() && facts.has_bulk_logged_data =>
+            {
+                Some(step.member.clone())
+            }
+            _ => None,
+        });
+    voided.collect()
 }
 
 fn deed_of(step: &Step) -> FailedDeed {
@@ -53,7 +69,15 @@ pub fn verdict_of(record: &Record) -> Verdict {
     };
     // Where nothing is backed up, a warning says what could not be planned at all.
     let left_out = !is_backup(last.plan.kind) && !last.plan.warnings.is_empty();
-    let is_whole = last.failures().next().is_none() && covers_its_members(&last.plan) && !left_out;
+    // What waits on the shares is in no store, be this run's own pieces or not.
+    let code = Code::ShareBacklog.text();
+    let mut warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
+    let has_backlog = warnings.any(|warning| warning.code == code);
+    let is_whole = voided(last).is_empty()
+        && last.failures().next().is_none()
+        && covers_its_members(&last.plan)
+        && !left_out
+        && !has_backlog;
     let did_something = last.outcomes().next().is_some() || !has_steps(&last.plan);
     let has = |is_wanted: fn(&Outcome) -> bool| record.outcomes().any(is_wanted);
     // A set without a single piece is no backup, though it is in the group's log.
@@ -262,14 +286,17 @@ fn publishes(round: &Round, wanted: SetId) -> bool {
         .any(|outcome| matches!(outcome, Outcome::Published { set, .. } if *set == wanted))
 }
 
-/// Backups that began and that no host knows of: their statements ended with the agent's connection, and may
-/// have left half of a file.
+/// Backups that began and that no host knows of, and those that SQL Server refused: both may have left half of a
+/// file. One that failed without an answer may have been taken after all, and its file is left alone.
 fn broken_off(round: &Round) -> impl Iterator<Item = PieceId> + '_ {
     round
         .steps
         .iter()
         .filter_map(|(place, state)| match (round.step(*place)?, state) {
             (Step::BackUp(step), StepState::Vanished) => Some(step.piece),
+            (Step::BackUp(step), StepState::Failed(failure)) => {
+                failure.sql_number.map(|_| step.piece)
+            }
             _ => None,
         })
 }

@@ -7,13 +7,14 @@
 //! A piece is taken once: a log that was written over is lost to its chain for ever.
 
 use super::every::Sample;
-use super::fault::{Fault, missing_right, os_error};
+use super::fault::{Fault, missing_right};
 use super::history::{backup_columns, local_time, present, type_letter};
 use super::quote::{disks, identifier, literal};
 use super::rows::{self, Cells};
 use super::session::SqlSession;
 use super::statement::{Batch, Parameter};
 use super::{SqlFleet, watch};
+use crate::chain::errors::os_error;
 use crate::error::{Code, Error, Result, Retry, SqlCause};
 use crate::model::{DifferentialBase, PieceId, PieceKind};
 use crate::plan::BackUp;
@@ -21,7 +22,7 @@ use crate::run::events::BackedUp;
 use crate::world::StepProgress;
 
 /// `ERROR_DISK_FULL`.
-const DISK_FULL: u32 = 112;
+const DISK_FULL: i32 = 112;
 
 /// How long to wait before asking again whether a backup still runs.
 const RUNNING_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
@@ -300,6 +301,7 @@ fn step(sample: &Sample, piece_kind: PieceKind, stripes: u16, compression: Optio
         compression,
         mark: None,
         reason: String::new(),
+        retry: None,
     }
 }
 

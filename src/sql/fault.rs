@@ -124,24 +124,6 @@ fn quoted_words(text: &str) -> Vec<&str> {
     text.split(['\'', '"']).skip(1).step_by(2).collect()
 }
 
-/// The number of the operating system's error in the text of 3201, 3202, 3271 and their like: `5` in
-/// "Operating system error 5(Access is denied.)" and `112` in "failed: 112(There is not enough space)".
-pub(super) fn os_error(text: &str) -> Option<u32> {
-    ["perating system error ", "failed: ", "occurred on file "]
-        .iter()
-        .filter_map(|lead| text.split_once(lead))
-        .find_map(|(_, rest)| number_before_parenthesis(rest))
-}
-
-/// The first run of digits that stands directly before a `(`.
-fn number_before_parenthesis(text: &str) -> Option<u32> {
-    text.match_indices('(').find_map(|(at, _)| {
-        let before = &text[..at];
-        let digits = before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        before[before.len() - digits..].parse().ok()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,28 +217,6 @@ mod tests {
                 "{fault:?}"
             );
             assert_eq!(error.context(), [("host", "PAY1".to_owned())]);
-        }
-    }
-
-    #[test]
-    fn the_operating_systems_error_is_found_in_the_text() {
-        for (text, number) in [
-            (
-                "Cannot open backup device '\\\\nas\\b\\x.bak'. Operating system error 5(Access is denied.).",
-                Some(5),
-            ),
-            (
-                "Write on \"D:\\b (1)\\x.bak\" failed: 112(There is not enough space on the disk.)",
-                Some(112),
-            ),
-            (
-                "A nonrecoverable I/O error occurred on file \"D:\\x.bak:\" 112(There is not enough space).",
-                Some(112),
-            ),
-            ("Operating system error 99999999999(x)", None),
-            ("The backup device is fine.", None),
-        ] {
-            assert_eq!(os_error(text), number, "{text}");
         }
     }
 }

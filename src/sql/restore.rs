@@ -6,18 +6,19 @@
 //! without a mark to stop at.
 
 use super::every::Sample;
-use super::fault::{Fault, missing_right, os_error};
+use super::fault::{Fault, missing_right};
 use super::quote::{disks, identifier, literal};
 use super::restored::{Wanted, is_done};
 use super::statement::Batch;
 use super::{SqlFleet, watch};
+use crate::chain::errors::os_error;
 use crate::error::{Code, Error, Result, Retry, SqlCause};
 use crate::model::HostName;
 use crate::plan::{RestoreDatabase, RestoreLog, RestorePiece, StopAt};
 use crate::world::StepProgress;
 
 /// `ERROR_DISK_FULL`.
-const DISK_FULL: u32 = 112;
+const DISK_FULL: i32 = 112;
 
 /// Restores a full or a differential, `NORECOVERY`.
 pub(super) async fn restore_database(
@@ -234,6 +235,7 @@ fn database_step(sample: &Sample, is_full: bool) -> RestoreDatabase {
         },
         moves: if is_full { vec![file] } else { Vec::new() },
         replace: is_full,
+        retry: None,
     }
 }
 
@@ -250,6 +252,7 @@ fn log_step(sample: &Sample, recover: bool) -> RestoreLog {
             lsn: crate::model::Lsn::ZERO,
         },
         recover,
+        retry: None,
     }
 }
 

@@ -59,10 +59,12 @@ pub(super) fn config() -> Config {
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(15),
             lease_ttl: Duration::from_secs(60),
+            ..PolicyConfig::default()
         },
         state: "/nowhere".into(),
         logs: "/nowhere".into(),

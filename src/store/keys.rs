@@ -77,5 +77,10 @@ pub fn seal_note(sealed_key: &str) -> String {
 /// The number in the name of a log entry or lease.
 #[must_use]
 pub fn number_of(key: &object_store::path::Path) -> Option<u64> {
-    key.filename()?.strip_suffix(".json")?.parse().ok()
+    number_in(key.filename()?)
+}
+
+/// The number in a file's name.
+pub(super) fn number_in(name: &str) -> Option<u64> {
+    name.strip_suffix(".json")?.parse().ok()
 }

@@ -3,6 +3,9 @@
 //! Start at [`ObjectStore::append_fact`]. Publishing *is* creating entry n: of two agents only one can. An
 //! agent whose lease was taken over sees the taker's entry before it can create the next, and stops.
 
+use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
+
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path as Key;
@@ -10,6 +13,8 @@ use object_store::{ObjectMeta, ObjectStoreExt as _};
 
 use super::errors::store_error;
 use super::hash::sha256;
+use super::source::blocking;
+use super::sweep::Unfinished;
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, Sha256Digest};
@@ -98,19 +103,30 @@ impl ObjectStore {
 
     /// The newest entry's number, its lease epoch and its digest.
     async fn tail(&self, group: &GroupName) -> Result<Tail> {
-        let Some(newest) = self.entry_numbers(group, 0).await?.last().copied() else {
+        // Listed from the newest one that was seen on, or each append would list a whole long log.
+        let seen = self.seen().get(group).copied().unwrap_or(0);
+        let mut numbers = self.entry_numbers(group, seen.saturating_sub(1)).await?;
+        if numbers.is_empty() && seen > 0 {
+            numbers = self.entry_numbers(group, 0).await?;
+        }
+        let Some(newest) = numbers.last().copied() else {
             return Ok(Tail {
                 entry: 0,
                 epoch: 0,
                 digest: NOTHING,
             });
         };
+        self.seen().insert(group.clone(), newest);
         let (entry, digest) = self.read_entry(group, newest).await?;
         Ok(Tail {
             entry: newest,
             epoch: entry.epoch,
             digest,
         })
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<GroupName, u64>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lease epoch of the newest entry; 0 for an empty log.
@@ -167,7 +183,10 @@ impl ObjectStore {
         };
         if known.is_some_and(|known| known != previous) {
             let what = "an entry of the group's log is not what it was when it was read";
-            return Err(broken(group, after, what));
+            let found = broken(group, after, what);
+            return Err(
+                found.hint("bring the object back; if it is right, `stopmark catalog rebuild`")
+            );
         }
         let gap = (after + 1..)
             .zip(&numbers)
@@ -223,18 +242,34 @@ impl ObjectStore {
     /// The numbers of the entries after `after`, rising.
     async fn entry_numbers(&self, group: &GroupName, after: u64) -> Result<Vec<u64>> {
         let folder = self.key(&keys::log(group));
-        let offset = self.key(&keys::log_entry(group, after));
-        let listed = self.objects.list_with_offset(Some(&folder), &offset);
-        let mut numbers = numbers_of(listed, &folder).await?;
+        let mut numbers = match &self.unfinished {
+            Unfinished::InFolder(files) => {
+                let (files, below) = (files.clone(), folder.clone());
+                let found = blocking(move || files.numbers(&below)).await?;
+                found.map_err(|error| unlisted(&folder, error))?
+            }
+            Unfinished::Unlisted | Unfinished::InBucket { .. } => {
+                let offset = self.key(&keys::log_entry(group, after));
+                let listed = self.calls.once(|| {
+                    let listed = self.objects.list_with_offset(Some(&folder), &offset);
+                    numbers_of(listed, &folder)
+                });
+                listed.await?
+            }
+        };
         // Some stores list the offset itself too.
         numbers.retain(|number| *number > after);
+        numbers.sort_unstable();
         Ok(numbers)
     }
 
     /// The numbers of the group's lease objects, rising.
     pub(super) async fn lease_numbers(&self, group: &GroupName) -> Result<Vec<u64>> {
         let folder = self.key(&keys::leases(group));
-        numbers_of(self.objects.list(Some(&folder)), &folder).await
+        let listed = self
+            .calls
+            .once(|| numbers_of(self.objects.list(Some(&folder)), &folder));
+        listed.await
     }
 
     /// Removes a lease object; one that is gone already is no error.
@@ -245,6 +280,14 @@ impl ObjectStore {
             Err(error) => Err(store_error(error, key)),
         }
     }
+}
+
+fn unlisted(folder: &Key, error: std::io::Error) -> Error {
+    let source = object_store::Error::Generic {
+        store: "folder",
+        source: error.into(),
+    };
+    store_error(source, folder)
 }
 
 /// An entry as it was stored, and its digest.

@@ -30,6 +30,7 @@ struct Format {
 
 #[derive(Deserialize)]
 struct ManifestRead {
+    format: u16,
     set: Set,
 }
 
@@ -97,16 +98,23 @@ fn checked(content: &[u8], key: &str, digest: Sha256Digest) -> Result<Set> {
 /// # Errors
 /// `SM0708` when the format is newer or the content is none.
 pub(super) fn parse(content: &[u8]) -> Result<Set> {
-    let unreadable = || Error::new(Code::ManifestUnreadable, "a manifest cannot be read");
-    let Format { format } =
-        serde_json::from_slice(content).map_err(|error| unreadable().source(error))?;
-    if format > MANIFEST_FORMAT {
+    // A newer format may be anything, so its number alone is read where the whole cannot be.
+    let read = serde_json::from_slice::<ManifestRead>(content);
+    let format = match &read {
+        Ok(manifest) => Some(manifest.format),
+        Err(_) => serde_json::from_slice(content)
+            .ok()
+            .map(|it: Format| it.format),
+    };
+    if let Some(format) = format.filter(|format| *format > MANIFEST_FORMAT) {
         let message = format!("a manifest has format {format}, newer than {MANIFEST_FORMAT}");
         return Err(Error::new(Code::ManifestUnreadable, message).hint("use a newer Stopmark"));
     }
-    let manifest: ManifestRead =
-        serde_json::from_slice(content).map_err(|error| unreadable().source(error))?;
-    Ok(manifest.set)
+    let unreadable = Error::new(Code::ManifestUnreadable, "a manifest cannot be read");
+    match read {
+        Ok(manifest) => Ok(manifest.set),
+        Err(error) => Err(unreadable.source(error)),
+    }
 }
 
 #[cfg(test)]

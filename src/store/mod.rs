@@ -5,6 +5,7 @@
 //!
 //! This room never overwrites an object and never decides what is kept.
 
+mod breaker;
 pub mod digest;
 mod each;
 mod errors;
@@ -24,6 +25,7 @@ mod prove;
 mod range;
 mod read;
 mod retry;
+mod said;
 mod sealed;
 mod shelf;
 mod source;
@@ -33,6 +35,7 @@ mod throttle;
 mod upload;
 mod uploads;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,7 +43,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
@@ -87,10 +90,13 @@ pub struct ObjectStore {
     clock: Arc<dyn Clock>,
     lease_ttl: std::time::Duration,
     lease: Mutex<Option<Lease>>,
+    /// The newest log entry of each group that was seen here.
+    seen: std::sync::Mutex<BTreeMap<GroupName, u64>>,
     transfer: Transfer,
     pool: Arc<Pool>,
     throttle: Arc<Throttle>,
     calls: Arc<Calls>,
+    reads: Arc<Semaphore>,
     uploads: Uploads,
     ring: Option<Arc<Ring>>,
 }
@@ -130,6 +136,7 @@ impl ObjectStore {
             agent,
             lease_ttl,
             lease: Mutex::new(None),
+            seen: std::sync::Mutex::default(),
             transfer: Transfer {
                 parts_in_flight: TransferConfig::default().parts_in_flight,
                 segment_chunks: layout::SEGMENT_CHUNKS,
@@ -137,6 +144,7 @@ impl ObjectStore {
             pool: Pool::of_the_process(),
             throttle: Arc::new(Throttle::new(Vec::new(), clock.clone())),
             calls: Arc::new(Calls::new(clock.clone())),
+            reads: Arc::new(Semaphore::new(range::READS_MAX)),
             uploads: Uploads::default(),
             ring: None,
             clock,

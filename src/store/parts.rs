@@ -121,6 +121,7 @@ impl ObjectStore {
         match sent {
             Ok(arrived) => Ok(Sent { session, arrived }),
             Err(error) => {
+                note_those_that_arrived(&mut in_flight, &mut session);
                 // No part may arrive after the upload was given up.
                 in_flight.shutdown().await;
                 self.give_up_unless_resumable(span, &session, &error).await;
@@ -165,7 +166,7 @@ impl ObjectStore {
             });
         }
         let key = self.key(&span.key);
-        let begun = self.calls.call(0, || async {
+        let begun = self.calls.call(|| async {
             let begun = self.parts.create_multipart(&key).await;
             begun.map_err(|error| store_error(error, &span.key))
         });
@@ -218,7 +219,7 @@ impl ObjectStore {
         let key = self.key(&span.key);
         let parts: Vec<PartId> = arrived.values().map(|part| part.id.clone()).collect();
         self.calls
-            .call(0, || async {
+            .call(|| async {
                 let done = self
                     .parts
                     .complete_multipart(&key, &session.upload, parts.clone());
@@ -236,10 +237,10 @@ impl ObjectStore {
     /// Parts that nobody will go on with cost money: an upload is kept only where the next try can resume it.
     async fn give_up_unless_resumable(&self, span: &Span, session: &Session, error: &Error) {
         let is_unknown = session.is_resumed && error.code() == Code::ObjectMissing;
-        let is_resumable = session.may_be_resumed
-            && self.uploads.are_remembered()
-            && !is_unknown
-            && error.retry_verdict() != Retry::Never;
+        // Credentials, clocks and buckets are mended by people; the parts are still there then.
+        let may_pass = error.retry_verdict() != Retry::Never || error.code() == Code::StoreRefused;
+        let is_resumable =
+            session.may_be_resumed && self.uploads.are_remembered() && !is_unknown && may_pass;
         if is_resumable {
             return;
         }
@@ -267,8 +268,8 @@ impl Sender {
                 is_new: false,
             });
         }
-        let put = self.calls.call(part, || async {
-            self.throttle.pass(size_bytes).await;
+        self.throttle.pass(size_bytes).await;
+        let put = self.calls.call(|| async {
             let payload = chunk.clone().into();
             let put = self
                 .parts
@@ -303,6 +304,17 @@ fn settle(
     pass.tell(one.size_bytes);
     arrived.insert(one.part, one.known);
     Ok(())
+}
+
+/// Parts that the store confirmed while another failed are not sent again either. What cannot be noted is.
+fn note_those_that_arrived(in_flight: &mut JoinSet<Result<Arrived>>, session: &mut Session) {
+    while let Some(joined) = in_flight.try_join_next() {
+        if let Ok(Ok(one)) = joined
+            && one.is_new
+        {
+            let _ = session.ledger.add(one.part, &one.known);
+        }
+    }
 }
 
 /// Hashing a chunk takes tens of milliseconds, too long for the threads that serve connections.

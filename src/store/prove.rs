@@ -39,7 +39,8 @@ impl ObjectStore {
     }
 
     /// Compares sizes, and some chunks with the list beside the stripe: the first, the last, and others that
-    /// differ from time to time. The list itself is compared with the digest of record.
+    /// differ from time to time. The list itself is compared with the digest of record, and what the store says of
+    /// the whole by its own checksum, where it does, with the list.
     pub(super) async fn prove_sample(
         &self,
         stripe: &StoredStripe,
@@ -48,6 +49,12 @@ impl ObjectStore {
         self.prove_sizes(stripe).await?;
         let list = self.chunk_list(stripe).await?;
         let count = list.digests().len() as u64;
+        let mut rest = list.digests();
+        for span in spans(stripe) {
+            let (own, after) = rest.split_at(span.chunks().count().min(rest.len()));
+            self.compare_what_is_said(&span, own).await?;
+            rest = after;
+        }
         let wanted = sample(count, stripe.root, self.clock.now().millis());
         let mut places = self.places(stripe);
         places.retain(|place| wanted.contains(&place.chunk));
@@ -73,10 +80,7 @@ impl ObjectStore {
     }
 
     async fn prove_size(&self, span: &Span) -> Result<()> {
-        let found = self
-            .calls
-            .call(0, || async { self.size_of(&span.key).await })
-            .await?;
+        let found = self.calls.call(|| self.size_of(&span.key)).await?;
         if found == Some(span.size_bytes()) {
             return Ok(());
         }
@@ -161,6 +165,7 @@ impl ObjectStore {
         Reader {
             objects: self.objects.clone(),
             calls: self.calls.clone(),
+            turns: self.reads.clone(),
             file: file.map(Into::into),
         }
     }

@@ -142,7 +142,8 @@ impl ObjectStore {
         if span.size_bytes() < CHUNK_SIZE_BYTES {
             return self.send_one(span, pass).await;
         }
-        if self.size_of(&span.key).await?.is_some() {
+        let found = self.calls.call(|| self.size_of(&span.key));
+        if found.await?.is_some() {
             let mut digests = Vec::new();
             for _ in span.chunks() {
                 digests.push(hash(pass.next().await?).await?);
@@ -165,8 +166,8 @@ impl ObjectStore {
     /// Creates an object of at most one chunk; false where one of this key is there.
     pub(super) async fn put_one(&self, span: &Span, chunk: &Bytes) -> Result<bool> {
         let key = self.key(&span.key);
-        let put = self.calls.call(0, || async {
-            self.throttle.pass(span.size_bytes()).await;
+        self.throttle.pass(span.size_bytes()).await;
+        let put = self.calls.call(|| async {
             let options = PutOptions::from(PutMode::Create);
             match self
                 .objects
@@ -198,24 +199,25 @@ impl ObjectStore {
     pub(super) async fn create_same(&self, key: &str, content: Vec<u8>) -> Result<()> {
         let content = Bytes::from(content);
         let options = PutOptions::from(PutMode::Create);
-        match self
-            .objects
-            .put_opts(&self.key(key), content.clone().into(), options)
-            .await
-        {
-            Ok(_) => Ok(()),
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                if self.read_small(key).await? == content {
-                    return Ok(());
-                }
-                Err(Error::new(
-                    Code::ObjectExists,
-                    "an object of this name has another content",
-                )
-                .at("object", key)
-                .hint("look whether another agent writes below the same prefix"))
+        let place = self.key(key);
+        let put = self.calls.once(|| async {
+            let put = self
+                .objects
+                .put_opts(&place, content.clone().into(), options.clone());
+            match put.await {
+                Ok(_) => Ok(true),
+                Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+                Err(error) => Err(store_error(error, key)),
             }
-            Err(error) => Err(store_error(error, key)),
+        });
+        if put.await? || self.read_small(key).await? == content {
+            return Ok(());
         }
+        Err(Error::new(
+            Code::ObjectExists,
+            "an object of this name has another content",
+        )
+        .at("object", key)
+        .hint("look whether another agent writes below the same prefix"))
     }
 }

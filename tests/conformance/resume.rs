@@ -92,7 +92,11 @@ pub(super) async fn check_all(subject: &Subject) {
 }
 
 /// A store that remembers its uploads in this folder.
-pub(super) fn remembering(subject: &Subject, backend: Backend, folder: &tempfile::TempDir) -> ObjectStore {
+pub(super) fn remembering(
+    subject: &Subject,
+    backend: Backend,
+    folder: &tempfile::TempDir,
+) -> ObjectStore {
     subject
         .agent_over("one", backend)
         .with_uploads(uploads(folder))

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path as Key;
-use stopmark::clock::ManualClock;
+use stopmark::clock::{ManualClock, SystemClock};
 use stopmark::error::Code;
 use stopmark::model::{
     CHUNK_SIZE_BYTES, GroupName, RunId, Set, SetId, SetKind, StoredStripe, Timestamp,
 };
 use stopmark::store::{AgentIdentity, Backend, ObjectStore};
-use stopmark::world::{LogFact, StepProgress, Store as _, Tap};
+use stopmark::world::{Clock as _, LogFact, StepProgress, Store as _, Tap};
 use uuid::Uuid;
 
 /// A store under test: the same objects seen by as many agents as a test wants.
@@ -388,6 +388,13 @@ async fn a_log_that_was_tampered_with_is_refused(subject: &Subject) {
     );
 }
 
+/// A second for the agents, in which a server may well answer.
+async fn a_second_passes(subject: &Subject) {
+    let real = SystemClock::new();
+    real.sleep_until(Duration::from_millis(5)).await;
+    subject.clock.advance(Duration::from_secs(1));
+}
+
 async fn one_agent_holds_the_lease_and_a_silent_one_loses_it(subject: &Subject) {
     let name = group("leased");
     let (first, second) = (subject.agent("one"), subject.agent("two"));
@@ -398,11 +405,14 @@ async fn one_agent_holds_the_lease_and_a_silent_one_loses_it(subject: &Subject) 
         .await
         .expect("the same agent after a restart");
     // While the second watches, the first renews: the second must step back.
-    let (watched, ()) = tokio::join!(second.take_lease(&name), async {
-        subject.clock.advance(Duration::from_secs(30));
-        first.take_lease(&name).await.expect("renews");
-        subject.clock.advance(Duration::from_secs(60));
-    });
+    let mut watching = std::pin::pin!(second.take_lease(&name));
+    let watched = loop {
+        tokio::select! {
+            biased;
+            watched = &mut watching => break watched,
+            () = a_second_passes(subject) => first.take_lease(&name).await.expect("renews"),
+        }
+    };
     assert_eq!(
         watched.expect_err("the first lives").code(),
         Code::LeaseHeld
@@ -413,7 +423,7 @@ async fn one_agent_holds_the_lease_and_a_silent_one_loses_it(subject: &Subject) 
         tokio::select! {
             biased;
             taken = &mut taking => break taken,
-            () = tokio::task::yield_now() => subject.clock.advance(Duration::from_secs(1)),
+            () = a_second_passes(subject) => {}
         }
     };
     taken.expect("the first was silent");

@@ -30,7 +30,7 @@ fn told(stage: &Stage, printed: &Printed) -> String {
 }
 
 /// LSNs differ with the machine's timing: `<lsn>` stands for them, and `<when>` for a host's clock.
-fn lsns_out_of(text: &str) -> String {
+pub(crate) fn lsns_out_of(text: &str) -> String {
     let words = text.split_inclusive([' ', '\n', ',', ')', ';']);
     let word = |word: &str| {
         let digits = word.trim_end_matches([' ', '\n', ',', ')', ';']);

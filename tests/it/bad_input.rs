@@ -51,7 +51,7 @@ async fn every_fault_of_the_configuration_is_told_and_nothing_is_touched() {
         "members = [\"SQL1/Orders\"]",
         "members = [\"SQL1/Orders\", \"sql1/ORDERS\"]",
     );
-    stage.edit("[paths]", "[policy]\nlease_ttl = 90\n\n[paths]");
+    stage.edit("[policy]", "[policy]\nlease_ttl = 90");
     stage.edit("{ file = \"password\" }", "{ file = \"no-such-file\" }");
     assert_snapshot!(tell(&stage, &["backup", "full"]).await);
     assert!(
@@ -318,7 +318,7 @@ async fn two_agents_cannot_work_at_once() {
         "who only reads need not wait"
     );
     drop(lock);
-    stage.edit("[paths]", "[policy]\nlease_ttl = \"1s\"\n\n[paths]");
+    stage.edit("[policy]", "[policy]\nlease_ttl = \"1s\"");
     let (config, world) = stage.world();
     world
         .store

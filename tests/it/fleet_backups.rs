@@ -26,6 +26,7 @@ fn restore_log(step: &BackUp, mark: &MarkName, recover: bool) -> RestoreLog {
             lsn: Lsn::ZERO,
         },
         recover,
+        retry: None,
     }
 }
 
@@ -45,6 +46,7 @@ fn restore_full(hosts: &Hosts, step: &BackUp) -> RestoreDatabase {
         piece_kind: PieceKind::Full,
         moves: vec![file("Ledger", "mdf"), file("Ledger_log", "ldf")],
         replace: false,
+        retry: None,
     }
 }
 

@@ -178,10 +178,12 @@ impl Hosts {
             policy: PolicyConfig {
                 read_back: ReadBack::Whole,
                 sample_over_bytes: 64 << 30,
+                staging_max_bytes: 100 << 30,
                 statement_silence_max: Duration::from_secs(30),
                 mark_timeout: Duration::from_secs(30),
                 connect_timeout: Duration::from_secs(10),
                 lease_ttl: Duration::from_secs(60),
+                ..PolicyConfig::default()
             },
             state: "/nowhere".into(),
             logs: "/nowhere".into(),
@@ -286,6 +288,7 @@ impl Hosts {
             compression: None,
             mark: None,
             reason: "a test".to_owned(),
+            retry: None,
         }
     }
 }

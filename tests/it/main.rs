@@ -7,6 +7,8 @@ mod adopt_bucket;
 mod agreement;
 mod bad_input;
 mod bank;
+mod bucket;
+mod chain_stories;
 mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
@@ -28,6 +30,8 @@ mod kill;
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
 mod printing;
+mod publishing;
+mod rebuild;
 mod reported;
 mod saga;
 mod saga_kinds;
@@ -39,5 +43,6 @@ mod secrets;
 mod shelf;
 mod stage;
 mod stores;
+mod storms;
 mod strike;
 mod tidy;

@@ -65,6 +65,10 @@ pub(crate) fn story(record: &Record) -> String {
                 marks.insert(step.mark.to_string(), format!("<mark {number}>"));
             }
             let stage = round.plan.stages[usize::from(place.stage)].name;
+            for failure in round.retried.get(place).into_iter().flatten() {
+                let (act, failed) = (act_of(step), failure.line());
+                lines.push(format!("  {stage:?}: {act}: failed, {failed}; tried again"));
+            }
             lines.push(format!(
                 "  {stage:?}: {}: {}",
                 act_of(step),

@@ -138,7 +138,8 @@ impl Stage {
         let store = url_of(&self.path("store"));
         let mut text = format!(
             "format = 1\n\n[group]\nname = \"stage\"\nmanagement_host = {}\nmark_prefix = \"SM\"\n\
-             mark_log = \"stopmark\"\nmembers = [{}]\n\n[store]\nurl = {}\n\n[paths]\nstate = \"state\"\nlogs = \"logs\"\n",
+             mark_log = \"stopmark\"\nmembers = [{}]\n\n[store]\nurl = {}\n\n[paths]\nstate = \"state\"\nlogs = \"logs\"\n\n\
+             # Faults are injected one at a time, and are to be told.\n[policy]\nretry_times = 0\n",
             quoted(layout[0].0),
             members.join(", "),
             quoted(&store)

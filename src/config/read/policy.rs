@@ -15,10 +15,15 @@ pub(super) const SCHEDULE_KEYS: &[&str] = &["full", "differential", "log"];
 pub(super) const POLICY_KEYS: &[&str] = &[
     "read_back",
     "sample_over",
+    "staging_max",
     "statement_silence_max",
     "mark_timeout",
     "connect_timeout",
     "lease_ttl",
+    "retry_times",
+    "retry_first_wait",
+    "retry_wait_max",
+    "busy_wait_max",
 ];
 pub(super) const PATHS_KEYS: &[&str] = &["state", "logs"];
 
@@ -30,6 +35,9 @@ const READ_BACK: &[(&str, ReadBack)] = &[
 
 /// Longer than any wait that makes sense, shorter than any sum that could overflow.
 const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// More than any count here needs.
+const COUNT_MAX: u8 = 100;
 
 fn section<'a>(root: &Table<'a>, name: &str, keys: &[&str]) -> Option<Table<'a>> {
     root.optional(name).and_then(|node| node.table(keys))
@@ -81,11 +89,33 @@ pub(super) fn policy(root: &Table<'_>) -> PolicyConfig {
             .optional("sample_over")
             .and_then(|node| transfer::size(&node))
             .unwrap_or(default.sample_over_bytes),
+        staging_max_bytes: table
+            .optional("staging_max")
+            .and_then(|node| transfer::size(&node))
+            .unwrap_or(default.staging_max_bytes),
         statement_silence_max: wait("statement_silence_max", default.statement_silence_max),
         mark_timeout: wait("mark_timeout", default.mark_timeout),
         connect_timeout: wait("connect_timeout", default.connect_timeout),
         lease_ttl: wait("lease_ttl", default.lease_ttl),
+        retry_times: table
+            .optional("retry_times")
+            .and_then(|node| small(&node))
+            .unwrap_or(default.retry_times),
+        retry_first_wait: wait("retry_first_wait", default.retry_first_wait),
+        retry_wait_max: wait("retry_wait_max", default.retry_wait_max),
+        busy_wait_max: wait("busy_wait_max", default.busy_wait_max),
     }
+}
+
+/// A count of things that nobody wants many of.
+fn small(node: &Node<'_>) -> Option<u8> {
+    let number = node.integer()?;
+    let small = u8::try_from(number).ok().filter(|it| *it <= COUNT_MAX);
+    if small.is_none() {
+        let message = format!("{number} is not a count that can be used");
+        node.refuse(Code::ConfigValue, message, "write a number from 0 to 100");
+    }
+    small
 }
 
 fn duration(node: &Node<'_>) -> Option<Duration> {

@@ -78,7 +78,10 @@ fn mark_failed(code: &str, number: Option<i32>) -> StepFailure {
 fn second_round(failures: Vec<StepFailure>) -> Asked {
     Asked {
         round: 2,
-        previous: Some(RoundResult { failures }),
+        previous: Some(RoundResult {
+            failures,
+            ..RoundResult::default()
+        }),
         ..asked(BackupKind::Log)
     }
 }

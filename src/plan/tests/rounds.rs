@@ -72,7 +72,10 @@ fn a_new_chain_is_not_started_again_in_the_next_round() {
     let (plan, _) = planned(&survey(Some(30)), &catalog(), &again);
     assert_eq!(taken(&plan, PieceKind::Full), Vec::<String>::new());
     let failed = vec![failed("PAY3/Archive", PieceKind::Full, 3202)];
-    let previous = Some(RoundResult { failures: failed });
+    let previous = Some(RoundResult {
+        failures: failed,
+        ..RoundResult::default()
+    });
     let (plan, _) = planned(&survey(Some(30)), &catalog(), &Asked { previous, ..again });
     assert_eq!(
         taken(&plan, PieceKind::Full),
@@ -85,6 +88,7 @@ fn a_new_chain_is_not_started_again_in_the_next_round() {
 fn another_round_is_wanted_where_it_can_help() {
     let result = |failure| RoundResult {
         failures: vec![failure],
+        ..RoundResult::default()
     };
     let wants = |failure, round| {
         wants_another_round(
@@ -102,10 +106,13 @@ fn another_round_is_wanted_where_it_can_help() {
     );
     assert!(!wants(failed("PAY1/Ledger", PieceKind::Log, 4214), 3));
     assert!(!wants(failed("PAY1/Ledger", PieceKind::Log, 3201), 1));
-    assert!(!wants_another_round(
-        &asked(BackupKind::Log),
-        &RoundResult::default()
-    ));
+    let first = asked(BackupKind::Log);
+    assert!(!wants_another_round(&first, &RoundResult::default()));
+    let voided = RoundResult {
+        voided: vec![member("PAY1/Ledger")],
+        ..RoundResult::default()
+    };
+    assert!(wants_another_round(&first, &voided), "its mark is void");
 }
 
 #[test]

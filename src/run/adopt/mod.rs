@@ -67,7 +67,7 @@ async fn plan_round(
 ) -> Result<Adoption> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
-    let have = catalog::whole_view(world, &config.group).await?;
+    let have = catalog::whole_view(world.catalog.as_ref(), &config.group).await?;
     let asked = AdoptAsked {
         run,
         offers: wanted.offers.clone(),
