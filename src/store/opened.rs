@@ -194,6 +194,8 @@ impl Incoming {
 impl BufRead for Incoming {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.now.as_ref().is_none_or(|held| held.bytes.is_empty()) {
+            // Its room first: whoever reads the next chunk may be waiting for it.
+            self.now = None;
             self.now = self.chunks.blocking_recv();
             if self.now.is_none() {
                 return Ok(&[]);
