@@ -43,23 +43,35 @@ struct Answers {
 }
 
 impl Shelf<'_> {
-    /// Judges until the `wanted` newest Points are known, or every mark where no number is given; whether that is
-    /// so. A little at a time, so that others get their turn.
-    pub(super) fn settle(&self, wanted: Option<usize>) -> rusqlite::Result<bool> {
+    /// Whether the `wanted` newest Points are known, or every mark is judged where no number is given.
+    pub(super) fn is_settled(&self, wanted: Option<usize>) -> rusqlite::Result<bool> {
+        let floor = self.settled_to(wanted)?.unwrap_or(0);
+        let sql = "SELECT EXISTS (SELECT 1 FROM backup_set WHERE group_id = ?1 AND standing = 1 AND entry > ?2)";
+        let mut query = self.connection.prepare_cached(sql)?;
+        query.query_row([self.group, floor], |row| Ok(!row.get::<_, bool>(0)?))
+    }
+
+    /// Judges towards that, a little at a time, so that others get their turn.
+    pub(super) fn settle(&self, wanted: Option<usize>) -> rusqlite::Result<()> {
         for _ in 0..BATCHES_A_TURN {
-            let floor = wanted.map(|wanted| self.nth_point(wanted)).transpose()?;
-            let floor = floor.flatten();
+            let floor = self.settled_to(wanted)?;
             // Mostly the newest mark is a Point, and nothing before it needs to be judged.
             let limit = floor.map_or(BATCH_MARKS, |_| 1);
             let rest = "group_id = ?1 AND standing = 1 AND entry > ?2 ORDER BY entry DESC LIMIT ?3";
             let values = [self.group, floor.unwrap_or(0), limited(limit)];
             let rows = self.set_rows(rest, values)?;
             if rows.is_empty() {
-                return Ok(true);
+                break;
             }
             self.judge(rows)?;
         }
-        Ok(false)
+        Ok(())
+    }
+
+    /// The entry down to which every mark must be judged; none where that is the first.
+    fn settled_to(&self, wanted: Option<usize>) -> rusqlite::Result<Option<i64>> {
+        let floor = wanted.map(|wanted| self.nth_point(wanted)).transpose()?;
+        Ok(floor.flatten())
     }
 
     /// Judges what is not judged yet among these.

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::read::Shelf;
@@ -78,15 +78,36 @@ impl SqliteCatalog {
             .map_err(|error| failed(&self.path, error))
     }
 
-    /// Asks a group's rows; where there are none, the answer is nothing. What is judged on the way is kept.
+    /// Asks a group's rows; where there are none, the answer is nothing.
     async fn ask<T: Default + Send + 'static>(
         &self,
         group: &GroupName,
         question: impl FnOnce(Shelf<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.ask_as(TransactionBehavior::Deferred, group, question)
+            .await
+    }
+
+    /// The same, and what is judged on the way is kept. Another process may be writing, and who has read before it
+    /// asks to write would be refused then.
+    async fn judge<T: Default + Send + 'static>(
+        &self,
+        group: &GroupName,
+        question: impl FnOnce(Shelf<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.ask_as(TransactionBehavior::Immediate, group, question)
+            .await
+    }
+
+    async fn ask_as<T: Default + Send + 'static>(
+        &self,
+        behavior: TransactionBehavior,
+        group: &GroupName,
+        question: impl FnOnce(Shelf<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
         let group = group.to_string();
         self.work(move |connection| {
-            let change = connection.transaction()?;
+            let change = connection.transaction_with_behavior(behavior)?;
             let answer = match Shelf::of(&change, &group)? {
                 Some(held) => question(held)?,
                 None => T::default(),
@@ -99,8 +120,10 @@ impl SqliteCatalog {
 
     /// Judges until the `wanted` newest Points are known; all marks where no number is given.
     async fn settle(&self, group: &GroupName, wanted: Option<usize>) -> Result<()> {
-        let settled = move |shelf: Shelf<'_>| Ok(Some(shelf.settle(wanted)?));
-        while self.ask(group, settled).await? == Some(false) {}
+        let is_open = move |shelf: Shelf<'_>| Ok(!shelf.is_settled(wanted)?);
+        while self.ask(group, is_open).await? {
+            self.judge(group, move |shelf| shelf.settle(wanted)).await?;
+        }
         Ok(())
     }
 }
@@ -166,13 +189,13 @@ impl Catalog for SqliteCatalog {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Listed>> {
-        self.ask(group, move |shelf| shelf.page(before, limit))
+        self.judge(group, move |shelf| shelf.page(before, limit))
             .await
     }
 
     async fn find(&self, group: &GroupName, what: &str) -> Result<Option<Listed>> {
         let what = what.to_owned();
-        self.ask(group, move |shelf| shelf.find(&what)).await
+        self.judge(group, move |shelf| shelf.find(&what)).await
     }
 
     async fn recent(
