@@ -1,8 +1,8 @@
 //! What `compare.sh` measures with: an S3 server that keeps everything in memory, and an upload with its proof.
 //!
 //! `upload sink PORT` serves; `upload put FILE ENDPOINT` sends a file and reads it back, as a delivery does, and
-//! prints seconds and peak memory; `upload small COUNT AT_ONCE ENDPOINT` sends many small pieces; `upload hash FILE`
-//! prints how fast chunks can be hashed on all cores. The sink checks nothing and is no store: it exists so that a
+//! prints seconds and peak memory; `upload make FOLDER COUNT` makes small pieces, and `upload small FOLDER AT_ONCE
+//! ENDPOINT` sends them and reads each back, so many at a time; `upload hash FILE` prints how fast chunks can be hashed on all cores. The sink checks nothing and is no store: it exists so that a
 //! server's own work is not what is measured.
 #![expect(
     clippy::print_stdout,
@@ -46,9 +46,10 @@ async fn main() {
     match args[..] {
         ["sink", port, latency_ms] => sink(port, latency_ms.parse().expect("milliseconds")).await,
         ["put", file, endpoint] => put(Path::new(file), endpoint).await,
-        ["small", count, at_once, endpoint] => {
-            let count = count.parse().expect("a number");
-            small(count, at_once.parse().expect("a number"), endpoint).await;
+        ["make", folder, count] => make(Path::new(folder), count.parse().expect("a number")),
+        ["small", folder, at_once, endpoint] => {
+            let at_once = at_once.parse().expect("a number");
+            small(Path::new(folder), at_once, endpoint).await;
         }
         ["hash", file] => hash(Path::new(file)).await,
         _ => println!("see `benches/compare.sh`"),
@@ -96,18 +97,19 @@ async fn put(file: &Path, endpoint: &str) {
     );
 }
 
-async fn small(count: usize, at_once: usize, endpoint: &str) {
+/// Logs of 64 to 512 KiB, each with other bytes.
+fn make(folder: &Path, count: usize) {
+    for number in 0..count {
+        let size = (64 << 10) + (number * 7919) % (448 << 10);
+        let bytes = vec![u8::try_from(number % 251).expect("fits"); size];
+        std::fs::write(folder.join(format!("{number}.bak")), bytes).expect("writes");
+    }
+}
+
+async fn small(folder: &Path, at_once: usize, endpoint: &str) {
     let store = Arc::new(store(endpoint));
-    let folder = tempfile::tempdir().expect("a folder");
-    let files: Vec<_> = (0..count)
-        .map(|number| {
-            let path = folder.path().join(number.to_string());
-            let size = (64 << 10) + (number * 7919) % (448 << 10);
-            std::fs::write(&path, vec![u8::try_from(number % 251).expect("fits"); size])
-                .expect("writes");
-            path
-        })
-        .collect();
+    let files = std::fs::read_dir(folder).expect("a folder");
+    let files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
     let began = Instant::now();
     let turns = Arc::new(tokio::sync::Semaphore::new(at_once));
     let mut sending = tokio::task::JoinSet::new();
@@ -117,7 +119,8 @@ async fn small(count: usize, at_once: usize, endpoint: &str) {
             let _turn = turns.acquire_owned().await.expect("never closed");
             let key = format!("v1/bench/small/{}-{number}.bak", std::process::id());
             let sent = store.upload(&path, &key, &mut Nobody, &Nobody).await;
-            sent.expect("uploads");
+            let proven = store.prove(&sent.expect("uploads"), true, &Nobody).await;
+            proven.expect("proves");
         });
     }
     sending.join_all().await;
@@ -272,7 +275,10 @@ fn answer(
              <ETag>\"0123456789abcdef0123456789abcdef-1\"</ETag></CompleteMultipartUploadResult>"
                 .to_owned(),
         ),
-        "GET" if query.contains("list-type") => text(list(&objects, query)),
+        // Some clients still ask in the first version's words.
+        "GET" if query.contains("list-type") || query.contains("prefix=") => {
+            text(list(&objects, query))
+        }
         "GET" | "HEAD" => match objects.get(path) {
             Some(parts) => content(parts, method, range),
             None => reply("404 Not Found", "", 0, Vec::new()),

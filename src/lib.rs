@@ -13,6 +13,7 @@ pub mod plan;
 pub mod report;
 pub mod retention;
 pub mod run;
+pub mod seal;
 pub mod sql;
 pub mod store;
 pub mod survey;

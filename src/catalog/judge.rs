@@ -122,15 +122,12 @@ impl Shelf<'_> {
 
     /// The Point at a mark, or the newest one, with what it needs.
     pub(super) fn point(&self, mark: Option<&str>) -> rusqlite::Result<Option<PointNeeds>> {
-        let rows = match mark {
-            Some(mark) => {
-                let rest = "group_id = ?1 AND stamp = ?2 AND standing > 0 ORDER BY entry";
-                self.set_rows(rest, params![self.group, mark])?
-            }
-            None => {
-                let rest = "group_id = ?1 AND standing = ?2 ORDER BY entry DESC LIMIT 1";
-                self.set_rows(rest, [self.group, POINT])?
-            }
+        let rows = if let Some(mark) = mark {
+            let rest = "group_id = ?1 AND stamp = ?2 AND standing > 0 ORDER BY entry";
+            self.set_rows(rest, params![self.group, mark])?
+        } else {
+            let rest = "group_id = ?1 AND standing = ?2 ORDER BY entry DESC LIMIT 1";
+            self.set_rows(rest, [self.group, POINT])?
         };
         for row in rows {
             let sets = [self.whole(row, Wanted::Present)?];

@@ -257,8 +257,8 @@ impl<'c> Shelf<'c> {
     }
 
     pub(super) fn damaged(&self) -> rusqlite::Result<Vec<Piece>> {
-        // Few pieces ever are; the index of due proofs finds the group's.
-        let sql = "SELECT content FROM piece WHERE group_id = ?1 AND absent = ?2 ORDER BY id";
+        // Few pieces ever are, and those have an index of their own.
+        let sql = "SELECT content FROM piece WHERE group_id = ?1 AND absent <> 0 AND absent = ?2 ORDER BY id";
         let mut query = self.connection.prepare_cached(sql)?;
         let rows = query.query_map([self.group, DAMAGED], |row| {
             parsed(row.get_ref(0)?.as_str()?)

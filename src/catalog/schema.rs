@@ -67,6 +67,7 @@ const SCHEMA: &str = "
         content TEXT NOT NULL);
     CREATE INDEX piece_by_end ON piece (member_id, ends, begins);
     CREATE INDEX full_by_end ON piece (member_id, ends) WHERE kind = 0;
+    CREATE INDEX absent_piece ON piece (group_id) WHERE absent <> 0;
     CREATE INDEX piece_by_backup ON piece (backup);
     CREATE INDEX piece_by_due ON piece (group_id, due_at);
     CREATE INDEX piece_let_go ON piece (group_id, absent) WHERE absent >= 2;

@@ -88,7 +88,7 @@ impl SqliteCatalog {
         self.work(move |connection| {
             let change = connection.transaction()?;
             let answer = match Shelf::of(&change, &group)? {
-                Some(shelf) => question(shelf)?,
+                Some(held) => question(held)?,
                 None => T::default(),
             };
             change.commit()?;

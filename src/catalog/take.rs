@@ -227,7 +227,7 @@ impl<'c> Taking<'c> {
 
     fn apply(&mut self, row: Row) -> rusqlite::Result<()> {
         match row.fact {
-            Fact::Set(set) => self.set(*set),
+            Fact::Set(set) => self.set(&set),
             Fact::Proved(proved) => self.proved(&proved),
             Fact::Kept(fact) => self.kept(&fact),
             Fact::Pruned(sets) => sets.iter().try_for_each(|set| self.pruned(set)),
@@ -242,10 +242,10 @@ impl<'c> Taking<'c> {
         self.change.execute(sql, values).map(|_| ())
     }
 
-    fn set(&mut self, set: SetRow) -> rusqlite::Result<()> {
+    fn set(&mut self, set: &SetRow) -> rusqlite::Result<()> {
         self.forget(set.id)?;
         self.stamp = self.stamp.max(Some(set.used.millis()));
-        let row = self.set_row(&set)?;
+        let row = self.set_row(set)?;
         let mut touched: BTreeMap<i64, [u8; 11]> = BTreeMap::new();
         let mut first = None;
         for piece in &set.pieces {

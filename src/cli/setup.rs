@@ -102,7 +102,8 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         clock.clone(),
         config.policy.lease_ttl,
     )?
-    .with_uploads(state.join("uploads"));
+    .with_uploads(state.join("uploads"))
+    .with_ring(config.ring());
     let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
     if lock.is_some() {
         foreign.sweep();

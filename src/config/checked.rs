@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName};
+use crate::seal::Ring;
 
 /// One agent's configuration.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub hosts: BTreeMap<HostName, HostConfig>,
     /// The object store.
     pub store: StoreConfig,
+    /// For whom pieces are sealed before they leave; none: they go as they are.
+    pub sealing: Option<SealConfig>,
     /// When which kind of run is due.
     pub schedule: ScheduleConfig,
     /// How runs are done.
@@ -144,6 +147,15 @@ pub struct StoreConfig {
     pub secrets: BTreeMap<String, SecretString>,
     /// How bytes travel there and back.
     pub transfer: TransferConfig,
+}
+
+/// How pieces are encrypted before they leave this machine.
+#[derive(Clone, Debug)]
+pub struct SealConfig {
+    /// The recipients, and the keys that are here.
+    pub ring: Ring,
+    /// The day on which a person last made sure that the keys are kept in another place too.
+    pub escrow_confirmed: Option<civil::Date>,
 }
 
 /// How bytes travel to a store and back.
@@ -276,7 +288,7 @@ impl Default for TransferConfig {
         Self {
             memory_bytes: 64 * 1024 * 1024,
             parts_in_flight: 4,
-            pieces_in_flight: 16,
+            pieces_in_flight: 32,
             bandwidth: Vec::new(),
         }
     }
@@ -301,6 +313,12 @@ impl Default for PolicyConfig {
 }
 
 impl Config {
+    /// What pieces are sealed for and opened with; none where they are not sealed.
+    #[must_use]
+    pub fn ring(&self) -> Option<Ring> {
+        self.sealing.as_ref().map(|sealing| sealing.ring.clone())
+    }
+
     /// What the file says of this member, or the defaults where it does not list it.
     #[must_use]
     pub fn member(&self, name: &MemberName) -> MemberConfig {

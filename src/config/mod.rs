@@ -19,7 +19,7 @@ use std::path::Path;
 
 pub use checked::{
     BandwidthWindow, Config, Discovery, Encryption, HostConfig, LoginConfig, MarkLogKind,
-    MemberConfig, PolicyConfig, ReadBack, RetentionConfig, ScheduleConfig, ShareConfig,
+    MemberConfig, PolicyConfig, ReadBack, RetentionConfig, ScheduleConfig, SealConfig, ShareConfig,
     StoreConfig, TransferConfig,
 };
 pub use read::size_bytes;

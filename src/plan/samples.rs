@@ -101,6 +101,7 @@ pub(super) fn config() -> Config {
             transfer: TransferConfig::default(),
         },
         schedule: ScheduleConfig::default(),
+        sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
@@ -251,6 +252,7 @@ fn delivered(id: u128, of: &str, kind: PieceKind, first: u32, last: u32) -> Piec
             root: Sha256Digest([7; 32]),
             sha256: None,
             segment_size_bytes: None,
+            sealed: None,
         }],
         ..piece(id, kind, first, last)
     }

@@ -55,6 +55,7 @@ pub(super) fn config() -> Config {
             transfer: TransferConfig::default(),
         },
         schedule: ScheduleConfig::default(),
+        sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,

@@ -17,6 +17,7 @@ mod lease;
 mod log;
 mod manifest;
 mod open;
+mod opened;
 mod parts;
 mod pool;
 mod probe;
@@ -26,6 +27,7 @@ mod read;
 mod remove;
 mod retry;
 mod said;
+mod sealed;
 mod shelf;
 mod source;
 mod staging;
@@ -42,11 +44,12 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
+use crate::seal::Ring;
 use crate::world::{Chained, Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
 
 use lease::Lease;
@@ -94,7 +97,9 @@ pub struct ObjectStore {
     pool: Arc<Pool>,
     throttle: Arc<Throttle>,
     calls: Arc<Calls>,
+    reads: Arc<Semaphore>,
     uploads: Uploads,
+    ring: Option<Arc<Ring>>,
 }
 
 impl ObjectStore {
@@ -140,7 +145,9 @@ impl ObjectStore {
             pool: Pool::of_the_process(),
             throttle: Arc::new(Throttle::new(Vec::new(), clock.clone())),
             calls: Arc::new(Calls::new(clock.clone())),
+            reads: Arc::new(Semaphore::new(range::READS_MAX)),
             uploads: Uploads::default(),
+            ring: None,
             clock,
         }
     }
@@ -162,6 +169,13 @@ impl ObjectStore {
     #[must_use]
     pub fn with_uploads(mut self, folder: PathBuf) -> Self {
         self.uploads = Uploads::of(folder);
+        self
+    }
+
+    /// Seals what is uploaded for the recipients of a ring, and opens what is fetched with its keys.
+    #[must_use]
+    pub fn with_ring(mut self, ring: Option<Ring>) -> Self {
+        self.ring = ring.map(Arc::new);
         self
     }
 

@@ -31,6 +31,20 @@ struct Session {
     ledger: Ledger,
     known: BTreeMap<usize, KnownPart>,
     is_resumed: bool,
+    may_be_resumed: bool,
+}
+
+/// All parts of an object, in the store and not put together yet.
+pub(super) struct Sent {
+    session: Session,
+    arrived: BTreeMap<usize, KnownPart>,
+}
+
+impl Sent {
+    /// The digests of its chunks, in order.
+    pub(super) fn digests(&self) -> impl Iterator<Item = Sha256Digest> {
+        self.arrived.values().map(|part| part.digest)
+    }
 }
 
 /// What a part needs on its way.
@@ -63,26 +77,77 @@ impl ObjectStore {
         file: &Path,
         pass: &mut Pass<'_, '_>,
     ) -> Result<Vec<Sha256Digest>> {
+        let session = self.session(span, file).await?;
+        let sent = self.send_all(span, session, pass).await?;
+        let digests = sent.digests().collect();
+        self.put_together(span, sent).await?;
+        Ok(digests)
+    }
+
+    /// Sends the parts of an object whose bytes will never be the same again, and so cannot be gone on with: what
+    /// an earlier process began is given up first.
+    pub(super) async fn send_parts_afresh(
+        &self,
+        span: &Span,
+        file: &Path,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<Sent> {
+        self.give_up_earlier(span).await?;
         let mut session = self.session(span, file).await?;
+        session.may_be_resumed = false;
+        self.send_all(span, session, pass).await
+    }
+
+    /// Gives up what an earlier process began under this key, if it did.
+    pub(super) async fn give_up_earlier(&self, span: &Span) -> Result<()> {
+        let Some(found) = self.uploads.find(&span.key) else {
+            return Ok(());
+        };
+        self.abort(&self.key(&span.key), &found.head.upload).await?;
+        self.uploads.forget(&span.key);
+        Ok(())
+    }
+
+    async fn send_all(
+        &self,
+        span: &Span,
+        mut session: Session,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<Sent> {
         let mut in_flight = JoinSet::new();
         let sent = self
             .send_each(span, &mut session, &mut in_flight, pass)
             .await;
-        let error = match sent {
-            Ok(arrived) => match self.complete(span, &session, &arrived).await {
-                Ok(()) => {
-                    self.uploads.forget(&span.key);
-                    return Ok(arrived.into_values().map(|part| part.digest).collect());
-                }
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        note_those_that_arrived(&mut in_flight, &mut session);
-        // No part may arrive after the upload was given up.
-        in_flight.shutdown().await;
-        self.give_up_unless_resumable(span, &session, &error).await;
-        Err(error)
+        match sent {
+            Ok(arrived) => Ok(Sent { session, arrived }),
+            Err(error) => {
+                note_those_that_arrived(&mut in_flight, &mut session);
+                // No part may arrive after the upload was given up.
+                in_flight.shutdown().await;
+                self.give_up_unless_resumable(span, &session, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the object of its parts.
+    pub(super) async fn put_together(&self, span: &Span, sent: Sent) -> Result<()> {
+        match self.complete(span, &sent.session, &sent.arrived).await {
+            Ok(()) => {
+                self.uploads.forget(&span.key);
+                Ok(())
+            }
+            Err(error) => {
+                self.give_up(span, &sent, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the parts up, since the object is not to be made.
+    pub(super) async fn give_up(&self, span: &Span, sent: &Sent, error: &Error) {
+        self.give_up_unless_resumable(span, &sent.session, error)
+            .await;
     }
 
     async fn session(&self, span: &Span, file: &Path) -> Result<Session> {
@@ -97,6 +162,7 @@ impl ObjectStore {
                 ledger: self.uploads.go_on(&span.key)?,
                 known: found.parts,
                 is_resumed: true,
+                may_be_resumed: true,
             });
         }
         let key = self.key(&span.key);
@@ -110,6 +176,7 @@ impl ObjectStore {
             upload,
             known: BTreeMap::new(),
             is_resumed: false,
+            may_be_resumed: true,
         })
     }
 
@@ -172,7 +239,8 @@ impl ObjectStore {
         let is_unknown = session.is_resumed && error.code() == Code::ObjectMissing;
         // Credentials, clocks and buckets are mended by people; the parts are still there then.
         let may_pass = error.retry_verdict() != Retry::Never || error.code() == Code::StoreRefused;
-        let is_resumable = self.uploads.are_remembered() && !is_unknown && may_pass;
+        let is_resumable =
+            session.may_be_resumed && self.uploads.are_remembered() && !is_unknown && may_pass;
         if is_resumable {
             return;
         }

@@ -62,7 +62,7 @@ impl ObjectStore {
     }
 
     /// The chunk list beside a stripe, compared with its root.
-    async fn chunk_list(&self, stripe: &StoredStripe) -> Result<ChunkList> {
+    pub(super) async fn chunk_list(&self, stripe: &StoredStripe) -> Result<ChunkList> {
         let content = self.read_small(&keys::chunks(&stripe.key)).await?;
         let list = ChunkList::from_bytes(&content);
         list.filter(|list| list.root() == stripe.root)
@@ -140,11 +140,7 @@ impl ObjectStore {
         file: Option<&Path>,
         progress: &dyn StepProgress,
     ) -> Result<BTreeMap<usize, Sha256Digest>> {
-        let reader = Reader {
-            objects: self.objects.clone(),
-            calls: self.calls.clone(),
-            file: file.map(Into::into),
-        };
+        let reader = self.reader(file);
         let mut found = BTreeMap::new();
         let mut in_flight = JoinSet::new();
         let mut places = places.into_iter();
@@ -165,7 +161,16 @@ impl ObjectStore {
         }
     }
 
-    /// Brings an object to a file. The file gets its name only when the digests agree.
+    pub(super) fn reader(&self, file: Option<&Path>) -> Reader {
+        Reader {
+            objects: self.objects.clone(),
+            calls: self.calls.clone(),
+            turns: self.reads.clone(),
+            file: file.map(Into::into),
+        }
+    }
+
+    /// Brings an object to a file, opened where it is sealed. The file gets its name only when the digests agree.
     pub(super) async fn fetch_stripe(
         &self,
         stripe: &StoredStripe,
@@ -176,8 +181,15 @@ impl ObjectStore {
         let unfinished = path.with_extension("part");
         let failed = |error| unwritable(&unfinished, error);
         let file = fs::File::create(&unfinished).await.map_err(failed)?;
-        file.set_len(stripe.size_bytes).await.map_err(failed)?;
-        let read = self.read_whole(stripe, Some(&unfinished), progress).await;
+        let size_bytes = stripe.plain().size_bytes;
+        file.set_len(size_bytes).await.map_err(failed)?;
+        let read = match &stripe.sealed {
+            None => self.read_whole(stripe, Some(&unfinished), progress).await,
+            Some(sealed) => {
+                self.read_sealed(stripe, sealed, &unfinished, progress)
+                    .await
+            }
+        };
         if let Err(error) = read {
             drop(file);
             // The error that matters is the first; a leftover `.part` is overwritten next time.
@@ -192,7 +204,7 @@ impl ObjectStore {
     }
 
     /// Where each chunk of a stripe stands.
-    fn places(&self, stripe: &StoredStripe) -> Vec<Place> {
+    pub(super) fn places(&self, stripe: &StoredStripe) -> Vec<Place> {
         let mut places = Vec::new();
         for span in spans(stripe) {
             places.extend(self.places_of(&span, places.len()));
@@ -249,7 +261,7 @@ fn sample(count: u64, root: Sha256Digest, moment_millis: i64) -> BTreeSet<usize>
         .collect()
 }
 
-fn damaged(place: &Place) -> Error {
+pub(super) fn damaged(place: &Place) -> Error {
     let message = format!(
         "the store gives back other bytes than were sent: chunk {}, bytes {} to {} of the object",
         place.chunk, place.in_object.start, place.in_object.end

@@ -9,9 +9,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload};
+use tokio::sync::Semaphore;
 
 use super::errors::store_error;
 use super::hash::Hasher;
@@ -23,11 +25,16 @@ use crate::model::Sha256Digest;
 /// How much of a local file is read at once.
 const BLOCK_BYTES: usize = 256 * 1024;
 
+/// Chunks that are read at the same time, over all pieces of a store.
+pub(super) const READS_MAX: usize = 32;
+
 /// What reading a chunk needs; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Reader {
     pub(super) objects: Arc<dyn object_store::ObjectStore>,
     pub(super) calls: Arc<Calls>,
+    /// Whose turn it is: each connection holds some memory, however many pieces are read back at once.
+    pub(super) turns: Arc<Semaphore>,
     /// The file that chunks are written to, if they are wanted.
     pub(super) file: Option<Arc<Path>>,
 }
@@ -58,20 +65,36 @@ impl Reader {
         if place.in_object.is_empty() {
             return Ok(Hasher::new().finish());
         }
+        let _turn = self.turns.acquire().await.expect("it is never closed");
+        self.calls
+            .call(|| async { self.take_in(self.ask_for(place).await?, place).await })
+            .await
+    }
+
+    /// Reads a chunk into memory; whoever asks has reserved room for it.
+    pub(super) async fn bytes(&self, place: &Place) -> Result<Bytes> {
         self.calls
             .call(|| async {
-                let options = GetOptions {
-                    range: Some(GetRange::Bounded(place.in_object.clone())),
-                    ..GetOptions::default()
-                };
-                let found = self.objects.get_opts(&place.key, options).await;
-                let found = found.map_err(|error| store_error(error, &place.key))?;
-                if found.range != place.in_object {
-                    return Err(cut_short(place));
-                }
-                self.take_in(found, place).await
+                let found = self.ask_for(place).await?.bytes().await;
+                let bytes = found.map_err(|error| store_error(error, &place.key))?;
+                let is_whole = bytes.len() as u64 == place.size_bytes();
+                is_whole.then_some(bytes).ok_or_else(|| cut_short(place))
             })
             .await
+    }
+
+    async fn ask_for(&self, place: &Place) -> Result<GetResult> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(place.in_object.clone())),
+            ..GetOptions::default()
+        };
+        let found = self.objects.get_opts(&place.key, options).await;
+        let found = found.map_err(|error| store_error(error, &place.key))?;
+        if found.range == place.in_object {
+            Ok(found)
+        } else {
+            Err(cut_short(place))
+        }
     }
 
     async fn take_in(&self, found: GetResult, place: &Place) -> Result<Sha256Digest> {

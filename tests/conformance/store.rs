@@ -4,6 +4,7 @@
 //! off are in `resume.rs`.
 
 mod resume;
+mod sealed;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,6 +86,7 @@ pub(crate) async fn check_all(subject: &Subject) {
     a_changed_object_is_noticed(subject).await;
     a_stripe_too_large_for_one_object_lies_in_segments(subject).await;
     resume::check_all(subject).await;
+    sealed::check_all(subject).await;
     manifests_are_written_once_and_read_by_digest(subject).await;
     of_many_appends_at_once_each_gets_a_number_of_its_own(subject).await;
     a_log_that_was_tampered_with_is_refused(subject).await;

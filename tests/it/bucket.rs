@@ -447,18 +447,19 @@ impl Held {
             .uploads
             .iter()
             .filter(|(_, it)| it.key.starts_with(&prefix));
-        let found: String = found
-            .map(|(id, it)| {
-                format!(
-                    "<Upload><Key>{}</Key><UploadId>{id}</UploadId></Upload>",
-                    it.key
-                )
-            })
-            .collect();
+        let mut listed = String::new();
+        for (id, upload) in found {
+            let key = &upload.key;
+            write!(
+                listed,
+                "<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>"
+            )
+            .expect("a string");
+        }
         said(
             "200 OK",
             format!(
-                "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{found}</ListMultipartUploadsResult>"
+                "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{listed}</ListMultipartUploadsResult>"
             ),
         )
     }

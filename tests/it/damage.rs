@@ -26,7 +26,7 @@ async fn points(stage: &Stage) -> u64 {
 }
 
 /// Files of the store whose names end so, in order.
-fn stored(stage: &Stage, end: &str) -> Vec<PathBuf> {
+pub(crate) fn stored(stage: &Stage, end: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(&stage.path("store"), end, &mut found);
     found.sort();
@@ -123,7 +123,10 @@ async fn what_is_missing_altered_or_cut_off_in_the_log_is_found() {
         assert_eq!(printed.exit, Exit::Degraded, "{}", printed.stdout);
         if Some(path) == logs.last() {
             let words = "is not what it was when it was read";
-            assert!(printed.stdout.contains(words), "{}", printed.stdout);
+            // Where the change fell into the digest of the entry before, that does not fit any more.
+            let found = [words, "does not follow from the one before"];
+            let is_told = found.iter().any(|words| printed.stdout.contains(words));
+            assert!(is_told, "{}", printed.stdout);
             let listed = stage.run(&["list"]).await;
             assert!(listed.stderr.contains(words), "{}", listed.stderr);
         }

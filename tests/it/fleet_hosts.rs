@@ -174,6 +174,7 @@ impl Hosts {
                 transfer: TransferConfig::default(),
             },
             schedule: ScheduleConfig::default(),
+            sealing: None,
             policy: PolicyConfig {
                 read_back: ReadBack::Whole,
                 sample_over_bytes: 64 << 30,

@@ -39,6 +39,7 @@ mod saga_kinds;
 mod saga_story;
 mod saga_twice;
 mod scrub;
+mod sealed;
 mod secrets;
 mod shelf;
 mod stage;

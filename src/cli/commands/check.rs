@@ -37,6 +37,7 @@ pub(super) async fn check(
     }
     let mut report = look(&agent, &survey);
     try_out(&mut agent, &survey, &trials, &mut report, interrupt).await;
+    check_sealing(&agent, &mut report);
     report.schedules(&agent.config, agent.world.clock.now());
     let exit = report.exit();
     let exit = if interrupt.is_asked() {
@@ -303,6 +304,14 @@ fn tell_trials(agent: &Agent, survey: &Survey, record: &Record, report: &mut Che
         if let Some((_, failure)) = failures.find(|(failed, _)| **failed == step) {
             report.failed(host.as_str(), &step_words(&step), failure);
         }
+    }
+}
+
+fn check_sealing(agent: &Agent, report: &mut CheckReport) {
+    if let Some(sealing) = &agent.config.sealing {
+        let today = agent.world.clock.now().civil_utc().date();
+        let trial = sealing.ring.trial();
+        report.sealing(sealing, trial.as_ref(), today);
     }
 }
 

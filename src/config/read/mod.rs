@@ -7,6 +7,7 @@ mod group;
 mod hosts;
 mod policy;
 mod retention;
+mod sealing;
 mod secret;
 mod store;
 mod transfer;
@@ -32,6 +33,7 @@ const SECTIONS: &[&str] = &[
     "group",
     "hosts",
     "store",
+    "encryption",
     "schedule",
     "policy",
     "retention",
@@ -177,6 +179,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let hosts = hosts::read(root, around);
     let group = group::read(root, &hosts);
     let store = store::read(root, around);
+    let sealing = sealing::read(root, around);
     let schedule = policy::schedule(root);
     let policy = policy::policy(root);
     let retention = retention::retention(root);
@@ -191,6 +194,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         members: group.members,
         hosts: hosts.whole,
         store: store?,
+        sealing,
         schedule,
         policy,
         retention,
@@ -210,6 +214,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         hosts::SHARE_KEYS,
         store::KEYS,
         transfer::KEYS,
+        sealing::KEYS,
         transfer::BANDWIDTH_KEYS,
     ];
     let sections = sections.into_iter().chain([

@@ -3,7 +3,9 @@
 //! Nothing is called stored that is not, and nothing is sent again that the server has confirmed.
 
 use std::env;
+use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -24,9 +26,15 @@ const ENDPOINT: &str = "STOPMARK_TEST_UPLOAD_ENDPOINT";
 /// The folder with its file and its memory.
 const FOLDER: &str = "STOPMARK_TEST_UPLOAD_FOLDER";
 
-const KILLS: u32 = 10;
-const KILLED_SIZE_BYTES: u64 = 64 << 20;
+/// How often the agent is killed, and how large its piece is; `.ci/evidence` asks for more of both.
+const KILLS: &str = "STOPMARK_TEST_KILLS";
+const KILLED_MIB: &str = "STOPMARK_TEST_KILLED_MIB";
+const KILLS_DEFAULT: u64 = 10;
+const KILLED_MIB_DEFAULT: u64 = 64;
 const KILLED_KEY: &str = "v1/killed/pieces/piece.bak";
+
+/// Parts that travel at the same time.
+const IN_FLIGHT: usize = 2;
 
 /// Heads of requests, lists and questions, and a connection that is made again.
 const SMALL_TALK_BYTES: u64 = 512 << 10;
@@ -44,10 +52,18 @@ impl Tap for Nobody {
 
 /// The S3 server as an agent opens it, by way of this endpoint.
 fn store_at(endpoint: &str, uploads: &Path) -> ObjectStore {
+    store_with(endpoint, uploads, &[])
+}
+
+/// The same with options of its own.
+fn store_with(endpoint: &str, uploads: &Path, options: &[(&str, &str)]) -> ObjectStore {
     let mut config: StoreConfig = s3_as_told();
-    let endpoint = endpoint.to_owned();
-    config.options.insert("aws_endpoint".to_owned(), endpoint);
-    config.transfer.parts_in_flight = 2;
+    for (key, value) in [("aws_endpoint", endpoint)].iter().chain(options) {
+        config
+            .options
+            .insert((*key).to_owned(), (*value).to_owned());
+    }
+    config.transfer.parts_in_flight = IN_FLIGHT;
     let agent = AgentIdentity {
         id: "faults".to_owned(),
         name: "a test".to_owned(),
@@ -66,8 +82,12 @@ async fn proxy() -> Proxy {
 /// A file of this size whose chunks differ.
 fn file_of(folder: &Path, size_bytes: u64) -> PathBuf {
     let path = folder.join("piece.bak");
-    let words = (0..size_bytes / 8).flat_map(|word| (word * 0x9e37_79b9).to_le_bytes());
-    std::fs::write(&path, words.collect::<Vec<u8>>()).expect("writes");
+    let mut file = BufWriter::new(File::create(&path).expect("a file"));
+    for word in 0..size_bytes / 8 {
+        let word = (word * 0x9e37_79b9).to_le_bytes();
+        file.write_all(&word).expect("writes");
+    }
+    file.flush().expect("writes");
     path
 }
 
@@ -125,6 +145,24 @@ async fn a_bad_way_back_is_no_damage() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_holds_what_the_server_says_of_the_whole_against_our_chunks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = file_of(folder.path(), 2 * CHUNK_SIZE_BYTES + 8);
+    let small = folder.path().join("small.bak");
+    std::fs::write(&small, b"a small one").expect("writes");
+    let store = store_with(
+        &told("STOPMARK_S3_ENDPOINT"),
+        folder.path(),
+        &[("aws_checksum_algorithm", "sha256")],
+    );
+    for (path, key) in [(&path, "v1/said/large.bak"), (&small, "v1/said/small.bak")] {
+        let stripe = send(&store, path, key).await.expect("sends");
+        let proven = store.prove_sample(&stripe, &Nobody).await;
+        proven.expect("what it says is what we sent");
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_passes_over_conditions_is_found_out() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -137,7 +175,8 @@ async fn a_server_that_passes_over_conditions_is_found_out() {
     careful.remove_probe(key).await.expect("removes");
 }
 
-/// The test binary runs itself again as the agent that is killed.
+/// The test binary runs itself again as the agent that is killed. What came of it is printed, for `.ci/evidence`.
+#[expect(clippy::print_stdout, reason = "evidence is read by people")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_upload_sends_only_the_parts_in_flight_again() {
     if let (Ok(endpoint), Ok(folder)) = (env::var(ENDPOINT), env::var(FOLDER)) {
@@ -148,30 +187,51 @@ async fn a_killed_upload_sends_only_the_parts_in_flight_again() {
         sent.expect("sends, if it lives long enough");
         return;
     }
+    let (kills, size_bytes) = (
+        asked(KILLS, KILLS_DEFAULT),
+        asked(KILLED_MIB, KILLED_MIB_DEFAULT) << 20,
+    );
     let folder = tempfile::tempdir().expect("a folder");
-    let path = file_of(folder.path(), KILLED_SIZE_BYTES);
+    let path = file_of(folder.path(), size_bytes);
     let proxy = proxy().await;
-    let seed = RandomState::new().hash_one(0);
-    for kill in 0..KILLS {
-        let at = seed.rotate_left(kill * 6) % (20 << 20);
-        live_and_die(&proxy, folder.path(), at, seed).await;
+    let chance = RandomState::new();
+    // So far apart that deaths are spread over the whole upload; a life sends at most half of what is missing.
+    let apart_bytes = (size_bytes / kills * 3).max(20 << 20);
+    let mut most_again_bytes = 0;
+    for kill in 0..kills {
+        let at_bytes = chance.hash_one(kill) % apart_bytes;
+        let again_bytes = live_and_die(&proxy, folder.path(), size_bytes, at_bytes).await;
+        most_again_bytes = most_again_bytes.max(again_bytes);
     }
     let uploads = folder.path().join("uploads");
-    let missing = KILLED_SIZE_BYTES - confirmed(&uploads) * CHUNK_SIZE_BYTES;
+    let missing_bytes = size_bytes - confirmed(&uploads) * CHUNK_SIZE_BYTES;
     let before = proxy.sent_bytes();
     let store = store_at(&proxy.endpoint(), &uploads);
     let stripe = send(&store, &path, KILLED_KEY).await.expect("sends");
     let sent = proxy.sent_bytes() - before;
-    assert!(sent <= missing + SMALL_TALK_BYTES, "seed {seed}: {sent}");
+    assert!(sent <= missing_bytes + SMALL_TALK_BYTES, "{sent}");
     let proven = store.prove(&stripe, true, &Nobody).await;
-    proven.expect("whole after ten deaths");
+    proven.expect("whole after all deaths");
     let group = "killed".parse().expect("a group name");
     let swept = store.sweep(&group).await.expect("sweeps");
     assert!(
         swept <= 1,
         "at most a begun upload nobody had noted: {swept}"
     );
-    assert_eq!(store.sweep(&group).await.expect("sweeps"), 0);
+    let orphans = store.sweep(&group).await.expect("sweeps");
+    assert_eq!(orphans, 0);
+    let all_mib = proxy.sent_bytes() >> 20;
+    println!(
+        "{kills} kills of an upload of {} MiB: {all_mib} MiB sent in all, at most {} KiB of a life \
+         sent again, {orphans} orphans",
+        size_bytes >> 20,
+        most_again_bytes >> 10
+    );
+}
+
+/// What the environment asks for.
+fn asked(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |asked| asked.parse().expect("a number"))
 }
 
 /// Parts that the server has confirmed and the agent noted.
@@ -183,9 +243,12 @@ fn confirmed(uploads: &Path) -> u64 {
         .sum()
 }
 
-/// One life: it may send what is missing, and dies when it has sent `at` bytes.
-async fn live_and_die(proxy: &Proxy, folder: &Path, at: u64, seed: u64) {
-    let missing = KILLED_SIZE_BYTES - confirmed(&folder.join("uploads")) * CHUNK_SIZE_BYTES;
+/// One life: it may send what is missing, and dies when it has sent so much. The bytes that the next life must
+/// send again: those of parts that were on their way.
+async fn live_and_die(proxy: &Proxy, folder: &Path, size_bytes: u64, at_bytes: u64) -> u64 {
+    let uploads = folder.join("uploads");
+    let known = confirmed(&uploads);
+    let missing_bytes = size_bytes - known * CHUNK_SIZE_BYTES;
     let before = proxy.sent_bytes();
     let child = Command::new(env::current_exe().expect("a path"))
         .args([
@@ -198,9 +261,15 @@ async fn live_and_die(proxy: &Proxy, folder: &Path, at: u64, seed: u64) {
         .stderr(Stdio::null())
         .spawn();
     let mut child = child.expect("the test binary runs again");
-    proxy.sent_at_least(before + at.min(missing / 2)).await;
+    proxy
+        .sent_at_least(before + at_bytes.min(missing_bytes / 2))
+        .await;
     child.kill().expect("it can be killed");
     child.wait().expect("it was killed");
     let sent = proxy.sent_bytes() - before;
-    assert!(sent <= missing + SMALL_TALK_BYTES, "seed {seed}: {sent}");
+    let again = sent.saturating_sub((confirmed(&uploads) - known) * CHUNK_SIZE_BYTES);
+    // A part that has arrived and is not noted yet is still on its way.
+    let most = IN_FLIGHT as u64 * CHUNK_SIZE_BYTES + SMALL_TALK_BYTES;
+    assert!(again <= most, "{again} of {sent} bytes are sent again");
+    again
 }
