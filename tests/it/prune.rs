@@ -322,7 +322,7 @@ async fn a_pinned_point_stays_until_it_is_unpinned() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_would_leave_no_proven_point_is_refused_until_one_is_proven() {
     let stage = commands().await;
-    stage.edit("[paths]", "[policy]\nread_back = \"size\"\n\n[paths]");
+    stage.edit("[policy]\n", "[policy]\nread_back = \"size\"\n");
     for _ in 0..2 {
         must(&stage, &["backup", "full"]).await;
         must(&stage, &["backup", "log"]).await;
