@@ -64,7 +64,7 @@ impl Shelf<'_> {
 
     /// Judges what is not judged yet among these.
     pub(super) fn settle_page(&self, before: i64, limit: usize) -> rusqlite::Result<()> {
-        let rest = "group_id = ?1 AND entry < ?2 ORDER BY entry DESC LIMIT ?3";
+        let rest = "group_id = ?1 AND entry < ?2 AND standing >= 0 ORDER BY entry DESC LIMIT ?3";
         let sql = format!(
             "SELECT id FROM (SELECT id, standing FROM backup_set WHERE {rest}) WHERE standing = 1"
         );
@@ -122,15 +122,12 @@ impl Shelf<'_> {
 
     /// The Point at a mark, or the newest one, with what it needs.
     pub(super) fn point(&self, mark: Option<&str>) -> rusqlite::Result<Option<PointNeeds>> {
-        let rows = match mark {
-            Some(mark) => {
-                let rest = "group_id = ?1 AND stamp = ?2 AND standing > 0 ORDER BY entry";
-                self.set_rows(rest, params![self.group, mark])?
-            }
-            None => {
-                let rest = "group_id = ?1 AND standing = ?2 ORDER BY entry DESC LIMIT 1";
-                self.set_rows(rest, [self.group, POINT])?
-            }
+        let rows = if let Some(mark) = mark {
+            let rest = "group_id = ?1 AND stamp = ?2 AND standing > 0 ORDER BY entry";
+            self.set_rows(rest, params![self.group, mark])?
+        } else {
+            let rest = "group_id = ?1 AND standing = ?2 ORDER BY entry DESC LIMIT 1";
+            self.set_rows(rest, [self.group, POINT])?
         };
         for row in rows {
             let sets = [self.whole(row, Wanted::Present)?];
@@ -149,7 +146,7 @@ impl Shelf<'_> {
     pub(super) fn page(&self, before: Option<u64>, limit: usize) -> rusqlite::Result<Vec<Listed>> {
         let before = before.map_or(i64::MAX, signed);
         self.settle_page(before, limit)?;
-        let rest = "group_id = ?1 AND entry < ?2 ORDER BY entry DESC LIMIT ?3";
+        let rest = "group_id = ?1 AND entry < ?2 AND standing >= 0 ORDER BY entry DESC LIMIT ?3";
         let rows = self.set_rows(rest, [self.group, before, limited(limit)])?;
         let rows = rows.into_iter();
         rows.map(|row| self.listed(row, Wanted::Present)).collect()
@@ -157,8 +154,8 @@ impl Shelf<'_> {
 
     pub(super) fn find(&self, what: &str) -> rusqlite::Result<Option<Listed>> {
         let id = what.parse::<Uuid>().unwrap_or_default().into_bytes();
-        let sql =
-            "SELECT MIN(entry) FROM backup_set WHERE group_id = ?1 AND (stamp = ?2 OR set_id = ?3)";
+        let sql = "SELECT MIN(entry) FROM backup_set
+            WHERE group_id = ?1 AND (stamp = ?2 OR set_id = ?3) AND standing >= 0";
         let values = params![self.group, what, id];
         let entry: Option<i64> = self.connection.query_row(sql, values, |row| row.get(0))?;
         let Some(entry) = entry else { return Ok(None) };

@@ -4,6 +4,7 @@
 
 pub mod due;
 mod judge;
+pub mod kept;
 mod read;
 mod schema;
 mod sqlite;
@@ -116,6 +117,6 @@ fn named(fact: &LogFact) -> Option<(String, Sha256Digest)> {
             digest,
             ..
         } => Some((manifest_key.clone(), *digest)),
-        LogFact::LeaseTaken { .. } | LogFact::Proved { .. } => None,
+        _ => None,
     }
 }

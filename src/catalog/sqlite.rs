@@ -16,8 +16,10 @@ use super::schema::{self, failed, unsigned};
 use super::take::{self, Row};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
+use crate::retention::PrunedSet;
 use crate::world::{
-    Catalog, Counts, Due, DuePlace, Listed, Marked, PieceProof, PointNeeds, Standing, Taken,
+    Catalog, Counts, Due, DuePlace, Listed, LogFact, Marked, PieceProof, PointNeeds, Standing,
+    Taken,
 };
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -86,7 +88,7 @@ impl SqliteCatalog {
         self.work(move |connection| {
             let change = connection.transaction()?;
             let answer = match Shelf::of(&change, &group)? {
-                Some(shelf) => question(shelf)?,
+                Some(held) => question(held)?,
                 None => T::default(),
             };
             change.commit()?;
@@ -228,6 +230,27 @@ impl Catalog for SqliteCatalog {
 
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>> {
         self.ask(group, |shelf| shelf.proofs()).await
+    }
+
+    async fn retention_facts(&self, group: &GroupName) -> Result<Vec<LogFact>> {
+        self.ask(group, |shelf| shelf.retention_facts()).await
+    }
+
+    async fn is_let_go(&self, group: &GroupName, sets: &[PrunedSet]) -> Result<bool> {
+        let sets = sets.to_vec();
+        self.ask(group, move |shelf| {
+            for set in &sets {
+                if !shelf.is_let_go(set)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn unremoved(&self, group: &GroupName) -> Result<Vec<(SetId, Piece)>> {
+        self.ask(group, |shelf| shelf.unremoved()).await
     }
 
     async fn clear(&self, group: &GroupName) -> Result<()> {

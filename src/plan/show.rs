@@ -5,8 +5,8 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    AdoptPiece, BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Publish,
-    RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
+    AdoptPiece, BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Prune,
+    Publish, RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceKind};
 
@@ -90,6 +90,7 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Prepare => "preparation",
         RunKind::Adopt => "adoption",
         RunKind::Check => "trials",
+        RunKind::Prune => "prune",
     }
 }
 
@@ -109,6 +110,9 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::Restore => "restore",
         StageName::Prove => "prove",
         StageName::Trial => "try",
+        StageName::LetGo => "let go",
+        StageName::Remove => "remove",
+        StageName::Sweep => "sweep",
     }
 }
 
@@ -168,7 +172,28 @@ fn head(step: &Step) -> String {
         Step::RemoveTrial(_) => "remove the trial's file".to_owned(),
         Step::ProbeStore(_) => "create an object twice, to see that none is overwritten".to_owned(),
         Step::RemoveProbe(_) => "remove the probe's object".to_owned(),
+        Step::Prune(step) => prune_words(step),
+        Step::RemovePiece(step) => {
+            let (kind, member) = (kind_word(step.piece_kind), &step.member);
+            format!("remove a {kind} of `{member}` from the store")
+        }
+        Step::NoteRemoved(_) => "write down what is gone".to_owned(),
+        Step::SweepUploads(_) => "give up uploads that nobody goes on with".to_owned(),
+        Step::SweepStaging(step) => format!("remove {} files of ours", step.files.len()),
+        Step::TrimMarkLog(step) => {
+            format!(
+                "delete the marks before `{}` from the table of `{}`",
+                step.oldest, step.member
+            )
+        }
     }
+}
+
+fn prune_words(step: &Prune) -> String {
+    let pieces: usize = step.sets.iter().map(|set| set.pieces.len()).sum();
+    let marks = step.sets.iter().filter(|set| set.ends_mark).count();
+    let keeps = step.keeps.len();
+    format!("let go; pieces: {pieces}, marks: {marks}, points kept: {keeps}")
 }
 
 fn ensure_words(step: &EnsureLink) -> String {
@@ -254,7 +279,19 @@ fn details(step: &Step) -> Vec<String> {
         Step::RemoveTrial(step) => vec![step.agent_path.display().to_string()],
         Step::ProbeStore(step) => vec![step.key.clone()],
         Step::RemoveProbe(step) => vec![step.key.clone()],
+        Step::RemovePiece(step) => {
+            let stored = step.stored.iter();
+            stored.map(|stripe| stripe.key.clone()).collect()
+        }
+        Step::SweepStaging(step) => {
+            let files = step.files.iter();
+            files.map(|path| path.display().to_string()).collect()
+        }
         Step::RemoveLink(_)
+        | Step::Prune(_)
+        | Step::NoteRemoved(_)
+        | Step::SweepUploads(_)
+        | Step::TrimMarkLog(_)
         | Step::TestLink(_)
         | Step::RemovePrepared(_)
         | Step::RemoveEventSession(_)

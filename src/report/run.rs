@@ -287,6 +287,9 @@ fn retried(round: &Round) -> Vec<String> {
 
 /// What was done that no count tells.
 fn done(round: &Round) -> Vec<String> {
+    if round.plan.kind == RunKind::Prune {
+        return super::prune::done(round);
+    }
     round
         .ended()
         .filter_map(|(step, outcome)| match (step, outcome) {
@@ -334,6 +337,7 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Prepare => "prepare",
         RunKind::Adopt => "adoption",
         RunKind::Check => "check",
+        RunKind::Prune => "prune",
     }
 }
 
@@ -373,5 +377,14 @@ pub fn step_words(step: &Step) -> String {
         Step::RemoveTrial(_) => "removal of a trial's file".to_owned(),
         Step::ProbeStore(_) => "probe of the store".to_owned(),
         Step::RemoveProbe(_) => "removal of a probe".to_owned(),
+        Step::Prune(_) => "letting go".to_owned(),
+        Step::RemovePiece(step) => {
+            let (kind, member) = (step.piece_kind.word(), &step.member);
+            format!("removal of a {kind} of {member}")
+        }
+        Step::NoteRemoved(_) => "note of what is gone".to_owned(),
+        Step::SweepUploads(_) => "sweep of unfinished uploads".to_owned(),
+        Step::SweepStaging(_) => "sweep of a share".to_owned(),
+        Step::TrimMarkLog(step) => format!("trimming of the mark log of {}", step.member),
     }
 }

@@ -208,6 +208,18 @@ pub enum Outcome {
     },
     /// A database was restored as far as this step goes.
     Restored,
+    /// The objects of a piece are gone.
+    Removed {
+        /// The piece.
+        piece: PieceId,
+    },
+    /// The store holds an object of the piece back: a lock, a hold, or a right that is missing.
+    HeldBack {
+        /// The piece.
+        piece: PieceId,
+        /// The store's words.
+        reason: String,
+    },
     /// The member stopped at the mark.
     MarkProven {
         /// The newest mark in the restored member.

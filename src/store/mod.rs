@@ -24,6 +24,7 @@ mod probe;
 mod prove;
 mod range;
 mod read;
+mod remove;
 mod retry;
 mod said;
 mod sealed;
@@ -49,7 +50,7 @@ use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
 use crate::seal::Ring;
-use crate::world::{Chained, Clock, LogEntry, LogFact, StepProgress, Store, Tap};
+use crate::world::{Chained, Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
 
 use lease::Lease;
 use retry::Calls;
@@ -284,5 +285,9 @@ impl Store for ObjectStore {
 
     async fn remove_probe(&self, key: &str) -> Result<()> {
         self.delete_probe(key).await
+    }
+
+    async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal> {
+        self.remove_stripe(group, stripe).await
     }
 }

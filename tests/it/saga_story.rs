@@ -123,6 +123,12 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::RemoveTrial(_) => "remove a trial".to_owned(),
         Step::ProbeStore(_) => "probe the store".to_owned(),
         Step::RemoveProbe(_) => "remove a probe".to_owned(),
+        Step::Prune(_) => "let go".to_owned(),
+        Step::RemovePiece(step) => format!("remove {} of {}", step.piece_kind.word(), step.member),
+        Step::NoteRemoved(_) => "note what is gone".to_owned(),
+        Step::SweepUploads(_) => "sweep uploads".to_owned(),
+        Step::SweepStaging(_) => "sweep a share".to_owned(),
+        Step::TrimMarkLog(step) => format!("trim marks of {}", step.member),
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod deliver;
+mod prune;
 mod publish;
 mod trial;
 
@@ -18,6 +19,7 @@ use crate::model::{HostName, MemberName};
 use crate::plan::{BackUp, ClearStaging, ConfirmMark, Fetch, PlaceMark, ProveMark, Step, TestLink};
 use crate::world::World;
 
+pub(super) use prune::is_pruned;
 pub use publish::set_of;
 
 /// Carries one step out on `host`.
@@ -67,6 +69,15 @@ pub async fn carry_out(
         Step::RemoveTrial(step) => done(trial::remove(world, step).await),
         Step::ProbeStore(step) => done(trial::probe_store(world, step).await),
         Step::RemoveProbe(step) => done(world.store.remove_probe(&step.key).await),
+        Step::Prune(step) => prune::prune(world, step).await,
+        Step::RemovePiece(step) => prune::remove_piece(world, step).await,
+        Step::NoteRemoved(step) => prune::note_removed(world, book, step).await,
+        Step::SweepUploads(step) => done(world.store.sweep(&step.group).await.map(|_| ())),
+        Step::SweepStaging(step) => done(world.staging.remove(&step.files).await),
+        Step::TrimMarkLog(step) => {
+            let (member, oldest) = (&step.member, &step.oldest);
+            done(world.fleet.trim_mark_log(member, oldest).await)
+        }
     }
 }
 
