@@ -38,6 +38,7 @@ impl Ring {
     ///
     /// # Errors
     /// Why it could not be opened.
+    #[must_use]
     pub fn trial(&self) -> Option<Result<(), OpenFault>> {
         const TRIAL: &[u8] = b"the trial of a seal";
         let keys = self.keys.as_ref()?;
