@@ -11,6 +11,7 @@ pub mod model;
 pub mod notify;
 pub mod plan;
 pub mod report;
+pub mod retention;
 pub mod run;
 pub mod seal;
 pub mod sql;

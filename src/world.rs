@@ -23,8 +23,9 @@ use crate::model::{
 };
 use crate::plan::{
     BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
-    StagedStripe,
+    ShareFile, StagedStripe,
 };
+use crate::retention::{PiecesOf, Pin, PrunedSet};
 use crate::run::events::{BackedUp, Event};
 use crate::survey::HostFacts;
 
@@ -120,6 +121,9 @@ pub trait Fleet: Send + Sync {
     async fn prepare_member(&self, step: &PrepareMember) -> Result<()>;
     /// Removes what [`Self::prepare_member`] made; safe to run again.
     async fn remove_prepared(&self, member: &MemberName) -> Result<()>;
+    /// Deletes the rows of the member's own table of marks that are older than this mark's; none where the
+    /// table does not hold it.
+    async fn trim_mark_log(&self, member: &MemberName, oldest: &MarkName) -> Result<()>;
     /// Makes the event session that hears errors of others, and starts it; safe to run again.
     async fn ensure_event_session(&self, host: &HostName, step: &EnsureEventSession) -> Result<()>;
     /// Drops that event session; one that is not there is no error.
@@ -295,6 +299,21 @@ pub trait Store: Send + Sync {
     async fn remove_probe(&self, key: &str) -> Result<()>;
     /// Gives up unfinished uploads of the group that nobody will go on with; how many. The lease must be held.
     async fn sweep(&self, group: &GroupName) -> Result<u64>;
+    /// Removes all objects of a stripe that was let go; what is gone already is no error, what the store holds
+    /// back is an answer. The lease must be held.
+    async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal>;
+}
+
+/// What became of objects that were to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// They are gone.
+    Gone,
+    /// A lock, a hold or a missing right keeps one of them; the next prune asks again.
+    HeldBack {
+        /// The store's words.
+        reason: String,
+    },
 }
 
 /// One fact in a group's log.
@@ -336,6 +355,32 @@ pub enum LogFact {
         /// The new copy.
         copy: PieceCopy,
     },
+    /// Somebody wants a Point kept; an earlier pin of the same mark counts no longer.
+    Pinned(Pin),
+    /// A pin was taken back.
+    Unpinned {
+        /// The mark.
+        mark: MarkName,
+        /// Who.
+        by: String,
+    },
+    /// A Point was restored whole on a drill host, or was not.
+    Drilled {
+        /// The mark.
+        mark: MarkName,
+        /// Everything that the drill asks for was found.
+        passed: bool,
+    },
+    /// Pieces and marks were let go; objects are removed only after this.
+    Pruned {
+        /// What, set by set.
+        sets: Vec<PrunedSet>,
+    },
+    /// The objects of pieces that were let go are gone.
+    Removed {
+        /// The pieces, set by set.
+        sets: Vec<PiecesOf>,
+    },
 }
 
 /// One entry of a group's log, as the store holds it.
@@ -373,6 +418,8 @@ pub trait Staging: Send + Sync {
     async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()>;
     /// Removes these files; a missing one is no error.
     async fn remove(&self, files: &[std::path::PathBuf]) -> Result<()>;
+    /// The files right in this folder; none where there is no such folder.
+    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>>;
 }
 
 /// The backup files of others, wherever they lie: they are read, and nothing else is ever done to them.

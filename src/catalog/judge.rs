@@ -58,28 +58,40 @@ impl Answers {
 }
 
 impl Shelf<'_> {
-    /// Judges until the `wanted` newest Points are known, or every mark where no number is given; whether that is
-    /// so. A little at a time, so that others get their turn.
-    pub(super) fn settle(&self, wanted: Option<usize>) -> rusqlite::Result<bool> {
+    /// Whether the `wanted` newest Points are known, or every mark is judged where no number is given.
+    pub(super) fn is_settled(&self, wanted: Option<usize>) -> rusqlite::Result<bool> {
+        let floor = self.settled_to(wanted)?.unwrap_or(0);
+        let sql = "SELECT EXISTS (SELECT 1 FROM backup_set WHERE group_id = ?1 AND standing = 1 AND entry > ?2)";
+        let mut query = self.connection.prepare_cached(sql)?;
+        query.query_row([self.group, floor], |row| Ok(!row.get::<_, bool>(0)?))
+    }
+
+    /// Judges towards that, a little at a time, so that others get their turn.
+    pub(super) fn settle(&self, wanted: Option<usize>) -> rusqlite::Result<()> {
         for _ in 0..BATCHES_A_TURN {
-            let floor = wanted.map(|wanted| self.nth_point(wanted)).transpose()?;
-            let floor = floor.flatten();
+            let floor = self.settled_to(wanted)?;
             // Mostly the newest mark is a Point, and nothing before it needs to be judged.
             let limit = floor.map_or(BATCH_MARKS, |_| 1);
             let rest = "group_id = ?1 AND standing = 1 AND entry > ?2 ORDER BY entry DESC LIMIT ?3";
             let values = [self.group, floor.unwrap_or(0), limited(limit)];
             let rows = self.set_rows(rest, values)?;
             if rows.is_empty() {
-                return Ok(true);
+                break;
             }
             self.judge(rows)?;
         }
-        Ok(false)
+        Ok(())
+    }
+
+    /// The entry down to which every mark must be judged; none where that is the first.
+    fn settled_to(&self, wanted: Option<usize>) -> rusqlite::Result<Option<i64>> {
+        let floor = wanted.map(|wanted| self.nth_point(wanted)).transpose()?;
+        Ok(floor.flatten())
     }
 
     /// Judges what is not judged yet among these.
     pub(super) fn settle_page(&self, before: i64, limit: usize) -> rusqlite::Result<()> {
-        let rest = "group_id = ?1 AND entry < ?2 ORDER BY entry DESC LIMIT ?3";
+        let rest = "group_id = ?1 AND entry < ?2 AND standing >= 0 ORDER BY entry DESC LIMIT ?3";
         let sql = format!(
             "SELECT id FROM (SELECT id, standing FROM backup_set WHERE {rest}) WHERE standing = 1"
         );
@@ -137,15 +149,12 @@ impl Shelf<'_> {
 
     /// The Point at a mark, or the newest one, with what it needs.
     pub(super) fn point(&self, mark: Option<&str>) -> rusqlite::Result<Option<PointNeeds>> {
-        let rows = match mark {
-            Some(mark) => {
-                let rest = "group_id = ?1 AND stamp = ?2 AND standing > 0 ORDER BY entry";
-                self.set_rows(rest, params![self.group, mark])?
-            }
-            None => {
-                let rest = "group_id = ?1 AND standing = ?2 ORDER BY entry DESC LIMIT 1";
-                self.set_rows(rest, [self.group, POINT])?
-            }
+        let rows = if let Some(mark) = mark {
+            let rest = "group_id = ?1 AND stamp = ?2 AND standing > 0 ORDER BY entry";
+            self.set_rows(rest, params![self.group, mark])?
+        } else {
+            let rest = "group_id = ?1 AND standing = ?2 ORDER BY entry DESC LIMIT 1";
+            self.set_rows(rest, [self.group, POINT])?
         };
         for row in rows {
             let sets = [self.whole(row, Wanted::Present)?];
@@ -164,7 +173,7 @@ impl Shelf<'_> {
     pub(super) fn page(&self, before: Option<u64>, limit: usize) -> rusqlite::Result<Vec<Listed>> {
         let before = before.map_or(i64::MAX, signed);
         self.settle_page(before, limit)?;
-        let rest = "group_id = ?1 AND entry < ?2 ORDER BY entry DESC LIMIT ?3";
+        let rest = "group_id = ?1 AND entry < ?2 AND standing >= 0 ORDER BY entry DESC LIMIT ?3";
         let rows = self.set_rows(rest, [self.group, before, limited(limit)])?;
         let rows = rows.into_iter();
         rows.map(|row| self.listed(row, Wanted::Present)).collect()
@@ -172,8 +181,8 @@ impl Shelf<'_> {
 
     pub(super) fn find(&self, what: &str) -> rusqlite::Result<Option<Listed>> {
         let id = what.parse::<Uuid>().unwrap_or_default().into_bytes();
-        let sql =
-            "SELECT MIN(entry) FROM backup_set WHERE group_id = ?1 AND (stamp = ?2 OR set_id = ?3)";
+        let sql = "SELECT MIN(entry) FROM backup_set
+            WHERE group_id = ?1 AND (stamp = ?2 OR set_id = ?3) AND standing >= 0";
         let values = params![self.group, what, id];
         let entry: Option<i64> = self.connection.query_row(sql, values, |row| row.get(0))?;
         let Some(entry) = entry else { return Ok(None) };

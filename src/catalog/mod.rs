@@ -5,6 +5,7 @@
 mod copies;
 pub mod due;
 mod judge;
+pub mod kept;
 mod read;
 mod schema;
 mod sqlite;
@@ -118,6 +119,6 @@ fn named(fact: &LogFact) -> Option<(String, Sha256Digest)> {
             digest,
             ..
         } => Some((manifest_key.clone(), *digest)),
-        LogFact::LeaseTaken { .. } | LogFact::Proved { .. } | LogFact::Copied { .. } => None,
+        _ => None,
     }
 }

@@ -6,9 +6,12 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use uuid::Uuid;
 
 use super::copies::{CopyPolicy, Known, known};
-use super::schema::{DAMAGED, group_row, limited, parsed, signed, unsigned};
+use super::schema::{
+    DAMAGED, LET_GO, REMOVED, UNMARKED, group_row, limited, parsed, signed, unsigned,
+};
 use crate::model::{MemberName, MissingMember, Piece, PieceId, Set, SetId, Timestamp};
-use crate::world::{Counts, Due, DuePlace, Listed, Owed, PieceProof};
+use crate::retention::PrunedSet;
+use crate::world::{Counts, Due, DuePlace, Listed, LogFact, Owed, PieceProof};
 
 /// The columns of a set, as [`SetRow::of`] takes them.
 pub(super) const SET_COLUMNS: &str = "id, entry, head, first_piece, pieces, verdict";
@@ -37,7 +40,7 @@ pub(super) struct SetRow {
 pub(super) enum Wanted<'w> {
     /// Those that count; the others are among the missing.
     Present,
-    /// Those of the manifest.
+    /// Those of the manifest that were not let go.
     All,
     /// These.
     Only(&'w BTreeSet<i64>),
@@ -109,11 +112,13 @@ impl<'c> Shelf<'c> {
         while let Some(row) = rows.next()? {
             let (id, absent): (i64, i64) = (row.get(0)?, row.get(2)?);
             let is_left_out = match wanted {
-                Wanted::All => false,
+                Wanted::All => absent >= LET_GO,
                 Wanted::Present => absent != 0,
                 Wanted::Only(ids) => !ids.contains(&id),
             };
-            if is_left_out && !matches!(wanted, Wanted::Present) {
+            // Nobody misses what was let go.
+            let is_missed = matches!(wanted, Wanted::Present) && absent < LET_GO;
+            if is_left_out && !is_missed {
                 continue;
             }
             let piece: Piece = parsed(row.get_ref(1)?.as_str()?)?;
@@ -129,14 +134,17 @@ impl<'c> Shelf<'c> {
     }
 
     pub(super) fn all(&self) -> rusqlite::Result<Vec<Set>> {
-        let rows = self.set_rows("group_id = ?1 ORDER BY entry", [self.group])?;
+        let rows = self.set_rows(
+            "group_id = ?1 AND standing >= 0 ORDER BY entry",
+            [self.group],
+        )?;
         let rows = rows.into_iter();
         rows.map(|row| self.whole(row, Wanted::Present)).collect()
     }
 
     pub(super) fn manifests(&self, after: u64, limit: usize) -> rusqlite::Result<Vec<Listed>> {
         let values = [self.group, signed(after), limited(limit)];
-        let rest = "group_id = ?1 AND entry > ?2 ORDER BY entry LIMIT ?3";
+        let rest = "group_id = ?1 AND entry > ?2 AND standing >= 0 ORDER BY entry LIMIT ?3";
         let rows = self.set_rows(rest, values)?.into_iter();
         rows.map(|row| self.listed(row, Wanted::All)).collect()
     }
@@ -259,7 +267,9 @@ impl<'c> Shelf<'c> {
     }
 
     pub(super) fn counts(&self) -> rusqlite::Result<Counts> {
-        let sql = "SELECT COUNT(*), COALESCE(SUM(pieces), 0) FROM backup_set WHERE group_id = ?1";
+        let sql = "SELECT COUNT(CASE WHEN standing >= 0 THEN 1 END), COALESCE(SUM(pieces), 0) -
+                (SELECT COUNT(*) FROM piece WHERE group_id = ?1 AND absent >= 2)
+            FROM backup_set WHERE group_id = ?1";
         self.connection.query_row(sql, [self.group], |row| {
             Ok(Counts {
                 sets: unsigned(row.get(0)?),
@@ -275,7 +285,7 @@ impl<'c> Shelf<'c> {
         });
         let sql = "SELECT piece.id, due_at, absent, content, set_id FROM piece
             JOIN backup_set ON backup_set.id = set_row
-            WHERE piece.group_id = ?1 AND (due_at, piece.id) > (?2, ?3) ORDER BY due_at, piece.id LIMIT ?4";
+            WHERE piece.group_id = ?1 AND (due_at, piece.id) > (?2, ?3) AND absent < 2 ORDER BY due_at, piece.id LIMIT ?4";
         let mut query = self.connection.prepare_cached(sql)?;
         let values = [self.group, after.proved_at, after.number, limited(limit)];
         let rows = query.query_map(values, |row| {
@@ -299,7 +309,7 @@ impl<'c> Shelf<'c> {
 
     pub(super) fn damaged(&self) -> rusqlite::Result<Vec<Piece>> {
         // Few pieces ever are, and those have an index of their own.
-        let sql = "SELECT content FROM piece WHERE group_id = ?1 AND absent <> 0 AND absent & ?2 <> 0 ORDER BY id";
+        let sql = "SELECT content FROM piece WHERE group_id = ?1 AND absent <> 0 AND absent = ?2 ORDER BY id";
         let mut query = self.connection.prepare_cached(sql)?;
         let rows = query.query_map([self.group, DAMAGED], |row| {
             parsed(row.get_ref(0)?.as_str()?)
@@ -308,7 +318,8 @@ impl<'c> Shelf<'c> {
     }
 
     pub(super) fn proofs(&self) -> rusqlite::Result<Vec<PieceProof>> {
-        let sql = "SELECT piece_id, proved_at, absent FROM piece WHERE group_id = ?1 AND proved_at IS NOT NULL";
+        let sql = "SELECT piece_id, proved_at, absent FROM piece
+            WHERE group_id = ?1 AND proved_at IS NOT NULL AND absent < 2";
         let mut query = self.connection.prepare_cached(sql)?;
         let rows = query.query_map([self.group], |row| {
             Ok(PieceProof {
@@ -316,6 +327,54 @@ impl<'c> Shelf<'c> {
                 at: Timestamp::from_millis(row.get(1)?),
                 is_whole: row.get::<_, i64>(2)? & DAMAGED == 0,
             })
+        })?;
+        rows.collect()
+    }
+
+    /// Pins and drills, in the log's order.
+    pub(super) fn retention_facts(&self) -> rusqlite::Result<Vec<LogFact>> {
+        let sql = "SELECT fact FROM kept WHERE group_id = ?1 ORDER BY entry";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let rows = query.query_map([self.group], |row| parsed(row.get_ref(0)?.as_str()?))?;
+        rows.collect()
+    }
+
+    /// Whether all of this was let go.
+    pub(super) fn is_let_go(&self, pruned: &PrunedSet) -> rusqlite::Result<bool> {
+        let sql = "SELECT id, standing FROM backup_set WHERE group_id = ?1 AND set_id = ?2";
+        let values = params![self.group, pruned.set.0.into_bytes()];
+        let row = self
+            .connection
+            .query_row(sql, values, |row| Ok((row.get(0)?, row.get(1)?)));
+        let Some((row, standing)) = row.optional()? else {
+            return Ok(false);
+        };
+        let row: i64 = row;
+        let standing: i64 = standing;
+        let sql = "SELECT piece_id FROM piece WHERE id >= (SELECT first_piece FROM backup_set WHERE id = ?1)
+            AND id < (SELECT first_piece + pieces FROM backup_set WHERE id = ?1) AND absent >= ?2";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let gone = query.query_map([row, LET_GO], |row| row.get(0))?;
+        let gone: BTreeSet<[u8; 16]> = gone.collect::<rusqlite::Result<_>>()?;
+        let mut pieces = pruned.pieces.iter();
+        let has_ended = !pruned.ends_mark || standing <= UNMARKED;
+        Ok(has_ended && pieces.all(|piece| gone.contains(&piece.0.into_bytes())))
+    }
+
+    /// What was let go and may still stand, in the order of the sets.
+    pub(super) fn unremoved(&self) -> rusqlite::Result<Vec<(SetId, Piece)>> {
+        let sql = "SELECT set_id, content, piece.id FROM piece JOIN backup_set ON backup_set.id = set_row
+            WHERE piece.group_id = ?1 AND absent >= 2 AND absent < ?2 ORDER BY piece.id";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let rows = query.query_map([self.group, REMOVED], |row| {
+            let set = SetId(Uuid::from_bytes(row.get(0)?));
+            let mut piece: Piece = parsed(row.get_ref(1)?.as_str()?)?;
+            // Damaged copies are removed too, wherever they are.
+            let all = self.known(row.get(2)?, &piece)?.copies.all();
+            for stripe in &mut piece.stripes {
+                stripe.copies.clone_from(&all);
+            }
+            Ok((set, piece))
         })?;
         rows.collect()
     }

@@ -19,7 +19,9 @@ const SCHEMA_VERSION: i64 = 4;
 /// process.
 const CACHE_KIB: i64 = 24 * 1024;
 
-/// `backup_set.standing`: the set has no mark.
+/// `backup_set.standing`: everything of the set was let go; it is in no answer.
+pub(super) const GONE: i64 = -1;
+/// `backup_set.standing`: the set has no mark, or claims it no longer.
 pub(super) const UNMARKED: i64 = 0;
 /// Nobody has judged its mark since something changed that the judgement may hang on.
 pub(super) const UNJUDGED: i64 = 1;
@@ -31,6 +33,10 @@ pub(super) const NO_POINT: i64 = 3;
 /// A bit of `piece.absent`: no store that counts has a whole copy. A piece with any bit set counts as missing; a fact
 /// that makes pieces missing for another reason takes the next bit.
 pub(super) const DAMAGED: i64 = 1;
+/// Let go of; whatever bits it has beside, such a number is this or greater, which the partial index says too.
+pub(super) const LET_GO: i64 = 2;
+/// Let go of, and its objects are gone.
+pub(super) const REMOVED: i64 = 4;
 
 /// `piece.kind` of a full; the partial index names the number too.
 pub(super) const FULL: i64 = 0;
@@ -71,6 +77,10 @@ const SCHEMA: &str = "
     CREATE INDEX piece_by_backup ON piece (backup);
     CREATE INDEX piece_by_due ON piece (group_id, due_at);
     CREATE INDEX piece_by_lack ON piece (group_id, id) WHERE lacking > 0;
+    CREATE INDEX piece_let_go ON piece (group_id, absent) WHERE absent >= 2;
+    CREATE TABLE kept (
+        group_id INTEGER NOT NULL, entry INTEGER NOT NULL, fact TEXT NOT NULL,
+        PRIMARY KEY (group_id, entry)) WITHOUT ROWID;
 ";
 
 /// Opens or makes the file.

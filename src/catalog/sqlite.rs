@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::copies::{self, CopyPolicy};
@@ -17,8 +17,10 @@ use super::schema::{self, failed, unsigned};
 use super::take::{self, Row};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
+use crate::retention::PrunedSet;
 use crate::world::{
-    Catalog, Counts, Due, DuePlace, Listed, Marked, Owed, PieceProof, PointNeeds, Standing, Taken,
+    Catalog, Counts, Due, DuePlace, Listed, LogFact, Marked, Owed, PieceProof, PointNeeds, Standing,
+    Taken,
 };
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -91,17 +93,38 @@ impl SqliteCatalog {
             .map_err(|error| failed(&self.path, error))
     }
 
-    /// Asks a group's rows; where there are none, the answer is nothing. What is judged on the way is kept.
+    /// Asks a group's rows; where there are none, the answer is nothing.
     async fn ask<T: Default + Send + 'static>(
         &self,
         group: &GroupName,
         question: impl FnOnce(Shelf<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.ask_as(TransactionBehavior::Deferred, group, question)
+            .await
+    }
+
+    /// The same, and what is judged on the way is kept. Another process may be writing, and who has read before it
+    /// asks to write would be refused then.
+    async fn judge<T: Default + Send + 'static>(
+        &self,
+        group: &GroupName,
+        question: impl FnOnce(Shelf<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.ask_as(TransactionBehavior::Immediate, group, question)
+            .await
+    }
+
+    async fn ask_as<T: Default + Send + 'static>(
+        &self,
+        behavior: TransactionBehavior,
+        group: &GroupName,
+        question: impl FnOnce(Shelf<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (group, policy) = (group.to_string(), self.policy.clone());
         self.work(move |connection| {
-            let change = connection.transaction()?;
+            let change = connection.transaction_with_behavior(behavior)?;
             let answer = match Shelf::of(&change, &group, &policy)? {
-                Some(shelf) => question(shelf)?,
+                Some(held) => question(held)?,
                 None => T::default(),
             };
             change.commit()?;
@@ -112,8 +135,10 @@ impl SqliteCatalog {
 
     /// Judges until the `wanted` newest Points are known; all marks where no number is given.
     async fn settle(&self, group: &GroupName, wanted: Option<usize>) -> Result<()> {
-        let settled = move |shelf: Shelf<'_>| Ok(Some(shelf.settle(wanted)?));
-        while self.ask(group, settled).await? == Some(false) {}
+        let is_open = move |shelf: Shelf<'_>| Ok(!shelf.is_settled(wanted)?);
+        while self.ask(group, is_open).await? {
+            self.judge(group, move |shelf| shelf.settle(wanted)).await?;
+        }
         Ok(())
     }
 }
@@ -180,13 +205,13 @@ impl Catalog for SqliteCatalog {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Listed>> {
-        self.ask(group, move |shelf| shelf.page(before, limit))
+        self.judge(group, move |shelf| shelf.page(before, limit))
             .await
     }
 
     async fn find(&self, group: &GroupName, what: &str) -> Result<Option<Listed>> {
         let what = what.to_owned();
-        self.ask(group, move |shelf| shelf.find(&what)).await
+        self.judge(group, move |shelf| shelf.find(&what)).await
     }
 
     async fn recent(
@@ -248,6 +273,27 @@ impl Catalog for SqliteCatalog {
 
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>> {
         self.ask(group, |shelf| shelf.proofs()).await
+    }
+
+    async fn retention_facts(&self, group: &GroupName) -> Result<Vec<LogFact>> {
+        self.ask(group, |shelf| shelf.retention_facts()).await
+    }
+
+    async fn is_let_go(&self, group: &GroupName, sets: &[PrunedSet]) -> Result<bool> {
+        let sets = sets.to_vec();
+        self.ask(group, move |shelf| {
+            for set in &sets {
+                if !shelf.is_let_go(set)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn unremoved(&self, group: &GroupName) -> Result<Vec<(SetId, Piece)>> {
+        self.ask(group, |shelf| shelf.unremoved()).await
     }
 
     async fn clear(&self, group: &GroupName) -> Result<()> {

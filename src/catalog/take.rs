@@ -11,10 +11,12 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::copies::{self, CopyPolicy};
 use super::schema::{
-    DAMAGED, FULL, UNJUDGED, UNMARKED, group_row, key_of, limited, parsed, signed, text_of,
+    DAMAGED, FULL, GONE, LET_GO, REMOVED, UNJUDGED, UNMARKED, group_row, key_of, limited, parsed,
+    signed, text_of,
 };
 use crate::chain::Copies;
 use crate::model::{Piece, PieceCopy, PieceId, PieceKind, ProofLevel, Set, SetId, Timestamp};
+use crate::retention::{PiecesOf, PrunedSet};
 use crate::world::{LogFact, Taken};
 
 /// An entry, ready for the tables.
@@ -27,6 +29,10 @@ pub(super) struct Row {
 enum Fact {
     Set(Box<SetRow>),
     Proved(Proved),
+    /// A pin or a drill, as JSON.
+    Kept(String),
+    Pruned(Vec<PrunedSet>),
+    Removed(Vec<PiecesOf>),
     Nothing,
 }
 
@@ -101,6 +107,11 @@ impl Fact {
                 is_whole: true,
                 at: taken.entry.at.millis(),
             }),
+            kept @ (LogFact::Pinned(_) | LogFact::Unpinned { .. } | LogFact::Drilled { .. }) => {
+                Self::Kept(text_of(&kept)?)
+            }
+            LogFact::Pruned { sets } => Self::Pruned(sets),
+            LogFact::Removed { sets } => Self::Removed(sets),
             LogFact::LeaseTaken { .. } => Self::Nothing,
         })
     }
@@ -205,7 +216,7 @@ pub(super) fn clear(connection: &mut Connection, group: &str) -> rusqlite::Resul
         change.execute(places, [group])?;
         let copies = "DELETE FROM copy WHERE piece IN (SELECT id FROM piece WHERE group_id = ?1)";
         change.execute(copies, [group])?;
-        for table in ["piece", "backup_set", "member"] {
+        for table in ["piece", "backup_set", "member", "kept"] {
             change.execute(&format!("DELETE FROM {table} WHERE group_id = ?1"), [group])?;
         }
         change.execute(
@@ -251,8 +262,11 @@ impl<'c> Taking<'c> {
 
     fn apply(&mut self, row: Row) -> rusqlite::Result<()> {
         match row.fact {
-            Fact::Set(set) => self.set(*set),
+            Fact::Set(set) => self.set(&set),
             Fact::Proved(proved) => self.proved(&proved),
+            Fact::Kept(fact) => self.kept(&fact),
+            Fact::Pruned(sets) => sets.iter().try_for_each(|set| self.pruned(set)),
+            Fact::Removed(sets) => sets.iter().try_for_each(|set| self.removed(set)),
             Fact::Nothing => Ok(()),
         }
     }
@@ -263,10 +277,10 @@ impl<'c> Taking<'c> {
         self.change.execute(sql, values).map(|_| ())
     }
 
-    fn set(&mut self, set: SetRow) -> rusqlite::Result<()> {
+    fn set(&mut self, set: &SetRow) -> rusqlite::Result<()> {
         self.forget(set.id)?;
         self.stamp = self.stamp.max(Some(set.used.millis()));
-        let row = self.set_row(&set)?;
+        let row = self.set_row(set)?;
         let mut touched: BTreeMap<i64, [u8; 11]> = BTreeMap::new();
         let mut first = None;
         for piece in &set.pieces {
@@ -395,6 +409,55 @@ impl<'c> Taking<'c> {
             self.doubt(piece.member, piece.begins)?;
         }
         self.set_absent(&piece, piece.absent & !DAMAGED | known.absent())
+    }
+
+    fn kept(&self, fact: &str) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO kept VALUES (?1, ?2, ?3)";
+        let mut insert = self.change.prepare_cached(sql)?;
+        insert
+            .execute(params![self.group, self.entry, fact])
+            .map(|_| ())
+    }
+
+    /// What was let go counts no more, and a set that has nothing left is in no answer.
+    fn pruned(&self, pruned: &PrunedSet) -> rusqlite::Result<()> {
+        let Some(place) = self.place_of(pruned.set)? else {
+            return Ok(());
+        };
+        for piece in &pruned.pieces {
+            if let Some(piece) = self.held(pruned.set, *piece)? {
+                self.set_absent(&piece, piece.absent | LET_GO)?;
+            }
+        }
+        if pruned.ends_mark {
+            self.end_mark(&place)?;
+        }
+        let sql = "UPDATE backup_set SET standing = ?3 WHERE id = ?1 AND NOT EXISTS
+            (SELECT 1 FROM piece WHERE id >= first_piece AND id < first_piece + backup_set.pieces AND absent < ?2)";
+        let mut update = self.change.prepare_cached(sql)?;
+        update.execute([place.id, LET_GO, GONE]).map(|_| ())
+    }
+
+    /// The set claims its mark no longer.
+    fn end_mark(&self, place: &Place) -> rusqlite::Result<()> {
+        let sql = "SELECT head FROM backup_set WHERE id = ?1";
+        let head: String = self.change.query_row(sql, [place.id], |row| row.get(0))?;
+        let mut head: Set = parsed(&head)?;
+        head.mark = None;
+        let sql = "UPDATE backup_set SET standing = ?2, verdict = NULL, head = ?3 WHERE id = ?1";
+        let values = params![place.id, UNMARKED, text_of(&head)?];
+        self.change.execute(sql, values)?;
+        let places = "DELETE FROM mark_place WHERE set_row = ?1";
+        self.change.execute(places, [place.id]).map(|_| ())
+    }
+
+    fn removed(&self, removed: &PiecesOf) -> rusqlite::Result<()> {
+        for piece in &removed.pieces {
+            if let Some(piece) = self.held(removed.set, *piece)? {
+                self.set_absent(&piece, piece.absent | LET_GO | REMOVED)?;
+            }
+        }
+        Ok(())
     }
 
     /// A piece counts, or counts no more.

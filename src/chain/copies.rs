@@ -54,6 +54,12 @@ impl Copies {
         whole
     }
 
+    /// Every copy that was ever made, whole or not.
+    #[must_use]
+    pub fn all(&self) -> Vec<PieceCopy> {
+        self.of.keys().cloned().collect()
+    }
+
     /// The newest copy in each store, with whether it is whole: those that it replaced are past.
     #[must_use]
     pub fn newest(&self) -> Vec<(PieceCopy, bool)> {

@@ -82,6 +82,13 @@ pub enum Command {
     /// Bring the group back to a mark.
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Let go of points that no rule of `[retention]` keeps, and remove the pieces that nobody needs any more.
+    #[command(subcommand)]
+    Prune(PruneCommand),
+    /// Keep a point whatever the rules say.
+    Pin(PinArgs),
+    /// Leave a pinned point to the rules again.
+    Unpin(UnpinArgs),
     /// What an error of SQL Server (`1475`) or of Stopmark (`SM0601`) means, and what to do.
     Explain(ExplainArgs),
     /// Work on the local index of the store.
@@ -288,6 +295,43 @@ pub struct RestoreRunArgs {
     /// Overwrite databases that are there; the group's name must be given.
     #[arg(long, value_name = "GROUP")]
     pub yes_overwrite: Option<String>,
+}
+
+/// `stopmark prune ...`
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum PruneCommand {
+    /// Print which rule keeps which point and what would be removed, and do nothing.
+    Plan,
+    /// Let go, remove, and sweep what earlier runs left.
+    Run(PruneRunArgs),
+}
+
+/// `stopmark prune run`
+#[derive(Args, Clone, Copy, Debug)]
+pub struct PruneRunArgs {
+    /// Print the plan and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `stopmark pin`
+#[derive(Args, Debug)]
+pub struct PinArgs {
+    /// The point's mark.
+    pub mark: String,
+    /// Why, for those who will wonder.
+    #[arg(long)]
+    pub reason: String,
+    /// The last day on which it is kept, in the time zone of `[retention]`; for ever when left out.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub until: Option<jiff::civil::Date>,
+}
+
+/// `stopmark unpin`
+#[derive(Args, Debug)]
+pub struct UnpinArgs {
+    /// The point's mark.
+    pub mark: String,
 }
 
 /// `stopmark explain`

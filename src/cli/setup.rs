@@ -175,18 +175,30 @@ fn identity(state: &Path) -> Result<AgentIdentity> {
             id
         }
     };
-    let host = ["COMPUTERNAME", "HOSTNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok());
-    let host = host.or_else(|| fs::read_to_string("/proc/sys/kernel/hostname").ok());
-    let host = host.map_or_else(
-        || "an unnamed host".to_owned(),
-        |host| host.trim().to_owned(),
-    );
     Ok(AgentIdentity {
-        name: format!("{host} ({})", &id[..id.len().min(8)]),
+        name: format!("{} ({})", this_host(), &id[..id.len().min(8)]),
         id,
     })
+}
+
+fn this_host() -> String {
+    let host = environment(&["COMPUTERNAME", "HOSTNAME"]);
+    let host = host.or_else(|| fs::read_to_string("/proc/sys/kernel/hostname").ok());
+    host.map_or_else(
+        || "an unnamed host".to_owned(),
+        |host| host.trim().to_owned(),
+    )
+}
+
+fn environment(names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| std::env::var(name).ok())
+}
+
+/// Who gives this command, as far as the environment says.
+pub(super) fn person() -> String {
+    let user = environment(&["USERNAME", "USER", "LOGNAME"]);
+    let user = user.unwrap_or_else(|| "somebody".to_owned());
+    format!("{user} on {}", this_host())
 }
 
 /// Installs logging once for the process: log files below `folder` (none: no files), and the ear for what

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::civil;
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub schedule: ScheduleConfig,
     /// How runs are done.
     pub policy: PolicyConfig,
+    /// What is kept; without it everything is.
+    pub retention: Option<RetentionConfig>,
     /// Journals, catalog and log files.
     pub state: PathBuf,
     /// The folder of log files.
@@ -234,6 +237,46 @@ pub struct PolicyConfig {
     pub retry_wait_max: Duration,
     /// How long all together to wait for another backup of the same database.
     pub busy_wait_max: Duration,
+}
+
+/// What is kept. Every rule keeps Points, none lets one go: a Point goes when no rule keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// The newest so many.
+    pub keep_last: u32,
+    /// Those not older than this, counted back from the newest.
+    pub keep_for: Duration,
+    /// The newest of each of so many days that have one.
+    pub daily: u32,
+    /// The newest of each of so many weeks, Monday to Sunday.
+    pub weekly: u32,
+    /// The newest of each of so many months.
+    pub monthly: u32,
+    /// The newest of each of so many years.
+    pub yearly: u32,
+    /// The newest so many that passed a drill.
+    pub drilled: u32,
+    /// Whose days, weeks, months and years these are.
+    pub zone: TimeZone,
+    /// How long a file of ours may lie on a share that no set holds and no unfinished run knows.
+    pub staging_for: Duration,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self {
+            keep_last: 3,
+            keep_for: DAY * 14,
+            daily: 7,
+            weekly: 5,
+            monthly: 12,
+            yearly: 0,
+            drilled: 1,
+            zone: TimeZone::UTC,
+            staging_for: DAY * 14,
+        }
+    }
 }
 
 impl MemberConfig {

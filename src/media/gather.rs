@@ -9,7 +9,7 @@ use std::path::Path;
 use mtf::Level;
 use serde::Serialize;
 
-use super::scan::begins_as_media;
+use super::scan::{Beginning, beginning};
 use super::{Candidate, Examined, Listing, Place, Source, list, scan};
 use crate::error::{Error, Result};
 use crate::world::Progress;
@@ -32,6 +32,9 @@ pub struct PassedOver {
     pub place: Place,
     /// Its size in bytes.
     pub size_bytes: u64,
+    /// It is encrypted (an age file), so nobody sees here whether a backup is in it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_sealed: bool,
 }
 
 /// Lists the sources and examines each file once, down to `level`.
@@ -62,21 +65,23 @@ async fn examine(
     progress: &dyn Progress,
     gathered: &mut Gathered,
 ) {
-    let is_wanted = is_named || is_called_backup(&candidate.place);
-    let is_media = if is_wanted {
-        Ok(true)
+    let is_wanted = is_named || is_called(&candidate.place, BACKUPS);
+    // What is asked for is examined whatever it is; only a seal has to be known before.
+    let begins = if is_wanted && !is_called(&candidate.place, &["age"]) {
+        Ok(Beginning::Media)
     } else {
-        begins_as_media(candidate).await
+        beginning(candidate).await
     };
-    let examined = match is_media {
-        Ok(true) => {
+    let examined = match begins {
+        Ok(begins) if begins == Beginning::Media || (is_wanted && begins == Beginning::Other) => {
             let bar = progress.begin(&candidate.place.to_string(), Some(candidate.size_bytes));
             scan(candidate, level, bar.as_ref()).await
         }
-        Ok(false) => {
+        Ok(begins) => {
             gathered.passed_over.push(PassedOver {
                 place: candidate.place.clone(),
                 size_bytes: candidate.size_bytes,
+                is_sealed: begins == Beginning::Sealed,
             });
             return;
         }
@@ -88,14 +93,16 @@ async fn examine(
     }
 }
 
-/// Whether somebody would expect a backup in it. What it is, its bytes say; but a backup that is none any more
-/// must not be passed over as if it never was one.
-fn is_called_backup(place: &Place) -> bool {
+/// Where somebody would expect a backup. What it is, its bytes say; but a backup that is none any more must not be
+/// passed over as if it never was one.
+const BACKUPS: &[&str] = &["bak", "trn", "dif", "diff"];
+
+/// Whether the name has one of these endings.
+fn is_called(place: &Place, endings: &[&str]) -> bool {
     let name = place.to_string();
     let extension = Path::new(&name).extension().and_then(|it| it.to_str());
     extension.is_some_and(|extension| {
-        ["bak", "trn", "dif", "diff"]
-            .iter()
-            .any(|usual| extension.eq_ignore_ascii_case(usual))
+        let mut endings = endings.iter();
+        endings.any(|usual| extension.eq_ignore_ascii_case(usual))
     })
 }

@@ -22,6 +22,7 @@ use super::list::unreadable;
 use super::{Candidate, Place};
 use crate::error::{Code, Error, Result};
 use crate::model::{CHUNK_SIZE_BYTES, Sha256Digest};
+use crate::seal;
 use crate::store::Shelf;
 use crate::store::digest::ChunkList;
 use crate::store::hash::sha256;
@@ -81,17 +82,33 @@ pub async fn scan(
     })
 }
 
-/// Whether the file begins as backup media or as their container do.
+/// What a file's first bytes promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// Backup media, or their container.
+    Media,
+    /// An age file: nobody sees what is in it without a key.
+    Sealed,
+    /// Anything else.
+    Other,
+}
+
+/// How the file begins.
 ///
 /// # Errors
 /// As [`scan`].
-pub(super) async fn begins_as_media(candidate: &Candidate) -> Result<bool> {
-    let length = candidate.size_bytes.min(8);
+pub(super) async fn beginning(candidate: &Candidate) -> Result<Beginning> {
+    let length = candidate.size_bytes.min(seal::MAGIC.len() as u64);
     if length < 8 {
-        return Ok(false);
+        return Ok(Beginning::Other);
     }
     let bytes = Places::open(candidate).await?.read(0, length).await?;
-    Ok(bytes.starts_with(b"TAPE") || bytes.starts_with(b"MSSQLBAK"))
+    let is_media = bytes.starts_with(b"TAPE") || bytes.starts_with(b"MSSQLBAK");
+    Ok(match is_media {
+        true => Beginning::Media,
+        false if bytes.starts_with(seal::MAGIC) => Beginning::Sealed,
+        false => Beginning::Other,
+    })
 }
 
 /// Every byte, once: a chunk is hashed and the next one read while it is parsed.

@@ -88,6 +88,47 @@ pub(super) fn staged(
     }
 }
 
+/// The name of the file on the share that an object of a piece was sent from; none for what Stopmark did not take.
+pub(super) fn staged_name(member: &MemberName, key: &str) -> Option<String> {
+    let object = key.rsplit('/').next()?.strip_suffix(".bak")?;
+    let mut parts = object.split('.');
+    let (stamp, word, stripe) = (parts.next()?, parts.next()?, parts.next()?);
+    let in_file = slug_of(member.database.as_str(), &member.to_string());
+    Some(format!("{in_file}_{word}_{stamp}_{stripe}.bak"))
+}
+
+/// Whether only Stopmark gives files such a name: a backup's, a restore's or a trial's.
+pub(super) fn is_our_file(name: &str) -> bool {
+    let is_id = |text: &str| text.len() == 36 && uuid::Uuid::try_parse(text).is_ok();
+    let Some(stem) = name.strip_suffix(".bak") else {
+        return false;
+    };
+    if let Some(id) = stem.strip_prefix("stopmark_probe_") {
+        return is_id(id);
+    }
+    let Some((stem, stripe)) = stem.rsplit_once('_') else {
+        return false;
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    let is_stripe = stripe
+        .split_once("of")
+        .is_some_and(|(k, count)| is_number(k) && is_number(count));
+    if let Some(id) = stem.strip_prefix("restore_") {
+        return is_stripe && is_id(id);
+    }
+    let is_slug = |slug: &str| {
+        let digest = slug.rsplit_once('-').map_or("", |(_, digest)| digest);
+        digest.len() == 12 && digest.bytes().all(|c| c.is_ascii_hexdigit())
+    };
+    let words = [PieceKind::Full, PieceKind::Differential, PieceKind::Log];
+    let mut words = words.into_iter().map(|kind| format!("_{}_", kind.word()));
+    let has_slug = words.any(|word| {
+        let mut places = stem.match_indices(&word);
+        places.any(|(at, _)| is_slug(&stem[..at]))
+    });
+    is_stripe && has_slug
+}
+
 /// A file on a share that `stopmark check` writes and removes, in the folder that backups go to.
 pub(super) fn probe_stripe(share: &ShareConfig, group: &GroupName, id: uuid::Uuid) -> StagedStripe {
     staged(
@@ -179,6 +220,47 @@ mod tests {
         let member = r"PAY1\SQL/Ledger".parse().expect("a member");
         let stripes = naming.stripes(&share, &member, PieceKind::Full, 2);
         insta::assert_debug_snapshot!(stripes);
+    }
+
+    #[test]
+    fn a_stored_object_tells_the_file_that_it_was_sent_from() {
+        let share = ShareConfig {
+            sql: "/backup".to_owned(),
+            agent: PathBuf::from("/mnt"),
+        };
+        let group = "payments".parse().expect("a group");
+        let naming = Naming {
+            group: &group,
+            stamp: "SM_2026_11_21_02_00_00_007",
+        };
+        let member = r"PAY1\SQL/A_log_b".parse().expect("a member");
+        for kind in [PieceKind::Full, PieceKind::Differential, PieceKind::Log] {
+            for stripe in naming.stripes(&share, &member, kind, 2) {
+                let name = staged_name(&member, &stripe.key).expect("ours");
+                assert!(stripe.agent_path.ends_with(&name), "{name}");
+                assert!(is_our_file(&name), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn files_of_others_are_not_ours() {
+        let id = uuid::Uuid::from_u128(7);
+        assert!(is_our_file(&format!("restore_{id}_1of1.bak")));
+        assert!(is_our_file(&format!("stopmark_probe_{id}.bak")));
+        for name in [
+            "Orders.bak",
+            "Orders_log_20261121.bak",
+            "orders-0123456789ab_log_x_1of1.trn",
+            "orders-0123456789ab_log_x_1.bak",
+            "orders-nothexnothex_log_x_1of1.bak",
+            "restore_1_1of1.bak",
+            "stopmark_probe_.bak",
+            ".bak",
+            "",
+        ] {
+            assert!(!is_our_file(name), "{name}");
+        }
     }
 
     #[test]

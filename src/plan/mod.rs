@@ -18,6 +18,7 @@ mod links;
 mod lint;
 mod mark;
 mod prepare;
+mod prune;
 mod restore;
 mod restore_step;
 mod retry;
@@ -25,6 +26,9 @@ mod salvage;
 mod show;
 mod stages;
 mod step;
+mod step_links;
+mod step_prepare;
+mod step_prune;
 mod trials;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +49,7 @@ pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
+pub use prune::{PruneView, ShareFile, plan_prune};
 pub use restore::plan_restore;
 pub use restore_step::{
     Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
@@ -53,10 +58,12 @@ pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Keep, LinkSecurity,
-    MarkLeg, MarkTarget, PlaceMark, PrepareMember, Publish, RemoveLink, RemovePrepared,
-    StagedStripe, Step, TestLink, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
+    Publish, StagedStripe, Step, Undo,
 };
+pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
+pub use step_prepare::{PrepareMember, RemovePrepared};
+pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
@@ -111,6 +118,8 @@ pub enum RunKind {
     Copy,
     /// Proves stored copies again, and makes those anew that are not whole.
     Scrub,
+    /// Lets go of what the policy keeps no longer.
+    Prune,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -164,6 +173,12 @@ pub enum StageName {
     Copy,
     /// Copies proven again.
     Scrub,
+    /// What is let go written down.
+    LetGo,
+    /// Objects of what was let go removed.
+    Remove,
+    /// Leftovers swept.
+    Sweep,
 }
 
 /// What a failed step means for the rest.

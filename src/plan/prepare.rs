@@ -4,7 +4,7 @@ use super::asked::Names;
 use super::assess::warning;
 use super::event_sessions;
 use super::stages::Stages;
-use super::step::{PrepareMember, RemovePrepared};
+use super::step_prepare::{PrepareMember, RemovePrepared};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::config::{Config, HostConfig, LoginConfig, MarkLogKind};
 use crate::error::Code;

@@ -116,6 +116,7 @@ pub(super) fn config() -> Config {
             lease_ttl: Duration::from_secs(60),
             ..PolicyConfig::default()
         },
+        retention: None,
         state: PathBuf::from("/var/lib/stopmark"),
         logs: PathBuf::from("/var/log/stopmark"),
     }

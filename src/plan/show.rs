@@ -5,8 +5,8 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    AdoptPiece, BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Publish,
-    RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
+    AdoptPiece, BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Prune,
+    Publish, RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -92,6 +92,7 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Check => "trials",
         RunKind::Copy => "copies",
         RunKind::Scrub => "scrub",
+        RunKind::Prune => "prune",
     }
 }
 
@@ -113,6 +114,9 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::Trial => "try",
         StageName::Copy => "copy",
         StageName::Scrub => "scrub",
+        StageName::LetGo => "let go",
+        StageName::Remove => "remove",
+        StageName::Sweep => "sweep",
     }
 }
 
@@ -184,7 +188,28 @@ fn head(step: &Step) -> String {
             )
         }
         Step::MirrorLog(step) => format!("copy the group's log to store `{}`", step.to),
+        Step::Prune(step) => prune_words(step),
+        Step::RemovePiece(step) => {
+            let (kind, member) = (kind_word(step.piece_kind), &step.member);
+            format!("remove a {kind} of `{member}` from the store")
+        }
+        Step::NoteRemoved(_) => "write down what is gone".to_owned(),
+        Step::SweepUploads(_) => "give up uploads that nobody goes on with".to_owned(),
+        Step::SweepStaging(step) => format!("remove {} files of ours", step.files.len()),
+        Step::TrimMarkLog(step) => {
+            format!(
+                "delete the marks before `{}` from the table of `{}`",
+                step.oldest, step.member
+            )
+        }
     }
+}
+
+fn prune_words(step: &Prune) -> String {
+    let pieces: usize = step.sets.iter().map(|set| set.pieces.len()).sum();
+    let marks = step.sets.iter().filter(|set| set.ends_mark).count();
+    let keeps = step.keeps.len();
+    format!("let go; pieces: {pieces}, marks: {marks}, points kept: {keeps}")
 }
 
 fn ensure_words(step: &EnsureLink) -> String {
@@ -272,7 +297,19 @@ fn details(step: &Step) -> Vec<String> {
         Step::RemoveProbe(step) => vec![probe_words(step.store.as_ref(), &step.key)],
         Step::CopyPiece(step) => keys_of(&step.stripes, &step.to),
         Step::ProveCopy(step) => keys_of(&step.stripes, &step.copy),
+        Step::RemovePiece(step) => {
+            let stored = step.stored.iter();
+            stored.map(|stripe| stripe.key.clone()).collect()
+        }
+        Step::SweepStaging(step) => {
+            let files = step.files.iter();
+            files.map(|path| path.display().to_string()).collect()
+        }
         Step::RemoveLink(_)
+        | Step::Prune(_)
+        | Step::NoteRemoved(_)
+        | Step::SweepUploads(_)
+        | Step::TrimMarkLog(_)
         | Step::TestLink(_)
         | Step::RemovePrepared(_)
         | Step::RemoveEventSession(_)

@@ -11,6 +11,9 @@ use super::copies::{CopyPiece, MirrorLog, ProveCopy};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
 use super::restore_step::{Fetch, ProveMark, RestoreDatabase, RestoreLog};
 use super::retry::RetryRule;
+use super::step_links::{EnsureLink, RemoveLink, TestLink};
+use super::step_prepare::{PrepareMember, RemovePrepared};
+use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use crate::config::MarkLogKind;
 use crate::model::{
@@ -72,74 +75,18 @@ pub enum Step {
     ProveCopy(ProveCopy),
     /// Brings a further store's copy of the group's log up to date.
     MirrorLog(MirrorLog),
-}
-
-/// A linked server as a mark needs it; values for `sp_addlinkedserver` and `sp_serveroption`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnsureLink {
-    /// Its name, the target's true name.
-    pub link: String,
-    /// The host that it leads to.
-    pub target: HostName,
-    /// `tcp:host,port`.
-    pub data_source: String,
-    /// `MSOLEDBSQL` or `SQLNCLI`, by the version of the host that holds the link.
-    pub provider: String,
-    /// Encryption words for the provider, right for its version.
-    pub provider_string: String,
-    /// Seconds a call may take.
-    pub query_timeout_s: i32,
-    /// Who may use it, and as whom.
-    pub security: LinkSecurity,
-    /// It exists and is mended in place; else it is made.
-    pub exists: bool,
-    /// What is wrong with it or why it is needed, for people.
-    pub reason: String,
-}
-
-/// Removes a linked server that Stopmark made; one that others made is left alone and is an error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoveLink {
-    /// Its name.
-    pub link: String,
-}
-
-/// Who may use a link: always one local login, never everybody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum LinkSecurity {
-    /// The local login's own identity travels on (Kerberos, or the agent runs on the management host).
-    UseSelf,
-    /// A SQL login of the target; its password is looked up in the configuration by the target's name.
-    Mapped {
-        /// The login on the target.
-        remote_login: String,
-    },
-}
-
-/// A trial call through a link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestLink {
-    /// The link.
-    pub link: String,
-    /// The true name that must answer.
-    pub target: HostName,
-}
-
-/// Makes what marks need.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PrepareMember {
-    /// The member.
-    pub member: MemberName,
-    /// Logins of this host that marks arrive as, who get EXECUTE; the agent's own first.
-    pub grantees: Vec<String>,
-}
-
-/// Removes what [`PrepareMember`] made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemovePrepared {
-    /// The member.
-    pub member: MemberName,
+    /// Writes into the group's log what is let go.
+    Prune(Prune),
+    /// Removes the objects of a piece that was let go.
+    RemovePiece(RemovePiece),
+    /// Writes into the group's log whose objects are gone.
+    NoteRemoved(NoteRemoved),
+    /// Gives up unfinished uploads that nobody goes on with.
+    SweepUploads(SweepUploads),
+    /// Removes files of ours on a share that nobody needs.
+    SweepStaging(SweepStaging),
+    /// Deletes old rows of a member's table of marks.
+    TrimMarkLog(TrimMarkLog),
 }
 
 /// One stripe file under its three names.
@@ -309,6 +256,8 @@ pub enum Keep {
     Set,
     /// The database exists now.
     Database,
+    /// The pieces are let go.
+    Gap,
 }
 
 impl Step {
@@ -335,6 +284,8 @@ impl Step {
             Self::RestoreDatabase(step) => Some(&step.member),
             Self::RestoreLog(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
+            Self::RemovePiece(step) => Some(&step.member),
+            Self::TrimMarkLog(step) => Some(&step.member),
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
@@ -351,7 +302,11 @@ impl Step {
             | Self::RemoveProbe(_)
             | Self::CopyPiece(_)
             | Self::ProveCopy(_)
-            | Self::MirrorLog(_) => None,
+            | Self::MirrorLog(_)
+            | Self::Prune(_)
+            | Self::NoteRemoved(_)
+            | Self::SweepUploads(_)
+            | Self::SweepStaging(_) => None,
         }
     }
 
@@ -366,6 +321,7 @@ impl Step {
             Self::Fetch(step) => Some(step.source.piece),
             Self::RestoreDatabase(step) => Some(step.source.piece),
             Self::RestoreLog(step) => Some(step.source.piece),
+            Self::RemovePiece(step) => Some(step.piece),
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
@@ -383,7 +339,12 @@ impl Step {
             | Self::RemoveProbe(_)
             | Self::CopyPiece(_)
             | Self::ProveCopy(_)
-            | Self::MirrorLog(_) => None,
+            | Self::MirrorLog(_)
+            | Self::Prune(_)
+            | Self::NoteRemoved(_)
+            | Self::SweepUploads(_)
+            | Self::SweepStaging(_)
+            | Self::TrimMarkLog(_) => None,
         }
     }
 
@@ -394,6 +355,7 @@ impl Step {
             Self::PlaceMark(_) => Undo::Never(Keep::Mark),
             Self::BackUp(_) => Undo::Never(Keep::Piece),
             Self::Publish(_) => Undo::Never(Keep::Set),
+            Self::Prune(_) | Self::RemovePiece(_) => Undo::Never(Keep::Gap),
             Self::RestoreDatabase(_) | Self::RestoreLog(_) => Undo::Never(Keep::Database),
             Self::EnsureLink(step) if !step.exists => {
                 Undo::By(Box::new(Self::RemoveLink(RemoveLink {
@@ -425,7 +387,11 @@ impl Step {
             | Self::RemoveProbe(_)
             | Self::CopyPiece(_)
             | Self::ProveCopy(_)
-            | Self::MirrorLog(_) => Undo::Nothing,
+            | Self::MirrorLog(_)
+            | Self::NoteRemoved(_)
+            | Self::SweepUploads(_)
+            | Self::SweepStaging(_)
+            | Self::TrimMarkLog(_) => Undo::Nothing,
         }
     }
 }

@@ -161,16 +161,20 @@ impl InspectReport {
             size(bytes),
             counted(sets, "backup")
         );
-        if let Some(first) = self.passed_over.first() {
-            let place = plain(&first.place.to_string());
-            let more = match self.passed_over.len() - 1 {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            line(
-                &mut text,
-                &format!("passed over, being no backup: {place}{more}"),
-            );
+        for (is_sealed, why) in [(false, "no backup"), (true, "sealed (age)")] {
+            let of_kind = |file: &&PassedOver| file.is_sealed == is_sealed;
+            let mut files = self.passed_over.iter().filter(of_kind);
+            if let Some(first) = files.next() {
+                let place = plain(&first.place.to_string());
+                let more = match files.count() {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                line(
+                    &mut text,
+                    &format!("passed over, being {why}: {place}{more}"),
+                );
+            }
         }
         text
     }

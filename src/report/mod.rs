@@ -12,6 +12,7 @@ pub mod explain;
 pub mod inspect;
 pub mod lineages;
 mod places;
+pub mod prune;
 pub mod remarks;
 pub mod run;
 pub mod sets;

@@ -287,6 +287,9 @@ fn retried(round: &Round) -> Vec<String> {
 
 /// What was done that no count tells.
 fn done(round: &Round) -> Vec<String> {
+    if round.plan.kind == RunKind::Prune {
+        return super::prune::done(round);
+    }
     round
         .ended()
         .filter_map(|(step, outcome)| match (step, outcome) {
@@ -337,6 +340,7 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Check => "check",
         RunKind::Copy => "copy",
         RunKind::Scrub => "scrub",
+        RunKind::Prune => "prune",
     }
 }
 
@@ -379,6 +383,15 @@ pub fn step_words(step: &Step) -> String {
         Step::CopyPiece(step) => copy_words("copy", step.piece_kind, &step.member, &step.to),
         Step::ProveCopy(step) => copy_words("proof", step.piece_kind, &step.member, &step.copy),
         Step::MirrorLog(step) => format!("copy of the group's log to `{}`", step.to),
+        Step::Prune(_) => "letting go".to_owned(),
+        Step::RemovePiece(step) => {
+            let (kind, member) = (step.piece_kind.word(), &step.member);
+            format!("removal of a {kind} of {member}")
+        }
+        Step::NoteRemoved(_) => "note of what is gone".to_owned(),
+        Step::SweepUploads(_) => "sweep of unfinished uploads".to_owned(),
+        Step::SweepStaging(_) => "sweep of a share".to_owned(),
+        Step::TrimMarkLog(step) => format!("trimming of the mark log of {}", step.member),
     }
 }
 

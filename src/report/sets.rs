@@ -6,9 +6,11 @@ use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::bytes::size;
+use super::prune::kept_words;
 use crate::chain::Verdict;
 use crate::error::plain::plain;
 use crate::model::{GroupName, Piece, PieceKind, ProofLevel, Set, SetKind};
+use crate::retention::Kept;
 use crate::world::Listed;
 
 /// One line below the header, and none between rows: lists are long.
@@ -48,6 +50,9 @@ pub struct SetLine {
     pub missing: usize,
     /// All pieces in bytes.
     pub bytes: u64,
+    /// The rules that keep its point, empty where the next prune lets it go; none where nobody prunes or pins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Vec<Kept>>,
 }
 
 /// One set in full.
@@ -90,7 +95,7 @@ impl SetList {
         }
         let mut table = Table::new();
         table.load_style(STYLE);
-        table.set_header([
+        let mut header = vec![
             "mark or stamp",
             "kind",
             "point",
@@ -99,7 +104,10 @@ impl SetList {
             "log",
             "missing",
             "size",
-        ]);
+        ];
+        let is_kept = self.sets.iter().any(|set| set.kept.is_some());
+        header.extend(is_kept.then_some("kept by"));
+        table.set_header(header);
         for set in &self.sets {
             let numbers = [set.fulls, set.differentials, set.logs, set.missing];
             let numbers = numbers.map(|number| {
@@ -116,6 +124,7 @@ impl SetList {
             ];
             row.extend(numbers);
             row.push(size(set.bytes));
+            row.extend(is_kept.then(|| set.kept_word()));
             table.add_row(row);
         }
         let mut text = format!("{table}\n");
@@ -168,6 +177,22 @@ impl SetLine {
             logs: count(PieceKind::Log),
             missing: set.missing.len(),
             bytes: set.pieces.iter().map(Piece::size_bytes).sum(),
+            kept: None,
+        }
+    }
+
+    /// With the rules that keep its point, where that was asked.
+    #[must_use]
+    pub fn keeping(mut self, kept: Option<&Vec<Kept>>) -> Self {
+        self.kept = kept.cloned();
+        self
+    }
+
+    fn kept_word(&self) -> String {
+        match &self.kept {
+            None => String::new(),
+            Some(kept) if kept.is_empty() => "goes with the next prune".to_owned(),
+            Some(kept) => kept_words(kept),
         }
     }
 
@@ -190,6 +215,13 @@ impl SetDetail {
         }
     }
 
+    /// With the rules that keep its point, where that was asked.
+    #[must_use]
+    pub fn keeping(mut self, kept: Option<&Vec<Kept>>) -> Self {
+        self.line = self.line.keeping(kept);
+        self
+    }
+
     /// The text for people.
     #[must_use]
     pub fn text(&self) -> String {
@@ -205,6 +237,10 @@ impl SetDetail {
         );
         for reason in &self.line.in_the_way {
             writeln!(text, "  in the way: {reason}").expect("a string takes everything");
+        }
+        if self.line.kept.is_some() {
+            writeln!(text, "  kept by: {}", self.line.kept_word())
+                .expect("a string takes everything");
         }
         for missing in &self.set.missing {
             writeln!(text, "  missing: {}: {}", missing.member, missing.reason)

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::bytes::{in_zone, span};
+use super::bytes::{counted, in_zone, span};
+use super::prune::pin_words;
 use crate::chain::Break;
 use crate::config::{Config, schedule};
 use crate::model::{GroupName, MemberName, RunId, Timestamp};
+use crate::retention::Pin;
 use crate::world::Standing;
 
 /// How a group stands.
@@ -25,6 +27,12 @@ pub struct Status {
     pub unfinished_runs: Vec<RunId>,
     /// What is due next.
     pub schedule: Vec<Due>,
+    /// Points that somebody pinned, with by whom and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<String>,
+    /// Points that the next prune lets go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points_to_go: Option<usize>,
 }
 
 /// A point and its age.
@@ -68,7 +76,17 @@ impl Status {
             held_back: held_back.collect(),
             unfinished_runs: unfinished.to_vec(),
             schedule: due(config, now),
+            pinned: Vec::new(),
+            points_to_go: None,
         }
+    }
+
+    /// With what is pinned, and with what a prune would let go where the configuration has a policy.
+    #[must_use]
+    pub fn keeping(mut self, pins: &[Pin], points_to_go: Option<usize>) -> Self {
+        self.pinned = pins.iter().map(pin_words).collect();
+        self.points_to_go = points_to_go;
+        self
     }
 
     /// Whether somebody should look.
@@ -98,6 +116,14 @@ impl Status {
         .expect("a string takes everything");
         for reason in &self.held_back {
             writeln!(text, "  held back {reason}").expect("a string takes everything");
+        }
+        for pinned in &self.pinned {
+            writeln!(text, "  {pinned}").expect("a string takes everything");
+        }
+        if let Some(count @ 1..) = self.points_to_go {
+            let points = counted(count, "point");
+            writeln!(text, "  to go     {points}, see `stopmark prune plan`")
+                .expect("a string takes everything");
         }
         for run in &self.unfinished_runs {
             writeln!(

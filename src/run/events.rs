@@ -230,6 +230,18 @@ pub enum Outcome {
         /// Entries that it lacked.
         entries: u64,
     },
+    /// The objects of a piece are gone.
+    Removed {
+        /// The piece.
+        piece: PieceId,
+    },
+    /// The store holds an object of the piece back: a lock, a hold, or a right that is missing.
+    HeldBack {
+        /// The piece.
+        piece: PieceId,
+        /// The store's words.
+        reason: String,
+    },
     /// The member stopped at the mark.
     MarkProven {
         /// The newest mark in the restored member.

@@ -14,6 +14,7 @@ pub mod events;
 pub mod executor;
 pub mod journal;
 mod marks;
+pub mod prune;
 pub mod record;
 mod resume;
 pub mod scrub;

@@ -68,6 +68,10 @@ pub(super) async fn look_up(
         }
         Step::PlaceMark(step) => mark_committed(world, step).await,
         Step::Publish(step) => published(world, group, step).await,
+        Step::Prune(step) => {
+            let is_done = super::deeds::is_pruned(world, step).await?;
+            Ok(is_done.then_some(Outcome::Done))
+        }
         Step::EnsureLink(_)
         | Step::RemoveLink(_)
         | Step::TestLink(_)
@@ -89,7 +93,12 @@ pub(super) async fn look_up(
         | Step::RemoveProbe(_)
         | Step::CopyPiece(_)
         | Step::ProveCopy(_)
-        | Step::MirrorLog(_) => Ok(None),
+        | Step::MirrorLog(_)
+        | Step::RemovePiece(_)
+        | Step::NoteRemoved(_)
+        | Step::SweepUploads(_)
+        | Step::SweepStaging(_)
+        | Step::TrimMarkLog(_) => Ok(None),
     }
 }
 

@@ -87,7 +87,11 @@ pub fn verdict_of(record: &Record) -> Verdict {
     let wants_publication = steps(&last.plan).any(|step| matches!(step, Step::Publish(_)));
     match (is_whole, did_something, published || !wants_publication) {
         (true, true, true) => Verdict::Done,
-        (false, true, true) if wants_publication || (has_steps(&last.plan) && left_out) => {
+        (false, true, true)
+            if wants_publication
+                || last.plan.kind == RunKind::Prune
+                || (has_steps(&last.plan) && left_out) =>
+        {
             Verdict::Degraded
         }
         _ => Verdict::Failed,

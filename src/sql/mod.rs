@@ -141,6 +141,10 @@ impl Fleet for SqlFleet {
         prepare::remove_prepared(self, member).await
     }
 
+    async fn trim_mark_log(&self, member: &MemberName, oldest: &MarkName) -> Result<()> {
+        prepare::trim_mark_log(self, member, oldest).await
+    }
+
     async fn ensure_event_session(&self, host: &HostName, step: &EnsureEventSession) -> Result<()> {
         event_session::ensure(self, host, step).await
     }

@@ -12,7 +12,7 @@ use super::session::SqlSession;
 use super::statement::{Batch, Parameter};
 use super::{SqlFleet, rows};
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, MemberName};
+use crate::model::{DatabaseName, MarkName, MemberName};
 use crate::plan::PrepareMember;
 
 /// Makes table, procedures, users and grants.
@@ -38,6 +38,25 @@ pub(super) async fn remove_prepared(fleet: &SqlFleet, member: &MemberName) -> Re
         .await
         .map_err(at_member)?;
     session.ask(&remove_sql()).await.map_err(at_member)?;
+    Ok(())
+}
+
+/// Deletes the rows of marks before `oldest`. Rows are told by their order, so that no host's clock counts.
+pub(super) async fn trim_mark_log(
+    fleet: &SqlFleet,
+    member: &MemberName,
+    oldest: &MarkName,
+) -> Result<()> {
+    let at_member = |error: Error| error.at("member", member);
+    let session = fleet.open(&member.host).await.map_err(at_member)?;
+    let (session, _) = session
+        .ask(&use_sql(&member.database))
+        .await
+        .map_err(at_member)?;
+    let trimmed = session.ask(&trim_sql(oldest.as_str())).await;
+    trimmed.map_err(|error| {
+        at_member(error).hint("`stopmark group prepare` grants the right to delete rows")
+    })?;
     Ok(())
 }
 
@@ -164,8 +183,16 @@ fn grant_sql(user: &str) -> Batch {
     Batch::plain(format!(
         "GRANT EXECUTE ON OBJECT::[stopmark].[SetMark] TO {user};\n\
          GRANT EXECUTE ON OBJECT::[stopmark].[SetMarkRemote] TO {user};\n\
-         GRANT SELECT ON OBJECT::[stopmark].[MarkLog] TO {user};"
+         GRANT SELECT, DELETE ON OBJECT::[stopmark].[MarkLog] TO {user};"
     ))
+}
+
+fn trim_sql(oldest: &str) -> Batch {
+    Batch::with(
+        "DELETE FROM [stopmark].[MarkLog]\n\
+         WHERE [id] < (SELECT MIN(m.[id]) FROM [stopmark].[MarkLog] AS m WHERE m.[mark_name] = @P1);",
+        [Parameter::text(oldest)],
+    )
 }
 
 fn remove_sql() -> Batch {
@@ -226,6 +253,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("prepare.user_of", user_of_sql(&sample.login)),
         ("prepare.create_user", create_user_sql(&sample.login)),
         ("prepare.grant", grant_sql(&sample.login)),
+        ("prepare.trim", trim_sql("SM_2026_11_21_02_00_00_007")),
         ("prepare.remove", remove_sql()),
         ("prepare.script_schema", script_schema_sql()),
         ("prepare.script_user", script_user_sql(&sample.login)),

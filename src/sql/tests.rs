@@ -70,6 +70,7 @@ pub(super) fn config() -> Config {
             lease_ttl: Duration::from_secs(60),
             ..PolicyConfig::default()
         },
+        retention: None,
         state: "/nowhere".into(),
         logs: "/nowhere".into(),
     }

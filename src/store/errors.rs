@@ -192,7 +192,7 @@ fn is_folder_unusable(error: &StoreError) -> bool {
 }
 
 /// The operating system's own error below the store's.
-fn io_kind(error: &StoreError) -> Option<ErrorKind> {
+pub(super) fn io_kind(error: &StoreError) -> Option<ErrorKind> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {

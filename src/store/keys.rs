@@ -22,6 +22,12 @@ pub fn manifest(name: &GroupName, stamp: &str, attempt: u32) -> String {
     format!("{}/sets/{stamp}{suffix}.json", group(name))
 }
 
+/// The folder of the group's pieces.
+#[must_use]
+pub fn pieces(name: &GroupName) -> String {
+    format!("{}/pieces", group(name))
+}
+
 /// The folder of the group's log.
 #[must_use]
 pub fn log(name: &GroupName) -> String {

@@ -26,6 +26,7 @@ mod probe;
 mod prove;
 mod range;
 mod read;
+mod remove;
 mod retry;
 mod said;
 mod sealed;
@@ -51,7 +52,7 @@ use crate::config::{StoreConfig, TransferConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::seal::Ring;
-use crate::world::{Chained, Clock, LogEntry, LogFact, StepProgress, Store, Tap};
+use crate::world::{Chained, Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
 
 use lease::Lease;
 use retry::Calls;
@@ -334,6 +335,10 @@ impl Store for ObjectStore {
 
     async fn remove_probe(&self, key: &str) -> Result<()> {
         self.delete_probe(key).await
+    }
+
+    async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal> {
+        self.remove_stripe(group, stripe).await
     }
 }
 

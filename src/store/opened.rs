@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
@@ -55,7 +55,7 @@ impl ObjectStore {
         let list = self.chunk_list(stripe).await.ok();
         let (sender, chunks) = mpsc::channel(1);
         let path = file.to_owned();
-        let opening = tokio::spawn(blocking(move || open_into(chunks, &keys, path)));
+        let opening = tokio::spawn(blocking(move || open_into(chunks, &keys, &path)));
         let read = self.read_in_order(stripe, list, sender, progress).await;
         let opened = opening.await.map_err(|error| {
             Error::new(Code::Bug, "the opening of a piece panicked").source(error)
@@ -156,14 +156,14 @@ async fn read(
 fn open_into(
     chunks: mpsc::Receiver<Held>,
     keys: &Keys,
-    path: PathBuf,
+    path: &Path,
 ) -> Result<std::result::Result<PlainStripe, OpenFault>> {
     let mut plain = match open(Incoming::of(chunks), keys) {
         Ok(plain) => plain,
         Err(fault) => return Ok(Err(fault)),
     };
-    let failed = |error| unwritable(&path, error);
-    let mut file: File = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+    let failed = |error| unwritable(path, error);
+    let mut file: File = OpenOptions::new().write(true).open(path).map_err(failed)?;
     let (mut list, mut size_bytes) = (Chunked::new(), 0);
     let mut block = vec![0; BLOCK_BYTES];
     loop {
@@ -194,6 +194,8 @@ impl Incoming {
 impl BufRead for Incoming {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.now.as_ref().is_none_or(|held| held.bytes.is_empty()) {
+            // Its room first: whoever reads the next chunk may be waiting for it.
+            self.now = None;
             self.now = self.chunks.blocking_recv();
             if self.now.is_none() {
                 return Ok(&[]);

@@ -6,7 +6,8 @@
 //! integrity"). Our parts are our chunks, so the second is the root of our chunk list, computed by somebody else
 //! from what arrived. The client library asks no such question, but signs it.
 //!
-//! A store that says nothing, or in another way, has said nothing: then the bytes alone prove.
+//! A store that says nothing, or in another way, has said nothing: then the bytes alone prove. So it is with Azure
+//! and Google: the client library sends them no checksum, so that there is none of ours to be asked for.
 
 use std::time::Duration;
 

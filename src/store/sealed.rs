@@ -163,7 +163,7 @@ impl ObjectStore {
             list.extend(sent.digests());
             self.put_together(span, sent).await?;
         }
-        let last = if last_span.size_bytes() < CHUNK_SIZE_BYTES {
+        let held = if last_span.size_bytes() < CHUNK_SIZE_BYTES {
             let chunk = pass.next().await?;
             list.extend([chunk.digest().await?]);
             Last::One(chunk)
@@ -186,7 +186,7 @@ impl ObjectStore {
             }
             Err(error) => Err(error),
         };
-        self.end(last_span, last, written, &list, &mut pass).await?;
+        self.end(last_span, held, written, &list, &mut pass).await?;
         Ok(stripe)
     }
 
@@ -216,12 +216,12 @@ impl ObjectStore {
     async fn end(
         &self,
         span: &Span,
-        last: Last,
+        held: Last,
         written: Result<()>,
         list: &ChunkList,
         pass: &mut Pass<'_, '_>,
     ) -> Result<()> {
-        match (last, written) {
+        match (held, written) {
             (Last::Parts(sent), Ok(())) => self.put_together(span, sent).await,
             (Last::Parts(sent), Err(error)) => {
                 self.give_up(span, &sent, &error).await;
@@ -411,9 +411,9 @@ mod tests {
         for size in [0, 1, chunk - 2300, chunk, 2 * chunk, 2 * chunk + 65_537] {
             let bytes: Vec<u8> = (0..size).map(|at| at.to_le_bytes()[1]).collect();
             let (stored, plain, list) = sealed(&bytes, &keys).await;
-            let (last, whole) = stored.split_last().expect("never empty");
+            let (end, whole) = stored.split_last().expect("never empty");
             assert!(whole.iter().all(|one| one.len() == chunk), "{size}");
-            assert!(!last.is_empty() && last.len() <= chunk);
+            assert!(!end.is_empty() && end.len() <= chunk);
             assert!(plain == bytes, "the tap sees the file, {size}");
             assert!(opened(&stored, &keys) == bytes, "{size}");
             let mut wanted = ChunkList::default();

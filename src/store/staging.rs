@@ -1,13 +1,14 @@
 //! The share as the agent sees it: `world::Staging` over the local file system.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use tokio::fs;
 
 use crate::error::{Code, Error, Result};
-use crate::plan::StagedStripe;
+use crate::model::Timestamp;
+use crate::plan::{ShareFile, StagedStripe};
 use crate::world::Staging;
 
 /// Files on mounted shares.
@@ -62,6 +63,43 @@ impl Staging for LocalStaging {
         }
         Ok(())
     }
+
+    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>> {
+        files_in(folder).await.map_err(|error| {
+            Error::new(
+                Code::ShareUnseen,
+                "the agent cannot look into a folder on the share",
+            )
+            .at("folder", folder.display())
+            .hint("give the agent's account the right to read the share")
+            .source(error)
+        })
+    }
+}
+
+async fn files_in(folder: &Path) -> std::io::Result<Vec<ShareFile>> {
+    let mut found = Vec::new();
+    let mut entries = match fs::read_dir(folder).await {
+        Err(error) if is_missing(error.kind()) => return Ok(found),
+        entries => entries?,
+    };
+    while let Some(entry) = entries.next_entry().await? {
+        let meta = match entry.metadata().await {
+            // Removed since it was listed.
+            Err(error) if is_missing(error.kind()) => continue,
+            meta => meta?,
+        };
+        if meta.is_file() {
+            let changed = jiff::Timestamp::try_from(meta.modified()?);
+            let millis = changed.map_or(i64::MAX, jiff::Timestamp::as_millisecond);
+            found.push(ShareFile {
+                path: entry.path(),
+                changed_at: Timestamp::from_millis(millis),
+            });
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(found)
 }
 
 /// Where a folder of the path is a file, there is no such file either.

@@ -4,17 +4,19 @@
 
 use async_trait::async_trait;
 
-use super::LogEntry;
+use super::{LogEntry, LogFact};
 use crate::chain::{Break, Point, Verdict};
 use crate::error::Result;
 use crate::model::{
     GroupName, Mark, MemberName, Piece, PieceCopy, PieceId, Set, SetId, Sha256Digest, Timestamp,
 };
+use crate::retention::PrunedSet;
 
 /// The local index: the fold of the group's log and its manifests, rebuilt from the store when lost.
 ///
 /// Its questions are narrow, since a group may hold a million pieces. The stripes of a piece name the copies that are
-/// whole now. A piece without a whole copy is in no answer but those of [`Self::manifests`] and [`Self::due`]: it counts as missing.
+/// whole now. A piece without a whole copy is in no answer but those of [`Self::manifests`] and [`Self::due`]: it counts
+/// as missing. What was let go is in no answer but that of [`Self::unremoved`], and nobody misses it.
 #[async_trait]
 pub trait Catalog: Send + Sync {
     /// The newest entry of the group's log that the catalog holds; 0 for none.
@@ -69,6 +71,12 @@ pub trait Catalog: Send + Sync {
     async fn owed(&self, group: &GroupName, limit: usize) -> Result<Vec<Owed>>;
     /// The newest proof of each piece that was proven again since its delivery.
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>>;
+    /// Pins, pins taken back and drills, in the order of the log.
+    async fn retention_facts(&self, group: &GroupName) -> Result<Vec<LogFact>>;
+    /// Whether all of this was let go.
+    async fn is_let_go(&self, group: &GroupName, sets: &[PrunedSet]) -> Result<bool>;
+    /// The pieces that were let go and whose objects may still stand, each with its set, in the order of the sets.
+    async fn unremoved(&self, group: &GroupName) -> Result<Vec<(SetId, Piece)>>;
     /// The pieces that were found damaged, or gone, and not whole since; none of them counts.
     async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>>;
     /// Forgets everything of the group but the stamps that were used.

@@ -18,7 +18,7 @@ use stopmark::model::{
     CHUNK_SIZE_BYTES, GroupName, RunId, Set, SetId, SetKind, StoredStripe, Timestamp,
 };
 use stopmark::store::{AgentIdentity, Backend, ObjectStore};
-use stopmark::world::{Clock as _, LogFact, StepProgress, Store as _, Tap};
+use stopmark::world::{Clock as _, LogFact, Removal, StepProgress, Store as _, Tap};
 use uuid::Uuid;
 
 /// A store under test: the same objects seen by as many agents as a test wants.
@@ -92,6 +92,7 @@ pub(crate) async fn check_all(subject: &Subject) {
     a_log_that_was_tampered_with_is_refused(subject).await;
     one_agent_holds_the_lease_and_a_silent_one_loses_it(subject).await;
     a_probe_may_be_repeated_and_removed_twice(subject).await;
+    a_stripe_is_removed_whole_and_nothing_else_is(subject).await;
 }
 
 async fn a_probe_may_be_repeated_and_removed_twice(subject: &Subject) {
@@ -106,6 +107,34 @@ async fn a_probe_may_be_repeated_and_removed_twice(subject: &Subject) {
     }
     let refused = store.remove_probe("v1/group/log/1.json").await;
     assert_eq!(refused.expect_err("no probe").code(), Code::Bug);
+}
+
+async fn a_stripe_is_removed_whole_and_nothing_else_is(subject: &Subject) {
+    let (name, folder) = (group("removal"), tempfile::tempdir().expect("a folder"));
+    let store = subject.agent("one").with_segments_of(1);
+    store.take_lease(&name).await.expect("takes");
+    let bytes = bytes_of(CHUNK_SIZE_BYTES + 9);
+    let key = "v1/removal/pieces/h/d/s.log.1of1.bak";
+    let large = sent(&store, &file_of(&folder, &bytes), key).await;
+    let small = file_of(&folder, b"small");
+    let other = sent(&store, &small, "v1/removal/pieces/h/d/s.full.1of1.bak").await;
+    for _ in 0..2 {
+        let removed = store.remove(&name, &large).await;
+        assert_eq!(removed.expect("removes"), Removal::Gone);
+    }
+    for end in [".seg00001", ".seg00002", ".chunks"] {
+        let key = Key::from(format!("a/prefix/{key}{end}"));
+        let head = subject.backend.objects().head(&key).await;
+        assert!(head.is_err(), "{key} still stands");
+    }
+    store
+        .prove(&other, true, &Ignored)
+        .await
+        .expect("untouched");
+    let name = group("another");
+    store.take_lease(&name).await.expect("takes");
+    let elsewhere = store.remove(&name, &other).await;
+    assert_eq!(elsewhere.expect_err("another group's").code(), Code::Bug);
 }
 
 fn group(name: &str) -> GroupName {

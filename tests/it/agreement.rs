@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use stopmark::error::Result;
-use stopmark::plan::{BackupKind, StagedStripe};
+use stopmark::plan::{BackupKind, ShareFile, StagedStripe};
 use stopmark::run::events::Verdict;
 use stopmark::run::record::{Record, Round};
 use stopmark::run::{self, BackupWanted, Interrupt};
@@ -47,6 +47,10 @@ impl Staging for Meddled {
 
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         self.share.remove(files).await
+    }
+
+    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>> {
+        self.share.list(folder).await
     }
 }
 

@@ -3,7 +3,7 @@
 //! The share between agent and hosts makes the deliveries wait for each other: who delivers one piece after the
 //! other never gets past it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use stopmark::clock::SystemClock;
 use stopmark::error::{Code, Error, Result};
-use stopmark::plan::{BackupKind, StageName, StagedStripe};
+use stopmark::plan::{BackupKind, ShareFile, StageName, StagedStripe};
 use stopmark::run::events::Verdict;
 use stopmark::run::{self, BackupWanted, Interrupt};
 use stopmark::world::{Clock as _, Staging, World};
@@ -58,6 +58,10 @@ impl Staging for Together {
 
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         self.inner.remove(files).await
+    }
+
+    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>> {
+        self.inner.list(folder).await
     }
 }
 

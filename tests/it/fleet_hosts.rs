@@ -189,6 +189,7 @@ impl Hosts {
                 lease_ttl: Duration::from_secs(60),
                 ..PolicyConfig::default()
             },
+            retention: None,
             state: "/nowhere".into(),
             logs: "/nowhere".into(),
         }

@@ -16,12 +16,13 @@ use stopmark::model::{RunId, SetKind};
 use stopmark::plan::BackupKind;
 use stopmark::run::adopt;
 use stopmark::run::events::{Event, Verdict};
+use stopmark::run::prune;
 use stopmark::run::{self, BackupWanted, Interrupt};
 use stopmark::sql::observe;
 use stopmark::world::{Journal, Journals, World};
 
 use crate::bank::TOTAL;
-use crate::saga_kinds::{Kind, SPARE, Scene, adopt_wanted, check_plan};
+use crate::saga_kinds::{Kind, SPARE, Scene, adopt_wanted, check_plan, keeping_one};
 use crate::stage;
 
 /// Where the agent to be killed finds its configuration; its presence makes a process that agent.
@@ -31,6 +32,9 @@ const LINES: &str = "STOPMARK_TEST_KILLED_AFTER";
 
 /// More lines than any journal of these scenes has.
 const LINES_MAX: usize = 200;
+
+/// Lines of journal from one kill of a prune to the next: its steps are many and alike.
+const PRUNED_LINES: usize = 4;
 
 /// A full now and then, as schedules do; it keeps the ways to later marks short.
 const RUNS_A_FULL: usize = 12;
@@ -128,6 +132,52 @@ async fn what_a_killed_check_left_is_removed_by_the_next_start() {
         }
     }
     panic!("the checking agent never came to its end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_prune_let_go_is_removed_by_the_next_one() {
+    if be_the_pruning_agent().await {
+        return;
+    }
+    let test = "kill::what_a_killed_prune_let_go_is_removed_by_the_next_one";
+    let mut scene = Scene::set().await;
+    let mut went_on = 0;
+    for lines in (1..LINES_MAX).step_by(PRUNED_LINES) {
+        scene.leave_something_to_prune().await;
+        let config = scene.stage.config_path();
+        let killed = tokio::task::spawn_blocking(move || run_the_agent(test, &config, lines)).await;
+        scene.world = stage::world_of(&scene.stage.config_path()).1;
+        went_on += unremoved(&scene).await;
+        let config = scene.keeping_one();
+        let next = prune::prune(&scene.world, &config, &Interrupt::default()).await;
+        let record = next.expect("nothing is in its way").1.expect("a run");
+        let verdict = record.ended.map(|(verdict, _)| verdict);
+        assert_eq!(verdict, Some(Verdict::Done), "line {lines}");
+        assert_eq!(unremoved(&scene).await, 0, "line {lines}");
+        scene.assert_the_shares_are_clear(&format!("killed after line {lines}"));
+        if killed.expect("it was waited for").success() {
+            assert!(went_on > 0, "no prune was killed between word and deed");
+            return bring_back(&scene).await;
+        }
+    }
+    panic!("the pruning agent never came to its end");
+}
+
+/// How many pieces were let go and may still stand.
+async fn unremoved(scene: &Scene) -> usize {
+    scene.sets().await;
+    let unremoved = scene.world.catalog.unremoved(&scene.config.group).await;
+    unremoved.expect("a catalog").len()
+}
+
+/// In the process that is to be killed: the prune. In any other: false.
+async fn be_the_pruning_agent() -> bool {
+    let Some((_, config, world)) = mortal() else {
+        return false;
+    };
+    let done = prune::prune(&world, &keeping_one(&config), &Interrupt::default()).await;
+    done.expect("nothing but the kill is in its way");
+    true
 }
 
 /// In the process that is to be killed: the check. In any other: false.

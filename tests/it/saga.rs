@@ -150,6 +150,22 @@ async fn the_trials_of_a_check_are_a_saga() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prune_is_a_saga() {
+    let struck = play(Kind::Prune).await;
+    assert_struck(
+        &struck,
+        &[
+            "append",
+            "remove_piece",
+            "sweep",
+            "list",
+            "remove",
+            "trim_mark_log",
+        ],
+    );
+}
+
 /// Plays the four tests with one kind of run; the verbs that were struck.
 async fn play(kind: Kind) -> BTreeSet<&'static str> {
     let scene = Scene::set().await;
@@ -213,7 +229,7 @@ async fn heal(kind: Kind, scene: &Scene, place: &str) {
         assert_eq!(left, [], "{place}: runs that nobody finished");
         assert_eq!(scene.remains(), Vec::<PathBuf>::new(), "{place}");
     }
-    if kind.is_backup() || kind == Kind::Adopt {
+    if kind.is_backup() || kind == Kind::Adopt || kind == Kind::Prune {
         assert_eq!(left, [], "{place}: runs that nobody finished");
         scene.assert_nothing_is_lost(place).await;
         scene.assert_the_shares_are_clear(place);

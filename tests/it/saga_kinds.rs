@@ -5,19 +5,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use stopmark::catalog;
 use stopmark::chain::{Point, points};
-use stopmark::config::Config;
+use stopmark::config::{Config, RetentionConfig};
 use stopmark::error::Result;
 use stopmark::media::Source;
 use stopmark::model::{HostName, MemberName, Piece, PieceKind, Set};
 use stopmark::plan::{
-    BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, plan_check, plan_links,
-    plan_prepare, plan_restore,
+    BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, Step, plan_check,
+    plan_links, plan_prepare, plan_restore,
 };
 use stopmark::run::adopt::{self, AdoptWanted};
 use stopmark::run::events::Verdict;
+use stopmark::run::prune;
 use stopmark::run::record::Record;
 use stopmark::run::{self, BackupWanted, Interrupt, PlanNames};
 use stopmark::survey::{self, BackupRow};
@@ -55,6 +57,8 @@ pub(crate) enum Kind {
     Adopt,
     /// The trials of `check`.
     Check,
+    /// `prune` of all but the newest Point.
+    Prune,
 }
 
 impl Scene {
@@ -258,9 +262,47 @@ impl Scene {
         })
     }
 
+    /// The configuration with a policy that keeps the newest Point and nothing else.
+    pub(crate) fn keeping_one(&self) -> Config {
+        keeping_one(&self.config)
+    }
+
+    /// A new base and a Point on it, so that what was before is needed no more; and a file that was delivered
+    /// and not removed.
+    pub(crate) async fn leave_something_to_prune(&self) {
+        self.bank.transfer(&self.stage, 10).await;
+        self.back_up(BackupKind::Full).await;
+        let record = self.back_up(BackupKind::Log).await;
+        let lanes = record.rounds.iter().flat_map(|round| &round.plan.stages);
+        let steps = lanes
+            .flat_map(|stage| &stage.lanes)
+            .flat_map(|lane| &lane.steps);
+        let left = steps.filter_map(|step| match step {
+            Step::ClearStaging(step) => step.agent_paths.first(),
+            _ => None,
+        });
+        let left = left.last().expect("a file that was on the share");
+        std::fs::write(left, "left behind").expect("writes");
+    }
+
     /// Carries out a plan that takes no backups.
     pub(crate) async fn carry_out(&self, world: &World, plan: &Plan) -> Result<Record> {
         run::carry_out(world, &self.config, plan, &Interrupt::default()).await
+    }
+}
+
+/// This configuration with a policy that keeps the newest Point and nothing else.
+pub(crate) fn keeping_one(config: &Config) -> Config {
+    Config {
+        retention: Some(RetentionConfig {
+            keep_last: 1,
+            keep_for: Duration::ZERO,
+            daily: 0,
+            weekly: 0,
+            monthly: 0,
+            ..RetentionConfig::default()
+        }),
+        ..config.clone()
     }
 }
 
@@ -285,7 +327,12 @@ impl Kind {
             Self::Full | Self::FullNewChain => Some(BackupKind::Full),
             Self::Differential => Some(BackupKind::Differential),
             Self::Log | Self::LogWithNewChain => Some(BackupKind::Log),
-            Self::Prepare | Self::Links | Self::Restore | Self::Adopt | Self::Check => None,
+            Self::Prepare
+            | Self::Links
+            | Self::Restore
+            | Self::Adopt
+            | Self::Check
+            | Self::Prune => None,
         }
     }
 
@@ -328,6 +375,7 @@ impl Kind {
             }
             Self::Restore | Self::Check => {}
             Self::Adopt => scene.foreign_backups().await,
+            Self::Prune => scene.leave_something_to_prune().await,
         }
     }
 
@@ -346,6 +394,10 @@ impl Kind {
                 planned.expect("a plan").plan
             }
             Self::Check => check_plan(&scene.config, &scene.world).await,
+            Self::Prune => {
+                let planned = prune::plan_only(&scene.world, &scene.keeping_one()).await;
+                planned.expect("a plan").plan
+            }
             _ => {
                 let planned = run::plan_only(&scene.world, &scene.config, &self.wanted()).await;
                 planned.expect("a plan").1
@@ -361,6 +413,11 @@ impl Kind {
         }
         if self == Self::Adopt {
             return scene.adopt(world).await;
+        }
+        if self == Self::Prune {
+            let config = scene.keeping_one();
+            let done = prune::prune(world, &config, &Interrupt::default()).await?;
+            return Ok(done.1.expect("there is always something to sweep"));
         }
         let plan = self.plan(scene).await;
         if self == Self::Check {
@@ -378,7 +435,7 @@ pub(crate) async fn check_plan(config: &Config, world: &World) -> Plan {
 }
 
 /// Every file below a folder, which may not be there.
-fn files_below(folder: PathBuf) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: PathBuf) -> Vec<PathBuf> {
     let mut open = vec![folder];
     let mut files = Vec::new();
     while let Some(folder) = open.pop() {

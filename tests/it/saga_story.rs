@@ -126,6 +126,12 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::CopyPiece(step) => format!("copy {} to {}", step.member, step.to),
         Step::ProveCopy(step) => format!("prove {} in {}", step.member, step.copy),
         Step::MirrorLog(step) => format!("mirror the log to {}", step.to),
+        Step::Prune(_) => "let go".to_owned(),
+        Step::RemovePiece(step) => format!("remove {} of {}", step.piece_kind.word(), step.member),
+        Step::NoteRemoved(_) => "note what is gone".to_owned(),
+        Step::SweepUploads(_) => "sweep uploads".to_owned(),
+        Step::SweepStaging(_) => "sweep a share".to_owned(),
+        Step::TrimMarkLog(step) => format!("trim marks of {}", step.member),
     }
 }
 

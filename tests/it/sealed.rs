@@ -105,6 +105,20 @@ async fn a_sealed_group_comes_back_and_nothing_in_the_store_can_be_read() {
     no_secret_was_written(&stage, &keys);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inspect_names_sealed_pieces_as_such() {
+    let (stage, _) = sealed_stage().await;
+    must(&stage, &["backup", "full"]).await;
+    let store = stage.path("store").display().to_string();
+    let inspected = stage.run(&["inspect", &store]).await;
+    let said = "passed over, being sealed (age): ";
+    assert!(inspected.stdout.contains(said), "{}", inspected.stdout);
+    assert!(!inspected.stdout.contains("SM0714"), "{}", inspected.stdout);
+    let piece = pieces(&stage).remove(0).display().to_string();
+    let one = stage.run(&["inspect", &piece]).await;
+    assert!(one.stdout.contains(said), "{}", one.stdout);
+}
+
 /// The key is in its file and nowhere else.
 fn no_secret_was_written(stage: &Stage, keys: &[Keys]) {
     let secrets = keys.iter().map(Keys::to_text);

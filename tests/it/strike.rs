@@ -18,13 +18,13 @@ use stopmark::model::{
 };
 use stopmark::plan::{
     BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
-    StagedStripe,
+    ShareFile, StagedStripe,
 };
 use stopmark::run::events::BackedUp;
 use stopmark::survey::HostFacts;
 use stopmark::world::{
-    Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, RestoredState, Staging,
-    StepProgress, Store, Tap, World,
+    Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, Removal, RestoredState,
+    Staging, StepProgress, Store, Tap, World,
 };
 
 /// Whether the effect is done before it fails.
@@ -45,6 +45,8 @@ pub(crate) enum Target {
     First(&'static str),
     /// The first upload to a key that holds this text: uploads of two hosts go on side by side.
     UploadOf(&'static str),
+    /// No failure: the store holds back every object of a piece whose key holds this text.
+    HoldBack(&'static str),
 }
 
 /// The verbs that change nothing.
@@ -121,6 +123,7 @@ impl Strike {
             Target::UploadOf(part) => {
                 seen.struck.is_none() && verb == "upload" && key.contains(part)
             }
+            Target::HoldBack(_) => false,
         };
         if is_it {
             seen.struck = Some(verb);
@@ -235,6 +238,11 @@ impl Fleet for StruckFleet {
     async fn remove_prepared(&self, member: &MemberName) -> Result<()> {
         self.pass("remove_prepared", self.0.remove_prepared(member))
             .await
+    }
+
+    async fn trim_mark_log(&self, member: &MemberName, oldest: &MarkName) -> Result<()> {
+        let trim = self.0.trim_mark_log(member, oldest);
+        self.pass("trim_mark_log", trim).await
     }
 
     async fn ensure_event_session(&self, host: &HostName, step: &EnsureEventSession) -> Result<()> {
@@ -427,6 +435,17 @@ impl Store for StruckStore {
     async fn remove_probe(&self, key: &str) -> Result<()> {
         self.pass("remove_probe", self.0.remove_probe(key)).await
     }
+
+    async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal> {
+        if let Target::HoldBack(part) = self.1.target
+            && stripe.key.contains(part)
+        {
+            let reason = "AccessDenied: locked until tomorrow".to_owned();
+            return Ok(Removal::HeldBack { reason });
+        }
+        self.pass("remove_piece", self.0.remove(group, stripe))
+            .await
+    }
 }
 
 #[async_trait]
@@ -441,6 +460,10 @@ impl Staging for StruckStaging {
 
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         self.pass("remove", self.0.remove(files)).await
+    }
+
+    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>> {
+        self.pass("list", self.0.list(folder)).await
     }
 }
 

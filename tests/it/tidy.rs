@@ -18,6 +18,7 @@ const TIERS: &[&[&str]] = &[
     &["config"],
     &["survey"],
     &["chain"],
+    &["retention"],
     &["plan"],
     &["run::events"],
     &["world"],

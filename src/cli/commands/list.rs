@@ -1,5 +1,6 @@
 //! `stopmark list`: every set, and whether the group can come back to its mark.
 
+use super::prune::keeping;
 use super::{Failed, one, shown};
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
@@ -15,12 +16,14 @@ pub(super) async fn list(common: &Common, out: &mut Out<'_>) -> Result<Exit, Fai
     let agent = agent(common, Access::Read)?;
     agent.catch_up().await?;
     let (catalog, group) = (&agent.world.catalog, &agent.config.group);
+    let kept = keeping(&agent).await?;
     let (mut lines, mut before) = (Vec::new(), None);
     loop {
         let page = catalog.page(group, before, PAGE_SETS).await.map_err(one)?;
         let Some(oldest) = page.last() else { break };
         before = Some(oldest.entry);
-        lines.extend(page.iter().map(SetLine::of));
+        let line = |it| SetLine::of(it).keeping(kept.get(&it.set.id));
+        lines.extend(page.iter().map(line));
     }
     lines.reverse();
     let list = SetList::of(group, lines);

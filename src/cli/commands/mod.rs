@@ -10,6 +10,8 @@ mod init;
 mod inspect;
 mod link;
 mod list;
+mod pin;
+mod prune;
 mod restore;
 mod scrub;
 mod show;
@@ -48,6 +50,9 @@ pub(super) async fn carry_out(
         Command::Adopt(args) => adopt::adopt(&common, &args, out, interrupt).await,
         Command::Scrub(args) => scrub::scrub(&common, &args, out, interrupt).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
+        Command::Prune(command) => prune::prune(&common, command, out, interrupt).await,
+        Command::Pin(args) => pin::pin(&common, &args, out).await,
+        Command::Unpin(args) => pin::unpin(&common, &args, out).await,
         Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,
         #[cfg(feature = "demo")]

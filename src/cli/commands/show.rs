@@ -1,5 +1,6 @@
 //! `stopmark show`: one set with its pieces, or one run with its rounds.
 
+use super::prune::keeping;
 use super::{Failed, one, show_run, shown};
 use crate::cli::args::{Common, ShowArgs};
 use crate::cli::out::{Out, Shown};
@@ -33,7 +34,9 @@ pub(super) async fn show(
     }
     agent.catch_up().await?;
     let set = find(&agent, args.what.as_deref()).await?;
-    shown(out, &SetDetail::of(set), Exit::Ok)
+    let kept = keeping(&agent).await?;
+    let kept = kept.get(&set.set.id);
+    shown(out, &SetDetail::of(set).keeping(kept), Exit::Ok)
 }
 
 async fn find(agent: &Agent, what: Option<&str>) -> Result<Listed, Failed> {

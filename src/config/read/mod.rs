@@ -6,6 +6,7 @@
 mod group;
 mod hosts;
 mod policy;
+mod retention;
 mod sealing;
 mod secret;
 mod store;
@@ -35,6 +36,7 @@ const SECTIONS: &[&str] = &[
     "encryption",
     "schedule",
     "policy",
+    "retention",
     "paths",
 ];
 
@@ -180,6 +182,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let sealing = sealing::read(root, around);
     let schedule = policy::schedule(root);
     let policy = policy::policy(root, stores.as_ref().map(|(_, further)| 1 + further.len()));
+    let retention = retention::retention(root);
     let (state, logs) = policy::paths(root, around);
     let group = group?;
     let (store, further_stores) = stores?;
@@ -196,6 +199,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         sealing,
         schedule,
         policy,
+        retention,
         state,
         logs,
     })
@@ -219,6 +223,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         policy::SCHEDULE_KEYS,
         policy::POLICY_KEYS,
         policy::PATHS_KEYS,
+        retention::KEYS,
     ]);
     sections.flatten().copied()
 }

@@ -41,7 +41,7 @@ const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// More than any count here needs.
 const COUNT_MAX: u8 = 100;
 
-fn section<'a>(root: &Table<'a>, name: &str, keys: &[&str]) -> Option<Table<'a>> {
+pub(super) fn section<'a>(root: &Table<'a>, name: &str, keys: &[&str]) -> Option<Table<'a>> {
     root.optional(name).and_then(|node| node.table(keys))
 }
 

@@ -8,6 +8,7 @@
 mod adopt;
 mod copies;
 mod deliver;
+mod prune;
 mod publish;
 mod trial;
 
@@ -19,6 +20,7 @@ use crate::model::{HostName, MemberName};
 use crate::plan::{BackUp, ClearStaging, ConfirmMark, Fetch, PlaceMark, ProveMark, Step, TestLink};
 use crate::world::World;
 
+pub(super) use prune::is_pruned;
 pub use publish::set_of;
 
 /// Carries one step out on `host`.
@@ -71,6 +73,15 @@ pub async fn carry_out(
         Step::CopyPiece(step) => copies::copy_piece(world, book, step).await,
         Step::ProveCopy(step) => copies::prove_copy(world, book, step).await,
         Step::MirrorLog(step) => copies::mirror_log(world, book, step).await,
+        Step::Prune(step) => prune::prune(world, step).await,
+        Step::RemovePiece(step) => prune::remove_piece(world, step).await,
+        Step::NoteRemoved(step) => prune::note_removed(world, book, step).await,
+        Step::SweepUploads(step) => done(world.store.sweep(&step.group).await.map(|_| ())),
+        Step::SweepStaging(step) => done(world.staging.remove(&step.files).await),
+        Step::TrimMarkLog(step) => {
+            let (member, oldest) = (&step.member, &step.oldest);
+            done(world.fleet.trim_mark_log(member, oldest).await)
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::{AgentIdentity, ObjectStore, located};
 use crate::config::{Config, StoreConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
-use crate::world::{Chained, Clock, LogEntry, LogFact, StepProgress, Store, Tap};
+use crate::world::{Chained, Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
 
 use distance::Distance;
 use mirror::Mirrored;
@@ -284,6 +284,21 @@ impl Store for Stores {
 
     async fn remove_probe(&self, key: &str) -> Result<()> {
         self.leading.delete_probe(key).await
+    }
+
+    async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal> {
+        self.leading.held_epoch(group).await?;
+        let mut held_back = None;
+        for place in self.places(stripe) {
+            // Copies in a store that is configured no more are out of reach.
+            let Ok((store, stripe)) = place else { continue };
+            let removed = store.remove_objects(group, &stripe).await;
+            match removed.map_err(|error| self.named(store, error))? {
+                Removal::Gone => {}
+                held @ Removal::HeldBack { .. } => held_back = held_back.or(Some(held)),
+            }
+        }
+        Ok(held_back.unwrap_or(Removal::Gone))
     }
 
     async fn sweep(&self, group: &GroupName) -> Result<u64> {

@@ -201,9 +201,9 @@ async fn a_store_that_stalls_is_left_behind_and_then_left_alone() {
     let stalled = |backend: Backend| backend.map_parts(|parts| Arc::new(Stalled(parts)));
     let (stores, path) = (two.stores_with(stalled), two.file(9, 1));
     let mut tap = Passed::default();
-    let stripe = two
-        .settled(stores.upload(&path, KEY, &mut tap, &Nobody))
-        .await;
+    let passed = tap.0.clone();
+    let upload = stores.upload(&path, KEY, &mut tap, &Nobody);
+    let stripe = settled(&two.clock, &passed, upload).await;
     let stripe = stripe.expect("the leading store has it");
     assert_eq!(stripe.copies, [copy("main")]);
     assert_eq!(tap.total(), stripe.size_bytes);

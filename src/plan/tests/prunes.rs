@@ -1,0 +1,180 @@
+//! Prunes: the order in which things go, what is swept, and what is refused.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::super::keys::staged_name;
+use super::super::samples::{Counter, catalog, config, host, now};
+use super::super::*;
+use super::{checked, steps};
+use crate::config::{MarkLogKind, RetentionConfig};
+use crate::error::Code;
+use crate::model::{Piece, PieceKind, Set, SetId};
+use crate::retention::{Kept, PointVerdict, PrunedSet, Verdict};
+
+const FOLDER: &str = "/mnt/backup/pay1/payments";
+
+/// The catalog's sets, of which the first goes whole; the mark of the second is kept, proven or not.
+fn verdict(sets: &[Set], is_proven: bool) -> Verdict {
+    let (gone, kept) = (&sets[0], &sets[1]);
+    let mark = kept.mark.as_ref().expect("a set with a mark");
+    Verdict {
+        points: vec![PointVerdict {
+            mark: mark.name.clone(),
+            set: kept.id,
+            placed_at: mark.placed_at,
+            is_offered: true,
+            is_proven,
+            kept: vec![Kept::Newest],
+        }],
+        pieces: Vec::new(),
+        let_go: vec![PrunedSet {
+            set: gone.id,
+            pieces: gone.pieces.iter().map(|piece| piece.id).collect(),
+            ends_mark: false,
+        }],
+    }
+}
+
+fn file(name: &str, days_old: i64) -> (HostName, ShareFile) {
+    let file = ShareFile {
+        path: PathBuf::from(FOLDER).join(name),
+        changed_at: now().plus_millis(-days_old * 86_400_000),
+    };
+    (host("PAY1"), file)
+}
+
+struct Given {
+    sets: Vec<Set>,
+    unremoved: Vec<(SetId, Piece)>,
+    staged: Vec<(HostName, ShareFile)>,
+    busy: BTreeSet<PathBuf>,
+}
+
+fn given() -> Given {
+    let sets = catalog().sets;
+    let staged_of = |piece: &Piece| {
+        let key = &piece.stripes.first().expect("a stripe").key;
+        staged_name(&piece.member, key).expect("one of ours")
+    };
+    let delivered = staged_of(&sets[1].pieces[0]);
+    let busy = staged_of(&sets[1].pieces[1]);
+    let unknown = "ledger-0123456789ab_log_SM_2026_1of1.bak";
+    Given {
+        unremoved: Vec::new(),
+        staged: vec![
+            file(&delivered, 0),
+            file(&busy, 0),
+            file(unknown, 15),
+            file(&unknown.replace("log", "full"), 13),
+            file("Ledger.bak", 1000),
+        ],
+        busy: BTreeSet::from([PathBuf::from(FOLDER).join(busy)]),
+        sets,
+    }
+}
+
+fn pruned(
+    given: &Given,
+    verdict: &Verdict,
+    retention: Option<RetentionConfig>,
+    mark_log: MarkLogKind,
+) -> crate::error::Result<Plan> {
+    let cfg = crate::config::Config {
+        mark_log,
+        retention,
+        ..config()
+    };
+    let view = PruneView {
+        sets: &given.sets,
+        verdict,
+        unremoved: &given.unremoved,
+        staged: &given.staged,
+        busy: &given.busy,
+        warnings: Vec::new(),
+    };
+    plan_prune(&cfg, view, &mut Counter(0x6000), now())
+}
+
+#[test]
+fn what_goes_is_written_down_first_and_then_removed_and_swept() {
+    let given = given();
+    let verdict = verdict(&given.sets, true);
+    let plan = pruned(
+        &given,
+        &verdict,
+        Some(RetentionConfig::default()),
+        MarkLogKind::Stopmark,
+    )
+    .expect("a plan");
+    insta::assert_snapshot!(checked(plan).1);
+}
+
+#[test]
+fn objects_go_from_dependents_to_bases_newest_first() {
+    let mut given = given();
+    let mut verdict = verdict(&given.sets, true);
+    verdict.let_go = Vec::new();
+    let sets = given.sets.iter().rev();
+    given.unremoved = sets
+        .flat_map(|set| set.pieces.iter().map(|piece| (set.id, piece.clone())))
+        .collect();
+    let plan = pruned(
+        &given,
+        &verdict,
+        Some(RetentionConfig::default()),
+        MarkLogKind::Stopmark,
+    )
+    .expect("a plan");
+    let removed: Vec<(HostName, PieceKind)> = steps(&plan)
+        .into_iter()
+        .filter_map(|step| match step {
+            Step::RemovePiece(step) => Some((step.member.host.clone(), step.piece_kind)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(removed.len(), given.unremoved.len());
+    for name in ["PAY1", r"PAY2\SQL", "PAY3"] {
+        let own = removed.iter().filter(|(it, _)| it.as_str() == name);
+        let kinds: Vec<PieceKind> = own.map(|(_, kind)| *kind).collect();
+        assert!(kinds.is_sorted_by(|one, two| one >= two), "{kinds:?}");
+    }
+    let is_prune = |step: &&Step| matches!(step, Step::Prune(_) | Step::TrimMarkLog(_));
+    assert_eq!(steps(&plan).iter().filter(|step| is_prune(step)).count(), 0);
+}
+
+#[test]
+fn what_would_leave_nothing_proven_is_refused() {
+    let given = given();
+    let verdict = verdict(&given.sets, false);
+    let refused = pruned(
+        &given,
+        &verdict,
+        Some(RetentionConfig::default()),
+        MarkLogKind::Stopmark,
+    );
+    assert_eq!(refused.expect_err("refused").code(), Code::NothingProven);
+}
+
+#[test]
+fn without_a_policy_nothing_is_done() {
+    let given = given();
+    let verdict = verdict(&given.sets, true);
+    let plan = pruned(&given, &verdict, None, MarkLogKind::Stopmark).expect("a plan");
+    assert!(plan.stages.is_empty());
+}
+
+#[test]
+fn the_marks_of_biztalk_are_left_to_its_own_job() {
+    let given = given();
+    let verdict = verdict(&given.sets, true);
+    let plan = pruned(
+        &given,
+        &verdict,
+        Some(RetentionConfig::default()),
+        MarkLogKind::BizTalk,
+    )
+    .expect("a plan");
+    let mut all = steps(&plan).into_iter();
+    assert!(!all.any(|step| matches!(step, Step::TrimMarkLog(_))));
+}

@@ -1,0 +1,5 @@
+//! Retention against its own promises: histories that a hand can check, and random ones against brute force.
+
+mod brute_force;
+mod history;
+mod rules;

@@ -1,0 +1,326 @@
+//! The verdict over a group's history. Start at [`verdict`].
+//!
+//! Points on offer are judged by themselves. Marks that would be Points if no piece had been found damaged are judged
+//! among all: a piece that is whole again counts again, so what would need it is kept as long as it would have been.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::rules::{kept_by_time, since};
+use super::running::running;
+use super::{Kept, Pin, PrunedSet};
+use crate::chain::{Path, Point, points};
+use crate::config::RetentionConfig;
+use crate::model::{MarkName, Piece, PieceId, ProofLevel, Set, SetId, Timestamp};
+
+/// What is known of a group, as far as keeping goes.
+#[derive(Clone, Copy, Debug)]
+pub struct History<'a> {
+    /// Every set that was published, oldest first, without what was let go.
+    pub sets: &'a [Set],
+    /// Pieces found damaged and not whole again since.
+    pub damaged: &'a BTreeSet<PieceId>,
+    /// Pieces found whole after their delivery.
+    pub proven: &'a BTreeSet<PieceId>,
+    /// The pins that were not taken back.
+    pub pins: &'a [Pin],
+    /// Marks whose drill passed.
+    pub drilled: &'a BTreeSet<MarkName>,
+}
+
+/// What becomes of everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Every Point, oldest first, those included that damage stands in the way of.
+    pub points: Vec<PointVerdict>,
+    /// Every piece, in the order of the sets.
+    pub pieces: Vec<PieceVerdict>,
+    /// What to let go of, set by set; empty where nothing is.
+    pub let_go: Vec<PrunedSet>,
+}
+
+/// One Point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PointVerdict {
+    /// The mark.
+    pub mark: MarkName,
+    /// The set that published it.
+    pub set: SetId,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// The group can be brought back to it now.
+    pub is_offered: bool,
+    /// It is offered, and every piece that it needs was read back, in part at least.
+    pub is_proven: bool,
+    /// The rules that keep it; empty: it is let go.
+    pub kept: Vec<Kept>,
+}
+
+/// One piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PieceVerdict {
+    /// Its set.
+    pub set: SetId,
+    /// The piece.
+    pub piece: PieceId,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What becomes of a piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The newest kept Point that needs it.
+    NeededBy(MarkName),
+    /// Published with the newest Point or after it.
+    New,
+    /// The next backup goes on from it.
+    Continued,
+    /// Of no Point at all, and not older than Points are kept for by age: what is missing may yet come.
+    Spare,
+    /// Nobody needs it.
+    Unneeded,
+}
+
+impl Verdict {
+    /// The oldest Point that is kept.
+    #[must_use]
+    pub fn oldest_kept(&self) -> Option<&PointVerdict> {
+        self.points.iter().find(|point| !point.kept.is_empty())
+    }
+
+    /// The Points on offer that are kept.
+    pub fn kept(&self) -> impl Iterator<Item = &PointVerdict> {
+        let points = self.points.iter();
+        points.filter(|point| point.is_offered && !point.kept.is_empty())
+    }
+
+    /// The Points on offer that are let go.
+    pub fn gone(&self) -> impl Iterator<Item = &PointVerdict> {
+        let points = self.points.iter();
+        points.filter(|point| point.is_offered && point.kept.is_empty())
+    }
+
+    /// Whether a kept Point is proven; else nothing may be let go.
+    #[must_use]
+    pub fn keeps_a_proven_point(&self) -> bool {
+        self.kept().any(|point| point.is_proven)
+    }
+}
+
+/// One mark that is a Point, or would be if no piece were damaged.
+struct Candidate {
+    point: Point,
+    is_offered: bool,
+    is_proven: bool,
+}
+
+/// What becomes of every Point and piece. Without a policy all is kept.
+#[must_use]
+pub fn verdict(history: &History<'_>, policy: Option<&RetentionConfig>, now: Timestamp) -> Verdict {
+    let candidates = candidates(history);
+    let kept = kept(&candidates, history, policy, now);
+    let pieces = pieces(history, &candidates, &kept, (policy, now));
+    let let_go = let_go(history.sets, &candidates, &kept, &pieces);
+    let points = candidates
+        .into_iter()
+        .zip(kept)
+        .map(|(it, kept)| PointVerdict {
+            mark: it.point.mark.name,
+            set: it.point.set,
+            placed_at: it.point.mark.placed_at,
+            is_offered: it.is_offered,
+            is_proven: it.is_proven,
+            kept,
+        });
+    Verdict {
+        points: points.collect(),
+        pieces,
+        let_go,
+    }
+}
+
+/// In the order of their marks.
+fn candidates(history: &History<'_>) -> Vec<Candidate> {
+    let mut found: BTreeMap<SetId, (Point, bool)> = BTreeMap::new();
+    let point = |is_offered| move |point: Point| (point.set, (point, is_offered));
+    if !history.damaged.is_empty() {
+        found.extend(points(history.sets, &[]).into_iter().map(point(false)));
+    }
+    found.extend(
+        points(&sound_sets(history), &[])
+            .into_iter()
+            .map(point(true)),
+    );
+    let proven = proven_pieces(history);
+    let candidate = |(point, is_offered): (Point, bool)| Candidate {
+        is_proven: is_offered && needs(&point).all(|piece| proven.contains(&piece)),
+        is_offered,
+        point,
+    };
+    let mut candidates: Vec<Candidate> = found.into_values().map(candidate).collect();
+    candidates.sort_by_key(|it| (it.point.mark.placed_at, it.point.set));
+    candidates
+}
+
+fn needs(point: &Point) -> impl Iterator<Item = PieceId> + '_ {
+    point.paths.values().flat_map(Path::pieces)
+}
+
+fn sound_sets(history: &History<'_>) -> Vec<Set> {
+    let mut sets = history.sets.to_vec();
+    for set in &mut sets {
+        set.pieces
+            .retain(|piece| !history.damaged.contains(&piece.id));
+    }
+    sets
+}
+
+/// The pieces of which some bytes at least were read back and compared.
+fn proven_pieces(history: &History<'_>) -> BTreeSet<PieceId> {
+    let is_proven = |piece: &&Piece| {
+        let at_delivery = piece.proof.is_some_and(|proof| proof >= ProofLevel::Sample);
+        at_delivery || history.proven.contains(&piece.id)
+    };
+    let pieces = history.sets.iter().flat_map(|set| &set.pieces);
+    pieces.filter(is_proven).map(|piece| piece.id).collect()
+}
+
+/// The rules that keep each candidate.
+fn kept(
+    candidates: &[Candidate],
+    history: &History<'_>,
+    policy: Option<&RetentionConfig>,
+    now: Timestamp,
+) -> Vec<Vec<Kept>> {
+    let mut kept = match policy {
+        Some(policy) => by_policy(candidates, history, policy, now),
+        None => vec![vec![Kept::NoPolicy]; candidates.len()],
+    };
+    if let Some(newest) = candidates.iter().rposition(|it| it.is_offered) {
+        kept[newest].insert(0, Kept::Newest);
+    }
+    if let Some(newest) = candidates.iter().rposition(|it| it.is_proven) {
+        kept[newest].push(Kept::Proven);
+    }
+    for pin in history.pins.iter().filter(|pin| pin.holds_at(now)) {
+        let is_pinned = |it: &Candidate| it.point.mark.name == pin.mark;
+        if let Some(at) = candidates.iter().position(is_pinned) {
+            kept[at].push(Kept::Pinned {
+                by: pin.by.clone(),
+                reason: pin.reason.clone(),
+                until: pin.until,
+            });
+        }
+    }
+    kept
+}
+
+fn by_policy(
+    candidates: &[Candidate],
+    history: &History<'_>,
+    policy: &RetentionConfig,
+    now: Timestamp,
+) -> Vec<Vec<Kept>> {
+    let rules_of = |is_judged: &dyn Fn(&Candidate) -> bool| {
+        let judged: Vec<usize> = (0..candidates.len())
+            .filter(|&at| is_judged(&candidates[at]))
+            .collect();
+        let times = judged.iter().map(|&at| candidates[at].point.mark.placed_at);
+        let rules = kept_by_time(&times.collect::<Vec<_>>(), policy, now);
+        let drilled = judged
+            .iter()
+            .copied()
+            .filter(|&at| history.drilled.contains(&candidates[at].point.mark.name));
+        let drilled: BTreeMap<usize, u32> = drilled.rev().zip(1..=policy.drilled).collect();
+        let mut found: BTreeMap<usize, Vec<Kept>> = judged.into_iter().zip(rules).collect();
+        for (at, nth) in drilled {
+            let of = policy.drilled;
+            found.entry(at).or_default().push(Kept::Drilled { nth, of });
+        }
+        found
+    };
+    let mut among_all = rules_of(&|_| true);
+    among_all.extend(rules_of(&|it| it.is_offered));
+    among_all.into_values().collect()
+}
+
+fn pieces(
+    history: &History<'_>,
+    candidates: &[Candidate],
+    kept: &[Vec<Kept>],
+    (policy, now): (Option<&RetentionConfig>, Timestamp),
+) -> Vec<PieceVerdict> {
+    let mut needed: BTreeMap<PieceId, &MarkName> = BTreeMap::new();
+    let mut of_a_point: BTreeSet<PieceId> = BTreeSet::new();
+    for (candidate, rules) in candidates.iter().zip(kept) {
+        of_a_point.extend(needs(&candidate.point));
+        if !rules.is_empty() {
+            let mark = &candidate.point.mark.name;
+            needed.extend(needs(&candidate.point).map(|piece| (piece, mark)));
+        }
+    }
+    let newest = candidates.iter().rfind(|it| it.is_offered);
+    let newest_set = newest.map(|it| it.point.set);
+    let sets = history.sets.iter();
+    let newest_place = sets.clone().position(|set| Some(set.id) == newest_set);
+    let newest_place = newest_place.unwrap_or(0);
+    let running = running(history.sets, |piece| !history.damaged.contains(&piece));
+    let young_since = newest
+        .zip(policy)
+        .map(|(newest, policy)| since(newest.point.mark.placed_at, policy.keep_for, now));
+    let fate = |place: usize, set: &Set, piece: PieceId| match needed.get(&piece) {
+        Some(mark) => Fate::NeededBy((*mark).clone()),
+        None if place >= newest_place => Fate::New,
+        None if running.contains(&piece) => Fate::Continued,
+        None if policy.is_none() => Fate::Spare,
+        None if of_a_point.contains(&piece) => Fate::Unneeded,
+        None if young_since.is_none_or(|since| set.made_at >= since) => Fate::Spare,
+        None => Fate::Unneeded,
+    };
+    let all = sets.enumerate().flat_map(|(place, set)| {
+        let pieces = set.pieces.iter();
+        pieces.map(move |piece| (place, set, piece.id))
+    });
+    let verdicts = all.map(|(place, set, piece)| PieceVerdict {
+        set: set.id,
+        piece,
+        fate: fate(place, set, piece),
+    });
+    verdicts.collect()
+}
+
+/// A set whose mark is let go claims it no longer once a piece goes that it would need.
+fn let_go(
+    sets: &[Set],
+    candidates: &[Candidate],
+    kept: &[Vec<Kept>],
+    pieces: &[PieceVerdict],
+) -> Vec<PrunedSet> {
+    let gone = pieces.iter().filter(|it| it.fate == Fate::Unneeded);
+    let mut by_set: BTreeMap<SetId, Vec<PieceId>> = BTreeMap::new();
+    for piece in gone.clone() {
+        by_set.entry(piece.set).or_default().push(piece.piece);
+    }
+    let gone: BTreeSet<PieceId> = gone.map(|it| it.piece).collect();
+    let (mut keeps, mut ends) = (BTreeSet::new(), BTreeSet::new());
+    for (candidate, rules) in candidates.iter().zip(kept) {
+        if !rules.is_empty() {
+            keeps.insert(candidate.point.set);
+        } else if needs(&candidate.point).any(|piece| gone.contains(&piece)) {
+            ends.insert(candidate.point.set);
+        }
+    }
+    let pruned = sets.iter().filter_map(|set| {
+        let pieces = by_set.remove(&set.id).unwrap_or_default();
+        let has_lost = !pieces.is_empty() || ends.contains(&set.id);
+        let ends_mark = set.mark.is_some() && has_lost && !keeps.contains(&set.id);
+        (!pieces.is_empty() || ends_mark).then_some(PrunedSet {
+            set: set.id,
+            pieces,
+            ends_mark,
+        })
+    });
+    pruned.collect()
+}
