@@ -172,6 +172,7 @@ fn piece(member: &MemberName, number: u64, nth: u128) -> Piece {
             sha256: None,
             segment_size_bytes: None,
             sealed: None,
+            copies: Vec::new(),
         }],
         proof: Some(ProofLevel::Whole),
     }

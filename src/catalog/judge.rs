@@ -13,7 +13,7 @@ use super::read::{SetRow, Shelf, Wanted};
 use super::schema::{
     NO_POINT, POINT, UNJUDGED, key_of, limited, lsn_of, parsed, signed, text_of, unsigned,
 };
-use crate::chain::{Break, Chain, Judged, Path, Verdict, carries, judge_by, weakest_proof};
+use crate::chain::{Break, Chain, Judged, Path, Point, Verdict, carries, judge_by, weakest_proof};
 use crate::model::{Lsn, MemberName, Piece, PieceId, ProofLevel, Set};
 use crate::world::{Listed, Marked, PointNeeds, Standing};
 
@@ -40,6 +40,21 @@ struct Answers {
     paths: HashMap<(usize, MemberName), Result<Path, Break>>,
     /// Every piece of the paths, where its row is and how it was proven.
     pieces: HashMap<PieceId, (i64, Option<ProofLevel>)>,
+    /// Those of them that too few stores hold.
+    too_few: HashMap<PieceId, Break>,
+}
+
+impl Answers {
+    /// Why a mark that can be restored is no Point yet: the first piece of each member's way that too few stores hold.
+    fn lacks(&self, point: &Point) -> Vec<(MemberName, Break)> {
+        let ways = point.paths.iter();
+        let lack = |path: &Path| {
+            path.pieces()
+                .find_map(|piece| self.too_few.get(&piece).cloned())
+        };
+        ways.filter_map(|(member, path)| Some((member.clone(), lack(path)?)))
+            .collect()
+    }
 }
 
 impl Shelf<'_> {
@@ -185,7 +200,12 @@ impl Shelf<'_> {
         let mut update = self.connection.prepare_cached(sql)?;
         for (id, judged) in ids.iter().zip(judged) {
             let Some(judged) = judged else { continue };
+            let lacks = judged.verdict.as_ref().map(|point| answers.lacks(point));
             let (standing, verdict) = match judged.verdict {
+                Ok(_) if lacks.as_ref().is_ok_and(|breaks| !breaks.is_empty()) => {
+                    let breaks = lacks.unwrap_or_default();
+                    (NO_POINT, Verdict::NoPoint { breaks })
+                }
                 Ok(point) => {
                     let proof_of = |piece| answers.pieces.get(&piece).and_then(|(_, proof)| *proof);
                     let weakest_proof = weakest_proof(&point, proof_of);
@@ -289,9 +309,14 @@ impl Shelf<'_> {
             false
         });
         let rows = rows.into_iter().zip(&pieces);
-        let rows = rows.filter(|(_, piece)| used.contains(&piece.id));
-        let of = rows.map(|(row, piece)| (piece.id, (row, piece.proof)));
-        answers.pieces.extend(of);
+        for (row, piece) in rows.filter(|(_, piece)| used.contains(&piece.id)) {
+            answers.pieces.insert(piece.id, (row, piece.proof));
+            if self.policy.wanted > 0 {
+                let copies = self.known(row, piece)?.copies;
+                let too_few = copies.too_few(piece, self.policy.wanted);
+                answers.too_few.extend(too_few.map(|few| (piece.id, few)));
+            }
+        }
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::SqliteCatalog;
 use super::view::is_sound;
+use super::{CopyPolicy, SqliteCatalog};
 use crate::chain::samples::{FORK, differential, facts, full, log, lsn, member, on_fork};
 use crate::chain::{
     Health, Holding, Judged, Path, Verdict, differential_base, health, judge, weakest_proof,
@@ -239,6 +239,7 @@ impl Fold {
             set: set.id,
             piece: piece.id,
             whole,
+            copy: None,
         }
     }
 
@@ -294,7 +295,7 @@ fn standing_of(judged: &[Judged]) -> Standing {
 
 /// A new catalog that is in no file.
 fn catalog() -> SqliteCatalog {
-    SqliteCatalog::at(PathBuf::from(":memory:")).expect("a catalog")
+    SqliteCatalog::at(PathBuf::from(":memory:"), CopyPolicy::default()).expect("a catalog")
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

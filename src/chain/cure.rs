@@ -77,6 +77,7 @@ pub fn cure(facts: &MemberFacts, held: Holding<'_>, reason: &Break) -> Cure {
         | Break::Replaced
         | Break::Refused { .. }
         | Break::Reported { .. }
+        | Break::TooFewCopies { .. }
         | Break::Asked => false,
     };
     if !is_bridged {

@@ -6,6 +6,7 @@
 //!
 //! This room never talks to a server, a store or a clock.
 
+mod copies;
 mod cure;
 pub mod errors;
 mod health;
@@ -13,6 +14,7 @@ mod links;
 mod path;
 mod points;
 
+pub use copies::Copies;
 pub use cure::{Against, Cure, against_a_differential, cure};
 pub use health::{Health, Holding, differential_base, health};
 pub use links::{Chain, Link};

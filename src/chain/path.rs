@@ -6,7 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::{Lsn, Mark, MemberName, PieceId, PieceKind, ServerLocal, SetId, Timestamp};
+use crate::model::{
+    Lsn, Mark, MemberName, PieceId, PieceKind, ServerLocal, SetId, StoreName, Timestamp,
+};
 
 /// How one member is brought to a mark, in the order of restoring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +122,19 @@ pub enum Break {
     },
     /// A person asked for a new chain.
     Asked,
+    /// The way is there, but fewer stores hold this piece whole than a Point asks for.
+    TooFewCopies {
+        /// The piece.
+        piece: PieceId,
+        /// What it is; written `piece_kind` beside the break's own `kind`.
+        piece_kind: PieceKind,
+        /// How many stores hold it whole.
+        have: usize,
+        /// How many should.
+        wanted: usize,
+        /// Those that do not.
+        lacking: Vec<StoreName>,
+    },
 }
 
 impl fmt::Display for Break {
@@ -178,6 +193,20 @@ impl fmt::Display for Break {
                 write!(f, "`{login}` met error {number} on {when}")
             }
             Self::Asked => f.write_str("a new chain was asked for"),
+            Self::TooFewCopies {
+                piece_kind,
+                have,
+                wanted,
+                lacking,
+                ..
+            } => {
+                let lacking: Vec<&str> = lacking.iter().map(StoreName::as_str).collect();
+                let (word, lacking) = (piece_kind.word(), lacking.join("`, `"));
+                write!(
+                    f,
+                    "its {word} is held in {have} of {wanted} copies; missing in `{lacking}`"
+                )
+            }
         }
     }
 }

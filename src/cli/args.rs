@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::size_bytes;
-use crate::model::{HostName, MemberName};
+use crate::model::{HostName, MemberName, StoreName};
 
 /// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
 #[derive(Debug, Parser)]
@@ -206,8 +206,11 @@ pub struct VerifyArgs {
     /// Compare sizes only.
     #[arg(long)]
     pub quick: bool,
+    /// Only the copies in this store; those in all stores when left out.
+    #[arg(long, value_name = "NAME")]
+    pub store: Option<StoreName>,
     /// Read the group's log and its manifests instead, and find what is missing, altered or cut off.
-    #[arg(long, conflicts_with_all = ["mark", "quick"])]
+    #[arg(long, conflicts_with_all = ["mark", "quick", "store"])]
     pub chain: bool,
 }
 
@@ -343,7 +346,15 @@ pub struct ExplainArgs {
 #[derive(Debug, Subcommand)]
 pub enum CatalogCommand {
     /// Forget the local index and fold it again from the store.
-    Rebuild,
+    Rebuild(RebuildArgs),
+}
+
+/// `stopmark catalog rebuild`
+#[derive(Args, Debug)]
+pub struct RebuildArgs {
+    /// Read this store's copy of the group's log and manifests; the store that leads when left out.
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<StoreName>,
 }
 
 /// `stopmark sim`

@@ -182,6 +182,7 @@ codes! {
     MediaChanged = "SM0723", Store, Failed, "a backup file changed or vanished after it was examined";
     SealKeyMissing = "SM0731", Store, Failed, "a piece is sealed, and no key that is here opens it";
     EscrowUnconfirmed = "SM0732", Store, Degraded, "nobody has confirmed lately that the keys of sealed pieces are kept in another place";
+    LogsDiffer = "SM0741", Store, Failed, "two stores hold different logs of one group";
     RestoreFailed = "SM0801", Restore, Failed, "a restore statement failed";
     MarkNotReached = "SM0802", Restore, Failed, "a restored member did not stop at the mark";
     TargetExists = "SM0803", Restore, Failed, "the restore would overwrite a database";

@@ -11,6 +11,7 @@ mod assess;
 mod backup;
 mod bases;
 mod check;
+mod copies;
 mod event_sessions;
 mod keys;
 mod links;
@@ -41,6 +42,7 @@ pub use asked::{
 };
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
+pub use copies::{COPIES_MAX, CopyPiece, MirrorLog, ProveCopy, plan_copies, plan_scrub};
 pub use event_sessions::{EnsureEventSession, RemoveEventSession};
 pub use keys::slug;
 pub use links::plan_links;
@@ -110,8 +112,12 @@ pub enum RunKind {
     Prepare,
     /// Brings backups that others took into store and catalog.
     Adopt,
-    /// Tries shares and store, and removes what that made.
+    /// Tries shares and stores, and removes what that made.
     Check,
+    /// Makes copies that stores owe; a round of its own at the end of a run.
+    Copy,
+    /// Proves stored copies again, and makes those anew that are not whole.
+    Scrub,
     /// Lets go of what the policy keeps no longer.
     Prune,
 }
@@ -161,8 +167,12 @@ pub enum StageName {
     Restore,
     /// The mark proven in every member.
     Prove,
-    /// Shares and store tried.
+    /// Shares and stores tried.
     Trial,
+    /// Copies that are owed made.
+    Copy,
+    /// Copies proven again.
+    Scrub,
     /// What is let go written down.
     LetGo,
     /// Objects of what was let go removed.

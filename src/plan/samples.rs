@@ -95,16 +95,20 @@ pub(super) fn config() -> Config {
             .to_vec(),
         hosts: BTreeMap::from(hosts),
         store: StoreConfig {
+            name: crate::model::StoreName::default(),
             url: "file:///srv/store".to_owned(),
             options: BTreeMap::new(),
             secrets: BTreeMap::new(),
             transfer: TransferConfig::default(),
         },
+        further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
         sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            copies: 1,
+            copy_budget_bytes: 8 << 30,
             staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(30),
@@ -252,6 +256,7 @@ fn delivered(id: u128, of: &str, kind: PieceKind, first: u32, last: u32) -> Piec
             root: Sha256Digest([7; 32]),
             sha256: None,
             segment_size_bytes: None,
+            copies: Vec::new(),
             sealed: None,
         }],
         ..piece(id, kind, first, last)

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::copies::{CopyPiece, MirrorLog, ProveCopy};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
 use super::restore_step::{Fetch, ProveMark, RestoreDatabase, RestoreLog};
 use super::retry::RetryRule;
@@ -68,6 +69,12 @@ pub enum Step {
     ProbeStore(ProbeStore),
     /// Removes the object that a `ProbeStore` made.
     RemoveProbe(RemoveProbe),
+    /// Makes one more copy of a stored piece, from one that is whole.
+    CopyPiece(CopyPiece),
+    /// Reads one copy of a stored piece back, and writes into the group's log what was found.
+    ProveCopy(ProveCopy),
+    /// Brings a further store's copy of the group's log up to date.
+    MirrorLog(MirrorLog),
     /// Writes into the group's log what is let go.
     Prune(Prune),
     /// Removes the objects of a piece that was let go.
@@ -293,6 +300,9 @@ impl Step {
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
             | Self::RemoveProbe(_)
+            | Self::CopyPiece(_)
+            | Self::ProveCopy(_)
+            | Self::MirrorLog(_)
             | Self::Prune(_)
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
@@ -300,7 +310,7 @@ impl Step {
         }
     }
 
-    /// The piece that the step is about.
+    /// The piece that the step is about; a copy stands for itself and not for its piece.
     #[must_use]
     pub const fn piece(&self) -> Option<PieceId> {
         match self {
@@ -327,6 +337,9 @@ impl Step {
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
             | Self::RemoveProbe(_)
+            | Self::CopyPiece(_)
+            | Self::ProveCopy(_)
+            | Self::MirrorLog(_)
             | Self::Prune(_)
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
@@ -354,6 +367,7 @@ impl Step {
             }))),
             Self::ProbeStore(step) => Undo::By(Box::new(Self::RemoveProbe(RemoveProbe {
                 key: step.key.clone(),
+                store: step.store.clone(),
             }))),
             // What marks need is wanted even when the run fails, and part of it may be older than the run.
             Self::PrepareMember(_)
@@ -371,6 +385,9 @@ impl Step {
             | Self::ProveMark(_)
             | Self::RemoveTrial(_)
             | Self::RemoveProbe(_)
+            | Self::CopyPiece(_)
+            | Self::ProveCopy(_)
+            | Self::MirrorLog(_)
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)

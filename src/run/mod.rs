@@ -17,6 +17,7 @@ mod marks;
 pub mod prune;
 pub mod record;
 mod resume;
+pub mod scrub;
 pub mod verdict;
 
 pub use conduct::{

@@ -63,7 +63,7 @@ pub fn verdict_of(record: &Record) -> Verdict {
     let last = record
         .rounds
         .iter()
-        .rfind(|round| round.plan.kind != RunKind::Salvage);
+        .rfind(|round| !matches!(round.plan.kind, RunKind::Salvage | RunKind::Copy));
     let Some(last) = last else {
         return Verdict::Failed;
     };
@@ -77,7 +77,8 @@ pub fn verdict_of(record: &Record) -> Verdict {
         && last.failures().next().is_none()
         && covers_its_members(&last.plan)
         && !left_out
-        && !has_backlog;
+        && !has_backlog
+        && !owes_copies(record);
     let did_something = last.outcomes().next().is_some() || !has_steps(&last.plan);
     let has = |is_wanted: fn(&Outcome) -> bool| record.outcomes().any(is_wanted);
     // A set without a single piece is no backup, though it is in the group's log.
@@ -95,6 +96,13 @@ pub fn verdict_of(record: &Record) -> Verdict {
         }
         _ => Verdict::Failed,
     }
+}
+
+/// A copy could not be made or the group's log not be copied: the next run tries again, and somebody should look.
+fn owes_copies(record: &Record) -> bool {
+    let copies = |round: &&Round| round.plan.kind == RunKind::Copy;
+    let mut rounds = record.rounds.iter().filter(copies);
+    rounds.any(|round| round.failures().next().is_some())
 }
 
 fn steps(plan: &Plan) -> impl Iterator<Item = &Step> {
@@ -143,7 +151,7 @@ impl Record {
         let unfinished = self
             .rounds
             .iter()
-            .filter(|round| round.plan.kind != RunKind::Salvage);
+            .filter(|round| !matches!(round.plan.kind, RunKind::Salvage | RunKind::Copy));
         unfinished
             .filter_map(|round| self.unfinished_round(round))
             .collect()

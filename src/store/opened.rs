@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ObjectStore;
+use super::chunk::Stored;
 use super::digest::{ChunkList, Chunked};
-use super::parts::hash;
 use super::pool::Room;
 use super::prove::damaged;
 use super::range::{Place, Reader, unwritable};
@@ -125,7 +125,7 @@ impl ObjectStore {
             let (held, place) = first.await.map_err(|error| {
                 Error::new(Code::Bug, "a reading task panicked").source(error)
             })??;
-            list.extend([hash(held.bytes.clone()).await?]);
+            list.extend([Stored::of(held.bytes.clone()).digest().await?]);
             progress.bytes(place.size_bytes());
             if to.send(held).await.is_err() {
                 return Ok(None);
@@ -143,7 +143,7 @@ async fn read(
 ) -> Result<(Held, Place)> {
     for _ in 0..2 {
         let bytes = reader.bytes(&place).await?;
-        let digest = hash(bytes.clone()).await?;
+        let digest = Stored::of(bytes.clone()).digest().await?;
         let wanted = wanted.as_ref().map(|list| list.digests().get(place.chunk));
         if wanted.is_none_or(|wanted| wanted == Some(&digest)) {
             return Ok((Held { bytes, _room: room }, place));

@@ -7,19 +7,21 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::chunk::Stored;
 use super::digest::ChunkList;
 use super::digest::Chunked;
 use super::layout::{Span, segment_size, spans};
-use super::parts::{Sent, hash};
+use super::parts::Sent;
 use super::pool::Pool;
 use super::source::{Chunk, Chunks, Source, To, at_end, blocking, read_on, unreadable};
 use super::upload::{Feed, Pass};
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
-use crate::model::{CHUNK_SIZE_BYTES, PlainStripe, SealedStripe, Sha256Digest, StoredStripe};
+use crate::model::{
+    CHUNK_SIZE_BYTES, PieceCopy, PlainStripe, SealedStripe, Sha256Digest, StoredStripe,
+};
 use crate::seal::{Ring, Sealer};
 use crate::world::StepProgress;
 
@@ -49,7 +51,7 @@ enum Noted {
 
 /// The last object of a stripe: sent or held, and not yet there.
 enum Last {
-    One(Bytes),
+    One(Stored),
     Parts(Sent),
 }
 
@@ -124,7 +126,7 @@ impl ObjectStore {
         let mut pass = Pass::over(source.read_ahead(self.pool.clone()), feed);
         let mut list = ChunkList::default();
         for _ in 0..size_bytes.div_ceil(CHUNK_SIZE_BYTES).max(1) {
-            list.extend([hash(pass.next().await?).await?]);
+            list.extend([pass.next().await?.digest().await?]);
         }
         pass.tell(size_bytes);
         Ok(list.plain_stripe(size_bytes))
@@ -150,6 +152,7 @@ impl ObjectStore {
             sha256: None,
             segment_size_bytes: segment_size(size_bytes, self.transfer.segment_chunks),
             sealed: None,
+            copies: Vec::new(),
         };
         let mut pass = Pass::over(source.seal_ahead(sealer, self.pool.clone()), feed);
         let mut list = ChunkList::default();
@@ -162,7 +165,7 @@ impl ObjectStore {
         }
         let held = if last_span.size_bytes() < CHUNK_SIZE_BYTES {
             let chunk = pass.next().await?;
-            list.extend([hash(chunk.clone()).await?]);
+            list.extend([chunk.digest().await?]);
             Last::One(chunk)
         } else {
             let sent = self.send_new(last_span, path, &mut pass).await?;
@@ -171,6 +174,7 @@ impl ObjectStore {
         };
         stripe.root = list.root();
         stripe.sha256 = list.whole();
+        stripe.copies = vec![PieceCopy::first(self.name.clone())];
         let plain = pass.plain();
         let written = match plain {
             Ok(plain) => {
@@ -313,7 +317,7 @@ impl Sealing {
             });
             let (sealing, plain, stored) = filled.await?.map_err(unreadable)?;
             let chunk = Chunk {
-                stored: stored.freeze(),
+                stored: Stored::of(stored.freeze()),
                 plain: plain.freeze(),
             };
             if is_last {

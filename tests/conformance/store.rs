@@ -357,6 +357,7 @@ async fn of_many_appends_at_once_each_gets_a_number_of_its_own(subject: &Subject
                 set: SetId(Uuid::from_u128(id)),
                 piece: stopmark::model::PieceId(Uuid::from_u128(id)),
                 whole: true,
+                copy: None,
             };
             store.append(&name, fact).await.expect("appends")
         }

@@ -41,6 +41,7 @@ mod saga_twice;
 mod scrub;
 mod sealed;
 mod secrets;
+mod several_stores;
 mod shelf;
 mod stage;
 mod stores;
