@@ -91,6 +91,7 @@ mod tests {
             pieces,
             missing: Vec::new(),
             adopted: Vec::new(),
+            best_effort: Vec::new(),
         }
     }
 

@@ -246,6 +246,12 @@ impl<'a> Chain<'a> {
             .max_by_key(|piece| piece.last_lsn)
     }
 
+    /// Whether every log of it ends at this LSN or before: the next log backup then holds what comes there.
+    #[must_use]
+    pub fn ends_before(&self, lsn: Lsn) -> bool {
+        self.reach().is_some() && self.logs.iter().all(|log| log.last_lsn <= lsn)
+    }
+
     /// Whether a full of any kind is among the pieces.
     #[must_use]
     pub fn has_full(&self) -> bool {

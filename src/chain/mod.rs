@@ -12,12 +12,14 @@ mod health;
 mod links;
 mod path;
 mod points;
+mod standing;
 
 pub use cure::{Against, Cure, against_a_differential, cure};
 pub use health::{Health, Holding, differential_base, health};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
 pub use points::{Judged, judge, points, restore_path};
+pub use standing::{SetState, published};
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -76,11 +76,14 @@ fn verdict(
     let further = members
         .iter()
         .filter(|member| !set.members.contains(member));
+    let mut lacking = Vec::new();
     for member in set.members.iter().chain(further) {
+        let is_best_effort = set.best_effort.contains(member);
         match path_of(set, mark, chains.get(member), member) {
             Ok(path) => {
                 paths.insert(member.clone(), path);
             }
+            Err(found) if is_best_effort => lacking.push((member.clone(), found)),
             Err(found) => breaks.push((member.clone(), found)),
         }
     }
@@ -90,6 +93,7 @@ fn verdict(
             set: set.id,
             made_at: set.made_at,
             paths,
+            lacking,
         })
     } else {
         Err(breaks)
@@ -116,6 +120,9 @@ fn path_of(
         Some(own) => {
             chain.path_through(placed.lsn, |log| log.backup_set_guid == own.backup_set_guid)
         }
-        None => chain.path_to(placed.lsn),
+        None => match chain.path_to(placed.lsn) {
+            Err(Break::MarkMissing) if chain.ends_before(placed.lsn) => Err(Break::NotYet),
+            other => other,
+        },
     }
 }

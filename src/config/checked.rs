@@ -71,6 +71,8 @@ pub struct MemberConfig {
     pub stripes: u16,
     /// Whether SQL Server compresses; none leaves it to the server's default.
     pub compression: Option<bool>,
+    /// A Point is offered without it where it failed; marks do not wait for it.
+    pub best_effort: bool,
 }
 
 /// How one host is reached and where its backups go.
@@ -220,6 +222,7 @@ impl MemberConfig {
             name,
             stripes: 1,
             compression: None,
+            best_effort: false,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
     let management = &ctx.cfg.management_host;
     let mut local = Vec::new();
     let mut legs: BTreeMap<&HostName, Vec<DatabaseName>> = BTreeMap::new();
-    for member in &ctx.survey.members {
+    for member in &ctx.marked {
         if member.host.is_same_host(management) {
             local.push(member.database.clone());
         } else {
@@ -65,7 +65,7 @@ fn link_to(links: &Links, host: &HostName) -> String {
 
 /// The step that looks for the mark in every member's history.
 pub(super) fn confirm_mark(ctx: &Ctx<'_>) -> Step {
-    let members = ctx.survey.members.iter();
+    let members = ctx.marked.iter();
     Step::ConfirmMark(ConfirmMark {
         mark: ctx.mark.clone(),
         members: members

@@ -91,6 +91,7 @@ pub(super) fn config() -> Config {
                 name: member(name),
                 stripes: 1,
                 compression: None,
+                best_effort: false,
             })
             .to_vec(),
         hosts: BTreeMap::from(hosts),
@@ -264,6 +265,7 @@ fn set(number: u128, kind: SetKind, pieces: Vec<Piece>, mark: Option<Mark>) -> S
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        best_effort: Vec::new(),
     }
 }
 

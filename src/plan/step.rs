@@ -261,6 +261,9 @@ pub struct Publish {
     pub stamped_at: Option<Timestamp>,
     /// Every member of the group.
     pub members: Vec<MemberName>,
+    /// Those of them that the set is whole without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub best_effort: Vec<MemberName>,
     /// The pieces planned; those not delivered become the set's `missing`.
     pub pieces: Vec<PieceId>,
 }

@@ -7,9 +7,10 @@ use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::bytes::size;
-use crate::chain::{Judged, Path, Point};
+use crate::chain::{Break, Judged, Path, Point, SetState, published};
 use crate::error::plain::plain;
-use crate::model::{GroupName, Piece, PieceId, PieceKind, ProofLevel, Set, SetKind};
+use crate::model::{GroupName, MemberName, Piece, PieceId, PieceKind, ProofLevel, Set, SetKind};
+use crate::run::verdict::OpenSet;
 
 /// One line below the header, and none between rows: lists are long.
 pub(super) const STYLE: TableStyle =
@@ -22,6 +23,8 @@ pub struct SetList {
     pub group: GroupName,
     /// The sets, oldest first.
     pub sets: Vec<SetLine>,
+    /// Sets of runs that have not ended.
+    pub open: Vec<OpenSet>,
 }
 
 /// One set in a line.
@@ -31,8 +34,12 @@ pub struct SetLine {
     pub stamp: String,
     /// What it was taken for.
     pub kind: SetKind,
+    /// How it stands.
+    pub state: SetState,
     /// Whether the group can come back to its mark; none where it has none.
     pub is_point: Option<bool>,
+    /// Members of best effort that the point is without, a line each.
+    pub lacking: Vec<String>,
     /// The weakest proof among the pieces that a point needs; none where it is no point, or an older version wrote
     /// one of them and did not say.
     pub weakest_proof: Option<ProofLevel>,
@@ -61,9 +68,9 @@ pub struct SetDetail {
 }
 
 impl SetList {
-    /// The list of these sets, with what `chain` judged of their marks.
+    /// The list of these sets, with what `chain` judged of their marks, and of those that are still to come.
     #[must_use]
-    pub fn of(group: &GroupName, sets: &[Set], judged: &[Judged]) -> Self {
+    pub fn of(group: &GroupName, sets: &[Set], judged: &[Judged], open: Vec<OpenSet>) -> Self {
         let proofs = proofs(sets);
         let line = |set: &Set| {
             let judged = judged.iter().find(|judged| judged.set == set.id);
@@ -72,6 +79,7 @@ impl SetList {
         Self {
             group: group.clone(),
             sets: sets.iter().map(line).collect(),
+            open,
         }
     }
 
@@ -98,6 +106,7 @@ impl SetList {
         table.set_header([
             "mark or stamp",
             "kind",
+            "state",
             "point",
             "full",
             "diff",
@@ -117,6 +126,7 @@ impl SetList {
             let mut row = vec![
                 set.stamp.clone(),
                 kind_word(set.kind).to_owned(),
+                set.state.to_string(),
                 set.point_word().to_owned(),
             ];
             row.extend(numbers);
@@ -124,6 +134,27 @@ impl SetList {
             table.add_row(row);
         }
         let mut text = format!("{table}\n");
+        text.push_str(&self.notes());
+        if self.points() == 0 {
+            text.push_str("no point yet: `stopmark backup log` places a mark\n");
+        }
+        text
+    }
+
+    /// What the table has no room for: sets to come, points that lack a member, marks that are none.
+    fn notes(&self) -> String {
+        let mut text = String::new();
+        for open in &self.open {
+            let (stamp, run) = (&open.stamp, open.run);
+            writeln!(text, "{stamp} is {}, by run {run}", open.state)
+                .expect("a string takes everything");
+        }
+        for set in &self.sets {
+            for lacking in &set.lacking {
+                writeln!(text, "{}: a point without {lacking}", set.stamp)
+                    .expect("a string takes everything");
+            }
+        }
         for set in self.sets.iter().filter(|set| set.is_point == Some(false)) {
             for reason in &set.in_the_way {
                 writeln!(text, "{} is no point: {reason}", set.stamp)
@@ -141,9 +172,6 @@ impl SetList {
                 .expect("a string takes everything");
             }
         }
-        if self.points() == 0 {
-            text.push_str("no point yet: `stopmark backup log` places a mark\n");
-        }
         text
     }
 }
@@ -156,14 +184,11 @@ impl SetLine {
         Self {
             stamp: set.stamp(),
             kind: set.kind,
+            state: published(set, judged),
             is_point: judged.map(|judged| judged.verdict.is_ok()),
+            lacking: point.map_or_else(Vec::new, |point| lines(&point.lacking)),
             weakest_proof: point.and_then(|point| weakest(point, proofs)),
-            in_the_way: in_the_way.map_or_else(Vec::new, |breaks| {
-                breaks
-                    .iter()
-                    .map(|(member, reason)| format!("{member}: {reason}"))
-                    .collect()
-            }),
+            in_the_way: in_the_way.map_or_else(Vec::new, |breaks| lines(breaks)),
             fulls: count(PieceKind::Full),
             differentials: count(PieceKind::Differential),
             logs: count(PieceKind::Log),
@@ -200,10 +225,14 @@ impl SetDetail {
             None => "no mark",
         };
         let mut text = format!(
-            "{} ({}): {point}\n",
+            "{} ({}, {}): {point}\n",
             self.line.stamp,
-            kind_word(self.set.kind)
+            kind_word(self.set.kind),
+            self.line.state
         );
+        for lacking in &self.line.lacking {
+            writeln!(text, "  without: {lacking}").expect("a string takes everything");
+        }
         for reason in &self.line.in_the_way {
             writeln!(text, "  in the way: {reason}").expect("a string takes everything");
         }
@@ -260,6 +289,13 @@ impl SetDetail {
         }
         table
     }
+}
+
+fn lines(breaks: &[(MemberName, Break)]) -> Vec<String> {
+    let lines = breaks.iter();
+    lines
+        .map(|(member, reason)| format!("{member}: {reason}"))
+        .collect()
 }
 
 type Proofs = BTreeMap<PieceId, Option<ProofLevel>>;

@@ -33,6 +33,8 @@ pub struct PointStatus {
     pub mark: String,
     /// How long ago it was placed, in milliseconds: what would be lost now.
     pub age_ms: i64,
+    /// Members of best effort that it is without.
+    pub lacking: Vec<String>,
 }
 
 /// One job's next run.
@@ -57,6 +59,11 @@ impl Status {
         let newest_point = points.last().map(|point| PointStatus {
             mark: point.mark.name.to_string(),
             age_ms: now.millis() - point.mark.placed_at.millis(),
+            lacking: point
+                .lacking
+                .iter()
+                .map(|(member, why)| format!("{member}: {why}"))
+                .collect(),
         });
         let held_back = judged.last().and_then(|judged| {
             let breaks = judged.verdict.as_ref().err()?;
@@ -103,6 +110,9 @@ impl Status {
             ),
         }
         .expect("a string takes everything");
+        for lacking in self.newest_point.iter().flat_map(|point| &point.lacking) {
+            writeln!(text, "  without   {lacking}").expect("a string takes everything");
+        }
         for reason in &self.held_back {
             writeln!(text, "  held back {reason}").expect("a string takes everything");
         }

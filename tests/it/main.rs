@@ -34,6 +34,7 @@ mod saga_story;
 mod saga_twice;
 mod scrub;
 mod secrets;
+mod set_states;
 mod shelf;
 mod stage;
 mod stores;

@@ -65,7 +65,11 @@ pub(super) async fn scrub(
     out: &mut Out<'_>,
 ) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Act)?;
-    let scrubbed = scrub_pieces(&agent, args.budget).await.map_err(one)?;
+    let scrubbed = scrub_pieces(&agent, args.budget).await;
+    // Whoever works on the group next need not wait until the lease runs out.
+    let released = agent.world.store.release_lease(&agent.config.group).await;
+    let scrubbed = scrubbed.map_err(one)?;
+    released.map_err(one)?;
     let exit = if scrubbed.damaged.is_empty() {
         Exit::Ok
     } else {

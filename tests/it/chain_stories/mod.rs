@@ -6,6 +6,7 @@
 //! reason, and a test compares both with `chain::errors`, so that nobody forgets one.
 
 mod beside;
+mod breaks;
 mod rows;
 
 use std::collections::BTreeSet;
