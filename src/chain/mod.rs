@@ -15,7 +15,7 @@ mod points;
 mod standing;
 
 pub use cure::{Against, Cure, against_a_differential, cure};
-pub use health::{Health, Holding, differential_base, health};
+pub use health::{Health, Holding, differential_base, foreign_logs, health};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
 pub use points::{Judged, judge, points, restore_path};

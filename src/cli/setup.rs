@@ -98,13 +98,15 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
+    let progress = progress::for_people(common.json);
     let store = ObjectStore::open(
         &config.store,
         identity(&state)?,
         clock.clone(),
         config.policy.lease_ttl,
     )?
-    .with_uploads(state.join("uploads"));
+    .with_uploads(state.join("uploads"))
+    .with_progress(progress.clone());
     let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
     if lock.is_some() {
         foreign.sweep();
@@ -119,7 +121,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         catalog: Arc::new(SqliteCatalog::open(&state)?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
-        progress: progress::for_people(common.json),
+        progress,
     };
     Ok(Agent {
         config,

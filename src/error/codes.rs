@@ -158,6 +158,7 @@ codes! {
     NoPoint = "SM0602", Chain, NothingRestorable, "there is no mark to which every member can be restored";
     PointUnknown = "SM0603", Chain, Failed, "no such point";
     PlaceContested = "SM0604", Chain, Degraded, "two backups claim one place in a chain";
+    Quarantined = "SM0605", Chain, Degraded, "a member's chain breaks again and again, and is not mended for now";
     StoreUnreachable = "SM0701", Store, Failed, "an object store does not answer";
     StoreRefused = "SM0702", Store, Failed, "an object store refuses the request";
     StoreMismatch = "SM0703", Store, Failed, "what an object store holds is not what was sent";

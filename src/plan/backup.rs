@@ -187,14 +187,20 @@ fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
         reason
     };
     able.iter()
-        .filter(|member| member.keeps_log())
+        .filter(|member| member.keeps_log() && !is_hopeless(ctx, member))
         .map(|member| Base {
             member: member.name.clone(),
             kind: PieceKind::Log,
+            is_cure: false,
             mark: (is_marked && ctx.marked.contains(member.name)).then(|| ctx.mark.clone()),
             reason: reason.to_owned(),
         })
         .collect()
+}
+
+/// A member in quarantine whose log cannot be backed up: to try would fail, run after run.
+fn is_hopeless(ctx: &Ctx<'_>, member: &Able<'_>) -> bool {
+    member.facts.last_log_backup_lsn.is_none() && ctx.asked.quarantine_of(member.name).is_some()
 }
 
 fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names) -> Vec<BackUp> {
@@ -223,6 +229,7 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
         compression: own.compression,
         mark: base.mark,
         reason: base.reason,
+        is_cure: base.is_cure,
         retry: Some(RetryRule::of(&ctx.cfg.policy)),
     })
 }

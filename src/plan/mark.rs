@@ -126,6 +126,7 @@ fn untried(failure: &StepFailure) -> Warning {
 pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
     let is_cause = |failure: &StepFailure| match &failure.deed {
         FailedDeed::Link { .. } | FailedDeed::Mark => true,
+        FailedDeed::BackUp { member, .. } if asked.quarantine_of(member).is_some() => false,
         FailedDeed::BackUp { .. } => {
             let known = failure.sql_number.and_then(|number| classify(number, None));
             failure.code == Code::BackupNoRow.text()

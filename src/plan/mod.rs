@@ -16,6 +16,7 @@ mod links;
 mod lint;
 mod mark;
 mod prepare;
+mod quarantine;
 mod restore;
 mod restore_step;
 mod retry;
@@ -23,6 +24,7 @@ mod salvage;
 mod show;
 mod stages;
 mod step;
+mod stolen;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,7 @@ pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
+pub use quarantine::{Quarantine, RunCures, plan_release, quarantined};
 pub use restore::plan_restore;
 pub use restore_step::{
     Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
@@ -49,9 +52,10 @@ pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Keep, LinkSecurity,
-    MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, Publish, RemoveLink, RemovePrepared,
-    RemoveProbe, RemoveTrial, StagedStripe, Step, TestLink, TrialBackup, Undo,
+    MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, Publish, Release, RemoveLink,
+    RemovePrepared, RemoveProbe, RemoveTrial, StagedStripe, Step, TestLink, TrialBackup, Undo,
 };
+pub use stolen::{Stolen, stolen_logs};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
 pub const PLAN_FORMAT: u16 = 1;
@@ -101,6 +105,8 @@ pub enum RunKind {
     Adopt,
     /// Tries shares and store, and removes what that made.
     Check,
+    /// Ends the quarantine of members.
+    Release,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -144,6 +150,8 @@ pub enum StageName {
     Prove,
     /// Shares and store tried.
     Trial,
+    /// Quarantines ended.
+    Release,
 }
 
 /// What a failed step means for the rest.

@@ -73,6 +73,7 @@ fn host_config(name: &str) -> HostConfig {
             sql: format!(r"\\nas\backup\{lower}"),
             agent: PathBuf::from(format!("/mnt/backup/{lower}")),
         }),
+        foreign: Vec::new(),
         link_address: None,
         link_login: (name != "PAY1").then(|| login("stopmark_link")),
     }
@@ -311,5 +312,6 @@ pub(super) fn asked(kind: BackupKind) -> Asked {
         new_chain: Vec::new(),
         round: 1,
         previous: None,
+        quarantined: Vec::new(),
     }
 }

@@ -90,6 +90,7 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Prepare => "preparation",
         RunKind::Adopt => "adoption",
         RunKind::Check => "trials",
+        RunKind::Release => "release",
     }
 }
 
@@ -108,6 +109,7 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::Restore => "restore",
         StageName::Prove => "prove",
         StageName::Trial => "try",
+        StageName::Release => "release",
     }
 }
 
@@ -159,6 +161,7 @@ fn head(step: &Step) -> String {
         Step::RemoveTrial(_) => "remove the trial's file".to_owned(),
         Step::ProbeStore(_) => "create an object twice, to see that none is overwritten".to_owned(),
         Step::RemoveProbe(_) => "remove the probe's object".to_owned(),
+        Step::Release(step) => format!("end the quarantine of `{}`", step.member),
     }
 }
 
@@ -241,6 +244,7 @@ fn details(step: &Step) -> Vec<String> {
         Step::RemoveTrial(step) => vec![step.agent_path.display().to_string()],
         Step::ProbeStore(step) => vec![step.key.clone()],
         Step::RemoveProbe(step) => vec![step.key.clone()],
+        Step::Release(_) => Vec::new(),
         Step::RemoveLink(_)
         | Step::TestLink(_)
         | Step::RemovePrepared(_)

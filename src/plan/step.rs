@@ -59,6 +59,8 @@ pub enum Step {
     ProbeStore(ProbeStore),
     /// Removes the object that a `ProbeStore` made.
     RemoveProbe(RemoveProbe),
+    /// Ends a member's quarantine: the journal then says so.
+    Release(Release),
 }
 
 /// A linked server as a mark needs it; values for `sp_addlinkedserver` and `sp_serveroption`.
@@ -157,6 +159,9 @@ pub struct BackUp {
     pub mark: Option<MarkName>,
     /// Why, for people: `scheduled`, `chain broken: ...`.
     pub reason: String,
+    /// It mends a broken chain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cure: bool,
     /// How often it is tried again where a failure passes by itself; none in plans older than this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
@@ -305,6 +310,13 @@ pub struct RemoveProbe {
     pub key: String,
 }
 
+/// Ends a member's quarantine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The member.
+    pub member: MemberName,
+}
+
 /// What it would take to make a step not have happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
@@ -353,6 +365,7 @@ impl Step {
             Self::RestoreDatabase(step) => Some(&step.member),
             Self::RestoreLog(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
+            Self::Release(step) => Some(&step.member),
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
@@ -391,7 +404,8 @@ impl Step {
             | Self::TrialBackup(_)
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
-            | Self::RemoveProbe(_) => None,
+            | Self::RemoveProbe(_)
+            | Self::Release(_) => None,
         }
     }
 
@@ -427,7 +441,8 @@ impl Step {
             | Self::Fetch(_)
             | Self::ProveMark(_)
             | Self::RemoveTrial(_)
-            | Self::RemoveProbe(_) => Undo::Nothing,
+            | Self::RemoveProbe(_)
+            | Self::Release(_) => Undo::Nothing,
         }
     }
 }

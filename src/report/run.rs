@@ -301,7 +301,8 @@ fn done(round: &Round) -> Vec<String> {
                 Step::EnsureLink(_)
                 | Step::RemoveLink(_)
                 | Step::PrepareMember(_)
-                | Step::RemovePrepared(_),
+                | Step::RemovePrepared(_)
+                | Step::Release(_),
                 _,
             ) => Some(step_words(step)),
             _ => None,
@@ -332,6 +333,7 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Prepare => "prepare",
         RunKind::Adopt => "adoption",
         RunKind::Check => "check",
+        RunKind::Release => "release",
     }
 }
 
@@ -369,5 +371,6 @@ pub fn step_words(step: &Step) -> String {
         Step::RemoveTrial(_) => "removal of a trial's file".to_owned(),
         Step::ProbeStore(_) => "probe of the store".to_owned(),
         Step::RemoveProbe(_) => "removal of a probe".to_owned(),
+        Step::Release(step) => format!("end of the quarantine of {}", step.member),
     }
 }

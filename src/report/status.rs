@@ -8,6 +8,7 @@ use super::bytes::{in_zone, span};
 use crate::chain::Judged;
 use crate::config::{Config, schedule};
 use crate::model::{GroupName, RunId, Timestamp};
+use crate::plan::Quarantine;
 
 /// How a group stands.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +21,8 @@ pub struct Status {
     pub points: usize,
     /// The newest mark, where it is not a point: what stands in the way.
     pub held_back: Vec<String>,
+    /// Members whose chains broke again and again and are not mended for now.
+    pub quarantined: Vec<String>,
     /// Runs that the next start goes on with.
     pub unfinished_runs: Vec<RunId>,
     /// What is due next.
@@ -51,7 +54,13 @@ pub struct Due {
 impl Status {
     /// The standing of a group whose marks were judged.
     #[must_use]
-    pub fn of(config: &Config, judged: &[Judged], unfinished: &[RunId], now: Timestamp) -> Self {
+    pub fn of(
+        config: &Config,
+        judged: &[Judged],
+        quarantined: &[Quarantine],
+        unfinished: &[RunId],
+        now: Timestamp,
+    ) -> Self {
         let points: Vec<_> = judged
             .iter()
             .filter_map(|judged| judged.verdict.as_ref().ok())
@@ -80,6 +89,7 @@ impl Status {
             newest_point,
             points: points.len(),
             held_back: held_back.unwrap_or_default(),
+            quarantined: quarantined.iter().map(in_quarantine).collect(),
             unfinished_runs: unfinished.to_vec(),
             schedule: due(config, now),
         }
@@ -88,7 +98,8 @@ impl Status {
     /// Whether somebody should look.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
-        !self.held_back.is_empty() || !self.unfinished_runs.is_empty()
+        let is_held_up = !self.held_back.is_empty() || !self.quarantined.is_empty();
+        is_held_up || !self.unfinished_runs.is_empty()
     }
 
     /// The text for people.
@@ -116,6 +127,9 @@ impl Status {
         for reason in &self.held_back {
             writeln!(text, "  held back {reason}").expect("a string takes everything");
         }
+        for member in &self.quarantined {
+            writeln!(text, "  QUARANTINE {member}").expect("a string takes everything");
+        }
         for run in &self.unfinished_runs {
             writeln!(
                 text,
@@ -134,6 +148,13 @@ impl Status {
         }
         text
     }
+}
+
+fn in_quarantine(it: &Quarantine) -> String {
+    let (member, cures, until) = (&it.member, it.cures, it.until);
+    format!(
+        "{member}: mended {cures} times and broken again; until {until}, or `stopmark group release {member}`"
+    )
 }
 
 fn due(config: &Config, now: Timestamp) -> Vec<Due> {

@@ -5,19 +5,20 @@
 use std::collections::BTreeSet;
 
 use super::Interrupt;
+use super::adopt::bring_in;
 use super::book::Book;
 use super::events::{Event, Verdict};
 use super::executor::{RoundEnd, carry_out_plan};
 use super::record::Record;
 use super::resume::resolve_unfinished_steps;
-use super::verdict::{round_result, verdict_of};
+use super::verdict::{cures as cures_of, round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, PieceId, RunId};
 use crate::plan::{
-    Asked, BackupKind, CatalogView, Names, Plan, RunKind, Warning, lint, plan_backup, plan_salvage,
-    plan_tidying, wants_another_round,
+    self, Asked, BackupKind, CatalogView, Names, Plan, Quarantine, RunKind, Warning, lint,
+    plan_backup, plan_salvage, plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};
@@ -52,8 +53,10 @@ pub async fn plan_only(
         new_chain: wanted.new_chain.clone(),
         round: 1,
         previous: None,
+        quarantined: quarantined(world, config)?,
     };
-    plan_round(world, config, &asked).await
+    let (survey, _, plan) = plan_round(world, config, &asked).await?;
+    Ok((survey, plan))
 }
 
 /// Takes backups: leftovers of earlier runs first, then up to three rounds. The record's `ended` is none when
@@ -74,9 +77,14 @@ pub async fn back_up(
         new_chain: wanted.new_chain.clone(),
         round: 1,
         previous: None,
+        quarantined: quarantined(world, config)?,
     };
     loop {
-        let (_, mut plan) = plan_round(world, config, &asked).await?;
+        let (survey, have, mut plan) = plan_round(world, config, &asked).await?;
+        let surveyed = (&survey, &have);
+        if asked.round == 1 && bring_in(world, config, (run, &book), surveyed, interrupt).await? {
+            (_, _, plan) = plan_round(world, config, &asked).await?;
+        }
         plan.warnings.extend(unswept.take());
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
         let result = book
@@ -202,13 +210,40 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
     }
 }
 
-async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
+async fn plan_round(
+    world: &World,
+    config: &Config,
+    asked: &Asked,
+) -> Result<(Survey, CatalogView, Plan)> {
     let survey = survey::take(world, config).await;
     let have = view(world, &config.group).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;
-    Ok((survey, plan))
+    Ok((survey, have, plan))
+}
+
+/// The members whose chains are not mended for now, by what the journals of recent runs say.
+///
+/// # Errors
+/// `SM0902` where a journal of that time cannot be read.
+pub fn quarantined(world: &World, config: &Config) -> Result<Vec<Quarantine>> {
+    let (policy, now) = (&config.policy, world.clock.now());
+    let mut runs = world.journals.runs()?;
+    // A quarantine looks no further back than its own time and the runs that led to it.
+    let last = |run: &RunId| run.made_at().plus(policy.quarantine);
+    let first = runs.partition_point(|run| last(run) < now);
+    let first = first.saturating_sub(usize::from(policy.cures_within));
+    let mut cures = Vec::new();
+    for run in runs.drain(first..) {
+        let record = Record::fold(&world.journals.read(run)?)?;
+        cures.extend(
+            record
+                .filter(|record| record.group == config.group)
+                .map(|record| cures_of(&record)),
+        );
+    }
+    Ok(plan::quarantined(&cures, policy, now))
 }
 
 /// What the catalog holds of the group, once it has caught up with the store.

@@ -84,7 +84,8 @@ pub(super) async fn look_up(
         | Step::TrialBackup(_)
         | Step::RemoveTrial(_)
         | Step::ProbeStore(_)
-        | Step::RemoveProbe(_) => Ok(None),
+        | Step::RemoveProbe(_)
+        | Step::Release(_) => Ok(None),
     }
 }
 

@@ -8,7 +8,8 @@ use crate::chain::SetState;
 use crate::error::Code;
 use crate::model::{HostName, MemberName, PieceId, RunId, SetId, SetKind};
 use crate::plan::{
-    FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, Undo, UnfinishedRound,
+    FailedDeed, Plan, RoundResult, RunCures, RunKind, Step, StepFailure, Undo, UnfinishedRound,
+    Warning,
 };
 
 /// What the next round's planner must know of this one.
@@ -70,7 +71,9 @@ pub fn verdict_of(record: &Record) -> Verdict {
     };
     // Where nothing is backed up, a warning says what could not be planned at all.
     let left_out = !is_backup(last.plan.kind) && !last.plan.warnings.is_empty();
+    let is_quarantined = |warning: &Warning| warning.code == Code::Quarantined.text();
     let is_whole = voided(last).is_empty()
+        && !last.plan.warnings.iter().any(is_quarantined)
         && !last.failures().any(|(step, _)| counts(&last.plan, step))
         && covers_its_members(&last.plan)
         && !left_out;
@@ -145,6 +148,28 @@ fn covers_its_members(plan: &Plan) -> bool {
 
 const fn is_backup(kind: RunKind) -> bool {
     matches!(kind, RunKind::Full | RunKind::Differential | RunKind::Log)
+}
+
+/// What a run tried about broken chains, and whom it released.
+#[must_use]
+pub fn cures(record: &Record) -> RunCures {
+    let rounds = record.rounds.iter();
+    let begun = rounds.flat_map(|round| round.steps.keys().filter_map(|at| round.step(*at)));
+    let mut cures = RunCures {
+        at: record.began_at,
+        cured: Vec::new(),
+        released: Vec::new(),
+    };
+    for step in begun {
+        match step {
+            Step::BackUp(step) if step.is_cure && !cures.cured.contains(&step.member) => {
+                cures.cured.push(step.member.clone());
+            }
+            Step::Release(step) => cures.released.push(step.member.clone()),
+            _ => {}
+        }
+    }
+    cures
 }
 
 /// A set that a run which has not ended is to publish.

@@ -41,7 +41,7 @@ use tokio::sync::Mutex;
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
-use crate::world::{Clock, LogEntry, LogFact, StepProgress, Store, Tap};
+use crate::world::{Clock, LogEntry, LogFact, Progress, StepProgress, Store, Tap};
 
 use lease::Lease;
 use retry::Calls;
@@ -87,6 +87,8 @@ pub struct ObjectStore {
     throttle: Arc<Throttle>,
     calls: Arc<Calls>,
     uploads: Uploads,
+    /// Where long waits are shown; none where nobody looks.
+    progress: Option<Arc<dyn Progress>>,
 }
 
 impl ObjectStore {
@@ -132,6 +134,7 @@ impl ObjectStore {
             throttle: Arc::new(Throttle::new(Vec::new(), clock.clone())),
             calls: Arc::new(Calls::new(clock.clone())),
             uploads: Uploads::default(),
+            progress: None,
             clock,
         }
     }
@@ -153,6 +156,13 @@ impl ObjectStore {
     #[must_use]
     pub fn with_uploads(mut self, folder: PathBuf) -> Self {
         self.uploads = Uploads::of(folder);
+        self
+    }
+
+    /// Shows on this how it waits for another agent.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
+        self.progress = Some(progress);
         self
     }
 

@@ -12,6 +12,7 @@ mod clock_time;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod damage;
+mod disagreements;
 mod fleet_backups;
 mod fleet_biztalk;
 mod fleet_hosts;
@@ -28,6 +29,7 @@ mod kill;
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
 mod printing;
+mod quarantine;
 mod saga;
 mod saga_kinds;
 mod saga_story;

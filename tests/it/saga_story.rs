@@ -121,6 +121,7 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::RemoveTrial(_) => "remove a trial".to_owned(),
         Step::ProbeStore(_) => "probe the store".to_owned(),
         Step::RemoveProbe(_) => "remove a probe".to_owned(),
+        Step::Release(step) => format!("release {}", step.member),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, agent};
 use crate::error::Exit;
 use crate::report::status::Status;
+use crate::run;
 
 /// Shows the newest point, what holds newer marks back, unfinished runs and what is due.
 pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
@@ -14,7 +15,9 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
     let sets = agent.sets().await?;
     let unfinished = agent.world.journals.unfinished().map_err(one)?;
     let now = agent.world.clock.now();
-    let status = Status::of(&agent.config, &judge(&sets, &[]), &unfinished, now);
+    let quarantined = run::quarantined(&agent.world, &agent.config).map_err(one)?;
+    let judged = judge(&sets, &[]);
+    let status = Status::of(&agent.config, &judged, &quarantined, &unfinished, now);
     let exit = match (&status.newest_point, status.is_degraded()) {
         (None, _) => Exit::NothingRestorable,
         (Some(_), true) => Exit::Degraded,

@@ -63,6 +63,8 @@ pub async fn carry_out(
         Step::RemoveTrial(step) => done(trial::remove(world, step).await),
         Step::ProbeStore(step) => done(trial::probe_store(world, step).await),
         Step::RemoveProbe(step) => done(world.store.remove_probe(&step.key).await),
+        // That it stands in the journal is all there is to it.
+        Step::Release(_) => Ok(Outcome::Done),
     }
 }
 

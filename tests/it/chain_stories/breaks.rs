@@ -55,6 +55,32 @@ async fn tell(scene: &Scene, (title, script): (&str, &str)) -> String {
     format!("{title}\n{}", told(scene, &record))
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stolen_log_that_can_be_read_is_brought_in_by_the_run_itself() {
+    let scene = hasty_scene().await;
+    // The log with this mark fails, and somebody else's log backup then carries the mark away.
+    let fault = "EXEC sp_sim_fault @kind = 'fail', @statement = 'BACKUP LOG', \
+                 @database = 'Ledger', @number = 924, @text = N'a fault';";
+    scene.stage.script("SQL1", "master", fault).await;
+    scene.bank.transfer(&scene.stage, 4).await;
+    back_up(&scene, BackupKind::Log, &[]).await;
+    assert!(scene.points().await.is_empty());
+    let file = scene.stage.path("share/0/olaf.trn");
+    let steal = format!(
+        "BACKUP LOG Ledger TO DISK = N'{}' WITH CHECKSUM;",
+        file.display()
+    );
+    scene.stage.script("SQL1", "master", &steal).await;
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert_healthy(&scene, &record, "a stolen log is brought in").await;
+    insta::assert_snapshot!(told(&scene, &record));
+    let points = scene.points().await;
+    assert_eq!(points.len(), 2, "the mark inside the stolen log counts");
+    scene.restore(&points[0]).await;
+    assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
+    assert!(file.exists(), "it is only read");
+}
+
 /// The newest file of this kind in the store.
 fn newest(folder: &Path, end: &str) -> PathBuf {
     let mut open = vec![folder.to_owned()];
