@@ -12,6 +12,7 @@ pub mod notify;
 pub mod plan;
 pub mod report;
 pub mod run;
+pub mod seal;
 pub mod sql;
 pub mod store;
 pub mod survey;

@@ -5,24 +5,32 @@
 //!
 //! This file holds contracts only; it does nothing itself.
 
+mod catalog;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use uuid::Uuid;
 
 use crate::config::MarkLogKind;
 use crate::error::Result;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, Piece,
-    PieceId, RunId, Set, SetId, Sha256Digest, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, PieceId,
+    RunId, Set, SetId, Sha256Digest, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
+    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
+    StagedStripe,
 };
 use crate::run::events::{BackedUp, Event};
 use crate::survey::HostFacts;
+
+pub use catalog::{
+    Catalog, Counts, Due, DuePlace, Listed, Marked, PieceProof, PointNeeds, Standing, Taken,
+};
 
 /// Everything outside, as one run sees it.
 #[derive(Clone)]
@@ -112,6 +120,10 @@ pub trait Fleet: Send + Sync {
     async fn prepare_member(&self, step: &PrepareMember) -> Result<()>;
     /// Removes what [`Self::prepare_member`] made; safe to run again.
     async fn remove_prepared(&self, member: &MemberName) -> Result<()>;
+    /// Makes the event session that hears errors of others, and starts it; safe to run again.
+    async fn ensure_event_session(&self, host: &HostName, step: &EnsureEventSession) -> Result<()>;
+    /// Drops that event session; one that is not there is no error.
+    async fn remove_event_session(&self, host: &HostName, name: &str) -> Result<()>;
     /// Places the mark in one batch on the management host; returns after COMMIT.
     async fn place_mark(&self, step: &PlaceMark) -> Result<()>;
     /// The mark's place in the history of each of these members of one host; members without it are absent.
@@ -159,6 +171,8 @@ pub struct FactsWanted {
     pub mark_prefix: MarkPrefix,
     /// The host places marks, so it needs links and the rights for them.
     pub is_management_host: bool,
+    /// The event session that hears errors of others about the members.
+    pub event_session: String,
 }
 
 /// A restored database.
@@ -226,6 +240,20 @@ pub trait Store: Send + Sync {
     async fn append(&self, group: &GroupName, fact: LogFact) -> Result<u64>;
     /// All entries after `after`, in order, hash chain checked.
     async fn log_after(&self, group: &GroupName, after: u64) -> Result<Vec<LogEntry>>;
+    /// The same, some entries at a time, each with its digest as stored: a log may hold more than memory does.
+    /// `digest` is what the entry `after` had when it was read before; it must be the same still.
+    fn log_batches<'a>(
+        &'a self,
+        group: &'a GroupName,
+        after: u64,
+        digest: Option<Sha256Digest>,
+    ) -> BoxStream<'a, Result<Vec<Chained>>>;
+    /// The sets that log entries name by manifest and digest, digests checked, in the order asked.
+    async fn read_sets(
+        &self,
+        group: &GroupName,
+        named: Vec<(String, Sha256Digest)>,
+    ) -> Result<Vec<Set>>;
     /// The set that a log entry names, digest checked.
     async fn read_set(
         &self,
@@ -291,6 +319,15 @@ pub struct LogEntry {
     pub fact: LogFact,
 }
 
+/// An entry as the store holds it, with the digest that the next one names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chained {
+    /// The entry.
+    pub entry: LogEntry,
+    /// Its digest, as stored.
+    pub digest: Sha256Digest,
+}
+
 /// The files that hosts write to and read from the shares, as the agent sees them.
 #[async_trait]
 pub trait Staging: Send + Sync {
@@ -319,44 +356,6 @@ pub struct Brought {
     pub path: std::path::PathBuf,
     /// It is a copy of our own, to be removed.
     pub is_copy: bool,
-}
-
-/// The local index: the fold of the group's log and its manifests, rebuilt from the store when lost.
-#[async_trait]
-pub trait Catalog: Send + Sync {
-    /// The newest entry of the group's log that the catalog holds; 0 for none.
-    async fn newest_entry(&self, group: &GroupName) -> Result<u64>;
-    /// Takes in entries that follow what is held, each with its set where it names one; all of them or none.
-    async fn take_in(&self, group: &GroupName, entries: Vec<(LogEntry, Option<Set>)>)
-    -> Result<()>;
-    /// All sets of the group, oldest first.
-    async fn sets(&self, group: &GroupName) -> Result<Vec<Set>>;
-    /// All pieces of one member, oldest first by LSN.
-    async fn pieces(&self, group: &GroupName, member: &MemberName) -> Result<Vec<Piece>>;
-    /// The newest mark stamp that was ever planned here or published; marks must rise above it.
-    async fn newest_stamp(&self, group: &GroupName) -> Result<Option<Timestamp>>;
-    /// Remembers a stamp before its mark is placed.
-    async fn note_stamp(&self, group: &GroupName, stamp: Timestamp) -> Result<()>;
-    /// The log entry that published this set, if one did.
-    async fn entry_of(&self, group: &GroupName, set: SetId) -> Result<Option<u64>>;
-    /// All sets of the group as their manifests say, oldest first: [`Self::sets`] leaves out pieces that were
-    /// found damaged and not whole again since.
-    async fn manifests(&self, group: &GroupName) -> Result<Vec<Set>>;
-    /// The newest proof of each piece that was proven again since its delivery.
-    async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>>;
-    /// Forgets everything of the group.
-    async fn clear(&self, group: &GroupName) -> Result<()>;
-}
-
-/// What a stored piece was found to be, when it was last looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PieceProof {
-    /// The piece.
-    pub piece: PieceId,
-    /// When.
-    pub at: Timestamp,
-    /// Whole; else damaged or gone.
-    pub is_whole: bool,
 }
 
 /// The people to be told; a failure to tell is a warning in the record, never an error of the run.

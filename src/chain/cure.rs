@@ -77,6 +77,7 @@ pub fn cure(facts: &MemberFacts, held: Holding<'_>, reason: &Break) -> Cure {
         | Break::Forked { .. }
         | Break::Replaced
         | Break::Refused { .. }
+        | Break::Reported { .. }
         | Break::Asked => false,
     };
     if !is_bridged {

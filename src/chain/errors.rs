@@ -109,6 +109,16 @@ pub fn classify(number: i32, os_error: Option<i32>) -> Option<Known> {
     Some(Known { class, ..known })
 }
 
+/// Joining a database that still lacks log: more logs cure it, unless their backups were what it lacks.
+const JOINING: [i32; 2] = [1408, 1412];
+
+/// The errors that an event session of ours keeps: those that call for a new chain, and those of joining.
+pub fn heard() -> impl Iterator<Item = i32> {
+    let is_heard =
+        |known: &&Known| known.class == Class::NewChain || JOINING.contains(&known.number);
+    TABLE.iter().filter(is_heard).map(|known| known.number)
+}
+
 /// The number of the operating system's error in the text of 3201, 3202, 3271 and their like: `5` in
 /// "Operating system error 5(Access is denied.)" and `112` in "failed: 112(There is not enough space)".
 #[must_use]

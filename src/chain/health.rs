@@ -2,9 +2,10 @@
 
 use uuid::Uuid;
 
+use super::errors::{Class, classify};
 use super::{Break, Chain};
 use crate::model::{Lsn, Piece, PieceKind};
-use crate::survey::{BackupRow, MemberFacts, RecoveryModel};
+use crate::survey::{BackupRow, MemberFacts, RecoveryModel, ReportedError};
 
 /// How a member's chain stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,12 +53,39 @@ pub fn health(facts: &MemberFacts, held: Holding<'_>) -> Health {
     let Some(next) = facts.last_log_backup_lsn else {
         return Health::Broken(Break::NoLogBackupPossible);
     };
+    if let Some(error) = unanswered(facts, pieces) {
+        return Health::Broken(Break::Reported {
+            number: error.number,
+            when: error.at,
+            login: error.login.clone(),
+        });
+    }
     let chain = Chain::build(pieces.iter().copied());
     if chain.is_continued_at(next, facts.recovery_fork_guid) {
         Health::Running { next }
     } else {
         Health::Broken(reason(facts, held, &chain, next))
     }
+}
+
+/// The newest error that calls for a new chain and that no full of ours has answered: a full answers what was met
+/// before it began. Both times are of one host's clock.
+fn unanswered<'f>(facts: &'f MemberFacts, pieces: &[&Piece]) -> Option<&'f ReportedError> {
+    let answers = |piece: &&&Piece| piece.kind == PieceKind::Full && !piece.is_copy_only;
+    let begun = pieces
+        .iter()
+        .filter(answers)
+        .map(|piece| piece.started.civil_utc());
+    let newest = begun.max()?;
+    let calls = |error: &&ReportedError| {
+        let class = classify(error.number, None).map(|known| known.class);
+        class == Some(Class::NewChain) && error.at.civil_utc() >= newest
+    };
+    facts
+        .reported
+        .iter()
+        .filter(calls)
+        .max_by_key(|error| error.at.civil_utc())
 }
 
 fn reason(facts: &MemberFacts, held: Holding<'_>, chain: &Chain<'_>, next: Lsn) -> Break {

@@ -62,12 +62,8 @@ impl<'a> Chain<'a> {
     /// # Errors
     /// The break that is nearest to the mark.
     pub fn path_through(&self, mark: Lsn, accepts: impl Fn(&Piece) -> bool) -> Result<Path, Break> {
-        let mut carriers: Vec<usize> = (0..self.logs.len())
-            .filter(|&at| covers(self.logs[at], mark) && accepts(self.logs[at]))
-            .collect();
-        carriers.sort_by_key(|&at| (self.logs[at].is_copy_only, at));
         let mut nearest = Break::MarkMissing;
-        for carrier in carriers {
+        for carrier in self.carriers(mark, accepts) {
             match self.path_by(carrier, mark) {
                 Ok(path) => return Ok(path),
                 Err(found) if nearest == Break::MarkMissing => nearest = found,
@@ -75,6 +71,44 @@ impl<'a> Chain<'a> {
             }
         }
         Err(nearest)
+    }
+
+    /// What [`Self::path_through`] says of the whole chain, asked of a part of it; none where what is not in
+    /// the part could change the answer. A part holds every piece that ends at `floor` or after it and begins at
+    /// the mark or before, and with each differential the full that it builds on; `floor` is where some full ends.
+    pub fn path_in_part(
+        &self,
+        floor: Lsn,
+        mark: Lsn,
+        accepts: impl Fn(&Piece) -> bool,
+    ) -> Option<Result<Path, Break>> {
+        let mut nearest = Break::MarkMissing;
+        for carrier in self.carriers(mark, accepts) {
+            let found = match self.path_by(carrier, mark) {
+                Ok(path) if self.is_full_in(path.full, floor) => return Some(Ok(path)),
+                Err(found @ Break::BulkLogged { .. }) => found,
+                Err(found @ Break::Gap { at }) if at > floor => found,
+                Ok(_) | Err(_) => return None,
+            };
+            if nearest == Break::MarkMissing {
+                nearest = found;
+            }
+        }
+        Some(Err(nearest))
+    }
+
+    /// The logs in which the mark may stand, the best first.
+    fn carriers(&self, mark: Lsn, accepts: impl Fn(&Piece) -> bool) -> Vec<usize> {
+        let mut carriers: Vec<usize> = (0..self.logs.len())
+            .filter(|&at| covers(self.logs[at], mark) && accepts(self.logs[at]))
+            .collect();
+        carriers.sort_by_key(|&at| (self.logs[at].is_copy_only, at));
+        carriers
+    }
+
+    fn is_full_in(&self, full: PieceId, floor: Lsn) -> bool {
+        let mut fulls = self.fulls.iter();
+        fulls.any(|piece| piece.id == full && piece.last_lsn >= floor)
     }
 
     /// The way to a mark that stands in this log.
@@ -244,12 +278,6 @@ impl<'a> Chain<'a> {
         self.stands()
             .chain(self.connected_logs())
             .max_by_key(|piece| piece.last_lsn)
-    }
-
-    /// Whether every log of it ends at this LSN or before: the next log backup then holds what comes there.
-    #[must_use]
-    pub fn ends_before(&self, lsn: Lsn) -> bool {
-        self.reach().is_some() && self.logs.iter().all(|log| log.last_lsn <= lsn)
     }
 
     /// Whether a full of any kind is among the pieces.

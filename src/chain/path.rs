@@ -114,6 +114,15 @@ pub enum Break {
         /// Its number.
         number: i32,
     },
+    /// A session of somebody else met an error that calls for a new chain, after our newest full began.
+    Reported {
+        /// Its number.
+        number: i32,
+        /// When, on its host's clock.
+        when: ServerLocal,
+        /// The login, where the host said.
+        login: Option<String>,
+    },
     /// A person asked for a new chain.
     Asked,
 }
@@ -168,6 +177,14 @@ impl fmt::Display for Break {
             }
             Self::Replaced => f.write_str("the database was replaced by another one"),
             Self::Refused { number } => write!(f, "error {number}"),
+            Self::Reported {
+                number,
+                when,
+                login,
+            } => {
+                let login = login.as_deref().unwrap_or("somebody");
+                write!(f, "`{login}` met error {number} on {when}")
+            }
             Self::Asked => f.write_str("a new chain was asked for"),
         }
     }

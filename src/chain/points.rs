@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
 use super::{Break, Chain, Path, Point};
-use crate::model::{Lsn, Mark, MemberName, Piece, PieceKind, Set, SetId};
+use crate::model::{Lsn, Mark, MemberName, Piece, PieceId, PieceKind, ProofLevel, Set, SetId};
 
 /// What became of one set's mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,26 @@ pub struct Judged {
     pub mark: Mark,
     /// The Point, or every member that stands in its way with the reason.
     pub verdict: Result<Point, Vec<(MemberName, Break)>>,
+}
+
+/// What is kept of a judgement: paths are found again when somebody goes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Verdict {
+    /// The mark is a Point.
+    Point {
+        /// The weakest proof among the pieces of its paths; none where an older version wrote one of them and
+        /// did not say.
+        weakest_proof: Option<ProofLevel>,
+        /// Members of best effort that it is without, with the reason.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lacking: Vec<(MemberName, Break)>,
+    },
+    /// It is none.
+    NoPoint {
+        /// Every member that stands in its way, with the reason.
+        breaks: Vec<(MemberName, Break)>,
+    },
 }
 
 /// The way of one member's pieces to a mark at this LSN of its log.
@@ -42,16 +65,97 @@ pub fn points(sets: &[Set], members: &[MemberName]) -> Vec<Point> {
 #[must_use]
 pub fn judge(sets: &[Set], members: &[MemberName]) -> Vec<Judged> {
     let chains = chains(sets);
+    let ask = |member: &MemberName, lsn, own| {
+        Ok::<_, std::convert::Infallible>(way(chains.get(member), lsn, own))
+    };
     let judged = sets.iter().filter_map(|set| {
-        let mark = set.mark.clone()?;
-        let verdict = verdict(set, &mark, &chains, members);
-        Some(Judged {
-            set: set.id,
-            mark,
-            verdict,
-        })
+        let Ok(judged) = judge_by(set, members, ask);
+        judged
     });
     judged.collect()
+}
+
+/// One set's mark, each member's way asked for where its chain is: with the mark's LSN in the member's log, and
+/// the backup that must carry it where there is one ([`way`] answers that for a chain). None where the set has no
+/// mark.
+///
+/// # Errors
+/// Those of `ask`.
+pub fn judge_by<E>(
+    set: &Set,
+    members: &[MemberName],
+    mut ask: impl FnMut(&MemberName, Lsn, Option<Uuid>) -> Result<Result<Path, Break>, E>,
+) -> Result<Option<Judged>, E> {
+    let Some(mark) = set.mark.clone() else {
+        return Ok(None);
+    };
+    let mut paths = BTreeMap::new();
+    let (mut breaks, mut lacking) = (Vec::new(), Vec::new());
+    let further = members.iter().filter(|it| !set.members.contains(it));
+    for member in set.members.iter().chain(further) {
+        let found = match mark.members.iter().find(|placed| placed.member == *member) {
+            Some(placed) => ask(member, placed.lsn, own_log(set, member, placed.lsn))?,
+            None => Err(Break::MarkMissing),
+        };
+        match found {
+            Ok(path) => {
+                paths.insert(member.clone(), path);
+            }
+            Err(found) if set.best_effort.contains(member) => {
+                lacking.push((member.clone(), found));
+            }
+            Err(found) => breaks.push((member.clone(), found)),
+        }
+    }
+    let verdict = if breaks.is_empty() && !paths.is_empty() {
+        Ok(Point {
+            mark: mark.clone(),
+            set: set.id,
+            made_at: set.made_at,
+            paths,
+            lacking,
+        })
+    } else {
+        Err(breaks)
+    };
+    Ok(Some(Judged {
+        set: set.id,
+        mark,
+        verdict,
+    }))
+}
+
+/// A member's way to a mark, which must stand in the log `own` where that is named.
+fn way(chain: Option<&Chain<'_>>, mark: Lsn, own: Option<Uuid>) -> Result<Path, Break> {
+    let chain = chain.ok_or(Break::MarkMissing)?;
+    chain.path_through(mark, |log| carries(log, own))
+}
+
+/// Whether a mark that must stand in the log `own`, where that is named, may stand in this one.
+#[must_use]
+pub fn carries(log: &Piece, own: Option<Uuid>) -> bool {
+    own.is_none_or(|own| own == log.backup_set_guid)
+}
+
+/// Where the set holds the member's log, the mark must stand in that one; where that log was not delivered,
+/// a later log may carry the mark as well.
+fn own_log(set: &Set, member: &MemberName, mark: Lsn) -> Option<Uuid> {
+    let own = set.pieces.iter().find(|piece| {
+        let carries = piece.first_lsn <= mark && mark < piece.last_lsn;
+        piece.kind == PieceKind::Log && piece.member == *member && carries
+    });
+    own.map(|own| own.backup_set_guid)
+}
+
+/// The weakest proof among the pieces of all ways to a point; none where one of them has none.
+#[must_use]
+pub fn weakest_proof(
+    point: &Point,
+    proof_of: impl Fn(PieceId) -> Option<ProofLevel>,
+) -> Option<ProofLevel> {
+    let pieces = point.paths.values().flat_map(Path::pieces);
+    let levels: Option<Vec<ProofLevel>> = pieces.map(proof_of).collect();
+    levels?.into_iter().min()
 }
 
 fn chains(sets: &[Set]) -> BTreeMap<&MemberName, Chain<'_>> {
@@ -63,66 +167,4 @@ fn chains(sets: &[Set]) -> BTreeMap<&MemberName, Chain<'_>> {
     chains
         .map(|(member, pieces)| (member, Chain::build(pieces)))
         .collect()
-}
-
-fn verdict(
-    set: &Set,
-    mark: &Mark,
-    chains: &BTreeMap<&MemberName, Chain<'_>>,
-    members: &[MemberName],
-) -> Result<Point, Vec<(MemberName, Break)>> {
-    let mut paths = BTreeMap::new();
-    let mut breaks = Vec::new();
-    let further = members
-        .iter()
-        .filter(|member| !set.members.contains(member));
-    let mut lacking = Vec::new();
-    for member in set.members.iter().chain(further) {
-        let is_best_effort = set.best_effort.contains(member);
-        match path_of(set, mark, chains.get(member), member) {
-            Ok(path) => {
-                paths.insert(member.clone(), path);
-            }
-            Err(found) if is_best_effort => lacking.push((member.clone(), found)),
-            Err(found) => breaks.push((member.clone(), found)),
-        }
-    }
-    if breaks.is_empty() && !paths.is_empty() {
-        Ok(Point {
-            mark: mark.clone(),
-            set: set.id,
-            made_at: set.made_at,
-            paths,
-            lacking,
-        })
-    } else {
-        Err(breaks)
-    }
-}
-
-/// Where the set holds the member's log, the mark must stand in that one; where that log was not delivered,
-/// a later log may carry the mark as well.
-fn path_of(
-    set: &Set,
-    mark: &Mark,
-    chain: Option<&Chain<'_>>,
-    member: &MemberName,
-) -> Result<Path, Break> {
-    let placed = mark.members.iter().find(|placed| placed.member == *member);
-    let (Some(placed), Some(chain)) = (placed, chain) else {
-        return Err(Break::MarkMissing);
-    };
-    let own = set.pieces.iter().find(|piece| {
-        let carries = piece.first_lsn <= placed.lsn && placed.lsn < piece.last_lsn;
-        piece.kind == PieceKind::Log && piece.member == *member && carries
-    });
-    match own {
-        Some(own) => {
-            chain.path_through(placed.lsn, |log| log.backup_set_guid == own.backup_set_guid)
-        }
-        None => match chain.path_to(placed.lsn) {
-            Err(Break::MarkMissing) if chain.ends_before(placed.lsn) => Err(Break::NotYet),
-            other => other,
-        },
-    }
 }

@@ -4,6 +4,7 @@ use jiff::civil::date;
 use uuid::Uuid;
 
 use crate::model::{DifferentialBase, Lsn, MemberName, Piece, PieceId, PieceKind, ServerLocal};
+use crate::survey::{MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
 
 pub(crate) const FORK: u128 = 0xf0;
 
@@ -82,5 +83,29 @@ pub(crate) fn on_fork(piece: Piece, first: u128, last: u128, point: Option<u32>)
         last_fork_guid: Uuid::from_u128(last),
         fork_point_lsn: point.map(lsn),
         ..piece
+    }
+}
+
+/// What the host of a member says whose next log backup begins at `next`.
+pub(crate) fn facts(next: Option<u32>) -> MemberFacts {
+    MemberFacts {
+        state: MemberState::Online,
+        recovery_model: RecoveryModel::Full,
+        is_read_only: false,
+        database_guid: None,
+        family_guid: Some(Uuid::from_u128(0xfa)),
+        recovery_fork_guid: Some(Uuid::from_u128(FORK)),
+        last_log_backup_lsn: next.map(lsn),
+        differential_base_guid: None,
+        availability_group: None,
+        size_bytes: 0,
+        mark_log: MarkLogFacts {
+            has_table: true,
+            has_procedure: true,
+            has_remote_procedure: true,
+            newest: None,
+        },
+        history: Vec::new(),
+        reported: Vec::new(),
     }
 }

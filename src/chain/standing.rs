@@ -3,12 +3,13 @@
 //! A published set is judged by its manifest and by whether the group can come back to its mark ([`published`]);
 //! one that a run has yet to publish, by the run's record (`run::verdict`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Break, Judged};
-use crate::model::{MemberName, Set};
+use super::{Break, Verdict};
+use crate::model::{Lsn, Mark, MemberName, PieceKind, Set};
 
 /// Where a set stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,15 +48,59 @@ impl fmt::Display for SetState {
     }
 }
 
+/// Where the newest log of each member ends: the next one holds what comes after.
+pub type LogEnds = BTreeMap<MemberName, Lsn>;
+
+/// The ends of the logs in these sets, the newest ones of a group; zero for members that have other pieces only.
+#[must_use]
+pub fn log_ends(sets: &[Set]) -> LogEnds {
+    let mut ends = LogEnds::new();
+    for piece in sets.iter().flat_map(|set| &set.pieces) {
+        let end = ends.entry(piece.member.clone()).or_insert(Lsn::ZERO);
+        if piece.kind == PieceKind::Log {
+            *end = piece.last_lsn.max(*end);
+        }
+    }
+    ends
+}
+
+/// What stands in a mark's way, members apart whose next log backup will carry it.
+#[must_use]
+pub fn worded(
+    mark: &Mark,
+    breaks: &[(MemberName, Break)],
+    ends: &LogEnds,
+) -> Vec<(MemberName, Break)> {
+    let is_to_come = |member: &MemberName| {
+        let placed = mark.members.iter().find(|placed| placed.member == *member);
+        let end = ends.get(member);
+        placed
+            .zip(end)
+            .is_some_and(|(placed, end)| *end <= placed.lsn)
+    };
+    let word = |(member, found): &(MemberName, Break)| match found {
+        Break::MarkMissing if is_to_come(member) => (member.clone(), Break::NotYet),
+        other => (member.clone(), other.clone()),
+    };
+    breaks.iter().map(word).collect()
+}
+
 /// How a published set stands. A set whose mark is a Point is complete although a log came late, in a set of its
 /// own; one without a mark is complete when nobody is missing whose absence counts.
 #[must_use]
-pub fn published(set: &Set, judged: Option<&Judged>) -> SetState {
-    match judged.map(|judged| &judged.verdict) {
-        Some(Ok(_)) => SetState::Complete,
-        Some(Err(breaks)) if is_waiting(breaks) => SetState::Degraded,
-        Some(Err(_)) => SetState::Void,
-        None => {
+pub fn published(set: &Set, verdict: Option<&Verdict>, ends: &LogEnds) -> SetState {
+    match (verdict, &set.mark) {
+        (Some(Verdict::Point { .. }), _) => SetState::Complete,
+        (Some(Verdict::NoPoint { breaks }), Some(mark)) => {
+            let breaks = worded(mark, breaks, ends);
+            let is_waiting = breaks.iter().all(|(_, found)| *found == Break::NotYet);
+            if is_waiting && !breaks.is_empty() {
+                SetState::Degraded
+            } else {
+                SetState::Void
+            }
+        }
+        _ => {
             let counts = |member: &MemberName| !set.best_effort.contains(member);
             let is_whole = !set.missing.iter().any(|missing| counts(&missing.member));
             if is_whole {
@@ -65,9 +110,4 @@ pub fn published(set: &Set, judged: Option<&Judged>) -> SetState {
             }
         }
     }
-}
-
-/// Whether the mark waits for log backups and for nothing else.
-fn is_waiting(breaks: &[(MemberName, Break)]) -> bool {
-    !breaks.is_empty() && breaks.iter().all(|(_, found)| *found == Break::NotYet)
 }

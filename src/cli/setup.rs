@@ -50,18 +50,16 @@ impl Agent {
         Ok(())
     }
 
-    /// Every set of the group as its manifest says, pieces that were found damaged included.
-    pub(super) async fn manifests(&self) -> Result<Vec<Set>, Failed> {
-        self.sets().await?;
-        let manifests = self.world.catalog.manifests(&self.config.group).await;
-        manifests.map_err(|error| vec![error])
+    /// Takes into the catalog what others published meanwhile.
+    pub(super) async fn catch_up(&self) -> Result<(), Failed> {
+        let caught_up = catch_up(&self.world, &self.config.group).await;
+        caught_up.map(|_| ()).map_err(|error| vec![error])
     }
 
-    /// Every set of the group, oldest first, with what others published meanwhile.
+    /// Every set of the group, oldest first: for what must see all.
     pub(super) async fn sets(&self) -> Result<Vec<Set>, Failed> {
+        self.catch_up().await?;
         let group = &self.config.group;
-        let caught_up = catch_up(&self.world, group).await;
-        caught_up.map_err(|error| vec![error])?;
         self.world
             .catalog
             .sets(group)
@@ -106,7 +104,8 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         config.policy.lease_ttl,
     )?
     .with_uploads(state.join("uploads"))
-    .with_progress(progress.clone());
+    .with_progress(progress.clone())
+    .with_ring(config.ring());
     let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
     if lock.is_some() {
         foreign.sweep();

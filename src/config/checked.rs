@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName};
+use crate::seal::Ring;
 
 /// One agent's configuration.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Config {
     pub hosts: BTreeMap<HostName, HostConfig>,
     /// The object store.
     pub store: StoreConfig,
+    /// For whom pieces are sealed before they leave; none: they go as they are.
+    pub sealing: Option<SealConfig>,
     /// When which kind of run is due.
     pub schedule: ScheduleConfig,
     /// How runs are done.
@@ -147,6 +150,15 @@ pub struct StoreConfig {
     pub transfer: TransferConfig,
 }
 
+/// How pieces are encrypted before they leave this machine.
+#[derive(Clone, Debug)]
+pub struct SealConfig {
+    /// The recipients, and the keys that are here.
+    pub ring: Ring,
+    /// The day on which a person last made sure that the keys are kept in another place too.
+    pub escrow_confirmed: Option<civil::Date>,
+}
+
 /// How bytes travel to a store and back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferConfig {
@@ -154,6 +166,8 @@ pub struct TransferConfig {
     pub memory_bytes: usize,
     /// Parts of one stripe that travel at the same time, either way.
     pub parts_in_flight: usize,
+    /// Pieces that are delivered at the same time.
+    pub pieces_in_flight: u16,
     /// How fast bytes may leave; without a window that holds the time of day, as fast as they can.
     pub bandwidth: Vec<BandwidthWindow>,
 }
@@ -198,6 +212,8 @@ pub struct PolicyConfig {
     pub read_back: ReadBack,
     /// Fulls and differentials over this size in bytes are proven by sample where others are read back whole.
     pub sample_over_bytes: u64,
+    /// How many bytes may wait on the shares for a store before every run says so.
+    pub staging_max_bytes: u64,
     /// How long a backup or restore statement may run without any sign of progress.
     pub statement_silence_max: Duration,
     /// How long the marking transaction may take.
@@ -240,6 +256,7 @@ impl Default for TransferConfig {
         Self {
             memory_bytes: 64 * 1024 * 1024,
             parts_in_flight: 4,
+            pieces_in_flight: 16,
             bandwidth: Vec::new(),
         }
     }
@@ -250,6 +267,7 @@ impl Default for PolicyConfig {
         Self {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(10 * 60),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
@@ -266,6 +284,12 @@ impl Default for PolicyConfig {
 }
 
 impl Config {
+    /// What pieces are sealed for and opened with; none where they are not sealed.
+    #[must_use]
+    pub fn ring(&self) -> Option<Ring> {
+        self.sealing.as_ref().map(|sealing| sealing.ring.clone())
+    }
+
     /// What the file says of this member, or the defaults where it does not list it.
     #[must_use]
     pub fn member(&self, name: &MemberName) -> MemberConfig {

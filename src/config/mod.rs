@@ -19,7 +19,8 @@ use std::path::Path;
 
 pub use checked::{
     BandwidthWindow, Config, Discovery, Encryption, HostConfig, LoginConfig, MarkLogKind,
-    MemberConfig, PolicyConfig, ReadBack, ScheduleConfig, ShareConfig, StoreConfig, TransferConfig,
+    MemberConfig, PolicyConfig, ReadBack, ScheduleConfig, SealConfig, ShareConfig, StoreConfig,
+    TransferConfig,
 };
 pub use read::size_bytes;
 pub use schedule::{Schedule, next_runs};

@@ -137,6 +137,7 @@ codes! {
     RightMissing = "SM0207", Right, Failed, "the agent's login lacks a right";
     HostTls = "SM0208", Host, Failed, "a host's certificate cannot be trusted";
     StatementFailed = "SM0209", Host, Failed, "a host refuses a statement";
+    EventsUnheard = "SM0213", Host, Failed, "errors that others meet on a host, such as 1475, are not heard";
     ConnectionLost = "SM0210", Host, Failed, "the connection to a host broke";
     AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
     RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the `BULK_LOGGED` recovery model: a bulk change voids the mark in its log";
@@ -154,6 +155,7 @@ codes! {
     ShareUnseen = "SM0503", Store, Failed, "the agent does not see the files that a host wrote to the share";
     DiskFull = "SM0504", Store, Failed, "a disk is full";
     ShareUnwritable = "SM0505", Store, Failed, "a host cannot write to the share";
+    ShareBacklog = "SM0506", Store, Degraded, "more waits on the shares for a store than may";
     ChainBroken = "SM0601", Chain, Degraded, "a member's log chain is broken";
     NoPoint = "SM0602", Chain, NothingRestorable, "there is no mark to which every member can be restored";
     PointUnknown = "SM0603", Chain, Failed, "no such point";
@@ -178,6 +180,8 @@ codes! {
     MediaForeign = "SM0721", Store, Degraded, "a backup file belongs to no member of the group, or not beyond doubt";
     MediaUnfit = "SM0722", Store, Degraded, "a backup file holds what cannot be a piece";
     MediaChanged = "SM0723", Store, Failed, "a backup file changed or vanished after it was examined";
+    SealKeyMissing = "SM0731", Store, Failed, "a piece is sealed, and no key that is here opens it";
+    EscrowUnconfirmed = "SM0732", Store, Degraded, "nobody has confirmed lately that the keys of sealed pieces are kept in another place";
     RestoreFailed = "SM0801", Restore, Failed, "a restore statement failed";
     MarkNotReached = "SM0802", Restore, Failed, "a restored member did not stop at the mark";
     TargetExists = "SM0803", Restore, Failed, "the restore would overwrite a database";

@@ -19,7 +19,8 @@ pub use mark::{Mark, MarkName, MarkNameError, MarkPrefix, MemberMark};
 pub use mtf::Lsn;
 pub use names::{DatabaseName, GroupName, HostName, MemberName, NameError};
 pub use piece::{
-    DatabaseFile, DatabaseFileKind, DifferentialBase, Piece, PieceKind, ProofLevel, StoredStripe,
+    DatabaseFile, DatabaseFileKind, DifferentialBase, Piece, PieceKind, PlainStripe, ProofLevel,
+    SealedStripe, StoredStripe,
 };
 pub use set::{MissingMember, Origin, Set, SetKind};
 pub use time::{ServerLocal, Timestamp};

@@ -95,6 +95,46 @@ pub struct StoredStripe {
     /// `<key>.seg00001`, `<key>.seg00002` and so on. None: the whole is the object `key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment_size_bytes: Option<u64>,
+    /// Where the stripe was sealed on its way: what the host wrote, and who can open it. Everything else here
+    /// is about the bytes as they are stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedStripe>,
+}
+
+/// What stands behind a stripe that was encrypted before it left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedStripe {
+    /// The recipients, `age1...`: the key of any of them opens it.
+    #[serde(rename = "for")]
+    pub recipients: Vec<String>,
+    /// The file that was sealed.
+    pub plain: PlainStripe,
+}
+
+/// A stripe file as the host wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlainStripe {
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 over the raw digests of its chunks, in order; chunks are as long as those of the stored stripe.
+    pub root: Sha256Digest,
+    /// The plain SHA-256 of the whole, for stripes of one chunk.
+    pub sha256: Option<Sha256Digest>,
+}
+
+impl StoredStripe {
+    /// The file that it was made from; where nothing is sealed, the stored bytes are the file's.
+    #[must_use]
+    pub fn plain(&self) -> PlainStripe {
+        self.sealed.as_ref().map_or(
+            PlainStripe {
+                size_bytes: self.size_bytes,
+                root: self.root,
+                sha256: self.sha256,
+            },
+            |sealed| sealed.plain,
+        )
+    }
 }
 
 /// How far a piece was proven after its upload, weakest first.

@@ -94,6 +94,17 @@ pub struct ServerLocal {
     pub offset_minutes: Option<i16>,
 }
 
+impl ServerLocal {
+    /// The time in UTC as far as its server knew: for comparing two times of one server, and for nothing else. A time
+    /// without an offset is taken as it is.
+    #[must_use]
+    pub fn civil_utc(self) -> civil::DateTime {
+        let minutes = i64::from(self.offset_minutes.unwrap_or_default());
+        self.civil
+            .saturating_sub(jiff::Span::new().minutes(minutes))
+    }
+}
+
 impl fmt::Display for ServerLocal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.civil.strftime("%Y-%m-%d %H:%M:%S"))?;

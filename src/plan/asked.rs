@@ -96,7 +96,8 @@ pub enum FailedDeed {
 /// What the catalog holds of the group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CatalogView {
-    /// Every set, oldest first.
+    /// The sets that hold what planning needs, oldest first, with the pieces that it needs: where a backup is planned
+    /// the newest of each member, all of them where these do not form a chain that runs.
     pub sets: Vec<Set>,
     /// The newest stamp that was ever used; stamps rise above it.
     pub newest_stamp: Option<Timestamp>,

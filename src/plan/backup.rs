@@ -245,7 +245,8 @@ fn deliver_and_publish(
     if taken.is_empty() {
         return;
     }
-    stages.deliver(taken, &ctx.cfg.policy);
+    let fan_out = ctx.cfg.store.transfer.pieces_in_flight;
+    stages.deliver(taken, &ctx.cfg.policy, fan_out);
     let publish = Publish {
         set: SetId(names.next()),
         set_kind,

@@ -6,7 +6,7 @@
 use super::asked::Names;
 use super::keys::{probe_key, probe_stripe, share_of};
 use super::stages::Stages;
-use super::step::{ProbeStore, TrialBackup};
+use super::trials::{ProbeStore, TrialBackup};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Undo};
 use crate::config::Config;
 use crate::model::{GroupName, HostName, PlanId, SurveyId, Timestamp};

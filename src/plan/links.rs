@@ -59,6 +59,7 @@ pub fn plan_links(
         name: StageName::Links,
         on_failure: OnFailure::Skip,
         lanes: vec![lane],
+        fan_out: None,
     };
     Plan {
         format: PLAN_FORMAT,

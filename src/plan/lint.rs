@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{BackUp, PlaceMark, Plan, Publish, Step};
+use super::{BackUp, OnFailure, PlaceMark, Plan, Publish, StageName, Step};
 use crate::model::{MarkName, PieceId};
 
 /// SQL Server takes device names of at most this many characters (3057 else).
@@ -26,6 +26,11 @@ pub fn lint(plan: &Plan) -> Vec<String> {
         let hosts: BTreeSet<_> = stage.lanes.iter().map(|lane| &lane.host).collect();
         if stage.lanes.is_empty() || stage.lanes.iter().any(|lane| lane.steps.is_empty()) {
             faults.push(format!("stage {:?} has an empty lane", stage.name));
+        }
+        // A host is asked for one thing at a time; only the way to the store carries many.
+        let carries = stage.name == StageName::Deliver && stage.on_failure == OnFailure::Skip;
+        if stage.fan_out.is_some_and(|it| it == 0 || !carries) {
+            faults.push(format!("stage {:?} must not fan out so", stage.name));
         }
         if hosts.len() != stage.lanes.len() {
             faults.push(format!("stage {:?} has two lanes of one host", stage.name));

@@ -11,6 +11,7 @@ mod assess;
 mod backup;
 mod bases;
 mod check;
+mod event_sessions;
 mod keys;
 mod links;
 mod lint;
@@ -25,6 +26,7 @@ mod show;
 mod stages;
 mod step;
 mod stolen;
+mod trials;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,7 @@ pub use asked::{
 };
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
+pub use event_sessions::{EnsureEventSession, RemoveEventSession};
 pub use keys::slug;
 pub use links::plan_links;
 pub use lint::lint;
@@ -52,10 +55,11 @@ pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, EnsureLink, Keep, LinkSecurity,
-    MarkLeg, MarkTarget, PlaceMark, PrepareMember, ProbeStore, Publish, Release, RemoveLink,
-    RemovePrepared, RemoveProbe, RemoveTrial, StagedStripe, Step, TestLink, TrialBackup, Undo,
+    MarkLeg, MarkTarget, PlaceMark, PrepareMember, Publish, Release, RemoveLink, RemovePrepared,
+    StagedStripe, Step, TestLink, Undo,
 };
 pub use stolen::{Stolen, stolen_logs};
+pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
 pub const PLAN_FORMAT: u16 = 1;
@@ -118,6 +122,10 @@ pub struct Stage {
     pub on_failure: OnFailure,
     /// One lane a host; lanes run at the same time, a lane's steps one after the other.
     pub lanes: Vec<Lane>,
+    /// Where members do not wait for each other within a lane: how many steps of the whole stage may go on at
+    /// the same time. Steps about one member stay in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fan_out: Option<u16>,
 }
 
 /// What a stage is, for people and for the journal.
@@ -128,6 +136,8 @@ pub enum StageName {
     Links,
     /// Members made ready for marks.
     Prepare,
+    /// What hears errors of others on the hosts.
+    EventSessions,
     /// Fulls or differentials taken.
     Bases,
     /// The mark placed and confirmed.

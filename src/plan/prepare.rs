@@ -1,7 +1,8 @@
-//! Plans that make or remove what marks need in the members. Start at [`plan_prepare`].
+//! Plans that make or remove what marks need in the members, and what hears errors on their hosts. Start at [`plan_prepare`].
 
 use super::asked::Names;
 use super::assess::warning;
+use super::event_sessions;
 use super::stages::Stages;
 use super::step::{PrepareMember, RemovePrepared};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
@@ -20,7 +21,7 @@ pub enum PrepareAsked {
 }
 
 /// A plan that makes table, procedures and grants for marks in every member that lacks them, or removes them.
-/// `BizTalk`'s own tables are never touched.
+/// `BizTalk`'s own tables are never touched. Every host with a member gets its event session too.
 pub fn plan_prepare(
     cfg: &Config,
     survey: &Survey,
@@ -46,6 +47,8 @@ pub fn plan_prepare(
         }
         stages.add(StageName::Prepare, OnFailure::Skip, steps);
     }
+    let sessions = event_sessions::add(cfg, survey, asked, &mut warnings);
+    stages.add(StageName::EventSessions, OnFailure::Skip, sessions);
     Plan {
         format: PLAN_FORMAT,
         id: PlanId(names.next()),

@@ -50,6 +50,7 @@ pub fn plan_salvage(
             name,
             on_failure,
             lanes,
+            fan_out: fan_out_of(unfinished, name),
         })
     };
     let stages = [
@@ -68,6 +69,15 @@ pub fn plan_salvage(
         stages: stages.into_iter().flatten().collect(),
         warnings: Vec::new(),
     })
+}
+
+/// What may go on at the same time is what the rounds themselves were allowed.
+fn fan_out_of(unfinished: &[UnfinishedRound], name: StageName) -> Option<u16> {
+    let stages = unfinished.iter().flat_map(|round| &round.plan.stages);
+    stages
+        .filter(|stage| stage.name == name)
+        .filter_map(|stage| stage.fan_out)
+        .max()
 }
 
 /// The round's own delivery steps for pieces that were taken and are not in the store.

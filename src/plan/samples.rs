@@ -18,8 +18,8 @@ use crate::model::{
     PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
 };
 use crate::survey::{
-    HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts, MemberState,
-    RecoveryModel, Survey,
+    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts,
+    MemberState, RecoveryModel, Survey,
 };
 
 pub(super) const MEMBERS: [&str; 5] = [
@@ -103,9 +103,11 @@ pub(super) fn config() -> Config {
             transfer: TransferConfig::default(),
         },
         schedule: ScheduleConfig::default(),
+        sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
@@ -137,6 +139,7 @@ pub(super) fn facts(next: Option<u32>) -> MemberFacts {
             newest: None,
         },
         history: Vec::new(),
+        reported: Vec::new(),
     }
 }
 
@@ -183,6 +186,7 @@ fn host_facts(name: &str, next: Option<u32>) -> HostFacts {
         },
         members: own.map(|member| (member.database, facts(next))).collect(),
         open_marks: Vec::new(),
+        event_session: EventSession::Running,
     }
 }
 
@@ -249,6 +253,7 @@ fn delivered(id: u128, of: &str, kind: PieceKind, first: u32, last: u32) -> Piec
             root: Sha256Digest([7; 32]),
             sha256: None,
             segment_size_bytes: None,
+            sealed: None,
         }],
         ..piece(id, kind, first, last)
     }

@@ -98,6 +98,7 @@ const fn stage_word(name: StageName) -> &'static str {
     match name {
         StageName::Links => "links",
         StageName::Prepare => "prepare",
+        StageName::EventSessions => "event sessions",
         StageName::Bases => "bases",
         StageName::Mark => "mark",
         StageName::Logs => "logs",
@@ -133,6 +134,14 @@ fn head(step: &Step) -> String {
         }
         Step::PrepareMember(step) => format!("make what marks need in `{}`", step.member),
         Step::RemovePrepared(step) => format!("remove what marks need from `{}`", step.member),
+        Step::EnsureEventSession(step) => {
+            let verb = if step.exists { "make anew" } else { "make" };
+            format!(
+                "{verb} and start event session `{}`, which hears errors of others",
+                step.name
+            )
+        }
+        Step::RemoveEventSession(step) => format!("drop event session `{}`", step.name),
         Step::BackUp(step) => back_up_words(step),
         Step::PlaceMark(step) => {
             format!("place mark `{}`, at most {} ms", step.mark, step.timeout_ms)
@@ -216,6 +225,10 @@ fn details(step: &Step) -> Vec<String> {
             .iter()
             .map(|login| format!("login `{login}` may use them"))
             .collect(),
+        Step::EnsureEventSession(step) => {
+            let numbers: Vec<_> = step.numbers.iter().map(ToString::to_string).collect();
+            vec![format!("errors {}", numbers.join(", "))]
+        }
         Step::BackUp(step) => step
             .stripes
             .iter()
@@ -248,6 +261,7 @@ fn details(step: &Step) -> Vec<String> {
         Step::RemoveLink(_)
         | Step::TestLink(_)
         | Step::RemovePrepared(_)
+        | Step::RemoveEventSession(_)
         | Step::ConfirmMark(_)
         | Step::Deliver(_)
         | Step::Publish(_)

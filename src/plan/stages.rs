@@ -32,7 +32,23 @@ impl Stages {
                 name,
                 on_failure,
                 lanes,
+                fan_out: None,
             });
+        }
+    }
+
+    /// As [`Self::add`], and so many steps of the stage may go on at the same time.
+    pub(super) fn add_fanning_out(
+        &mut self,
+        name: StageName,
+        on_failure: OnFailure,
+        steps: impl IntoIterator<Item = (HostName, Step)>,
+        fan_out: u16,
+    ) {
+        let before = self.0.len();
+        self.add(name, on_failure, steps);
+        for stage in &mut self.0[before..] {
+            stage.fan_out = Some(fan_out);
         }
     }
 
@@ -45,7 +61,7 @@ impl Stages {
     }
 
     /// Adds the delivery of these backups.
-    pub(super) fn deliver(&mut self, backups: &[BackUp], policy: &PolicyConfig) {
+    pub(super) fn deliver(&mut self, backups: &[BackUp], policy: &PolicyConfig, fan_out: u16) {
         let steps = backups.iter().map(|step| {
             let deliver = Deliver {
                 piece: step.piece,
@@ -57,7 +73,7 @@ impl Stages {
             };
             (step.member.host.clone(), Step::Deliver(deliver))
         });
-        self.add(StageName::Deliver, OnFailure::Skip, steps);
+        self.add_fanning_out(StageName::Deliver, OnFailure::Skip, steps, fan_out);
     }
 
     /// Adds the removal of these backups' files.

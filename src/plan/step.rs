@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::event_sessions::{EnsureEventSession, RemoveEventSession};
 use super::restore_step::{Fetch, ProveMark, RestoreDatabase, RestoreLog};
 use super::retry::RetryRule;
+use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use crate::config::MarkLogKind;
 use crate::model::{
     DatabaseName, GroupName, HostName, MarkName, MemberName, Origin, Piece, PieceId, PieceKind,
@@ -29,6 +31,10 @@ pub enum Step {
     PrepareMember(PrepareMember),
     /// Removes what `PrepareMember` made.
     RemovePrepared(RemovePrepared),
+    /// Makes and starts the event session that hears errors of others.
+    EnsureEventSession(EnsureEventSession),
+    /// Drops it.
+    RemoveEventSession(RemoveEventSession),
     /// Takes one backup of one member.
     BackUp(BackUp),
     /// Places the marked transaction in every member at once.
@@ -282,34 +288,6 @@ pub struct ClearStaging {
     pub agent_paths: Vec<PathBuf>,
 }
 
-/// A tiny `COPY_ONLY` backup of `model`, which moves nobody's chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrialBackup {
-    /// Where SQL Server writes; no object belongs to it, so its key is empty.
-    pub stripe: StagedStripe,
-}
-
-/// Removes a trial's file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoveTrial {
-    /// The file as the agent names it.
-    pub agent_path: PathBuf,
-}
-
-/// An object that nobody reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeStore {
-    /// The object's key below the store's prefix.
-    pub key: String,
-}
-
-/// Removes a probe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemoveProbe {
-    /// The object's key below the store's prefix.
-    pub key: String,
-}
-
 /// Ends a member's quarantine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
@@ -369,6 +347,8 @@ impl Step {
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
+            | Self::EnsureEventSession(_)
+            | Self::RemoveEventSession(_)
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
@@ -397,6 +377,8 @@ impl Step {
             | Self::TestLink(_)
             | Self::PrepareMember(_)
             | Self::RemovePrepared(_)
+            | Self::EnsureEventSession(_)
+            | Self::RemoveEventSession(_)
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
@@ -434,6 +416,8 @@ impl Step {
             | Self::RemoveLink(_)
             | Self::TestLink(_)
             | Self::RemovePrepared(_)
+            | Self::EnsureEventSession(_)
+            | Self::RemoveEventSession(_)
             | Self::ConfirmMark(_)
             | Self::Deliver(_)
             | Self::Adopt(_)

@@ -7,6 +7,7 @@ pub mod adopt;
 pub mod bytes;
 pub mod chains;
 pub mod check;
+mod escrow;
 pub mod explain;
 pub mod inspect;
 pub mod lineages;

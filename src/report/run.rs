@@ -302,7 +302,9 @@ fn done(round: &Round) -> Vec<String> {
                 | Step::RemoveLink(_)
                 | Step::PrepareMember(_)
                 | Step::RemovePrepared(_)
-                | Step::Release(_),
+                | Step::Release(_)
+                | Step::EnsureEventSession(_)
+                | Step::RemoveEventSession(_),
                 _,
             ) => Some(step_words(step)),
             _ => None,
@@ -346,6 +348,8 @@ pub fn step_words(step: &Step) -> String {
         Step::TestLink(step) => format!("test of linked server `{}`", step.link),
         Step::PrepareMember(step) => format!("preparation of {}", step.member),
         Step::RemovePrepared(step) => format!("removal of the mark log from {}", step.member),
+        Step::EnsureEventSession(step) => format!("event session `{}`", step.name),
+        Step::RemoveEventSession(step) => format!("removal of event session `{}`", step.name),
         Step::BackUp(step) => format!("{} backup of {}", step.piece_kind.word(), step.member),
         Step::PlaceMark(step) => format!("mark {}", step.mark),
         Step::ConfirmMark(step) => format!("confirmation of mark {}", step.mark),

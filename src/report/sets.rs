@@ -1,16 +1,16 @@
 //! Sets and points told to people: the list, and one set in full.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::bytes::size;
-use crate::chain::{Break, Judged, Path, Point, SetState, published};
+use crate::chain::{Break, LogEnds, SetState, Verdict, published, worded};
 use crate::error::plain::plain;
-use crate::model::{GroupName, MemberName, Piece, PieceId, PieceKind, ProofLevel, Set, SetKind};
+use crate::model::{GroupName, MemberName, Piece, PieceKind, ProofLevel, Set, SetKind};
 use crate::run::verdict::OpenSet;
+use crate::world::Listed;
 
 /// One line below the header, and none between rows: lists are long.
 pub(super) const STYLE: TableStyle =
@@ -68,17 +68,12 @@ pub struct SetDetail {
 }
 
 impl SetList {
-    /// The list of these sets, with what `chain` judged of their marks, and of those that are still to come.
+    /// The list of these sets, oldest first, and of those that are still to come.
     #[must_use]
-    pub fn of(group: &GroupName, sets: &[Set], judged: &[Judged], open: Vec<OpenSet>) -> Self {
-        let proofs = proofs(sets);
-        let line = |set: &Set| {
-            let judged = judged.iter().find(|judged| judged.set == set.id);
-            SetLine::of(set, judged, &proofs)
-        };
+    pub fn of(group: &GroupName, sets: Vec<SetLine>, open: Vec<OpenSet>) -> Self {
         Self {
             group: group.clone(),
-            sets: sets.iter().map(line).collect(),
+            sets,
             open,
         }
     }
@@ -177,18 +172,34 @@ impl SetList {
 }
 
 impl SetLine {
-    fn of(set: &Set, judged: Option<&Judged>, proofs: &Proofs) -> Self {
-        let point = judged.and_then(|judged| judged.verdict.as_ref().ok());
+    /// A set of the catalog in a line.
+    #[must_use]
+    pub fn of(listed: &Listed, ends: &LogEnds) -> Self {
+        let set = &listed.set;
         let count = |kind| set.pieces.iter().filter(|piece| piece.kind == kind).count();
-        let in_the_way = judged.and_then(|judged| judged.verdict.as_ref().err());
+        let none = || (Vec::new(), Vec::new());
+        let (is_point, weakest_proof, (lacking, in_the_way)) = match (&listed.verdict, &set.mark) {
+            (
+                Some(Verdict::Point {
+                    weakest_proof,
+                    lacking,
+                }),
+                _,
+            ) => (Some(true), *weakest_proof, (lines(lacking), Vec::new())),
+            (Some(Verdict::NoPoint { breaks }), Some(mark)) => {
+                let breaks = worded(mark, breaks, ends);
+                (Some(false), None, (Vec::new(), lines(&breaks)))
+            }
+            _ => (None, None, none()),
+        };
         Self {
             stamp: set.stamp(),
             kind: set.kind,
-            state: published(set, judged),
-            is_point: judged.map(|judged| judged.verdict.is_ok()),
-            lacking: point.map_or_else(Vec::new, |point| lines(&point.lacking)),
-            weakest_proof: point.and_then(|point| weakest(point, proofs)),
-            in_the_way: in_the_way.map_or_else(Vec::new, |breaks| lines(breaks)),
+            state: published(set, listed.verdict.as_ref(), ends),
+            is_point,
+            weakest_proof,
+            lacking,
+            in_the_way,
             fulls: count(PieceKind::Full),
             differentials: count(PieceKind::Differential),
             logs: count(PieceKind::Log),
@@ -207,12 +218,12 @@ impl SetLine {
 }
 
 impl SetDetail {
-    /// One of these sets in full.
+    /// A set of the catalog in full.
     #[must_use]
-    pub fn of(set: &Set, sets: &[Set], judged: Option<&Judged>) -> Self {
+    pub fn of(listed: Listed, ends: &LogEnds) -> Self {
         Self {
-            line: SetLine::of(set, judged, &proofs(sets)),
-            set: set.clone(),
+            line: SetLine::of(&listed, ends),
+            set: listed.set,
         }
     }
 
@@ -296,22 +307,6 @@ fn lines(breaks: &[(MemberName, Break)]) -> Vec<String> {
     lines
         .map(|(member, reason)| format!("{member}: {reason}"))
         .collect()
-}
-
-type Proofs = BTreeMap<PieceId, Option<ProofLevel>>;
-
-fn proofs(sets: &[Set]) -> Proofs {
-    let pieces = sets.iter().flat_map(|set| &set.pieces);
-    pieces.map(|piece| (piece.id, piece.proof)).collect()
-}
-
-/// The weakest proof among the pieces of all ways to the point; none where one of them has none.
-fn weakest(point: &Point, proofs: &Proofs) -> Option<ProofLevel> {
-    let pieces = point.paths.values().flat_map(Path::pieces);
-    let levels: Option<Vec<ProofLevel>> = pieces
-        .map(|piece| proofs.get(&piece).copied().flatten())
-        .collect();
-    levels?.into_iter().min()
 }
 
 /// The word for a kind of set.

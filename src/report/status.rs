@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::bytes::{in_zone, span};
-use crate::chain::Judged;
+use crate::chain::{Break, LogEnds, worded};
 use crate::config::{Config, schedule};
-use crate::model::{GroupName, RunId, Timestamp};
+use crate::model::{GroupName, MemberName, RunId, Timestamp};
 use crate::plan::Quarantine;
+use crate::world::Standing;
 
 /// How a group stands.
 #[derive(Clone, Debug, Serialize)]
@@ -18,7 +19,7 @@ pub struct Status {
     /// The newest mark that every member can be restored to.
     pub newest_point: Option<PointStatus>,
     /// How many there are.
-    pub points: usize,
+    pub points: u64,
     /// The newest mark, where it is not a point: what stands in the way.
     pub held_back: Vec<String>,
     /// Members whose chains broke again and again and are not mended for now.
@@ -40,6 +41,17 @@ pub struct PointStatus {
     pub lacking: Vec<String>,
 }
 
+/// What stands in the way of the group's members, and what they lack.
+#[derive(Clone, Debug, Default)]
+pub struct Doubts {
+    /// Members of best effort that the newest Point is without, with the reason.
+    pub lacking: Vec<(MemberName, Break)>,
+    /// Where the members' logs end.
+    pub ends: LogEnds,
+    /// Members in quarantine.
+    pub quarantined: Vec<Quarantine>,
+}
+
 /// One job's next run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Due {
@@ -52,44 +64,36 @@ pub struct Due {
 }
 
 impl Status {
-    /// The standing of a group whose marks were judged.
+    /// The standing of a group.
     #[must_use]
     pub fn of(
         config: &Config,
-        judged: &[Judged],
-        quarantined: &[Quarantine],
+        standing: &Standing,
+        doubts: &Doubts,
         unfinished: &[RunId],
         now: Timestamp,
     ) -> Self {
-        let points: Vec<_> = judged
-            .iter()
-            .filter_map(|judged| judged.verdict.as_ref().ok())
-            .collect();
-        let newest_point = points.last().map(|point| PointStatus {
+        let newest_point = standing.newest_point.as_ref().map(|point| PointStatus {
             mark: point.mark.name.to_string(),
             age_ms: now.millis() - point.mark.placed_at.millis(),
-            lacking: point
+            lacking: doubts
                 .lacking
                 .iter()
                 .map(|(member, why)| format!("{member}: {why}"))
                 .collect(),
         });
-        let held_back = judged.last().and_then(|judged| {
-            let breaks = judged.verdict.as_ref().err()?;
-            let mark = &judged.mark.name;
-            Some(
-                breaks
-                    .iter()
-                    .map(|(member, why)| format!("{mark}: {member}: {why}"))
-                    .collect(),
-            )
+        let held_back = standing.held_back.iter().flat_map(|(marked, breaks)| {
+            let mark = &marked.mark.name;
+            let line = move |(member, why): (MemberName, Break)| format!("{mark}: {member}: {why}");
+            let breaks = worded(&marked.mark, breaks, &doubts.ends);
+            breaks.into_iter().map(line)
         });
         Self {
             group: config.group.clone(),
             newest_point,
-            points: points.len(),
-            held_back: held_back.unwrap_or_default(),
-            quarantined: quarantined.iter().map(in_quarantine).collect(),
+            points: standing.points,
+            held_back: held_back.collect(),
+            quarantined: doubts.quarantined.iter().map(in_quarantine).collect(),
             unfinished_runs: unfinished.to_vec(),
             schedule: due(config, now),
         }

@@ -2,10 +2,9 @@
 //!
 //! Start at [`back_up`]. Each round begins with a new survey; whether another one helps is the planner's to say.
 
-use std::collections::BTreeSet;
-
 use super::Interrupt;
 use super::adopt::bring_in;
+use super::backlog::over_budget;
 use super::book::Book;
 use super::events::{Event, Verdict};
 use super::executor::{RoundEnd, carry_out_plan};
@@ -15,7 +14,7 @@ use super::verdict::{cures as cures_of, round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, PieceId, RunId};
+use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
     self, Asked, BackupKind, CatalogView, Names, Plan, Quarantine, RunKind, Warning, lint,
     plan_backup, plan_salvage, plan_tidying, wants_another_round,
@@ -68,8 +67,10 @@ pub async fn back_up(
     interrupt: &Interrupt,
 ) -> Result<Record> {
     world.store.take_lease(&config.group).await?;
-    let mut unswept = sweep(world, &config.group).await;
-    finish_leftovers(world, &config.group, interrupt).await?;
+    let unswept = sweep(world, &config.group).await;
+    let left = finish_leftovers(world, &config.group, interrupt).await?;
+    let backlog = over_budget(world, config, &left).await;
+    let mut warnings: Vec<Warning> = unswept.into_iter().chain(backlog).collect();
     let (run, book) = begin(world, config, run_kind(wanted))?;
     let mut asked = Asked {
         run,
@@ -85,7 +86,7 @@ pub async fn back_up(
         if asked.round == 1 && bring_in(world, config, (run, &book), surveyed, interrupt).await? {
             (_, _, plan) = plan_round(world, config, &asked).await?;
         }
-        plan.warnings.extend(unswept.take());
+        plan.warnings.append(&mut warnings);
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
         let result = book
             .read(|record| record.rounds.last().map(round_result))
@@ -216,7 +217,8 @@ async fn plan_round(
     asked: &Asked,
 ) -> Result<(Survey, CatalogView, Plan)> {
     let survey = survey::take(world, config).await;
-    let have = view(world, &config.group).await?;
+    catalog::catch_up(world, &config.group).await?;
+    let have = catalog::view(world.catalog.as_ref(), &config.group, &survey).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;
@@ -244,29 +246,6 @@ pub fn quarantined(world: &World, config: &Config) -> Result<Vec<Quarantine>> {
         );
     }
     Ok(plan::quarantined(&cures, policy, now))
-}
-
-/// What the catalog holds of the group, once it has caught up with the store.
-pub(super) async fn view(world: &World, group: &GroupName) -> Result<CatalogView> {
-    catalog::catch_up(world, group).await?;
-    let proofs = world.catalog.proofs(group).await?;
-    let damaged: BTreeSet<PieceId> = proofs
-        .iter()
-        .filter(|proof| !proof.is_whole)
-        .map(|proof| proof.piece)
-        .collect();
-    // Manifests are only read where something is damaged, which is seldom.
-    let manifests = if damaged.is_empty() {
-        Vec::new()
-    } else {
-        world.catalog.manifests(group).await?
-    };
-    let pieces = manifests.into_iter().flat_map(|set| set.pieces);
-    Ok(CatalogView {
-        sets: world.catalog.sets(group).await?,
-        newest_stamp: world.catalog.newest_stamp(group).await?,
-        damaged: pieces.filter(|it| damaged.contains(&it.id)).collect(),
-    })
 }
 
 /// A plan that breaks its own rules is a fault of Stopmark's, found before anything is touched.

@@ -1,14 +1,16 @@
-//! The executor: one round's plan, stage by stage, lanes side by side, journal before and after every act.
+//! The executor: one round's plan, stage by stage, lanes side by side, journal before and after every act. A lane
+//! goes step by step unless its stage says that it fans out; then members go side by side.
 //!
 //! Start at [`carry_out_plan`]. What a failure means is written in the plan (`on_failure`); the executor only
 //! obeys. A journal that cannot be written stops everything at once: no journal, no deed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::StreamExt as _;
+use futures::stream;
 
 use super::book::Book;
 use super::deeds;
@@ -16,7 +18,7 @@ use super::events::{Event, Failure, Outcome, StepPlace};
 use super::resume::look_up;
 use crate::error::{Error, Result, Retry};
 use crate::model::{HostName, MemberName, PieceId};
-use crate::plan::{Lane, OnFailure, Plan, Stage, Step, Tried, Undo, passing};
+use crate::plan::{OnFailure, Plan, Stage, Step, Tried, Undo, passing};
 use crate::world::World;
 
 /// How soon a stop is heard while a step waits for its next try.
@@ -49,6 +51,12 @@ pub enum RoundEnd {
     Unwound,
     /// Stopped between steps on request.
     Interrupted,
+}
+
+/// Steps of one lane that stay in order, each with its place.
+struct Strand<'a> {
+    host: &'a HostName,
+    steps: Vec<(StepPlace, &'a Step)>,
 }
 
 /// One round being carried out.
@@ -122,41 +130,61 @@ impl Round<'_> {
     /// Whether any step of the stage failed.
     async fn carry_out_stage(&self, stage_index: u16, stage: &Stage) -> Result<bool> {
         let stop = AtomicBool::new(false);
-        let lanes = stage.lanes.iter().enumerate().map(|(lane_index, lane)| {
-            let first = StepPlace {
-                round: self.number,
-                stage: stage_index,
-                lane: number_of(lane_index),
-                step: 0,
-            };
-            self.carry_out_lane(first, lane, stage.on_failure, &stop)
-        });
-        let mut failed = false;
-        for lane in join_all(lanes).await {
-            failed |= lane?;
-        }
-        Ok(failed)
+        let strands = self.strands(stage_index, stage);
+        let at_once = stage.fan_out.map_or(strands.len(), usize::from).max(1);
+        let strands = strands
+            .into_iter()
+            .map(|strand| self.carry_out_strand(strand, stage.on_failure, &stop));
+        let ended: Vec<Result<bool>> = stream::iter(strands)
+            .buffer_unordered(at_once)
+            .collect()
+            .await;
+        ended
+            .into_iter()
+            .try_fold(false, |failed, strand| Ok(failed | strand?))
     }
 
-    /// Whether any step of the lane failed. `stop` is raised for the other lanes where the stage is one that
+    /// What stays in order within the stage: its lanes, and where it fans out, the steps about one member.
+    fn strands<'s>(&'s self, stage_index: u16, stage: &'s Stage) -> Vec<Strand<'s>> {
+        let mut strands = Vec::new();
+        for (lane_index, lane) in stage.lanes.iter().enumerate() {
+            let mut in_order: BTreeMap<Option<&MemberName>, Vec<(StepPlace, &Step)>> =
+                BTreeMap::new();
+            for (index, step) in lane.steps.iter().enumerate() {
+                let place = StepPlace {
+                    round: self.number,
+                    stage: stage_index,
+                    lane: number_of(lane_index),
+                    step: number_of(index),
+                };
+                let about = self.member_of(step).filter(|_| stage.fan_out.is_some());
+                in_order.entry(about).or_default().push((place, step));
+            }
+            strands.extend(in_order.into_values().map(|steps| Strand {
+                host: &lane.host,
+                steps,
+            }));
+        }
+        // Hosts take turns, so that the pieces of one do not all wait behind another's.
+        strands.sort_by_key(|strand| strand.steps.first().map(|(place, _)| place.step));
+        strands
+    }
+
+    /// Whether any step of the strand failed. `stop` is raised for the others where the stage is one that
     /// unwinds.
-    async fn carry_out_lane(
+    async fn carry_out_strand(
         &self,
-        first: StepPlace,
-        lane: &Lane,
+        strand: Strand<'_>,
         on_failure: OnFailure,
         stop: &AtomicBool,
     ) -> Result<bool> {
-        let mut lane_failed_at = None;
-        for (index, step) in lane.steps.iter().enumerate() {
-            let place = StepPlace {
-                step: number_of(index),
-                ..first
-            };
+        let mut failed = false;
+        let mut failed_at = None;
+        for (place, step) in strand.steps {
             if self.interrupt.is_asked() || stop.load(Ordering::SeqCst) {
                 break;
             }
-            if let Some(because_of) = lane_failed_at.or_else(|| self.failed_member(step)) {
+            if let Some(because_of) = failed_at.or_else(|| self.failed_member(step)) {
                 self.book.write(&Event::StepSkipped {
                     place,
                     because_of,
@@ -164,22 +192,21 @@ impl Round<'_> {
                 })?;
                 continue;
             }
-            if self.carry_out_step(place, &lane.host, step).await? {
+            if self.carry_out_step(place, strand.host, step).await? {
                 continue;
             }
+            failed |= on_failure != OnFailure::Pass;
             match (on_failure, self.member_of(step)) {
-                (OnFailure::Unwind, _) => stop.store(true, Ordering::SeqCst),
+                (OnFailure::Unwind, _) => {
+                    stop.store(true, Ordering::SeqCst);
+                    failed_at = Some(place);
+                }
                 (OnFailure::Skip, Some(member)) => self.fail_member(member.clone(), place),
-                (OnFailure::Skip, None) | (OnFailure::Pass, _) => {}
-            }
-            let is_lanes_own = self.member_of(step).is_none();
-            match on_failure {
-                OnFailure::Unwind => lane_failed_at = Some(place),
-                OnFailure::Skip if is_lanes_own => lane_failed_at = Some(place),
-                OnFailure::Skip | OnFailure::Pass => {}
+                (OnFailure::Skip, None) => failed_at = Some(place),
+                (OnFailure::Pass, _) => {}
             }
         }
-        Ok(lane_failed_at.is_some() || self.any_failed_in(first))
+        Ok(failed)
     }
 
     /// Whether the step succeeded, be it after tries that its rule allows.
@@ -306,12 +333,5 @@ impl Round<'_> {
     fn fail_member(&self, member: MemberName, place: StepPlace) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.entry(member).or_insert(place);
-    }
-
-    fn any_failed_in(&self, lane: StepPlace) -> bool {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed
-            .values()
-            .any(|place| place.stage == lane.stage && place.lane == lane.lane)
     }
 }

@@ -73,6 +73,8 @@ pub(super) async fn look_up(
         | Step::TestLink(_)
         | Step::PrepareMember(_)
         | Step::RemovePrepared(_)
+        | Step::EnsureEventSession(_)
+        | Step::RemoveEventSession(_)
         | Step::ConfirmMark(_)
         | Step::Deliver(_)
         | Step::Adopt(_)

@@ -71,12 +71,17 @@ pub fn verdict_of(record: &Record) -> Verdict {
     };
     // Where nothing is backed up, a warning says what could not be planned at all.
     let left_out = !is_backup(last.plan.kind) && !last.plan.warnings.is_empty();
+    // What waits on the shares is in no store, be this run's own pieces or not.
+    let code = Code::ShareBacklog.text();
+    let mut warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
+    let has_backlog = warnings.any(|warning| warning.code == code);
     let is_quarantined = |warning: &Warning| warning.code == Code::Quarantined.text();
     let is_whole = voided(last).is_empty()
         && !last.plan.warnings.iter().any(is_quarantined)
         && !last.failures().any(|(step, _)| counts(&last.plan, step))
         && covers_its_members(&last.plan)
-        && !left_out;
+        && !left_out
+        && !has_backlog;
     let did_something = last.outcomes().next().is_some() || !has_steps(&last.plan);
     let has = |is_wanted: fn(&Outcome) -> bool| record.outcomes().any(is_wanted);
     // A set without a single piece is no backup, though it is in the group's log.

@@ -7,8 +7,8 @@
 
 use super::statement::Batch;
 use super::{
-    backup, connect, discover, facts, history, links, mark, prepare, probe, restore, restored,
-    watch,
+    backup, connect, discover, event_session, facts, history, links, mark, prepare, probe, restore,
+    restored, watch,
 };
 
 /// Names to make texts with.
@@ -72,6 +72,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(facts::statements(sample));
     all.extend(links::statements(sample));
     all.extend(prepare::statements(sample));
+    all.extend(event_session::statements(sample));
     all.extend(mark::statements(sample));
     all.extend(backup::statements(sample));
     all.extend(restore::statements(sample));

@@ -13,11 +13,11 @@ use super::history::NAMES_MAX;
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter, placeholders};
-use super::{SqlFleet, links, member};
+use super::{SqlFleet, links, member, reported};
 use crate::config::Encryption;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkPrefix};
-use crate::survey::{HostFacts, MemberFacts, MemberState};
+use crate::survey::{EventSession, HostFacts, MemberFacts, MemberState};
 use crate::world::FactsWanted;
 
 /// What the agent needs on every host: a name for people, and the question whose answer is 1.
@@ -91,7 +91,11 @@ pub(super) async fn host_facts(
     if wanted.is_management_host {
         (session, facts.links) = links::link_facts(session).await?;
     }
-    members(session, wanted, &mut facts).await?;
+    let sees_state = !lacks(&facts, &[SEES_STATE]);
+    let session = members(session, wanted, &mut facts).await?;
+    if sees_state {
+        reported::add(session, wanted, &mut facts).await;
+    }
     Ok(facts)
 }
 
@@ -160,6 +164,7 @@ fn identity(
         links: Vec::new(),
         members: BTreeMap::new(),
         open_marks: Vec::new(),
+        event_session: EventSession::Unknown,
     })
 }
 

@@ -49,6 +49,7 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
             newest: None,
         },
         history: Vec::new(),
+        reported: Vec::new(),
     })
 }
 

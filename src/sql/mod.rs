@@ -10,6 +10,7 @@ mod backup;
 mod connect;
 pub mod dial;
 mod discover;
+mod event_session;
 mod every;
 mod facts;
 mod fault;
@@ -21,6 +22,7 @@ pub mod observe;
 mod prepare;
 mod probe;
 pub mod quote;
+mod reported;
 mod restore;
 mod restored;
 mod rows;
@@ -45,7 +47,9 @@ use self::session::SqlSession;
 use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
-use crate::plan::{BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog};
+use crate::plan::{
+    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
+};
 use crate::run::events::BackedUp;
 use crate::survey::HostFacts;
 use crate::world::{Clock, FactsWanted, Fleet, RestoredState, StepProgress};
@@ -135,6 +139,14 @@ impl Fleet for SqlFleet {
 
     async fn remove_prepared(&self, member: &MemberName) -> Result<()> {
         prepare::remove_prepared(self, member).await
+    }
+
+    async fn ensure_event_session(&self, host: &HostName, step: &EnsureEventSession) -> Result<()> {
+        event_session::ensure(self, host, step).await
+    }
+
+    async fn remove_event_session(&self, host: &HostName, name: &str) -> Result<()> {
+        event_session::remove(self, host, name).await
     }
 
     async fn place_mark(&self, step: &PlaceMark) -> Result<()> {

@@ -56,9 +56,11 @@ pub(super) fn config() -> Config {
             transfer: TransferConfig::default(),
         },
         schedule: ScheduleConfig::default(),
+        sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(15),

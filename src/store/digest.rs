@@ -4,8 +4,8 @@
 //! `.chunks` object holds the same digests as raw bytes, and its own SHA-256 is the root. Chunks can be hashed
 //! on every core at once and proven one by one; a digest over the whole could not.
 
-use super::hash::sha256;
-use crate::model::Sha256Digest;
+use super::hash::{Hasher, sha256};
+use crate::model::{CHUNK_SIZE_BYTES, PlainStripe, Sha256Digest};
 
 /// The digests of a stripe's chunks, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +44,16 @@ impl ChunkList {
         sha256(&self.to_bytes())
     }
 
+    /// A stripe of this list, which has so many bytes.
+    #[must_use]
+    pub fn plain_stripe(&self, size_bytes: u64) -> PlainStripe {
+        PlainStripe {
+            size_bytes,
+            root: self.root(),
+            sha256: self.whole(),
+        }
+    }
+
     /// The plain SHA-256 of the whole, where the whole is one chunk; an empty file has none of its own.
     #[must_use]
     pub fn whole(&self) -> Option<Sha256Digest> {
@@ -54,9 +64,74 @@ impl ChunkList {
     }
 }
 
+/// The chunk list of a stream that comes in any cutting.
+pub(super) struct Chunked {
+    list: ChunkList,
+    hasher: Hasher,
+    in_chunk_bytes: u64,
+    is_empty: bool,
+}
+
+impl Chunked {
+    /// Of nothing yet.
+    pub(super) fn new() -> Self {
+        Self {
+            list: ChunkList::default(),
+            hasher: Hasher::new(),
+            in_chunk_bytes: 0,
+            is_empty: true,
+        }
+    }
+
+    /// Takes the next bytes in.
+    pub(super) fn update(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = usize::try_from(CHUNK_SIZE_BYTES - self.in_chunk_bytes);
+            let (now, later) = bytes.split_at(bytes.len().min(room.unwrap_or(usize::MAX)));
+            self.hasher.update(now);
+            self.in_chunk_bytes += now.len() as u64;
+            self.is_empty = false;
+            if self.in_chunk_bytes == CHUNK_SIZE_BYTES {
+                self.end_chunk();
+            }
+            bytes = later;
+        }
+    }
+
+    /// The list of everything that was taken in; an empty stream is one empty chunk.
+    pub(super) fn finish(mut self) -> ChunkList {
+        if self.in_chunk_bytes > 0 || self.is_empty {
+            self.end_chunk();
+        }
+        self.list
+    }
+
+    fn end_chunk(&mut self) {
+        let hasher = std::mem::replace(&mut self.hasher, Hasher::new());
+        self.list.extend([hasher.finish()]);
+        self.in_chunk_bytes = 0;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_has_the_list_of_its_chunks_however_it_is_cut() {
+        let length = usize::try_from(CHUNK_SIZE_BYTES).expect("fits");
+        for size in [0, 1, length - 1, length, length + 1] {
+            let bytes = vec![7; size];
+            let mut wanted = ChunkList::default();
+            let chunks = bytes.chunks(length).map(sha256);
+            wanted.extend(chunks.chain(bytes.is_empty().then(|| sha256(b""))));
+            let mut chunked = Chunked::new();
+            for cut in bytes.chunks(999_983) {
+                chunked.update(cut);
+            }
+            assert_eq!(chunked.finish(), wanted, "{size}");
+        }
+    }
 
     #[test]
     fn a_chunk_list_reads_back_what_it_wrote() {

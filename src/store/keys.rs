@@ -58,8 +58,29 @@ pub fn segment(stripe_key: &str, number: u64) -> String {
     format!("{stripe_key}.seg{number:05}")
 }
 
+/// A stripe that is sealed on its way. An attempt that broke off leaves its key used, and the next has a number:
+/// sealed again, the same file becomes other bytes, and no object is ever overwritten.
+#[must_use]
+pub fn sealed(stripe_key: &str, attempt: u32) -> String {
+    match attempt {
+        0 => format!("{stripe_key}.age"),
+        again => format!("{stripe_key}-{again}.age"),
+    }
+}
+
+/// The note beside a sealed stripe: what it is, and what it was made of.
+#[must_use]
+pub fn seal_note(sealed_key: &str) -> String {
+    format!("{sealed_key}.sealed")
+}
+
 /// The number in the name of a log entry or lease.
 #[must_use]
 pub fn number_of(key: &object_store::path::Path) -> Option<u64> {
-    key.filename()?.strip_suffix(".json")?.parse().ok()
+    number_in(key.filename()?)
+}
+
+/// The number in a file's name.
+pub(super) fn number_in(name: &str) -> Option<u64> {
+    name.strip_suffix(".json")?.parse().ok()
 }

@@ -51,8 +51,8 @@ impl ObjectStore {
         {
             return Ok(());
         }
-        // Who held the lease and finds another's has lost it: waiting for it to come back would let a stale
-        // agent go on.
+        // Who held the lease and finds another's, or none, has lost it: to wait for it, or take it anew, would
+        // let a stale agent go on.
         let may_wait = held.take().is_none_or(|lease| lease.group != *group);
         for _ in 0..TRIES_MAX {
             if let Some(lease) = self.try_take(group, may_wait).await? {
@@ -85,17 +85,20 @@ impl ObjectStore {
     /// One try; none when another agent was quicker.
     async fn try_take(&self, group: &GroupName, may_wait: bool) -> Result<Option<Lease>> {
         let newest = self.lease_numbers(group).await?.last().copied();
-        let mut is_new_holder = true;
-        if let Some(epoch) = newest {
-            let found = self.read_lease(group, epoch).await?;
-            is_new_holder = found
-                .as_ref()
-                .is_none_or(|lease| lease.holder != self.agent.id);
-            if let Some(other) = found.filter(|lease| lease.holder != self.agent.id) {
-                if !may_wait {
-                    return Err(held_by_another(group, &other.name));
-                }
-                self.watch(group, &other).await?;
+        let found = match newest {
+            Some(epoch) => self.read_lease(group, epoch).await?,
+            None => None,
+        };
+        let is_new_holder = found
+            .as_ref()
+            .is_none_or(|lease| lease.holder != self.agent.id);
+        if is_new_holder {
+            match found {
+                // Its taker may have published what this agent was about to, and gone.
+                None if !may_wait => return Err(held_by_another(group, "nobody any more")),
+                Some(other) if !may_wait => return Err(held_by_another(group, &other.name)),
+                Some(other) => self.watch(group, &other).await?,
+                None => {}
             }
         }
         let floor = newest.unwrap_or(0).max(self.newest_epoch(group).await?);

@@ -3,6 +3,9 @@
 //! Start at [`ObjectStore::append_fact`]. Publishing *is* creating entry n: of two agents only one can. An
 //! agent whose lease was taken over sees the taker's entry before it can create the next, and stops.
 
+use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
+
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path as Key;
@@ -10,10 +13,12 @@ use object_store::{ObjectMeta, ObjectStoreExt as _};
 
 use super::errors::store_error;
 use super::hash::sha256;
+use super::source::blocking;
+use super::sweep::Unfinished;
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, Sha256Digest};
-use crate::world::{LogEntry, LogFact};
+use crate::world::{Chained, LogEntry, LogFact};
 
 /// The newest format of a log entry.
 pub(super) const LOG_FORMAT: u16 = 1;
@@ -21,11 +26,8 @@ pub(super) const LOG_FORMAT: u16 = 1;
 /// How often an append tries the next number when others are appending too.
 const APPEND_TRIES_MAX: u32 = 20;
 
-/// Small objects that are read at the same time: a store answers each after its latency.
-const READS_AT_ONCE_MAX: usize = 32;
-
 /// Entries that are taken up together, so that a long log needs no more memory than its entries.
-const ENTRIES_AT_ONCE_MAX: usize = 1024;
+const ENTRIES_AT_ONCE_MAX: u64 = 1024;
 
 /// The digest before the first entry.
 const NOTHING: Sha256Digest = Sha256Digest([0; 32]);
@@ -35,6 +37,13 @@ struct Tail {
     entry: u64,
     epoch: u64,
     digest: Sha256Digest,
+}
+
+/// How far a log was read.
+struct Reading {
+    left: std::ops::Range<u64>,
+    previous: Sha256Digest,
+    epoch: u64,
 }
 
 impl ObjectStore {
@@ -94,19 +103,30 @@ impl ObjectStore {
 
     /// The newest entry's number, its lease epoch and its digest.
     async fn tail(&self, group: &GroupName) -> Result<Tail> {
-        let Some(newest) = self.entry_numbers(group, 0).await?.last().copied() else {
+        // Listed from the newest one that was seen on, or each append would list a whole long log.
+        let seen = self.seen().get(group).copied().unwrap_or(0);
+        let mut numbers = self.entry_numbers(group, seen.saturating_sub(1)).await?;
+        if numbers.is_empty() && seen > 0 {
+            numbers = self.entry_numbers(group, 0).await?;
+        }
+        let Some(newest) = numbers.last().copied() else {
             return Ok(Tail {
                 entry: 0,
                 epoch: 0,
                 digest: NOTHING,
             });
         };
+        self.seen().insert(group.clone(), newest);
         let (entry, digest) = self.read_entry(group, newest).await?;
         Ok(Tail {
             entry: newest,
             epoch: entry.epoch,
             digest,
         })
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<GroupName, u64>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lease epoch of the newest entry; 0 for an empty log.
@@ -123,14 +143,51 @@ impl ObjectStore {
         group: &GroupName,
         after: u64,
     ) -> Result<Vec<LogEntry>> {
+        let batches = self.batches_after(group, after, None);
+        let entries = batches.map_ok(|batch| batch.into_iter().map(|chained| chained.entry));
+        entries
+            .try_fold(Vec::new(), |mut all, batch| {
+                all.extend(batch);
+                std::future::ready(Ok(all))
+            })
+            .await
+    }
+
+    /// The same, some at a time, each with its digest: a log may hold more than memory does.
+    pub(super) fn batches_after<'a>(
+        &'a self,
+        group: &'a GroupName,
+        after: u64,
+        digest: Option<Sha256Digest>,
+    ) -> BoxStream<'a, Result<Vec<Chained>>> {
+        let begun = stream::once(self.begin_reading(group, after, digest));
+        let batches = move |reading| {
+            stream::try_unfold(reading, move |reading| self.next_batch(group, reading))
+        };
+        begun.map_ok(batches).try_flatten().boxed()
+    }
+
+    async fn begin_reading(
+        &self,
+        group: &GroupName,
+        after: u64,
+        known: Option<Sha256Digest>,
+    ) -> Result<Reading> {
         let numbers = self.entry_numbers(group, after).await?;
-        let (mut previous, mut epoch) = match after {
+        let (previous, epoch) = match after {
             0 => (NOTHING, 0),
             after => {
                 let (entry, digest) = self.read_entry(group, after).await?;
                 (digest, entry.epoch)
             }
         };
+        if known.is_some_and(|known| known != previous) {
+            let what = "an entry of the group's log is not what it was when it was read";
+            let found = broken(group, after, what);
+            return Err(
+                found.hint("bring the object back; if it is right, `stopmark catalog rebuild`")
+            );
+        }
         let gap = (after + 1..)
             .zip(&numbers)
             .find(|(at, number)| at != *number);
@@ -138,60 +195,81 @@ impl ObjectStore {
             let what = "an entry of the group's log is missing";
             return Err(broken(group, expected, what));
         }
-        let mut entries = Vec::with_capacity(numbers.len());
-        for some in numbers.chunks(ENTRIES_AT_ONCE_MAX) {
-            let reads: Vec<_> = some
-                .iter()
-                .map(|number| self.read_entry(group, *number))
-                .collect();
-            let mut reads = stream::iter(reads)
-                .buffered(READS_AT_ONCE_MAX)
-                .zip(stream::iter(some));
-            while let Some((read, number)) = reads.next().await {
-                let (entry, digest) = read?;
-                if entry.previous != previous || entry.entry != *number {
-                    let what = "an entry does not follow from the one before";
-                    return Err(broken(group, *number, what));
-                }
-                previous = digest;
-                if entry.epoch >= epoch {
-                    epoch = entry.epoch;
-                    entries.push(entry);
-                }
+        Ok(Reading {
+            left: after + 1..after + 1 + numbers.len() as u64,
+            previous,
+            epoch,
+        })
+    }
+
+    async fn next_batch(
+        &self,
+        group: &GroupName,
+        mut reading: Reading,
+    ) -> Result<Option<(Vec<Chained>, Reading)>> {
+        if reading.left.is_empty() {
+            return Ok(None);
+        }
+        let first = reading.left.start;
+        let end = reading.left.end.min(first + ENTRIES_AT_ONCE_MAX);
+        reading.left.start = end;
+        let keys: Vec<String> = (first..end)
+            .map(|number| keys::log_entry(group, number))
+            .collect();
+        let of = group.clone();
+        let take = move |at: usize, content: &[u8]| parse(&of, first + at as u64, content);
+        let read = self.read_each(&keys, take).await?;
+        let mut batch = Vec::with_capacity(read.len());
+        for (number, (entry, digest)) in (first..).zip(read) {
+            if entry.previous != reading.previous || entry.entry != number {
+                let what = "an entry does not follow from the one before";
+                return Err(broken(group, number, what));
+            }
+            reading.previous = digest;
+            if entry.epoch >= reading.epoch {
+                reading.epoch = entry.epoch;
+                batch.push(Chained { entry, digest });
             }
         }
-        Ok(entries)
+        Ok(Some((batch, reading)))
     }
 
     async fn read_entry(&self, group: &GroupName, number: u64) -> Result<(LogEntry, Sha256Digest)> {
         let content = self.read_small(&keys::log_entry(group, number)).await?;
-        let entry: LogEntry = serde_json::from_slice(&content)
-            .map_err(|error| broken(group, number, "an entry cannot be read").source(error))?;
-        if entry.format > LOG_FORMAT {
-            return Err(broken(
-                group,
-                number,
-                "an entry has a newer format than this Stopmark knows",
-            ));
-        }
-        Ok((entry, sha256(&content)))
+        parse(group, number, &content)
     }
 
     /// The numbers of the entries after `after`, rising.
     async fn entry_numbers(&self, group: &GroupName, after: u64) -> Result<Vec<u64>> {
         let folder = self.key(&keys::log(group));
-        let offset = self.key(&keys::log_entry(group, after));
-        let listed = self.objects.list_with_offset(Some(&folder), &offset);
-        let mut numbers = numbers_of(listed, &folder).await?;
+        let mut numbers = match &self.unfinished {
+            Unfinished::InFolder(files) => {
+                let (files, below) = (files.clone(), folder.clone());
+                let found = blocking(move || files.numbers(&below)).await?;
+                found.map_err(|error| unlisted(&folder, error))?
+            }
+            Unfinished::Unlisted | Unfinished::InBucket { .. } => {
+                let offset = self.key(&keys::log_entry(group, after));
+                let listed = self.calls.once(|| {
+                    let listed = self.objects.list_with_offset(Some(&folder), &offset);
+                    numbers_of(listed, &folder)
+                });
+                listed.await?
+            }
+        };
         // Some stores list the offset itself too.
         numbers.retain(|number| *number > after);
+        numbers.sort_unstable();
         Ok(numbers)
     }
 
     /// The numbers of the group's lease objects, rising.
     pub(super) async fn lease_numbers(&self, group: &GroupName) -> Result<Vec<u64>> {
         let folder = self.key(&keys::leases(group));
-        numbers_of(self.objects.list(Some(&folder)), &folder).await
+        let listed = self
+            .calls
+            .once(|| numbers_of(self.objects.list(Some(&folder)), &folder));
+        listed.await
     }
 
     /// Removes a lease object; one that is gone already is no error.
@@ -204,19 +282,35 @@ impl ObjectStore {
     }
 }
 
+fn unlisted(folder: &Key, error: std::io::Error) -> Error {
+    let source = object_store::Error::Generic {
+        store: "folder",
+        source: error.into(),
+    };
+    store_error(source, folder)
+}
+
+/// An entry as it was stored, and its digest.
+fn parse(group: &GroupName, number: u64, content: &[u8]) -> Result<(LogEntry, Sha256Digest)> {
+    let entry: LogEntry = serde_json::from_slice(content)
+        .map_err(|error| broken(group, number, "an entry cannot be read").source(error))?;
+    if entry.format > LOG_FORMAT {
+        let what = "an entry has a newer format than this Stopmark knows";
+        return Err(broken(group, number, what));
+    }
+    Ok((entry, sha256(content)))
+}
+
 /// The numbers in the names of listed objects, rising.
 async fn numbers_of(
     listed: BoxStream<'_, object_store::Result<ObjectMeta>>,
     folder: &Key,
 ) -> Result<Vec<u64>> {
-    let found: Vec<ObjectMeta> = listed
-        .try_collect()
-        .await
-        .map_err(|error| store_error(error, folder))?;
-    let mut numbers: Vec<u64> = found
-        .iter()
-        .filter_map(|meta| keys::number_of(&meta.location))
-        .collect();
+    // Of a million names only the numbers are kept.
+    let numbers =
+        listed.try_filter_map(|meta| std::future::ready(Ok(keys::number_of(&meta.location))));
+    let numbers = numbers.try_collect().await;
+    let mut numbers: Vec<u64> = numbers.map_err(|error| store_error(error, folder))?;
     numbers.sort_unstable();
     Ok(numbers)
 }

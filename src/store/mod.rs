@@ -5,7 +5,9 @@
 //!
 //! This room never overwrites an object and never decides what is kept.
 
+mod breaker;
 pub mod digest;
+mod each;
 mod errors;
 mod folder;
 pub mod hash;
@@ -15,6 +17,7 @@ mod lease;
 mod log;
 mod manifest;
 mod open;
+mod opened;
 mod parts;
 mod pool;
 mod probe;
@@ -22,6 +25,8 @@ mod prove;
 mod range;
 mod read;
 mod retry;
+mod said;
+mod sealed;
 mod shelf;
 mod source;
 mod staging;
@@ -30,10 +35,12 @@ mod throttle;
 mod upload;
 mod uploads;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
 use tokio::sync::Mutex;
@@ -41,7 +48,8 @@ use tokio::sync::Mutex;
 use crate::config::{StoreConfig, TransferConfig};
 use crate::error::Result;
 use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
-use crate::world::{Clock, LogEntry, LogFact, Progress, StepProgress, Store, Tap};
+use crate::seal::Ring;
+use crate::world::{Chained, Clock, LogEntry, LogFact, Progress, StepProgress, Store, Tap};
 
 use lease::Lease;
 use retry::Calls;
@@ -82,6 +90,8 @@ pub struct ObjectStore {
     clock: Arc<dyn Clock>,
     lease_ttl: std::time::Duration,
     lease: Mutex<Option<Lease>>,
+    /// The newest log entry of each group that was seen here.
+    seen: std::sync::Mutex<BTreeMap<GroupName, u64>>,
     transfer: Transfer,
     pool: Arc<Pool>,
     throttle: Arc<Throttle>,
@@ -89,6 +99,7 @@ pub struct ObjectStore {
     uploads: Uploads,
     /// Where long waits are shown; none where nobody looks.
     progress: Option<Arc<dyn Progress>>,
+    ring: Option<Arc<Ring>>,
 }
 
 impl ObjectStore {
@@ -126,6 +137,7 @@ impl ObjectStore {
             agent,
             lease_ttl,
             lease: Mutex::new(None),
+            seen: std::sync::Mutex::default(),
             transfer: Transfer {
                 parts_in_flight: TransferConfig::default().parts_in_flight,
                 segment_chunks: layout::SEGMENT_CHUNKS,
@@ -135,6 +147,7 @@ impl ObjectStore {
             calls: Arc::new(Calls::new(clock.clone())),
             uploads: Uploads::default(),
             progress: None,
+            ring: None,
             clock,
         }
     }
@@ -163,6 +176,13 @@ impl ObjectStore {
     #[must_use]
     pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = Some(progress);
+        self
+    }
+
+    /// Seals what is uploaded for the recipients of a ring, and opens what is fetched with its keys.
+    #[must_use]
+    pub fn with_ring(mut self, ring: Option<Ring>) -> Self {
+        self.ring = ring.map(Arc::new);
         self
     }
 
@@ -230,6 +250,23 @@ impl Store for ObjectStore {
 
     async fn log_after(&self, group: &GroupName, after: u64) -> Result<Vec<LogEntry>> {
         self.entries_after(group, after).await
+    }
+
+    fn log_batches<'a>(
+        &'a self,
+        group: &'a GroupName,
+        after: u64,
+        digest: Option<Sha256Digest>,
+    ) -> BoxStream<'a, Result<Vec<Chained>>> {
+        self.batches_after(group, after, digest)
+    }
+
+    async fn read_sets(
+        &self,
+        _group: &GroupName,
+        named: Vec<(String, Sha256Digest)>,
+    ) -> Result<Vec<Set>> {
+        self.read_manifests(named).await
     }
 
     async fn read_set(

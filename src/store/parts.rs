@@ -31,6 +31,20 @@ struct Session {
     ledger: Ledger,
     known: BTreeMap<usize, KnownPart>,
     is_resumed: bool,
+    may_be_resumed: bool,
+}
+
+/// All parts of an object, in the store and not put together yet.
+pub(super) struct Sent {
+    session: Session,
+    arrived: BTreeMap<usize, KnownPart>,
+}
+
+impl Sent {
+    /// The digests of its chunks, in order.
+    pub(super) fn digests(&self) -> impl Iterator<Item = Sha256Digest> {
+        self.arrived.values().map(|part| part.digest)
+    }
 }
 
 /// What a part needs on its way.
@@ -63,25 +77,77 @@ impl ObjectStore {
         file: &Path,
         pass: &mut Pass<'_, '_>,
     ) -> Result<Vec<Sha256Digest>> {
+        let session = self.session(span, file).await?;
+        let sent = self.send_all(span, session, pass).await?;
+        let digests = sent.digests().collect();
+        self.put_together(span, sent).await?;
+        Ok(digests)
+    }
+
+    /// Sends the parts of an object whose bytes will never be the same again, and so cannot be gone on with: what
+    /// an earlier process began is given up first.
+    pub(super) async fn send_parts_afresh(
+        &self,
+        span: &Span,
+        file: &Path,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<Sent> {
+        self.give_up_earlier(span).await?;
         let mut session = self.session(span, file).await?;
+        session.may_be_resumed = false;
+        self.send_all(span, session, pass).await
+    }
+
+    /// Gives up what an earlier process began under this key, if it did.
+    pub(super) async fn give_up_earlier(&self, span: &Span) -> Result<()> {
+        let Some(found) = self.uploads.find(&span.key) else {
+            return Ok(());
+        };
+        self.abort(&self.key(&span.key), &found.head.upload).await?;
+        self.uploads.forget(&span.key);
+        Ok(())
+    }
+
+    async fn send_all(
+        &self,
+        span: &Span,
+        mut session: Session,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<Sent> {
         let mut in_flight = JoinSet::new();
         let sent = self
             .send_each(span, &mut session, &mut in_flight, pass)
             .await;
-        let error = match sent {
-            Ok(arrived) => match self.complete(span, &session, &arrived).await {
-                Ok(()) => {
-                    self.uploads.forget(&span.key);
-                    return Ok(arrived.into_values().map(|part| part.digest).collect());
-                }
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        // No part may arrive after the upload was given up.
-        in_flight.shutdown().await;
-        self.give_up_unless_resumable(span, &session, &error).await;
-        Err(error)
+        match sent {
+            Ok(arrived) => Ok(Sent { session, arrived }),
+            Err(error) => {
+                note_those_that_arrived(&mut in_flight, &mut session);
+                // No part may arrive after the upload was given up.
+                in_flight.shutdown().await;
+                self.give_up_unless_resumable(span, &session, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the object of its parts.
+    pub(super) async fn put_together(&self, span: &Span, sent: Sent) -> Result<()> {
+        match self.complete(span, &sent.session, &sent.arrived).await {
+            Ok(()) => {
+                self.uploads.forget(&span.key);
+                Ok(())
+            }
+            Err(error) => {
+                self.give_up(span, &sent, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the parts up, since the object is not to be made.
+    pub(super) async fn give_up(&self, span: &Span, sent: &Sent, error: &Error) {
+        self.give_up_unless_resumable(span, &sent.session, error)
+            .await;
     }
 
     async fn session(&self, span: &Span, file: &Path) -> Result<Session> {
@@ -96,10 +162,11 @@ impl ObjectStore {
                 ledger: self.uploads.go_on(&span.key)?,
                 known: found.parts,
                 is_resumed: true,
+                may_be_resumed: true,
             });
         }
         let key = self.key(&span.key);
-        let begun = self.calls.call(0, || async {
+        let begun = self.calls.call(|| async {
             let begun = self.parts.create_multipart(&key).await;
             begun.map_err(|error| store_error(error, &span.key))
         });
@@ -109,6 +176,7 @@ impl ObjectStore {
             upload,
             known: BTreeMap::new(),
             is_resumed: false,
+            may_be_resumed: true,
         })
     }
 
@@ -151,7 +219,7 @@ impl ObjectStore {
         let key = self.key(&span.key);
         let parts: Vec<PartId> = arrived.values().map(|part| part.id.clone()).collect();
         self.calls
-            .call(0, || async {
+            .call(|| async {
                 let done = self
                     .parts
                     .complete_multipart(&key, &session.upload, parts.clone());
@@ -169,8 +237,10 @@ impl ObjectStore {
     /// Parts that nobody will go on with cost money: an upload is kept only where the next try can resume it.
     async fn give_up_unless_resumable(&self, span: &Span, session: &Session, error: &Error) {
         let is_unknown = session.is_resumed && error.code() == Code::ObjectMissing;
+        // Credentials, clocks and buckets are mended by people; the parts are still there then.
+        let may_pass = error.retry_verdict() != Retry::Never || error.code() == Code::StoreRefused;
         let is_resumable =
-            self.uploads.are_remembered() && !is_unknown && error.retry_verdict() != Retry::Never;
+            session.may_be_resumed && self.uploads.are_remembered() && !is_unknown && may_pass;
         if is_resumable {
             return;
         }
@@ -198,8 +268,8 @@ impl Sender {
                 is_new: false,
             });
         }
-        let put = self.calls.call(part, || async {
-            self.throttle.pass(size_bytes).await;
+        self.throttle.pass(size_bytes).await;
+        let put = self.calls.call(|| async {
             let payload = chunk.clone().into();
             let put = self
                 .parts
@@ -234,6 +304,17 @@ fn settle(
     pass.tell(one.size_bytes);
     arrived.insert(one.part, one.known);
     Ok(())
+}
+
+/// Parts that the store confirmed while another failed are not sent again either. What cannot be noted is.
+fn note_those_that_arrived(in_flight: &mut JoinSet<Result<Arrived>>, session: &mut Session) {
+    while let Some(joined) = in_flight.try_join_next() {
+        if let Ok(Ok(one)) = joined
+            && one.is_new
+        {
+            let _ = session.ledger.add(one.part, &one.known);
+        }
+    }
 }
 
 /// Hashing a chunk takes tens of milliseconds, too long for the threads that serve connections.

@@ -30,6 +30,15 @@ const fn chunk_bytes() -> usize {
     bytes
 }
 
+const fn pages_of(size_bytes: usize) -> usize {
+    size_bytes.div_ceil(PAGE_BYTES)
+}
+
+/// The pages of something that is at most a chunk.
+fn pages_of_chunk(size_bytes: u64) -> usize {
+    pages_of(usize::try_from(size_bytes).map_or(chunk_bytes(), |size| size.min(chunk_bytes())))
+}
+
 /// A budget of bytes and the buffers that wait for their next use.
 #[derive(Debug)]
 pub struct Pool {
@@ -92,22 +101,72 @@ impl Pool {
     /// An empty buffer with room for `size_bytes`, at most a chunk; waits while the budget is in use.
     pub(super) async fn take(self: &Arc<Self>, size_bytes: usize) -> Buffer {
         let size_bytes = size_bytes.min(chunk_bytes());
-        let pages = u32::try_from(size_bytes.div_ceil(PAGE_BYTES)).unwrap_or(u32::MAX);
+        let right = self.right(pages_of(size_bytes)).await;
+        self.buffer(size_bytes, right)
+    }
+
+    /// Two buffers at once. Who waited for the second while holding the first could wait for ever, were all others
+    /// to do the same.
+    pub(super) async fn take_two(self: &Arc<Self>, sizes_bytes: [usize; 2]) -> [Buffer; 2] {
+        let [first, second] = sizes_bytes.map(pages_of);
+        // The first may be a little more than a chunk, and the smallest budget has two chunks.
+        let both = (first + second).min(self.budget_pages);
+        let mut right = self.right(both).await;
+        let second = right.split(second.min(both));
+        let second = second.expect("it has at least as many");
+        [
+            self.buffer(sizes_bytes[0], right),
+            self.buffer(sizes_bytes[1], second),
+        ]
+    }
+
+    /// Room for at most a chunk that is read by somebody else; waits while the budget is in use.
+    pub(super) async fn reserve(self: &Arc<Self>, size_bytes: u64) -> Room {
+        let right = self.right(pages_of_chunk(size_bytes)).await;
+        self.room(right)
+    }
+
+    /// The same where it can be had at once.
+    pub(super) fn try_reserve(self: &Arc<Self>, size_bytes: u64) -> Option<Room> {
+        let pages = u32::try_from(pages_of_chunk(size_bytes)).ok()?;
+        let right = self.pages.clone().try_acquire_many_owned(pages).ok()?;
+        Some(self.room(right))
+    }
+
+    async fn right(self: &Arc<Self>, pages: usize) -> OwnedSemaphorePermit {
+        let pages = u32::try_from(pages).unwrap_or(u32::MAX);
         let right = self.pages.clone().acquire_many_owned(pages);
-        let right = right.await.expect("the semaphore is never closed");
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_use = (self.budget_pages - self.pages.available_permits()) * PAGE_BYTES;
-        state.peak_bytes = state.peak_bytes.max(in_use);
-        // A small buffer is made anew, and one that lies idle goes for it, so that both never add up.
-        let idle = state.idle.pop();
-        let bytes = idle.filter(|_| size_bytes == chunk_bytes());
-        drop(state);
+        right.await.expect("the semaphore is never closed")
+    }
+
+    /// A small buffer is made anew, and one that lies idle goes for it, so that both never add up.
+    fn buffer(self: &Arc<Self>, size_bytes: usize, right: OwnedSemaphorePermit) -> Buffer {
+        let bytes = self.idle().filter(|_| size_bytes == chunk_bytes());
         Buffer {
             bytes: bytes.unwrap_or_else(|| Vec::with_capacity(size_bytes)),
             pool: self.clone(),
             _right: right,
         }
     }
+
+    fn room(self: &Arc<Self>, right: OwnedSemaphorePermit) -> Room {
+        drop(self.idle());
+        Room { _right: right }
+    }
+
+    /// A buffer that lies idle, and a look at how much is in use.
+    fn idle(self: &Arc<Self>) -> Option<Vec<u8>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_use = (self.budget_pages - self.pages.available_permits()) * PAGE_BYTES;
+        state.peak_bytes = state.peak_bytes.max(in_use);
+        state.idle.pop()
+    }
+}
+
+/// Room for bytes that somebody else puts into memory; it is given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Room {
+    _right: OwnedSemaphorePermit,
 }
 
 impl Buffer {

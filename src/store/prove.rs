@@ -39,7 +39,8 @@ impl ObjectStore {
     }
 
     /// Compares sizes, and some chunks with the list beside the stripe: the first, the last, and others that
-    /// differ from time to time. The list itself is compared with the digest of record.
+    /// differ from time to time. The list itself is compared with the digest of record, and what the store says of
+    /// the whole by its own checksum, where it does, with the list.
     pub(super) async fn prove_sample(
         &self,
         stripe: &StoredStripe,
@@ -48,6 +49,12 @@ impl ObjectStore {
         self.prove_sizes(stripe).await?;
         let list = self.chunk_list(stripe).await?;
         let count = list.digests().len() as u64;
+        let mut rest = list.digests();
+        for span in spans(stripe) {
+            let (own, after) = rest.split_at(span.chunks().count().min(rest.len()));
+            self.compare_what_is_said(&span, own).await?;
+            rest = after;
+        }
         let wanted = sample(count, stripe.root, self.clock.now().millis());
         let mut places = self.places(stripe);
         places.retain(|place| wanted.contains(&place.chunk));
@@ -55,7 +62,7 @@ impl ObjectStore {
     }
 
     /// The chunk list beside a stripe, compared with its root.
-    async fn chunk_list(&self, stripe: &StoredStripe) -> Result<ChunkList> {
+    pub(super) async fn chunk_list(&self, stripe: &StoredStripe) -> Result<ChunkList> {
         let content = self.read_small(&keys::chunks(&stripe.key)).await?;
         let list = ChunkList::from_bytes(&content);
         list.filter(|list| list.root() == stripe.root)
@@ -73,10 +80,7 @@ impl ObjectStore {
     }
 
     async fn prove_size(&self, span: &Span) -> Result<()> {
-        let found = self
-            .calls
-            .call(0, || async { self.size_of(&span.key).await })
-            .await?;
+        let found = self.calls.call(|| self.size_of(&span.key)).await?;
         if found == Some(span.size_bytes()) {
             return Ok(());
         }
@@ -136,11 +140,7 @@ impl ObjectStore {
         file: Option<&Path>,
         progress: &dyn StepProgress,
     ) -> Result<BTreeMap<usize, Sha256Digest>> {
-        let reader = Reader {
-            objects: self.objects.clone(),
-            calls: self.calls.clone(),
-            file: file.map(Into::into),
-        };
+        let reader = self.reader(file);
         let mut found = BTreeMap::new();
         let mut in_flight = JoinSet::new();
         let mut places = places.into_iter();
@@ -161,7 +161,15 @@ impl ObjectStore {
         }
     }
 
-    /// Brings an object to a file. The file gets its name only when the digests agree.
+    pub(super) fn reader(&self, file: Option<&Path>) -> Reader {
+        Reader {
+            objects: self.objects.clone(),
+            calls: self.calls.clone(),
+            file: file.map(Into::into),
+        }
+    }
+
+    /// Brings an object to a file, opened where it is sealed. The file gets its name only when the digests agree.
     pub(super) async fn fetch_stripe(
         &self,
         stripe: &StoredStripe,
@@ -172,8 +180,15 @@ impl ObjectStore {
         let unfinished = path.with_extension("part");
         let failed = |error| unwritable(&unfinished, error);
         let file = fs::File::create(&unfinished).await.map_err(failed)?;
-        file.set_len(stripe.size_bytes).await.map_err(failed)?;
-        let read = self.read_whole(stripe, Some(&unfinished), progress).await;
+        let size_bytes = stripe.plain().size_bytes;
+        file.set_len(size_bytes).await.map_err(failed)?;
+        let read = match &stripe.sealed {
+            None => self.read_whole(stripe, Some(&unfinished), progress).await,
+            Some(sealed) => {
+                self.read_sealed(stripe, sealed, &unfinished, progress)
+                    .await
+            }
+        };
         if let Err(error) = read {
             drop(file);
             // The error that matters is the first; a leftover `.part` is overwritten next time.
@@ -188,7 +203,7 @@ impl ObjectStore {
     }
 
     /// Where each chunk of a stripe stands.
-    fn places(&self, stripe: &StoredStripe) -> Vec<Place> {
+    pub(super) fn places(&self, stripe: &StoredStripe) -> Vec<Place> {
         let mut places = Vec::new();
         for span in spans(stripe) {
             places.extend(self.places_of(&span, places.len()));
@@ -245,7 +260,7 @@ fn sample(count: u64, root: Sha256Digest, moment_millis: i64) -> BTreeSet<usize>
         .collect()
 }
 
-fn damaged(place: &Place) -> Error {
+pub(super) fn damaged(place: &Place) -> Error {
     let message = format!(
         "the store gives back other bytes than were sent: chunk {}, bytes {} to {} of the object",
         place.chunk, place.in_object.start, place.in_object.end

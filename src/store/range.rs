@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload};
@@ -59,19 +60,34 @@ impl Reader {
             return Ok(Hasher::new().finish());
         }
         self.calls
-            .call(place.chunk, || async {
-                let options = GetOptions {
-                    range: Some(GetRange::Bounded(place.in_object.clone())),
-                    ..GetOptions::default()
-                };
-                let found = self.objects.get_opts(&place.key, options).await;
-                let found = found.map_err(|error| store_error(error, &place.key))?;
-                if found.range != place.in_object {
-                    return Err(cut_short(place));
-                }
-                self.take_in(found, place).await
+            .call(|| async { self.take_in(self.ask_for(place).await?, place).await })
+            .await
+    }
+
+    /// Reads a chunk into memory; whoever asks has reserved room for it.
+    pub(super) async fn bytes(&self, place: &Place) -> Result<Bytes> {
+        self.calls
+            .call(|| async {
+                let found = self.ask_for(place).await?.bytes().await;
+                let bytes = found.map_err(|error| store_error(error, &place.key))?;
+                let is_whole = bytes.len() as u64 == place.size_bytes();
+                is_whole.then_some(bytes).ok_or_else(|| cut_short(place))
             })
             .await
+    }
+
+    async fn ask_for(&self, place: &Place) -> Result<GetResult> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(place.in_object.clone())),
+            ..GetOptions::default()
+        };
+        let found = self.objects.get_opts(&place.key, options).await;
+        let found = found.map_err(|error| store_error(error, &place.key))?;
+        if found.range == place.in_object {
+            Ok(found)
+        } else {
+            Err(cut_short(place))
+        }
     }
 
     async fn take_in(&self, found: GetResult, place: &Place) -> Result<Sha256Digest> {

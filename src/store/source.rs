@@ -1,30 +1,48 @@
 //! A backup file read ahead, chunk by chunk, into buffers of the pool.
 //!
-//! Start at [`Source::read_ahead`]. Reading blocks, so it is done beside the threads that serve connections; one
-//! chunk waits ready while another is hashed and sent.
+//! Start at [`Source::read_ahead`]; `sealed` has the way in which chunks are encrypted as they are read. Reading
+//! blocks, so it is done beside the threads that serve connections; one chunk waits ready while another is hashed
+//! and sent.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::digest::ChunkList;
 use super::pool::Pool;
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::CHUNK_SIZE_BYTES;
 
+/// Where chunks go that were read.
+pub(super) type To = mpsc::Sender<Result<Chunk>>;
+
 /// A file that is to be sent.
 pub(super) struct Source {
-    file: File,
-    path: PathBuf,
+    pub(super) file: File,
+    pub(super) path: PathBuf,
     /// Its size in bytes when it was opened.
     pub(super) size_bytes: u64,
 }
 
+/// One chunk on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Chunk {
+    /// What the store gets.
+    pub(super) stored: Bytes,
+    /// What the file holds there: the same bytes where nothing is sealed.
+    pub(super) plain: Bytes,
+}
+
 /// The chunks of a file, in order.
-pub(super) struct Chunks(mpsc::Receiver<Result<Bytes>>);
+pub(super) struct Chunks {
+    receiver: mpsc::Receiver<Result<Chunk>>,
+    /// The digests of the plain chunks, once a sealed file was read to its end.
+    plain: Arc<OnceLock<ChunkList>>,
+}
 
 impl Source {
     /// Opens a file.
@@ -50,20 +68,12 @@ impl Source {
 
     /// Begins to read. The reading ends when the chunks are dropped.
     pub(super) fn read_ahead(self, pool: Arc<Pool>) -> Chunks {
-        let (sender, chunks) = mpsc::channel(1);
-        tokio::spawn(async move {
-            let path = self.path.clone();
-            if let Err(error) = self.read_all(&pool, &sender).await {
-                let error = error.at("file", path.display());
-                // Whoever does not listen any more has an error of their own.
-                let _ = sender.send(Err(error)).await;
-            }
-        });
-        Chunks(chunks)
+        let path = self.path.clone();
+        Chunks::ahead(path, |to, _| async move { self.read_all(&pool, &to).await })
     }
 
     /// An empty file is one empty chunk.
-    async fn read_all(mut self, pool: &Arc<Pool>, to: &mpsc::Sender<Result<Bytes>>) -> Result<()> {
+    async fn read_all(mut self, pool: &Arc<Pool>, to: &To) -> Result<()> {
         let mut left = self.size_bytes;
         loop {
             let want = left.min(CHUNK_SIZE_BYTES);
@@ -76,7 +86,9 @@ impl Source {
             });
             let (source, buffer) = filled.await?.map_err(unreadable)?;
             self = source;
-            if to.send(Ok(buffer.freeze())).await.is_err() || is_last {
+            let stored = buffer.freeze();
+            let plain = stored.clone();
+            if to.send(Ok(Chunk { stored, plain })).await.is_err() || is_last {
                 return Ok(());
             }
         }
@@ -84,26 +96,63 @@ impl Source {
 }
 
 impl Chunks {
+    /// Begins a reading beside the caller, which ends when the chunks are dropped.
+    pub(super) fn ahead<F>(
+        path: PathBuf,
+        read: impl FnOnce(To, Arc<OnceLock<ChunkList>>) -> F,
+    ) -> Self
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(1);
+        let plain = Arc::<OnceLock<ChunkList>>::default();
+        let reading = read(sender.clone(), plain.clone());
+        tokio::spawn(async move {
+            if let Err(error) = reading.await {
+                let error = error.at("file", path.display());
+                // Whoever does not listen any more has an error of their own.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        Self { receiver, plain }
+    }
+
+    /// The digests of the plain chunks; none before the last chunk of a sealed file was given.
+    pub(super) fn plain_list(&self) -> Option<&ChunkList> {
+        self.plain.get()
+    }
+
     /// The next chunk; an error where the file has none.
-    pub(super) async fn next(&mut self) -> Result<Bytes> {
+    pub(super) async fn next(&mut self) -> Result<Chunk> {
         let ended = || Error::new(Code::Bug, "a file has fewer chunks than its size says");
-        self.0.recv().await.unwrap_or_else(|| Err(ended()))
+        self.receiver.recv().await.unwrap_or_else(|| Err(ended()))
     }
 }
 
 /// Reads exactly so many bytes, and nothing may follow the last of them: the file has been written to its end.
 fn fill(file: &mut File, bytes: &mut Vec<u8>, want: u64, is_last: bool) -> io::Result<()> {
-    file.take(want).read_to_end(bytes)?;
-    if (bytes.len() as u64) < want {
+    read_on(file, bytes, want)?;
+    if is_last { at_end(file) } else { Ok(()) }
+}
+
+/// Reads exactly so many bytes more.
+pub(super) fn read_on(file: &mut File, bytes: &mut Vec<u8>, want: u64) -> io::Result<()> {
+    let read = file.take(want).read_to_end(bytes)?;
+    if (read as u64) < want {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
     }
-    if is_last && file.read(&mut [0])? > 0 {
+    Ok(())
+}
+
+/// Nothing may follow what was read.
+pub(super) fn at_end(file: &mut File) -> io::Result<()> {
+    if file.read(&mut [0])? > 0 {
         return Err(io::Error::other("the file grows while it is read"));
     }
     Ok(())
 }
 
-fn unreadable(error: io::Error) -> Error {
+pub(super) fn unreadable(error: io::Error) -> Error {
     Error::new(Code::ShareUnseen, "a backup file cannot be read to its end")
         .hint("look whether something else writes to the share, and at the disk behind it")
         .retry(Retry::Never)
@@ -133,7 +182,9 @@ mod tests {
         let mut read = Vec::new();
         for _ in 0..count {
             // A copy, so that the buffer goes back: the budget holds two chunks.
-            read.push(Bytes::copy_from_slice(&chunks.next().await.expect("reads")));
+            let chunk = chunks.next().await.expect("reads");
+            assert_eq!(chunk.stored, chunk.plain, "nothing is sealed");
+            read.push(Bytes::copy_from_slice(&chunk.stored));
         }
         assert!(chunks.next().await.is_err(), "nothing follows");
         read

@@ -84,7 +84,7 @@ impl ObjectStore {
     }
 
     /// Gives up an upload; one that is gone already is no error.
-    async fn abort(&self, key: &Key, upload: &str) -> Result<()> {
+    pub(super) async fn abort(&self, key: &Key, upload: &str) -> Result<()> {
         let aborted = self.parts.abort_multipart(key, &upload.to_owned()).await;
         match aborted.map_err(|error| store_error(error, key)) {
             Err(error) if error.code() != Code::ObjectMissing => Err(error),

@@ -13,10 +13,10 @@ use super::digest::ChunkList;
 use super::errors::store_error;
 use super::layout::{Span, segment_size, spans};
 use super::parts::hash;
-use super::source::{Chunks, Source};
+use super::source::{Chunk, Chunks, Source};
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
-use crate::model::{CHUNK_SIZE_BYTES, Sha256Digest, StoredStripe};
+use crate::model::{CHUNK_SIZE_BYTES, PlainStripe, Sha256Digest, StoredStripe};
 use crate::world::{StepProgress, Tap};
 
 /// The parser sees a chunk in slices of this size, and others get their turn in between.
@@ -38,20 +38,38 @@ pub(super) struct Pass<'f, 'a> {
     done_bytes: u64,
 }
 
-impl Pass<'_, '_> {
-    /// The next chunk, after it passed the tap.
-    pub(super) async fn next(&mut self) -> Result<Bytes> {
-        let chunk = self.chunks.next().await?;
-        let begin = self.read_bytes;
-        self.read_bytes += chunk.len() as u64;
-        if begin >= self.feed.tapped_bytes {
-            for slice in chunk.chunks(TAP_BYTES) {
-                self.feed.tap.bytes(slice);
-                tokio::task::yield_now().await;
-            }
-            self.feed.tapped_bytes = self.read_bytes;
+impl<'f, 'a> Pass<'f, 'a> {
+    /// A reading that begins.
+    pub(super) fn over(chunks: Chunks, feed: &'f mut Feed<'a>) -> Self {
+        Self {
+            feed,
+            chunks,
+            read_bytes: 0,
+            done_bytes: 0,
         }
-        Ok(chunk)
+    }
+
+    /// The next chunk as it is stored, after the file's own bytes passed the tap. Where a file is read again, its
+    /// chunks may be cut elsewhere: what the tap has seen is left out to the byte.
+    pub(super) async fn next(&mut self) -> Result<Bytes> {
+        let Chunk { stored, plain } = self.chunks.next().await?;
+        let seen = self.feed.tapped_bytes.saturating_sub(self.read_bytes);
+        let seen = usize::try_from(seen).unwrap_or(usize::MAX).min(plain.len());
+        for slice in plain[seen..].chunks(TAP_BYTES) {
+            self.feed.tap.bytes(slice);
+            tokio::task::yield_now().await;
+        }
+        self.read_bytes += plain.len() as u64;
+        self.feed.tapped_bytes = self.feed.tapped_bytes.max(self.read_bytes);
+        Ok(stored)
+    }
+
+    /// What the file holds, once a sealed one was read to its end.
+    pub(super) fn plain(&self) -> Result<PlainStripe> {
+        let list = self.chunks.plain_list();
+        let unread = || Error::new(Code::Bug, "a sealed file was not read to its end");
+        list.map(|list| list.plain_stripe(self.read_bytes))
+            .ok_or_else(unread)
     }
 
     /// So many more bytes are in the store; people are told of each once.
@@ -80,6 +98,9 @@ impl ObjectStore {
             tapped_bytes: 0,
             told_bytes: 0,
         };
+        if let Some(ring) = &self.ring {
+            return self.upload_sealed(path, key, ring, &mut feed).await;
+        }
         match self.pass_over(path, key, &mut feed).await {
             // The store has dropped an upload that an earlier process began; it is forgotten now.
             Err(error) if error.code() == Code::ObjectMissing => {
@@ -98,13 +119,9 @@ impl ObjectStore {
             root: Sha256Digest([0; 32]),
             sha256: None,
             segment_size_bytes: segment_size(source.size_bytes, self.transfer.segment_chunks),
+            sealed: None,
         };
-        let mut pass = Pass {
-            feed,
-            chunks: source.read_ahead(self.pool.clone()),
-            read_bytes: 0,
-            done_bytes: 0,
-        };
+        let mut pass = Pass::over(source.read_ahead(self.pool.clone()), feed);
         let mut list = ChunkList::default();
         for span in spans(&stripe) {
             list.extend(self.send_span(&span, path, &mut pass).await?);
@@ -125,7 +142,8 @@ impl ObjectStore {
         if span.size_bytes() < CHUNK_SIZE_BYTES {
             return self.send_one(span, pass).await;
         }
-        if self.size_of(&span.key).await?.is_some() {
+        let found = self.calls.call(|| self.size_of(&span.key));
+        if found.await?.is_some() {
             let mut digests = Vec::new();
             for _ in span.chunks() {
                 digests.push(hash(pass.next().await?).await?);
@@ -138,9 +156,18 @@ impl ObjectStore {
     async fn send_one(&self, span: &Span, pass: &mut Pass<'_, '_>) -> Result<Vec<Sha256Digest>> {
         let chunk = pass.next().await?;
         let digest = hash(chunk.clone()).await?;
+        if self.put_one(span, &chunk).await? {
+            pass.tell(span.size_bytes());
+            return Ok(vec![digest]);
+        }
+        self.same_as_stored(span, vec![digest], pass).await
+    }
+
+    /// Creates an object of at most one chunk; false where one of this key is there.
+    pub(super) async fn put_one(&self, span: &Span, chunk: &Bytes) -> Result<bool> {
         let key = self.key(&span.key);
-        let put = self.calls.call(0, || async {
-            self.throttle.pass(span.size_bytes()).await;
+        self.throttle.pass(span.size_bytes()).await;
+        let put = self.calls.call(|| async {
             let options = PutOptions::from(PutMode::Create);
             match self
                 .objects
@@ -152,11 +179,7 @@ impl ObjectStore {
                 Err(error) => Err(store_error(error, &span.key)),
             }
         });
-        if put.await? {
-            pass.tell(span.size_bytes());
-            return Ok(vec![digest]);
-        }
-        self.same_as_stored(span, vec![digest], pass).await
+        put.await
     }
 
     /// An object that is there already counts when every chunk of it is what would have been sent.
@@ -176,24 +199,25 @@ impl ObjectStore {
     pub(super) async fn create_same(&self, key: &str, content: Vec<u8>) -> Result<()> {
         let content = Bytes::from(content);
         let options = PutOptions::from(PutMode::Create);
-        match self
-            .objects
-            .put_opts(&self.key(key), content.clone().into(), options)
-            .await
-        {
-            Ok(_) => Ok(()),
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                if self.read_small(key).await? == content {
-                    return Ok(());
-                }
-                Err(Error::new(
-                    Code::ObjectExists,
-                    "an object of this name has another content",
-                )
-                .at("object", key)
-                .hint("look whether another agent writes below the same prefix"))
+        let place = self.key(key);
+        let put = self.calls.once(|| async {
+            let put = self
+                .objects
+                .put_opts(&place, content.clone().into(), options.clone());
+            match put.await {
+                Ok(_) => Ok(true),
+                Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+                Err(error) => Err(store_error(error, key)),
             }
-            Err(error) => Err(store_error(error, key)),
+        });
+        if put.await? || self.read_small(key).await? == content {
+            return Ok(());
         }
+        Err(Error::new(
+            Code::ObjectExists,
+            "an object of this name has another content",
+        )
+        .at("object", key)
+        .hint("look whether another agent writes below the same prefix"))
     }
 }

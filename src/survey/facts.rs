@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::{EventSession, ReportedError};
 use crate::model::{
     DatabaseName, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal, SurveyId, Timestamp,
 };
@@ -74,6 +75,9 @@ pub struct HostFacts {
     pub members: BTreeMap<DatabaseName, MemberFacts>,
     /// Transactions open now whose name begins with the group's mark prefix.
     pub open_marks: Vec<String>,
+    /// The event session that hears others' errors about the members.
+    #[serde(default)]
+    pub event_session: EventSession,
 }
 
 /// One database.
@@ -105,6 +109,9 @@ pub struct MemberFacts {
     pub mark_log: MarkLogFacts,
     /// The newest backups that this host's msdb knows of, newest first, at most 50.
     pub history: Vec<BackupRow>,
+    /// Errors that end a chain, as sessions of others met them, oldest first.
+    #[serde(default)]
+    pub reported: Vec<ReportedError>,
 }
 
 /// Whether a database may be used.

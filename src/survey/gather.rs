@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use super::{HostReport, Survey, UnresolvedMember};
+use super::{HostReport, Survey, UnresolvedMember, event_session_name};
 use crate::config::{Config, Discovery, HostConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MemberName, SurveyId};
@@ -92,6 +92,7 @@ async fn ask(
         mark_log: config.mark_log,
         mark_prefix: config.mark_prefix.clone(),
         is_management_host: host.name.is_same_host(&config.management_host),
+        event_session: event_session_name(&config.group),
     };
     let report = match world.fleet.host_facts(&host.name, &wanted).await {
         Ok(facts) if facts.true_name.is_same_host(&host.name) => HostReport::Facts(Box::new(facts)),

@@ -4,9 +4,11 @@
 
 mod facts;
 mod gather;
+mod reported;
 
 pub use facts::{
     BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
     MemberFacts, MemberState, RecoveryModel, Survey, UnresolvedMember,
 };
 pub use gather::take;
+pub use reported::{EventSession, ReportedError, event_session_name};

@@ -11,6 +11,7 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path as Key;
 use object_store::{MultipartId, PutPayload, PutResult};
 use stopmark::model::CHUNK_SIZE_BYTES;
+use stopmark::seal::Ring;
 use stopmark::store::{Backend, ObjectStore, Pool};
 use stopmark::world::Store as _;
 
@@ -91,26 +92,30 @@ pub(super) async fn check_all(subject: &Subject) {
 }
 
 /// A store that remembers its uploads in this folder.
-fn remembering(subject: &Subject, backend: Backend, folder: &tempfile::TempDir) -> ObjectStore {
+pub(super) fn remembering(
+    subject: &Subject,
+    backend: Backend,
+    folder: &tempfile::TempDir,
+) -> ObjectStore {
     subject
         .agent_over("one", backend)
         .with_uploads(uploads(folder))
 }
 
-fn uploads(folder: &tempfile::TempDir) -> PathBuf {
+pub(super) fn uploads(folder: &tempfile::TempDir) -> PathBuf {
     folder.path().join("uploads")
 }
 
 /// Uploads through a gate until it closes and everything before it is remembered, then dies.
-async fn cut_off(
+pub(super) async fn cut_off(
     subject: &Subject,
     folder: &tempfile::TempDir,
     path: &Path,
     key: &str,
-    parts: usize,
+    (parts, ring): (usize, Option<Ring>),
 ) {
     let (backend, [_, done]) = gated(&subject.backend, parts);
-    let store = remembering(subject, backend, folder);
+    let store = remembering(subject, backend, folder).with_ring(ring);
     let mut tap = Passed::default();
     let mut upload = std::pin::pin!(store.upload(path, key, &mut tap, &Ignored));
     let is_remembered = || {
@@ -132,7 +137,7 @@ async fn an_upload_goes_on_where_it_was_cut_off(subject: &Subject) {
     let folder = tempfile::tempdir().expect("a folder");
     let bytes = bytes_of(CHUNK_SIZE_BYTES * 5 + 3);
     let (path, key) = (file_of(&folder, &bytes), "v1/resumed/piece.bak");
-    cut_off(subject, &folder, &path, key, 3).await;
+    cut_off(subject, &folder, &path, key, (3, None)).await;
     let (backend, [asked, _]) = gated(&subject.backend, usize::MAX);
     let store = remembering(subject, backend, &folder);
     let mut tap = Passed::default();
@@ -152,7 +157,7 @@ async fn a_file_that_changed_meanwhile_is_sent_as_it_is_now(subject: &Subject) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut bytes = bytes_of(CHUNK_SIZE_BYTES * 3);
     let (path, key) = (file_of(&folder, &bytes), "v1/rewritten/piece.bak");
-    cut_off(subject, &folder, &path, key, 2).await;
+    cut_off(subject, &folder, &path, key, (2, None)).await;
     bytes[5] ^= 1;
     let path = file_of(&folder, &bytes);
     let (backend, [asked, _]) = gated(&subject.backend, usize::MAX);
@@ -173,7 +178,7 @@ async fn an_upload_that_the_store_has_dropped_begins_anew(subject: &Subject) {
     let folder = tempfile::tempdir().expect("a folder");
     let bytes = bytes_of(CHUNK_SIZE_BYTES * 3);
     let (path, key) = (file_of(&folder, &bytes), "v1/dropped/piece.bak");
-    cut_off(subject, &folder, &path, key, 2).await;
+    cut_off(subject, &folder, &path, key, (2, None)).await;
     // Another agent with the same memory, whose file is gone, sweeps: the store forgets the upload, and then
     // the memory comes back.
     let kept = std::fs::read_dir(uploads(&folder)).expect("a folder");
@@ -202,9 +207,9 @@ async fn the_sweep_gives_up_what_nobody_goes_on_with(subject: &Subject) {
     let path = file_of(&folder, &bytes);
     let store = remembering(subject, gated(&subject.backend, usize::MAX).0, &folder);
     let (mine, orphan) = ("v1/swept/mine.bak", "v1/swept/orphan.bak");
-    cut_off(subject, &folder, &path, mine, 1).await;
+    cut_off(subject, &folder, &path, mine, (1, None)).await;
     let stranger = tempfile::tempdir().expect("a folder");
-    cut_off(subject, &stranger, &path, orphan, 1).await;
+    cut_off(subject, &stranger, &path, orphan, (1, None)).await;
     let swept = store.sweep(&group("swept")).await.expect("sweeps");
     assert!(swept <= 1, "mine has its file and its memory: {swept}");
     let again = store.sweep(&group("swept")).await.expect("sweeps");

@@ -4,6 +4,7 @@
 //! off are in `resume.rs`.
 
 mod resume;
+mod sealed;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,13 +12,13 @@ use std::time::Duration;
 
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path as Key;
-use stopmark::clock::ManualClock;
+use stopmark::clock::{ManualClock, SystemClock};
 use stopmark::error::Code;
 use stopmark::model::{
     CHUNK_SIZE_BYTES, GroupName, RunId, Set, SetId, SetKind, StoredStripe, Timestamp,
 };
 use stopmark::store::{AgentIdentity, Backend, ObjectStore};
-use stopmark::world::{LogFact, StepProgress, Store as _, Tap};
+use stopmark::world::{Clock as _, LogFact, StepProgress, Store as _, Tap};
 use uuid::Uuid;
 
 /// A store under test: the same objects seen by as many agents as a test wants.
@@ -85,6 +86,7 @@ pub(crate) async fn check_all(subject: &Subject) {
     a_changed_object_is_noticed(subject).await;
     a_stripe_too_large_for_one_object_lies_in_segments(subject).await;
     resume::check_all(subject).await;
+    sealed::check_all(subject).await;
     manifests_are_written_once_and_read_by_digest(subject).await;
     of_many_appends_at_once_each_gets_a_number_of_its_own(subject).await;
     a_log_that_was_tampered_with_is_refused(subject).await;
@@ -387,6 +389,13 @@ async fn a_log_that_was_tampered_with_is_refused(subject: &Subject) {
     );
 }
 
+/// A second for the agents, in which a server may well answer.
+async fn a_second_passes(subject: &Subject) {
+    let real = SystemClock::new();
+    real.sleep_until(Duration::from_millis(5)).await;
+    subject.clock.advance(Duration::from_secs(1));
+}
+
 async fn one_agent_holds_the_lease_and_a_silent_one_loses_it(subject: &Subject) {
     let name = group("leased");
     let (first, second) = (subject.agent("one"), subject.agent("two"));
@@ -397,11 +406,14 @@ async fn one_agent_holds_the_lease_and_a_silent_one_loses_it(subject: &Subject) 
         .await
         .expect("the same agent after a restart");
     // While the second watches, the first renews: the second must step back.
-    let (watched, ()) = tokio::join!(second.take_lease(&name), async {
-        subject.clock.advance(Duration::from_secs(30));
-        first.take_lease(&name).await.expect("renews");
-        subject.clock.advance(Duration::from_secs(60));
-    });
+    let mut watching = std::pin::pin!(second.take_lease(&name));
+    let watched = loop {
+        tokio::select! {
+            biased;
+            watched = &mut watching => break watched,
+            () = a_second_passes(subject) => first.take_lease(&name).await.expect("renews"),
+        }
+    };
     assert_eq!(
         watched.expect_err("the first lives").code(),
         Code::LeaseHeld
@@ -412,7 +424,7 @@ async fn one_agent_holds_the_lease_and_a_silent_one_loses_it(subject: &Subject) 
         tokio::select! {
             biased;
             taken = &mut taking => break taken,
-            () = tokio::task::yield_now() => subject.clock.advance(Duration::from_secs(1)),
+            () = a_second_passes(subject) => {}
         }
     };
     taken.expect("the first was silent");

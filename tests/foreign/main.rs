@@ -3,6 +3,7 @@
 //!
 //! A test that misses its program or its server fails; none is skipped.
 
+mod age;
 mod clients;
 #[path = "../conformance/store.rs"]
 mod conformance;

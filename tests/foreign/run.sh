@@ -3,10 +3,10 @@
 # that needs them: `tests/foreign/run.sh [TEST NAMES]`. Start reading at the last lines.
 #
 # Two object stores (SeaweedFS speaks S3, Azurite speaks Azure), one that ignores conditions (rclone), clients of SQL
-# Server (FreeTDS's tsql, and those that clients/install.sh brings), and Microsoft's T-SQL parser (which tsql/run.sh
-# installs when its test asks). Packages go into a cache folder (STOPMARK_FOREIGN_CACHE, default
-# ~/.cache/stopmark-foreign); the system gets Debian packages only where a program is missing. What is missing and
-# cannot be installed is a failure here, never a skip.
+# Server (FreeTDS's tsql, and those that clients/install.sh brings), `age`, which opens sealed pieces, and Microsoft's
+# T-SQL parser (which tsql/run.sh installs when its test asks). Packages go into a cache folder
+# (STOPMARK_FOREIGN_CACHE, default ~/.cache/stopmark-foreign); the system gets Debian packages only where a program is
+# missing. What is missing and cannot be installed is a failure here, never a skip.
 #
 # It ends only what it started, and leaves nothing running.
 set -euo pipefail
@@ -41,6 +41,7 @@ debian() {
 
 install_programs() {
   command -v tsql >/dev/null || debian freetds-bin
+  command -v age >/dev/null || debian age
   command -v curl >/dev/null || debian curl
   command -v npm >/dev/null || debian nodejs npm
   python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv

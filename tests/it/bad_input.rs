@@ -4,6 +4,7 @@
 //! begun stands in the journal, and what was refused has left nothing behind.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use insta::assert_snapshot;
@@ -210,7 +211,7 @@ async fn a_store_that_stops_taking_pieces_is_told_and_nothing_is_lost() {
 }
 
 /// An endpoint that forbids everything, as S3 does to credentials without a policy; its address.
-pub(crate) async fn forbidding_endpoint() -> std::net::SocketAddr {
+async fn forbidding_endpoint() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
     let listener = listener.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -231,9 +232,8 @@ pub(crate) async fn forbidding_endpoint() -> std::net::SocketAddr {
     address
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_forbids_is_told_without_the_secret() {
-    let stage = one_host().await;
+/// Makes the stage's store a bucket that answers nothing but that it is forbidden; where it listens.
+pub(crate) async fn point_at_forbidding_store(stage: &Stage) -> SocketAddr {
     let store = url::Url::from_file_path(stage.path("store")).expect("an absolute path");
     let endpoint = forbidding_endpoint().await;
     stage.edit(
@@ -246,6 +246,13 @@ async fn a_store_that_forbids_is_told_without_the_secret() {
          aws_secret_access_key = {{ file = \"password\" }}\n\n[paths]"
     );
     stage.edit("\n[paths]", &options);
+    endpoint
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_forbids_is_told_without_the_secret() {
+    let stage = one_host().await;
+    let endpoint = point_at_forbidding_store(&stage).await;
     let before = runs(&stage);
     let list = tell(&stage, &["list"]).await;
     let full = tell(&stage, &["backup", "full"]).await;

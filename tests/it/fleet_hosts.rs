@@ -175,9 +175,11 @@ impl Hosts {
                 transfer: TransferConfig::default(),
             },
             schedule: ScheduleConfig::default(),
+            sealing: None,
             policy: PolicyConfig {
                 read_back: ReadBack::Whole,
                 sample_over_bytes: 64 << 30,
+                staging_max_bytes: 100 << 30,
                 statement_silence_max: Duration::from_secs(30),
                 mark_timeout: Duration::from_secs(30),
                 connect_timeout: Duration::from_secs(10),
@@ -305,6 +307,7 @@ pub(crate) fn wanted(databases: &[&str], is_management_host: bool) -> FactsWante
         mark_log: MarkLogKind::Stopmark,
         mark_prefix: named("BTS"),
         is_management_host,
+        event_session: "stopmark_test".to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ use stopmark::error::{Exit, render};
 use stopmark::media::{Access, Gathered, Source, gather};
 use stopmark::store::Shelf as Bucket;
 
-use crate::bad_input::forbidding_endpoint;
+use crate::bad_input::point_at_forbidding_store;
 use crate::shelf::{Shelf, full, logs};
 use crate::stage::{PASSWORD, Stage};
 
@@ -178,18 +178,7 @@ async fn an_object_is_examined_by_its_own_url_and_an_empty_prefix_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_of_the_configuration_lends_its_credentials_and_its_refusal_is_told() {
     let stage = Stage::unprepared(&[("SQL1", &["Orders"])]).await;
-    let store = url::Url::from_file_path(stage.path("store")).expect("an absolute path");
-    let endpoint = forbidding_endpoint().await;
-    stage.edit(
-        &format!("url = \"{store}\""),
-        "url = \"s3://bucket/prefix\"",
-    );
-    let options = format!(
-        "\n[store.options]\naws_endpoint = \"http://{endpoint}\"\naws_allow_http = \"true\"\n\
-         aws_region = \"eu-west-1\"\naws_access_key_id = \"agent\"\n\n[store.secrets]\n\
-         aws_secret_access_key = {{ file = \"password\" }}\n\n[paths]"
-    );
-    stage.edit("\n[paths]", &options);
+    let endpoint = point_at_forbidding_store(&stage).await;
     let printed = stage.run(&["inspect", "s3://bucket/elsewhere"]).await;
     assert_eq!(printed.exit, Exit::Failed);
     assert!(!printed.stderr.contains(PASSWORD), "{}", printed.stderr);

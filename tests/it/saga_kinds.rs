@@ -199,6 +199,7 @@ impl Scene {
             mark_log: self.config.mark_log,
             mark_prefix: self.config.mark_prefix.clone(),
             is_management_host: false,
+            event_session: "stopmark_test".to_owned(),
         };
         let facts = self.world.fleet.host_facts(&member.host, &wanted).await;
         let facts = facts.expect("it answers");

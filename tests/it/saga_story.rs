@@ -93,6 +93,8 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::TestLink(step) => format!("test link {}", step.link),
         Step::PrepareMember(step) => format!("prepare {}", step.member),
         Step::RemovePrepared(step) => format!("remove what was prepared in {}", step.member),
+        Step::EnsureEventSession(step) => format!("ensure event session {}", step.name),
+        Step::RemoveEventSession(step) => format!("remove event session {}", step.name),
         Step::BackUp(step) => {
             format!(
                 "{} of {} ({})",

@@ -3,7 +3,7 @@
 //! Start at [`a_mark_becomes_a_point_after_all_when_the_next_log_carries_it`].
 
 use serde_json::Value;
-use stopmark::chain::{SetState, judge, published};
+use stopmark::chain::{SetState, log_ends, published};
 use stopmark::error::Exit;
 use stopmark::plan::BackupKind;
 use stopmark::run::events::Verdict;
@@ -14,12 +14,14 @@ use crate::saga_kinds::{SPARE, Scene};
 
 /// How the newest marked sets stand, oldest first.
 async fn states(scene: &Scene, count: usize) -> Vec<SetState> {
-    let sets = scene.sets().await;
-    let judged = judge(&sets, &[]);
-    let marked = judged.iter().map(|it| {
-        let set = sets.iter().find(|set| set.id == it.set).expect("its set");
-        published(set, Some(it))
-    });
+    let group = &scene.config.group;
+    scene.sets().await;
+    let sets = scene.world.catalog.page(group, None, 100).await;
+    let newest = scene.world.catalog.recent(group, 1, &[]).await;
+    let ends = log_ends(&newest.expect("a catalog"));
+    let sets = sets.expect("a catalog");
+    let marked = sets.iter().rev().filter(|it| it.verdict.is_some());
+    let marked = marked.map(|it| published(&it.set, it.verdict.as_ref(), &ends));
     let marked: Vec<SetState> = marked.collect();
     marked[marked.len() - count..].to_vec()
 }

@@ -303,6 +303,7 @@ pub(crate) fn world_of(config_path: &Path) -> (Arc<Config>, World) {
     };
     let ttl = config.policy.lease_ttl;
     let store = ObjectStore::open(&config.store, agent, clock.clone(), ttl).expect("a store");
+    let store = store.with_ring(config.ring());
     let world = World {
         clock,
         ids: Arc::new(RandomIds),

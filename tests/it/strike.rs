@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Error, Result, Retry};
 use stopmark::model::{
@@ -15,13 +17,14 @@ use stopmark::model::{
     StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog, StagedStripe,
+    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
+    StagedStripe,
 };
 use stopmark::run::events::BackedUp;
 use stopmark::survey::HostFacts;
 use stopmark::world::{
-    Brought, FactsWanted, Fleet, Foreign, LogEntry, LogFact, RestoredState, Staging, StepProgress,
-    Store, Tap, World,
+    Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, RestoredState, Staging,
+    StepProgress, Store, Tap, World,
 };
 
 /// Whether the effect is done before it fails.
@@ -234,6 +237,16 @@ impl Fleet for StruckFleet {
             .await
     }
 
+    async fn ensure_event_session(&self, host: &HostName, step: &EnsureEventSession) -> Result<()> {
+        let made = self.0.ensure_event_session(host, step);
+        self.pass("ensure_event_session", made).await
+    }
+
+    async fn remove_event_session(&self, host: &HostName, name: &str) -> Result<()> {
+        let removed = self.0.remove_event_session(host, name);
+        self.pass("remove_event_session", removed).await
+    }
+
     async fn place_mark(&self, step: &PlaceMark) -> Result<()> {
         self.pass("place_mark", self.0.place_mark(step)).await
     }
@@ -343,6 +356,26 @@ impl Store for StruckStore {
 
     async fn log_after(&self, group: &GroupName, after: u64) -> Result<Vec<LogEntry>> {
         self.pass("log_after", self.0.log_after(group, after)).await
+    }
+
+    fn log_batches<'a>(
+        &'a self,
+        group: &'a GroupName,
+        after: u64,
+        digest: Option<Sha256Digest>,
+    ) -> BoxStream<'a, Result<Vec<Chained>>> {
+        let begun = self.pass("log_after", async { Ok(()) });
+        let begun = futures::stream::once(begun);
+        let batches = move |()| self.0.log_batches(group, after, digest);
+        begun.map_ok(batches).try_flatten().boxed()
+    }
+
+    async fn read_sets(
+        &self,
+        group: &GroupName,
+        named: Vec<(String, Sha256Digest)>,
+    ) -> Result<Vec<Set>> {
+        self.pass("read_set", self.0.read_sets(group, named)).await
     }
 
     async fn read_set(

@@ -14,6 +14,7 @@ const LINE_CHARACTERS_MAX: usize = 160;
 /// The agent's rooms from the ground up; a room uses only rooms below it, or beside it in the same line.
 const TIERS: &[&[&str]] = &[
     &["error", "model"],
+    &["seal"],
     &["config"],
     &["survey"],
     &["chain"],

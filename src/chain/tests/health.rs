@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use super::super::samples::{FORK, copy_only, differential, full, local, log, lsn};
+use super::super::samples::{FORK, copy_only, differential, facts, full, local, log, lsn};
 use super::super::{Against, Break, Cure, Health, Holding, cure, differential_base, health};
 use crate::model::Piece;
-use crate::survey::{BackupRow, MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
+use crate::survey::{BackupRow, MemberFacts, RecoveryModel};
 
 fn held<'a>(pieces: &'a [&'a Piece]) -> Holding<'a> {
     Holding {
@@ -23,28 +23,6 @@ fn judged(facts: &MemberFacts, pieces: &[Piece], our_folder: Option<&str>) -> He
         ..held(&pieces)
     };
     health(facts, held)
-}
-
-fn facts(next: Option<u32>) -> MemberFacts {
-    MemberFacts {
-        state: MemberState::Online,
-        recovery_model: RecoveryModel::Full,
-        is_read_only: false,
-        database_guid: None,
-        family_guid: Some(Uuid::from_u128(0xfa)),
-        recovery_fork_guid: Some(Uuid::from_u128(FORK)),
-        last_log_backup_lsn: next.map(lsn),
-        differential_base_guid: None,
-        availability_group: None,
-        size_bytes: 0,
-        mark_log: MarkLogFacts {
-            has_table: true,
-            has_procedure: true,
-            has_remote_procedure: true,
-            newest: None,
-        },
-        history: Vec::new(),
-    }
 }
 
 fn row(piece: &Piece) -> BackupRow {

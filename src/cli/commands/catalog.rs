@@ -12,7 +12,7 @@ use crate::error::Exit;
 #[derive(Serialize)]
 struct Rebuilt {
     entries: u64,
-    sets: usize,
+    sets: u64,
 }
 
 impl Shown for Rebuilt {
@@ -35,6 +35,6 @@ pub(super) async fn catalog(
     let group = &agent.config.group;
     agent.world.catalog.clear(group).await.map_err(one)?;
     let entries = catch_up(&agent.world, group).await.map_err(one)?;
-    let sets = agent.world.catalog.sets(group).await.map_err(one)?.len();
+    let sets = agent.world.catalog.counts(group).await.map_err(one)?.sets;
     shown(out, &Rebuilt { entries, sets }, Exit::Ok)
 }

@@ -16,7 +16,9 @@ use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::run::step_words;
 use crate::run::record::{Record, Round, StepState};
 use crate::run::{self, Interrupt, PlanNames};
-use crate::survey::{HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey};
+use crate::survey::{
+    EventSession, HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey,
+};
 
 /// Checks hosts, members, links, shares, store and schedules; or prints what would be tried.
 pub(super) async fn check(
@@ -35,6 +37,7 @@ pub(super) async fn check(
     }
     let mut report = look(&agent, &survey);
     try_out(&mut agent, &survey, &trials, &mut report, interrupt).await;
+    check_sealing(&agent, &mut report);
     report.schedules(&agent.config, agent.world.clock.now());
     let exit = report.exit();
     let exit = if interrupt.is_asked() {
@@ -104,6 +107,9 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
             "set `encryption = \"required\"`",
         );
     }
+    if !facts.members.is_empty() {
+        check_event_session(about, &facts.event_session, report);
+    }
     let Some(config) = agent.config.host(&facts.true_name) else {
         return;
     };
@@ -125,6 +131,25 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
             hint,
         );
     }
+}
+
+/// Whether the host keeps errors of others for us; a backup needs it not, so that its lack is no fault.
+fn check_event_session(about: &str, session: &EventSession, report: &mut CheckReport) {
+    let why = match session {
+        EventSession::Running => {
+            return report.fine(
+                about,
+                "error 1475 and its kin are heard, whoever meets them",
+            );
+        }
+        EventSession::Unknown => "the login lacks VIEW SERVER STATE".to_owned(),
+        EventSession::Absent { .. } => "there is no event session of ours".to_owned(),
+        EventSession::Stopped { .. } => "our event session does not run".to_owned(),
+        EventSession::Unreadable { why } => format!("our event session cannot be read: {why}"),
+    };
+    let message = format!("error 1475 and its kin are not heard: {why}");
+    let hint = "run `stopmark group prepare`; the login needs ALTER ANY EVENT SESSION for it";
+    report.warn(about, Code::EventsUnheard, &message, hint);
 }
 
 /// Who logs in, as the person who grants rights must know it.
@@ -279,6 +304,14 @@ fn tell_trials(agent: &Agent, survey: &Survey, record: &Record, report: &mut Che
         if let Some((_, failure)) = failures.find(|(failed, _)| **failed == step) {
             report.failed(host.as_str(), &step_words(&step), failure);
         }
+    }
+}
+
+fn check_sealing(agent: &Agent, report: &mut CheckReport) {
+    if let Some(sealing) = &agent.config.sealing {
+        let today = agent.world.clock.now().civil_utc().date();
+        let trial = sealing.ring.trial();
+        report.sealing(sealing, trial.as_ref(), today);
     }
 }
 

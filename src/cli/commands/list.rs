@@ -1,31 +1,46 @@
 //! `stopmark list`: every set, and whether the group can come back to its mark.
 
 use super::{Failed, one, shown};
-use crate::chain::judge;
+use crate::chain::{self, LogEnds};
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::Exit;
-use crate::report::sets::SetList;
+use crate::report::sets::{SetLine, SetList};
 use crate::run::record::Record;
 use crate::run::verdict::{OpenSet, open_sets};
+
+/// Sets that are held in full at the same time.
+const PAGE_SETS: usize = 256;
 
 /// Lists the sets, newest last.
 pub(super) async fn list(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    let sets = agent.sets().await?;
-    let list = SetList::of(
-        &agent.config.group,
-        &sets,
-        &judge(&sets, &[]),
-        open(&agent)?,
-    );
+    agent.catch_up().await?;
+    let (catalog, group) = (&agent.world.catalog, &agent.config.group);
+    let ends = log_ends(&agent).await?;
+    let (mut lines, mut before) = (Vec::new(), None);
+    loop {
+        let page = catalog.page(group, before, PAGE_SETS).await.map_err(one)?;
+        let Some(oldest) = page.last() else { break };
+        before = Some(oldest.entry);
+        lines.extend(page.iter().map(|listed| SetLine::of(listed, &ends)));
+    }
+    lines.reverse();
+    let list = SetList::of(group, lines, open(&agent)?);
     let exit = if list.points() == 0 {
         Exit::NothingRestorable
     } else {
         Exit::Ok
     };
     shown(out, &list, exit)
+}
+
+/// Where the logs of the group end, by its newest pieces.
+pub(super) async fn log_ends(agent: &Agent) -> Result<LogEnds, Failed> {
+    let (catalog, group) = (&agent.world.catalog, &agent.config.group);
+    let newest = catalog.recent(group, 1, &[]).await.map_err(one)?;
+    Ok(chain::log_ends(&newest))
 }
 
 /// The sets that runs which have not ended are to publish.

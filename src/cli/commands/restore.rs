@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::link::survey_of;
 use super::{Failed, end_run, one, shown};
-use crate::chain::{Point, points};
+use crate::chain::Point;
 use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
 use crate::cli::out::Out;
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
-use crate::model::{DatabaseName, HostName, MemberName, Set};
+use crate::model::{DatabaseName, HostName, MemberName};
 use crate::plan::{CatalogView, Plan, RestoreAsked, plan_restore};
 use crate::run::{self, Interrupt, PlanNames};
+use crate::world::PointNeeds;
 
 /// Restores a point, or prints the plan.
 pub(super) async fn restore(
@@ -52,8 +53,8 @@ fn overwrite(agent: &Agent, named: Option<&str>) -> Result<bool, Failed> {
 
 async fn plan(agent: &Agent, args: &RestoreArgs, replace: bool) -> Result<Plan, Failed> {
     let group = &agent.config.group;
-    let sets = agent.sets().await?;
-    let point = find(&sets, args.mark.as_deref())?;
+    agent.catch_up().await?;
+    let PointNeeds { point, sets } = find(agent, args.mark.as_deref()).await?;
     let host = target(agent, &args.to_host).map_err(one)?;
     let survey = survey_of(agent).await;
     let existing = agent.world.fleet.databases(&host).await.map_err(one)?;
@@ -91,34 +92,25 @@ fn target(agent: &Agent, named: &HostName) -> crate::error::Result<HostName> {
     })
 }
 
-fn find(sets: &[Set], mark: Option<&str>) -> Result<Point, Failed> {
-    let points = points(sets, &[]);
+async fn find(agent: &Agent, mark: Option<&str>) -> Result<PointNeeds, Failed> {
+    let (catalog, group) = (&agent.world.catalog, &agent.config.group);
+    if let Some(found) = catalog.point(group, mark).await.map_err(one)? {
+        return Ok(found);
+    }
     let Some(mark) = mark else {
-        return points.into_iter().next_back().ok_or_else(|| {
-            one(Error::new(
-                Code::NoPoint,
-                "there is no mark to which every member can be restored",
-            )
-            .hint("`stopmark list` says what stands in the way"))
-        });
+        return Err(one(Error::new(
+            Code::NoPoint,
+            "there is no mark to which every member can be restored",
+        )
+        .hint("`stopmark list` says what stands in the way")));
     };
-    let newest = points
-        .iter()
-        .rev()
-        .take(3)
-        .map(|point| format!("`{}`", point.mark.name));
+    let newest = catalog.newest_points(group, 3).await.map_err(one)?;
+    let newest = newest.iter().map(|point| format!("`{}`", point.mark.name));
     let newest = newest.collect::<Vec<_>>().join(", ");
-    points
-        .into_iter()
-        .find(|point| point.mark.name.as_str() == mark)
-        .ok_or_else(|| {
-            one(Error::new(
-                Code::PointUnknown,
-                format!("there is no point at mark `{mark}`"),
-            )
-            .at("newest points", newest)
-            .hint("`stopmark list` shows all points"))
-        })
+    let message = format!("there is no point at mark `{mark}`");
+    Err(one(Error::new(Code::PointUnknown, message)
+        .at("newest points", newest)
+        .hint("`stopmark list` shows all points")))
 }
 
 fn renames(point: &Point, prefix: &str) -> Result<BTreeMap<MemberName, DatabaseName>, Failed> {

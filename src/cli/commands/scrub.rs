@@ -9,21 +9,24 @@ use serde::Serialize;
 
 use super::{Failed, one, shown};
 use crate::catalog::catch_up;
-use crate::catalog::due::{Due, due};
+use crate::catalog::due::Budget;
 use crate::cli::args::{Common, ScrubArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit, Result};
 use crate::report::bytes::size;
 use crate::run::events::Failure;
-use crate::world::LogFact;
+use crate::world::{Due, LogFact};
 
-#[derive(Serialize)]
+/// Pieces that are fetched from the catalog at the same time.
+const PAGE_PIECES: usize = 256;
+
+#[derive(Default, Serialize)]
 struct Scrubbed {
     pieces: usize,
     bytes: u64,
     /// Pieces that were not looked at this time.
-    left: usize,
+    left: u64,
     damaged: Vec<Damaged>,
     /// Pieces that had been found damaged before and are whole.
     whole_again: usize,
@@ -82,52 +85,54 @@ async fn scrub_pieces(agent: &Agent, budget_bytes: Option<u64>) -> Result<Scrubb
     let (world, group) = (&agent.world, &agent.config.group);
     world.store.take_lease(group).await?;
     catch_up(world, group).await?;
-    let manifests = world.catalog.manifests(group).await?;
-    let proofs = world.catalog.proofs(group).await?;
     let mut scrubbed = Scrubbed {
-        pieces: 0,
-        bytes: 0,
-        left: manifests.iter().map(|set| set.pieces.len()).sum(),
-        damaged: Vec::new(),
-        whole_again: 0,
+        left: world.catalog.counts(group).await?.pieces,
+        ..Scrubbed::default()
     };
-    for due in due(&manifests, &proofs, budget_bytes) {
-        let found = prove(agent, due).await;
-        let fact = LogFact::Proved {
-            set: due.set,
-            piece: due.piece.id,
-            whole: found.is_ok(),
-        };
-        match found {
-            Ok(()) => {
-                let was_damaged = |it: &&_| is_damage_of(it, due);
-                scrubbed.whole_again += proofs.iter().filter(was_damaged).count();
+    let (mut budget, mut after) = (Budget::of(budget_bytes), None);
+    'pages: loop {
+        let page = world.catalog.due(group, after, PAGE_PIECES).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.place);
+        for due in &page {
+            if !budget.takes(due.piece.size_bytes()) {
+                break 'pages;
             }
-            Err(error) if is_damage(&error) => scrubbed.damaged.push(Damaged {
-                member: due.piece.member.to_string(),
-                failure: Failure::from(&error),
-            }),
-            // A store that does not answer says nothing about the piece.
-            Err(error) => return Err(error),
+            scrub_piece(agent, due, &mut scrubbed).await?;
         }
-        world.store.append(group, fact).await?;
-        scrubbed.pieces += 1;
-        scrubbed.left -= 1;
-        scrubbed.bytes += due.piece.size_bytes();
     }
     catch_up(world, group).await?;
     Ok(scrubbed)
 }
 
-fn is_damage_of(proof: &crate::world::PieceProof, due: Due<'_>) -> bool {
-    proof.piece == due.piece.id && !proof.is_whole
+async fn scrub_piece(agent: &Agent, due: &Due, scrubbed: &mut Scrubbed) -> Result<()> {
+    let found = prove(agent, due).await;
+    let fact = LogFact::Proved {
+        set: due.set,
+        piece: due.piece.id,
+        whole: found.is_ok(),
+    };
+    match found {
+        Ok(()) => scrubbed.whole_again += usize::from(due.is_damaged),
+        Err(error) if is_damage(&error) => scrubbed.damaged.push(Damaged {
+            member: due.piece.member.to_string(),
+            failure: Failure::from(&error),
+        }),
+        // A store that does not answer says nothing about the piece.
+        Err(error) => return Err(error),
+    }
+    agent.world.store.append(&agent.config.group, fact).await?;
+    scrubbed.pieces += 1;
+    scrubbed.left -= 1;
+    scrubbed.bytes += due.piece.size_bytes();
+    Ok(())
 }
 
 fn is_damage(error: &Error) -> bool {
     matches!(error.code(), Code::StoreMismatch | Code::ObjectMissing)
 }
 
-async fn prove(agent: &Agent, due: Due<'_>) -> Result<()> {
+async fn prove(agent: &Agent, due: &Due) -> Result<()> {
     let world = &agent.world;
     for stripe in &due.piece.stripes {
         let label = format!("scrub {}", due.piece.member);

@@ -1,14 +1,15 @@
 //! `stopmark show`: one set with its pieces, or one run with its rounds.
 
+use super::list::log_ends;
 use super::{Failed, one, show_run, shown};
-use crate::chain::judge;
 use crate::cli::args::{Common, ShowArgs};
 use crate::cli::out::{Out, Shown};
-use crate::cli::setup::{Access, agent};
+use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
-use crate::model::{RunId, Set};
+use crate::model::RunId;
 use crate::report::sets::SetDetail;
 use crate::run::record::Record;
+use crate::world::Listed;
 
 /// Shows what was asked for; the newest set when nothing was.
 pub(super) async fn show(
@@ -31,26 +32,21 @@ pub(super) async fn show(
             .ok_or_else(|| one(unknown(&run.to_string())))?;
         return show_run(out, &record);
     }
-    let sets = agent.sets().await?;
-    let set = find(&sets, args.what.as_deref())?;
-    let judged = judge(&sets, &[]);
-    let detail = SetDetail::of(
-        set,
-        &sets,
-        judged.iter().find(|judged| judged.set == set.id),
-    );
-    shown(out, &detail, Exit::Ok)
+    agent.catch_up().await?;
+    let set = find(&agent, args.what.as_deref()).await?;
+    let ends = log_ends(&agent).await?;
+    shown(out, &SetDetail::of(set, &ends), Exit::Ok)
 }
 
-fn find<'a>(sets: &'a [Set], what: Option<&str>) -> Result<&'a Set, Failed> {
+async fn find(agent: &Agent, what: Option<&str>) -> Result<Listed, Failed> {
+    let (catalog, group) = (&agent.world.catalog, &agent.config.group);
     let Some(what) = what else {
-        return sets.last().ok_or_else(|| {
+        let newest = catalog.page(group, None, 1).await.map_err(one)?.pop();
+        return newest.ok_or_else(|| {
             one(Error::new(Code::NoPoint, "there is no set yet").hint("run `stopmark backup full`"))
         });
     };
-    let found = sets
-        .iter()
-        .find(|set| set.stamp() == what || set.id.to_string() == what);
+    let found = catalog.find(group, what).await.map_err(one)?;
     found.ok_or_else(|| one(unknown(what)))
 }
 

@@ -1,18 +1,18 @@
 //! `stopmark verify`: stored pieces read back and compared with their digests.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::{Failed, one, shown};
-use crate::chain::points;
 use crate::cli::args::{Common, VerifyArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
-use crate::model::{Piece, PieceId, Set};
+use crate::model::{Piece, Set};
 use crate::report::bytes::size;
 use crate::run::events::Failure;
+
+/// Sets that are held in full at the same time.
+const PAGE_SETS: usize = 256;
 
 /// What a verification found.
 #[derive(Serialize)]
@@ -58,25 +58,19 @@ pub(super) async fn verify(
     out: &mut Out<'_>,
 ) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    let sets = match args.mark {
-        Some(_) => agent.sets().await?,
-        None => agent.manifests().await?,
-    };
-    let wanted = wanted(&sets, args.mark.as_deref())?;
+    agent.catch_up().await?;
     let mut verified = Verified {
         pieces: 0,
         bytes: 0,
         is_whole: !args.quick,
         damaged: Vec::new(),
     };
-    for piece in sets
-        .iter()
-        .flat_map(|set| &set.pieces)
-        .filter(|piece| wanted.contains(&piece.id))
-    {
-        verified.pieces += 1;
-        verified.bytes += piece.size_bytes();
-        prove(&agent, piece, !args.quick, &mut verified.damaged).await;
+    match args.mark.as_deref() {
+        Some(mark) => {
+            let sets = needed(&agent, mark).await?;
+            verified.prove(&agent, &sets).await;
+        }
+        None => verified.prove_all(&agent).await?,
     }
     let exit = if verified.damaged.is_empty() {
         Exit::Ok
@@ -86,30 +80,43 @@ pub(super) async fn verify(
     shown(out, &verified, exit)
 }
 
-fn wanted(sets: &[Set], mark: Option<&str>) -> Result<BTreeSet<PieceId>, Failed> {
-    let Some(mark) = mark else {
-        return Ok(sets
-            .iter()
-            .flat_map(|set| &set.pieces)
-            .map(|piece| piece.id)
-            .collect());
-    };
-    let points = points(sets, &[]);
-    let point = points
-        .iter()
-        .find(|point| point.mark.name.as_str() == mark)
-        .ok_or_else(|| {
-            one(Error::new(
-                Code::PointUnknown,
-                format!("there is no point at mark `{mark}`"),
-            )
-            .hint("`stopmark list` shows the points"))
-        })?;
-    Ok(point
-        .paths
-        .values()
-        .flat_map(|path| path.pieces().collect::<Vec<_>>())
-        .collect())
+/// The sets that a mark needs, with the pieces that it needs.
+async fn needed(agent: &Agent, mark: &str) -> Result<Vec<Set>, Failed> {
+    let point = agent.world.catalog.point(&agent.config.group, Some(mark));
+    let point = point.await.map_err(one)?.ok_or_else(|| {
+        one(Error::new(
+            Code::PointUnknown,
+            format!("there is no point at mark `{mark}`"),
+        )
+        .hint("`stopmark list` shows the points"))
+    })?;
+    Ok(point.sets)
+}
+
+impl Verified {
+    async fn prove(&mut self, agent: &Agent, sets: &[Set]) {
+        for piece in sets.iter().flat_map(|set| &set.pieces) {
+            self.pieces += 1;
+            self.bytes += piece.size_bytes();
+            prove(agent, piece, self.is_whole, &mut self.damaged).await;
+        }
+    }
+
+    /// Every piece that a manifest names, damaged ones too.
+    async fn prove_all(&mut self, agent: &Agent) -> Result<(), Failed> {
+        let mut after = 0;
+        loop {
+            let group = &agent.config.group;
+            let sets = agent.world.catalog.manifests(group, after, PAGE_SETS);
+            let sets = sets.await.map_err(one)?;
+            let Some(newest) = sets.last() else {
+                return Ok(());
+            };
+            after = newest.entry;
+            let sets: Vec<Set> = sets.into_iter().map(|listed| listed.set).collect();
+            self.prove(agent, &sets).await;
+        }
+    }
 }
 
 async fn prove(agent: &Agent, piece: &Piece, whole: bool, damaged: &mut Vec<Damaged>) {

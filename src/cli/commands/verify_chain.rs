@@ -1,10 +1,11 @@
 //! `stopmark verify --chain`: the group's log from its first entry to its last, and every manifest that it names.
 //!
-//! Each entry holds the digest of the one before, so nothing in between can be altered or taken out. What was cut
-//! off at the end is known only to who has read it before: the local catalog.
+//! Each entry holds the digest of the one before, so nothing in between can be altered or taken out. What was changed
+//! or cut off at the end is known only to who has read it before: the local catalog.
 
 use std::fmt::Write as _;
 
+use futures::TryStreamExt as _;
 use serde::Serialize;
 
 use super::{Failed, one, shown};
@@ -13,7 +14,7 @@ use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit, Result};
 use crate::run::events::Failure;
-use crate::world::LogFact;
+use crate::world::{Chained, LogFact};
 
 #[derive(Serialize)]
 struct Chain {
@@ -58,39 +59,71 @@ async fn read(agent: &Agent) -> Result<Chain> {
         manifests: 0,
         faults: Vec::new(),
     };
-    let entries = match world.store.log_after(group, 0).await {
-        Ok(entries) => entries,
-        Err(error) if is_fault(&error) => {
-            chain.faults.push(Failure::from(&error));
-            return Ok(chain);
+    let digest = world.catalog.newest_digest(group).await?;
+    let mut batches = world.store.log_batches(group, 0, None);
+    let mut last = 0;
+    loop {
+        let batch = match batches.try_next().await {
+            Ok(Some(batch)) => batch,
+            Ok(None) => break,
+            Err(error) if is_fault(&error) => {
+                chain.faults.push(Failure::from(&error));
+                return Ok(chain);
+            }
+            Err(error) => return Err(error),
+        };
+        for Chained {
+            entry,
+            digest: found,
+        } in &batch
+        {
+            chain.entries += 1;
+            last = entry.entry;
+            if last == known && digest.is_some_and(|digest| digest != *found) {
+                chain.faults.push(Failure::from(&altered(agent, last)));
+            }
+            chain.read_manifest(agent, &entry.fact).await?;
         }
-        Err(error) => return Err(error),
-    };
-    chain.entries = entries.len();
-    let last = entries.last().map_or(0, |entry| entry.entry);
-    if last < known {
-        let message = format!("the group's log ends at entry {last}, and had {known} before");
-        let cut = Error::new(Code::ManifestUnreadable, message)
-            .at("group", group)
-            .hint("someone removed its end: bring it back from a version or copy of the bucket");
-        chain.faults.push(Failure::from(&cut));
     }
-    for entry in &entries {
+    if last < known {
+        chain.faults.push(Failure::from(&cut(agent, last, known)));
+    }
+    Ok(chain)
+}
+
+impl Chain {
+    async fn read_manifest(&mut self, agent: &Agent, fact: &LogFact) -> Result<()> {
         let LogFact::Set {
             manifest_key,
             digest,
             ..
-        } = &entry.fact
+        } = fact
         else {
-            continue;
+            return Ok(());
         };
-        match world.store.read_set(group, manifest_key, *digest).await {
-            Ok(_) => chain.manifests += 1,
-            Err(error) if is_fault(&error) => chain.faults.push(Failure::from(&error)),
+        let (store, group) = (&agent.world.store, &agent.config.group);
+        match store.read_set(group, manifest_key, *digest).await {
+            Ok(_) => self.manifests += 1,
+            Err(error) if is_fault(&error) => self.faults.push(Failure::from(&error)),
             Err(error) => return Err(error),
         }
+        Ok(())
     }
-    Ok(chain)
+}
+
+/// No later entry holds the digest of the last one; whoever has read it before knows it.
+fn altered(agent: &Agent, entry: u64) -> Error {
+    let message = format!("entry {entry} of the group's log is not what it was when it was read");
+    Error::new(Code::ManifestUnreadable, message)
+        .at("group", &agent.config.group)
+        .hint("someone changed it: bring it back from a version or copy of the bucket")
+}
+
+fn cut(agent: &Agent, last: u64, known: u64) -> Error {
+    let message = format!("the group's log ends at entry {last}, and had {known} before");
+    Error::new(Code::ManifestUnreadable, message)
+        .at("group", &agent.config.group)
+        .hint("someone removed its end: bring it back from a version or copy of the bucket")
 }
 
 /// What the store holds is wrong; anything else is a store that does not answer.

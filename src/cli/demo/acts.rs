@@ -68,10 +68,9 @@ async fn breaks_and_cures(stage: &mut Stage<'_, '_>, workload: &Workload) -> Res
     operator.run(CREATE_GROUP).await?;
     let join = "ALTER AVAILABILITY GROUP reporting ADD DATABASE BizTalkDTADb;";
     expect_refusal(stage, operator.run(join).await, 1475)?;
-    stage.say("the cure is a full backup that is not COPY_ONLY, then a log backup:")?;
-    stage
-        .must(&["backup", "full", "--new-chain", "MGMT/BizTalkDTADb"])
-        .await?;
+    stage.say("nobody tells Stopmark, but an event session of its own heard it. The next log run takes the cure, a full")?;
+    stage.say("backup that is not COPY_ONLY, then a log backup:")?;
+    stage.must(&["backup", "log"]).await?;
     operator.run(join).await?;
     stage.say("the operator joins the database: done")
 }

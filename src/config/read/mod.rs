@@ -6,6 +6,7 @@
 mod group;
 mod hosts;
 mod policy;
+mod sealing;
 mod secret;
 mod store;
 mod transfer;
@@ -27,7 +28,14 @@ use crate::error::{Code, Error};
 const FORMAT: i64 = 1;
 
 const SECTIONS: &[&str] = &[
-    "format", "group", "hosts", "store", "schedule", "policy", "paths",
+    "format",
+    "group",
+    "hosts",
+    "store",
+    "encryption",
+    "schedule",
+    "policy",
+    "paths",
 ];
 
 /// What the agent runs on, as far as the file's meaning depends on it.
@@ -169,6 +177,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let hosts = hosts::read(root, around);
     let group = group::read(root, &hosts);
     let store = store::read(root, around);
+    let sealing = sealing::read(root, around);
     let schedule = policy::schedule(root);
     let policy = policy::policy(root);
     let (state, logs) = policy::paths(root, around);
@@ -182,6 +191,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         members: group.members,
         hosts: hosts.whole,
         store: store?,
+        sealing,
         schedule,
         policy,
         state,
@@ -200,6 +210,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         hosts::SHARE_KEYS,
         store::KEYS,
         transfer::KEYS,
+        sealing::KEYS,
         transfer::BANDWIDTH_KEYS,
     ];
     let sections = sections.into_iter().chain([

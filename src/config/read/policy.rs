@@ -15,6 +15,7 @@ pub(super) const SCHEDULE_KEYS: &[&str] = &["full", "differential", "log"];
 pub(super) const POLICY_KEYS: &[&str] = &[
     "read_back",
     "sample_over",
+    "staging_max",
     "statement_silence_max",
     "mark_timeout",
     "connect_timeout",
@@ -97,6 +98,10 @@ pub(super) fn policy(root: &Table<'_>) -> PolicyConfig {
             .optional("sample_over")
             .and_then(|node| transfer::size(&node))
             .unwrap_or(default.sample_over_bytes),
+        staging_max_bytes: table
+            .optional("staging_max")
+            .and_then(|node| transfer::size(&node))
+            .unwrap_or(default.staging_max_bytes),
         statement_silence_max: wait("statement_silence_max", default.statement_silence_max),
         mark_timeout: wait("mark_timeout", default.mark_timeout),
         connect_timeout: wait("connect_timeout", default.connect_timeout),

@@ -6,14 +6,17 @@ use crate::config::checked::{BandwidthWindow, TransferConfig};
 use crate::config::node::{Node, Table};
 use crate::error::Code;
 
-pub(super) const KEYS: &[&str] = &["memory", "parts_in_flight", "bandwidth"];
+pub(super) const KEYS: &[&str] = &["memory", "parts_in_flight", "pieces_in_flight", "bandwidth"];
 pub(super) const BANDWIDTH_KEYS: &[&str] = &["from", "until", "per_second"];
 
 /// The smallest useful budget: two chunks, one to be read and one to be sent.
 const MEMORY_BYTES_MIN: u64 = 16 << 20;
 
 /// More parts at once than any store answers faster for.
-const PARTS_IN_FLIGHT_MAX: i64 = 64;
+const PARTS_IN_FLIGHT_MAX: u16 = 64;
+
+/// More pieces at once than a share and a journal keep up with.
+const PIECES_IN_FLIGHT_MAX: u16 = 256;
 
 const SIZE_FORMS: &str = "write a whole number and a unit: `512KiB`, `64MiB` or `2GiB`";
 const TIME_FORMS: &str = "write hours and minutes, `07:00`";
@@ -31,8 +34,12 @@ pub(super) fn read(store: &Table<'_>) -> TransferConfig {
         transfer.memory_bytes = bytes.unwrap_or(transfer.memory_bytes);
     }
     if let Some(node) = table.optional("parts_in_flight") {
-        let parts = node.integer().and_then(|parts| in_flight(&node, parts));
+        let parts = in_flight(&node, PARTS_IN_FLIGHT_MAX).map(usize::from);
         transfer.parts_in_flight = parts.unwrap_or(transfer.parts_in_flight);
+    }
+    if let Some(node) = table.optional("pieces_in_flight") {
+        let pieces = in_flight(&node, PIECES_IN_FLIGHT_MAX);
+        transfer.pieces_in_flight = pieces.unwrap_or(transfer.pieces_in_flight);
     }
     if let Some(node) = table.optional("bandwidth") {
         let windows = node.items().unwrap_or_default();
@@ -41,13 +48,14 @@ pub(super) fn read(store: &Table<'_>) -> TransferConfig {
     transfer
 }
 
-fn in_flight(node: &Node<'_>, parts: i64) -> Option<usize> {
-    let found = (1..=PARTS_IN_FLIGHT_MAX).contains(&parts);
-    if !found {
-        let hint = format!("write 1 to {PARTS_IN_FLIGHT_MAX}");
+fn in_flight(node: &Node<'_>, most: u16) -> Option<u16> {
+    let wanted = u16::try_from(node.integer()?).ok();
+    let wanted = wanted.filter(|wanted| (1..=most).contains(wanted));
+    if wanted.is_none() {
+        let hint = format!("write 1 to {most}");
         node.refuse(Code::ConfigValue, "so many cannot be sent at once", &hint);
     }
-    usize::try_from(parts).ok().filter(|_| found)
+    wanted
 }
 
 fn window(node: &Node<'_>) -> Option<BandwidthWindow> {

@@ -119,7 +119,7 @@ fn differs(message: String) -> Becomes {
 }
 
 fn has_same_bytes(one: &[StoredStripe], other: &[StoredStripe]) -> bool {
-    let bytes = |stripe: &StoredStripe| (stripe.size_bytes, stripe.root);
+    let bytes = |stripe: &StoredStripe| (stripe.plain().size_bytes, stripe.plain().root);
     one.iter().map(bytes).eq(other.iter().map(bytes))
 }
 

@@ -9,8 +9,9 @@ mod offers;
 mod stolen;
 
 use super::Interrupt;
-use super::conduct::{carry_out_as, finish_leftovers, refuse_unsound, view};
+use super::conduct::{carry_out_as, finish_leftovers, refuse_unsound};
 use super::record::Record;
+use crate::catalog;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::media::{Source, gather};
@@ -67,7 +68,8 @@ async fn plan_round(
     run: RunId,
 ) -> Result<Adoption> {
     let survey = survey::take(world, config).await;
-    let have = view(world, &config.group).await?;
+    catalog::catch_up(world, &config.group).await?;
+    let have = catalog::whole_view(world.catalog.as_ref(), &config.group).await?;
     let asked = AdoptAsked {
         run,
         offers: wanted.offers.clone(),

@@ -22,12 +22,8 @@ pub(super) async fn adopt(world: &World, step: &AdoptPiece) -> Result<Outcome> {
             .begin(&label, Some(planned.size_bytes))
             .into();
         let (stored, tap) = send(world, place, planned, progress.as_ref()).await?;
-        // How the store cuts a large file into objects is its own affair.
-        let planned_here = StoredStripe {
-            segment_size_bytes: stored.segment_size_bytes,
-            ..planned.clone()
-        };
-        if stored != planned_here {
+        // How the store cuts a large file into objects, and seals it, is its own affair.
+        if stored.plain() != planned.plain() {
             return Err(changed(place, planned, &stored).at("member", &piece.member));
         }
         reports.push(tap.report());
@@ -75,7 +71,8 @@ async fn send(
 fn changed(place: &str, planned: &StoredStripe, stored: &StoredStripe) -> Error {
     let message = format!(
         "a backup file has other bytes than when it was examined: root {}, not {}",
-        stored.root, planned.root
+        stored.plain().root,
+        planned.plain().root
     );
     Error::new(Code::MediaChanged, message)
         .at("place", place)

@@ -33,6 +33,10 @@ pub async fn carry_out(
         Step::TestLink(step) => test_link(world, host, step).await,
         Step::PrepareMember(step) => done(world.fleet.prepare_member(step).await),
         Step::RemovePrepared(step) => done(world.fleet.remove_prepared(&step.member).await),
+        Step::EnsureEventSession(step) => done(world.fleet.ensure_event_session(host, step).await),
+        Step::RemoveEventSession(step) => {
+            done(world.fleet.remove_event_session(host, &step.name).await)
+        }
         Step::BackUp(step) => back_up(world, step).await,
         Step::PlaceMark(step) => place_mark(world, book, step).await,
         Step::ConfirmMark(step) => confirm_mark(world, step).await,

@@ -32,7 +32,7 @@ pub enum FaultKind {
     DiskFull,
     /// A byte of a backup that was just written is changed, at the fault's offset.
     Damage,
-    /// A backup stops at the fault's offset and goes on when the faults are cleared.
+    /// A backup or restore stops at the fault's offset and goes on when the faults are cleared.
     StallBackup,
     /// MSDTC does not run (8501).
     DtcOff,

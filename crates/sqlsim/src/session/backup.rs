@@ -166,6 +166,7 @@ impl Session {
                 self.record.killed.clone(),
                 faults.killed(),
             ],
+            meter: None,
         };
         let mode = if has("NORECOVERY") {
             LogBackupMode::Tail
@@ -337,7 +338,8 @@ impl Reporter {
         }
     }
 
-    fn tell(&mut self, done: u64, all: u64) {
+    /// So many bytes of all are done.
+    pub(super) fn tell(&mut self, done: u64, all: u64) {
         let percent = u8::try_from((done.saturating_mul(100) / all.max(1)).min(100)).unwrap_or(100);
         self.record.update(|now| {
             if let Some(request) = &mut now.request {
@@ -357,7 +359,7 @@ impl Reporter {
 }
 
 /// 3204: the statement was told to end.
-fn aborted() -> SqlError {
+pub(super) fn aborted() -> SqlError {
     SqlError::new(3204, 16, "The backup or restore was aborted.")
 }
 

@@ -2,13 +2,16 @@
 //!
 //! Start at [`FaultyDevices`]. Without an armed fault it is the machine's file system.
 
+use std::fmt;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use tokio_util::sync::CancellationToken;
 
+use super::backup::Reporter;
 use crate::backup::{Device, Devices, RealDevices};
 
 /// The device that swallows what is written to it.
@@ -28,6 +31,43 @@ pub(super) struct FaultyDevices {
     pub(super) stall: Option<(u64, CancellationToken)>,
     /// Any of these ends the statement: the client's attention, KILL, the death of the instance.
     pub(super) cancelled: Vec<CancellationToken>,
+    /// Told of what is read, in a restore.
+    pub(super) meter: Option<Arc<Meter>>,
+}
+
+/// How much of all devices has been read, as it is told to the client and to other sessions.
+pub(super) struct Meter {
+    all: u64,
+    read: Mutex<(u64, Reporter)>,
+}
+
+impl Meter {
+    /// For a restore from these devices; one that cannot be looked at counts nothing.
+    pub(super) fn new(devices: &[Device], reporter: Reporter) -> Self {
+        let sizes = devices.iter().map(|device| std::fs::metadata(&device.path));
+        Self {
+            all: sizes.flatten().map(|file| file.len()).sum(),
+            read: Mutex::new((0, reporter)),
+        }
+    }
+
+    /// All is read: media may have more behind the last byte that counts.
+    pub(super) fn ends(&self) {
+        self.count(self.all);
+    }
+
+    fn count(&self, more: u64) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let (done, reporter) = &mut *read;
+        *done = (*done + more).min(self.all);
+        reporter.tell(*done, self.all);
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Meter of {} bytes", self.all)
+    }
 }
 
 impl FaultyDevices {
@@ -106,7 +146,33 @@ impl Devices for FaultyDevices {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
-        RealDevices.open(path)
+        Ok(Box::new(WatchedRead {
+            file: RealDevices.open(path)?,
+            read: 0,
+            devices: self.clone(),
+        }))
+    }
+}
+
+/// A file that is read by a statement that may be ended.
+struct WatchedRead {
+    file: Box<dyn Read + Send>,
+    read: u64,
+    devices: FaultyDevices,
+}
+
+impl Read for WatchedRead {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.devices.stall(self.read);
+        if self.devices.is_cancelled() {
+            return Err(io::Error::other("the statement was ended"));
+        }
+        let read = self.file.read(into)?;
+        self.read += read as u64;
+        if let Some(meter) = &self.devices.meter {
+            meter.count(read as u64);
+        }
+        Ok(read)
     }
 }
 

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Session;
-use super::devices::FaultyDevices;
+use super::backup::{Reporter, aborted};
+use super::devices::{FaultyDevices, Meter};
 use super::standby::UndoFile;
 use crate::backup::{
     self, AfterRestore, MoveFile, RestoreOutcome, RestoreRequest, Stop, Surroundings,
 };
 use crate::error::{SqlError, SqlResult};
+use crate::faults::FaultKind;
 use crate::instance::{DatabaseHandle, Instance, Unreachable};
 use crate::lang::ast::{NamedOption, Restore, RestoreKind, find_option};
 use crate::messages;
@@ -21,11 +23,10 @@ use crate::storage::Database;
 use crate::value::{SqlType, Typed, Value, convert};
 
 /// Options of RESTORE that change nothing that can be seen here.
-const ACCEPTED: [&str; 19] = [
+const ACCEPTED: [&str; 18] = [
     "NO_CHECKSUM",
     "STOP_ON_ERROR",
     "CONTINUE_AFTER_ERROR",
-    "STATS",
     "REWIND",
     "NOREWIND",
     "UNLOAD",
@@ -43,8 +44,9 @@ const ACCEPTED: [&str; 19] = [
     "MEDIANAME",
 ];
 /// Options that are done.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "FILE",
+    "STATS",
     "MOVE",
     "REPLACE",
     "RECOVERY",
@@ -61,6 +63,7 @@ struct Job {
     instance: Arc<Instance>,
     existing: Option<Arc<DatabaseHandle>>,
     request: RestoreRequest,
+    devices: FaultyDevices,
     is_log: bool,
     /// The undo file to be made.
     undo: Option<UndoFile>,
@@ -124,11 +127,13 @@ impl Session {
         let undo = undo
             .map(|name| UndoFile::named(&self.instance, name))
             .transpose()?;
+        let devices = self.watched(&request, statement, self.stats(&restore.options)?);
         let instance = Arc::clone(&self.instance);
         let job = Job {
             instance,
             existing,
             request,
+            devices,
             is_log,
             undo,
             surroundings,
@@ -177,6 +182,24 @@ impl Session {
         Ok(())
     }
 
+    /// The devices of a restore: what is read of them is told as progress, and the statement may be ended there.
+    fn watched(&self, request: &RestoreRequest, statement: &str, stats: i64) -> FaultyDevices {
+        let faults = &self.instance.faults;
+        let reporter = Reporter::new(self.output.answer(), Arc::clone(&self.record), stats);
+        FaultyDevices {
+            stall: faults
+                .strike(FaultKind::StallBackup, statement, &request.database)
+                .map(|fault| (fault.offset_bytes, faults.cleared())),
+            cancelled: vec![
+                self.cancel.clone(),
+                self.record.killed.clone(),
+                faults.killed(),
+            ],
+            meter: Some(Arc::new(Meter::new(&request.devices, reporter))),
+            ..FaultyDevices::default()
+        }
+    }
+
     async fn run_restore(&mut self, job: Job) -> SqlResult<()> {
         let begun = self.instance.clock.monotonic();
         let owner = self.login().sid.clone();
@@ -184,9 +207,13 @@ impl Session {
             let outcome = job.run(&owner);
             (job, outcome)
         });
-        let (job, outcome) = working
-            .await
-            .map_err(|_| messages::restore_planning_failed())?;
+        let ended = working.await;
+        self.record.update(|now| {
+            if let Some(request) = &mut now.request {
+                request.percent = 0.0;
+            }
+        });
+        let (job, outcome) = ended.map_err(|_| messages::restore_planning_failed())?;
         let outcome = outcome?;
         let facts = RestoreFacts {
             database: &job.request.database,
@@ -302,7 +329,15 @@ impl Job {
         if let Some(undo) = &self.undo {
             undo.make()?;
         }
-        let outcome = self.restore(owner)?;
+        let outcome = self.restore(owner).map_err(|cause| {
+            if self.devices.is_cancelled() {
+                return aborted();
+            }
+            cause
+        })?;
+        if let Some(meter) = &self.devices.meter {
+            meter.ends();
+        }
         if let Some(database) = self.instance.database(&self.request.database) {
             UndoFile::replace(&self.instance, &database, self.undo.as_ref())?;
         }
@@ -310,12 +345,12 @@ impl Job {
     }
 
     fn restore(&self, owner: &[u8]) -> SqlResult<RestoreOutcome> {
-        let devices = FaultyDevices::default();
+        let devices = &self.devices;
         let storage = self.existing.as_ref().map(|db| db.storage());
         let existing = storage.as_deref();
         if self.is_log {
             let outcome =
-                backup::restore_log(&devices, existing, &self.request, &self.surroundings)?;
+                backup::restore_log(devices, existing, &self.request, &self.surroundings)?;
             if let Some(database) = &self.existing {
                 database.forget_schema();
             }
@@ -323,7 +358,7 @@ impl Job {
         }
         let restored = backup::restore_database(
             &self.instance.disk,
-            &devices,
+            devices,
             existing,
             &self.request,
             &self.surroundings,

@@ -131,6 +131,48 @@ async fn a_stalled_backup_goes_on_when_the_faults_are_cleared() {
 }
 
 #[tokio::test]
+async fn a_stalled_restore_is_seen_half_done_and_ends_when_it_is_killed() {
+    let (cluster, mut client) = based().await;
+    let mut other = cluster.hosts[0].client().await;
+    client
+        .run("BACKUP DATABASE D TO DISK = 'whole.bak' WITH FORMAT")
+        .await;
+    client
+        .run("EXEC sp_sim_fault 'stall backup', 'RESTORE DATABASE', @offset = 60000")
+        .await;
+    let spid = client.run("SELECT @@SPID").await;
+    let Value::Int(spid) = *spid.value() else {
+        panic!("a number")
+    };
+    let restore = "RESTORE DATABASE Copied FROM DISK = 'whole.bak' WITH STATS = 10, \
+                   MOVE 'D' TO 'copied.mdf', MOVE 'D_log' TO 'copied.ldf'";
+    let watching = async {
+        let sql = format!(
+            "SELECT COUNT(*) FROM sys.dm_exec_requests WHERE session_id = {spid} AND \
+             command = 'RESTORE DATABASE' AND percent_complete > 0"
+        );
+        while other.run(&sql).await.value() != &Value::Int(1) {
+            tokio::task::yield_now().await;
+        }
+        other.run(&format!("KILL {spid}")).await;
+    };
+    let (errors, ()) = tokio::join!(client.fail(restore), watching);
+    assert_eq!(errors, [3204, 3013]);
+    let made = other
+        .run("SELECT COUNT(*) FROM sys.databases WHERE name = 'Copied'")
+        .await;
+    assert_eq!(made.value(), &Value::Int(0), "nothing was changed yet");
+    other.run("EXEC sp_sim_fault 'clear'").await;
+    let told = other.run(restore).await;
+    let percents = told
+        .info_numbers()
+        .iter()
+        .filter(|number| **number == 3211)
+        .count();
+    assert!((1..=10).contains(&percents), "{:?}", told.infos);
+}
+
+#[tokio::test]
 async fn an_unknown_share_or_drive_is_refused_and_a_relative_path_has_a_home() {
     let (cluster, mut client) = based().await;
     let share = client

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
@@ -31,14 +31,15 @@ struct Door {
 /// One host's way to the others.
 #[derive(Debug)]
 struct Line {
-    pipes: Arc<Pipes>,
+    /// Weak, since a host holds its line and the pipes hold the host: a story that is over must leave nothing.
+    pipes: Weak<Pipes>,
     died: CancellationToken,
 }
 
 impl Pipes {
     /// The way of a host to the others, as long as it lives.
     pub(crate) fn line(self: &Arc<Self>, died: CancellationToken) -> Arc<dyn Dial> {
-        let pipes = Arc::clone(self);
+        let pipes = Arc::downgrade(self);
         Arc::new(Line { pipes, died })
     }
 
@@ -61,7 +62,8 @@ impl fmt::Debug for Pipes {
 #[async_trait]
 impl Dial for Line {
     async fn dial(&self, target: &str) -> io::Result<Box<dyn Stream>> {
-        let door = self.pipes.doors().get(target).cloned();
+        let pipes = self.pipes.upgrade();
+        let door = pipes.and_then(|pipes| pipes.doors().get(target).cloned());
         let door = door.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         if door.died.is_cancelled() {
             return Err(io::ErrorKind::ConnectionRefused.into());

@@ -1,0 +1,407 @@
+//! Entries of the group's log become rows. Start at [`take_in`].
+//!
+//! One more kind of fact takes three things: its arm in [`Fact::of`], what it changes in [`Taking::apply`], and, where
+//! that needs a column, a new number in `schema`. A fact that makes a piece missing, or makes it count again, goes
+//! through [`Taking::set_absent`]: every judgement that may hang on the piece is forgotten there, and made again by
+//! `judge` when somebody asks. What a fact about a piece means for marks is written nowhere else.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+
+use super::schema::{
+    DAMAGED, FULL, UNJUDGED, UNMARKED, group_row, key_of, limited, signed, text_of,
+};
+use crate::model::{Piece, PieceId, PieceKind, ProofLevel, Set, SetId, Timestamp};
+use crate::world::{LogFact, Taken};
+
+/// An entry, ready for the tables.
+pub(super) struct Row {
+    number: i64,
+    digest: [u8; 32],
+    fact: Fact,
+}
+
+enum Fact {
+    Set(Box<SetRow>),
+    Proved(Proved),
+    Nothing,
+}
+
+struct SetRow {
+    id: SetId,
+    stamp: String,
+    head: String,
+    /// The newest stamp that it shows to have been used.
+    used: Timestamp,
+    standing: i64,
+    /// Where its mark stands in each member.
+    places: Vec<(String, [u8; 11])>,
+    pieces: Vec<PieceRow>,
+}
+
+struct PieceRow {
+    member: String,
+    kind: i64,
+    id: PieceId,
+    backup: [u8; 16],
+    base: Option<[u8; 16]>,
+    begins: [u8; 11],
+    ends: [u8; 11],
+    due_at: i64,
+    content: String,
+}
+
+struct Proved {
+    set: SetId,
+    piece: PieceId,
+    is_whole: bool,
+    at: i64,
+}
+
+impl Row {
+    pub(super) fn of(taken: Taken) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: signed(taken.entry.entry),
+            digest: taken.digest.0,
+            fact: Fact::of(taken)?,
+        })
+    }
+}
+
+impl Fact {
+    fn of(taken: Taken) -> rusqlite::Result<Self> {
+        Ok(match taken.entry.fact {
+            LogFact::Set { .. } => match taken.set {
+                Some(set) => Self::Set(Box::new(SetRow::of(set)?)),
+                None => Self::Nothing,
+            },
+            LogFact::Proved { set, piece, whole } => Self::Proved(Proved {
+                set,
+                piece,
+                is_whole: whole,
+                at: taken.entry.at.millis(),
+            }),
+            LogFact::LeaseTaken { .. } => Self::Nothing,
+        })
+    }
+}
+
+impl SetRow {
+    fn of(mut set: Set) -> rusqlite::Result<Self> {
+        let pieces = std::mem::take(&mut set.pieces);
+        let pieces = pieces
+            .iter()
+            .map(|piece| PieceRow::of(piece, set.made_at))
+            .collect::<rusqlite::Result<_>>()?;
+        let mark = set.mark.as_ref();
+        let places = mark.into_iter().flat_map(|mark| &mark.members);
+        Ok(Self {
+            id: set.id,
+            stamp: set.stamp(),
+            head: text_of(&set)?,
+            used: mark.map_or(set.made_at, |mark| mark.placed_at.max(set.made_at)),
+            standing: mark.map_or(UNMARKED, |_| UNJUDGED),
+            places: places
+                .map(|place| (place.member.to_string(), key_of(place.lsn)))
+                .collect(),
+            pieces,
+        })
+    }
+}
+
+impl PieceRow {
+    fn of(piece: &Piece, made_at: Timestamp) -> rusqlite::Result<Self> {
+        let base = piece.differential_base;
+        let was_read_back = piece.proof == Some(ProofLevel::Whole);
+        Ok(Self {
+            member: piece.member.to_string(),
+            kind: match piece.kind {
+                PieceKind::Full => FULL,
+                PieceKind::Differential => 1,
+                PieceKind::Log => 2,
+            },
+            id: piece.id,
+            backup: piece.backup_set_guid.into_bytes(),
+            base: base.map(|base| base.backup_set_guid.into_bytes()),
+            // What a medium says may be nonsense; it must still be found from where it might matter.
+            begins: key_of(piece.first_lsn.min(piece.last_lsn)),
+            ends: key_of(piece.last_lsn),
+            due_at: if was_read_back {
+                made_at.millis()
+            } else {
+                i64::MIN
+            },
+            content: text_of(piece)?,
+        })
+    }
+}
+
+/// Takes in what is not held yet, in one transaction.
+pub(super) fn take_in(
+    connection: &mut Connection,
+    group: &str,
+    rows: Vec<Row>,
+) -> rusqlite::Result<()> {
+    // At once for writing: another process may take in the same entries, and each must see what the other held.
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut taking = Taking::begin(&change, group)?;
+    for row in rows {
+        if row.number > taking.entry {
+            taking.entry = row.number;
+            taking.digest = Some(row.digest);
+            taking.apply(row)?;
+        }
+    }
+    taking.end()?;
+    change.commit()
+}
+
+/// Stamps only rise: marks must never be named below one that was used.
+pub(super) fn raise_stamp(
+    connection: &Connection,
+    group: &str,
+    stamp: Timestamp,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO held (group_name, stamp) VALUES (?1, ?2)
+        ON CONFLICT (group_name) DO UPDATE SET stamp = MAX(COALESCE(stamp, excluded.stamp), excluded.stamp)";
+    let mut raise = connection.prepare_cached(sql)?;
+    raise.execute(params![group, stamp.millis()]).map(|_| ())
+}
+
+/// Forgets everything of a group but the stamps that were used.
+pub(super) fn clear(connection: &mut Connection, group: &str) -> rusqlite::Result<()> {
+    let change = connection.transaction()?;
+    if let Some(group) = group_row(&change, group)? {
+        let places =
+            "DELETE FROM mark_place WHERE member_id IN (SELECT id FROM member WHERE group_id = ?1)";
+        change.execute(places, [group])?;
+        for table in ["piece", "backup_set", "member"] {
+            change.execute(&format!("DELETE FROM {table} WHERE group_id = ?1"), [group])?;
+        }
+        change.execute(
+            "UPDATE held SET entry = 0, digest = NULL WHERE id = ?1",
+            [group],
+        )?;
+    }
+    change.commit()
+}
+
+/// One transaction's way through its entries.
+struct Taking<'c> {
+    change: &'c Connection,
+    group: i64,
+    members: HashMap<String, i64>,
+    entry: i64,
+    digest: Option<[u8; 32]>,
+    stamp: Option<i64>,
+}
+
+impl<'c> Taking<'c> {
+    fn begin(change: &'c Connection, group: &str) -> rusqlite::Result<Self> {
+        let make = "INSERT INTO held (group_name) VALUES (?1) ON CONFLICT (group_name) DO NOTHING";
+        change.execute(make, [group])?;
+        let sql = "SELECT id, entry, digest, stamp FROM held WHERE group_name = ?1";
+        change.query_row(sql, [group], |row| {
+            Ok(Self {
+                change,
+                group: row.get(0)?,
+                members: HashMap::new(),
+                entry: row.get(1)?,
+                digest: row.get(2)?,
+                stamp: row.get(3)?,
+            })
+        })
+    }
+
+    fn apply(&mut self, row: Row) -> rusqlite::Result<()> {
+        match row.fact {
+            Fact::Set(set) => self.set(*set),
+            Fact::Proved(proved) => self.proved(&proved),
+            Fact::Nothing => Ok(()),
+        }
+    }
+
+    fn end(self) -> rusqlite::Result<()> {
+        let sql = "UPDATE held SET entry = ?2, digest = ?3, stamp = ?4 WHERE id = ?1";
+        let values = params![self.group, self.entry, self.digest, self.stamp];
+        self.change.execute(sql, values).map(|_| ())
+    }
+
+    fn set(&mut self, set: SetRow) -> rusqlite::Result<()> {
+        self.forget(set.id)?;
+        self.stamp = self.stamp.max(Some(set.used.millis()));
+        let row = self.set_row(&set)?;
+        let mut touched: BTreeMap<i64, [u8; 11]> = BTreeMap::new();
+        let mut first = None;
+        for piece in &set.pieces {
+            let member = self.member(&piece.member)?;
+            let number = self.piece(row, member, piece)?;
+            first.get_or_insert(number);
+            let begins = touched.entry(member).or_insert(piece.begins);
+            *begins = piece.begins.min(*begins);
+        }
+        if let Some(first) = first {
+            let sql = "UPDATE backup_set SET first_piece = ?2 WHERE id = ?1";
+            self.change.prepare_cached(sql)?.execute([row, first])?;
+        }
+        for (member, begins) in touched {
+            self.doubt(member, begins)?;
+        }
+        for (member, lsn) in &set.places {
+            let member = self.member(member)?;
+            let sql = "INSERT OR IGNORE INTO mark_place VALUES (?1, ?2, ?3)";
+            let mut insert = self.change.prepare_cached(sql)?;
+            insert.execute(params![member, lsn, row])?;
+        }
+        Ok(())
+    }
+
+    fn set_row(&self, set: &SetRow) -> rusqlite::Result<i64> {
+        let sql = "INSERT INTO backup_set (group_id, entry, set_id, stamp, head, first_piece, pieces, standing)
+            VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)";
+        let mut insert = self.change.prepare_cached(sql)?;
+        insert.insert(params![
+            self.group,
+            self.entry,
+            set.id.0.into_bytes(),
+            set.stamp,
+            set.head,
+            limited(set.pieces.len()),
+            set.standing
+        ])
+    }
+
+    fn piece(&self, set: i64, member: i64, piece: &PieceRow) -> rusqlite::Result<i64> {
+        let sql = "INSERT INTO piece
+            (group_id, set_row, member_id, kind, piece_id, backup, base, begins, ends, due_at, content)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        let mut insert = self.change.prepare_cached(sql)?;
+        insert.insert(params![
+            self.group,
+            set,
+            member,
+            piece.kind,
+            piece.id.0.into_bytes(),
+            piece.backup,
+            piece.base,
+            piece.begins,
+            piece.ends,
+            piece.due_at,
+            piece.content
+        ])
+    }
+
+    fn member(&mut self, name: &str) -> rusqlite::Result<i64> {
+        if let Some(known) = self.members.get(name) {
+            return Ok(*known);
+        }
+        let sql = "INSERT INTO member (group_id, name) VALUES (?1, ?2)
+            ON CONFLICT (group_id, name) DO UPDATE SET name = name RETURNING id";
+        let values = params![self.group, name];
+        let row = self.change.query_row(sql, values, |row| row.get(0))?;
+        self.members.insert(name.to_owned(), row);
+        Ok(row)
+    }
+
+    /// A set that is published again stands where its last entry is.
+    fn forget(&self, set: SetId) -> rusqlite::Result<()> {
+        let Some(row) = self.place_of(set)? else {
+            return Ok(());
+        };
+        let sql = "SELECT member_id, MIN(begins) FROM piece WHERE id >= ?1 AND id < ?2 GROUP BY member_id";
+        let mut query = self.change.prepare(sql)?;
+        let touched = query.query_map([row.first, row.first + row.pieces], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        for touched in touched.collect::<rusqlite::Result<Vec<(i64, [u8; 11])>>>()? {
+            self.doubt(touched.0, touched.1)?;
+        }
+        let pieces = "DELETE FROM piece WHERE id >= ?1 AND id < ?2";
+        self.change
+            .execute(pieces, [row.first, row.first + row.pieces])?;
+        self.change
+            .execute("DELETE FROM mark_place WHERE set_row = ?1", [row.id])?;
+        let sql = "DELETE FROM backup_set WHERE id = ?1";
+        self.change.execute(sql, [row.id]).map(|_| ())
+    }
+
+    fn place_of(&self, set: SetId) -> rusqlite::Result<Option<Place>> {
+        let sql =
+            "SELECT id, first_piece, pieces FROM backup_set WHERE group_id = ?1 AND set_id = ?2";
+        let mut query = self.change.prepare_cached(sql)?;
+        let place = query.query_row(params![self.group, set.0.into_bytes()], |row| {
+            Ok(Place {
+                id: row.get(0)?,
+                first: row.get(1)?,
+                pieces: row.get(2)?,
+            })
+        });
+        place.optional()
+    }
+
+    fn proved(&self, proved: &Proved) -> rusqlite::Result<()> {
+        let Some(piece) = self.held(proved.set, proved.piece)? else {
+            return Ok(());
+        };
+        let sql = "UPDATE piece SET proved_at = ?2, due_at = ?2 WHERE id = ?1";
+        let mut update = self.change.prepare_cached(sql)?;
+        update.execute([piece.row, proved.at])?;
+        let damaged = if proved.is_whole { 0 } else { DAMAGED };
+        self.set_absent(&piece, piece.absent & !DAMAGED | damaged)
+    }
+
+    /// A piece counts, or counts no more.
+    fn set_absent(&self, piece: &HeldPiece, absent: i64) -> rusqlite::Result<()> {
+        if absent == piece.absent {
+            return Ok(());
+        }
+        let sql = "UPDATE piece SET absent = ?2 WHERE id = ?1";
+        let mut update = self.change.prepare_cached(sql)?;
+        update.execute([piece.row, absent])?;
+        self.doubt(piece.member, piece.begins)
+    }
+
+    /// A piece of a set by its identity.
+    fn held(&self, set: SetId, piece: PieceId) -> rusqlite::Result<Option<HeldPiece>> {
+        let Some(place) = self.place_of(set)? else {
+            return Ok(None);
+        };
+        let sql = "SELECT id, member_id, begins, absent FROM piece WHERE id >= ?1 AND id < ?2 AND piece_id = ?3";
+        let mut query = self.change.prepare_cached(sql)?;
+        let to = place.first + place.pieces;
+        let found = query.query_row(params![place.first, to, piece.0.into_bytes()], |row| {
+            Ok(HeldPiece {
+                row: row.get(0)?,
+                member: row.get(1)?,
+                begins: row.get(2)?,
+                absent: row.get(3)?,
+            })
+        });
+        found.optional()
+    }
+
+    /// Forgets what was judged of every mark that a piece of this member may be needed for: no way to a mark, and
+    /// nothing that stands in it, begins behind the mark.
+    fn doubt(&self, member: i64, begins: [u8; 11]) -> rusqlite::Result<()> {
+        let sql = "UPDATE backup_set SET standing = 1, verdict = NULL WHERE standing > 1 AND id IN
+            (SELECT set_row FROM mark_place WHERE member_id = ?1 AND lsn >= ?2)";
+        let mut update = self.change.prepare_cached(sql)?;
+        update.execute(params![member, begins]).map(|_| ())
+    }
+}
+
+/// Where the rows of a set are.
+struct Place {
+    id: i64,
+    first: i64,
+    pieces: i64,
+}
+
+/// A piece that is held.
+struct HeldPiece {
+    row: i64,
+    member: i64,
+    begins: [u8; 11],
+    absent: i64,
+}

@@ -1,0 +1,55 @@
+//! What waits on the shares: pieces that hosts wrote and no store has taken yet.
+//!
+//! Start at [`over_budget`]. Marks and logs go on while a store is away, for the log of a database grows until it is
+//! backed up; so the shares fill instead, and somebody must hear of it before they are full.
+//!
+//! Nothing is held back or removed here.
+
+use super::record::Record;
+use crate::config::Config;
+use crate::error::Code;
+use crate::plan::{StagedStripe, Step, UnfinishedRound, Warning};
+use crate::world::World;
+
+/// A warning where what these runs left on the shares is more than the configuration lets wait.
+pub(super) async fn over_budget(
+    world: &World,
+    config: &Config,
+    left: &[Record],
+) -> Option<Warning> {
+    let mut waiting_bytes = 0_u64;
+    for round in left.iter().flat_map(Record::unfinished_rounds) {
+        for stripes in waiting(&round) {
+            // A share that cannot be seen has its own failure; here it counts as empty.
+            let sizes = world.staging.sizes(stripes).await.unwrap_or_default();
+            waiting_bytes += sizes.iter().sum::<u64>();
+        }
+    }
+    let most_bytes = config.policy.staging_max_bytes;
+    (waiting_bytes > most_bytes).then(|| Warning {
+        code: Code::ShareBacklog.to_string(),
+        message: format!(
+            "{} MiB of backups wait on the shares for the store, more than {} MiB",
+            waiting_bytes >> 20,
+            most_bytes >> 20
+        ),
+        hint: Some(
+            "look at the store and the way to it, and at the room that is left on the shares; \
+             `staging_max` says how much may wait"
+                .to_owned(),
+        ),
+    })
+}
+
+/// The files of each piece that is not in the store.
+fn waiting(round: &UnfinishedRound) -> impl Iterator<Item = &[StagedStripe]> {
+    let lanes = round.plan.stages.iter().flat_map(|stage| &stage.lanes);
+    lanes
+        .flat_map(|lane| &lane.steps)
+        .filter_map(|step| match step {
+            Step::Deliver(step) => Some(step),
+            _ => None,
+        })
+        .filter(|step| round.taken.contains(&step.piece) && !round.delivered.contains(&step.piece))
+        .map(|step| step.stripes.as_slice())
+}
