@@ -19,8 +19,8 @@ use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
 use crate::retention::PrunedSet;
 use crate::world::{
-    Catalog, Counts, Due, DuePlace, Listed, LogFact, Marked, Owed, PieceProof, PointNeeds, Standing,
-    Taken,
+    Catalog, Counts, Due, DuePlace, Listed, LogFact, Marked, Owed, PieceProof, PointNeeds,
+    Standing, Taken,
 };
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
