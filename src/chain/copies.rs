@@ -90,7 +90,7 @@ impl Copies {
     pub fn too_few(&self, piece: &Piece, wanted: usize) -> Option<Break> {
         let lacking: Vec<StoreName> = self.lacking().into_iter().map(|it| it.store).collect();
         let have = self.stores.len() - lacking.len();
-        (have < wanted).then(|| Break::TooFewCopies {
+        (have < wanted).then_some(Break::TooFewCopies {
             piece: piece.id,
             piece_kind: piece.kind,
             have,
