@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 
 use super::copies::{self, CopyPolicy};
 use super::read::Shelf;
+use super::rows::Row;
 use super::schema::{self, failed, unsigned};
-use super::take::{self, Row};
+use super::take;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
 use crate::retention::PrunedSet;

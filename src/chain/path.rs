@@ -201,14 +201,21 @@ impl fmt::Display for Break {
                 wanted,
                 lacking,
                 ..
-            } => {
-                let lacking: Vec<&str> = lacking.iter().map(StoreName::as_str).collect();
-                let (word, lacking) = (piece_kind.word(), lacking.join("`, `"));
-                write!(
-                    f,
-                    "its {word} is held in {have} of {wanted} copies; missing in `{lacking}`"
-                )
-            }
+            } => too_few(f, *piece_kind, (*have, *wanted), lacking),
         }
     }
+}
+
+fn too_few(
+    f: &mut fmt::Formatter<'_>,
+    kind: PieceKind,
+    (have, wanted): (usize, usize),
+    lacking: &[StoreName],
+) -> fmt::Result {
+    let lacking: Vec<&str> = lacking.iter().map(StoreName::as_str).collect();
+    let (word, lacking) = (kind.word(), lacking.join("`, `"));
+    write!(
+        f,
+        "its {word} is held in {have} of {wanted} copies; missing in `{lacking}`"
+    )
 }

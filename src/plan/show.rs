@@ -5,8 +5,9 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    AdoptPiece, BackUp, Deliver, EnsureEventSession, EnsureLink, LinkSecurity, OnFailure,
-    PlaceMark, Plan, Prune, Publish, RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step,
+    AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, LinkSecurity,
+    OnFailure, PlaceMark, Plan, ProveCopy, Prune, Publish, RestoreDatabase, RestoreLog, RunKind,
+    Stage, StageName, Step,
     StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
@@ -170,17 +171,8 @@ fn head(step: &Step) -> String {
         Step::RemoveTrial(_) => "remove the trial's file".to_owned(),
         Step::ProbeStore(_) => "create an object twice, to see that none is overwritten".to_owned(),
         Step::RemoveProbe(_) => "remove the probe's object".to_owned(),
-        Step::CopyPiece(step) => {
-            let (kind, member) = (kind_word(step.piece_kind), &step.member);
-            format!("copy a {kind} of `{member}` to store `{}`", step.to.store)
-        }
-        Step::ProveCopy(step) => {
-            let (kind, member) = (kind_word(step.piece_kind), &step.member);
-            format!(
-                "read a {kind} of `{member}` back from store `{}`",
-                step.copy.store
-            )
-        }
+        Step::CopyPiece(step) => copy_words(step),
+        Step::ProveCopy(step) => prove_copy_words(step),
         Step::MirrorLog(step) => format!("copy the group's log to store `{}`", step.to),
         Step::Prune(step) => prune_words(step),
         Step::RemovePiece(step) => {
@@ -322,6 +314,16 @@ fn details(step: &Step) -> Vec<String> {
         | Step::ProveMark(_)
         | Step::MirrorLog(_) => Vec::new(),
     }
+}
+
+fn copy_words(step: &CopyPiece) -> String {
+    let (kind, member) = (kind_word(step.piece_kind), &step.member);
+    format!("copy a {kind} of `{member}` to store `{}`", step.to.store)
+}
+
+fn prove_copy_words(step: &ProveCopy) -> String {
+    let (kind, member, store) = (kind_word(step.piece_kind), &step.member, &step.copy.store);
+    format!("read a {kind} of `{member}` back from store `{store}`")
 }
 
 fn probe_words(store: Option<&StoreName>, key: &str) -> String {

@@ -128,6 +128,7 @@ async fn restored_sum(stage: &Stage, mark: Option<&str>) -> i64 {
     fs::create_dir_all(&files).expect("a folder");
     let files = files.display().to_string();
     let mut args = vec!["restore", "run", "--to-host", "SPARE", "--files-in", &files];
+    args.extend(["--yes-overwrite", "stage"]);
     args.extend(mark.into_iter().flat_map(|mark| ["--mark", mark]));
     must(stage, &args).await;
     let sum = "SELECT SUM(id) FROM dbo.T;";
@@ -196,7 +197,7 @@ async fn a_store_that_fails_owes_copies_and_gets_them_later() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_copy_is_enough_where_the_policy_says_so() {
     let stage = stage_of_two(&[("SQL1", &["Orders"])]).await;
-    stage.edit("[paths]", "[policy]\ncopies = 1\n\n[paths]");
+    stage.edit("[policy]", "[policy]\ncopies = 1");
     must(&stage, &["backup", "full"]).await;
     break_store(&stage, "cloud");
     ends(&stage, &["backup", "log"], Exit::Degraded).await;

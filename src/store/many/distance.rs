@@ -118,10 +118,11 @@ mod tests {
         let distance = Distance::new(clock.clone());
         distance.pass().expect("it is asked");
         distance.note::<()>(&Err(too_slow("no answer")));
-        clock.advance(PATIENCE.alone_for - Duration::from_secs(1));
+        let shortly = Duration::from_secs(1);
+        clock.advance(PATIENCE.alone_for.saturating_sub(shortly));
         let refused = distance.pass().expect_err("left alone");
         assert!(format!("{refused:?}").contains("no answer"), "{refused:?}");
-        clock.advance(Duration::from_secs(1));
+        clock.advance(shortly);
         distance.pass().expect("it is tried");
         distance.note(&Ok(()));
         distance.note::<()>(&Err(Error::new(Code::StoreMismatch, "one bad object")));

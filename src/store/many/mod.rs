@@ -59,7 +59,7 @@ impl Stores {
         let leading = open(&config.store)?;
         let further = config.further_stores.iter().map(open);
         let further = further.collect::<Result<_>>()?;
-        Ok(Self::of(leading, further, clock.clone()))
+        Ok(Self::of(leading, further, clock))
     }
 
     /// Shows on this how it waits for another agent, who holds the lease in the store that leads.
@@ -74,7 +74,7 @@ impl Stores {
 
     /// These stores, each with a name of its own.
     #[must_use]
-    pub fn of(leading: ObjectStore, further: Vec<ObjectStore>, clock: Arc<dyn Clock>) -> Self {
+    pub fn of(leading: ObjectStore, further: Vec<ObjectStore>, clock: &Arc<dyn Clock>) -> Self {
         let further = further.into_iter().map(|store| Further {
             store: Arc::new(store),
             distance: Distance::new(clock.clone()),

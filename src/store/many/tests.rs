@@ -21,7 +21,7 @@ use crate::model::{
 };
 use crate::store::pool::Pool;
 use crate::store::{AgentIdentity, Backend, ObjectStore};
-use crate::world::{LogFact, StepProgress, Store as _, Tap};
+use crate::world::{Clock, LogFact, StepProgress, Store as _, Tap};
 
 struct Nobody;
 
@@ -117,7 +117,8 @@ impl Two {
     fn stores_with(&self, between: impl FnOnce(Backend) -> Backend) -> Stores {
         let leading = self.store(0, Backend::of(self.memories[0].clone()));
         let cloud = between(Backend::of(self.memories[1].clone()));
-        Stores::of(leading, vec![self.store(1, cloud)], self.clock.clone())
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        Stores::of(leading, vec![self.store(1, cloud)], &clock)
     }
 
     fn file(&self, chunks: u64, more: u64) -> PathBuf {
