@@ -171,6 +171,8 @@ fn piece(member: &MemberName, number: u64, nth: u128) -> Piece {
             root: Sha256Digest(drawn),
             sha256: None,
             segment_size_bytes: None,
+            sealed: None,
+            copies: Vec::new(),
         }],
         proof: Some(ProofLevel::Whole),
     }

@@ -67,6 +67,7 @@ fn store(endpoint: &str) -> ObjectStore {
     ];
     let options = options.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let config = StoreConfig {
+        name: stopmark::model::StoreName::default(),
         url: "s3://bench/store".to_owned(),
         options: options.into(),
         secrets: BTreeMap::from([("aws_secret_access_key".to_owned(), "bench".into())]),

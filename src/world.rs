@@ -16,10 +16,10 @@ use futures::stream::BoxStream;
 use uuid::Uuid;
 
 use crate::config::MarkLogKind;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, PieceId,
-    RunId, Set, SetId, Sha256Digest, StoredStripe, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, PieceCopy,
+    PieceId, RunId, Set, SetId, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
     BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
@@ -30,7 +30,7 @@ use crate::run::events::{BackedUp, Event};
 use crate::survey::HostFacts;
 
 pub use catalog::{
-    Catalog, Counts, Due, DuePlace, Listed, Marked, PieceProof, PointNeeds, Standing, Taken,
+    Catalog, Counts, Due, DuePlace, Listed, Marked, Owed, PieceProof, PointNeeds, Standing, Taken,
 };
 
 /// Everything outside, as one run sees it.
@@ -200,6 +200,8 @@ pub trait StepProgress: Send + Sync {
 pub trait Progress: Send + Sync {
     /// A step begins; `total_bytes` where it is known.
     fn begin(&self, label: &str, total_bytes: Option<u64>) -> Box<dyn StepProgress>;
+    /// Says something that a person who waits should know; nobody hears it where nobody watches.
+    fn say(&self, line: &str);
 }
 
 /// Looks at a stripe's bytes as they pass, in order, each once.
@@ -208,11 +210,36 @@ pub trait Tap: Send {
     fn bytes(&mut self, bytes: &[u8]);
 }
 
-/// The object store: every object is made once, and none is ever overwritten.
+/// The object stores: every object is made once, and none is ever overwritten. Of several the first one leads: it
+/// holds the lease and the group's log that counts.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Sends a file under `key`, hashing chunk by chunk in the same pass, and writes its `.chunks` beside
-    /// it. An object of that key and content that is there already counts as sent.
+    /// The names of the stores, the one that leads first.
+    fn names(&self) -> Vec<StoreName>;
+    /// One of several stores alone; none where no store has that name.
+    fn alone(&self, _name: &StoreName) -> Option<Arc<dyn Store>> {
+        None
+    }
+    /// Makes a copy of a stripe from the first of its copies that gives it whole, digests checked on the way.
+    async fn copy(
+        &self,
+        stripe: &StoredStripe,
+        to: &PieceCopy,
+        _progress: &dyn StepProgress,
+    ) -> Result<()> {
+        let message = format!("there is no store `{}` to copy to", to.store);
+        Err(Error::new(Code::StoreRefused, message)
+            .at("object", &stripe.key)
+            .hint("name the store in the configuration"))
+    }
+    /// Brings what a store lacks of the group's log and manifests there; how many entries. The store that leads
+    /// lacks nothing.
+    async fn mirror_log(&self, _group: &GroupName, _to: &StoreName) -> Result<u64> {
+        Ok(0)
+    }
+    /// Sends a file under `key` to every store, hashing chunk by chunk in the same pass, and writes its `.chunks`
+    /// beside it. An object of that key and content that is there already counts as sent. The stripe names the
+    /// copies that were made; an error means that there is none.
     async fn upload(
         &self,
         file: &Path,
@@ -220,7 +247,7 @@ pub trait Store: Send + Sync {
         tap: &mut dyn Tap,
         progress: &dyn StepProgress,
     ) -> Result<StoredStripe>;
-    /// Reads an object back and compares it with its digests; `whole` or only its size.
+    /// Reads every copy that the stripe names back and compares it with its digests; `whole` or only its size.
     async fn prove(
         &self,
         stripe: &StoredStripe,
@@ -229,7 +256,8 @@ pub trait Store: Send + Sync {
     ) -> Result<()>;
     /// Compares sizes and some of the bytes: the first and the last chunk, and others by chance.
     async fn prove_sample(&self, stripe: &StoredStripe, progress: &dyn StepProgress) -> Result<()>;
-    /// Brings an object to a file, digests checked before the file gets its name.
+    /// Brings a stripe to a file from the first of its copies that gives it whole, digests checked before the file
+    /// gets its name.
     async fn fetch(
         &self,
         stripe: &StoredStripe,
@@ -316,6 +344,18 @@ pub enum LogFact {
         piece: PieceId,
         /// Whole; else damaged.
         whole: bool,
+        /// Which copy; none where an older version wrote it, which knew one store only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copy: Option<PieceCopy>,
+    },
+    /// A further copy of a stored piece was made, and read back whole.
+    Copied {
+        /// The set that holds the piece.
+        set: SetId,
+        /// The piece.
+        piece: PieceId,
+        /// The new copy.
+        copy: PieceCopy,
     },
     /// Somebody wants a Point kept; an earlier pin of the same mark counts no longer.
     Pinned(Pin),

@@ -13,7 +13,7 @@ use super::read::{SetRow, Shelf, Wanted};
 use super::schema::{
     NO_POINT, POINT, UNJUDGED, key_of, limited, lsn_of, parsed, signed, text_of, unsigned,
 };
-use crate::chain::{Break, Chain, Judged, Path, Verdict, carries, judge_by, weakest_proof};
+use crate::chain::{Break, Chain, Judged, Path, Point, Verdict, carries, judge_by, weakest_proof};
 use crate::model::{Lsn, MemberName, Piece, PieceId, ProofLevel, Set};
 use crate::world::{Listed, Marked, PointNeeds, Standing};
 
@@ -40,26 +40,53 @@ struct Answers {
     paths: HashMap<(usize, MemberName), Result<Path, Break>>,
     /// Every piece of the paths, where its row is and how it was proven.
     pieces: HashMap<PieceId, (i64, Option<ProofLevel>)>,
+    /// Those of them that too few stores hold.
+    too_few: HashMap<PieceId, Break>,
+}
+
+impl Answers {
+    /// Why a mark that can be restored is no Point yet: the first piece of each member's way that too few stores hold.
+    fn lacks(&self, point: &Point) -> Vec<(MemberName, Break)> {
+        let ways = point.paths.iter();
+        let lack = |path: &Path| {
+            path.pieces()
+                .find_map(|piece| self.too_few.get(&piece).cloned())
+        };
+        ways.filter_map(|(member, path)| Some((member.clone(), lack(path)?)))
+            .collect()
+    }
 }
 
 impl Shelf<'_> {
-    /// Judges until the `wanted` newest Points are known, or every mark where no number is given; whether that is
-    /// so. A little at a time, so that others get their turn.
-    pub(super) fn settle(&self, wanted: Option<usize>) -> rusqlite::Result<bool> {
+    /// Whether the `wanted` newest Points are known, or every mark is judged where no number is given.
+    pub(super) fn is_settled(&self, wanted: Option<usize>) -> rusqlite::Result<bool> {
+        let floor = self.settled_to(wanted)?.unwrap_or(0);
+        let sql = "SELECT EXISTS (SELECT 1 FROM backup_set WHERE group_id = ?1 AND standing = 1 AND entry > ?2)";
+        let mut query = self.connection.prepare_cached(sql)?;
+        query.query_row([self.group, floor], |row| Ok(!row.get::<_, bool>(0)?))
+    }
+
+    /// Judges towards that, a little at a time, so that others get their turn.
+    pub(super) fn settle(&self, wanted: Option<usize>) -> rusqlite::Result<()> {
         for _ in 0..BATCHES_A_TURN {
-            let floor = wanted.map(|wanted| self.nth_point(wanted)).transpose()?;
-            let floor = floor.flatten();
+            let floor = self.settled_to(wanted)?;
             // Mostly the newest mark is a Point, and nothing before it needs to be judged.
             let limit = floor.map_or(BATCH_MARKS, |_| 1);
             let rest = "group_id = ?1 AND standing = 1 AND entry > ?2 ORDER BY entry DESC LIMIT ?3";
             let values = [self.group, floor.unwrap_or(0), limited(limit)];
             let rows = self.set_rows(rest, values)?;
             if rows.is_empty() {
-                return Ok(true);
+                break;
             }
             self.judge(rows)?;
         }
-        Ok(false)
+        Ok(())
+    }
+
+    /// The entry down to which every mark must be judged; none where that is the first.
+    fn settled_to(&self, wanted: Option<usize>) -> rusqlite::Result<Option<i64>> {
+        let floor = wanted.map(|wanted| self.nth_point(wanted)).transpose()?;
+        Ok(floor.flatten())
     }
 
     /// Judges what is not judged yet among these.
@@ -173,11 +200,21 @@ impl Shelf<'_> {
         let mut update = self.connection.prepare_cached(sql)?;
         for (id, judged) in ids.iter().zip(judged) {
             let Some(judged) = judged else { continue };
+            let lacks = judged.verdict.as_ref().map(|point| answers.lacks(point));
             let (standing, verdict) = match judged.verdict {
+                Ok(_) if lacks.as_ref().is_ok_and(|breaks| !breaks.is_empty()) => {
+                    let breaks = lacks.unwrap_or_default();
+                    (NO_POINT, Verdict::NoPoint { breaks })
+                }
                 Ok(point) => {
                     let proof_of = |piece| answers.pieces.get(&piece).and_then(|(_, proof)| *proof);
                     let weakest_proof = weakest_proof(&point, proof_of);
-                    (POINT, Verdict::Point { weakest_proof })
+                    let lacking = point.lacking;
+                    let verdict = Verdict::Point {
+                        weakest_proof,
+                        lacking,
+                    };
+                    (POINT, verdict)
                 }
                 Err(breaks) => (NO_POINT, Verdict::NoPoint { breaks }),
             };
@@ -277,9 +314,14 @@ impl Shelf<'_> {
             false
         });
         let rows = rows.into_iter().zip(&pieces);
-        let rows = rows.filter(|(_, piece)| used.contains(&piece.id));
-        let of = rows.map(|(row, piece)| (piece.id, (row, piece.proof)));
-        answers.pieces.extend(of);
+        for (row, piece) in rows.filter(|(_, piece)| used.contains(&piece.id)) {
+            answers.pieces.insert(piece.id, (row, piece.proof));
+            if self.policy.wanted > 0 {
+                let copies = self.known(row, piece)?.copies;
+                let too_few = copies.too_few(piece, self.policy.wanted);
+                answers.too_few.extend(too_few.map(|few| (piece.id, few)));
+            }
+        }
         Ok(())
     }
 }

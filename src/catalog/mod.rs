@@ -2,6 +2,7 @@
 //!
 //! Start at [`catch_up`]. It can be lost at any time: everything in it stands in the store.
 
+mod copies;
 pub mod due;
 mod judge;
 pub mod kept;
@@ -22,6 +23,7 @@ use crate::error::Result;
 use crate::model::{GroupName, Sha256Digest};
 use crate::world::{Catalog, Chained, LogFact, Store, Taken, World};
 
+pub use copies::CopyPolicy;
 pub use sqlite::SqliteCatalog;
 pub use view::{view, whole_view};
 

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use uuid::Uuid;
 
+use super::copies::{CopyPolicy, Known, known};
 use super::schema::{
     DAMAGED, LET_GO, REMOVED, UNMARKED, group_row, limited, parsed, signed, unsigned,
 };
 use crate::model::{MemberName, MissingMember, Piece, PieceId, Set, SetId, Timestamp};
 use crate::retention::PrunedSet;
-use crate::world::{Counts, Due, DuePlace, Listed, LogFact, PieceProof};
+use crate::world::{Counts, Due, DuePlace, Listed, LogFact, Owed, PieceProof};
 
 /// The columns of a set, as [`SetRow::of`] takes them.
 pub(super) const SET_COLUMNS: &str = "id, entry, head, first_piece, pieces, verdict";
@@ -20,6 +21,7 @@ pub(super) const SET_COLUMNS: &str = "id, entry, head, first_piece, pieces, verd
 pub(super) struct Shelf<'c> {
     pub(super) connection: &'c Connection,
     pub(super) group: i64,
+    pub(super) policy: &'c CopyPolicy,
 }
 
 /// A set's row.
@@ -59,9 +61,35 @@ impl SetRow {
 
 impl<'c> Shelf<'c> {
     /// The group's rows; none where nothing of it is held.
-    pub(super) fn of(connection: &'c Connection, group: &str) -> rusqlite::Result<Option<Self>> {
+    pub(super) fn of(
+        connection: &'c Connection,
+        group: &str,
+        policy: &'c CopyPolicy,
+    ) -> rusqlite::Result<Option<Self>> {
         let group = group_row(connection, group)?;
-        Ok(group.map(|group| Self { connection, group }))
+        Ok(group.map(|group| Self {
+            connection,
+            group,
+            policy,
+        }))
+    }
+
+    /// The copies of the piece in this row.
+    pub(super) fn known(&self, row: i64, piece: &Piece) -> rusqlite::Result<Known> {
+        known(self.connection, row, piece, self.policy, i64::MIN)
+    }
+
+    /// A piece that is told to whoever wants to read it: its stripes name the copies that are whole now.
+    fn as_it_is_held(&self, row: i64, mut piece: Piece) -> rusqlite::Result<Piece> {
+        let known = self.known(row, &piece)?;
+        if self.policy.stores.is_empty() && !known.has_facts {
+            return Ok(piece);
+        }
+        let whole = known.copies.whole();
+        for stripe in &mut piece.stripes {
+            stripe.copies.clone_from(&whole);
+        }
+        Ok(piece)
     }
 
     pub(super) fn set_rows(
@@ -96,8 +124,10 @@ impl<'c> Shelf<'c> {
             let piece: Piece = parsed(row.get_ref(1)?.as_str()?)?;
             if is_left_out {
                 set.missing.push(missing(&piece, row.get(3)?));
-            } else {
+            } else if matches!(wanted, Wanted::All) {
                 set.pieces.push(piece);
+            } else {
+                set.pieces.push(self.as_it_is_held(id, piece)?);
             }
         }
         Ok(set)
@@ -217,6 +247,25 @@ impl<'c> Shelf<'c> {
         query.query_row([row], |row| parsed(row.get_ref(0)?.as_str()?))
     }
 
+    pub(super) fn owed(&self, limit: usize) -> rusqlite::Result<Vec<Owed>> {
+        let sql =
+            "SELECT piece.id, content, set_id FROM piece JOIN backup_set ON backup_set.id = set_row
+            WHERE piece.group_id = ?1 AND lacking > 0 AND absent = 0 ORDER BY piece.id LIMIT ?2";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let mut rows = query.query([self.group, limited(limit)])?;
+        let mut owed = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            let piece: Piece = parsed(row.get_ref(1)?.as_str()?)?;
+            owed.push(Owed {
+                set: SetId(Uuid::from_bytes(row.get(2)?)),
+                lacking: self.known(id, &piece)?.copies.lacking(),
+                piece: self.as_it_is_held(id, piece)?,
+            });
+        }
+        Ok(owed)
+    }
+
     pub(super) fn counts(&self) -> rusqlite::Result<Counts> {
         let sql = "SELECT COUNT(CASE WHEN standing >= 0 THEN 1 END), COALESCE(SUM(pieces), 0) -
                 (SELECT COUNT(*) FROM piece WHERE group_id = ?1 AND absent >= 2)
@@ -242,9 +291,11 @@ impl<'c> Shelf<'c> {
         let rows = query.query_map(values, |row| {
             let proved_at: i64 = row.get(1)?;
             let is_known = proved_at != i64::MIN;
+            let piece: Piece = parsed(row.get_ref(3)?.as_str()?)?;
             Ok(Due {
                 set: SetId(Uuid::from_bytes(row.get(4)?)),
-                piece: parsed(row.get_ref(3)?.as_str()?)?,
+                copies: self.known(row.get(0)?, &piece)?.copies.newest(),
+                piece,
                 last: is_known.then(|| Timestamp::from_millis(proved_at)),
                 is_damaged: row.get::<_, i64>(2)? & DAMAGED != 0,
                 place: DuePlace {
@@ -312,12 +363,19 @@ impl<'c> Shelf<'c> {
 
     /// What was let go and may still stand, in the order of the sets.
     pub(super) fn unremoved(&self) -> rusqlite::Result<Vec<(SetId, Piece)>> {
-        let sql = "SELECT set_id, content FROM piece JOIN backup_set ON backup_set.id = set_row
+        let sql =
+            "SELECT set_id, content, piece.id FROM piece JOIN backup_set ON backup_set.id = set_row
             WHERE piece.group_id = ?1 AND absent >= 2 AND absent < ?2 ORDER BY piece.id";
         let mut query = self.connection.prepare_cached(sql)?;
         let rows = query.query_map([self.group, REMOVED], |row| {
             let set = SetId(Uuid::from_bytes(row.get(0)?));
-            Ok((set, parsed(row.get_ref(1)?.as_str()?)?))
+            let mut piece: Piece = parsed(row.get_ref(1)?.as_str()?)?;
+            // Damaged copies are removed too, wherever they are.
+            let all = self.known(row.get(2)?, &piece)?.copies.all();
+            for stripe in &mut piece.stripes {
+                stripe.copies.clone_from(&all);
+            }
+            Ok((set, piece))
         })?;
         rows.collect()
     }
@@ -335,9 +393,12 @@ const END: [u8; 11] = [u8::MAX; 11];
 
 /// A damaged piece is a missing one: no way of restoring goes through it, and the next run bridges the gap.
 fn missing(piece: &Piece, found_at: Option<i64>) -> MissingMember {
-    let at = Timestamp::from_millis(found_at.unwrap_or_default());
+    let word = piece.kind.word();
     MissingMember {
         member: piece.member.clone(),
-        reason: format!("its {} was found damaged at {at}", piece.kind.word()),
+        reason: match found_at.map(Timestamp::from_millis) {
+            Some(at) => format!("its {word} was found damaged at {at}"),
+            None => format!("its {word} is in no store of the configuration"),
+        },
     }
 }

@@ -30,7 +30,7 @@ pub(super) const POINT: i64 = 2;
 /// Its mark is none.
 pub(super) const NO_POINT: i64 = 3;
 
-/// A bit of `piece.absent`: found damaged, and not whole since. A piece with any bit set counts as missing; a fact
+/// A bit of `piece.absent`: no store that counts has a whole copy. A piece with any bit set counts as missing; a fact
 /// that makes pieces missing for another reason takes the next bit.
 pub(super) const DAMAGED: i64 = 1;
 /// Let go of; whatever bits it has beside, such a number is this or greater, which the partial index says too.
@@ -41,6 +41,8 @@ pub(super) const REMOVED: i64 = 4;
 /// `piece.kind` of a full; the partial index names the number too.
 pub(super) const FULL: i64 = 0;
 
+/// `piece.lacking` is how many stores have no whole copy, `copy` what was found of single copies or made since delivery.
+///
 /// The pieces of a set are `pieces` rows from `first_piece` on. `head` is the manifest's set without pieces, and
 /// `content` a manifest's piece, both as JSON.
 const SCHEMA: &str = "
@@ -64,12 +66,17 @@ const SCHEMA: &str = "
         id INTEGER PRIMARY KEY, group_id INTEGER NOT NULL, set_row INTEGER NOT NULL, member_id INTEGER NOT NULL,
         kind INTEGER NOT NULL, piece_id BLOB NOT NULL, backup BLOB NOT NULL, base BLOB, begins BLOB NOT NULL,
         ends BLOB NOT NULL, due_at INTEGER NOT NULL, proved_at INTEGER, absent INTEGER NOT NULL DEFAULT 0,
-        content TEXT NOT NULL);
+        lacking INTEGER NOT NULL DEFAULT 0, content TEXT NOT NULL);
+    CREATE TABLE copy (
+        piece INTEGER NOT NULL, copy TEXT NOT NULL, is_whole INTEGER NOT NULL, proved_at INTEGER NOT NULL,
+        PRIMARY KEY (piece, copy)) WITHOUT ROWID;
+    CREATE TABLE policy (text TEXT NOT NULL);
     CREATE INDEX piece_by_end ON piece (member_id, ends, begins);
     CREATE INDEX full_by_end ON piece (member_id, ends) WHERE kind = 0;
     CREATE INDEX absent_piece ON piece (group_id) WHERE absent <> 0;
     CREATE INDEX piece_by_backup ON piece (backup);
     CREATE INDEX piece_by_due ON piece (group_id, due_at);
+    CREATE INDEX piece_by_lack ON piece (group_id, id) WHERE lacking > 0;
     CREATE INDEX piece_let_go ON piece (group_id, absent) WHERE absent >= 2;
     CREATE TABLE kept (
         group_id INTEGER NOT NULL, entry INTEGER NOT NULL, fact TEXT NOT NULL,

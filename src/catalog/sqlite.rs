@@ -4,13 +4,14 @@
 //! are read in `read`, and which marks are Points in `judge`. Chunk lists are never in it.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::copies::{self, CopyPolicy};
 use super::read::Shelf;
 use super::schema::{self, failed, unsigned};
 use super::take::{self, Row};
@@ -18,8 +19,8 @@ use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
 use crate::retention::PrunedSet;
 use crate::world::{
-    Catalog, Counts, Due, DuePlace, Listed, LogFact, Marked, PieceProof, PointNeeds, Standing,
-    Taken,
+    Catalog, Counts, Due, DuePlace, Listed, LogFact, Marked, Owed, PieceProof, PointNeeds,
+    Standing, Taken,
 };
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -28,19 +29,29 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 pub struct SqliteCatalog {
     jobs: mpsc::Sender<Job>,
     path: PathBuf,
+    policy: Arc<CopyPolicy>,
 }
 
 impl SqliteCatalog {
-    /// Opens or makes `<state>/catalog.sqlite`.
+    /// Opens or makes `<state>/catalog.sqlite`, wherever pieces are held.
     ///
     /// # Errors
     /// `SM0709` when the folder cannot be written.
     pub fn open(state: &Path) -> Result<Self> {
-        Self::at(state.join("catalog.sqlite"))
+        Self::open_for(state, CopyPolicy::default())
     }
 
-    pub(super) fn at(path: PathBuf) -> Result<Self> {
-        let connection = schema::open(&path)?;
+    /// The same, where only copies in these stores count and a Point needs so many.
+    ///
+    /// # Errors
+    /// `SM0709` when the folder cannot be written.
+    pub fn open_for(state: &Path, policy: CopyPolicy) -> Result<Self> {
+        Self::at(state.join("catalog.sqlite"), policy)
+    }
+
+    pub(super) fn at(path: PathBuf, policy: CopyPolicy) -> Result<Self> {
+        let mut connection = schema::open(&path)?;
+        copies::follow(&mut connection, &policy).map_err(|error| failed(&path, error))?;
         let (jobs, queue) = mpsc::channel::<Job>();
         let spawned = thread::Builder::new()
             .name("catalog".to_owned())
@@ -57,7 +68,11 @@ impl SqliteCatalog {
             )
             .source(error)
         })?;
-        Ok(Self { jobs, path })
+        Ok(Self {
+            jobs,
+            path,
+            policy: Arc::new(policy),
+        })
     }
 
     /// Runs one piece of work on the writer thread.
@@ -78,16 +93,37 @@ impl SqliteCatalog {
             .map_err(|error| failed(&self.path, error))
     }
 
-    /// Asks a group's rows; where there are none, the answer is nothing. What is judged on the way is kept.
+    /// Asks a group's rows; where there are none, the answer is nothing.
     async fn ask<T: Default + Send + 'static>(
         &self,
         group: &GroupName,
         question: impl FnOnce(Shelf<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let group = group.to_string();
+        self.ask_as(TransactionBehavior::Deferred, group, question)
+            .await
+    }
+
+    /// The same, and what is judged on the way is kept. Another process may be writing, and who has read before it
+    /// asks to write would be refused then.
+    async fn judge<T: Default + Send + 'static>(
+        &self,
+        group: &GroupName,
+        question: impl FnOnce(Shelf<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.ask_as(TransactionBehavior::Immediate, group, question)
+            .await
+    }
+
+    async fn ask_as<T: Default + Send + 'static>(
+        &self,
+        behavior: TransactionBehavior,
+        group: &GroupName,
+        question: impl FnOnce(Shelf<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (group, policy) = (group.to_string(), self.policy.clone());
         self.work(move |connection| {
-            let change = connection.transaction()?;
-            let answer = match Shelf::of(&change, &group)? {
+            let change = connection.transaction_with_behavior(behavior)?;
+            let answer = match Shelf::of(&change, &group, &policy)? {
                 Some(held) => question(held)?,
                 None => T::default(),
             };
@@ -99,8 +135,10 @@ impl SqliteCatalog {
 
     /// Judges until the `wanted` newest Points are known; all marks where no number is given.
     async fn settle(&self, group: &GroupName, wanted: Option<usize>) -> Result<()> {
-        let settled = move |shelf: Shelf<'_>| Ok(Some(shelf.settle(wanted)?));
-        while self.ask(group, settled).await? == Some(false) {}
+        let is_open = move |shelf: Shelf<'_>| Ok(!shelf.is_settled(wanted)?);
+        while self.ask(group, is_open).await? {
+            self.judge(group, move |shelf| shelf.settle(wanted)).await?;
+        }
         Ok(())
     }
 }
@@ -130,10 +168,11 @@ impl Catalog for SqliteCatalog {
 
     async fn take_in(&self, group: &GroupName, entries: Vec<Taken>) -> Result<()> {
         let group = group.to_string();
-        let rows = entries.into_iter().map(Row::of);
+        let policy = self.policy.clone();
+        let rows = entries.into_iter().map(|taken| Row::of(taken, &policy));
         let rows = rows.collect::<rusqlite::Result<Vec<Row>>>();
         let rows = rows.map_err(|error| failed(&self.path, error))?;
-        self.work(move |connection| take::take_in(connection, &group, rows))
+        self.work(move |connection| take::take_in(connection, &group, &policy, rows))
             .await
     }
 
@@ -166,13 +205,13 @@ impl Catalog for SqliteCatalog {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Listed>> {
-        self.ask(group, move |shelf| shelf.page(before, limit))
+        self.judge(group, move |shelf| shelf.page(before, limit))
             .await
     }
 
     async fn find(&self, group: &GroupName, what: &str) -> Result<Option<Listed>> {
         let what = what.to_owned();
-        self.ask(group, move |shelf| shelf.find(&what)).await
+        self.judge(group, move |shelf| shelf.find(&what)).await
     }
 
     async fn recent(
@@ -222,6 +261,10 @@ impl Catalog for SqliteCatalog {
         limit: usize,
     ) -> Result<Vec<Due>> {
         self.ask(group, move |shelf| shelf.due(after, limit)).await
+    }
+
+    async fn owed(&self, group: &GroupName, limit: usize) -> Result<Vec<Owed>> {
+        self.ask(group, move |shelf| shelf.owed(limit)).await
     }
 
     async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>> {

@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
+use super::copies::{self, CopyPolicy};
 use super::schema::{
     DAMAGED, FULL, GONE, LET_GO, REMOVED, UNJUDGED, UNMARKED, group_row, key_of, limited, parsed,
     signed, text_of,
 };
-use crate::model::{Piece, PieceId, PieceKind, ProofLevel, Set, SetId, Timestamp};
+use crate::chain::Copies;
+use crate::model::{Piece, PieceCopy, PieceId, PieceKind, ProofLevel, Set, SetId, Timestamp};
 use crate::retention::{PiecesOf, PrunedSet};
 use crate::world::{LogFact, Taken};
 
@@ -55,37 +57,54 @@ struct PieceRow {
     begins: [u8; 11],
     ends: [u8; 11],
     due_at: i64,
+    absent: i64,
+    lacking: i64,
     content: String,
 }
 
 struct Proved {
     set: SetId,
     piece: PieceId,
+    copy: Option<PieceCopy>,
     is_whole: bool,
     at: i64,
 }
 
 impl Row {
-    pub(super) fn of(taken: Taken) -> rusqlite::Result<Self> {
+    pub(super) fn of(taken: Taken, policy: &CopyPolicy) -> rusqlite::Result<Self> {
         Ok(Self {
             number: signed(taken.entry.entry),
             digest: taken.digest.0,
-            fact: Fact::of(taken)?,
+            fact: Fact::of(taken, policy)?,
         })
     }
 }
 
 impl Fact {
-    fn of(taken: Taken) -> rusqlite::Result<Self> {
+    fn of(taken: Taken, policy: &CopyPolicy) -> rusqlite::Result<Self> {
         Ok(match taken.entry.fact {
             LogFact::Set { .. } => match taken.set {
-                Some(set) => Self::Set(Box::new(SetRow::of(set)?)),
+                Some(set) => Self::Set(Box::new(SetRow::of(set, policy)?)),
                 None => Self::Nothing,
             },
-            LogFact::Proved { set, piece, whole } => Self::Proved(Proved {
+            LogFact::Proved {
                 set,
                 piece,
+                whole,
+                copy,
+            } => Self::Proved(Proved {
+                set,
+                piece,
+                copy,
                 is_whole: whole,
+                at: taken.entry.at.millis(),
+            }),
+            // A copy is read back whole before it counts.
+            LogFact::Copied { set, piece, copy } => Self::Proved(Proved {
+                set,
+                piece,
+                copy: Some(copy),
+                is_whole: true,
                 at: taken.entry.at.millis(),
             }),
             kept @ (LogFact::Pinned(_) | LogFact::Unpinned { .. } | LogFact::Drilled { .. }) => {
@@ -99,11 +118,11 @@ impl Fact {
 }
 
 impl SetRow {
-    fn of(mut set: Set) -> rusqlite::Result<Self> {
+    fn of(mut set: Set, policy: &CopyPolicy) -> rusqlite::Result<Self> {
         let pieces = std::mem::take(&mut set.pieces);
         let pieces = pieces
             .iter()
-            .map(|piece| PieceRow::of(piece, set.made_at))
+            .map(|piece| PieceRow::of(piece, set.made_at, policy))
             .collect::<rusqlite::Result<_>>()?;
         let mark = set.mark.as_ref();
         let places = mark.into_iter().flat_map(|mark| &mark.members);
@@ -122,7 +141,8 @@ impl SetRow {
 }
 
 impl PieceRow {
-    fn of(piece: &Piece, made_at: Timestamp) -> rusqlite::Result<Self> {
+    fn of(piece: &Piece, made_at: Timestamp, policy: &CopyPolicy) -> rusqlite::Result<Self> {
+        let copies = Copies::of(piece, &policy.stores);
         let base = piece.differential_base;
         let was_read_back = piece.proof == Some(ProofLevel::Whole);
         Ok(Self {
@@ -143,6 +163,12 @@ impl PieceRow {
             } else {
                 i64::MIN
             },
+            absent: if copies.whole().is_empty() {
+                DAMAGED
+            } else {
+                0
+            },
+            lacking: limited(copies.lacking().len()),
             content: text_of(piece)?,
         })
     }
@@ -152,11 +178,12 @@ impl PieceRow {
 pub(super) fn take_in(
     connection: &mut Connection,
     group: &str,
+    policy: &CopyPolicy,
     rows: Vec<Row>,
 ) -> rusqlite::Result<()> {
     // At once for writing: another process may take in the same entries, and each must see what the other held.
     let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut taking = Taking::begin(&change, group)?;
+    let mut taking = Taking::begin(&change, group, policy)?;
     for row in rows {
         if row.number > taking.entry {
             taking.entry = row.number;
@@ -187,6 +214,8 @@ pub(super) fn clear(connection: &mut Connection, group: &str) -> rusqlite::Resul
         let places =
             "DELETE FROM mark_place WHERE member_id IN (SELECT id FROM member WHERE group_id = ?1)";
         change.execute(places, [group])?;
+        let copies = "DELETE FROM copy WHERE piece IN (SELECT id FROM piece WHERE group_id = ?1)";
+        change.execute(copies, [group])?;
         for table in ["piece", "backup_set", "member", "kept"] {
             change.execute(&format!("DELETE FROM {table} WHERE group_id = ?1"), [group])?;
         }
@@ -201,6 +230,7 @@ pub(super) fn clear(connection: &mut Connection, group: &str) -> rusqlite::Resul
 /// One transaction's way through its entries.
 struct Taking<'c> {
     change: &'c Connection,
+    policy: &'c CopyPolicy,
     group: i64,
     members: HashMap<String, i64>,
     entry: i64,
@@ -209,13 +239,18 @@ struct Taking<'c> {
 }
 
 impl<'c> Taking<'c> {
-    fn begin(change: &'c Connection, group: &str) -> rusqlite::Result<Self> {
+    fn begin(
+        change: &'c Connection,
+        group: &str,
+        policy: &'c CopyPolicy,
+    ) -> rusqlite::Result<Self> {
         let make = "INSERT INTO held (group_name) VALUES (?1) ON CONFLICT (group_name) DO NOTHING";
         change.execute(make, [group])?;
         let sql = "SELECT id, entry, digest, stamp FROM held WHERE group_name = ?1";
         change.query_row(sql, [group], |row| {
             Ok(Self {
                 change,
+                policy,
                 group: row.get(0)?,
                 members: HashMap::new(),
                 entry: row.get(1)?,
@@ -288,8 +323,8 @@ impl<'c> Taking<'c> {
 
     fn piece(&self, set: i64, member: i64, piece: &PieceRow) -> rusqlite::Result<i64> {
         let sql = "INSERT INTO piece
-            (group_id, set_row, member_id, kind, piece_id, backup, base, begins, ends, due_at, content)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+            (group_id, set_row, member_id, kind, piece_id, backup, base, begins, ends, due_at, absent, lacking, content)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
         let mut insert = self.change.prepare_cached(sql)?;
         insert.insert(params![
             self.group,
@@ -302,6 +337,8 @@ impl<'c> Taking<'c> {
             piece.begins,
             piece.ends,
             piece.due_at,
+            piece.absent,
+            piece.lacking,
             piece.content
         ])
     }
@@ -331,6 +368,9 @@ impl<'c> Taking<'c> {
         for touched in touched.collect::<rusqlite::Result<Vec<(i64, [u8; 11])>>>()? {
             self.doubt(touched.0, touched.1)?;
         }
+        let copies = "DELETE FROM copy WHERE piece >= ?1 AND piece < ?2";
+        self.change
+            .execute(copies, [row.first, row.first + row.pieces])?;
         let pieces = "DELETE FROM piece WHERE id >= ?1 AND id < ?2";
         self.change
             .execute(pieces, [row.first, row.first + row.pieces])?;
@@ -358,11 +398,17 @@ impl<'c> Taking<'c> {
         let Some(piece) = self.held(proved.set, proved.piece)? else {
             return Ok(());
         };
-        let sql = "UPDATE piece SET proved_at = ?2, due_at = ?2 WHERE id = ?1";
+        let (row, copy) = (piece.row, proved.copy.as_ref());
+        copies::note(self.change, row, copy, proved.is_whole, proved.at)?;
+        let content: Piece = parsed(&piece.content)?;
+        let known = copies::known(self.change, row, &content, self.policy, piece.delivered_at)?;
+        let sql = "UPDATE piece SET proved_at = ?2, due_at = ?3, lacking = ?4 WHERE id = ?1";
         let mut update = self.change.prepare_cached(sql)?;
-        update.execute([piece.row, proved.at])?;
-        let damaged = if proved.is_whole { 0 } else { DAMAGED };
-        self.set_absent(&piece, piece.absent & !DAMAGED | damaged)
+        update.execute([row, proved.at, known.due_at, known.lacking()])?;
+        if known.lacking() != piece.lacking {
+            self.doubt(piece.member, piece.begins)?;
+        }
+        self.set_absent(&piece, piece.absent & !DAMAGED | known.absent())
     }
 
     fn kept(&self, fact: &str) -> rusqlite::Result<()> {
@@ -430,7 +476,9 @@ impl<'c> Taking<'c> {
         let Some(place) = self.place_of(set)? else {
             return Ok(None);
         };
-        let sql = "SELECT id, member_id, begins, absent FROM piece WHERE id >= ?1 AND id < ?2 AND piece_id = ?3";
+        let sql =
+            "SELECT id, member_id, begins, absent, lacking, content, proved_at, due_at FROM piece
+            WHERE id >= ?1 AND id < ?2 AND piece_id = ?3";
         let mut query = self.change.prepare_cached(sql)?;
         let to = place.first + place.pieces;
         let found = query.query_row(params![place.first, to, piece.0.into_bytes()], |row| {
@@ -439,6 +487,13 @@ impl<'c> Taking<'c> {
                 member: row.get(1)?,
                 begins: row.get(2)?,
                 absent: row.get(3)?,
+                lacking: row.get(4)?,
+                content: row.get(5)?,
+                delivered_at: match row.get::<_, Option<i64>>(6)? {
+                    None => row.get(7)?,
+                    // When it was delivered is forgotten with the first proof; copies without one come first.
+                    Some(_) => i64::MIN,
+                },
             })
         });
         found.optional()
@@ -467,4 +522,7 @@ struct HeldPiece {
     member: i64,
     begins: [u8; 11],
     absent: i64,
+    lacking: i64,
+    content: String,
+    delivered_at: i64,
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::SqliteCatalog;
 use super::view::is_sound;
+use super::{CopyPolicy, SqliteCatalog};
 use crate::chain::samples::{FORK, differential, facts, full, log, lsn, member, on_fork};
 use crate::chain::{
     Health, Holding, Judged, Path, Verdict, differential_base, health, judge, weakest_proof,
@@ -162,6 +162,7 @@ fn set_of(number: u128, pieces: Vec<Piece>, mark: Option<(u32, Option<u32>)>) ->
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        best_effort: Vec::new(),
     }
 }
 
@@ -239,6 +240,7 @@ impl Fold {
             set: set.id,
             piece: piece.id,
             whole,
+            copy: None,
         }
     }
 
@@ -268,6 +270,7 @@ fn verdict_of(judged: &Judged, sets: &[Set]) -> Verdict {
     match &judged.verdict {
         Ok(point) => Verdict::Point {
             weakest_proof: weakest_proof(point, |id| proofs.get(&id).copied().flatten()),
+            lacking: point.lacking.clone(),
         },
         Err(breaks) => Verdict::NoPoint {
             breaks: breaks.clone(),
@@ -294,7 +297,7 @@ fn standing_of(judged: &[Judged]) -> Standing {
 
 /// A new catalog that is in no file.
 fn catalog() -> SqliteCatalog {
-    SqliteCatalog::at(PathBuf::from(":memory:")).expect("a catalog")
+    SqliteCatalog::at(PathBuf::from(":memory:"), CopyPolicy::default()).expect("a catalog")
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -71,12 +71,14 @@ pub fn cure(facts: &MemberFacts, held: Holding<'_>, reason: &Break) -> Cure {
         | Break::NoLogBackupPossible => true,
         Break::NoFull
         | Break::MarkMissing
+        | Break::NotYet
         | Break::BulkLogged { .. }
         | Break::RecoverySimple
         | Break::Forked { .. }
         | Break::Replaced
         | Break::Refused { .. }
         | Break::Reported { .. }
+        | Break::TooFewCopies { .. }
         | Break::Asked => false,
     };
     if !is_bridged {

@@ -6,7 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::{Lsn, Mark, MemberName, PieceId, PieceKind, ServerLocal, SetId, Timestamp};
+use crate::model::{
+    Lsn, Mark, MemberName, PieceId, PieceKind, ServerLocal, SetId, StoreName, Timestamp,
+};
 
 /// How one member is brought to a mark, in the order of restoring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Point {
     pub made_at: Timestamp,
     /// Each member's way there.
     pub paths: BTreeMap<MemberName, Path>,
+    /// Members of best effort that it is without, each with the reason: the others come back to the mark.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<(MemberName, Break)>,
 }
 
 /// Why a member cannot be restored to a mark, or why its chain does not run.
@@ -48,6 +53,8 @@ pub enum Break {
     NoFull,
     /// No delivered log carries the mark.
     MarkMissing,
+    /// No delivered log reaches the mark yet: the member's next log backup carries it.
+    NotYet,
     /// The log that carries the mark holds minimally logged changes: no stop is possible in it.
     BulkLogged {
         /// That log.
@@ -120,6 +127,19 @@ pub enum Break {
     },
     /// A person asked for a new chain.
     Asked,
+    /// The way is there, but fewer stores hold this piece whole than a Point asks for.
+    TooFewCopies {
+        /// The piece.
+        piece: PieceId,
+        /// What it is; written `piece_kind` beside the break's own `kind`.
+        piece_kind: PieceKind,
+        /// How many stores hold it whole.
+        have: usize,
+        /// How many should.
+        wanted: usize,
+        /// Those that do not.
+        lacking: Vec<StoreName>,
+    },
 }
 
 impl fmt::Display for Break {
@@ -127,6 +147,9 @@ impl fmt::Display for Break {
         match self {
             Self::NoFull => f.write_str("no full backup of ours leads to it"),
             Self::MarkMissing => f.write_str("no delivered log carries the mark"),
+            Self::NotYet => f.write_str(
+                "its log with the mark is not delivered; its next log backup carries it",
+            ),
             Self::BulkLogged { .. } => {
                 f.write_str("the log that carries the mark holds minimally logged changes")
             }
@@ -178,6 +201,20 @@ impl fmt::Display for Break {
                 write!(f, "`{login}` met error {number} on {when}")
             }
             Self::Asked => f.write_str("a new chain was asked for"),
+            Self::TooFewCopies {
+                piece_kind,
+                have,
+                wanted,
+                lacking,
+                ..
+            } => {
+                let lacking: Vec<&str> = lacking.iter().map(StoreName::as_str).collect();
+                let (word, lacking) = (piece_kind.word(), lacking.join("`, `"));
+                write!(
+                    f,
+                    "its {word} is held in {have} of {wanted} copies; missing in `{lacking}`"
+                )
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::size_bytes;
-use crate::model::{HostName, MemberName};
+use crate::model::{HostName, MemberName, StoreName};
 
 /// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
 #[derive(Debug, Parser)]
@@ -126,6 +126,8 @@ pub struct CheckArgs {
 pub enum GroupCommand {
     /// Make table, procedures and grants for marks in every member, or remove them.
     Prepare(PrepareArgs),
+    /// End the quarantine of members whose chains broke again and again: the next run mends them.
+    Release(ReleaseArgs),
 }
 
 /// `stopmark group prepare`
@@ -137,6 +139,14 @@ pub struct PrepareArgs {
     /// Remove what an earlier `prepare` made.
     #[arg(long)]
     pub remove: bool,
+}
+
+/// `stopmark group release`
+#[derive(Args, Debug)]
+pub struct ReleaseArgs {
+    /// The members.
+    #[arg(required = true, value_name = "HOST/DATABASE")]
+    pub members: Vec<MemberName>,
 }
 
 /// `stopmark link ...`
@@ -206,8 +216,11 @@ pub struct VerifyArgs {
     /// Compare sizes only.
     #[arg(long)]
     pub quick: bool,
+    /// Only the copies in this store; those in all stores when left out.
+    #[arg(long, value_name = "NAME")]
+    pub store: Option<StoreName>,
     /// Read the group's log and its manifests instead, and find what is missing, altered or cut off.
-    #[arg(long, conflicts_with_all = ["mark", "quick"])]
+    #[arg(long, conflicts_with_all = ["mark", "quick", "store"])]
     pub chain: bool,
 }
 
@@ -343,7 +356,15 @@ pub struct ExplainArgs {
 #[derive(Debug, Subcommand)]
 pub enum CatalogCommand {
     /// Forget the local index and fold it again from the store.
-    Rebuild,
+    Rebuild(RebuildArgs),
+}
+
+/// `stopmark catalog rebuild`
+#[derive(Args, Debug)]
+pub struct RebuildArgs {
+    /// Read this store's copy of the group's log and manifests; the store that leads when left out.
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<StoreName>,
 }
 
 /// `stopmark sim`

@@ -13,17 +13,17 @@ use tracing_subscriber::{Layer as _, fmt};
 use super::Failed;
 use super::args::Common;
 use super::progress;
-use crate::catalog::{SqliteCatalog, catch_up};
+use crate::catalog::{CopyPolicy, SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
 use crate::config::{self, Config};
 use crate::error::{Code, Error, Result};
 use crate::media::{self, ForeignMedia};
-use crate::model::Set;
+use crate::model::{Set, StoreName};
 use crate::notify::Desktop;
 use crate::run::journal::JournalFolder;
 use crate::sql::{SqlFleet, dial::TcpDial, observe};
-use crate::store::{AgentIdentity, LocalStaging, ObjectStore};
-use crate::world::{Clock, Ids as _, World};
+use crate::store::{AgentIdentity, LocalStaging, Stores};
+use crate::world::{Clock, Ids as _, Store, World};
 
 /// Log files are kept this many days.
 const LOG_FILES_MAX: usize = 30;
@@ -48,6 +48,21 @@ impl Agent {
             self.lock = Some(lock(&self.config.state)?);
         }
         Ok(())
+    }
+
+    /// One of the stores alone.
+    ///
+    /// # Errors
+    /// `SM0107` when none has that name.
+    pub(super) fn store(&self, name: &StoreName) -> Result<Arc<dyn Store>> {
+        self.world.store.alone(name).ok_or_else(|| {
+            let names = self.world.store.names();
+            let names: Vec<&str> = names.iter().map(StoreName::as_str).collect();
+            let message = format!("the configuration has no store `{name}`");
+            Error::new(Code::CommandLine, message)
+                .at("stores", names.join(", "))
+                .hint("name one of these")
+        })
     }
 
     /// Takes into the catalog what others published meanwhile.
@@ -96,14 +111,8 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
-    let store = ObjectStore::open(
-        &config.store,
-        identity(&state)?,
-        clock.clone(),
-        config.policy.lease_ttl,
-    )?
-    .with_uploads(state.join("uploads"))
-    .with_ring(config.ring());
+    let progress = progress::for_people(common.json);
+    let store = Stores::open(&config, &identity(&state)?, &clock)?.with_progress(&progress);
     let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
     if lock.is_some() {
         foreign.sweep();
@@ -115,10 +124,10 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
         foreign: Arc::new(foreign),
-        catalog: Arc::new(SqliteCatalog::open(&state)?),
+        catalog: Arc::new(SqliteCatalog::open_for(&state, CopyPolicy::of(&config))?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
-        progress: progress::for_people(common.json),
+        progress,
     };
     Ok(Agent {
         config,
@@ -132,9 +141,8 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
 pub(super) fn foreign_access(config: Option<&Config>) -> media::Access {
     media::Access {
         stores: config
-            .map(|config| config.store.clone())
-            .into_iter()
-            .collect(),
+            .map(|config| config.stores().cloned().collect())
+            .unwrap_or_default(),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName};
+use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName, StoreName};
 use crate::seal::Ring;
 
 /// One agent's configuration.
@@ -31,8 +31,10 @@ pub struct Config {
     pub members: Vec<MemberConfig>,
     /// Every host, by true name.
     pub hosts: BTreeMap<HostName, HostConfig>,
-    /// The object store.
+    /// The object store; of several the one that leads: it holds the lease and the group's log that counts.
     pub store: StoreConfig,
+    /// Further stores, each of which gets every piece too, in the order of the file.
+    pub further_stores: Vec<StoreConfig>,
     /// For whom pieces are sealed before they leave; none: they go as they are.
     pub sealing: Option<SealConfig>,
     /// When which kind of run is due.
@@ -77,6 +79,8 @@ pub struct MemberConfig {
     pub stripes: u16,
     /// Whether SQL Server compresses; none leaves it to the server's default.
     pub compression: Option<bool>,
+    /// A Point is offered without it where it failed; marks do not wait for it.
+    pub best_effort: bool,
 }
 
 /// How one host is reached and where its backups go.
@@ -96,6 +100,8 @@ pub struct HostConfig {
     pub trust_any_certificate: bool,
     /// The folder that both SQL Server and the agent see; none where the host is only a restore target's peer.
     pub share: Option<ShareConfig>,
+    /// Folders that others write backups of this host to, each under its two names; files there are only read.
+    pub foreign: Vec<ShareConfig>,
     /// What links to this host are told as data source; none means `address`.
     pub link_address: Option<String>,
     /// The login that links to this host use.
@@ -139,6 +145,8 @@ pub struct ShareConfig {
 /// Where pieces and manifests are kept.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
+    /// What people, manifests and the group's log call it.
+    pub name: StoreName,
     /// `file:///..`, `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix`.
     pub url: String,
     /// Options by `object_store`'s names, plain values.
@@ -211,6 +219,10 @@ pub struct PolicyConfig {
     pub read_back: ReadBack,
     /// Fulls and differentials over this size in bytes are proven by sample where others are read back whole.
     pub sample_over_bytes: u64,
+    /// How many stores must hold a piece whole before a Point may need it; 1 to the number of stores.
+    pub copies: usize,
+    /// How much a backup run copies at its end of what a store lacks, in bytes.
+    pub copy_budget_bytes: u64,
     /// How many bytes may wait on the shares for a store before every run says so.
     pub staging_max_bytes: u64,
     /// How long a backup or restore statement may run without any sign of progress.
@@ -229,6 +241,12 @@ pub struct PolicyConfig {
     pub retry_wait_max: Duration,
     /// How long all together to wait for another backup of the same database.
     pub busy_wait_max: Duration,
+    /// After how many cures a member whose chain breaks again is quarantined; 0 for never.
+    pub cures_max: u8,
+    /// Within how many runs these cures must lie.
+    pub cures_within: u8,
+    /// How long a quarantine lasts after the last cure.
+    pub quarantine: Duration,
 }
 
 /// What is kept. Every rule keeps Points, none lets one go: a Point goes when no rule keeps it.
@@ -279,6 +297,7 @@ impl MemberConfig {
             name,
             stripes: 1,
             compression: None,
+            best_effort: false,
         }
     }
 }
@@ -299,6 +318,8 @@ impl Default for PolicyConfig {
         Self {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            copies: 1,
+            copy_budget_bytes: 8 << 30,
             staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(10 * 60),
             mark_timeout: Duration::from_secs(30),
@@ -308,11 +329,25 @@ impl Default for PolicyConfig {
             retry_first_wait: Duration::from_secs(2),
             retry_wait_max: Duration::from_secs(60),
             busy_wait_max: Duration::from_secs(2 * 60),
+            cures_max: 4,
+            cures_within: 12,
+            quarantine: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
 
 impl Config {
+    /// Every store, the one that leads first.
+    pub fn stores(&self) -> impl Iterator<Item = &StoreConfig> {
+        std::iter::once(&self.store).chain(&self.further_stores)
+    }
+
+    /// The names of all stores, in the same order.
+    #[must_use]
+    pub fn store_names(&self) -> Vec<StoreName> {
+        self.stores().map(|store| store.name.clone()).collect()
+    }
+
     /// What pieces are sealed for and opened with; none where they are not sealed.
     #[must_use]
     pub fn ring(&self) -> Option<Ring> {

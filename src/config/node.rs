@@ -84,6 +84,11 @@ impl<'a> Node<'a> {
         self.value.is_table()
     }
 
+    /// Whether it is an array.
+    pub(super) fn is_array(&self) -> bool {
+        self.value.is_array()
+    }
+
     /// A text.
     pub(super) fn string(&self) -> Option<&'a str> {
         self.typed(self.value.as_str(), "a string", "put it in quotes")

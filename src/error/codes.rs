@@ -161,6 +161,7 @@ codes! {
     PointUnknown = "SM0603", Chain, Failed, "no such point";
     PlaceContested = "SM0604", Chain, Degraded, "two backups claim one place in a chain";
     NothingProven = "SM0605", Chain, Failed, "a prune would leave the group without a proven point";
+    Quarantined = "SM0606", Chain, Degraded, "a member's chain breaks again and again, and is not mended for now";
     StoreUnreachable = "SM0701", Store, Failed, "an object store does not answer";
     StoreRefused = "SM0702", Store, Failed, "an object store refuses the request";
     StoreMismatch = "SM0703", Store, Failed, "what an object store holds is not what was sent";
@@ -182,6 +183,7 @@ codes! {
     MediaChanged = "SM0723", Store, Failed, "a backup file changed or vanished after it was examined";
     SealKeyMissing = "SM0731", Store, Failed, "a piece is sealed, and no key that is here opens it";
     EscrowUnconfirmed = "SM0732", Store, Degraded, "nobody has confirmed lately that the keys of sealed pieces are kept in another place";
+    LogsDiffer = "SM0741", Store, Failed, "two stores hold different logs of one group";
     RestoreFailed = "SM0801", Restore, Failed, "a restore statement failed";
     MarkNotReached = "SM0802", Restore, Failed, "a restored member did not stop at the mark";
     TargetExists = "SM0803", Restore, Failed, "the restore would overwrite a database";

@@ -158,6 +158,7 @@ impl Cloud {
             // Any of them may be a key, so all are kept as secrets are.
             .map(|(name, value)| (name.to_ascii_lowercase(), SecretString::from(value.clone())));
         Ok(StoreConfig {
+            name: crate::model::StoreName::default(),
             url: url.to_string(),
             options: BTreeMap::new(),
             secrets: ours.collect(),

@@ -11,6 +11,7 @@ mod mark;
 mod names;
 mod piece;
 mod set;
+mod store;
 mod time;
 
 pub use digest::{CHUNK_SIZE_BYTES, Sha256Digest};
@@ -23,4 +24,5 @@ pub use piece::{
     SealedStripe, StoredStripe,
 };
 pub use set::{MissingMember, Origin, Set, SetKind};
+pub use store::{PieceCopy, StoreName, StoreNameError};
 pub use time::{ServerLocal, Timestamp};

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Lsn, MemberName, PieceId, ServerLocal, Sha256Digest};
+use super::{Lsn, MemberName, PieceCopy, PieceId, ServerLocal, Sha256Digest};
 
 /// What a piece is; the order is the order of restoring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,6 +95,10 @@ pub struct StoredStripe {
     /// `<key>.seg00001`, `<key>.seg00002` and so on. None: the whole is the object `key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment_size_bytes: Option<u64>,
+    /// The copies that were whole when this was written, in the order of the stores. Empty where an older version
+    /// wrote it: the only copy is then the first one in the store that leads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<PieceCopy>,
     /// Where the stripe was sealed on its way: what the host wrote, and who can open it. Everything else here
     /// is about the bytes as they are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,10 +217,33 @@ pub struct Piece {
     pub proof: Option<ProofLevel>,
 }
 
+impl StoredStripe {
+    /// The same stripe, as these copies hold it.
+    #[must_use]
+    pub fn held_by(&self, copies: Vec<PieceCopy>) -> Self {
+        Self {
+            copies,
+            ..self.clone()
+        }
+    }
+}
+
 impl Piece {
     /// The size of all stripes together in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
         self.stripes.iter().map(|stripe| stripe.size_bytes).sum()
+    }
+
+    /// The copies that were whole at delivery: those that hold every stripe. Empty where an older version wrote
+    /// the manifest.
+    #[must_use]
+    pub fn copies(&self) -> Vec<PieceCopy> {
+        let Some((first, others)) = self.stripes.split_first() else {
+            return Vec::new();
+        };
+        let holds_all =
+            |copy: &&PieceCopy| others.iter().all(|stripe| stripe.copies.contains(copy));
+        first.copies.iter().filter(holds_all).cloned().collect()
     }
 }

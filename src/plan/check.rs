@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::model::{GroupName, HostName, PlanId, SurveyId, Timestamp};
 use crate::survey::Survey;
 
-/// A trial backup on every host that answers and has a share, and a probe of the store; then their removal.
+/// A trial backup on every host that answers and has a share, and a probe of each store; then their removal.
 pub fn plan_check(cfg: &Config, survey: &Survey, names: &mut dyn Names, now: Timestamp) -> Plan {
     let id = PlanId(names.next());
     let mut trials: Vec<(HostName, Step)> = Vec::new();
@@ -23,9 +23,14 @@ pub fn plan_check(cfg: &Config, survey: &Survey, names: &mut dyn Names, now: Tim
             trials.push((host.name.clone(), Step::TrialBackup(TrialBackup { stripe })));
         }
     }
-    let key = probe_key(names.next());
-    let probe = Step::ProbeStore(ProbeStore { key });
-    trials.push((cfg.management_host.clone(), probe));
+    for store in cfg.stores() {
+        let probe = Step::ProbeStore(ProbeStore {
+            key: probe_key(names.next()),
+            // Where there is one, nobody needs to be told which.
+            store: (!cfg.further_stores.is_empty()).then(|| store.name.clone()),
+        });
+        trials.push((cfg.management_host.clone(), probe));
+    }
     let removals = removals(&trials);
     let mut stages = Stages::default();
     stages.add(StageName::Trial, OnFailure::Pass, trials);

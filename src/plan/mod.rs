@@ -11,6 +11,7 @@ mod assess;
 mod backup;
 mod bases;
 mod check;
+mod copies;
 mod event_sessions;
 mod keys;
 mod links;
@@ -18,6 +19,7 @@ mod lint;
 mod mark;
 mod prepare;
 mod prune;
+mod quarantine;
 mod restore;
 mod restore_step;
 mod retry;
@@ -28,6 +30,7 @@ mod step;
 mod step_links;
 mod step_prepare;
 mod step_prune;
+mod stolen;
 mod trials;
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +44,7 @@ pub use asked::{
 };
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
+pub use copies::{COPIES_MAX, CopyPiece, MirrorLog, ProveCopy, plan_copies, plan_scrub};
 pub use event_sessions::{EnsureEventSession, RemoveEventSession};
 pub use keys::slug;
 pub use links::plan_links;
@@ -48,6 +52,7 @@ pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
 pub use prune::{PruneView, ShareFile, plan_prune};
+pub use quarantine::{Quarantine, RunCures, plan_release, quarantined};
 pub use restore::plan_restore;
 pub use restore_step::{
     Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
@@ -57,11 +62,12 @@ pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
-    Publish, StagedStripe, Step, Undo,
+    Publish, Release, StagedStripe, Step, Undo,
 };
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
 pub use step_prepare::{PrepareMember, RemovePrepared};
 pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
+pub use stolen::{Stolen, stolen_logs};
 pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
@@ -110,10 +116,16 @@ pub enum RunKind {
     Prepare,
     /// Brings backups that others took into store and catalog.
     Adopt,
-    /// Tries shares and store, and removes what that made.
+    /// Tries shares and stores, and removes what that made.
     Check,
+    /// Makes copies that stores owe; a round of its own at the end of a run.
+    Copy,
+    /// Proves stored copies again, and makes those anew that are not whole.
+    Scrub,
     /// Lets go of what the policy keeps no longer.
     Prune,
+    /// Ends the quarantine of members.
+    Release,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -161,14 +173,20 @@ pub enum StageName {
     Restore,
     /// The mark proven in every member.
     Prove,
-    /// Shares and store tried.
+    /// Shares and stores tried.
     Trial,
+    /// Copies that are owed made.
+    Copy,
+    /// Copies proven again.
+    Scrub,
     /// What is let go written down.
     LetGo,
     /// Objects of what was let go removed.
     Remove,
     /// Leftovers swept.
     Sweep,
+    /// Quarantines ended.
+    Release,
 }
 
 /// What a failed step means for the rest.

@@ -73,6 +73,7 @@ fn host_config(name: &str) -> HostConfig {
             sql: format!(r"\\nas\backup\{lower}"),
             agent: PathBuf::from(format!("/mnt/backup/{lower}")),
         }),
+        foreign: Vec::new(),
         link_address: None,
         link_login: (name != "PAY1").then(|| login("stopmark_link")),
     }
@@ -91,20 +92,25 @@ pub(super) fn config() -> Config {
                 name: member(name),
                 stripes: 1,
                 compression: None,
+                best_effort: false,
             })
             .to_vec(),
         hosts: BTreeMap::from(hosts),
         store: StoreConfig {
+            name: crate::model::StoreName::default(),
             url: "file:///srv/store".to_owned(),
             options: BTreeMap::new(),
             secrets: BTreeMap::new(),
             transfer: TransferConfig::default(),
         },
+        further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
         sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            copies: 1,
+            copy_budget_bytes: 8 << 30,
             staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(30),
@@ -252,6 +258,7 @@ fn delivered(id: u128, of: &str, kind: PieceKind, first: u32, last: u32) -> Piec
             root: Sha256Digest([7; 32]),
             sha256: None,
             segment_size_bytes: None,
+            copies: Vec::new(),
             sealed: None,
         }],
         ..piece(id, kind, first, last)
@@ -270,6 +277,7 @@ fn set(number: u128, kind: SetKind, pieces: Vec<Piece>, mark: Option<Mark>) -> S
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        best_effort: Vec::new(),
     }
 }
 
@@ -315,5 +323,6 @@ pub(super) fn asked(kind: BackupKind) -> Asked {
         new_chain: Vec::new(),
         round: 1,
         previous: None,
+        quarantined: Vec::new(),
     }
 }

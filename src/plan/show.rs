@@ -8,7 +8,7 @@ use super::{
     AdoptPiece, BackUp, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan, Prune,
     Publish, RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
 };
-use crate::model::{DatabaseName, PieceKind};
+use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
 /// The plan as text, one line a step.
 #[must_use]
@@ -90,7 +90,10 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Prepare => "preparation",
         RunKind::Adopt => "adoption",
         RunKind::Check => "trials",
+        RunKind::Copy => "copies",
+        RunKind::Scrub => "scrub",
         RunKind::Prune => "prune",
+        RunKind::Release => "release",
     }
 }
 
@@ -110,9 +113,12 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::Restore => "restore",
         StageName::Prove => "prove",
         StageName::Trial => "try",
+        StageName::Copy => "copy",
+        StageName::Scrub => "scrub",
         StageName::LetGo => "let go",
         StageName::Remove => "remove",
         StageName::Sweep => "sweep",
+        StageName::Release => "release",
     }
 }
 
@@ -172,6 +178,18 @@ fn head(step: &Step) -> String {
         Step::RemoveTrial(_) => "remove the trial's file".to_owned(),
         Step::ProbeStore(_) => "create an object twice, to see that none is overwritten".to_owned(),
         Step::RemoveProbe(_) => "remove the probe's object".to_owned(),
+        Step::CopyPiece(step) => {
+            let (kind, member) = (kind_word(step.piece_kind), &step.member);
+            format!("copy a {kind} of `{member}` to store `{}`", step.to.store)
+        }
+        Step::ProveCopy(step) => {
+            let (kind, member) = (kind_word(step.piece_kind), &step.member);
+            format!(
+                "read a {kind} of `{member}` back from store `{}`",
+                step.copy.store
+            )
+        }
+        Step::MirrorLog(step) => format!("copy the group's log to store `{}`", step.to),
         Step::Prune(step) => prune_words(step),
         Step::RemovePiece(step) => {
             let (kind, member) = (kind_word(step.piece_kind), &step.member);
@@ -186,6 +204,7 @@ fn head(step: &Step) -> String {
                 step.oldest, step.member
             )
         }
+        Step::Release(step) => format!("end the quarantine of `{}`", step.member),
     }
 }
 
@@ -277,8 +296,10 @@ fn details(step: &Step) -> Vec<String> {
         }
         Step::TrialBackup(step) => vec![step.stripe.sql_path.clone()],
         Step::RemoveTrial(step) => vec![step.agent_path.display().to_string()],
-        Step::ProbeStore(step) => vec![step.key.clone()],
-        Step::RemoveProbe(step) => vec![step.key.clone()],
+        Step::ProbeStore(step) => vec![probe_words(step.store.as_ref(), &step.key)],
+        Step::RemoveProbe(step) => vec![probe_words(step.store.as_ref(), &step.key)],
+        Step::CopyPiece(step) => keys_of(&step.stripes, &step.to),
+        Step::ProveCopy(step) => keys_of(&step.stripes, &step.copy),
         Step::RemovePiece(step) => {
             let stored = step.stored.iter();
             stored.map(|stripe| stripe.key.clone()).collect()
@@ -287,6 +308,7 @@ fn details(step: &Step) -> Vec<String> {
             let files = step.files.iter();
             files.map(|path| path.display().to_string()).collect()
         }
+        Step::Release(_) => Vec::new(),
         Step::RemoveLink(_)
         | Step::Prune(_)
         | Step::NoteRemoved(_)
@@ -299,8 +321,17 @@ fn details(step: &Step) -> Vec<String> {
         | Step::Deliver(_)
         | Step::Publish(_)
         | Step::RestoreLog(_)
-        | Step::ProveMark(_) => Vec::new(),
+        | Step::ProveMark(_)
+        | Step::MirrorLog(_) => Vec::new(),
     }
+}
+
+fn probe_words(store: Option<&StoreName>, key: &str) -> String {
+    store.map_or_else(|| key.to_owned(), |store| format!("{key} in `{store}`"))
+}
+
+fn keys_of(stripes: &[StoredStripe], copy: &PieceCopy) -> Vec<String> {
+    stripes.iter().map(|stripe| copy.key(&stripe.key)).collect()
 }
 
 const fn kind_word(kind: PieceKind) -> &'static str {

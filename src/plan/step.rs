@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::copies::{CopyPiece, MirrorLog, ProveCopy};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
 use super::restore_step::{Fetch, ProveMark, RestoreDatabase, RestoreLog};
 use super::retry::RetryRule;
@@ -68,6 +69,12 @@ pub enum Step {
     ProbeStore(ProbeStore),
     /// Removes the object that a `ProbeStore` made.
     RemoveProbe(RemoveProbe),
+    /// Makes one more copy of a stored piece, from one that is whole.
+    CopyPiece(CopyPiece),
+    /// Reads one copy of a stored piece back, and writes into the group's log what was found.
+    ProveCopy(ProveCopy),
+    /// Brings a further store's copy of the group's log up to date.
+    MirrorLog(MirrorLog),
     /// Writes into the group's log what is let go.
     Prune(Prune),
     /// Removes the objects of a piece that was let go.
@@ -80,6 +87,8 @@ pub enum Step {
     SweepStaging(SweepStaging),
     /// Deletes old rows of a member's table of marks.
     TrimMarkLog(TrimMarkLog),
+    /// Ends a member's quarantine: the journal then says so.
+    Release(Release),
 }
 
 /// One stripe file under its three names.
@@ -110,6 +119,9 @@ pub struct BackUp {
     pub mark: Option<MarkName>,
     /// Why, for people: `scheduled`, `chain broken: ...`.
     pub reason: String,
+    /// It mends a broken chain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cure: bool,
     /// How often it is tried again where a failure passes by itself; none in plans older than this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
@@ -214,6 +226,9 @@ pub struct Publish {
     pub stamped_at: Option<Timestamp>,
     /// Every member of the group.
     pub members: Vec<MemberName>,
+    /// Those of them that the set is whole without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub best_effort: Vec<MemberName>,
     /// The pieces planned; those not delivered become the set's `missing`.
     pub pieces: Vec<PieceId>,
 }
@@ -225,6 +240,13 @@ pub struct ClearStaging {
     pub piece: PieceId,
     /// The files as the agent names them.
     pub agent_paths: Vec<PathBuf>,
+}
+
+/// Ends a member's quarantine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The member.
+    pub member: MemberName,
 }
 
 /// What it would take to make a step not have happened.
@@ -279,6 +301,7 @@ impl Step {
             Self::ProveMark(step) => Some(&step.member),
             Self::RemovePiece(step) => Some(&step.member),
             Self::TrimMarkLog(step) => Some(&step.member),
+            Self::Release(step) => Some(&step.member),
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
@@ -293,6 +316,9 @@ impl Step {
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
             | Self::RemoveProbe(_)
+            | Self::CopyPiece(_)
+            | Self::ProveCopy(_)
+            | Self::MirrorLog(_)
             | Self::Prune(_)
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
@@ -300,7 +326,7 @@ impl Step {
         }
     }
 
-    /// The piece that the step is about.
+    /// The piece that the step is about; a copy stands for itself and not for its piece.
     #[must_use]
     pub const fn piece(&self) -> Option<PieceId> {
         match self {
@@ -327,11 +353,15 @@ impl Step {
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
             | Self::RemoveProbe(_)
+            | Self::CopyPiece(_)
+            | Self::ProveCopy(_)
+            | Self::MirrorLog(_)
             | Self::Prune(_)
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
-            | Self::TrimMarkLog(_) => None,
+            | Self::TrimMarkLog(_)
+            | Self::Release(_) => None,
         }
     }
 
@@ -354,6 +384,7 @@ impl Step {
             }))),
             Self::ProbeStore(step) => Undo::By(Box::new(Self::RemoveProbe(RemoveProbe {
                 key: step.key.clone(),
+                store: step.store.clone(),
             }))),
             // What marks need is wanted even when the run fails, and part of it may be older than the run.
             Self::PrepareMember(_)
@@ -371,10 +402,14 @@ impl Step {
             | Self::ProveMark(_)
             | Self::RemoveTrial(_)
             | Self::RemoveProbe(_)
+            | Self::CopyPiece(_)
+            | Self::ProveCopy(_)
+            | Self::MirrorLog(_)
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
-            | Self::TrimMarkLog(_) => Undo::Nothing,
+            | Self::TrimMarkLog(_)
+            | Self::Release(_) => Undo::Nothing,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::StagedStripe;
+use crate::model::StoreName;
 
 /// A tiny `COPY_ONLY` backup of `model`, which moves nobody's chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct RemoveTrial {
 pub struct ProbeStore {
     /// The object's key below the store's prefix.
     pub key: String,
+    /// The store; none where an older version planned it, which knew one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreName>,
 }
 
 /// Removes a probe.
@@ -32,4 +36,7 @@ pub struct ProbeStore {
 pub struct RemoveProbe {
     /// The object's key below the store's prefix.
     pub key: String,
+    /// The store, as its probe names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreName>,
 }

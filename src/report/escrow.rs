@@ -9,7 +9,7 @@ use super::bytes::counted;
 use super::check::CheckReport;
 use crate::config::SealConfig;
 use crate::error::Code;
-use crate::seal::OpenFault;
+use crate::seal::{Keys, OpenFault};
 
 const ABOUT: &str = "encryption";
 
@@ -79,7 +79,7 @@ impl CheckReport {
 /// The recipients that the keys here open for.
 fn owners(sealing: &SealConfig) -> String {
     let keys = sealing.ring.keys.as_ref();
-    let own = keys.map(|keys| keys.recipients()).unwrap_or_default();
+    let own = keys.map(Keys::recipients).unwrap_or_default();
     let own = own
         .iter()
         .filter(|own| sealing.ring.recipients.contains(own));
@@ -91,7 +91,7 @@ fn owners(sealing: &SealConfig) -> String {
 mod tests {
     use super::*;
     use crate::report::check::Severity;
-    use crate::seal::{Keys, Ring};
+    use crate::seal::Ring;
 
     fn checked(recipients: usize, has_key: bool, confirmed: Option<&str>) -> CheckReport {
         let keys: Vec<Keys> = (0..recipients).map(|_| Keys::generate()).collect();

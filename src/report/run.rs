@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::bytes::{size, span};
-use crate::model::{GroupName, PieceKind, RunId};
+use crate::model::{GroupName, MemberName, PieceCopy, PieceKind, RunId};
 use crate::plan::{BackUp, RunKind, Step};
 use crate::run::events::{Failure, Outcome, Verdict};
 use crate::run::record::{Record, Round, StepState};
@@ -301,10 +301,12 @@ fn done(round: &Round) -> Vec<String> {
                 proof.member, proof.target, proof.mark
             )),
             (
-                Step::EnsureLink(_)
+                Step::CopyPiece(_)
+                | Step::EnsureLink(_)
                 | Step::RemoveLink(_)
                 | Step::PrepareMember(_)
                 | Step::RemovePrepared(_)
+                | Step::Release(_)
                 | Step::EnsureEventSession(_)
                 | Step::RemoveEventSession(_),
                 _,
@@ -337,7 +339,10 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Prepare => "prepare",
         RunKind::Adopt => "adoption",
         RunKind::Check => "check",
+        RunKind::Copy => "copy",
+        RunKind::Scrub => "scrub",
         RunKind::Prune => "prune",
+        RunKind::Release => "release",
     }
 }
 
@@ -377,6 +382,9 @@ pub fn step_words(step: &Step) -> String {
         Step::RemoveTrial(_) => "removal of a trial's file".to_owned(),
         Step::ProbeStore(_) => "probe of the store".to_owned(),
         Step::RemoveProbe(_) => "removal of a probe".to_owned(),
+        Step::CopyPiece(step) => copy_words("copy", step.piece_kind, &step.member, &step.to),
+        Step::ProveCopy(step) => copy_words("proof", step.piece_kind, &step.member, &step.copy),
+        Step::MirrorLog(step) => format!("copy of the group's log to `{}`", step.to),
         Step::Prune(_) => "letting go".to_owned(),
         Step::RemovePiece(step) => {
             let (kind, member) = (step.piece_kind.word(), &step.member);
@@ -386,5 +394,14 @@ pub fn step_words(step: &Step) -> String {
         Step::SweepUploads(_) => "sweep of unfinished uploads".to_owned(),
         Step::SweepStaging(_) => "sweep of a share".to_owned(),
         Step::TrimMarkLog(step) => format!("trimming of the mark log of {}", step.member),
+        Step::Release(step) => format!("end of the quarantine of {}", step.member),
     }
+}
+
+fn copy_words(what: &str, kind: PieceKind, member: &MemberName, copy: &PieceCopy) -> String {
+    format!(
+        "{what} of the {} of {member} in `{}`",
+        kind.word(),
+        copy.store
+    )
 }

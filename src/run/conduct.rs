@@ -3,20 +3,21 @@
 //! Start at [`back_up`]. Each round begins with a new survey; whether another one helps is the planner's to say.
 
 use super::Interrupt;
+use super::adopt::bring_in;
 use super::backlog::over_budget;
 use super::book::Book;
 use super::events::{Event, Verdict};
 use super::executor::{RoundEnd, carry_out_plan};
 use super::record::Record;
 use super::resume::resolve_unfinished_steps;
-use super::verdict::{round_result, verdict_of};
+use super::verdict::{cures as cures_of, round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
-    Asked, BackupKind, Names, Plan, RunKind, Warning, lint, plan_backup, plan_salvage,
-    plan_tidying, wants_another_round,
+    self, Asked, BackupKind, COPIES_MAX, CatalogView, CopyPiece, Names, Plan, Quarantine, RunKind,
+    Warning, lint, plan_backup, plan_copies, plan_salvage, plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};
@@ -51,8 +52,10 @@ pub async fn plan_only(
         new_chain: wanted.new_chain.clone(),
         round: 1,
         previous: None,
+        quarantined: quarantined(world, config)?,
     };
-    plan_round(world, config, &asked).await
+    let (survey, _, plan) = plan_round(world, config, &asked).await?;
+    Ok((survey, plan))
 }
 
 /// Takes backups: leftovers of earlier runs first, then up to three rounds. The record's `ended` is none when
@@ -75,9 +78,14 @@ pub async fn back_up(
         new_chain: wanted.new_chain.clone(),
         round: 1,
         previous: None,
+        quarantined: quarantined(world, config)?,
     };
     loop {
-        let (_, mut plan) = plan_round(world, config, &asked).await?;
+        let (survey, have, mut plan) = plan_round(world, config, &asked).await?;
+        let surveyed = (&survey, &have);
+        if asked.round == 1 && bring_in(world, config, (run, &book), surveyed, interrupt).await? {
+            (_, _, plan) = plan_round(world, config, &asked).await?;
+        }
         plan.warnings.append(&mut warnings);
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
         let result = book
@@ -94,7 +102,7 @@ pub async fn back_up(
             ..asked
         };
     }
-    finish(world, book, interrupt).await
+    finish(world, config, book, interrupt).await
 }
 
 /// Carries one plan out as a run of its own: restores, links, preparation.
@@ -107,7 +115,7 @@ pub async fn carry_out(
     refuse_unsound(plan)?;
     let (_, book) = begin(world, config, plan.kind)?;
     carry_out_plan(world, &book, plan, interrupt).await?;
-    finish(world, book, interrupt).await
+    finish(world, config, book, interrupt).await
 }
 
 /// Tries shares and store, after tidying up what a check before left behind. Needs no lease: nothing of the
@@ -133,7 +141,7 @@ pub(super) async fn carry_out_as(
 ) -> Result<Record> {
     let book = begin_as(world, config, run, plan.kind)?;
     carry_out_plan(world, &book, plan, interrupt).await?;
-    finish(world, book, interrupt).await
+    finish(world, config, book, interrupt).await
 }
 
 /// Unfinished uploads that nobody goes on with cost money and nothing else: no backup waits for their removal,
@@ -159,7 +167,7 @@ pub async fn finish_leftovers(
     finish_those(world, group, interrupt, |_| true).await
 }
 
-async fn finish_those(
+pub(super) async fn finish_those(
     world: &World,
     group: &GroupName,
     interrupt: &Interrupt,
@@ -179,7 +187,7 @@ async fn finish_those(
     Ok(finished)
 }
 
-fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)> {
+pub(super) fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)> {
     let run = RunId(world.ids.next());
     Ok((run, begin_as(world, config, run, kind)?))
 }
@@ -203,14 +211,41 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
     }
 }
 
-async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
+async fn plan_round(
+    world: &World,
+    config: &Config,
+    asked: &Asked,
+) -> Result<(Survey, CatalogView, Plan)> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
     let have = catalog::view(world.catalog.as_ref(), &config.group, &survey).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;
-    Ok((survey, plan))
+    Ok((survey, have, plan))
+}
+
+/// The members whose chains are not mended for now, by what the journals of recent runs say.
+///
+/// # Errors
+/// `SM0902` where a journal of that time cannot be read.
+pub fn quarantined(world: &World, config: &Config) -> Result<Vec<Quarantine>> {
+    let (policy, now) = (&config.policy, world.clock.now());
+    let mut runs = world.journals.runs()?;
+    // A quarantine looks no further back than its own time and the runs that led to it.
+    let last = |run: &RunId| run.made_at().plus(policy.quarantine);
+    let first = runs.partition_point(|run| last(run) < now);
+    let first = first.saturating_sub(usize::from(policy.cures_within));
+    let mut cures = Vec::new();
+    for run in runs.drain(first..) {
+        let record = Record::fold(&world.journals.read(run)?)?;
+        cures.extend(
+            record
+                .filter(|record| record.group == config.group)
+                .map(|record| cures_of(&record)),
+        );
+    }
+    Ok(plan::quarantined(&cures, policy, now))
 }
 
 /// A plan that breaks its own rules is a fault of Stopmark's, found before anything is touched.
@@ -257,18 +292,77 @@ async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()
     Ok(())
 }
 
-async fn finish(world: &World, book: Book, interrupt: &Interrupt) -> Result<Record> {
+/// Makes the copies that stores owe, of earlier runs too. Where the planning of them fails, they are still owed
+/// tomorrow, and what the run did stands.
+pub(super) async fn make_copies(
+    world: &World,
+    config: &Config,
+    book: &Book,
+    budget_bytes: Option<u64>,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let owed = match owed(world, &config.group).await {
+        Ok(owed) => owed,
+        Err(error) => {
+            tracing::warn!("no copies were planned: {error}");
+            return Ok(());
+        }
+    };
+    let round = book.read(|record| record.rounds.len() + 1);
+    let round = u8::try_from(round).unwrap_or(u8::MAX);
+    let mut names = PlanNames(world.ids.as_ref());
+    let now = world.clock.now();
+    if let Some(plan) = plan_copies(config, owed, budget_bytes, &mut names, round, now) {
+        carry_out_plan(world, book, &plan, interrupt).await?;
+    }
+    Ok(())
+}
+
+/// What stores lack and another holds whole.
+async fn owed(world: &World, group: &GroupName) -> Result<Vec<CopyPiece>> {
+    catalog::catch_up(world, group).await?;
+    let owed = world.catalog.owed(group, COPIES_MAX).await?;
+    let steps = owed.into_iter().flat_map(|owed| {
+        let (set, piece) = (owed.set, owed.piece);
+        owed.lacking.into_iter().map(move |to| CopyPiece {
+            set,
+            piece: piece.id,
+            member: piece.member.clone(),
+            piece_kind: piece.kind,
+            stripes: piece.stripes.clone(),
+            to,
+        })
+    });
+    Ok(steps.collect())
+}
+
+async fn finish(
+    world: &World,
+    config: &Config,
+    book: Book,
+    interrupt: &Interrupt,
+) -> Result<Record> {
     if interrupt.is_asked() {
         return Ok(book.into_record());
     }
     salvage(world, &book, interrupt).await?;
+    let brings_pieces = book.read(|record| {
+        matches!(
+            record.kind,
+            RunKind::Full | RunKind::Differential | RunKind::Log | RunKind::Adopt
+        )
+    });
+    if brings_pieces && !config.further_stores.is_empty() {
+        let budget = Some(config.policy.copy_budget_bytes);
+        make_copies(world, config, &book, budget, interrupt).await?;
+    }
     let verdict = book.read(verdict_of);
     close(world, book, verdict)
 }
 
 /// Writes the last line, unless something that was taken can still be brought home: then the run stays open
 /// and the next start goes on with it.
-fn close(world: &World, book: Book, verdict: Verdict) -> Result<Record> {
+pub(super) fn close(world: &World, book: Book, verdict: Verdict) -> Result<Record> {
     if !book.read(Record::is_owing) {
         book.write(&Event::RunEnded {
             verdict,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::model::{
-    DatabaseFile, DifferentialBase, GroupName, HostName, Lsn, MarkName, MemberMark, PieceId,
-    ProofLevel, RunId, ServerLocal, SetId, StoredStripe, Timestamp,
+    DatabaseFile, DifferentialBase, GroupName, HostName, Lsn, MarkName, MemberMark, PieceCopy,
+    PieceId, ProofLevel, RunId, ServerLocal, SetId, StoredStripe, Timestamp,
 };
 use crate::plan::{Plan, RunKind};
 
@@ -208,6 +208,28 @@ pub enum Outcome {
     },
     /// A database was restored as far as this step goes.
     Restored,
+    /// A copy was made and read back whole.
+    Copied {
+        /// The piece.
+        piece: PieceId,
+        /// The new copy.
+        copy: PieceCopy,
+    },
+    /// A copy was read back, and what was found stands in the group's log.
+    CopyProven {
+        /// The piece.
+        piece: PieceId,
+        /// The copy.
+        copy: PieceCopy,
+        /// What is wrong with it; none: it is whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        damage: Option<Failure>,
+    },
+    /// A store holds the group's log as far as the one that leads.
+    LogMirrored {
+        /// Entries that it lacked.
+        entries: u64,
+    },
     /// The objects of a piece are gone.
     Removed {
         /// The piece.

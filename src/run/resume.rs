@@ -91,11 +91,15 @@ pub(super) async fn look_up(
         | Step::RemoveTrial(_)
         | Step::ProbeStore(_)
         | Step::RemoveProbe(_)
+        | Step::CopyPiece(_)
+        | Step::ProveCopy(_)
+        | Step::MirrorLog(_)
         | Step::RemovePiece(_)
         | Step::NoteRemoved(_)
         | Step::SweepUploads(_)
         | Step::SweepStaging(_)
-        | Step::TrimMarkLog(_) => Ok(None),
+        | Step::TrimMarkLog(_)
+        | Step::Release(_) => Ok(None),
     }
 }
 

@@ -176,7 +176,7 @@ mod tests {
             text.expose_secret().trim()
         );
         let read = Keys::read(&file.into()).expect("a key file");
-        assert_eq!(read.recipients(), [public.clone()]);
+        assert_eq!(read.recipients(), keys.recipients());
         assert_eq!(public.to_string().parse(), Ok(public));
         assert_eq!(format!("{keys:?}"), "[REDACTED]");
     }

@@ -38,15 +38,16 @@ impl Ring {
     ///
     /// # Errors
     /// Why it could not be opened.
+    #[must_use]
     pub fn trial(&self) -> Option<Result<(), OpenFault>> {
         const TRIAL: &[u8] = b"the trial of a seal";
         let keys = self.keys.as_ref()?;
         let mut sealer = Sealer::begin(&self.recipients);
         sealer.push(TRIAL);
         sealer.finish();
-        let mut sealed = Vec::new();
-        sealer.drain(&mut sealed, usize::MAX);
-        let opened = open(sealed.as_slice(), keys).and_then(|mut plain| {
+        let mut stream = Vec::new();
+        sealer.drain(&mut stream, usize::MAX);
+        let opened = open(stream.as_slice(), keys).and_then(|mut plain| {
             let mut text = Vec::new();
             let read = plain.read_to_end(&mut text);
             read.map_err(|error| OpenFault::Damaged(error.to_string()))?;

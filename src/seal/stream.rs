@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_stranger_s_key_opens_nothing_and_a_changed_stream_is_noticed() {
         let keys = Keys::generate();
-        let whole = sealed(&keys, &[7; 70_000], (70_000, 70_000));
+        let whole = sealed(&keys, &vec![7; 70_000], (70_000, 70_000));
         let stranger = opened(&whole, &Keys::generate());
         assert!(matches!(stranger, Err(OpenFault::NoKey)));
         for at in [0, 30, whole.len() - 1, whole.len() - 70_000] {

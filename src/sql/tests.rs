@@ -37,6 +37,7 @@ pub(super) fn config() -> Config {
         trust_ca: None,
         trust_any_certificate: true,
         share: None,
+        foreign: Vec::new(),
         link_address: None,
         link_login: None,
     };
@@ -49,16 +50,20 @@ pub(super) fn config() -> Config {
         members: Vec::new(),
         hosts: BTreeMap::from([(name(), host)]),
         store: StoreConfig {
+            name: crate::model::StoreName::default(),
             url: "file:///nowhere".to_owned(),
             options: BTreeMap::new(),
             secrets: BTreeMap::new(),
             transfer: TransferConfig::default(),
         },
+        further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
         sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,
             sample_over_bytes: 64 << 30,
+            copies: 1,
+            copy_budget_bytes: 8 << 30,
             staging_max_bytes: 100 << 30,
             statement_silence_max: Duration::from_secs(600),
             mark_timeout: Duration::from_secs(60),

@@ -73,6 +73,7 @@ mod tests {
             root: Sha256Digest([0; 32]),
             sha256: None,
             segment_size_bytes: segment_size(size_bytes, segment_chunks),
+            copies: Vec::new(),
             sealed: None,
         }
     }

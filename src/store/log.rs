@@ -240,7 +240,7 @@ impl ObjectStore {
     }
 
     /// The numbers of the entries after `after`, rising.
-    async fn entry_numbers(&self, group: &GroupName, after: u64) -> Result<Vec<u64>> {
+    pub(super) async fn entry_numbers(&self, group: &GroupName, after: u64) -> Result<Vec<u64>> {
         let folder = self.key(&keys::log(group));
         let mut numbers = match &self.unfinished {
             Unfinished::InFolder(files) => {

@@ -6,6 +6,7 @@
 //! This room never overwrites an object and never decides what is kept.
 
 mod breaker;
+mod chunk;
 pub mod digest;
 mod each;
 mod errors;
@@ -16,6 +17,7 @@ mod layout;
 mod lease;
 mod log;
 mod manifest;
+mod many;
 mod open;
 mod opened;
 mod parts;
@@ -47,10 +49,12 @@ use object_store::path::Path as Key;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::config::{StoreConfig, TransferConfig};
-use crate::error::Result;
-use crate::model::{GroupName, Set, Sha256Digest, StoredStripe};
+use crate::error::{Code, Error, Result};
+use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::seal::Ring;
-use crate::world::{Chained, Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
+use crate::world::{
+    Chained, Clock, LogEntry, LogFact, Progress, Removal, StepProgress, Store, Tap,
+};
 
 use lease::Lease;
 use retry::Calls;
@@ -58,6 +62,7 @@ use sweep::Unfinished;
 use throttle::Throttle;
 use uploads::Uploads;
 
+pub use many::Stores;
 pub use open::Backend;
 pub use pool::Pool;
 pub use shelf::{Shelf, ShelfObject};
@@ -83,6 +88,7 @@ struct Transfer {
 
 /// One object store below one prefix.
 pub struct ObjectStore {
+    name: StoreName,
     objects: Arc<dyn object_store::ObjectStore>,
     parts: Arc<dyn MultipartStore>,
     unfinished: Unfinished,
@@ -99,6 +105,8 @@ pub struct ObjectStore {
     calls: Arc<Calls>,
     reads: Arc<Semaphore>,
     uploads: Uploads,
+    /// Where long waits are shown; none where nobody looks.
+    progress: Option<Arc<dyn Progress>>,
     ring: Option<Arc<Ring>>,
 }
 
@@ -117,6 +125,7 @@ impl ObjectStore {
         let pool = Pool::of_the_process_with(config.transfer.memory_bytes);
         let (backend, prefix) = Backend::open(config)?;
         let store = Self::over(backend, prefix, agent, clock, lease_ttl);
+        let store = store.with_name(config.name.clone());
         Ok(store.with_transfer(&config.transfer).with_pool(pool))
     }
 
@@ -130,6 +139,7 @@ impl ObjectStore {
         lease_ttl: std::time::Duration,
     ) -> Self {
         Self {
+            name: StoreName::default(),
             objects: backend.objects,
             parts: backend.parts,
             unfinished: backend.unfinished,
@@ -147,9 +157,17 @@ impl ObjectStore {
             calls: Arc::new(Calls::new(clock.clone())),
             reads: Arc::new(Semaphore::new(range::READS_MAX)),
             uploads: Uploads::default(),
+            progress: None,
             ring: None,
             clock,
         }
+    }
+
+    /// Under this name in manifests and the group's log.
+    #[must_use]
+    pub fn with_name(mut self, name: StoreName) -> Self {
+        self.name = name;
+        self
     }
 
     fn with_transfer(mut self, config: &TransferConfig) -> Self {
@@ -172,6 +190,11 @@ impl ObjectStore {
         self
     }
 
+    /// Shows on this how it waits for another agent.
+    pub(crate) fn show_on(&mut self, progress: Arc<dyn Progress>) {
+        self.progress = Some(progress);
+    }
+
     /// Seals what is uploaded for the recipients of a ring, and opens what is fetched with its keys.
     #[must_use]
     pub fn with_ring(mut self, ring: Option<Ring>) -> Self {
@@ -186,6 +209,26 @@ impl ObjectStore {
         self
     }
 
+    /// The stripe under the key of each copy that this store holds, never none; a stripe that names no copies is its
+    /// only one.
+    ///
+    /// # Errors
+    /// `SM0705` when other stores hold all copies.
+    fn own(&self, stripe: &StoredStripe) -> Result<Vec<StoredStripe>> {
+        if stripe.copies.is_empty() {
+            return Ok(vec![stripe.clone()]);
+        }
+        let own = stripe.copies.iter().filter(|it| it.store == self.name);
+        let places: Vec<StoredStripe> = own.map(|copy| located(stripe, copy)).collect();
+        if places.is_empty() {
+            let message = format!("store `{}` has no copy of an object", self.name);
+            return Err(Error::new(Code::ObjectMissing, message)
+                .at("object", &stripe.key)
+                .hint("`stopmark scrub` makes copies that are owed"));
+        }
+        Ok(places)
+    }
+
     /// The key of an object below this store's prefix.
     fn key(&self, below: &str) -> Key {
         self.prefix
@@ -197,6 +240,10 @@ impl ObjectStore {
 
 #[async_trait]
 impl Store for ObjectStore {
+    fn names(&self) -> Vec<StoreName> {
+        vec![self.name.clone()]
+    }
+
     async fn upload(
         &self,
         file: &Path,
@@ -213,11 +260,17 @@ impl Store for ObjectStore {
         whole: bool,
         progress: &dyn StepProgress,
     ) -> Result<()> {
-        self.prove_stripe(stripe, whole, progress).await
+        for place in self.own(stripe)? {
+            self.prove_stripe(&place, whole, progress).await?;
+        }
+        Ok(())
     }
 
     async fn prove_sample(&self, stripe: &StoredStripe, progress: &dyn StepProgress) -> Result<()> {
-        Self::prove_sample(self, stripe, progress).await
+        for place in self.own(stripe)? {
+            Self::prove_sample(self, &place, progress).await?;
+        }
+        Ok(())
     }
 
     async fn sweep(&self, group: &GroupName) -> Result<u64> {
@@ -230,7 +283,14 @@ impl Store for ObjectStore {
         file: &Path,
         progress: &dyn StepProgress,
     ) -> Result<()> {
-        self.fetch_stripe(stripe, file, progress).await
+        let mut failed = None;
+        for place in self.own(stripe)? {
+            match self.fetch_stripe(&place, file, progress).await {
+                Ok(()) => return Ok(()),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     async fn write_manifest(&self, set: &Set) -> Result<(String, Sha256Digest)> {
@@ -289,5 +349,13 @@ impl Store for ObjectStore {
 
     async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal> {
         self.remove_stripe(group, stripe).await
+    }
+}
+
+/// The stripe under the key that this copy has.
+fn located(stripe: &StoredStripe, copy: &PieceCopy) -> StoredStripe {
+    StoredStripe {
+        key: copy.key(&stripe.key),
+        ..stripe.held_by(vec![copy.clone()])
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ObjectStore;
+use super::chunk::Stored;
 use super::digest::{ChunkList, Chunked};
-use super::parts::hash;
 use super::pool::Room;
 use super::prove::damaged;
 use super::range::{Place, Reader, unwritable};
@@ -55,7 +55,7 @@ impl ObjectStore {
         let list = self.chunk_list(stripe).await.ok();
         let (sender, chunks) = mpsc::channel(1);
         let path = file.to_owned();
-        let opening = tokio::spawn(blocking(move || open_into(chunks, &keys, path)));
+        let opening = tokio::spawn(blocking(move || open_into(chunks, &keys, &path)));
         let read = self.read_in_order(stripe, list, sender, progress).await;
         let opened = opening.await.map_err(|error| {
             Error::new(Code::Bug, "the opening of a piece panicked").source(error)
@@ -125,7 +125,7 @@ impl ObjectStore {
             let (held, place) = first.await.map_err(|error| {
                 Error::new(Code::Bug, "a reading task panicked").source(error)
             })??;
-            list.extend([hash(held.bytes.clone()).await?]);
+            list.extend([Stored::of(held.bytes.clone()).digest().await?]);
             progress.bytes(place.size_bytes());
             if to.send(held).await.is_err() {
                 return Ok(None);
@@ -143,7 +143,7 @@ async fn read(
 ) -> Result<(Held, Place)> {
     for _ in 0..2 {
         let bytes = reader.bytes(&place).await?;
-        let digest = hash(bytes.clone()).await?;
+        let digest = Stored::of(bytes.clone()).digest().await?;
         let wanted = wanted.as_ref().map(|list| list.digests().get(place.chunk));
         if wanted.is_none_or(|wanted| wanted == Some(&digest)) {
             return Ok((Held { bytes, _room: room }, place));
@@ -156,14 +156,14 @@ async fn read(
 fn open_into(
     chunks: mpsc::Receiver<Held>,
     keys: &Keys,
-    path: PathBuf,
+    path: &Path,
 ) -> Result<std::result::Result<PlainStripe, OpenFault>> {
     let mut plain = match open(Incoming::of(chunks), keys) {
         Ok(plain) => plain,
         Err(fault) => return Ok(Err(fault)),
     };
-    let failed = |error| unwritable(&path, error);
-    let mut file: File = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+    let failed = |error| unwritable(path, error);
+    let mut file: File = OpenOptions::new().write(true).open(path).map_err(failed)?;
     let (mut list, mut size_bytes) = (Chunked::new(), 0);
     let mut block = vec![0; BLOCK_BYTES];
     loop {

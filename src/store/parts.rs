@@ -7,18 +7,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use object_store::MultipartId;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path as Key;
 use tokio::task::{JoinError, JoinSet};
 
 use super::ObjectStore;
+use super::chunk::Stored;
 use super::errors::store_error;
-use super::hash::sha256;
 use super::layout::Span;
 use super::retry::Calls;
-use super::source::blocking;
 use super::throttle::Throttle;
 use super::upload::Pass;
 use super::uploads::{KnownPart, Ledger};
@@ -256,10 +254,10 @@ impl ObjectStore {
 }
 
 impl Sender {
-    async fn send(self, part: usize, chunk: Bytes, known: Option<KnownPart>) -> Result<Arrived> {
+    async fn send(self, part: usize, chunk: Stored, known: Option<KnownPart>) -> Result<Arrived> {
         let size_bytes = chunk.len() as u64;
         if let Some(known) = known
-            && hash(chunk.clone()).await? == known.digest
+            && chunk.digest().await? == known.digest
         {
             return Ok(Arrived {
                 part,
@@ -270,14 +268,14 @@ impl Sender {
         }
         self.throttle.pass(size_bytes).await;
         let put = self.calls.call(|| async {
-            let payload = chunk.clone().into();
+            let payload = chunk.bytes().into();
             let put = self
                 .parts
                 .put_part(&self.key, &self.upload, part, payload)
                 .await;
             put.map_err(|error| store_error(error, &self.key))
         });
-        let (digest, id) = tokio::try_join!(hash(chunk.clone()), put)?;
+        let (digest, id) = tokio::try_join!(chunk.digest(), put)?;
         Ok(Arrived {
             part,
             known: KnownPart { id, digest },
@@ -315,9 +313,4 @@ fn note_those_that_arrived(in_flight: &mut JoinSet<Result<Arrived>>, session: &m
             let _ = session.ledger.add(one.part, &one.known);
         }
     }
-}
-
-/// Hashing a chunk takes tens of milliseconds, too long for the threads that serve connections.
-pub(super) async fn hash(chunk: Bytes) -> Result<Sha256Digest> {
-    blocking(move || sha256(&chunk)).await
 }

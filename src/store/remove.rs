@@ -37,6 +37,15 @@ impl ObjectStore {
         stripe: &StoredStripe,
     ) -> Result<Removal> {
         self.held_epoch(group).await?;
+        self.remove_objects(group, stripe).await
+    }
+
+    /// The same, where the lease is held in another store.
+    pub(super) async fn remove_objects(
+        &self,
+        group: &GroupName,
+        stripe: &StoredStripe,
+    ) -> Result<Removal> {
         let objects = spans(stripe).into_iter().map(|span| span.key);
         for key in objects.chain([keys::chunks(&stripe.key)]) {
             require_piece(group, &key)?;

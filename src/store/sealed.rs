@@ -7,19 +7,21 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::chunk::Stored;
 use super::digest::ChunkList;
 use super::digest::Chunked;
 use super::layout::{Span, segment_size, spans};
-use super::parts::{Sent, hash};
+use super::parts::Sent;
 use super::pool::Pool;
 use super::source::{Chunk, Chunks, Source, To, at_end, blocking, read_on, unreadable};
 use super::upload::{Feed, Pass};
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
-use crate::model::{CHUNK_SIZE_BYTES, PlainStripe, SealedStripe, Sha256Digest, StoredStripe};
+use crate::model::{
+    CHUNK_SIZE_BYTES, PieceCopy, PlainStripe, SealedStripe, Sha256Digest, StoredStripe,
+};
 use crate::seal::{Ring, Sealer};
 use crate::world::StepProgress;
 
@@ -49,7 +51,7 @@ enum Noted {
 
 /// The last object of a stripe: sent or held, and not yet there.
 enum Last {
-    One(Bytes),
+    One(Stored),
     Parts(Sent),
 }
 
@@ -124,7 +126,7 @@ impl ObjectStore {
         let mut pass = Pass::over(source.read_ahead(self.pool.clone()), feed);
         let mut list = ChunkList::default();
         for _ in 0..size_bytes.div_ceil(CHUNK_SIZE_BYTES).max(1) {
-            list.extend([hash(pass.next().await?).await?]);
+            list.extend([pass.next().await?.digest().await?]);
         }
         pass.tell(size_bytes);
         Ok(list.plain_stripe(size_bytes))
@@ -150,6 +152,7 @@ impl ObjectStore {
             sha256: None,
             segment_size_bytes: segment_size(size_bytes, self.transfer.segment_chunks),
             sealed: None,
+            copies: Vec::new(),
         };
         let mut pass = Pass::over(source.seal_ahead(sealer, self.pool.clone()), feed);
         let mut list = ChunkList::default();
@@ -160,9 +163,9 @@ impl ObjectStore {
             list.extend(sent.digests());
             self.put_together(span, sent).await?;
         }
-        let last = if last_span.size_bytes() < CHUNK_SIZE_BYTES {
+        let held = if last_span.size_bytes() < CHUNK_SIZE_BYTES {
             let chunk = pass.next().await?;
-            list.extend([hash(chunk.clone()).await?]);
+            list.extend([chunk.digest().await?]);
             Last::One(chunk)
         } else {
             let sent = self.send_new(last_span, path, &mut pass).await?;
@@ -171,6 +174,7 @@ impl ObjectStore {
         };
         stripe.root = list.root();
         stripe.sha256 = list.whole();
+        stripe.copies = vec![PieceCopy::first(self.name.clone())];
         let plain = pass.plain();
         let written = match plain {
             Ok(plain) => {
@@ -182,7 +186,7 @@ impl ObjectStore {
             }
             Err(error) => Err(error),
         };
-        self.end(last_span, last, written, &list, &mut pass).await?;
+        self.end(last_span, held, written, &list, &mut pass).await?;
         Ok(stripe)
     }
 
@@ -212,12 +216,12 @@ impl ObjectStore {
     async fn end(
         &self,
         span: &Span,
-        last: Last,
+        held: Last,
         written: Result<()>,
         list: &ChunkList,
         pass: &mut Pass<'_, '_>,
     ) -> Result<()> {
-        match (last, written) {
+        match (held, written) {
             (Last::Parts(sent), Ok(())) => self.put_together(span, sent).await,
             (Last::Parts(sent), Err(error)) => {
                 self.give_up(span, &sent, &error).await;
@@ -313,7 +317,7 @@ impl Sealing {
             });
             let (sealing, plain, stored) = filled.await?.map_err(unreadable)?;
             let chunk = Chunk {
-                stored: stored.freeze(),
+                stored: Stored::of(stored.freeze()),
                 plain: plain.freeze(),
             };
             if is_last {
@@ -407,9 +411,9 @@ mod tests {
         for size in [0, 1, chunk - 2300, chunk, 2 * chunk, 2 * chunk + 65_537] {
             let bytes: Vec<u8> = (0..size).map(|at| at.to_le_bytes()[1]).collect();
             let (stored, plain, list) = sealed(&bytes, &keys).await;
-            let (last, whole) = stored.split_last().expect("never empty");
+            let (end, whole) = stored.split_last().expect("never empty");
             assert!(whole.iter().all(|one| one.len() == chunk), "{size}");
-            assert!(!last.is_empty() && last.len() <= chunk);
+            assert!(!end.is_empty() && end.len() <= chunk);
             assert!(plain == bytes, "the tap sees the file, {size}");
             assert!(opened(&stored, &keys) == bytes, "{size}");
             let mut wanted = ChunkList::default();

@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::chunk::Stored;
 use super::digest::ChunkList;
 use super::pool::Pool;
 use crate::error::{Code, Error, Result, Retry};
@@ -32,7 +33,7 @@ pub(super) struct Source {
 #[derive(Clone, Debug)]
 pub(super) struct Chunk {
     /// What the store gets.
-    pub(super) stored: Bytes,
+    pub(super) stored: Stored,
     /// What the file holds there: the same bytes where nothing is sealed.
     pub(super) plain: Bytes,
 }
@@ -86,8 +87,8 @@ impl Source {
             });
             let (source, buffer) = filled.await?.map_err(unreadable)?;
             self = source;
-            let stored = buffer.freeze();
-            let plain = stored.clone();
+            let plain = buffer.freeze();
+            let stored = Stored::of(plain.clone());
             if to.send(Ok(Chunk { stored, plain })).await.is_err() || is_last {
                 return Ok(());
             }
@@ -96,6 +97,14 @@ impl Source {
 }
 
 impl Chunks {
+    /// The chunks that somebody else sends, in order; nothing is known of what was sealed.
+    pub(super) fn over(receiver: mpsc::Receiver<Result<Chunk>>) -> Self {
+        Self {
+            receiver,
+            plain: Arc::default(),
+        }
+    }
+
     /// Begins a reading beside the caller, which ends when the chunks are dropped.
     pub(super) fn ahead<F>(
         path: PathBuf,
@@ -183,7 +192,7 @@ mod tests {
         for _ in 0..count {
             // A copy, so that the buffer goes back: the budget holds two chunks.
             let chunk = chunks.next().await.expect("reads");
-            assert_eq!(chunk.stored, chunk.plain, "nothing is sealed");
+            assert_eq!(*chunk.stored, *chunk.plain, "nothing is sealed");
             read.push(Bytes::copy_from_slice(&chunk.stored));
         }
         assert!(chunks.next().await.is_err(), "nothing follows");

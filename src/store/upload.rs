@@ -9,14 +9,14 @@ use std::path::Path;
 use bytes::Bytes;
 use object_store::{PutMode, PutOptions};
 
+use super::chunk::Stored;
 use super::digest::ChunkList;
 use super::errors::store_error;
 use super::layout::{Span, segment_size, spans};
-use super::parts::hash;
 use super::source::{Chunk, Chunks, Source};
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
-use crate::model::{CHUNK_SIZE_BYTES, PlainStripe, Sha256Digest, StoredStripe};
+use crate::model::{CHUNK_SIZE_BYTES, PieceCopy, PlainStripe, Sha256Digest, StoredStripe};
 use crate::world::{StepProgress, Tap};
 
 /// The parser sees a chunk in slices of this size, and others get their turn in between.
@@ -38,9 +38,21 @@ pub(super) struct Pass<'f, 'a> {
     done_bytes: u64,
 }
 
+impl<'a> Feed<'a> {
+    /// Nothing has been seen yet.
+    pub(super) fn new(tap: &'a mut dyn Tap, progress: &'a dyn StepProgress) -> Self {
+        Self {
+            tap,
+            progress,
+            tapped_bytes: 0,
+            told_bytes: 0,
+        }
+    }
+}
+
 impl<'f, 'a> Pass<'f, 'a> {
     /// A reading that begins.
-    pub(super) fn over(chunks: Chunks, feed: &'f mut Feed<'a>) -> Self {
+    pub(super) const fn over(chunks: Chunks, feed: &'f mut Feed<'a>) -> Self {
         Self {
             feed,
             chunks,
@@ -51,7 +63,7 @@ impl<'f, 'a> Pass<'f, 'a> {
 
     /// The next chunk as it is stored, after the file's own bytes passed the tap. Where a file is read again, its
     /// chunks may be cut elsewhere: what the tap has seen is left out to the byte.
-    pub(super) async fn next(&mut self) -> Result<Bytes> {
+    pub(super) async fn next(&mut self) -> Result<Stored> {
         let Chunk { stored, plain } = self.chunks.next().await?;
         let seen = self.feed.tapped_bytes.saturating_sub(self.read_bytes);
         let seen = usize::try_from(seen).unwrap_or(usize::MAX).min(plain.len());
@@ -92,12 +104,7 @@ impl ObjectStore {
         tap: &mut dyn Tap,
         progress: &dyn StepProgress,
     ) -> Result<StoredStripe> {
-        let mut feed = Feed {
-            tap,
-            progress,
-            tapped_bytes: 0,
-            told_bytes: 0,
-        };
+        let mut feed = Feed::new(tap, progress);
         if let Some(ring) = &self.ring {
             return self.upload_sealed(path, key, ring, &mut feed).await;
         }
@@ -112,23 +119,41 @@ impl ObjectStore {
 
     async fn pass_over(&self, path: &Path, key: &str, feed: &mut Feed<'_>) -> Result<StoredStripe> {
         let source = Source::open(path).await?;
-        let mut stripe = StoredStripe {
+        let stripe = self.unsent(key, source.size_bytes);
+        let mut pass = Pass::over(source.read_ahead(self.pool.clone()), feed);
+        self.send_stripe(stripe, path, &mut pass).await
+    }
+
+    /// A stripe of this size as it will lie here; its digests are not known yet.
+    pub(super) fn unsent(&self, key: &str, size_bytes: u64) -> StoredStripe {
+        StoredStripe {
             key: key.to_owned(),
-            size_bytes: source.size_bytes,
+            size_bytes,
             chunk_size_bytes: CHUNK_SIZE_BYTES,
             root: Sha256Digest([0; 32]),
             sha256: None,
-            segment_size_bytes: segment_size(source.size_bytes, self.transfer.segment_chunks),
+            segment_size_bytes: segment_size(size_bytes, self.transfer.segment_chunks),
             sealed: None,
-        };
-        let mut pass = Pass::over(source.read_ahead(self.pool.clone()), feed);
+            copies: Vec::new(),
+        }
+    }
+
+    /// Sends what a reading brings, and the list of its digests; the stripe as it then lies here. `path` is where the
+    /// next try would find the same bytes.
+    pub(super) async fn send_stripe(
+        &self,
+        mut stripe: StoredStripe,
+        path: &Path,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<StoredStripe> {
         let mut list = ChunkList::default();
         for span in spans(&stripe) {
-            list.extend(self.send_span(&span, path, &mut pass).await?);
+            list.extend(self.send_span(&span, path, pass).await?);
         }
         stripe.root = list.root();
         stripe.sha256 = list.whole();
-        self.create_same(&keys::chunks(key), list.to_bytes())
+        stripe.copies = vec![PieceCopy::first(self.name.clone())];
+        self.create_same(&keys::chunks(&stripe.key), list.to_bytes())
             .await?;
         Ok(stripe)
     }
@@ -146,7 +171,7 @@ impl ObjectStore {
         if found.await?.is_some() {
             let mut digests = Vec::new();
             for _ in span.chunks() {
-                digests.push(hash(pass.next().await?).await?);
+                digests.push(pass.next().await?.digest().await?);
             }
             return self.same_as_stored(span, digests, pass).await;
         }
@@ -155,7 +180,7 @@ impl ObjectStore {
 
     async fn send_one(&self, span: &Span, pass: &mut Pass<'_, '_>) -> Result<Vec<Sha256Digest>> {
         let chunk = pass.next().await?;
-        let digest = hash(chunk.clone()).await?;
+        let digest = chunk.digest().await?;
         if self.put_one(span, &chunk).await? {
             pass.tell(span.size_bytes());
             return Ok(vec![digest]);
@@ -164,14 +189,14 @@ impl ObjectStore {
     }
 
     /// Creates an object of at most one chunk; false where one of this key is there.
-    pub(super) async fn put_one(&self, span: &Span, chunk: &Bytes) -> Result<bool> {
+    pub(super) async fn put_one(&self, span: &Span, chunk: &Stored) -> Result<bool> {
         let key = self.key(&span.key);
         self.throttle.pass(span.size_bytes()).await;
         let put = self.calls.call(|| async {
             let options = PutOptions::from(PutMode::Create);
             match self
                 .objects
-                .put_opts(&key, chunk.clone().into(), options)
+                .put_opts(&key, chunk.bytes().into(), options)
                 .await
             {
                 Ok(_) => Ok(true),

@@ -8,15 +8,15 @@ use super::{LogEntry, LogFact};
 use crate::chain::{Break, Point, Verdict};
 use crate::error::Result;
 use crate::model::{
-    GroupName, Mark, MemberName, Piece, PieceId, Set, SetId, Sha256Digest, Timestamp,
+    GroupName, Mark, MemberName, Piece, PieceCopy, PieceId, Set, SetId, Sha256Digest, Timestamp,
 };
 use crate::retention::PrunedSet;
 
 /// The local index: the fold of the group's log and its manifests, rebuilt from the store when lost.
 ///
-/// Its questions are narrow, since a group may hold a million pieces. A piece that was found damaged, and not whole
-/// since, is in no answer but those of [`Self::manifests`] and [`Self::due`]: it counts as missing. What was let go is
-/// in no answer but that of [`Self::unremoved`], and nobody misses it.
+/// Its questions are narrow, since a group may hold a million pieces. The stripes of a piece name the copies that are
+/// whole now. A piece without a whole copy is in no answer but those of [`Self::manifests`] and [`Self::due`]: it counts
+/// as missing. What was let go is in no answer but that of [`Self::unremoved`], and nobody misses it.
 #[async_trait]
 pub trait Catalog: Send + Sync {
     /// The newest entry of the group's log that the catalog holds; 0 for none.
@@ -67,6 +67,8 @@ pub trait Catalog: Send + Sync {
         after: Option<DuePlace>,
         limit: usize,
     ) -> Result<Vec<Due>>;
+    /// Pieces that a store lacks and another holds whole, in the order of their publication.
+    async fn owed(&self, group: &GroupName, limit: usize) -> Result<Vec<Owed>>;
     /// The newest proof of each piece that was proven again since its delivery.
     async fn proofs(&self, group: &GroupName) -> Result<Vec<PieceProof>>;
     /// Pins, pins taken back and drills, in the order of the log.
@@ -161,8 +163,21 @@ pub struct Due {
     pub last: Option<Timestamp>,
     /// It was found damaged, and not whole since.
     pub is_damaged: bool,
+    /// Its newest copy in each store, with whether it is whole as far as anybody knows.
+    pub copies: Vec<(PieceCopy, bool)>,
     /// Its place among the others.
     pub place: DuePlace,
+}
+
+/// A piece that some stores lack, and the set that its manifest belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// The set.
+    pub set: SetId,
+    /// The piece; its stripes name the copies that are whole.
+    pub piece: Piece,
+    /// The copies that are owed.
+    pub lacking: Vec<PieceCopy>,
 }
 
 /// What a stored piece was found to be, when it was last looked at.

@@ -311,6 +311,7 @@ fn set(name: &str, id: u128) -> Set {
         pieces: Vec::new(),
         missing: Vec::new(),
         adopted: Vec::new(),
+        best_effort: Vec::new(),
     }
 }
 
@@ -357,6 +358,7 @@ async fn of_many_appends_at_once_each_gets_a_number_of_its_own(subject: &Subject
                 set: SetId(Uuid::from_u128(id)),
                 piece: stopmark::model::PieceId(Uuid::from_u128(id)),
                 whole: true,
+                copy: None,
             };
             store.append(&name, fact).await.expect("appends")
         }

@@ -154,6 +154,7 @@ impl Hosts {
                 trust_ca: simulator.authority_file().map(PathBuf::from),
                 trust_any_certificate: false,
                 share: None,
+                foreign: Vec::new(),
                 link_address: None,
                 link_login: Some(login("link")),
             };
@@ -168,16 +169,20 @@ impl Hosts {
             members: Vec::new(),
             hosts: self.started.iter().map(host).collect(),
             store: StoreConfig {
+                name: stopmark::model::StoreName::default(),
                 url: "file:///nowhere".to_owned(),
                 options: BTreeMap::new(),
                 secrets: BTreeMap::new(),
                 transfer: TransferConfig::default(),
             },
+            further_stores: Vec::new(),
             schedule: ScheduleConfig::default(),
             sealing: None,
             policy: PolicyConfig {
                 read_back: ReadBack::Whole,
                 sample_over_bytes: 64 << 30,
+                copies: 1,
+                copy_budget_bytes: 8 << 30,
                 staging_max_bytes: 100 << 30,
                 statement_silence_max: Duration::from_secs(30),
                 mark_timeout: Duration::from_secs(30),
@@ -289,6 +294,7 @@ impl Hosts {
             compression: None,
             mark: None,
             reason: "a test".to_owned(),
+            is_cure: false,
             retry: None,
         }
     }

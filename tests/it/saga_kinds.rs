@@ -129,8 +129,7 @@ impl Scene {
         };
         let have = CatalogView {
             sets: self.sets().await,
-            newest_stamp: None,
-            damaged: Vec::new(),
+            ..CatalogView::default()
         };
         let mut names = PlanNames(self.world.ids.as_ref());
         let now = self.world.clock.now();

@@ -123,12 +123,16 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::RemoveTrial(_) => "remove a trial".to_owned(),
         Step::ProbeStore(_) => "probe the store".to_owned(),
         Step::RemoveProbe(_) => "remove a probe".to_owned(),
+        Step::CopyPiece(step) => format!("copy {} to {}", step.member, step.to),
+        Step::ProveCopy(step) => format!("prove {} in {}", step.member, step.copy),
+        Step::MirrorLog(step) => format!("mirror the log to {}", step.to),
         Step::Prune(_) => "let go".to_owned(),
         Step::RemovePiece(step) => format!("remove {} of {}", step.piece_kind.word(), step.member),
         Step::NoteRemoved(_) => "note what is gone".to_owned(),
         Step::SweepUploads(_) => "sweep uploads".to_owned(),
         Step::SweepStaging(_) => "sweep a share".to_owned(),
         Step::TrimMarkLog(step) => format!("trim marks of {}", step.member),
+        Step::Release(step) => format!("release {}", step.member),
     }
 }
 

@@ -12,7 +12,7 @@ use sqlsim::certificate::Authority;
 use sqlsim::instance::run_script;
 use sqlsim::link::Network;
 use sqlsim::{InstanceOptions, Simulator};
-use stopmark::catalog::SqliteCatalog;
+use stopmark::catalog::{CopyPolicy, SqliteCatalog};
 use stopmark::cli::{self, progress::NoProgress};
 use stopmark::clock::{RandomIds, SystemClock};
 use stopmark::config::{self, Config, OsSecrets};
@@ -22,7 +22,7 @@ use stopmark::notify::Silent;
 use stopmark::run::Interrupt;
 use stopmark::run::journal::JournalFolder;
 use stopmark::sql::{SqlFleet, dial::TcpDial, observe};
-use stopmark::store::{AgentIdentity, LocalStaging, ObjectStore};
+use stopmark::store::{AgentIdentity, LocalStaging, Stores};
 use stopmark::world::World;
 use tempfile::TempDir;
 use tiberius::{AuthMethod, EncryptionLevel};
@@ -301,9 +301,8 @@ pub(crate) fn world_of(config_path: &Path) -> (Arc<Config>, World) {
         id: "stage".to_owned(),
         name: "the stage".to_owned(),
     };
-    let ttl = config.policy.lease_ttl;
-    let store = ObjectStore::open(&config.store, agent, clock.clone(), ttl).expect("a store");
-    let store = store.with_ring(config.ring());
+    let of_store: Arc<dyn stopmark::world::Clock> = clock.clone();
+    let store = Stores::open(&config, &agent, &of_store).expect("stores");
     let world = World {
         clock,
         ids: Arc::new(RandomIds),
@@ -311,7 +310,9 @@ pub(crate) fn world_of(config_path: &Path) -> (Arc<Config>, World) {
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
         foreign: Arc::new(ForeignMedia::new(Access::default(), state)),
-        catalog: Arc::new(SqliteCatalog::open(state).expect("a catalog")),
+        catalog: Arc::new(
+            SqliteCatalog::open_for(state, CopyPolicy::of(&config)).expect("a catalog"),
+        ),
         journals: Arc::new(JournalFolder::open(state).expect("journals")),
         notifier: Arc::new(Silent),
         progress: Arc::new(NoProgress),

@@ -92,6 +92,7 @@ pub(crate) fn config_of(bucket: &Bucket) -> StoreConfig {
     let options = options.map(|(key, value)| (key.to_owned(), value));
     let secret = ("aws_secret_access_key".to_owned(), "storms".into());
     StoreConfig {
+        name: stopmark::model::StoreName::default(),
         url: format!("s3://{}/agents", bucket::NAME),
         options: options.into(),
         secrets: [secret].into(),

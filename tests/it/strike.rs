@@ -13,8 +13,8 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Error, Result, Retry};
 use stopmark::model::{
-    DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, Set, Sha256Digest,
-    StoredStripe,
+    DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy, Set,
+    Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
     BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
@@ -310,6 +310,28 @@ impl Fleet for StruckFleet {
 
 #[async_trait]
 impl Store for StruckStore {
+    fn names(&self) -> Vec<StoreName> {
+        self.0.names()
+    }
+
+    fn alone(&self, name: &StoreName) -> Option<Arc<dyn Store>> {
+        let store = self.0.alone(name)?;
+        Some(Arc::new(Self(store, self.1.clone())))
+    }
+
+    async fn copy(
+        &self,
+        stripe: &StoredStripe,
+        to: &PieceCopy,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        self.pass("copy", self.0.copy(stripe, to, progress)).await
+    }
+
+    async fn mirror_log(&self, group: &GroupName, to: &StoreName) -> Result<u64> {
+        self.pass("mirror_log", self.0.mirror_log(group, to)).await
+    }
+
     async fn upload(
         &self,
         file: &Path,

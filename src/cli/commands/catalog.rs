@@ -8,6 +8,7 @@ use crate::cli::args::{CatalogCommand, Common};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, agent};
 use crate::error::Exit;
+use crate::world::World;
 
 #[derive(Serialize)]
 struct Rebuilt {
@@ -30,11 +31,18 @@ pub(super) async fn catalog(
     command: CatalogCommand,
     out: &mut Out<'_>,
 ) -> Result<Exit, Failed> {
-    let CatalogCommand::Rebuild = command;
+    let CatalogCommand::Rebuild(args) = command;
     let agent = agent(common, Access::Act)?;
     let group = &agent.config.group;
+    let from = match &args.from {
+        Some(name) => World {
+            store: agent.store(name).map_err(one)?,
+            ..agent.world.clone()
+        },
+        None => agent.world.clone(),
+    };
     agent.world.catalog.clear(group).await.map_err(one)?;
-    let entries = catch_up(&agent.world, group).await.map_err(one)?;
+    let entries = catch_up(&from, group).await.map_err(one)?;
     let sets = agent.world.catalog.counts(group).await.map_err(one)?.sets;
     shown(out, &Rebuilt { entries, sets }, Exit::Ok)
 }

@@ -295,10 +295,19 @@ fn tell_trials(agent: &Agent, survey: &Survey, record: &Record, report: &mut Che
         let fine = format!("`{}` is `{}`", share.sql, share.agent.display());
         report.trial(about, "share", state_of(record, is_own), &fine);
     }
-    let is_probe = |step: &Step, _: &HostName| matches!(step, Step::ProbeStore(_));
     let fine = "writable, and honours create-if-absent";
-    let url = &agent.config.store.url;
-    report.trial(url, "store", state_of(record, is_probe), fine);
+    for store in agent.config.stores() {
+        let is_probe = |step: &Step, _: &HostName| match step {
+            Step::ProbeStore(probe) => probe.store.as_ref().is_none_or(|it| *it == store.name),
+            _ => false,
+        };
+        let what = if agent.config.further_stores.is_empty() {
+            "store".to_owned()
+        } else {
+            format!("store `{}`", store.name)
+        };
+        report.trial(&store.url, &what, state_of(record, is_probe), fine);
+    }
     for (host, step) in record.untidied() {
         let mut failures = record.rounds.iter().rev().flat_map(Round::failures);
         if let Some((_, failure)) = failures.find(|(failed, _)| **failed == step) {

@@ -48,7 +48,7 @@ pub(super) async fn carry_out(
         Command::Verify(args) => verify::verify(&common, &args, out).await,
         Command::Inspect(args) => inspect::inspect(&common, &args, out, interrupt).await,
         Command::Adopt(args) => adopt::adopt(&common, &args, out, interrupt).await,
-        Command::Scrub(args) => scrub::scrub(&common, &args, out).await,
+        Command::Scrub(args) => scrub::scrub(&common, &args, out, interrupt).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
         Command::Prune(command) => prune::prune(&common, command, out, interrupt).await,
         Command::Pin(args) => pin::pin(&common, &args, out).await,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::link::survey_of;
 use super::{Failed, end_run, one, shown};
-use crate::chain::Point;
+use crate::chain::{Break, Point};
 use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
 use crate::cli::out::Out;
 use crate::cli::setup::{Access, Agent, agent};
@@ -98,6 +98,19 @@ async fn find(agent: &Agent, mark: Option<&str>) -> Result<PointNeeds, Failed> {
         return Ok(found);
     }
     let Some(mark) = mark else {
+        let standing = catalog.standing(group).await.map_err(one)?;
+        if let Some((newest, breaks)) = standing.held_back
+            && breaks
+                .iter()
+                .all(|(_, it)| matches!(it, Break::TooFewCopies { .. }))
+        {
+            let message = "no mark is held in as many copies as the policy asks for";
+            return Err(one(Error::new(Code::NoPoint, message)
+                .at("newest mark", newest.mark.name)
+                .hint(
+                    "name it with `--mark` to restore from the copies that there are",
+                )));
+        }
         return Err(one(Error::new(
             Code::NoPoint,
             "there is no mark to which every member can be restored",

@@ -7,12 +7,12 @@ use crate::cli::args::{Common, VerifyArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
-use crate::model::{Piece, Set};
+use crate::model::{Piece, PieceCopy, Set};
 use crate::report::bytes::size;
 use crate::run::events::Failure;
 
-/// Sets that are held in full at the same time.
-const PAGE_SETS: usize = 256;
+/// Pieces that are held in full at the same time.
+const PAGE_PIECES: usize = 256;
 
 /// What a verification found.
 #[derive(Serialize)]
@@ -26,6 +26,7 @@ struct Verified {
 #[derive(Serialize)]
 struct Damaged {
     member: String,
+    store: String,
     object: String,
     failure: Failure,
 }
@@ -59,6 +60,9 @@ pub(super) async fn verify(
 ) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
     agent.catch_up().await?;
+    if let Some(name) = &args.store {
+        agent.store(name).map_err(one)?;
+    }
     let mut verified = Verified {
         pieces: 0,
         bytes: 0,
@@ -67,10 +71,13 @@ pub(super) async fn verify(
     };
     match args.mark.as_deref() {
         Some(mark) => {
-            let sets = needed(&agent, mark).await?;
-            verified.prove(&agent, &sets).await;
+            for set in needed(&agent, mark).await? {
+                for piece in &set.pieces {
+                    verified.prove(&agent, piece, piece.copies(), args).await;
+                }
+            }
         }
-        None => verified.prove_all(&agent).await?,
+        None => verified.prove_all(&agent, args).await?,
     }
     let exit = if verified.damaged.is_empty() {
         Exit::Ok
@@ -94,46 +101,59 @@ async fn needed(agent: &Agent, mark: &str) -> Result<Vec<Set>, Failed> {
 }
 
 impl Verified {
-    async fn prove(&mut self, agent: &Agent, sets: &[Set]) {
-        for piece in sets.iter().flat_map(|set| &set.pieces) {
-            self.pieces += 1;
-            self.bytes += piece.size_bytes();
-            prove(agent, piece, self.is_whole, &mut self.damaged).await;
+    /// Proves the copies of a piece that are in this store, or all of them.
+    async fn prove(
+        &mut self,
+        agent: &Agent,
+        piece: &Piece,
+        copies: Vec<PieceCopy>,
+        args: &VerifyArgs,
+    ) {
+        let is_wanted = |copy: &PieceCopy| args.store.as_ref().is_none_or(|it| *it == copy.store);
+        self.pieces += 1;
+        self.bytes += piece.size_bytes();
+        for copy in copies.into_iter().filter(is_wanted) {
+            prove(agent, piece, &copy, self.is_whole, &mut self.damaged).await;
         }
     }
 
     /// Every piece that a manifest names, damaged ones too.
-    async fn prove_all(&mut self, agent: &Agent) -> Result<(), Failed> {
-        let mut after = 0;
+    async fn prove_all(&mut self, agent: &Agent, args: &VerifyArgs) -> Result<(), Failed> {
+        let (catalog, group) = (&agent.world.catalog, &agent.config.group);
+        let mut after = None;
         loop {
-            let group = &agent.config.group;
-            let sets = agent.world.catalog.manifests(group, after, PAGE_SETS);
-            let sets = sets.await.map_err(one)?;
-            let Some(newest) = sets.last() else {
+            let page = catalog.due(group, after, PAGE_PIECES).await.map_err(one)?;
+            let Some(last) = page.last() else {
                 return Ok(());
             };
-            after = newest.entry;
-            let sets: Vec<Set> = sets.into_iter().map(|listed| listed.set).collect();
-            self.prove(agent, &sets).await;
+            after = Some(last.place);
+            for due in page {
+                let copies = due.copies.into_iter().map(|(copy, _)| copy);
+                self.prove(agent, &due.piece, copies.collect(), args).await;
+            }
         }
     }
 }
 
-async fn prove(agent: &Agent, piece: &Piece, whole: bool, damaged: &mut Vec<Damaged>) {
+async fn prove(
+    agent: &Agent,
+    piece: &Piece,
+    copy: &PieceCopy,
+    whole: bool,
+    damaged: &mut Vec<Damaged>,
+) {
     for stripe in &piece.stripes {
         let progress = agent
             .world
             .progress
             .begin(&stripe.key, Some(stripe.size_bytes));
-        if let Err(error) = agent
-            .world
-            .store
-            .prove(stripe, whole, progress.as_ref())
-            .await
-        {
+        let place = stripe.held_by(vec![copy.clone()]);
+        let store = &agent.world.store;
+        if let Err(error) = store.prove(&place, whole, progress.as_ref()).await {
             damaged.push(Damaged {
                 member: piece.member.to_string(),
-                object: stripe.key.clone(),
+                store: copy.store.to_string(),
+                object: copy.key(&stripe.key),
                 failure: Failure::from(&error),
             });
         }

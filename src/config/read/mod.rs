@@ -178,13 +178,14 @@ fn is_known_format(root: &Table<'_>) -> bool {
 fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let hosts = hosts::read(root, around);
     let group = group::read(root, &hosts);
-    let store = store::read(root, around);
+    let stores = store::read(root, around);
     let sealing = sealing::read(root, around);
     let schedule = policy::schedule(root);
-    let policy = policy::policy(root);
+    let policy = policy::policy(root, stores.as_ref().map(|(_, further)| 1 + further.len()));
     let retention = retention::retention(root);
     let (state, logs) = policy::paths(root, around);
     let group = group?;
+    let (store, further_stores) = stores?;
     Some(Config {
         group: group.name,
         management_host: group.management_host,
@@ -193,7 +194,8 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         discovery: group.discovery,
         members: group.members,
         hosts: hosts.whole,
-        store: store?,
+        store,
+        further_stores,
         sealing,
         schedule,
         policy,

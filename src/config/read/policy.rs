@@ -15,6 +15,8 @@ pub(super) const SCHEDULE_KEYS: &[&str] = &["full", "differential", "log"];
 pub(super) const POLICY_KEYS: &[&str] = &[
     "read_back",
     "sample_over",
+    "copies",
+    "copy_budget",
     "staging_max",
     "statement_silence_max",
     "mark_timeout",
@@ -24,6 +26,9 @@ pub(super) const POLICY_KEYS: &[&str] = &[
     "retry_first_wait",
     "retry_wait_max",
     "busy_wait_max",
+    "cures_max",
+    "cures_within",
+    "quarantine",
 ];
 pub(super) const PATHS_KEYS: &[&str] = &["state", "logs"];
 
@@ -68,9 +73,13 @@ fn expression(node: &Node<'_>) -> Option<String> {
     }
 }
 
-/// How runs are done; a value with a fault keeps its default.
-pub(super) fn policy(root: &Table<'_>) -> PolicyConfig {
-    let default = PolicyConfig::default();
+/// How runs are done; a value with a fault keeps its default. `stores` is how many there are, where that is known.
+pub(super) fn policy(root: &Table<'_>, stores: Option<usize>) -> PolicyConfig {
+    let default = PolicyConfig {
+        // Who names a second store wants to outlive the first: a piece in one of them is not yet safe.
+        copies: stores.unwrap_or(1),
+        ..PolicyConfig::default()
+    };
     let Some(table) = section(root, "policy", POLICY_KEYS) else {
         return default;
     };
@@ -78,6 +87,12 @@ pub(super) fn policy(root: &Table<'_>) -> PolicyConfig {
         table
             .optional(key)
             .and_then(|node| duration(&node))
+            .unwrap_or(default)
+    };
+    let count = |key, default| {
+        table
+            .optional(key)
+            .and_then(|node| small(&node))
             .unwrap_or(default)
     };
     PolicyConfig {
@@ -89,6 +104,14 @@ pub(super) fn policy(root: &Table<'_>) -> PolicyConfig {
             .optional("sample_over")
             .and_then(|node| transfer::size(&node))
             .unwrap_or(default.sample_over_bytes),
+        copies: table
+            .optional("copies")
+            .and_then(|node| copies(&node, stores))
+            .unwrap_or(default.copies),
+        copy_budget_bytes: table
+            .optional("copy_budget")
+            .and_then(|node| transfer::size(&node))
+            .unwrap_or(default.copy_budget_bytes),
         staging_max_bytes: table
             .optional("staging_max")
             .and_then(|node| transfer::size(&node))
@@ -97,14 +120,32 @@ pub(super) fn policy(root: &Table<'_>) -> PolicyConfig {
         mark_timeout: wait("mark_timeout", default.mark_timeout),
         connect_timeout: wait("connect_timeout", default.connect_timeout),
         lease_ttl: wait("lease_ttl", default.lease_ttl),
-        retry_times: table
-            .optional("retry_times")
-            .and_then(|node| small(&node))
-            .unwrap_or(default.retry_times),
+        retry_times: count("retry_times", default.retry_times),
         retry_first_wait: wait("retry_first_wait", default.retry_first_wait),
         retry_wait_max: wait("retry_wait_max", default.retry_wait_max),
         busy_wait_max: wait("busy_wait_max", default.busy_wait_max),
+        cures_max: count("cures_max", default.cures_max),
+        cures_within: count("cures_within", default.cures_within),
+        quarantine: wait("quarantine", default.quarantine),
     }
+}
+
+/// 1 to the number of stores; any number where nobody knows how many there are.
+fn copies(node: &Node<'_>, stores: Option<usize>) -> Option<usize> {
+    let wanted = node.integer()?;
+    let most = stores.unwrap_or(usize::MAX);
+    let found = usize::try_from(wanted)
+        .ok()
+        .filter(|count| (1..=most).contains(count));
+    if found.is_none() {
+        let message = format!("there cannot be {wanted} copies");
+        node.refuse(
+            Code::ConfigValue,
+            message,
+            "write 1 to the number of stores",
+        );
+    }
+    found
 }
 
 /// A count of things that nobody wants many of.

@@ -1,4 +1,6 @@
-//! `[store]`: where pieces and manifests are kept.
+//! `[store]`, or several times `[[store]]`: where pieces and manifests are kept.
+//!
+//! Start at [`read`]. Of several the first one leads, and each has a name of its own.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +14,11 @@ use super::{Surroundings, transfer};
 use crate::config::checked::StoreConfig;
 use crate::config::node::{Node, Table};
 use crate::error::Code;
+use crate::model::StoreName;
 
-pub(super) const KEYS: &[&str] = &["url", "options", "secrets", "transfer"];
+pub(super) const KEYS: &[&str] = &["name", "url", "options", "secrets", "transfer"];
+
+const NAME_FORMS: &str = "write a short name such as `main` or `cloud`: a-z, 0-9, `-` and `_`";
 
 const URL_FORMS: &str =
     "write `file:///folder`, `s3://bucket/prefix`, `az://container/prefix` or `gs://bucket/prefix`";
@@ -27,18 +32,83 @@ enum Scheme {
     Google,
 }
 
-/// Reads the section.
-pub(super) fn read(root: &Table<'_>, around: &Surroundings<'_>) -> Option<StoreConfig> {
-    let table = root
-        .required("store", "write a section `[store]`")
-        .and_then(|node| node.table(KEYS))?;
+/// Reads the section, or all of them: the store that leads, and the further ones.
+pub(super) fn read(
+    root: &Table<'_>,
+    around: &Surroundings<'_>,
+) -> Option<(StoreConfig, Vec<StoreConfig>)> {
+    let node = root.required("store", "write a section `[store]`")?;
+    if !node.is_array() {
+        let table = node.table(KEYS)?;
+        let name = table.optional("name").map_or_else(
+            || Some(StoreName::default()),
+            |node| node.parsed(NAME_FORMS),
+        );
+        return one(&table, name, around).map(|store| (store, Vec::new()));
+    }
+    let items = node.items()?;
+    if items.is_empty() {
+        node.refuse(Code::ConfigValue, "there is no store", "write `[[store]]`");
+    }
+    let mut seen: Vec<StoreConfig> = Vec::new();
+    for item in &items {
+        let Some(table) = item.table(KEYS) else {
+            continue;
+        };
+        let name = table.required("name", NAME_FORMS);
+        let parsed = name.as_ref().and_then(|node| node.parsed(NAME_FORMS));
+        if let Some(store) = one(&table, parsed, around) {
+            refuse_second(name.as_ref(), &table, &store, &seen);
+            seen.push(store);
+        }
+    }
+    let is_whole = seen.len() == items.len();
+    let mut stores = seen.into_iter();
+    let leading = stores.next().filter(|_| is_whole)?;
+    Some((leading, stores.collect()))
+}
+
+/// Two stores of one name could not be told apart; two at one place are one store, lost in one go.
+fn refuse_second(
+    name: Option<&Node<'_>>,
+    table: &Table<'_>,
+    store: &StoreConfig,
+    seen: &[StoreConfig],
+) {
+    if let Some(node) = name.filter(|_| seen.iter().any(|other| other.name == store.name)) {
+        let message = format!("another store is called `{}` too", store.name);
+        node.refuse(
+            Code::ConfigDuplicate,
+            message,
+            "give each a name of its own",
+        );
+    }
+    let place = |store: &StoreConfig| store.url.trim_end_matches('/').to_owned();
+    let is_same =
+        |other: &&StoreConfig| place(other) == place(store) && other.options == store.options;
+    if let Some(other) = seen.iter().find(is_same) {
+        let message = format!("store `{}` is at the same place", other.name);
+        table.refuse(
+            Code::ConfigDuplicate,
+            message,
+            "a second copy in the same place is none: name another bucket or folder",
+        );
+    }
+}
+
+fn one(
+    table: &Table<'_>,
+    name: Option<StoreName>,
+    around: &Surroundings<'_>,
+) -> Option<StoreConfig> {
     let url = table.required("url", URL_FORMS).and_then(|node| url(&node));
     let scheme = url.as_ref().map(|(_, scheme)| *scheme);
-    let options = options(&table, scheme);
-    let secrets = secrets(&table, scheme, around);
-    let transfer = transfer::read(&table);
-    refuse_twins(&table);
+    let options = options(table, scheme);
+    let secrets = secrets(table, scheme, around);
+    let transfer = transfer::read(table);
+    refuse_twins(table);
     Some(StoreConfig {
+        name: name?,
         url: url?.0,
         options: options?,
         secrets: secrets?,

@@ -27,6 +27,7 @@ fn offer(of: &str, piece: Piece) -> Offer {
                 root: Sha256Digest([digit; 32]),
                 sha256: None,
                 segment_size_bytes: None,
+                copies: Vec::new(),
                 sealed: None,
             }],
             ..piece

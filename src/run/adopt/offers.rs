@@ -164,6 +164,7 @@ fn stripe(file: &Examined) -> Option<StoredStripe> {
         root: digest.root,
         sha256: digest.sha256,
         segment_size_bytes: None,
+        copies: Vec::new(),
         sealed: None,
     })
 }

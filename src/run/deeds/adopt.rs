@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::copies::keep_proven;
 use crate::error::{Code, Error, Result};
 use crate::model::{ProofLevel, StoredStripe};
 use crate::plan::AdoptPiece;
@@ -30,22 +31,19 @@ pub(super) async fn adopt(world: &World, step: &AdoptPiece) -> Result<Outcome> {
         stripes.push(stored);
     }
     check_adopted(&reports, piece)?;
-    for stripe in &stripes {
-        let label = format!("read back {}", piece.member);
-        let progress = world.progress.begin(&label, Some(stripe.size_bytes));
-        let whole = step.read_back_whole;
-        world.store.prove(stripe, whole, progress.as_ref()).await?;
-    }
+    let proof = if step.read_back_whole {
+        ProofLevel::Whole
+    } else {
+        ProofLevel::Size
+    };
+    let label = format!("read back {}", piece.member);
+    keep_proven(world, &mut stripes, proof, &label).await?;
     Ok(Outcome::Delivered {
         piece: piece.id,
         stripes,
         files: piece.files.clone(),
         read_back_whole: step.read_back_whole,
-        proof: Some(if step.read_back_whole {
-            ProofLevel::Whole
-        } else {
-            ProofLevel::Size
-        }),
+        proof: Some(proof),
     })
 }
 

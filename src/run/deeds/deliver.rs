@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::copies::keep_proven;
 use crate::error::{Code, Error, Result};
 use crate::model::{ProofLevel, StoredStripe};
 use crate::plan::{Deliver, StagedStripe};
@@ -38,9 +39,8 @@ pub(super) async fn deliver(world: &World, book: &Book, step: &Deliver) -> Resul
     };
     let seen = check_piece(&reports, expected)?;
     let proof = proof_of(step, stripes.iter().map(|stripe| stripe.size_bytes).sum());
-    for stripe in &stripes {
-        prove(world, stripe, proof, &format!("read back {}", step.member)).await?;
-    }
+    let label = format!("read back {}", step.member);
+    keep_proven(world, &mut stripes, proof, &label).await?;
     Ok(Outcome::Delivered {
         piece: step.piece,
         stripes,
@@ -56,16 +56,6 @@ fn proof_of(step: &Deliver, size_bytes: u64) -> ProofLevel {
         _ if !step.read_back_whole => ProofLevel::Size,
         Some(limit) if size_bytes > limit => ProofLevel::Sample,
         _ => ProofLevel::Whole,
-    }
-}
-
-async fn prove(world: &World, stripe: &StoredStripe, proof: ProofLevel, label: &str) -> Result<()> {
-    let progress = world.progress.begin(label, Some(stripe.size_bytes));
-    let (store, progress) = (&world.store, progress.as_ref());
-    match proof {
-        ProofLevel::Size => store.prove(stripe, false, progress).await,
-        ProofLevel::Sample => store.prove_sample(stripe, progress).await,
-        ProofLevel::Whole => store.prove(stripe, true, progress).await,
     }
 }
 

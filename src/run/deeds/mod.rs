@@ -6,6 +6,7 @@
 //! A deed decides nothing: a step that does not say it is a step that cannot be carried out.
 
 mod adopt;
+mod copies;
 mod deliver;
 mod prune;
 mod publish;
@@ -68,7 +69,10 @@ pub async fn carry_out(
         Step::TrialBackup(step) => done(trial::back_up(world, host, step).await),
         Step::RemoveTrial(step) => done(trial::remove(world, step).await),
         Step::ProbeStore(step) => done(trial::probe_store(world, step).await),
-        Step::RemoveProbe(step) => done(world.store.remove_probe(&step.key).await),
+        Step::RemoveProbe(step) => done(trial::remove_probe(world, step).await),
+        Step::CopyPiece(step) => copies::copy_piece(world, book, step).await,
+        Step::ProveCopy(step) => copies::prove_copy(world, book, step).await,
+        Step::MirrorLog(step) => copies::mirror_log(world, book, step).await,
         Step::Prune(step) => prune::prune(world, step).await,
         Step::RemovePiece(step) => prune::remove_piece(world, step).await,
         Step::NoteRemoved(step) => prune::note_removed(world, book, step).await,
@@ -78,6 +82,8 @@ pub async fn carry_out(
             let (member, oldest) = (&step.member, &step.oldest);
             done(world.fleet.trim_mark_log(member, oldest).await)
         }
+        // That it stands in the journal is all there is to it.
+        Step::Release(_) => Ok(Outcome::Done),
     }
 }
 

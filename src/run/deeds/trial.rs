@@ -1,9 +1,11 @@
 //! Trials of shares and store: each writes something that another step removes again.
 
+use std::sync::Arc;
+
 use crate::error::{Code, Error, Result};
-use crate::model::HostName;
-use crate::plan::{ProbeStore, RemoveTrial, TrialBackup};
-use crate::world::World;
+use crate::model::{HostName, StoreName};
+use crate::plan::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
+use crate::world::{Store, World};
 
 /// A backup of `model` goes to the share as the host sees it, and must appear as the agent sees it.
 pub(super) async fn back_up(world: &World, host: &HostName, step: &TrialBackup) -> Result<()> {
@@ -25,10 +27,26 @@ pub(super) async fn remove(world: &World, step: &RemoveTrial) -> Result<()> {
 }
 
 pub(super) async fn probe_store(world: &World, step: &ProbeStore) -> Result<()> {
-    if world.store.honours_create(&step.key).await? {
+    let store = store_of(world, step.store.as_ref())?;
+    if store.honours_create(&step.key).await? {
         return Ok(());
     }
     let message = "the store overwrites objects that are there";
     Err(Error::new(Code::StoreOverwrites, message)
         .hint("only one agent may ever use it; prefer a store with conditional writes"))
+}
+
+pub(super) async fn remove_probe(world: &World, step: &RemoveProbe) -> Result<()> {
+    let store = store_of(world, step.store.as_ref())?;
+    store.remove_probe(&step.key).await
+}
+
+fn store_of(world: &World, name: Option<&StoreName>) -> Result<Arc<dyn Store>> {
+    let Some(name) = name else {
+        return Ok(world.store.clone());
+    };
+    world.store.alone(name).ok_or_else(|| {
+        let message = format!("the configuration has no store `{name}`");
+        Error::new(Code::StoreRefused, message).hint("name it under `[[store]]` again")
+    })
 }

@@ -22,6 +22,7 @@ pub(super) fn told(name: &str) -> String {
 /// The S3 server as a configuration names it.
 pub(super) fn s3(bucket: &str, secret: &str) -> StoreConfig {
     StoreConfig {
+        name: stopmark::model::StoreName::default(),
         url: format!("s3://{bucket}/opened"),
         options: texts([
             ("aws_endpoint", &told("STOPMARK_S3_ENDPOINT")),
@@ -42,6 +43,7 @@ pub(super) fn s3_as_told() -> StoreConfig {
 /// The Azure server as a configuration names it.
 pub(super) fn azure(container: &str, key: &str) -> StoreConfig {
     StoreConfig {
+        name: stopmark::model::StoreName::default(),
         url: format!("az://{container}/opened"),
         options: texts([
             ("azure_storage_endpoint", &told("STOPMARK_AZURE_ENDPOINT")),
