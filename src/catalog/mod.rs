@@ -7,6 +7,7 @@ pub mod due;
 mod judge;
 pub mod kept;
 mod read;
+mod rows;
 mod schema;
 mod sqlite;
 mod take;

@@ -363,7 +363,8 @@ impl<'c> Shelf<'c> {
 
     /// What was let go and may still stand, in the order of the sets.
     pub(super) fn unremoved(&self) -> rusqlite::Result<Vec<(SetId, Piece)>> {
-        let sql = "SELECT set_id, content, piece.id FROM piece JOIN backup_set ON backup_set.id = set_row
+        let sql =
+            "SELECT set_id, content, piece.id FROM piece JOIN backup_set ON backup_set.id = set_row
             WHERE piece.group_id = ?1 AND absent >= 2 AND absent < ?2 ORDER BY piece.id";
         let mut query = self.connection.prepare_cached(sql)?;
         let rows = query.query_map([self.group, REMOVED], |row| {

@@ -13,14 +13,15 @@ use tokio::sync::oneshot;
 
 use super::copies::{self, CopyPolicy};
 use super::read::Shelf;
+use super::rows::Row;
 use super::schema::{self, failed, unsigned};
-use super::take::{self, Row};
+use super::take;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
 use crate::retention::PrunedSet;
 use crate::world::{
-    Catalog, Counts, Due, DuePlace, Listed, LogFact, Marked, Owed, PieceProof, PointNeeds, Standing,
-    Taken,
+    Catalog, Counts, Due, DuePlace, Listed, LogFact, Marked, Owed, PieceProof, PointNeeds,
+    Standing, Taken,
 };
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;

@@ -1,6 +1,6 @@
 //! Entries of the group's log become rows. Start at [`take_in`].
 //!
-//! One more kind of fact takes three things: its arm in [`Fact::of`], what it changes in [`Taking::apply`], and, where
+//! One more kind of fact takes three things: its arm in `Fact::of` (`rows`), what it changes in [`Taking::apply`], and, where
 //! that needs a column, a new number in `schema`. A fact that makes a piece missing, or makes it count again, goes
 //! through [`Taking::set_absent`]: every judgement that may hang on the piece is forgotten there, and made again by
 //! `judge` when somebody asks. What a fact about a piece means for marks is written nowhere else.
@@ -10,169 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::copies::{self, CopyPolicy};
+use super::rows::{Fact, PieceRow, Proved, Row, SetRow};
 use super::schema::{
-    DAMAGED, FULL, GONE, LET_GO, REMOVED, UNJUDGED, UNMARKED, group_row, key_of, limited, parsed,
-    signed, text_of,
+    DAMAGED, GONE, LET_GO, REMOVED, UNMARKED, group_row, limited, parsed, text_of,
 };
-use crate::chain::Copies;
-use crate::model::{Piece, PieceCopy, PieceId, PieceKind, ProofLevel, Set, SetId, Timestamp};
+use crate::model::{Piece, PieceId, Set, SetId, Timestamp};
 use crate::retention::{PiecesOf, PrunedSet};
-use crate::world::{LogFact, Taken};
-
-/// An entry, ready for the tables.
-pub(super) struct Row {
-    number: i64,
-    digest: [u8; 32],
-    fact: Fact,
-}
-
-enum Fact {
-    Set(Box<SetRow>),
-    Proved(Proved),
-    /// A pin or a drill, as JSON.
-    Kept(String),
-    Pruned(Vec<PrunedSet>),
-    Removed(Vec<PiecesOf>),
-    Nothing,
-}
-
-struct SetRow {
-    id: SetId,
-    stamp: String,
-    head: String,
-    /// The newest stamp that it shows to have been used.
-    used: Timestamp,
-    standing: i64,
-    /// Where its mark stands in each member.
-    places: Vec<(String, [u8; 11])>,
-    pieces: Vec<PieceRow>,
-}
-
-struct PieceRow {
-    member: String,
-    kind: i64,
-    id: PieceId,
-    backup: [u8; 16],
-    base: Option<[u8; 16]>,
-    begins: [u8; 11],
-    ends: [u8; 11],
-    due_at: i64,
-    absent: i64,
-    lacking: i64,
-    content: String,
-}
-
-struct Proved {
-    set: SetId,
-    piece: PieceId,
-    copy: Option<PieceCopy>,
-    is_whole: bool,
-    at: i64,
-}
-
-impl Row {
-    pub(super) fn of(taken: Taken, policy: &CopyPolicy) -> rusqlite::Result<Self> {
-        Ok(Self {
-            number: signed(taken.entry.entry),
-            digest: taken.digest.0,
-            fact: Fact::of(taken, policy)?,
-        })
-    }
-}
-
-impl Fact {
-    fn of(taken: Taken, policy: &CopyPolicy) -> rusqlite::Result<Self> {
-        Ok(match taken.entry.fact {
-            LogFact::Set { .. } => match taken.set {
-                Some(set) => Self::Set(Box::new(SetRow::of(set, policy)?)),
-                None => Self::Nothing,
-            },
-            LogFact::Proved {
-                set,
-                piece,
-                whole,
-                copy,
-            } => Self::Proved(Proved {
-                set,
-                piece,
-                copy,
-                is_whole: whole,
-                at: taken.entry.at.millis(),
-            }),
-            // A copy is read back whole before it counts.
-            LogFact::Copied { set, piece, copy } => Self::Proved(Proved {
-                set,
-                piece,
-                copy: Some(copy),
-                is_whole: true,
-                at: taken.entry.at.millis(),
-            }),
-            kept @ (LogFact::Pinned(_) | LogFact::Unpinned { .. } | LogFact::Drilled { .. }) => {
-                Self::Kept(text_of(&kept)?)
-            }
-            LogFact::Pruned { sets } => Self::Pruned(sets),
-            LogFact::Removed { sets } => Self::Removed(sets),
-            LogFact::LeaseTaken { .. } => Self::Nothing,
-        })
-    }
-}
-
-impl SetRow {
-    fn of(mut set: Set, policy: &CopyPolicy) -> rusqlite::Result<Self> {
-        let pieces = std::mem::take(&mut set.pieces);
-        let pieces = pieces
-            .iter()
-            .map(|piece| PieceRow::of(piece, set.made_at, policy))
-            .collect::<rusqlite::Result<_>>()?;
-        let mark = set.mark.as_ref();
-        let places = mark.into_iter().flat_map(|mark| &mark.members);
-        Ok(Self {
-            id: set.id,
-            stamp: set.stamp(),
-            head: text_of(&set)?,
-            used: mark.map_or(set.made_at, |mark| mark.placed_at.max(set.made_at)),
-            standing: mark.map_or(UNMARKED, |_| UNJUDGED),
-            places: places
-                .map(|place| (place.member.to_string(), key_of(place.lsn)))
-                .collect(),
-            pieces,
-        })
-    }
-}
-
-impl PieceRow {
-    fn of(piece: &Piece, made_at: Timestamp, policy: &CopyPolicy) -> rusqlite::Result<Self> {
-        let copies = Copies::of(piece, &policy.stores);
-        let base = piece.differential_base;
-        let was_read_back = piece.proof == Some(ProofLevel::Whole);
-        Ok(Self {
-            member: piece.member.to_string(),
-            kind: match piece.kind {
-                PieceKind::Full => FULL,
-                PieceKind::Differential => 1,
-                PieceKind::Log => 2,
-            },
-            id: piece.id,
-            backup: piece.backup_set_guid.into_bytes(),
-            base: base.map(|base| base.backup_set_guid.into_bytes()),
-            // What a medium says may be nonsense; it must still be found from where it might matter.
-            begins: key_of(piece.first_lsn.min(piece.last_lsn)),
-            ends: key_of(piece.last_lsn),
-            due_at: if was_read_back {
-                made_at.millis()
-            } else {
-                i64::MIN
-            },
-            absent: if copies.whole().is_empty() {
-                DAMAGED
-            } else {
-                0
-            },
-            lacking: limited(copies.lacking().len()),
-            content: text_of(piece)?,
-        })
-    }
-}
 
 /// Takes in what is not held yet, in one transaction.
 pub(super) fn take_in(
