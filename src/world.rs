@@ -200,6 +200,8 @@ pub trait StepProgress: Send + Sync {
 pub trait Progress: Send + Sync {
     /// A step begins; `total_bytes` where it is known.
     fn begin(&self, label: &str, total_bytes: Option<u64>) -> Box<dyn StepProgress>;
+    /// Says something that a person who waits should know; nobody hears it where nobody watches.
+    fn say(&self, line: &str);
 }
 
 /// Looks at a stripe's bytes as they pass, in order, each once.

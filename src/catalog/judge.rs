@@ -209,7 +209,12 @@ impl Shelf<'_> {
                 Ok(point) => {
                     let proof_of = |piece| answers.pieces.get(&piece).and_then(|(_, proof)| *proof);
                     let weakest_proof = weakest_proof(&point, proof_of);
-                    (POINT, Verdict::Point { weakest_proof })
+                    let lacking = point.lacking;
+                    let verdict = Verdict::Point {
+                        weakest_proof,
+                        lacking,
+                    };
+                    (POINT, verdict)
                 }
                 Err(breaks) => (NO_POINT, Verdict::NoPoint { breaks }),
             };

@@ -162,6 +162,7 @@ fn set_of(number: u128, pieces: Vec<Piece>, mark: Option<(u32, Option<u32>)>) ->
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        best_effort: Vec::new(),
     }
 }
 
@@ -269,6 +270,7 @@ fn verdict_of(judged: &Judged, sets: &[Set]) -> Verdict {
     match &judged.verdict {
         Ok(point) => Verdict::Point {
             weakest_proof: weakest_proof(point, |id| proofs.get(&id).copied().flatten()),
+            lacking: point.lacking.clone(),
         },
         Err(breaks) => Verdict::NoPoint {
             breaks: breaks.clone(),

@@ -71,6 +71,7 @@ pub fn cure(facts: &MemberFacts, held: Holding<'_>, reason: &Break) -> Cure {
         | Break::NoLogBackupPossible => true,
         Break::NoFull
         | Break::MarkMissing
+        | Break::NotYet
         | Break::BulkLogged { .. }
         | Break::RecoverySimple
         | Break::Forked { .. }

@@ -105,7 +105,7 @@ fn reason(facts: &MemberFacts, held: Holding<'_>, chain: &Chain<'_>, next: Lsn) 
         };
     }
     let reached = reach.last_lsn;
-    match foreign_log(&facts.history, held.pieces, reached, held.our_folder) {
+    match foreign_logs(facts, held).first() {
         Some(row) => Break::ForeignLog {
             user: row.user_name.clone(),
             when: row.finished,
@@ -131,24 +131,29 @@ fn damage(facts: &MemberFacts, held: Holding<'_>, next: Lsn) -> Option<Break> {
         })
 }
 
-/// The oldest log backup past what we reach that is not ours. Copy-only logs move no archive point and
+/// The log backups past what we reach that are not ours, oldest first. Copy-only logs move no archive point and
 /// break nothing.
-fn foreign_log<'r>(
-    history: &'r [BackupRow],
-    pieces: &[&Piece],
-    reached: Lsn,
-    our_folder: Option<&str>,
-) -> Option<&'r BackupRow> {
+#[must_use]
+pub fn foreign_logs<'r>(facts: &'r MemberFacts, held: Holding<'_>) -> Vec<&'r BackupRow> {
+    let chain = Chain::build(held.pieces.iter().copied());
+    let reached = chain.reach().map_or(Lsn::ZERO, |piece| piece.last_lsn);
     let is_ours = |row: &BackupRow| {
-        let is_held = pieces
-            .iter()
-            .any(|p| p.backup_set_guid == row.backup_set_guid);
-        is_held || our_folder.is_some_and(|folder| row.device.starts_with(folder))
+        let mut pieces = held.pieces.iter().chain(held.damaged);
+        let is_held = pieces.any(|p| p.backup_set_guid == row.backup_set_guid);
+        let folder = held.our_folder;
+        is_held || folder.is_some_and(|folder| row.device.starts_with(folder))
     };
-    let foreign = history.iter().filter(|row| {
-        row.kind == PieceKind::Log && !row.is_copy_only && row.last_lsn > reached && !is_ours(row)
-    });
-    foreign.min_by_key(|row| (row.first_lsn, row.last_lsn))
+    let rows = facts.history.iter();
+    let mut foreign: Vec<&BackupRow> = rows
+        .filter(|row| {
+            row.kind == PieceKind::Log
+                && !row.is_copy_only
+                && row.last_lsn > reached
+                && !is_ours(row)
+        })
+        .collect();
+    foreign.sort_by_key(|row| (row.first_lsn, row.last_lsn));
+    foreign
 }
 
 /// Whether the next differential would build on a full that we hold: that full.

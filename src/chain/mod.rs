@@ -13,13 +13,15 @@ mod health;
 mod links;
 mod path;
 mod points;
+mod standing;
 
 pub use copies::Copies;
 pub use cure::{Against, Cure, against_a_differential, cure};
-pub use health::{Health, Holding, differential_base, health};
+pub use health::{Health, Holding, differential_base, foreign_logs, health};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
 pub use points::{Judged, Verdict, carries, judge, judge_by, points, restore_path, weakest_proof};
+pub use standing::{LogEnds, SetState, log_ends, published, worded};
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -40,6 +40,9 @@ pub struct Point {
     pub made_at: Timestamp,
     /// Each member's way there.
     pub paths: BTreeMap<MemberName, Path>,
+    /// Members of best effort that it is without, each with the reason: the others come back to the mark.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<(MemberName, Break)>,
 }
 
 /// Why a member cannot be restored to a mark, or why its chain does not run.
@@ -50,6 +53,8 @@ pub enum Break {
     NoFull,
     /// No delivered log carries the mark.
     MarkMissing,
+    /// No delivered log reaches the mark yet: the member's next log backup carries it.
+    NotYet,
     /// The log that carries the mark holds minimally logged changes: no stop is possible in it.
     BulkLogged {
         /// That log.
@@ -142,6 +147,9 @@ impl fmt::Display for Break {
         match self {
             Self::NoFull => f.write_str("no full backup of ours leads to it"),
             Self::MarkMissing => f.write_str("no delivered log carries the mark"),
+            Self::NotYet => f.write_str(
+                "its log with the mark is not delivered; its next log backup carries it",
+            ),
             Self::BulkLogged { .. } => {
                 f.write_str("the log that carries the mark holds minimally logged changes")
             }

@@ -28,6 +28,9 @@ pub enum Verdict {
         /// The weakest proof among the pieces of its paths; none where an older version wrote one of them and
         /// did not say.
         weakest_proof: Option<ProofLevel>,
+        /// Members of best effort that it is without, with the reason.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lacking: Vec<(MemberName, Break)>,
     },
     /// It is none.
     NoPoint {
@@ -87,7 +90,7 @@ pub fn judge_by<E>(
         return Ok(None);
     };
     let mut paths = BTreeMap::new();
-    let mut breaks = Vec::new();
+    let (mut breaks, mut lacking) = (Vec::new(), Vec::new());
     let further = members.iter().filter(|it| !set.members.contains(it));
     for member in set.members.iter().chain(further) {
         let found = match mark.members.iter().find(|placed| placed.member == *member) {
@@ -98,6 +101,9 @@ pub fn judge_by<E>(
             Ok(path) => {
                 paths.insert(member.clone(), path);
             }
+            Err(found) if set.best_effort.contains(member) => {
+                lacking.push((member.clone(), found));
+            }
             Err(found) => breaks.push((member.clone(), found)),
         }
     }
@@ -107,6 +113,7 @@ pub fn judge_by<E>(
             set: set.id,
             made_at: set.made_at,
             paths,
+            lacking,
         })
     } else {
         Err(breaks)

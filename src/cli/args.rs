@@ -126,6 +126,8 @@ pub struct CheckArgs {
 pub enum GroupCommand {
     /// Make table, procedures and grants for marks in every member, or remove them.
     Prepare(PrepareArgs),
+    /// End the quarantine of members whose chains broke again and again: the next run mends them.
+    Release(ReleaseArgs),
 }
 
 /// `stopmark group prepare`
@@ -137,6 +139,14 @@ pub struct PrepareArgs {
     /// Remove what an earlier `prepare` made.
     #[arg(long)]
     pub remove: bool,
+}
+
+/// `stopmark group release`
+#[derive(Args, Debug)]
+pub struct ReleaseArgs {
+    /// The members.
+    #[arg(required = true, value_name = "HOST/DATABASE")]
+    pub members: Vec<MemberName>,
 }
 
 /// `stopmark link ...`

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::error::plain::plain;
 use crate::world::{Progress, StepProgress};
 
 /// Bars for a person who watches.
@@ -48,6 +49,11 @@ impl Progress for Bars {
         bar.enable_steady_tick(Duration::from_millis(250));
         Box::new(Bar(bar))
     }
+
+    fn say(&self, line: &str) {
+        // A terminal that has gone away hears nothing, and the log has the line as well.
+        let _ = self.bars.println(plain(line));
+    }
 }
 
 impl StepProgress for Bar {
@@ -70,6 +76,8 @@ impl Progress for NoProgress {
     fn begin(&self, _label: &str, _total_bytes: Option<u64>) -> Box<dyn StepProgress> {
         Box::new(Self)
     }
+
+    fn say(&self, _line: &str) {}
 }
 
 impl StepProgress for NoProgress {

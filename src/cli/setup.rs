@@ -111,7 +111,8 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
     let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
-    let store = Stores::open(&config, &identity(&state)?, &clock)?;
+    let progress = progress::for_people(common.json);
+    let store = Stores::open(&config, &identity(&state)?, &clock)?.with_progress(&progress);
     let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
     if lock.is_some() {
         foreign.sweep();
@@ -126,7 +127,7 @@ fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> 
         catalog: Arc::new(SqliteCatalog::open_for(&state, CopyPolicy::of(&config))?),
         journals: Arc::new(JournalFolder::open(&state)?),
         notifier: Arc::new(Desktop),
-        progress: progress::for_people(common.json),
+        progress,
     };
     Ok(Agent {
         config,

@@ -79,6 +79,8 @@ pub struct MemberConfig {
     pub stripes: u16,
     /// Whether SQL Server compresses; none leaves it to the server's default.
     pub compression: Option<bool>,
+    /// A Point is offered without it where it failed; marks do not wait for it.
+    pub best_effort: bool,
 }
 
 /// How one host is reached and where its backups go.
@@ -98,6 +100,8 @@ pub struct HostConfig {
     pub trust_any_certificate: bool,
     /// The folder that both SQL Server and the agent see; none where the host is only a restore target's peer.
     pub share: Option<ShareConfig>,
+    /// Folders that others write backups of this host to, each under its two names; files there are only read.
+    pub foreign: Vec<ShareConfig>,
     /// What links to this host are told as data source; none means `address`.
     pub link_address: Option<String>,
     /// The login that links to this host use.
@@ -237,6 +241,12 @@ pub struct PolicyConfig {
     pub retry_wait_max: Duration,
     /// How long all together to wait for another backup of the same database.
     pub busy_wait_max: Duration,
+    /// After how many cures a member whose chain breaks again is quarantined; 0 for never.
+    pub cures_max: u8,
+    /// Within how many runs these cures must lie.
+    pub cures_within: u8,
+    /// How long a quarantine lasts after the last cure.
+    pub quarantine: Duration,
 }
 
 /// What is kept. Every rule keeps Points, none lets one go: a Point goes when no rule keeps it.
@@ -287,6 +297,7 @@ impl MemberConfig {
             name,
             stripes: 1,
             compression: None,
+            best_effort: false,
         }
     }
 }
@@ -318,6 +329,9 @@ impl Default for PolicyConfig {
             retry_first_wait: Duration::from_secs(2),
             retry_wait_max: Duration::from_secs(60),
             busy_wait_max: Duration::from_secs(2 * 60),
+            cures_max: 4,
+            cures_within: 12,
+            quarantine: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

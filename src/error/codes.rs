@@ -161,6 +161,7 @@ codes! {
     PointUnknown = "SM0603", Chain, Failed, "no such point";
     PlaceContested = "SM0604", Chain, Degraded, "two backups claim one place in a chain";
     NothingProven = "SM0605", Chain, Failed, "a prune would leave the group without a proven point";
+    Quarantined = "SM0606", Chain, Degraded, "a member's chain breaks again and again, and is not mended for now";
     StoreUnreachable = "SM0701", Store, Failed, "an object store does not answer";
     StoreRefused = "SM0702", Store, Failed, "an object store refuses the request";
     StoreMismatch = "SM0703", Store, Failed, "what an object store holds is not what was sent";

@@ -7,6 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Timestamp;
+
 /// Declares one identity type; they differ only in what they name.
 macro_rules! identity {
     ($(#[$doc:meta])* $name:ident) => {
@@ -50,4 +52,13 @@ identity! {
 identity! {
     /// One Piece, given by the planner before the backup is taken.
     PieceId
+}
+
+impl RunId {
+    /// When the run was made, as its identity says (RFC 9562: a UUIDv7 begins with Unix milliseconds).
+    #[must_use]
+    pub fn made_at(self) -> Timestamp {
+        let millis = self.0.as_u128() >> 80;
+        Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
 }

@@ -63,6 +63,9 @@ pub struct Set {
     pub mark: Option<Mark>,
     /// Every member of the group at that time.
     pub members: Vec<MemberName>,
+    /// Those of them whose absence makes the set no worse (`best_effort`); absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub best_effort: Vec<MemberName>,
     /// What was taken, delivered and verified.
     pub pieces: Vec<Piece>,
     /// What was not, and why.

@@ -32,6 +32,12 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(millis))
     }
 
+    /// This instant and that much more.
+    #[must_use]
+    pub fn plus(self, more: std::time::Duration) -> Self {
+        self.plus_millis(i64::try_from(more.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// The instant in names of files and objects, `2026_11_21_02_00_00_007`.
     #[must_use]
     pub fn file_stamp(self) -> String {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::quarantine::Quarantine;
 use crate::model::{
     DatabaseName, HostName, MemberName, Piece, PieceId, PieceKind, RunId, Set, SurveyId, Timestamp,
 };
@@ -36,6 +37,16 @@ pub struct Asked {
     pub round: u8,
     /// What the round before came to; none in the first.
     pub previous: Option<RoundResult>,
+    /// Members whose chains are not mended for now.
+    pub quarantined: Vec<Quarantine>,
+}
+
+impl Asked {
+    /// The member's quarantine, if it is in one.
+    #[must_use]
+    pub fn quarantine_of(&self, member: &MemberName) -> Option<&Quarantine> {
+        self.quarantined.iter().find(|it| it.member == *member)
+    }
 }
 
 /// What a round came to, as far as the next one must know.

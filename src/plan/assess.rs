@@ -3,6 +3,8 @@
 //! A member that cannot take part never stops the others; but a mark needs every member, so one reason
 //! against is a reason against the mark.
 
+use std::collections::BTreeSet;
+
 use super::Warning;
 use super::keys::share_of;
 use crate::config::{Config, MarkLogKind};
@@ -19,6 +21,8 @@ pub(super) struct Assessment<'a> {
     pub(super) blocking: Vec<Warning>,
     /// What a person should know beside that.
     pub(super) warnings: Vec<Warning>,
+    /// Members of best effort that cannot carry a mark now; it is placed without them.
+    pub(super) unmarkable: BTreeSet<MemberName>,
 }
 
 /// A member that can be backed up.
@@ -49,27 +53,7 @@ pub(super) fn warning(code: Code, message: String, hint: &str) -> Warning {
 pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
     let mut found = Assessment::default();
     for (name, report) in &survey.hosts {
-        let is_needed = survey
-            .members
-            .iter()
-            .any(|member| member.host.is_same_host(name))
-            || name.is_same_host(&cfg.management_host);
-        match report {
-            HostReport::Silent {
-                code,
-                message,
-                hint,
-            } if is_needed => {
-                let message = format!("host `{name}` gives no facts: {message}");
-                found.blocking.push(Warning {
-                    code: code.clone(),
-                    message,
-                    hint: hint.clone(),
-                });
-            }
-            HostReport::Facts(facts) if is_needed => found.look_at_host(name, facts),
-            HostReport::Silent { .. } | HostReport::Facts(_) => {}
-        }
+        found.look_at_report(cfg, survey, name, report);
     }
     for member in &survey.unresolved {
         let (server, database) = (&member.server, &member.database);
@@ -88,6 +72,50 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
 }
 
 impl<'a> Assessment<'a> {
+    fn look_at_report(
+        &mut self,
+        cfg: &Config,
+        survey: &Survey,
+        name: &HostName,
+        report: &HostReport,
+    ) {
+        let members = survey.members.iter();
+        let own: Vec<&MemberName> = members.filter(|it| it.host.is_same_host(name)).collect();
+        let is_manager = name.is_same_host(&cfg.management_host);
+        if own.is_empty() && !is_manager {
+            return;
+        }
+        let (code, message, hint) = match report {
+            HostReport::Facts(facts) => return self.look_at_host(name, facts),
+            HostReport::Silent {
+                code,
+                message,
+                hint,
+            } => (code, message, hint),
+        };
+        let warning = Warning {
+            code: code.clone(),
+            message: format!("host `{name}` gives no facts: {message}"),
+            hint: hint.clone(),
+        };
+        if is_manager || own.iter().any(|name| !cfg.member(name).best_effort) {
+            self.blocking.push(warning);
+        } else {
+            self.warnings.push(warning);
+            self.unmarkable.extend(own.into_iter().cloned());
+        }
+    }
+
+    /// What keeps a member from carrying a mark stands against the mark, unless it is one of best effort.
+    fn keep_from_marking(&mut self, cfg: &Config, name: &MemberName, against: Warning) {
+        if cfg.member(name).best_effort {
+            self.unmarkable.insert(name.clone());
+            self.warnings.push(against);
+        } else {
+            self.blocking.push(against);
+        }
+    }
+
     fn look_at_host(&mut self, name: &HostName, facts: &HostFacts) {
         if !facts.missing_rights.is_empty() {
             let rights = facts.missing_rights.join(", ");
@@ -113,27 +141,32 @@ impl<'a> Assessment<'a> {
             return; // Its host's silence was told once.
         };
         let Some(facts) = host.members.get(&name.database) else {
-            return self.blocking.push(warning(
+            let against = warning(
                 Code::MemberMissing,
                 format!("member `{name}` does not exist, or the agent's login may not see it"),
                 "check the name, or take it out of the configuration",
-            ));
+            );
+            return self.keep_from_marking(cfg, name, against);
         };
         if facts.state != MemberState::Online {
-            return self.blocking.push(warning(
+            let against = warning(
                 Code::MemberUnfit,
                 format!("member `{name}` is {}", state_word(facts.state)),
                 "bring it online",
-            ));
+            );
+            return self.keep_from_marking(cfg, name, against);
         }
         if share_of(cfg.host(&name.host)).is_none() {
-            return self.blocking.push(warning(
+            let against = warning(
                 Code::ConfigValue,
                 format!("host `{}` of member `{name}` has no share", name.host),
                 "add `share = { sql = \"..\", agent = \"..\" }` to the host",
-            ));
+            );
+            return self.keep_from_marking(cfg, name, against);
         }
-        self.blocking.extend(against_a_mark(cfg, name, facts));
+        if let Some(against) = against_a_mark(cfg, name, facts) {
+            self.keep_from_marking(cfg, name, against);
+        }
         if facts.recovery_model == RecoveryModel::BulkLogged {
             self.warnings.push(warning(
                 Code::RecoveryBulkLogged,

@@ -15,7 +15,9 @@ use super::stages::Stages;
 use super::step::{BackUp, Publish};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::config::Config;
-use crate::model::{HostName, MarkName, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp};
+use crate::model::{
+    HostName, MarkName, MemberName, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp,
+};
 use crate::survey::Survey;
 
 /// Everything that the parts of a backup plan look at.
@@ -28,6 +30,8 @@ pub(super) struct Ctx<'a> {
     pub(super) mark: MarkName,
     /// The instant in the mark's name: now, or later where the clock stepped back.
     pub(super) stamped_at: Timestamp,
+    /// The members that a mark is placed in: all but those of best effort that cannot carry one now.
+    pub(super) marked: Vec<MemberName>,
 }
 
 /// What one round of a backup run will do. Never fails: what cannot be done is a warning in the plan.
@@ -40,7 +44,11 @@ pub fn plan_backup(
     now: Timestamp,
 ) -> Plan {
     let (mark, stamped_at) = MarkName::stamp(&cfg.mark_prefix, now, have.newest_stamp);
+    let group = assess(cfg, survey);
+    let members = survey.members.iter();
+    let able = members.filter(|it| !group.unmarkable.contains(*it));
     let ctx = Ctx {
+        marked: able.cloned().collect(),
         cfg,
         survey,
         have,
@@ -48,7 +56,6 @@ pub fn plan_backup(
         mark,
         stamped_at,
     };
-    let group = assess(cfg, survey);
     let id = PlanId(names.next());
     let (stages, warnings) = match asked.kind {
         BackupKind::Full if asked.new_chain.is_empty() => unmarked(&ctx, group, fulls, names),
@@ -95,7 +102,7 @@ fn unmarked(
 
 /// A run with a mark, or at least with logs.
 fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stages, Vec<Warning>) {
-    let links = wanted_links(ctx.cfg, ctx.survey, &LinksAsked::default());
+    let links = wanted_links(ctx.cfg, ctx.survey, &ctx.marked, &LinksAsked::default());
     let untried = mark_is_worth_trying(ctx.asked).err();
     let group_wide = untried.into_iter().chain(startless(ctx)).collect();
     let blocking = [group.blocking, links.blocking.clone(), group_wide].concat();
@@ -130,9 +137,16 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     (stages, warnings)
 }
 
+/// The members that runs and Points are whole without.
+fn best_effort(ctx: &Ctx<'_>) -> Vec<MemberName> {
+    let members = ctx.survey.members.iter();
+    let best_effort = members.filter(|name| ctx.cfg.member(name).best_effort);
+    best_effort.cloned().collect()
+}
+
 /// A mark begins in a member on the management host itself.
 fn startless(ctx: &Ctx<'_>) -> Option<Warning> {
-    let mut members = ctx.survey.members.iter();
+    let mut members = ctx.marked.iter();
     let has_start = members.any(|member| member.host.is_same_host(&ctx.cfg.management_host));
     let warning = || {
         super::assess::warning(
@@ -173,14 +187,20 @@ fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
         reason
     };
     able.iter()
-        .filter(|member| member.keeps_log())
+        .filter(|member| member.keeps_log() && !is_hopeless(ctx, member))
         .map(|member| Base {
             member: member.name.clone(),
             kind: PieceKind::Log,
-            mark: is_marked.then(|| ctx.mark.clone()),
+            is_cure: false,
+            mark: (is_marked && ctx.marked.contains(member.name)).then(|| ctx.mark.clone()),
             reason: reason.to_owned(),
         })
         .collect()
+}
+
+/// A member in quarantine whose log cannot be backed up: to try would fail, run after run.
+fn is_hopeless(ctx: &Ctx<'_>, member: &Able<'_>) -> bool {
+    member.facts.last_log_backup_lsn.is_none() && ctx.asked.quarantine_of(member.name).is_some()
 }
 
 fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names) -> Vec<BackUp> {
@@ -209,6 +229,7 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
         compression: own.compression,
         mark: base.mark,
         reason: base.reason,
+        is_cure: base.is_cure,
         retry: Some(RetryRule::of(&ctx.cfg.policy)),
     })
 }
@@ -235,6 +256,7 @@ fn deliver_and_publish(
         mark: is_marked.then(|| ctx.mark.clone()),
         stamped_at: is_marked.then_some(ctx.stamped_at),
         members: ctx.survey.members.clone(),
+        best_effort: best_effort(ctx),
         pieces: taken.iter().map(|step| step.piece).collect(),
     };
     let host: HostName = ctx.cfg.management_host.clone();

@@ -1,12 +1,14 @@
 //! Which fulls and differentials a round takes, and why. Start at [`bases_of_broken`].
 
 use super::Warning;
-use super::asked::{FailedDeed, StepFailure};
+use super::asked::{CatalogView, FailedDeed, StepFailure};
 use super::assess::{Able, warning};
 use super::backup::Ctx;
 use super::keys::{agent_place, our_folder, share_of};
+use super::quarantine::Quarantine;
 use crate::chain::errors::{Class, classify};
 use crate::chain::{self, Against, Break, Cure, Health, Holding, cure, health};
+use crate::config::Config;
 use crate::error::Code;
 use crate::model::{MarkName, MemberName, Piece, PieceKind};
 
@@ -17,6 +19,8 @@ pub(super) struct Base {
     pub(super) member: MemberName,
     /// What is to be taken.
     pub(super) kind: PieceKind,
+    /// It mends a broken chain.
+    pub(super) is_cure: bool,
     /// The mark that a log must carry.
     pub(super) mark: Option<MarkName>,
     /// Why, for people.
@@ -27,6 +31,7 @@ fn base(member: &MemberName, kind: PieceKind, reason: String) -> Base {
     Base {
         member: member.clone(),
         kind,
+        is_cure: false,
         mark: None,
         reason,
     }
@@ -87,10 +92,18 @@ pub(super) fn bases_of_broken(
         let Some(need) = need_of(ctx, member) else {
             continue;
         };
+        let quarantine = ctx.asked.quarantine_of(member.name);
+        if let (Need::Cure(reason, _), Some(quarantine)) = (&need, quarantine) {
+            warnings.push(shout(member, reason, quarantine));
+            continue;
+        }
         if let Need::Cure(reason @ Break::ForeignLog { device, .. }, _) = &need {
             warnings.push(stolen(ctx, member, reason, device));
         }
-        bases.push(base(member.name, need.kind(), need.to_string()));
+        bases.push(Base {
+            is_cure: matches!(need, Need::Cure(..)),
+            ..base(member.name, need.kind(), need.to_string())
+        });
         if is_marked {
             // Minimally logged changes from before the cure go into the first log after it. That log must
             // not be the one that carries the mark, or the round would end without a Point (design 10.3).
@@ -110,6 +123,18 @@ pub(super) fn bases_of_broken(
         }
     }
     (bases, warnings)
+}
+
+/// A chain that breaks again and again, and is left as it is.
+fn shout(member: &Able<'_>, reason: &Break, quarantine: &Quarantine) -> Warning {
+    let (name, cures, until) = (member.name, quarantine.cures, quarantine.until);
+    let message = format!(
+        "member `{name}` is in quarantine until {until}: mended {cures} times, and broken again: {reason}"
+    );
+    let hint = format!(
+        "find out who breaks it, then run `stopmark group release {name}`: until then the group has no new point"
+    );
+    warning(Code::Quarantined, message, &hint)
 }
 
 /// Somebody else's log backup, with the words that bring it into the chain: the marks inside it then count.
@@ -173,24 +198,33 @@ fn need_of(ctx: &Ctx<'_>, member: &Able<'_>) -> Option<Need> {
     if ctx.asked.round == 1 && ctx.asked.new_chain.contains(member.name) {
         return Some(Need::Asked);
     }
-    let folder =
-        share_of(ctx.cfg.host(&member.name.host)).map(|share| our_folder(share, &ctx.cfg.group));
-    let pieces: Vec<&Piece> = ctx.have.pieces(member.name).collect();
-    let damaged = ctx.have.damaged.iter();
-    let damaged: Vec<&Piece> = damaged.filter(|it| it.member == *member.name).collect();
-    let held = Holding {
-        pieces: &pieces,
-        damaged: &damaged,
-        our_folder: folder.as_deref(),
-    };
-    match health(member.facts, held) {
+    let judged = |held: Holding<'_>| match health(member.facts, held) {
         Health::Running { .. } => None,
         Health::NeverBased => Some(Need::First),
         Health::Broken(reason) => {
             let cure = cure(member.facts, held, &reason);
             Some(Need::Cure(reason, cure))
         }
-    }
+    };
+    with_holding(ctx.cfg, ctx.have, member.name, judged)
+}
+
+/// Looks at what we have of one member.
+pub(super) fn with_holding<T>(
+    cfg: &Config,
+    have: &CatalogView,
+    name: &MemberName,
+    look: impl FnOnce(Holding<'_>) -> T,
+) -> T {
+    let folder = share_of(cfg.host(&name.host)).map(|share| our_folder(share, &cfg.group));
+    let pieces: Vec<&Piece> = have.pieces(name).collect();
+    let damaged = have.damaged.iter();
+    let damaged: Vec<&Piece> = damaged.filter(|it| it.member == *name).collect();
+    look(Holding {
+        pieces: &pieces,
+        damaged: &damaged,
+        our_folder: folder.as_deref(),
+    })
 }
 
 /// What the round before learned: SQL Server refused for a broken chain, or a backup ended without a row

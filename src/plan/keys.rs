@@ -151,21 +151,25 @@ pub(super) fn our_folder(share: &ShareConfig, group: &GroupName) -> String {
     format!("{root}{separator}{group}{separator}")
 }
 
-/// Where this machine sees a file that a host names, if it lies below the host's share. What follows the share is
-/// a plain path: a name that climbs out of it is no file of the share.
+/// Where this machine sees a file that a host names, if it lies below the host's share or a folder of `foreign`.
+/// What follows the folder is a plain path: a name that climbs out of it is no file of it.
 pub(super) fn agent_place(host: Option<&HostConfig>, device: &str) -> Option<PathBuf> {
-    let share = share_of(host)?;
-    let root = share.sql.trim_end_matches(['/', '\\']);
-    let below = device.strip_prefix(root)?;
-    let below = below.strip_prefix(['/', '\\'])?;
-    let parts: Vec<&str> = match separator_of(&share.sql) {
+    let host = host?;
+    let mut folders = host.share.iter().chain(&host.foreign);
+    folders.find_map(|folder| place_below(folder, device))
+}
+
+fn place_below(folder: &ShareConfig, device: &str) -> Option<PathBuf> {
+    let root = folder.sql.trim_end_matches(['/', '\\']);
+    let below = device.strip_prefix(root)?.strip_prefix(['/', '\\'])?;
+    let parts: Vec<&str> = match separator_of(&folder.sql) {
         '/' => below.split('/').collect(),
         _ => below.split(['/', '\\']).collect(),
     };
-    let is_plain = |part: &&str| !part.is_empty() && **part != *"." && **part != *"..";
-    let mut place = share.agent.clone();
-    place.extend(parts.iter().copied());
-    parts.iter().all(|part| is_plain(&part)).then_some(place)
+    let is_plain = |part: &&str| !matches!(*part, "" | "." | "..");
+    let mut place = folder.agent.clone();
+    place.extend(&parts);
+    parts.iter().all(is_plain).then_some(place)
 }
 
 /// SQL Server on Linux writes `/`, on Windows `\`.
@@ -261,6 +265,32 @@ mod tests {
         ] {
             assert!(!is_our_file(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_foreign_file_is_seen_below_a_known_folder_only() {
+        let folder = |sql: &str| ShareConfig {
+            sql: sql.to_owned(),
+            agent: PathBuf::from("/mnt/e"),
+        };
+        let windows = folder(r"E:\Backup\");
+        let place = |device| place_below(&windows, device);
+        let found = Some(PathBuf::from("/mnt/e/olaf/a.trn"));
+        assert_eq!(place(r"E:\Backup\olaf\a.trn"), found);
+        for elsewhere in [
+            r"D:\Backup\a.trn",
+            r"E:\Backups\a.trn",
+            r"E:\Backup\..\a.trn",
+            r"E:\Backup\",
+            r"E:\Backup",
+        ] {
+            assert_eq!(place(elsewhere), None, "{elsewhere}");
+        }
+        let linux = folder("/backup");
+        assert_eq!(
+            place_below(&linux, "/backup/a.trn"),
+            Some("/mnt/e/a.trn".into())
+        );
     }
 
     #[test]

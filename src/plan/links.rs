@@ -12,7 +12,7 @@ use super::{
 };
 use crate::config::{Config, Encryption, HostConfig, LoginConfig};
 use crate::error::Code;
-use crate::model::{HostName, PlanId, Timestamp};
+use crate::model::{HostName, MemberName, PlanId, Timestamp};
 use crate::survey::{HostFacts, LINK_SIGNATURE, LinkFacts, Survey};
 
 /// The first major version whose OLE DB driver is 19: encryption is mandatory by default and certificates
@@ -43,7 +43,7 @@ pub fn plan_links(
     names: &mut dyn Names,
     now: Timestamp,
 ) -> Plan {
-    let links = wanted_links(cfg, survey, asked);
+    let links = wanted_links(cfg, survey, &survey.members, asked);
     let mut steps = links.steps;
     let tested: BTreeSet<String> = steps.iter().filter_map(tested_link).collect();
     for (target, link) in &links.names {
@@ -91,13 +91,18 @@ fn test(link: &str, target: &HostName) -> Step {
     })
 }
 
-/// Compares the links that marks need with those that the management host has.
-pub(super) fn wanted_links(cfg: &Config, survey: &Survey, asked: &LinksAsked) -> Links {
+/// Compares the links that marks in these members need with those that the management host has.
+pub(super) fn wanted_links(
+    cfg: &Config,
+    survey: &Survey,
+    members: &[MemberName],
+    asked: &LinksAsked,
+) -> Links {
     let mut links = Links::default();
     let Some(management) = survey.host(&cfg.management_host) else {
         return links;
     };
-    let hosts: BTreeSet<&HostName> = survey.members.iter().map(|member| &member.host).collect();
+    let hosts: BTreeSet<&HostName> = members.iter().map(|member| &member.host).collect();
     for host in hosts {
         if host.is_same_host(&cfg.management_host) {
             continue;

@@ -25,7 +25,7 @@ pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
     let management = &ctx.cfg.management_host;
     let mut local = Vec::new();
     let mut legs: BTreeMap<&HostName, Vec<DatabaseName>> = BTreeMap::new();
-    for member in &ctx.survey.members {
+    for member in &ctx.marked {
         if member.host.is_same_host(management) {
             local.push(member.database.clone());
         } else {
@@ -65,7 +65,7 @@ fn link_to(links: &Links, host: &HostName) -> String {
 
 /// The step that looks for the mark in every member's history.
 pub(super) fn confirm_mark(ctx: &Ctx<'_>) -> Step {
-    let members = ctx.survey.members.iter();
+    let members = ctx.marked.iter();
     Step::ConfirmMark(ConfirmMark {
         mark: ctx.mark.clone(),
         members: members
@@ -126,6 +126,7 @@ fn untried(failure: &StepFailure) -> Warning {
 pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
     let is_cause = |failure: &StepFailure| match &failure.deed {
         FailedDeed::Link { .. } | FailedDeed::Mark => true,
+        FailedDeed::BackUp { member, .. } if asked.quarantine_of(member).is_some() => false,
         FailedDeed::BackUp { .. } => {
             let known = failure.sql_number.and_then(|number| classify(number, None));
             failure.code == Code::BackupNoRow.text()

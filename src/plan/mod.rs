@@ -19,6 +19,7 @@ mod lint;
 mod mark;
 mod prepare;
 mod prune;
+mod quarantine;
 mod restore;
 mod restore_step;
 mod retry;
@@ -29,6 +30,7 @@ mod step;
 mod step_links;
 mod step_prepare;
 mod step_prune;
+mod stolen;
 mod trials;
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,7 @@ pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
 pub use prune::{PruneView, ShareFile, plan_prune};
+pub use quarantine::{Quarantine, RunCures, plan_release, quarantined};
 pub use restore::plan_restore;
 pub use restore_step::{
     Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
@@ -59,11 +62,12 @@ pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
-    Publish, StagedStripe, Step, Undo,
+    Publish, Release, StagedStripe, Step, Undo,
 };
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
 pub use step_prepare::{PrepareMember, RemovePrepared};
 pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
+pub use stolen::{Stolen, stolen_logs};
 pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
@@ -120,6 +124,8 @@ pub enum RunKind {
     Scrub,
     /// Lets go of what the policy keeps no longer.
     Prune,
+    /// Ends the quarantine of members.
+    Release,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -179,6 +185,8 @@ pub enum StageName {
     Remove,
     /// Leftovers swept.
     Sweep,
+    /// Quarantines ended.
+    Release,
 }
 
 /// What a failed step means for the rest.

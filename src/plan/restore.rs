@@ -14,8 +14,8 @@ use super::restore_step::{
 use super::retry::RetryRule;
 use super::stages::Stages;
 use super::step::{ClearStaging, StagedStripe};
-use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step};
-use crate::chain::{Path, Point};
+use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
+use crate::chain::{Break, Path, Point};
 use crate::config::{Config, ShareConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, Lsn, MemberName, Piece, PieceId, PlanId, Timestamp};
@@ -74,8 +74,17 @@ pub fn plan_restore(
         based_on: asked.based_on,
         made_at: now,
         stages: stages.into_vec(),
-        warnings: Vec::new(),
+        warnings: point.lacking.iter().map(lacking).collect(),
     })
+}
+
+/// A member of best effort that the point is without.
+fn lacking((member, reason): &(MemberName, Break)) -> Warning {
+    Warning {
+        code: Code::ChainBroken.text().to_owned(),
+        message: format!("the point is without member `{member}`: {reason}"),
+        hint: Some("`stopmark list` shows whether another point has it".to_owned()),
+    }
 }
 
 fn no_share(host: &HostName) -> Error {

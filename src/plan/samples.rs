@@ -73,6 +73,7 @@ fn host_config(name: &str) -> HostConfig {
             sql: format!(r"\\nas\backup\{lower}"),
             agent: PathBuf::from(format!("/mnt/backup/{lower}")),
         }),
+        foreign: Vec::new(),
         link_address: None,
         link_login: (name != "PAY1").then(|| login("stopmark_link")),
     }
@@ -91,6 +92,7 @@ pub(super) fn config() -> Config {
                 name: member(name),
                 stripes: 1,
                 compression: None,
+                best_effort: false,
             })
             .to_vec(),
         hosts: BTreeMap::from(hosts),
@@ -275,6 +277,7 @@ fn set(number: u128, kind: SetKind, pieces: Vec<Piece>, mark: Option<Mark>) -> S
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        best_effort: Vec::new(),
     }
 }
 
@@ -320,5 +323,6 @@ pub(super) fn asked(kind: BackupKind) -> Asked {
         new_chain: Vec::new(),
         round: 1,
         previous: None,
+        quarantined: Vec::new(),
     }
 }

@@ -93,6 +93,7 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Copy => "copies",
         RunKind::Scrub => "scrub",
         RunKind::Prune => "prune",
+        RunKind::Release => "release",
     }
 }
 
@@ -117,6 +118,7 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::LetGo => "let go",
         StageName::Remove => "remove",
         StageName::Sweep => "sweep",
+        StageName::Release => "release",
     }
 }
 
@@ -202,6 +204,7 @@ fn head(step: &Step) -> String {
                 step.oldest, step.member
             )
         }
+        Step::Release(step) => format!("end the quarantine of `{}`", step.member),
     }
 }
 
@@ -305,6 +308,7 @@ fn details(step: &Step) -> Vec<String> {
             let files = step.files.iter();
             files.map(|path| path.display().to_string()).collect()
         }
+        Step::Release(_) => Vec::new(),
         Step::RemoveLink(_)
         | Step::Prune(_)
         | Step::NoteRemoved(_)

@@ -87,6 +87,8 @@ pub enum Step {
     SweepStaging(SweepStaging),
     /// Deletes old rows of a member's table of marks.
     TrimMarkLog(TrimMarkLog),
+    /// Ends a member's quarantine: the journal then says so.
+    Release(Release),
 }
 
 /// One stripe file under its three names.
@@ -117,6 +119,9 @@ pub struct BackUp {
     pub mark: Option<MarkName>,
     /// Why, for people: `scheduled`, `chain broken: ...`.
     pub reason: String,
+    /// It mends a broken chain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cure: bool,
     /// How often it is tried again where a failure passes by itself; none in plans older than this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
@@ -221,6 +226,9 @@ pub struct Publish {
     pub stamped_at: Option<Timestamp>,
     /// Every member of the group.
     pub members: Vec<MemberName>,
+    /// Those of them that the set is whole without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub best_effort: Vec<MemberName>,
     /// The pieces planned; those not delivered become the set's `missing`.
     pub pieces: Vec<PieceId>,
 }
@@ -232,6 +240,13 @@ pub struct ClearStaging {
     pub piece: PieceId,
     /// The files as the agent names them.
     pub agent_paths: Vec<PathBuf>,
+}
+
+/// Ends a member's quarantine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The member.
+    pub member: MemberName,
 }
 
 /// What it would take to make a step not have happened.
@@ -286,6 +301,7 @@ impl Step {
             Self::ProveMark(step) => Some(&step.member),
             Self::RemovePiece(step) => Some(&step.member),
             Self::TrimMarkLog(step) => Some(&step.member),
+            Self::Release(step) => Some(&step.member),
             Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
@@ -344,7 +360,8 @@ impl Step {
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
-            | Self::TrimMarkLog(_) => None,
+            | Self::TrimMarkLog(_)
+            | Self::Release(_) => None,
         }
     }
 
@@ -391,7 +408,8 @@ impl Step {
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
-            | Self::TrimMarkLog(_) => Undo::Nothing,
+            | Self::TrimMarkLog(_)
+            | Self::Release(_) => Undo::Nothing,
         }
     }
 }

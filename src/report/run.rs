@@ -306,6 +306,7 @@ fn done(round: &Round) -> Vec<String> {
                 | Step::RemoveLink(_)
                 | Step::PrepareMember(_)
                 | Step::RemovePrepared(_)
+                | Step::Release(_)
                 | Step::EnsureEventSession(_)
                 | Step::RemoveEventSession(_),
                 _,
@@ -341,6 +342,7 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Copy => "copy",
         RunKind::Scrub => "scrub",
         RunKind::Prune => "prune",
+        RunKind::Release => "release",
     }
 }
 
@@ -392,6 +394,7 @@ pub fn step_words(step: &Step) -> String {
         Step::SweepUploads(_) => "sweep of unfinished uploads".to_owned(),
         Step::SweepStaging(_) => "sweep of a share".to_owned(),
         Step::TrimMarkLog(step) => format!("trimming of the mark log of {}", step.member),
+        Step::Release(step) => format!("end of the quarantine of {}", step.member),
     }
 }
 

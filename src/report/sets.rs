@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::bytes::size;
 use super::prune::kept_words;
-use crate::chain::Verdict;
+use crate::chain::{Break, LogEnds, SetState, Verdict, published, worded};
 use crate::error::plain::plain;
-use crate::model::{GroupName, Piece, PieceKind, ProofLevel, Set, SetKind};
+use crate::model::{GroupName, MemberName, Piece, PieceKind, ProofLevel, Set, SetKind};
 use crate::retention::Kept;
+use crate::run::verdict::OpenSet;
 use crate::world::Listed;
 
 /// One line below the header, and none between rows: lists are long.
@@ -24,6 +25,8 @@ pub struct SetList {
     pub group: GroupName,
     /// The sets, oldest first.
     pub sets: Vec<SetLine>,
+    /// Sets of runs that have not ended.
+    pub open: Vec<OpenSet>,
 }
 
 /// One set in a line.
@@ -33,8 +36,12 @@ pub struct SetLine {
     pub stamp: String,
     /// What it was taken for.
     pub kind: SetKind,
+    /// How it stands.
+    pub state: SetState,
     /// Whether the group can come back to its mark; none where it has none.
     pub is_point: Option<bool>,
+    /// Members of best effort that the point is without, a line each.
+    pub lacking: Vec<String>,
     /// The weakest proof among the pieces that a point needs; none where it is no point, or an older version wrote
     /// one of them and did not say.
     pub weakest_proof: Option<ProofLevel>,
@@ -66,12 +73,13 @@ pub struct SetDetail {
 }
 
 impl SetList {
-    /// The list of these sets, oldest first.
+    /// The list of these sets, oldest first, and of those that are still to come.
     #[must_use]
-    pub fn of(group: &GroupName, sets: Vec<SetLine>) -> Self {
+    pub fn of(group: &GroupName, sets: Vec<SetLine>, open: Vec<OpenSet>) -> Self {
         Self {
             group: group.clone(),
             sets,
+            open,
         }
     }
 
@@ -98,6 +106,7 @@ impl SetList {
         let mut header = vec![
             "mark or stamp",
             "kind",
+            "state",
             "point",
             "full",
             "diff",
@@ -120,6 +129,7 @@ impl SetList {
             let mut row = vec![
                 set.stamp.clone(),
                 kind_word(set.kind).to_owned(),
+                set.state.to_string(),
                 set.point_word().to_owned(),
             ];
             row.extend(numbers);
@@ -128,6 +138,27 @@ impl SetList {
             table.add_row(row);
         }
         let mut text = format!("{table}\n");
+        text.push_str(&self.notes());
+        if self.points() == 0 {
+            text.push_str("no point yet: `stopmark backup log` places a mark\n");
+        }
+        text
+    }
+
+    /// What the table has no room for: sets to come, points that lack a member, marks that are none.
+    fn notes(&self) -> String {
+        let mut text = String::new();
+        for open in &self.open {
+            let (stamp, run) = (&open.stamp, open.run);
+            writeln!(text, "{stamp} is {}, by run {run}", open.state)
+                .expect("a string takes everything");
+        }
+        for set in &self.sets {
+            for lacking in &set.lacking {
+                writeln!(text, "{}: a point without {lacking}", set.stamp)
+                    .expect("a string takes everything");
+            }
+        }
         for set in self.sets.iter().filter(|set| set.is_point == Some(false)) {
             for reason in &set.in_the_way {
                 writeln!(text, "{} is no point: {reason}", set.stamp)
@@ -145,9 +176,6 @@ impl SetList {
                 .expect("a string takes everything");
             }
         }
-        if self.points() == 0 {
-            text.push_str("no point yet: `stopmark backup log` places a mark\n");
-        }
         text
     }
 }
@@ -155,23 +183,32 @@ impl SetList {
 impl SetLine {
     /// A set of the catalog in a line.
     #[must_use]
-    pub fn of(listed: &Listed) -> Self {
+    pub fn of(listed: &Listed, ends: &LogEnds) -> Self {
         let set = &listed.set;
         let count = |kind| set.pieces.iter().filter(|piece| piece.kind == kind).count();
-        let (is_point, weakest_proof, breaks): (_, _, &[_]) = match &listed.verdict {
-            Some(Verdict::Point { weakest_proof }) => (Some(true), *weakest_proof, &[]),
-            Some(Verdict::NoPoint { breaks }) => (Some(false), None, breaks),
-            None => (None, None, &[]),
+        let none = || (Vec::new(), Vec::new());
+        let (is_point, weakest_proof, (lacking, in_the_way)) = match (&listed.verdict, &set.mark) {
+            (
+                Some(Verdict::Point {
+                    weakest_proof,
+                    lacking,
+                }),
+                _,
+            ) => (Some(true), *weakest_proof, (lines(lacking), Vec::new())),
+            (Some(Verdict::NoPoint { breaks }), Some(mark)) => {
+                let breaks = worded(mark, breaks, ends);
+                (Some(false), None, (Vec::new(), lines(&breaks)))
+            }
+            _ => (None, None, none()),
         };
-        let in_the_way = breaks.iter();
         Self {
             stamp: set.stamp(),
             kind: set.kind,
+            state: published(set, listed.verdict.as_ref(), ends),
             is_point,
             weakest_proof,
-            in_the_way: in_the_way
-                .map(|(member, reason)| format!("{member}: {reason}"))
-                .collect(),
+            lacking,
+            in_the_way,
             fulls: count(PieceKind::Full),
             differentials: count(PieceKind::Differential),
             logs: count(PieceKind::Log),
@@ -208,9 +245,9 @@ impl SetLine {
 impl SetDetail {
     /// A set of the catalog in full.
     #[must_use]
-    pub fn of(listed: Listed) -> Self {
+    pub fn of(listed: Listed, ends: &LogEnds) -> Self {
         Self {
-            line: SetLine::of(&listed),
+            line: SetLine::of(&listed, ends),
             set: listed.set,
         }
     }
@@ -231,10 +268,14 @@ impl SetDetail {
             None => "no mark",
         };
         let mut text = format!(
-            "{} ({}): {point}\n",
+            "{} ({}, {}): {point}\n",
             self.line.stamp,
-            kind_word(self.set.kind)
+            kind_word(self.set.kind),
+            self.line.state
         );
+        for lacking in &self.line.lacking {
+            writeln!(text, "  without: {lacking}").expect("a string takes everything");
+        }
         for reason in &self.line.in_the_way {
             writeln!(text, "  in the way: {reason}").expect("a string takes everything");
         }
@@ -295,6 +336,13 @@ impl SetDetail {
         }
         table
     }
+}
+
+fn lines(breaks: &[(MemberName, Break)]) -> Vec<String> {
+    let lines = breaks.iter();
+    lines
+        .map(|(member, reason)| format!("{member}: {reason}"))
+        .collect()
 }
 
 /// The word for a kind of set.

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::bytes::{counted, in_zone, span};
 use super::prune::pin_words;
-use crate::chain::Break;
+use crate::chain::{Break, LogEnds, worded};
 use crate::config::{Config, schedule};
 use crate::model::{GroupName, MemberName, RunId, Timestamp};
+use crate::plan::Quarantine;
 use crate::retention::Pin;
 use crate::world::Standing;
 
@@ -23,6 +24,8 @@ pub struct Status {
     pub points: u64,
     /// The newest mark, where it is not a point: what stands in the way.
     pub held_back: Vec<String>,
+    /// Members whose chains broke again and again and are not mended for now.
+    pub quarantined: Vec<String>,
     /// Runs that the next start goes on with.
     pub unfinished_runs: Vec<RunId>,
     /// What is due next.
@@ -42,6 +45,19 @@ pub struct PointStatus {
     pub mark: String,
     /// How long ago it was placed, in milliseconds: what would be lost now.
     pub age_ms: i64,
+    /// Members of best effort that it is without.
+    pub lacking: Vec<String>,
+}
+
+/// What stands in the way of the group's members, and what they lack.
+#[derive(Clone, Debug, Default)]
+pub struct Doubts {
+    /// Members of best effort that the newest Point is without, with the reason.
+    pub lacking: Vec<(MemberName, Break)>,
+    /// Where the members' logs end.
+    pub ends: LogEnds,
+    /// Members in quarantine.
+    pub quarantined: Vec<Quarantine>,
 }
 
 /// One job's next run.
@@ -58,22 +74,34 @@ pub struct Due {
 impl Status {
     /// The standing of a group.
     #[must_use]
-    pub fn of(config: &Config, standing: &Standing, unfinished: &[RunId], now: Timestamp) -> Self {
+    pub fn of(
+        config: &Config,
+        standing: &Standing,
+        doubts: &Doubts,
+        unfinished: &[RunId],
+        now: Timestamp,
+    ) -> Self {
         let newest_point = standing.newest_point.as_ref().map(|point| PointStatus {
             mark: point.mark.name.to_string(),
             age_ms: now.millis() - point.mark.placed_at.millis(),
+            lacking: doubts
+                .lacking
+                .iter()
+                .map(|(member, why)| format!("{member}: {why}"))
+                .collect(),
         });
         let held_back = standing.held_back.iter().flat_map(|(marked, breaks)| {
             let mark = &marked.mark.name;
-            let line =
-                move |(member, why): &(MemberName, Break)| format!("{mark}: {member}: {why}");
-            breaks.iter().map(line)
+            let line = move |(member, why): (MemberName, Break)| format!("{mark}: {member}: {why}");
+            let breaks = worded(&marked.mark, breaks, &doubts.ends);
+            breaks.into_iter().map(line)
         });
         Self {
             group: config.group.clone(),
             newest_point,
             points: standing.points,
             held_back: held_back.collect(),
+            quarantined: doubts.quarantined.iter().map(in_quarantine).collect(),
             unfinished_runs: unfinished.to_vec(),
             schedule: due(config, now),
             pinned: Vec::new(),
@@ -92,7 +120,8 @@ impl Status {
     /// Whether somebody should look.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
-        !self.held_back.is_empty() || !self.unfinished_runs.is_empty()
+        let is_held_up = !self.held_back.is_empty() || !self.quarantined.is_empty();
+        is_held_up || !self.unfinished_runs.is_empty()
     }
 
     /// The text for people.
@@ -114,8 +143,14 @@ impl Status {
             ),
         }
         .expect("a string takes everything");
+        for lacking in self.newest_point.iter().flat_map(|point| &point.lacking) {
+            writeln!(text, "  without   {lacking}").expect("a string takes everything");
+        }
         for reason in &self.held_back {
             writeln!(text, "  held back {reason}").expect("a string takes everything");
+        }
+        for member in &self.quarantined {
+            writeln!(text, "  QUARANTINE {member}").expect("a string takes everything");
         }
         for pinned in &self.pinned {
             writeln!(text, "  {pinned}").expect("a string takes everything");
@@ -143,6 +178,13 @@ impl Status {
         }
         text
     }
+}
+
+fn in_quarantine(it: &Quarantine) -> String {
+    let (member, cures, until) = (&it.member, it.cures, it.until);
+    format!(
+        "{member}: mended {cures} times and broken again; until {until}, or `stopmark group release {member}`"
+    )
 }
 
 fn due(config: &Config, now: Timestamp) -> Vec<Due> {

@@ -3,20 +3,21 @@
 //! Start at [`back_up`]. Each round begins with a new survey; whether another one helps is the planner's to say.
 
 use super::Interrupt;
+use super::adopt::bring_in;
 use super::backlog::over_budget;
 use super::book::Book;
 use super::events::{Event, Verdict};
 use super::executor::{RoundEnd, carry_out_plan};
 use super::record::Record;
 use super::resume::resolve_unfinished_steps;
-use super::verdict::{round_result, verdict_of};
+use super::verdict::{cures as cures_of, round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
-    Asked, BackupKind, COPIES_MAX, CopyPiece, Names, Plan, RunKind, Warning, lint, plan_backup,
-    plan_copies, plan_salvage, plan_tidying, wants_another_round,
+    self, Asked, BackupKind, COPIES_MAX, CatalogView, CopyPiece, Names, Plan, Quarantine, RunKind,
+    Warning, lint, plan_backup, plan_copies, plan_salvage, plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};
@@ -51,8 +52,10 @@ pub async fn plan_only(
         new_chain: wanted.new_chain.clone(),
         round: 1,
         previous: None,
+        quarantined: quarantined(world, config)?,
     };
-    plan_round(world, config, &asked).await
+    let (survey, _, plan) = plan_round(world, config, &asked).await?;
+    Ok((survey, plan))
 }
 
 /// Takes backups: leftovers of earlier runs first, then up to three rounds. The record's `ended` is none when
@@ -75,9 +78,14 @@ pub async fn back_up(
         new_chain: wanted.new_chain.clone(),
         round: 1,
         previous: None,
+        quarantined: quarantined(world, config)?,
     };
     loop {
-        let (_, mut plan) = plan_round(world, config, &asked).await?;
+        let (survey, have, mut plan) = plan_round(world, config, &asked).await?;
+        let surveyed = (&survey, &have);
+        if asked.round == 1 && bring_in(world, config, (run, &book), surveyed, interrupt).await? {
+            (_, _, plan) = plan_round(world, config, &asked).await?;
+        }
         plan.warnings.append(&mut warnings);
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
         let result = book
@@ -203,14 +211,41 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
     }
 }
 
-async fn plan_round(world: &World, config: &Config, asked: &Asked) -> Result<(Survey, Plan)> {
+async fn plan_round(
+    world: &World,
+    config: &Config,
+    asked: &Asked,
+) -> Result<(Survey, CatalogView, Plan)> {
     let survey = survey::take(world, config).await;
     catalog::catch_up(world, &config.group).await?;
     let have = catalog::view(world.catalog.as_ref(), &config.group, &survey).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;
-    Ok((survey, plan))
+    Ok((survey, have, plan))
+}
+
+/// The members whose chains are not mended for now, by what the journals of recent runs say.
+///
+/// # Errors
+/// `SM0902` where a journal of that time cannot be read.
+pub fn quarantined(world: &World, config: &Config) -> Result<Vec<Quarantine>> {
+    let (policy, now) = (&config.policy, world.clock.now());
+    let mut runs = world.journals.runs()?;
+    // A quarantine looks no further back than its own time and the runs that led to it.
+    let last = |run: &RunId| run.made_at().plus(policy.quarantine);
+    let first = runs.partition_point(|run| last(run) < now);
+    let first = first.saturating_sub(usize::from(policy.cures_within));
+    let mut cures = Vec::new();
+    for run in runs.drain(first..) {
+        let record = Record::fold(&world.journals.read(run)?)?;
+        cures.extend(
+            record
+                .filter(|record| record.group == config.group)
+                .map(|record| cures_of(&record)),
+        );
+    }
+    Ok(plan::quarantined(&cures, policy, now))
 }
 
 /// A plan that breaks its own rules is a fault of Stopmark's, found before anything is touched.

@@ -21,7 +21,7 @@ pub mod scrub;
 pub mod verdict;
 
 pub use conduct::{
-    BackupWanted, PlanNames, back_up, carry_out, check, finish_leftovers, plan_only,
+    BackupWanted, PlanNames, back_up, carry_out, check, finish_leftovers, plan_only, quarantined,
 };
 pub use executor::Interrupt;
 pub use resume::{Resumed, resolve_unfinished_steps};

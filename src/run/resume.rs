@@ -98,7 +98,8 @@ pub(super) async fn look_up(
         | Step::NoteRemoved(_)
         | Step::SweepUploads(_)
         | Step::SweepStaging(_)
-        | Step::TrimMarkLog(_) => Ok(None),
+        | Step::TrimMarkLog(_)
+        | Step::Release(_) => Ok(None),
     }
 }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::events::{Outcome, Verdict};
 use super::record::{Record, Round, StepState};
+use crate::chain::SetState;
 use crate::error::Code;
-use crate::model::{HostName, MemberName, PieceId, SetId, SetKind};
+use crate::model::{HostName, MemberName, PieceId, RunId, SetId, SetKind};
 use crate::plan::{
-    FailedDeed, Plan, RoundResult, RunKind, Step, StepFailure, Undo, UnfinishedRound,
+    FailedDeed, Plan, RoundResult, RunCures, RunKind, Step, StepFailure, Undo, UnfinishedRound,
+    Warning,
 };
 
 /// What the next round's planner must know of this one.
@@ -73,8 +75,10 @@ pub fn verdict_of(record: &Record) -> Verdict {
     let code = Code::ShareBacklog.text();
     let mut warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
     let has_backlog = warnings.any(|warning| warning.code == code);
+    let is_quarantined = |warning: &Warning| warning.code == Code::Quarantined.text();
     let is_whole = voided(last).is_empty()
-        && last.failures().next().is_none()
+        && !last.plan.warnings.iter().any(is_quarantined)
+        && !last.failures().any(|(step, _)| counts(&last.plan, step))
         && covers_its_members(&last.plan)
         && !left_out
         && !has_backlog
@@ -103,6 +107,25 @@ fn owes_copies(record: &Record) -> bool {
     let copies = |round: &&Round| round.plan.kind == RunKind::Copy;
     let mut rounds = record.rounds.iter().filter(copies);
     rounds.any(|round| round.failures().next().is_some())
+}
+
+/// Whether the failure of a step makes the run worse: that of a member of best effort does not.
+fn counts(plan: &Plan, step: &Step) -> bool {
+    let of_piece = |step: &Step| {
+        let piece = step.piece()?;
+        steps(plan).find_map(|it| it.member().filter(|_| it.piece() == Some(piece)))
+    };
+    let member = step.member().or_else(|| of_piece(step));
+    !member.is_some_and(|member| best_effort(plan).contains(member))
+}
+
+/// The members that the plan's set is whole without.
+fn best_effort(plan: &Plan) -> &[MemberName] {
+    let publish = steps(plan).find_map(|step| match step {
+        Step::Publish(publish) => Some(publish.best_effort.as_slice()),
+        _ => None,
+    });
+    publish.unwrap_or_default()
 }
 
 fn steps(plan: &Plan) -> impl Iterator<Item = &Step> {
@@ -136,11 +159,74 @@ fn covers_its_members(plan: &Plan) -> bool {
         })
         .collect();
     let has_mark = publish.set_kind != SetKind::Log || publish.mark.is_some();
-    has_mark && publish.members.iter().all(|member| taken.contains(member))
+    let is_covered = |member| taken.contains(member) || publish.best_effort.contains(member);
+    has_mark && publish.members.iter().all(is_covered)
 }
 
 const fn is_backup(kind: RunKind) -> bool {
     matches!(kind, RunKind::Full | RunKind::Differential | RunKind::Log)
+}
+
+/// What a run tried about broken chains, and whom it released.
+#[must_use]
+pub fn cures(record: &Record) -> RunCures {
+    let rounds = record.rounds.iter();
+    let begun = rounds.flat_map(|round| round.steps.keys().filter_map(|at| round.step(*at)));
+    let mut cures = RunCures {
+        at: record.began_at,
+        cured: Vec::new(),
+        released: Vec::new(),
+    };
+    for step in begun {
+        match step {
+            Step::BackUp(step) if step.is_cure && !cures.cured.contains(&step.member) => {
+                cures.cured.push(step.member.clone());
+            }
+            Step::Release(step) => cures.released.push(step.member.clone()),
+            _ => {}
+        }
+    }
+    cures
+}
+
+/// A set that a run which has not ended is to publish.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct OpenSet {
+    /// The mark's name, or the stamp.
+    pub stamp: String,
+    /// Planned, running, or void where its round ended without publishing it.
+    pub state: SetState,
+    /// Its run.
+    pub run: RunId,
+}
+
+/// The sets of a run that are in no group's log: those of its rounds that published nothing. A run that has ended
+/// will publish none of them any more.
+#[must_use]
+pub fn open_sets(record: &Record) -> Vec<OpenSet> {
+    let rounds = record.rounds.iter();
+    let backups = rounds.filter(|round| round.plan.kind != RunKind::Salvage);
+    let open = backups.filter_map(|round| {
+        let publish = steps(&round.plan).find_map(|step| match step {
+            Step::Publish(publish) => Some(publish),
+            _ => None,
+        })?;
+        let is_out = record
+            .rounds
+            .iter()
+            .any(|round| publishes(round, publish.set));
+        let stamp = publish.mark.as_ref().map(ToString::to_string);
+        (!is_out).then(|| OpenSet {
+            stamp: stamp.unwrap_or_else(|| publish.made_at.file_stamp()),
+            state: match (record.ended, round.steps.is_empty()) {
+                (Some(_), _) => SetState::Void,
+                (None, true) => SetState::Planned,
+                (None, false) => SetState::Running,
+            },
+            run: record.run,
+        })
+    });
+    open.collect()
 }
 
 impl Record {

@@ -301,6 +301,7 @@ fn step(sample: &Sample, piece_kind: PieceKind, stripes: u16, compression: Optio
         compression,
         mark: None,
         reason: String::new(),
+        is_cure: false,
         retry: None,
     }
 }

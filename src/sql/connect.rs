@@ -221,6 +221,7 @@ mod tests {
             trust_ca: None,
             trust_any_certificate: false,
             share: None,
+            foreign: Vec::new(),
             link_address: None,
             link_login: None,
         }

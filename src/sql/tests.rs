@@ -37,6 +37,7 @@ pub(super) fn config() -> Config {
         trust_ca: None,
         trust_any_certificate: true,
         share: None,
+        foreign: Vec::new(),
         link_address: None,
         link_login: None,
     };

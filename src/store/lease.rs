@@ -144,6 +144,14 @@ impl ObjectStore {
         );
         let ttl = Duration::from_millis(other.ttl_ms)
             .min(self.lease_ttl.max(Duration::from_secs(1)) * 10);
+        let waiting = format!(
+            "waiting up to {} s for the lease of group `{group}`: {} holds it",
+            ttl.as_secs(),
+            other.name
+        );
+        if let Some(progress) = &self.progress {
+            progress.say(&waiting);
+        }
         self.clock.sleep_until(self.clock.monotonic() + ttl).await;
         let newest = self.lease_numbers(group).await?.last().copied();
         if newest.is_none_or(|epoch| epoch == other.epoch) {

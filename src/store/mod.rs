@@ -52,7 +52,9 @@ use crate::config::{StoreConfig, TransferConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::seal::Ring;
-use crate::world::{Chained, Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
+use crate::world::{
+    Chained, Clock, LogEntry, LogFact, Progress, Removal, StepProgress, Store, Tap,
+};
 
 use lease::Lease;
 use retry::Calls;
@@ -103,6 +105,8 @@ pub struct ObjectStore {
     calls: Arc<Calls>,
     reads: Arc<Semaphore>,
     uploads: Uploads,
+    /// Where long waits are shown; none where nobody looks.
+    progress: Option<Arc<dyn Progress>>,
     ring: Option<Arc<Ring>>,
 }
 
@@ -153,6 +157,7 @@ impl ObjectStore {
             calls: Arc::new(Calls::new(clock.clone())),
             reads: Arc::new(Semaphore::new(range::READS_MAX)),
             uploads: Uploads::default(),
+            progress: None,
             ring: None,
             clock,
         }
@@ -183,6 +188,11 @@ impl ObjectStore {
     pub fn with_uploads(mut self, folder: PathBuf) -> Self {
         self.uploads = Uploads::of(folder);
         self
+    }
+
+    /// Shows on this how it waits for another agent.
+    pub(crate) fn show_on(&mut self, progress: Arc<dyn Progress>) {
+        self.progress = Some(progress);
     }
 
     /// Seals what is uploaded for the recipients of a ring, and opens what is fetched with its keys.

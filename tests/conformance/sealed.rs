@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use object_store::path::Path as Key;
 use object_store::ObjectStoreExt as _;
+use object_store::path::Path as Key;
 use stopmark::error::Code;
 use stopmark::model::{CHUNK_SIZE_BYTES, StoredStripe};
 use stopmark::seal::{Keys, MAGIC, Ring};

@@ -311,6 +311,7 @@ fn set(name: &str, id: u128) -> Set {
         pieces: Vec::new(),
         missing: Vec::new(),
         adopted: Vec::new(),
+        best_effort: Vec::new(),
     }
 }
 

@@ -154,6 +154,7 @@ impl Hosts {
                 trust_ca: simulator.authority_file().map(PathBuf::from),
                 trust_any_certificate: false,
                 share: None,
+                foreign: Vec::new(),
                 link_address: None,
                 link_login: Some(login("link")),
             };
@@ -293,6 +294,7 @@ impl Hosts {
             compression: None,
             mark: None,
             reason: "a test".to_owned(),
+            is_cure: false,
             retry: None,
         }
     }

@@ -132,6 +132,7 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::SweepUploads(_) => "sweep uploads".to_owned(),
         Step::SweepStaging(_) => "sweep a share".to_owned(),
         Step::TrimMarkLog(step) => format!("trim marks of {}", step.member),
+        Step::Release(step) => format!("release {}", step.member),
     }
 }
 

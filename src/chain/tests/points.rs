@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::super::samples::{full, log, lsn, member, on_fork};
-use super::super::{Break, judge, points};
+use super::super::{Break, SetState, Verdict, judge, log_ends, points, published};
 use super::path;
 use crate::model::{
     Mark, MarkName, MemberMark, MemberName, Piece, RunId, Set, SetId, SetKind, Timestamp,
@@ -41,6 +41,7 @@ fn set(number: u128, pieces: Vec<Piece>, mark: Option<&[(MemberName, u32)]>) -> 
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        best_effort: Vec::new(),
     }
 }
 
@@ -49,6 +50,20 @@ fn of_other(piece: Piece) -> Piece {
         member: other_member(),
         ..piece
     }
+}
+
+/// How one of these sets stands.
+fn stands(set: &Set, sets: &[Set]) -> SetState {
+    let judged = judge(sets, &[]);
+    let own = judged.into_iter().find(|it| it.set == set.id);
+    let verdict = own.map(|it| match it.verdict {
+        Ok(point) => Verdict::Point {
+            weakest_proof: None,
+            lacking: point.lacking,
+        },
+        Err(breaks) => Verdict::NoPoint { breaks },
+    });
+    published(set, verdict.as_ref(), &log_ends(sets))
 }
 
 #[test]
@@ -71,6 +86,11 @@ fn a_mark_is_a_point_only_when_every_member_reaches_it() {
     assert_eq!(
         judged[1].verdict,
         Err(vec![(other_member(), Break::MarkMissing)])
+    );
+    let states: Vec<SetState> = sets.iter().map(|set| stands(set, &sets)).collect();
+    assert_eq!(
+        states,
+        [SetState::Complete, SetState::Complete, SetState::Degraded]
     );
 }
 
@@ -115,4 +135,38 @@ fn a_mark_is_looked_for_in_its_own_sets_log_where_forks_have_the_same_lsns() {
     let found = points(&[fulls, old, young], &[]);
     assert_eq!(found[0].paths[&member()], path(1, None, &[3]));
     assert_eq!(found[1].paths[&member()], path(2, None, &[4]));
+}
+
+#[test]
+fn a_mark_that_no_log_will_carry_any_more_is_void() {
+    let fulls = set(1, vec![full(1, 10, 20), of_other(full(2, 100, 110))], None);
+    let marks = [(member(), 25), (other_member(), 115)];
+    let half = set(2, vec![log(3, 10, 30)], Some(&marks));
+    // Somebody else took the log from 110 to 120; ours goes on behind it.
+    let anew = vec![of_other(full(4, 121, 125)), of_other(log(5, 120, 130))];
+    let sets = [fulls, half, set(3, anew, None)];
+    assert_eq!(stands(&sets[1], &sets), SetState::Void);
+}
+
+#[test]
+fn a_point_is_offered_without_a_member_of_best_effort_and_names_it() {
+    let fulls = set(1, vec![full(1, 10, 20), of_other(full(2, 100, 110))], None);
+    let half = Set {
+        best_effort: vec![other_member()],
+        ..set(2, vec![log(3, 10, 30)], Some(&[(member(), 25)]))
+    };
+    let sets = [fulls, half];
+    let found = points(&sets, &[]);
+    assert_eq!(found.len(), 1);
+    assert!(!found[0].paths.contains_key(&other_member()));
+    assert_eq!(found[0].lacking, [(other_member(), Break::MarkMissing)]);
+    let only = Set {
+        best_effort: vec![member(), other_member()],
+        pieces: Vec::new(),
+        ..sets[1].clone()
+    };
+    assert!(
+        points(&[sets[0].clone(), only], &[]).is_empty(),
+        "nothing is not a Point"
+    );
 }

@@ -49,8 +49,11 @@ pub(super) async fn backup(
 }
 
 /// The members that were named, as the group spells them: a name that is not of the group would otherwise be
-/// a backup without the new chain that somebody asked for.
-async fn members(agent: &Agent, named: Vec<MemberName>) -> crate::error::Result<Vec<MemberName>> {
+/// a run without what somebody asked for.
+pub(super) async fn members(
+    agent: &Agent,
+    named: Vec<MemberName>,
+) -> crate::error::Result<Vec<MemberName>> {
     if named.is_empty() {
         return Ok(named);
     }
@@ -64,7 +67,7 @@ async fn members(agent: &Agent, named: Vec<MemberName>) -> crate::error::Result<
             )
             .at("group", &agent.config.group)
             .at("members", members.collect::<Vec<_>>().join(", "))
-            .hint("`--new-chain` takes one of these; nothing was backed up")
+            .hint("name one of these; nothing was done")
         })
     };
     named.iter().map(known).collect()

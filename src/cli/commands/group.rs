@@ -1,12 +1,14 @@
 //! `stopmark group prepare`: what marks need in every member.
 
+use super::backup::members;
 use super::link::survey_of;
 use super::{Failed, end_run, one, shown};
-use crate::cli::args::{Common, GroupCommand};
+use crate::cli::args::{Common, GroupCommand, ReleaseArgs};
 use crate::cli::out::Out;
 use crate::cli::setup::{Access, agent};
 use crate::error::Exit;
-use crate::plan::{PrepareAsked, plan_prepare};
+use crate::model::SurveyId;
+use crate::plan::{PrepareAsked, plan_prepare, plan_release};
 use crate::run::{self, Interrupt, PlanNames};
 
 /// Prepares the members, or prints what would be done.
@@ -16,7 +18,10 @@ pub(super) async fn group(
     out: &mut Out<'_>,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failed> {
-    let GroupCommand::Prepare(args) = command;
+    let args = match command {
+        GroupCommand::Prepare(args) => args,
+        GroupCommand::Release(args) => return release(common, args, out, interrupt).await,
+    };
     let agent = agent(
         common,
         if args.dry_run {
@@ -41,4 +46,21 @@ pub(super) async fn group(
         .await
         .map_err(one)?;
     end_run(out, &record)
+}
+
+/// Ends the quarantine of these members; a run of its own, since the journal is where quarantines come from.
+async fn release(
+    common: &Common,
+    args: ReleaseArgs,
+    out: &mut Out<'_>,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failed> {
+    let agent = agent(common, Access::Act)?;
+    let members = members(&agent, args.members).await.map_err(one)?;
+    let survey = SurveyId(agent.world.ids.next());
+    let mut names = PlanNames(agent.world.ids.as_ref());
+    let now = agent.world.clock.now();
+    let plan = plan_release(&agent.config, survey, &members, &mut names, now);
+    let record = run::carry_out(&agent.world, &agent.config, &plan, interrupt).await;
+    end_run(out, &record.map_err(one)?)
 }

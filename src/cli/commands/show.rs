@@ -1,5 +1,6 @@
 //! `stopmark show`: one set with its pieces, or one run with its rounds.
 
+use super::list::log_ends;
 use super::prune::keeping;
 use super::{Failed, one, show_run, shown};
 use crate::cli::args::{Common, ShowArgs};
@@ -34,9 +35,9 @@ pub(super) async fn show(
     }
     agent.catch_up().await?;
     let set = find(&agent, args.what.as_deref()).await?;
-    let kept = keeping(&agent).await?;
+    let (kept, ends) = (keeping(&agent).await?, log_ends(&agent).await?);
     let kept = kept.get(&set.set.id);
-    shown(out, &SetDetail::of(set).keeping(kept), Exit::Ok)
+    shown(out, &SetDetail::of(set, &ends).keeping(kept), Exit::Ok)
 }
 
 async fn find(agent: &Agent, what: Option<&str>) -> Result<Listed, Failed> {

@@ -1,13 +1,16 @@
 //! `stopmark status`: how the group stands, from the catalog and the schedule; no host is asked.
 
+use super::list::log_ends;
 use super::prune::keeping;
 use super::{Failed, one, shown};
+use crate::chain::Verdict;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
-use crate::cli::setup::{Access, agent};
+use crate::cli::setup::{Access, Agent, agent};
 use crate::error::Exit;
-use crate::report::status::Status;
-use crate::run::prune;
+use crate::report::status::{Doubts, Status};
+use crate::run::{self, prune};
+use crate::world::Standing;
 
 /// Shows the newest point, what holds newer marks back, unfinished runs and what is due.
 pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
@@ -17,7 +20,8 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
     let standing = standing.map_err(one)?;
     let unfinished = agent.world.journals.unfinished().map_err(one)?;
     let now = agent.world.clock.now();
-    let status = Status::of(&agent.config, &standing, &unfinished, now);
+    let doubts = doubts(&agent, &standing).await?;
+    let status = Status::of(&agent.config, &standing, &doubts, &unfinished, now);
     let kept = keeping(&agent).await?;
     let to_go = kept.values().filter(|kept| kept.is_empty()).count();
     let pins = prune::pins(&agent.world, &agent.config).await;
@@ -29,6 +33,26 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
         (Some(_), false) => Exit::Ok,
     };
     shown(out, &status, exit)
+}
+
+async fn doubts(agent: &Agent, standing: &Standing) -> Result<Doubts, Failed> {
+    let (catalog, group) = (&agent.world.catalog, &agent.config.group);
+    let newest = match &standing.newest_point {
+        Some(point) => {
+            let name = point.mark.name.as_str();
+            catalog.find(group, name).await.map_err(one)?
+        }
+        None => None,
+    };
+    let lacking = match newest.and_then(|listed| listed.verdict) {
+        Some(Verdict::Point { lacking, .. }) => lacking,
+        Some(Verdict::NoPoint { .. }) | None => Vec::new(),
+    };
+    Ok(Doubts {
+        lacking,
+        ends: log_ends(agent).await?,
+        quarantined: run::quarantined(&agent.world, &agent.config).map_err(one)?,
+    })
 }
 
 impl Shown for Status {

@@ -15,7 +15,7 @@ pub(super) const KEYS: &[&str] = &[
     "discover",
 ];
 
-pub(super) const MEMBER_KEYS: &[&str] = &["name", "stripes", "compression"];
+pub(super) const MEMBER_KEYS: &[&str] = &["name", "stripes", "compression", "best_effort"];
 
 /// SQL Server takes at most this many devices for one backup.
 const STRIPES_MAX: u16 = 64;
@@ -160,10 +160,14 @@ fn member(node: &Node<'_>, hosts: &Hosts<'_>) -> Option<MemberConfig> {
     let compression = table
         .optional("compression")
         .map_or(Some(None), |node| node.boolean().map(Some));
+    let best_effort = table
+        .optional("best_effort")
+        .map_or(Some(false), |node| node.boolean());
     Some(MemberConfig {
         name: name?,
         stripes: stripes?,
         compression: compression?,
+        best_effort: best_effort?,
     })
 }
 

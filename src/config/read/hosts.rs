@@ -17,6 +17,7 @@ pub(super) const KEYS: &[&str] = &[
     "trust_ca",
     "trust_any_certificate",
     "share",
+    "foreign",
     "link_address",
     "link_login",
 ];
@@ -114,6 +115,7 @@ fn host(name: &HostName, node: &Node<'_>, around: &Surroundings<'_>) -> Option<H
         .map_or(Some(false), |node| node.boolean());
     let trust_ca = optional(&table, "trust_ca", |node| around.path(node));
     let share = optional(&table, "share", |node| share(node, &around.platform));
+    let foreign = optional(&table, "foreign", |node| shares(node, &around.platform));
     let link_address = optional(&table, "link_address", address_of);
     let link_login = optional(&table, "link_login", |node| link_login(node, around));
     if any == Some(true) && table.optional("trust_ca").is_some() {
@@ -129,6 +131,7 @@ fn host(name: &HostName, node: &Node<'_>, around: &Surroundings<'_>) -> Option<H
         trust_ca: trust_ca.ok()?,
         trust_any_certificate: any?,
         share: share.ok()?,
+        foreign: foreign.ok()?.unwrap_or_default(),
         link_address: link_address.ok()?,
         link_login: link_login.ok()?,
     })
@@ -234,6 +237,16 @@ fn share(node: &Node<'_>, platform: &Platform) -> Option<ShareConfig> {
         sql: sql?,
         agent: agent?,
     })
+}
+
+/// Folders that others write to; every fault of every one is told.
+fn shares(node: &Node<'_>, platform: &Platform) -> Option<Vec<ShareConfig>> {
+    let folders: Vec<_> = node
+        .items()?
+        .iter()
+        .map(|item| share(item, platform))
+        .collect();
+    folders.into_iter().collect()
 }
 
 fn sql_folder(node: &Node<'_>) -> Option<String> {

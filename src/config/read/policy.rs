@@ -26,6 +26,9 @@ pub(super) const POLICY_KEYS: &[&str] = &[
     "retry_first_wait",
     "retry_wait_max",
     "busy_wait_max",
+    "cures_max",
+    "cures_within",
+    "quarantine",
 ];
 pub(super) const PATHS_KEYS: &[&str] = &["state", "logs"];
 
@@ -86,6 +89,12 @@ pub(super) fn policy(root: &Table<'_>, stores: Option<usize>) -> PolicyConfig {
             .and_then(|node| duration(&node))
             .unwrap_or(default)
     };
+    let count = |key, default| {
+        table
+            .optional(key)
+            .and_then(|node| small(&node))
+            .unwrap_or(default)
+    };
     PolicyConfig {
         read_back: table
             .optional("read_back")
@@ -111,13 +120,13 @@ pub(super) fn policy(root: &Table<'_>, stores: Option<usize>) -> PolicyConfig {
         mark_timeout: wait("mark_timeout", default.mark_timeout),
         connect_timeout: wait("connect_timeout", default.connect_timeout),
         lease_ttl: wait("lease_ttl", default.lease_ttl),
-        retry_times: table
-            .optional("retry_times")
-            .and_then(|node| small(&node))
-            .unwrap_or(default.retry_times),
+        retry_times: count("retry_times", default.retry_times),
         retry_first_wait: wait("retry_first_wait", default.retry_first_wait),
         retry_wait_max: wait("retry_wait_max", default.retry_wait_max),
         busy_wait_max: wait("busy_wait_max", default.busy_wait_max),
+        cures_max: count("cures_max", default.cures_max),
+        cures_within: count("cures_within", default.cures_within),
+        quarantine: wait("quarantine", default.quarantine),
     }
 }
 

@@ -356,6 +356,7 @@ fn stages(
         mark: None,
         stamped_at: None,
         members,
+        best_effort: Vec::new(),
         pieces: steps.iter().map(|step| step.piece.id).collect(),
     };
     let adopts = steps

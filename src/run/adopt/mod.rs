@@ -6,6 +6,7 @@
 //! This room decides nothing about whose a backup is; `plan::plan_adopt` does.
 
 mod offers;
+mod stolen;
 
 use super::Interrupt;
 use super::conduct::{carry_out_as, finish_leftovers, refuse_unsound};
@@ -20,6 +21,7 @@ use crate::survey;
 use crate::world::World;
 
 pub use offers::{Offered, offers};
+pub(super) use stolen::bring_in;
 
 /// What a person wants adopted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -82,6 +82,8 @@ pub async fn carry_out(
             let (member, oldest) = (&step.member, &step.oldest);
             done(world.fleet.trim_mark_log(member, oldest).await)
         }
+        // That it stands in the journal is all there is to it.
+        Step::Release(_) => Ok(Outcome::Done),
     }
 }
 

@@ -73,6 +73,7 @@ pub fn set_of(record: &Record, step: &Publish) -> Result<Set> {
         made_at: step.made_at,
         mark: mark_of(record, step),
         members: step.members.clone(),
+        best_effort: step.best_effort.clone(),
         pieces,
         missing,
         adopted,

@@ -22,7 +22,9 @@ use super::{AgentIdentity, ObjectStore, located};
 use crate::config::{Config, StoreConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
-use crate::world::{Chained, Clock, LogEntry, LogFact, Removal, StepProgress, Store, Tap};
+use crate::world::{
+    Chained, Clock, LogEntry, LogFact, Progress, Removal, StepProgress, Store, Tap,
+};
 
 use distance::Distance;
 use mirror::Mirrored;
@@ -58,6 +60,16 @@ impl Stores {
         let further = config.further_stores.iter().map(open);
         let further = further.collect::<Result<_>>()?;
         Ok(Self::of(leading, further, clock.clone()))
+    }
+
+    /// Shows on this how it waits for another agent, who holds the lease in the store that leads.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &Arc<dyn Progress>) -> Self {
+        // Nobody else has the store yet: it was made a moment ago.
+        if let Some(leading) = Arc::get_mut(&mut self.leading) {
+            leading.show_on(progress.clone());
+        }
+        self
     }
 
     /// These stores, each with a name of its own.

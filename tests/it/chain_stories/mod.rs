@@ -6,6 +6,7 @@
 //! reason, and a test compares both with `chain::errors`, so that nobody forgets one.
 
 mod beside;
+mod breaks;
 mod rows;
 
 use std::collections::BTreeSet;
@@ -61,7 +62,8 @@ impl Clock for Hasty {
 /// A scene whose agent tries again, and waits for nothing.
 pub(crate) async fn hasty_scene() -> Scene {
     let mut scene = Scene::set().await;
-    scene.stage.edit("retry_times = 0", "retry_times = 2");
+    let policy = "retry_times = 2\ncures_max = 0";
+    scene.stage.edit("retry_times = 0", policy);
     let (config, world) = scene.stage.world();
     scene.config = config;
     scene.world = hasty(&world);

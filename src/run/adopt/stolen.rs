@@ -1,0 +1,63 @@
+//! Bringing in what somebody else took of a member's log, as a round of the run that met it.
+//!
+//! Start at [`bring_in`]. Only where the files are whole and beyond doubt; else the run cures the chain in another
+//! way, and says so.
+
+use super::{AdoptWanted, find};
+use crate::config::Config;
+use crate::error::Result;
+use crate::media::Source;
+use crate::model::RunId;
+use crate::plan::{AdoptAsked, CatalogView, Stolen, plan_adopt, stolen_logs};
+use crate::run::book::Book;
+use crate::run::conduct::refuse_unsound;
+use crate::run::executor::carry_out_plan;
+use crate::run::{Interrupt, PlanNames};
+use crate::survey::Survey;
+use crate::world::World;
+
+/// Adopts the log backups of others that this machine can read; whether any were. Examining them is a read.
+pub(in crate::run) async fn bring_in(
+    world: &World,
+    config: &Config,
+    (run, book): (RunId, &Book),
+    (survey, have): (&Survey, &CatalogView),
+    interrupt: &Interrupt,
+) -> Result<bool> {
+    let stolen = stolen_logs(config, survey, have);
+    let wanted = examined(world, &stolen).await;
+    if wanted.offers.is_empty() {
+        return Ok(false);
+    }
+    let asked = AdoptAsked {
+        run,
+        offers: wanted.offers,
+        others: wanted.others,
+        mapped: Vec::new(),
+    };
+    let mut names = PlanNames(world.ids.as_ref());
+    let now = world.clock.now();
+    let mut plan = plan_adopt(config, survey, have, &asked, &mut names, now).plan;
+    if plan.stages.is_empty() {
+        return Ok(false);
+    }
+    plan.warnings.extend(stolen.iter().map(Stolen::warning));
+    refuse_unsound(&plan)?;
+    carry_out_plan(world, book, &plan, interrupt).await?;
+    Ok(true)
+}
+
+/// What the files are. One that is gone or cannot be read is no error: there are other cures.
+async fn examined(world: &World, stolen: &[Stolen]) -> AdoptWanted {
+    let mut wanted = AdoptWanted::default();
+    for place in stolen.iter().flat_map(|it| &it.places) {
+        match find(world, &[Source::Path(place.clone())]).await {
+            Ok(found) => {
+                wanted.offers.extend(found.offers);
+                wanted.others.extend(found.others);
+            }
+            Err(error) => tracing::info!(%error, "a foreign log backup cannot be read"),
+        }
+    }
+    wanted
+}

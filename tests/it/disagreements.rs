@@ -1,0 +1,159 @@
+//! What the agent knows and what the world says differ: found, named, and nothing is deleted or published for it.
+//!
+//! Start at [`msdb_of_last_week_breaks_nothing`]. A host with another true name is in `bad_input`, a purged msdb with a
+//! foreign log in `chain_stories`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use stopmark::model::Timestamp;
+use stopmark::plan::BackupKind;
+use stopmark::run::{self, BackupWanted, Interrupt};
+use stopmark::world::{Clock, World};
+
+use crate::bank::{LEDGERS, TOTAL};
+use crate::chain_stories::{assert_healthy, back_up, hasty_scene};
+use crate::saga_kinds::{SPARE, Scene};
+
+/// A clock that is some hours late.
+struct Late(Arc<dyn Clock>, i64);
+
+#[async_trait]
+impl Clock for Late {
+    fn now(&self) -> Timestamp {
+        self.0.now().plus_millis(-self.1)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    async fn sleep_until(&self, deadline: Duration) {
+        self.0.sleep_until(deadline).await;
+    }
+}
+
+/// Every file below a folder with its content.
+fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut open = vec![folder.to_owned()];
+    let mut files = BTreeMap::new();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let bytes = fs::read(&path).expect("reads");
+                files.insert(path, bytes);
+            }
+        }
+    }
+    files
+}
+
+fn copy(from: &Path, to: &Path) {
+    for (path, bytes) in content(from) {
+        let below = path.strip_prefix(from).expect("below it");
+        let place = to.join(below);
+        fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
+        fs::write(place, bytes).expect("writes");
+    }
+}
+
+async fn bring_back(scene: &Scene) {
+    let newest = scene.points().await.pop().expect("a Point");
+    scene.restore(&newest).await;
+    assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn msdb_of_last_week_breaks_nothing() {
+    let scene = hasty_scene().await;
+    back_up(&scene, BackupKind::Log, &[]).await;
+    scene.bank.transfer(&scene.stage, 5).await;
+    for (host, database) in LEDGERS {
+        // As after a restore of msdb: what came later is in no history.
+        let forget = format!(
+            "EXEC msdb.dbo.sp_delete_database_backuphistory @database_name = N'{database}';"
+        );
+        scene.stage.script(host, "master", &forget).await;
+    }
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert_healthy(&scene, &record, "msdb of last week").await;
+    let cures = stopmark::run::verdict::cures(&record);
+    assert!(
+        cures.cured.is_empty(),
+        "the database knows its log: {cures:?}"
+    );
+    let record = back_up(&scene, BackupKind::Differential, &[]).await;
+    let taken = crate::saga_story::story(&record);
+    assert!(
+        taken.contains("diff of SQL1/Ledger (scheduled)"),
+        "the database knows its base: {taken}"
+    );
+    bring_back(&scene).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_that_run_backwards_change_no_order() {
+    let scene = hasty_scene().await;
+    back_up(&scene, BackupKind::Log, &[]).await;
+    let before = scene.points().await.pop().expect("a Point").mark;
+    let hours = 3 * 60 * 60 * 1000;
+    // The agent's clock and one host's go back.
+    let skew = format!("EXEC sp_sim_fault @kind = 'skew clock', @milliseconds = -{hours};");
+    scene.stage.script("SQL1", "master", &skew).await;
+    scene.bank.transfer(&scene.stage, 6).await;
+    let late = World {
+        clock: Arc::new(Late(scene.world.clock.clone(), hours)),
+        ..scene.world.clone()
+    };
+    let wanted = BackupWanted {
+        kind: BackupKind::Log,
+        new_chain: Vec::new(),
+    };
+    let record = run::back_up(&late, &scene.config, &wanted, &Interrupt::default()).await;
+    record.expect("a record");
+    let points = scene.points().await;
+    let after = &points.last().expect("a Point").mark;
+    assert_eq!(points.len(), 2);
+    assert!(after.name.as_str() > before.name.as_str(), "marks rise");
+    assert!(after.placed_at > before.placed_at);
+    bring_back(&scene).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_went_back_in_time_is_found_before_anything_is_published() {
+    let scene = hasty_scene().await;
+    back_up(&scene, BackupKind::Log, &[]).await;
+    let (store, older) = (scene.stage.path("store"), scene.stage.path("older"));
+    copy(&store, &older);
+    scene.bank.transfer(&scene.stage, 7).await;
+    back_up(&scene, BackupKind::Log, &[]).await;
+    // Somebody puts the store of yesterday in its place.
+    fs::remove_dir_all(&store).expect("removed");
+    copy(&older, &store);
+    let wanted = BackupWanted {
+        kind: BackupKind::Log,
+        new_chain: Vec::new(),
+    };
+    let refused = run::back_up(&scene.world, &scene.config, &wanted, &Interrupt::default()).await;
+    let error = refused.expect_err("the catalog knows more than the store");
+    let told = format!("{error:?}");
+    assert!(told.contains("/log/"), "the entry is named: {told}");
+    let sets = |files: BTreeMap<PathBuf, Vec<u8>>| {
+        let sets = files
+            .into_keys()
+            .filter(|path| path.to_string_lossy().contains("/sets/"));
+        sets.count()
+    };
+    assert_eq!(
+        sets(content(&store)),
+        sets(content(&older)),
+        "nothing was published"
+    );
+}
