@@ -7,8 +7,7 @@ use std::fmt::{Display, Write as _};
 use super::{
     AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, LinkSecurity,
     OnFailure, PlaceMark, Plan, ProveCopy, Prune, Publish, RestoreDatabase, RestoreLog, RunKind,
-    Stage, StageName, Step,
-    StopAt, Warning,
+    Stage, StageName, Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
