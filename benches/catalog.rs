@@ -131,6 +131,7 @@ fn set(number: u64, members: u64) -> Set {
         members: names,
         missing: Vec::new(),
         adopted: Vec::new(),
+        best_effort: Vec::new(),
     }
 }
 
@@ -367,6 +368,7 @@ async fn plan(state: &Path) -> Outcome<()> {
         new_chain: Vec::new(),
         round: 1,
         previous: None,
+        quarantined: Vec::new(),
     };
     let clock = SystemClock::new();
     let have = view(&catalog, &group, &survey).await?;

@@ -1,6 +1,6 @@
-//! Entries of the group's log, ready for the tables. Start at [`Row::of`].
+//! Entries made ready for the tables, away from the thread that writes them. Start at [`Row::of`].
 //!
-//! One more kind of fact has its arm in [`Fact::of`]; what it changes is `take`'s.
+//! Values that the tables compare are worked out here; what they mean for each other is `take`'s.
 
 use super::copies::CopyPolicy;
 use super::schema::{DAMAGED, FULL, UNJUDGED, UNMARKED, key_of, limited, signed, text_of};

@@ -1,6 +1,6 @@
 //! Entries of the group's log become rows. Start at [`take_in`].
 //!
-//! One more kind of fact takes three things: its arm in [`Fact::of`](super::rows::Fact), what it changes in [`Taking::apply`], and, where
+//! One more kind of fact takes three things: its arm in `Fact::of` (`rows`), what it changes in [`Taking::apply`], and, where
 //! that needs a column, a new number in `schema`. A fact that makes a piece missing, or makes it count again, goes
 //! through [`Taking::set_absent`]: every judgement that may hang on the piece is forgotten there, and made again by
 //! `judge` when somebody asks. What a fact about a piece means for marks is written nowhere else.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::errors::{Class, classify};
 use super::{Break, Chain};
 use crate::model::{Lsn, Piece, PieceKind};
-use crate::survey::{BackupRow, MemberFacts, RecoveryModel, ReportedError};
+use crate::survey::{BackupRow, MemberFacts, PROGRAM_NAME, RecoveryModel, ReportedError};
 
 /// How a member's chain stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub fn health(facts: &MemberFacts, held: Holding<'_>) -> Health {
 }
 
 /// The newest error that calls for a new chain and that no full of ours has answered: a full answers what was met
-/// before it began. Both times are of one host's clock.
+/// before it began. Both times are of one host's clock. What our own sessions met, their run has answered.
 fn unanswered<'f>(facts: &'f MemberFacts, pieces: &[&Piece]) -> Option<&'f ReportedError> {
     let answers = |piece: &&&Piece| piece.kind == PieceKind::Full && !piece.is_copy_only;
     let begun = pieces
@@ -79,7 +79,8 @@ fn unanswered<'f>(facts: &'f MemberFacts, pieces: &[&Piece]) -> Option<&'f Repor
     let newest = begun.max()?;
     let calls = |error: &&ReportedError| {
         let class = classify(error.number, None).map(|known| known.class);
-        class == Some(Class::NewChain) && error.at.civil_utc() >= newest
+        let is_our_own = error.program.as_deref() == Some(PROGRAM_NAME);
+        class == Some(Class::NewChain) && !is_our_own && error.at.civil_utc() >= newest
     };
     facts
         .reported
@@ -110,8 +111,8 @@ fn reason(facts: &MemberFacts, held: Holding<'_>, chain: &Chain<'_>, next: Lsn) 
             user: row.user_name.clone(),
             when: row.finished,
             device: row.device.clone(),
-            machine: row.machine.clone(),
-            program: row.program.clone(),
+            machine: row.machine.as_deref().map(Into::into),
+            program: row.program.as_deref().map(Into::into),
             first: row.first_lsn,
             last: row.last_lsn,
         },

@@ -79,10 +79,10 @@ pub enum Break {
         device: String,
         /// The computer that it ran on, where msdb says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        machine: Option<String>,
+        machine: Option<Box<str>>,
         /// The program that wrote it, where msdb says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        program: Option<String>,
+        program: Option<Box<str>>,
         /// Where it begins.
         first: Lsn,
         /// The LSN after it.
@@ -165,17 +165,11 @@ impl fmt::Display for Break {
                 first,
                 last,
             } => {
-                write!(
-                    f,
-                    "`{user}` took the log from LSN {first} to {last} on {when}"
-                )?;
-                if let Some(program) = program {
-                    write!(f, " with `{program}`")?;
-                }
-                if let Some(machine) = machine {
-                    write!(f, " on computer `{machine}`")?;
-                }
-                write!(f, " to `{device}`")
+                let log = format!("`{user}` took the log from LSN {first} to {last} on {when}");
+                let with = program.iter().map(|it| format!(" with `{it}`"));
+                let on = machine.iter().map(|it| format!(" on computer `{it}`"));
+                let how: String = with.chain(on).collect();
+                write!(f, "{log}{how} to `{device}`")
             }
             Self::Damaged { piece_kind, .. } => {
                 let word = piece_kind.word();

@@ -5,9 +5,9 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    AdoptPiece, BackUp, CopyPiece, Deliver, EnsureLink, LinkSecurity, OnFailure, PlaceMark, Plan,
-    ProveCopy, Prune, Publish, RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step,
-    StopAt, Warning,
+    AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, LinkSecurity,
+    OnFailure, PlaceMark, Plan, ProveCopy, Prune, Publish, RestoreDatabase, RestoreLog, RunKind,
+    Stage, StageName, Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -143,24 +143,15 @@ fn head(step: &Step) -> String {
         }
         Step::PrepareMember(step) => format!("make what marks need in `{}`", step.member),
         Step::RemovePrepared(step) => format!("remove what marks need from `{}`", step.member),
-        Step::EnsureEventSession(step) => {
-            let verb = if step.exists { "make anew" } else { "make" };
-            format!(
-                "{verb} and start event session `{}`, which hears errors of others",
-                step.name
-            )
-        }
+        Step::EnsureEventSession(step) => event_session_words(step),
         Step::RemoveEventSession(step) => format!("drop event session `{}`", step.name),
         Step::BackUp(step) => back_up_words(step),
         Step::PlaceMark(step) => {
             format!("place mark `{}`, at most {} ms", step.mark, step.timeout_ms)
         }
         Step::ConfirmMark(step) => {
-            let count = step.members.len();
-            format!(
-                "confirm mark `{}` in the history of {count} members",
-                step.mark
-            )
+            let (mark, count) = (&step.mark, step.members.len());
+            format!("confirm mark `{mark}` in the history of {count} members")
         }
         Step::Deliver(step) => deliver_words(step),
         Step::Adopt(step) => adopt_words(step),
@@ -198,6 +189,12 @@ fn head(step: &Step) -> String {
         }
         Step::Release(step) => format!("end the quarantine of `{}`", step.member),
     }
+}
+
+fn event_session_words(step: &EnsureEventSession) -> String {
+    let verb = if step.exists { "make anew" } else { "make" };
+    let name = &step.name;
+    format!("{verb} and start event session `{name}`, which hears errors of others")
 }
 
 fn prune_words(step: &Prune) -> String {
@@ -300,8 +297,8 @@ fn details(step: &Step) -> Vec<String> {
             let files = step.files.iter();
             files.map(|path| path.display().to_string()).collect()
         }
-        Step::Release(_) => Vec::new(),
-        Step::RemoveLink(_)
+        Step::Release(_)
+        | Step::RemoveLink(_)
         | Step::Prune(_)
         | Step::NoteRemoved(_)
         | Step::SweepUploads(_)

@@ -21,10 +21,8 @@ use super::session::{SqlSession, as_fault, within};
 use super::statement::Batch;
 use crate::config::{Encryption, HostConfig, LoginConfig};
 use crate::error::{Code, Error, Result, Retry, SqlCause};
+use crate::survey::PROGRAM_NAME;
 use crate::world::Clock;
-
-/// How the agent's connections are called in `sys.dm_exec_sessions.program_name`.
-pub(super) const PROGRAM_NAME: &str = "Stopmark";
 
 /// Opens a session on the host; `connect_timeout` is for dialling, TLS and login together, and
 /// `answer_max` is how long a statement may go without ending.

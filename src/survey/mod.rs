@@ -11,4 +11,4 @@ pub use facts::{
     MemberFacts, MemberState, RecoveryModel, Survey, UnresolvedMember,
 };
 pub use gather::take;
-pub use reported::{EventSession, ReportedError, event_session_name};
+pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};

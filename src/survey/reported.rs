@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{GroupName, ServerLocal};
 
+/// The program name of the agent's own connections: what they meet, the run that made them answers.
+pub const PROGRAM_NAME: &str = "Stopmark";
+
 /// The Extended Events session that hears a group's errors on a host, by name.
 #[must_use]
 pub fn event_session_name(group: &GroupName) -> String {

@@ -21,7 +21,7 @@ use stopmark::report::run::RunReport;
 use stopmark::run::Interrupt;
 use stopmark::run::events::Verdict;
 use stopmark::run::prune::{self, Pruning};
-use stopmark::run::record::Record;
+use stopmark::run::record::{Record, Round};
 use stopmark::world::{Clock, World};
 
 use crate::bank::TOTAL;
@@ -142,7 +142,7 @@ async fn months_of_runs_shrink_to_what_the_rules_keep() {
 
     clock.pass(1);
     let record = scene.back_up(BackupKind::Log).await;
-    let fulls = record.rounds.iter().flat_map(|round| round.ended());
+    let fulls = record.rounds.iter().flat_map(Round::ended);
     let is_full =
         |step: &Step| matches!(step, Step::BackUp(it) if it.piece_kind == PieceKind::Full);
     assert_eq!(

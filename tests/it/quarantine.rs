@@ -45,7 +45,7 @@ async fn a_chain_that_breaks_again_and_again_is_left_and_shouted_about() {
     let left = stolen(&scene).await;
     let told = story(&left);
     assert_eq!(verdict(&left), Some(Verdict::Degraded), "{told}");
-    assert!(told.contains("SM0605"), "{told}");
+    assert!(told.contains("SM0606"), "{told}");
     assert!(!told.contains("Bases:"), "it is not mended: {told}");
     assert!(
         told.contains("Logs: log of SQL2/Accounts (scheduled): done"),

@@ -277,11 +277,11 @@ impl Scene {
         let steps = lanes
             .flat_map(|stage| &stage.lanes)
             .flat_map(|lane| &lane.steps);
-        let left = steps.filter_map(|step| match step {
+        let mut left = steps.filter_map(|step| match step {
             Step::ClearStaging(step) => step.agent_paths.first(),
             _ => None,
         });
-        let left = left.last().expect("a file that was on the share");
+        let left = left.next_back().expect("a file that was on the share");
         std::fs::write(left, "left behind").expect("writes");
     }
 
