@@ -93,7 +93,13 @@ impl Stores {
             Ok(sent) => target.prove_stripe(&sent, true, &Quiet).await,
             Err(error) => Err(error),
         };
-        proven.map_err(|error| self.named(target, taken(error)))
+        proven.map_err(|error| {
+            if is_of(&error, from) {
+                error
+            } else {
+                self.named(target, taken(error))
+            }
+        })
     }
 }
 
@@ -102,6 +108,12 @@ fn base_key(place: &StoredStripe) -> String {
     let suffix = place.copies.first().map(|copy| copy.key(""));
     let base = suffix.and_then(|suffix| place.key.strip_suffix(&suffix));
     base.unwrap_or(&place.key).to_owned()
+}
+
+/// Whether the error came out of reading this store: only its own reading says so before errors are named.
+fn is_of(error: &Error, store: &ObjectStore) -> bool {
+    let mut context = error.context().iter();
+    context.any(|(what, value)| *what == "store" && value == store.name.as_str())
 }
 
 /// No object is ever overwritten: what stands under the copy's key and is not the copy keeps that key.
