@@ -76,7 +76,7 @@ pub fn judge(sets: &[Set], members: &[MemberName]) -> Vec<Judged> {
 }
 
 /// One set's mark, each member's way asked for where its chain is: with the mark's LSN in the member's log, and
-/// the backup that must carry it where there is one ([`way`] answers that for a chain). None where the set has no
+/// the backup that must carry it where there is one (`way` answers that for a chain). None where the set has no
 /// mark.
 ///
 /// # Errors
