@@ -87,6 +87,19 @@ pub fn plan_copies(
     })
 }
 
+/// No copies, for a run that has to say why there are none.
+#[must_use]
+pub fn plan_no_copies(cfg: &Config, names: &mut dyn Names, round: u8, now: Timestamp) -> Plan {
+    plan(
+        cfg,
+        (RunKind::Copy, StageName::Copy),
+        Vec::new(),
+        names,
+        round,
+        now,
+    )
+}
+
 /// Proves these copies again, each for itself.
 #[must_use]
 pub fn plan_scrub(

@@ -44,7 +44,9 @@ pub use asked::{
 };
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
-pub use copies::{COPIES_MAX, CopyPiece, MirrorLog, ProveCopy, plan_copies, plan_scrub};
+pub use copies::{
+    COPIES_MAX, CopyPiece, MirrorLog, ProveCopy, plan_copies, plan_no_copies, plan_scrub,
+};
 pub use event_sessions::{EnsureEventSession, RemoveEventSession};
 pub use keys::slug;
 pub use links::plan_links;

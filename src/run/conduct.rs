@@ -17,7 +17,8 @@ use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
     self, Asked, BackupKind, COPIES_MAX, CatalogView, CopyPiece, Names, Plan, Quarantine, RunKind,
-    Warning, lint, plan_backup, plan_copies, plan_salvage, plan_tidying, wants_another_round,
+    Warning, lint, plan_backup, plan_copies, plan_no_copies, plan_salvage, plan_tidying,
+    wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};
@@ -301,21 +302,34 @@ pub(super) async fn make_copies(
     budget_bytes: Option<u64>,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    let owed = match owed(world, &config.group).await {
-        Ok(owed) => owed,
-        Err(error) => {
-            tracing::warn!("no copies were planned: {error}");
-            return Ok(());
-        }
+    let (owed, warning) = match owed(world, &config.group).await {
+        Ok(owed) => (owed, None),
+        Err(error) => (Vec::new(), Some(unplanned(&error))),
     };
     let round = book.read(|record| record.rounds.len() + 1);
     let round = u8::try_from(round).unwrap_or(u8::MAX);
     let mut names = PlanNames(world.ids.as_ref());
     let now = world.clock.now();
-    if let Some(plan) = plan_copies(config, owed, budget_bytes, &mut names, round, now) {
-        carry_out_plan(world, book, &plan, interrupt).await?;
+    let plan = plan_copies(config, owed, budget_bytes, &mut names, round, now);
+    let plan = match (plan, warning) {
+        (None, None) => return Ok(()),
+        (Some(plan), None) => plan,
+        (_, Some(warning)) => Plan {
+            warnings: vec![warning],
+            ..plan_no_copies(config, &mut names, round, now)
+        },
+    };
+    carry_out_plan(world, book, &plan, interrupt)
+        .await
+        .map(|_| ())
+}
+
+fn unplanned(error: &Error) -> Warning {
+    Warning {
+        code: error.code().to_string(),
+        message: format!("no copies were planned: {error}"),
+        hint: error.hint_text().map(str::to_owned),
     }
-    Ok(())
 }
 
 /// What stores lack and another holds whole.

@@ -149,10 +149,8 @@ pub fn proven(record: &Record) -> Vec<Proven<'_>> {
 /// Interrupted or not, nothing is left to go on with: the next scrub begins where proofs are oldest.
 fn end(world: &World, book: Book, interrupt: &Interrupt) -> Result<Record> {
     let verdict = book.read(|record| {
-        let failed = record
-            .rounds
-            .iter()
-            .any(|it| it.failures().next().is_some());
+        let failed = |it: &Round| it.failures().next().is_some() || !it.plan.warnings.is_empty();
+        let failed = record.rounds.iter().any(failed);
         let damaged = proven(record).iter().any(|it| it.damage.is_some());
         match (interrupt.is_asked(), failed || damaged) {
             (true, _) => Verdict::Interrupted,

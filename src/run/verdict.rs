@@ -106,7 +106,7 @@ pub fn verdict_of(record: &Record) -> Verdict {
 fn owes_copies(record: &Record) -> bool {
     let copies = |round: &&Round| round.plan.kind == RunKind::Copy;
     let mut rounds = record.rounds.iter().filter(copies);
-    rounds.any(|round| round.failures().next().is_some())
+    rounds.any(|round| round.failures().next().is_some() || !round.plan.warnings.is_empty())
 }
 
 /// Whether the failure of a step makes the run worse: that of a member of best effort does not.

@@ -266,6 +266,11 @@ async fn receive(client: &mut BufReader<TcpStream>) -> Option<Request> {
 }
 
 impl Request {
+    /// The headers, their names in lower case.
+    pub(crate) fn headers(&self) -> &BTreeMap<String, String> {
+        &self.headers
+    }
+
     /// A parameter of the query, decoded as far as keys need it.
     fn asked(&self, name: &str) -> Option<String> {
         let mut pairs = self

@@ -47,6 +47,7 @@ mod set_states;
 mod several_stores;
 mod shelf;
 mod stage;
+mod store_options;
 mod stores;
 mod storms;
 mod strike;

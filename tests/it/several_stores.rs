@@ -1,14 +1,18 @@
 //! Several stores: every piece goes to all of them in one read, a point needs enough copies, what lacks is made later,
 //! and the group comes back when the store that leads is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use stopmark::error::Exit;
+use stopmark::run::Interrupt;
+use stopmark::run::events::Verdict;
+use stopmark::run::scrub::scrub;
 
 use crate::stage::{Printed, Stage};
+use crate::strike::{Strike, Target, WORDS, When};
 
 /// The stores of these stories, with their folders; the first leads.
 const STORES: [(&str, &str); 2] = [("main", "store"), ("cloud", "cloud")];
@@ -294,4 +298,72 @@ async fn a_scrub_keeps_what_it_found_when_a_store_fails() {
     assert!(healed.contains("1 copies made"), "{healed}");
     must(&stage, &["scrub"]).await;
     assert_eq!(points(&stage).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fails_in_a_scrub_the_next_ones_make_the_copy() {
+    let stage = stage_of_two(&[("SQL1", &["Orders"])]).await;
+    must(&stage, &["backup", "full"]).await;
+    must(&stage, &["backup", "log"]).await;
+    let (config, world) = stage.world();
+    let quiet = Interrupt::default();
+    let mut struck = BTreeSet::new();
+    for when in [When::Before, When::After] {
+        for nth in 1..EFFECTS_MAX {
+            let copies = kept(&stage, "cloud").into_keys();
+            let newest = copies
+                .filter(|key| is_copy_of_the_full(key))
+                .max_by_key(|key| copy_of(key));
+            flip(
+                &stage
+                    .path("cloud")
+                    .join("v1/stage")
+                    .join(newest.expect("a copy")),
+            );
+            let strike = Strike::at(Target::Nth(nth), when);
+            let result = scrub(&strike.world(&world), &config, None, &quiet).await;
+            let Some(verb) = strike.struck() else {
+                break;
+            };
+            struck.insert(verb);
+            let told = result.map_or_else(|error| format!("{error:?}"), |it| format!("{it:?}"));
+            assert!(
+                told.contains(WORDS) || when == When::After,
+                "{verb}: {told}"
+            );
+            // One to find the damage or to go on, one to find nothing more.
+            scrub(&world, &config, None, &quiet)
+                .await
+                .expect("it is found");
+            let last = scrub(&world, &config, None, &quiet)
+                .await
+                .expect("nothing is left");
+            let verdict = last.record.ended.map(|(verdict, _)| verdict);
+            assert_eq!(
+                verdict,
+                Some(Verdict::Done),
+                "{nth}, {verb}, {when:?}: {last:#?}"
+            );
+        }
+    }
+    for verb in ["prove", "append", "copy", "mirror_log"] {
+        assert!(struck.contains(verb), "{verb} was never struck: {struck:?}");
+    }
+    assert_eq!(points(&stage).await, 1);
+    must(&stage, &["verify"]).await;
+}
+
+/// More effects than a scrub of two pieces has.
+const EFFECTS_MAX: usize = 40;
+
+fn is_copy_of_the_full(key: &Path) -> bool {
+    let key = key.to_string_lossy();
+    key.contains(".full.1of1.bak") && !key.ends_with(".chunks")
+}
+
+/// The number of a copy, as its key says.
+fn copy_of(key: &Path) -> u32 {
+    let key = key.to_string_lossy();
+    let number = key.rsplit_once(".copy").map(|(_, number)| number.parse());
+    number.map_or(1, |number| number.expect("a number"))
 }

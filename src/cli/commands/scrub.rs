@@ -12,6 +12,7 @@ use crate::cli::args::{Common, ScrubArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, agent};
 use crate::error::Exit;
+use crate::plan::Warning;
 use crate::report::bytes::size;
 use crate::report::run::step_words;
 use crate::run::Interrupt;
@@ -32,6 +33,8 @@ struct Report {
     copied: usize,
     /// What a store did not answer, and copies that could not be made.
     failures: Vec<Unproven>,
+    /// Why no copies were planned.
+    warnings: Vec<Warning>,
 }
 
 #[derive(Serialize)]
@@ -64,6 +67,7 @@ impl Report {
         let found = proven(record);
         let outcomes = record.outcomes();
         let failures = record.rounds.iter().flat_map(Round::failures);
+        let warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
         Self {
             pieces: found.len(),
             bytes: found.iter().map(size_of).sum(),
@@ -79,6 +83,7 @@ impl Report {
                     failure: failure.clone(),
                 })
                 .collect(),
+            warnings: warnings.cloned().collect(),
         }
     }
 
@@ -102,6 +107,9 @@ impl Report {
             if let Some(hint) = &failed.failure.hint {
                 writeln!(text, "  hint: {hint}")?;
             }
+        }
+        for warning in &self.warnings {
+            writeln!(text, "WARNING {}: {}", warning.code, warning.message)?;
         }
         if self.copied > 0 {
             writeln!(text, "{} copies made that a store lacked", self.copied)?;
