@@ -172,13 +172,17 @@ fn chain(pieces: &[Piece], mark: i128, dice: &mut Dice) -> Vec<Piece> {
     if !differentials.is_empty() && dice.below(2) == 0 {
         chain.push(differentials[dice.place(differentials.len())].clone());
     }
-    let reached = chain.last().map_or(0, |piece| piece.last);
+    let mut reached = chain.last().map_or(0, |piece| piece.last);
     let mut logs: Vec<&Piece> = pieces.iter().filter(|piece| piece.kind == LOG).collect();
     logs.sort_by_key(|log| (log.last, log.first));
-    let needed = logs
-        .into_iter()
-        .filter(|log| log.last > reached && log.first <= mark);
-    chain.extend(needed.cloned());
+    for log in logs {
+        // A host that died before it remembered its log backup takes the same log again: the second of two that end
+        // at one place leads no further.
+        if log.last > reached && log.first <= mark {
+            reached = log.last;
+            chain.push(log.clone());
+        }
+    }
     chain
 }
 
