@@ -76,7 +76,9 @@ fn unanswered<'f>(facts: &'f MemberFacts, pieces: &[&Piece]) -> Option<&'f Repor
         .iter()
         .filter(answers)
         .map(|piece| piece.started.civil_utc());
-    let newest = begun.max()?;
+    // msdb keeps whole seconds. What was met within the second in which the full began is taken for answered: whoever
+    // meets it again will be heard again, and a full too many helps nobody.
+    let newest = begun.max()?.saturating_add(jiff::Span::new().seconds(1));
     let calls = |error: &&ReportedError| {
         let class = classify(error.number, None).map(|known| known.class);
         let is_our_own = error.program.as_deref() == Some(PROGRAM_NAME);

@@ -29,8 +29,8 @@ const HELD_BACK: &[&str] = &[
 ];
 
 impl ObjectStore {
-    /// Removes the object or segments of a stripe, then its chunk list. A stripe whose object is held back
-    /// keeps its list.
+    /// Removes the object or segments of a stripe, then its chunk list and the note beside a sealed one. A stripe
+    /// whose object is held back keeps these.
     pub(super) async fn remove_stripe(
         &self,
         group: &GroupName,
@@ -47,7 +47,8 @@ impl ObjectStore {
         stripe: &StoredStripe,
     ) -> Result<Removal> {
         let objects = spans(stripe).into_iter().map(|span| span.key);
-        for key in objects.chain([keys::chunks(&stripe.key)]) {
+        let note = stripe.sealed.as_ref().map(|_| keys::seal_note(&stripe.key));
+        for key in objects.chain([keys::chunks(&stripe.key)]).chain(note) {
             require_piece(group, &key)?;
             let removed = self.calls.call(|| self.remove_object(&key)).await?;
             if let held @ Removal::HeldBack { .. } = removed {

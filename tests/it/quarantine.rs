@@ -14,7 +14,7 @@ use crate::saga_story::story;
 /// A scene that leaves a member after two cures, and whose every run is mended in vain.
 async fn scene() -> Scene {
     let mut scene = Scene::set().await;
-    scene.stage.edit("[policy]", "[policy]\ncures_max = 2");
+    scene.stage.edit("cures_max = 0", "cures_max = 2");
     let (config, world) = scene.stage.world();
     scene.config = config;
     scene.world = hasty(&world);

@@ -167,6 +167,26 @@ async fn the_manifest_names_both_files_and_who_can_open_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_let_go_of_a_sealed_group_leaves_no_note_behind() {
+    let (stage, _) = sealed_stage().await;
+    stage.edit(
+        "[paths]",
+        "[retention]\nkeep_last = 1\nkeep_for = \"0s\"\n[paths]",
+    );
+    back_up(&stage).await;
+    let before = stored(&stage, ".sealed");
+    assert!(!before.is_empty(), "each sealed stripe has a note");
+    for args in [["backup", "full"], ["backup", "log"], ["prune", "run"]] {
+        must(&stage, &args).await;
+    }
+    let left = stored(&stage, ".sealed");
+    assert!(!left.is_empty(), "the newest point keeps its own");
+    for note in &before {
+        assert!(!left.contains(note), "{}", note.display());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_right_key_a_group_is_backed_up_and_proven_and_not_restored() {
     let (stage, keys) = sealed_stage().await;
     without_key(&stage);

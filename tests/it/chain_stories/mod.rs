@@ -62,8 +62,7 @@ impl Clock for Hasty {
 /// A scene whose agent tries again, and waits for nothing.
 pub(crate) async fn hasty_scene() -> Scene {
     let mut scene = Scene::set().await;
-    let policy = "retry_times = 2\ncures_max = 0";
-    scene.stage.edit("retry_times = 0", policy);
+    scene.stage.edit("retry_times = 0", "retry_times = 2");
     let (config, world) = scene.stage.world();
     scene.config = config;
     scene.world = hasty(&world);

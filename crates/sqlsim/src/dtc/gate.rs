@@ -126,9 +126,19 @@ impl Gate {
         Pass::Go
     }
 
-    /// Takes up a transaction that was prepared before a restart and is in doubt.
-    pub fn adopt(&mut self, gtrid: Uuid) {
+    /// Takes up a transaction that was prepared before a restart and is in doubt. A mark closes the gate again to
+    /// distributed commits: another host may have committed it already, and what committed here before its outcome
+    /// arrives would be before the mark on this host and after it on that one.
+    pub fn adopt(&mut self, gtrid: Uuid, is_mark: bool) {
         self.prepared.insert(gtrid);
+        if is_mark && self.holder.is_none() {
+            self.holder = Some(Holder {
+                marker: gtrid,
+                closing: Closing::Everyone,
+                opens_at: Moment::ZERO,
+                is_prepared: true,
+            });
+        }
     }
 
     /// Tells that a prepared transaction has committed or aborted here. A mark's end opens its
@@ -317,6 +327,20 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_that_a_restart_found_in_doubt_closes_the_gate_again() {
+        let mut gate = Gate::default();
+        gate.adopt(id(9), true);
+        assert_eq!(gate.commit(ZERO), Pass::Go, "alone it tears nothing apart");
+        assert_eq!(gate.coordinate(id(1), LEASE * 10), Pass::Wait);
+        assert_eq!(gate.prepare(id(2), false, LEASE * 10), Pass::Wait);
+        gate.ended(id(9));
+        assert_eq!(gate.coordinate(id(1), LEASE * 10), Pass::Go);
+        let mut other = Gate::default();
+        other.adopt(id(3), false);
+        assert_eq!(other.coordinate(id(1), ZERO), Pass::Go, "only marks cut");
+    }
+
+    #[test]
     fn a_mark_in_doubt_keeps_distributed_commits_out_and_lets_single_ones_pass_in_the_end() {
         let mut gate = Gate::default();
         assert_eq!(
@@ -366,7 +390,7 @@ mod tests {
     #[test]
     fn a_transaction_in_doubt_after_a_restart_holds_up_the_mark() {
         let mut gate = Gate::default();
-        gate.adopt(id(1));
+        gate.adopt(id(1), false);
         assert_eq!(
             gate.close(id(9), Closing::Coordinators, LEASE, ZERO),
             Closed::Drained

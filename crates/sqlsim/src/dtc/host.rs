@@ -107,36 +107,50 @@ pub(crate) fn coordinator(instance: &Instance) -> String {
 pub fn recover(instance: &Arc<Instance>) -> SqlResult<()> {
     ensure_login(instance)?;
     let decisions = decisions(instance);
-    for (gtrid, (coordinator, databases)) in in_doubt(instance) {
+    for (gtrid, doubt) in in_doubt(instance) {
+        let coordinator = doubt.coordinator;
         let mut local = Recovered {
             instance: Arc::clone(instance),
             gtrid,
-            databases,
+            databases: doubt.databases,
         };
         if coordinator.split('|').next() == Some(instance.name().as_str()) {
             local.end(decisions.is_committed(gtrid)?)?;
         } else {
             let part = Participant::new(Box::new(local), Vec::new(), &coordinator, false);
-            instance.dtc.adopt(gtrid, part);
+            instance.dtc.adopt(gtrid, doubt.is_mark, part);
         }
     }
     tokio::spawn(keep_asking(Arc::downgrade(instance)));
     Ok(())
 }
 
-type InDoubt = BTreeMap<Uuid, (String, Vec<Arc<DatabaseHandle>>)>;
+/// A transaction that a restart found prepared in some databases.
+struct Doubt {
+    coordinator: String,
+    is_mark: bool,
+    databases: Vec<Arc<DatabaseHandle>>,
+}
+
+type InDoubt = BTreeMap<Uuid, Doubt>;
 
 fn in_doubt(instance: &Instance) -> InDoubt {
     let mut found = InDoubt::new();
     for database in instance.databases() {
         for doubt in database.storage().in_doubt() {
             let PrepareInfo {
-                gtrid, coordinator, ..
+                gtrid,
+                coordinator,
+                mark,
+                ..
             } = doubt.info;
-            let entry = found
-                .entry(gtrid)
-                .or_insert_with(|| (coordinator, Vec::new()));
-            entry.1.push(Arc::clone(&database));
+            let entry = found.entry(gtrid).or_insert_with(|| Doubt {
+                coordinator,
+                is_mark: false,
+                databases: Vec::new(),
+            });
+            entry.is_mark |= mark.is_some();
+            entry.databases.push(Arc::clone(&database));
         }
     }
     found

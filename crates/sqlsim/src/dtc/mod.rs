@@ -152,9 +152,9 @@ impl Dtc {
         });
     }
 
-    /// Takes up a transaction that a restart found in doubt: it counts as prepared.
-    pub fn adopt(&self, gtrid: Uuid, participant: Participant) {
-        self.change(|state| state.gate.adopt(gtrid));
+    /// Takes up a transaction that a restart found in doubt: it counts as prepared, and a mark closes the gate again.
+    pub fn adopt(&self, gtrid: Uuid, is_mark: bool, participant: Participant) {
+        self.change(|state| state.gate.adopt(gtrid, is_mark));
         self.keep(gtrid, participant);
     }
 
