@@ -18,10 +18,16 @@ use crate::model::{Lsn, MemberName, Piece, PieceId, ProofLevel, Set};
 use crate::world::{Listed, Marked, PointNeeds, Standing};
 
 /// Marks that are judged together, sharing the parts of chains.
-const BATCH_MARKS: usize = 64;
+const BATCH_MARKS: usize = 512;
+
+/// Pieces that these may have together, more or less, so that sets of many members fit the memory too.
+const BATCH_PIECES: i64 = 8192;
+
+/// Marks that are judged together while no Point is known.
+const FIRST_MARKS: usize = 16;
 
 /// Batches that are judged before anybody else may ask the catalog.
-const BATCHES_A_TURN: usize = 16;
+const BATCHES_A_TURN: usize = 2;
 
 /// Which full before a mark the parts begin at that are asked one after the other, before the whole chain is.
 const NTH_FULLS: [usize; 3] = [0, 7, 63];
@@ -70,15 +76,19 @@ impl Shelf<'_> {
     pub(super) fn settle(&self, wanted: Option<usize>) -> rusqlite::Result<()> {
         for _ in 0..BATCHES_A_TURN {
             let floor = self.settled_to(wanted)?;
-            // Mostly the newest mark is a Point, and nothing before it needs to be judged.
-            let limit = floor.map_or(BATCH_MARKS, |_| 1);
+            let limit = match (wanted, floor) {
+                (None, _) => BATCH_MARKS,
+                (Some(_), None) => FIRST_MARKS,
+                // Mostly the newest mark is a Point, and nothing before it needs to be judged.
+                (Some(_), Some(_)) => 1,
+            };
             let rest = "group_id = ?1 AND standing = 1 AND entry > ?2 ORDER BY entry DESC LIMIT ?3";
             let values = [self.group, floor.unwrap_or(0), limited(limit)];
             let rows = self.set_rows(rest, values)?;
             if rows.is_empty() {
                 break;
             }
-            self.judge(rows)?;
+            self.judge(fitting(rows))?;
         }
         Ok(())
     }
@@ -324,6 +334,18 @@ impl Shelf<'_> {
         }
         Ok(())
     }
+}
+
+/// As many of these sets as may be held in full at the same time, one at least.
+fn fitting(mut rows: Vec<SetRow>) -> Vec<SetRow> {
+    let mut pieces = 0;
+    let mut fits = |row: &SetRow| {
+        pieces += row.pieces;
+        pieces <= BATCH_PIECES
+    };
+    let count = rows.iter().take_while(|row| fits(row)).count();
+    rows.truncate(count.max(1));
+    rows
 }
 
 fn marked(head: Set) -> Option<Marked> {

@@ -31,7 +31,7 @@ pub(super) struct SetRow {
     /// The set without its pieces.
     pub(super) head: Set,
     first: i64,
-    pieces: i64,
+    pub(super) pieces: i64,
     pub(super) verdict: Option<String>,
 }
 

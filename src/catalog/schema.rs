@@ -19,6 +19,10 @@ const SCHEMA_VERSION: i64 = 4;
 /// process.
 const CACHE_KIB: i64 = 24 * 1024;
 
+/// Pages of 4 KiB that gather in the log beside the file before they are moved into it: a rebuild writes many pages
+/// again and again.
+const CHECKPOINT_PAGES: i64 = 16 * 1024;
+
 /// `backup_set.standing`: everything of the set was let go; it is in no answer.
 pub(super) const GONE: i64 = -1;
 /// `backup_set.standing`: the set has no mark, or claims it no longer.
@@ -100,6 +104,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.set_prepared_statement_cache_capacity(64);
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match version {
