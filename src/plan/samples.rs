@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::asked::Names;
 use super::{Asked, BackupKind, CatalogView};
-use crate::chain::samples::{FORK, lsn, piece};
+use crate::chain::samples::{lsn, piece};
 use crate::config::{
     Config, Encryption, HostConfig, LoginConfig, MarkLogKind, MemberConfig, PolicyConfig, ReadBack,
     ScheduleConfig, ShareConfig, StoreConfig, TransferConfig,
@@ -18,8 +18,7 @@ use crate::model::{
     PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
 };
 use crate::survey::{
-    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MarkLogFacts, MemberFacts,
-    MemberState, RecoveryModel, Survey,
+    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MemberFacts, Survey,
 };
 
 pub(super) const MEMBERS: [&str; 5] = [
@@ -127,24 +126,8 @@ pub(super) fn config() -> Config {
 /// A member that is online, in FULL, whose next log begins at `next`.
 pub(super) fn facts(next: Option<u32>) -> MemberFacts {
     MemberFacts {
-        state: MemberState::Online,
-        recovery_model: RecoveryModel::Full,
-        is_read_only: false,
-        database_guid: None,
-        family_guid: Some(Uuid::from_u128(0xfa)),
-        recovery_fork_guid: Some(Uuid::from_u128(FORK)),
-        last_log_backup_lsn: next.map(lsn),
-        differential_base_guid: None,
-        availability_group: None,
         size_bytes: 1 << 30,
-        mark_log: MarkLogFacts {
-            has_table: true,
-            has_procedure: true,
-            has_remote_procedure: true,
-            newest: None,
-        },
-        history: Vec::new(),
-        reported: Vec::new(),
+        ..crate::chain::samples::facts(next)
     }
 }
 

@@ -84,8 +84,11 @@ pub async fn back_up(
     loop {
         let (survey, have, mut plan) = plan_round(world, config, &asked).await?;
         let surveyed = (&survey, &have);
-        if asked.round == 1 && bring_in(world, config, (run, &book), surveyed, interrupt).await? {
-            (_, _, plan) = plan_round(world, config, &asked).await?;
+        if asked.round == 1 {
+            let ours = (run, &book);
+            if bring_in(world, config, ours, surveyed, &mut warnings, interrupt).await? {
+                (_, _, plan) = plan_round(world, config, &asked).await?;
+            }
         }
         plan.warnings.append(&mut warnings);
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;

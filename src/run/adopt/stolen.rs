@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::media::Source;
 use crate::model::RunId;
-use crate::plan::{AdoptAsked, CatalogView, Stolen, plan_adopt, stolen_logs};
+use crate::plan::{AdoptAsked, CatalogView, Stolen, Warning, plan_adopt, stolen_logs};
 use crate::run::book::Book;
 use crate::run::conduct::refuse_unsound;
 use crate::run::executor::carry_out_plan;
@@ -16,16 +16,19 @@ use crate::run::{Interrupt, PlanNames};
 use crate::survey::Survey;
 use crate::world::World;
 
-/// Adopts the log backups of others that this machine can read; whether any were. Examining them is a read.
+/// Adopts the log backups of others that this machine can read; whether any were. Examining them is a read, and a
+/// file that cannot be read is told in `warnings`: the marks inside it are lost to another cure.
 pub(in crate::run) async fn bring_in(
     world: &World,
     config: &Config,
     (run, book): (RunId, &Book),
     (survey, have): (&Survey, &CatalogView),
+    warnings: &mut Vec<Warning>,
     interrupt: &Interrupt,
 ) -> Result<bool> {
     let stolen = stolen_logs(config, survey, have);
-    let wanted = examined(world, &stolen).await;
+    let (wanted, unread) = examined(world, &stolen).await;
+    warnings.extend(unread);
     if wanted.offers.is_empty() {
         return Ok(false);
     }
@@ -48,16 +51,20 @@ pub(in crate::run) async fn bring_in(
 }
 
 /// What the files are. One that is gone or cannot be read is no error: there are other cures.
-async fn examined(world: &World, stolen: &[Stolen]) -> AdoptWanted {
-    let mut wanted = AdoptWanted::default();
+async fn examined(world: &World, stolen: &[Stolen]) -> (AdoptWanted, Vec<Warning>) {
+    let (mut wanted, mut unread) = (AdoptWanted::default(), Vec::new());
     for place in stolen.iter().flat_map(|it| &it.places) {
         match find(world, &[Source::Path(place.clone())]).await {
             Ok(found) => {
                 wanted.offers.extend(found.offers);
                 wanted.others.extend(found.others);
             }
-            Err(error) => tracing::info!(%error, "a foreign log backup cannot be read"),
+            Err(error) => unread.push(Warning {
+                code: error.code().to_string(),
+                message: format!("a log backup of somebody else cannot be read: {error}"),
+                hint: error.hint_text().map(str::to_owned),
+            }),
         }
     }
-    wanted
+    (wanted, unread)
 }
