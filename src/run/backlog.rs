@@ -5,18 +5,16 @@
 //!
 //! Nothing is held back or removed here.
 
+use super::away::unfinished;
 use super::record::Record;
 use crate::config::Config;
-use crate::error::Code;
+use crate::error::{Code, Result};
 use crate::plan::{StagedStripe, Step, UnfinishedRound, Warning};
 use crate::world::World;
 
-/// A warning where what these runs left on the shares is more than the configuration lets wait.
-pub(super) async fn over_budget(
-    world: &World,
-    config: &Config,
-    left: &[Record],
-) -> Option<Warning> {
+/// A warning where what unfinished runs left on the shares is more than the configuration lets wait.
+pub(super) async fn over_budget(world: &World, config: &Config) -> Result<Option<Warning>> {
+    let left = unfinished(world, &config.group)?;
     let mut waiting_bytes = 0_u64;
     for round in left.iter().flat_map(Record::unfinished_rounds) {
         for stripes in waiting(&round) {
@@ -26,7 +24,7 @@ pub(super) async fn over_budget(
         }
     }
     let most_bytes = config.policy.staging_max_bytes;
-    (waiting_bytes > most_bytes).then(|| Warning {
+    Ok((waiting_bytes > most_bytes).then(|| Warning {
         code: Code::ShareBacklog.to_string(),
         message: format!(
             "{} MiB of backups wait on the shares for the store, more than {} MiB",
@@ -38,7 +36,7 @@ pub(super) async fn over_budget(
              `staging_max` says how much may wait"
                 .to_owned(),
         ),
-    })
+    }))
 }
 
 /// The files of each piece that is not in the store.

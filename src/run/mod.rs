@@ -6,6 +6,7 @@
 //! This room decides nothing about what to do: it follows the plan, and asks for another when a round breaks.
 
 pub mod adopt;
+mod away;
 mod backlog;
 pub mod book;
 mod conduct;

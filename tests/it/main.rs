@@ -47,6 +47,7 @@ mod set_states;
 mod several_stores;
 mod shelf;
 mod stage;
+mod store_away;
 mod store_options;
 mod stores;
 mod storms;
