@@ -11,6 +11,7 @@ mod escrow;
 pub mod explain;
 pub mod inspect;
 pub mod lineages;
+pub mod links;
 mod places;
 pub mod prune;
 pub mod remarks;

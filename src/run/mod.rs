@@ -21,6 +21,7 @@ mod resume;
 pub mod scrub;
 pub mod verdict;
 
+pub use backlog::{Backlog, backlog};
 pub use conduct::{
     BackupWanted, PlanNames, back_up, carry_out, check, finish_leftovers, plan_only, quarantined,
 };

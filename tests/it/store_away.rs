@@ -41,6 +41,9 @@ async fn marks_and_logs_go_on_while_the_store_is_away() {
         let of_logs = rounds.filter(|kind| *kind == RunKind::Log).count();
         assert_eq!(of_logs, 1, "no chain was broken: {told}");
     }
+    let status = scene.stage.run(&["status"]).await.stdout;
+    let waits = "waiting   6 pieces of 1 MiB on the shares for the store, since ";
+    assert!(status.contains(waits), "{status}");
     strike.mend();
     scene.bank.transfer(&scene.stage, 14).await;
     scene.back_up(BackupKind::Log).await;
