@@ -34,6 +34,7 @@ mod shelf;
 mod source;
 mod staging;
 mod sweep;
+mod there;
 mod throttle;
 mod upload;
 mod uploads;
