@@ -60,12 +60,7 @@ impl Ahead {
         futures::future::try_join(fetches, others).await.map(|_| ())
     }
 
-    async fn fetch(
-        &self,
-        round: &Round<'_>,
-        strand: &Strand<'_>,
-        walk: &Walk<'_>,
-    ) -> Result<()> {
+    async fn fetch(&self, round: &Round<'_>, strand: &Strand<'_>, walk: &Walk<'_>) -> Result<()> {
         for (place, step) in &strand.steps {
             let Step::Fetch(fetch) = step else { continue };
             if !self.wait_for_room(round, walk, fetch).await {
@@ -120,7 +115,8 @@ impl Ahead {
             }
             match (step, own) {
                 (Step::ClearStaging(_), Some(piece)) => {
-                    self.clear(round, strand, walk, (*place, step, piece)).await?;
+                    self.clear(round, strand, walk, (*place, step, piece))
+                        .await?;
                 }
                 _ => round.walk(strand.host, *place, step, walk).await?,
             }

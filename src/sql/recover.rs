@@ -33,7 +33,7 @@ pub(super) async fn recover_database(
     let (mut session, answer) = asked.map_err(at_member)?;
     let read = || -> Result<Option<(String, bool)>, Fault> {
         let row = rows::first(&answer, 0);
-        row.map(|row| Ok((row.text("state_desc")?, row.flag("is_in_standby")?)))
+        row.map(|row| Ok::<_, Fault>((row.text("state_desc")?, row.flag("is_in_standby")?)))
             .transpose()
     };
     match read().map_err(|fault| at_member(fault.at(host)))? {

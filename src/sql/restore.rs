@@ -99,15 +99,16 @@ async fn restore(
 #[must_use]
 pub fn database_sql(step: &RestoreDatabase) -> Batch {
     let target = identifier(step.target.as_str());
-    let mut text = String::new();
-    if step.replace {
-        text.push_str(&empty_sql(&step.target));
-    }
-    text.push_str(&format!(
-        "RESTORE DATABASE {target}\nFROM {}\nWITH NORECOVERY, CHECKSUM, STATS = 5",
+    let before = if step.replace {
+        empty_sql(&step.target)
+    } else {
+        String::new()
+    };
+    let mut text = format!(
+        "{before}RESTORE DATABASE {target}\nFROM {}\nWITH NORECOVERY, CHECKSUM, STATS = 5{}",
         devices(&step.source),
-    ));
-    text.push_str(&moves_sql(&step.moves));
+        moves_sql(&step.moves),
+    );
     if step.replace {
         text.push_str(",\n    REPLACE");
     }
@@ -146,10 +147,7 @@ fn moves_sql(moves: &[FileMove]) -> String {
 
 /// Sends everybody out of a database that is in use, as long as it is there.
 pub(super) fn empty_sql(database: &DatabaseName) -> String {
-    let (name, quoted) = (
-        literal(database.as_str()),
-        identifier(database.as_str()),
-    );
+    let (name, quoted) = (literal(database.as_str()), identifier(database.as_str()));
     format!(
         "IF DATABASEPROPERTYEX({name}, N'Status') = N'ONLINE'\n    \
          AND DATABASEPROPERTYEX({name}, N'IsInStandBy') = 0\n    \

@@ -15,9 +15,7 @@ use super::statement::Batch;
 use super::{SqlFleet, member};
 use crate::error::Result;
 use crate::model::HostName;
-use crate::survey::{
-    LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
-};
+use crate::survey::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};
 
 /// Everything about one host, on one connection.
 pub(super) async fn target_facts(fleet: &SqlFleet, host: &HostName) -> Result<TargetFacts> {
@@ -96,7 +94,10 @@ fn files_by_database(answer: &Answer) -> Result<BTreeMap<String, Vec<TargetFile>
             size_bytes: u64::try_from(row.long("size_bytes")?).unwrap_or(0),
             redo_start_lsn: row.lsn_or_null("redo_start_lsn")?,
         };
-        files.entry(row.text("database_name")?).or_default().push(file);
+        files
+            .entry(row.text("database_name")?)
+            .or_default()
+            .push(file);
     }
     Ok(files)
 }

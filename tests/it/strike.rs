@@ -18,11 +18,10 @@ use stopmark::model::{
 };
 use stopmark::plan::{
     BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RecoverDatabase,
-    RestoreDatabase, RestoreLog,
-    ShareFile, StagedStripe,
+    RestoreDatabase, RestoreLog, ShareFile, StagedStripe,
 };
 use stopmark::run::events::BackedUp;
-use stopmark::survey::HostFacts;
+use stopmark::survey::{HostFacts, TargetFacts};
 use stopmark::world::{
     Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, Removal, RestoredState,
     Staging, StepProgress, Store, Tap, World,

@@ -10,9 +10,7 @@ use crate::cli::args::RestoreArgs;
 use crate::cli::setup::Agent;
 use crate::error::{Code, Error, Result as Done};
 use crate::model::{DatabaseName, HostName, MemberName, RunId, SurveyId};
-use crate::plan::{
-    FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule,
-};
+use crate::plan::{FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule};
 use crate::run::{self, BegunRestore};
 use crate::survey::TargetFacts;
 
@@ -69,7 +67,10 @@ pub(super) async fn asked(
         ..RestoreAsked::to(place, wanted.run, survey)
     };
     // A point's members may be on hosts that the file does not know any more; the planner says so.
-    let hosts = point.paths.keys().filter_map(|member| asked.place.of(member));
+    let hosts = point
+        .paths
+        .keys()
+        .filter_map(|member| asked.place.of(member));
     let targets = targets(agent, hosts).await?;
     Ok(RestoreAsked { targets, ..asked })
 }
@@ -84,14 +85,14 @@ async fn targets<'a>(
     let asking = known.into_keys().map(async |host| {
         let facts = agent.world.fleet.target_facts(host).await?;
         true_host(host, &facts.true_name)?;
-        Ok((host.clone(), facts))
+        Ok::<_, Error>((host.clone(), facts))
     });
-    let answers: Vec<Done<_>> = join_all(asking).await;
-    let (facts, errors): (Vec<_>, Vec<_>) = answers.into_iter().partition(Done::is_ok);
+    let answers = join_all(asking).await;
+    let (facts, errors): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     if !errors.is_empty() {
-        return Err(errors.into_iter().filter_map(Done::err).collect());
+        return Err(errors.into_iter().filter_map(Result::err).collect());
     }
-    Ok(facts.into_iter().filter_map(Done::ok).collect())
+    Ok(facts.into_iter().filter_map(Result::ok).collect())
 }
 
 /// A host with another name is another host: nothing goes there.
@@ -116,12 +117,18 @@ fn place(agent: &Agent, args: &RestoreArgs) -> Done<RestorePlace> {
         let (from, to) = halves("--map", rule, "OLDHOST=NEWHOST")?;
         let name = |text: &str| {
             text.parse::<HostName>().map_err(|error| {
-                Error::new(Code::CommandLine, format!("`{text}` cannot be a host's name"))
-                    .hint("`--map` takes OLDHOST=NEWHOST")
-                    .source(error)
+                Error::new(
+                    Code::CommandLine,
+                    format!("`{text}` cannot be a host's name"),
+                )
+                .hint("`--map` takes OLDHOST=NEWHOST")
+                .source(error)
             })
         };
-        if hosts.insert(name(from)?, target(agent, &name(to)?)?).is_some() {
+        if hosts
+            .insert(name(from)?, target(agent, &name(to)?)?)
+            .is_some()
+        {
             let message = format!("`--map` says twice where the members on `{from}` go");
             return Err(Error::new(Code::CommandLine, message).hint("leave one out"));
         }

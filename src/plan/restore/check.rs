@@ -79,7 +79,8 @@ fn partial(point: &Point, asked: &RestoreAsked, ways: &[Way<'_>]) -> Option<Find
     if left.is_empty() || asked.accepts_inconsistency {
         return None;
     }
-    let message = "only some members would come back: transactions that span the others would be half there";
+    let message =
+        "only some members would come back: transactions that span the others would be half there";
     Some(Finding::refusal(
         Error::new(Code::InconsistentRestore, message)
             .at("left behind", left.join(", "))
@@ -127,8 +128,8 @@ fn taken(cfg: &Config, asked: &RestoreAsked, way: &Way<'_>) -> Option<Finding> {
         );
         return at(Error::new(Code::TargetUnfit, message).hint(hint));
     }
-    let goes_on = is_begun(way, asked)
-        && (there.state != TargetState::Online || way.stands == Stands::Open);
+    let goes_on =
+        is_begun(way, asked) && (there.state != TargetState::Online || way.stands == Stands::Open);
     if goes_on {
         return None;
     }
@@ -274,21 +275,29 @@ fn room(ways: &[Way<'_>], placed: &[Placed]) -> Vec<Finding> {
                 continue;
             };
             let need = needs
-                .entry((&way.host, &volume.root))
-                .or_insert(Need { needed_bytes: 0, free_bytes: volume.free_bytes });
+                .entry((&way.host, volume.root.as_str()))
+                .or_insert(Need {
+                    needed_bytes: 0,
+                    free_bytes: volume.free_bytes,
+                });
             need.needed_bytes = need.needed_bytes.saturating_add(needed_bytes);
             need.free_bytes = need.free_bytes.saturating_add(freed_bytes);
         }
     }
-    let short = needs.into_iter().filter(|(_, need)| need.needed_bytes > need.free_bytes);
+    let short = needs
+        .into_iter()
+        .filter(|(_, need)| need.needed_bytes > need.free_bytes);
     let found = short.map(|((host, root), need)| {
         Finding::refusal(
-            Error::new(Code::TargetRoom, "a target host lacks the room for the restored files")
-                .at("host", host)
-                .at("volume", root)
-                .at("needed bytes", need.needed_bytes)
-                .at("free bytes", need.free_bytes)
-                .hint("make room, or put files elsewhere with `--files-in` or `--move-files`"),
+            Error::new(
+                Code::TargetRoom,
+                "a target host lacks the room for the restored files",
+            )
+            .at("host", host)
+            .at("volume", root)
+            .at("needed bytes", need.needed_bytes)
+            .at("free bytes", need.free_bytes)
+            .hint("make room, or put files elsewhere with `--files-in` or `--move-files`"),
         )
     });
     found.collect()

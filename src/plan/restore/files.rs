@@ -42,7 +42,14 @@ pub(super) fn placed(asked: &RestoreAsked, way: &Way<'_>) -> Placed {
             let (_, placed) = files.entry(file.logical_name.clone()).or_insert_with(|| {
                 let physical_name = place(asked, way, nth, file);
                 let logical_name = file.logical_name.clone();
-                (nth, PlacedFile { logical_name, physical_name, size_bytes: 0 })
+                (
+                    nth,
+                    PlacedFile {
+                        logical_name,
+                        physical_name,
+                        size_bytes: 0,
+                    },
+                )
             });
             placed.size_bytes = file.size_bytes;
             if is_new || piece.kind != PieceKind::Log {

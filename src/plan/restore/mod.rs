@@ -81,7 +81,7 @@ fn restore_stages(
     placed: &[files::Placed],
     stages: &mut Stages,
 ) {
-    let lanes = making.lanes(ways);
+    let lanes = steps::lanes(ways);
     // All shares may lie on one disk.
     let ahead = making.cfg.policy.staging_max_bytes / lanes.max(1);
     let both = || ways.iter().zip(placed);

@@ -1,5 +1,7 @@
 //! The steps of one member's way, stage by stage. Start at [`Making`].
 
+use std::collections::BTreeSet;
+
 use super::asked::RestoreAsked;
 use super::files::Placed;
 use super::way::{Stands, Way};
@@ -32,16 +34,13 @@ enum Leaves {
     Open,
 }
 
-impl Making<'_> {
-    /// How many hosts there are to be restored on.
-    #[expect(clippy::unused_self, reason = "it reads like its neighbours")]
-    pub(super) fn lanes(&self, ways: &[Way<'_>]) -> u64 {
-        let mut hosts: Vec<&HostName> = ways.iter().map(|way| &way.host).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
-        hosts.len() as u64
-    }
+/// How many hosts there are to be restored on.
+pub(super) fn lanes(ways: &[Way<'_>]) -> u64 {
+    let hosts: BTreeSet<&HostName> = ways.iter().map(|way| &way.host).collect();
+    hosts.len() as u64
+}
 
+impl Making<'_> {
     /// Everything that leaves the member unopened.
     pub(super) fn to_mark(&self, way: &Way<'_>, placed: &Placed) -> Vec<Step> {
         let last = way.pieces.len().saturating_sub(1);
@@ -56,7 +55,16 @@ impl Making<'_> {
             self.restore(way, placed, (at, piece), leaves)
         });
         let steps: Vec<[Step; 3]> = steps.collect();
-        steps.into_iter().flatten().collect()
+        let left = self.left_by_the_one_before(way);
+        left.chain(steps.into_iter().flatten()).collect()
+    }
+
+    /// The removal of files that the restore which is gone on with may have left, of pieces that nobody fetches again.
+    fn left_by_the_one_before<'s>(&'s self, way: &'s Way<'_>) -> impl Iterator<Item = Step> + 's {
+        let rest = way.rest().count();
+        let restored = way.pieces.len() - rest;
+        let pieces = way.pieces[..restored].iter();
+        pieces.map(move |piece| clear(&self.staged(way, piece)))
     }
 
     /// The proof of a member that stands by.
@@ -107,7 +115,10 @@ impl Making<'_> {
             mark_log: self.cfg.mark_log,
             state,
         };
-        is_due.then_some(Step::ProveMark(step)).into_iter().collect()
+        is_due
+            .then_some(Step::ProveMark(step))
+            .into_iter()
+            .collect()
     }
 
     /// Something is there that may be overwritten, or that an earlier restore left in pieces.
@@ -128,14 +139,7 @@ impl Making<'_> {
             source: source.clone(),
             stored: piece.stripes.clone(),
         });
-        let clear = Step::ClearStaging(ClearStaging {
-            piece: piece.id,
-            agent_paths: source
-                .stripes
-                .iter()
-                .map(|stripe| stripe.agent_path.clone())
-                .collect(),
-        });
+        let clear = clear(&source);
         let moves = placed.moves[at].clone();
         let retry = Some(RetryRule::of(&self.cfg.policy));
         let (member, target) = (way.member.clone(), way.target.clone());
@@ -189,4 +193,12 @@ impl Making<'_> {
             stripes: piece.stripes.iter().enumerate().map(stripe).collect(),
         }
     }
+}
+
+fn clear(source: &RestorePiece) -> Step {
+    let stripes = source.stripes.iter();
+    Step::ClearStaging(ClearStaging {
+        piece: source.piece,
+        agent_paths: stripes.map(|stripe| stripe.agent_path.clone()).collect(),
+    })
 }

@@ -28,7 +28,9 @@ pub(super) fn tails(
         return Vec::new();
     }
     // The files must have names that no piece has.
-    let stamp = have.newest_stamp.map_or(now, |last| now.max(last.plus_millis(1)));
+    let stamp = have
+        .newest_stamp
+        .map_or(now, |last| now.max(last.plus_millis(1)));
     let stamp = stamp.file_stamp();
     let naming = Naming {
         group: &cfg.group,

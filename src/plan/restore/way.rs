@@ -109,8 +109,7 @@ fn unknown_members<'a>(
         .filter(|member| !point.paths.contains_key(*member));
     unknown.map(|member| {
         let message = format!("point `{}` has no member `{member}`", point.mark.name);
-        Error::new(Code::PointUnknown, message)
-            .hint("`stopmark show` lists the members of a point")
+        Error::new(Code::PointUnknown, message).hint("`stopmark show` lists the members of a point")
     })
 }
 
@@ -152,7 +151,8 @@ fn way<'a>(
         facts,
         target: target.clone(),
         there,
-        is_proven_shut: asked.proof == ProofRule::BeforeOpening && is_of_one_version(&pieces, facts),
+        is_proven_shut: asked.proof == ProofRule::BeforeOpening
+            && is_of_one_version(&pieces, facts),
         pieces,
         mark_lsn: placed.ok_or_else(|| lost("the mark"))?.lsn,
         stands: Stands::After(0),

@@ -50,10 +50,7 @@ fn in_place() -> RestoreAsked {
     }
 }
 
-fn restored_of(
-    have: &CatalogView,
-    asked: &RestoreAsked,
-) -> std::result::Result<Plan, Vec<Error>> {
+fn restored_of(have: &CatalogView, asked: &RestoreAsked) -> std::result::Result<Plan, Vec<Error>> {
     let point = points(&have.sets, &[]).remove(0);
     plan_restore(&config(), have, &point, asked, &mut Counter(0x4000), now())
 }
@@ -93,13 +90,19 @@ fn a_restore_of_the_group_over_itself() {
 fn a_restore_to_a_newer_version_opens_by_the_last_log_when_all_have_come_that_far() {
     let mut newer = restore_asked();
     newer.files = RestoreFiles::Defaults;
-    change_target(&mut newer, "PAY3", |facts| facts.version = "17.0.1000.1".to_owned());
+    change_target(&mut newer, "PAY3", |facts| {
+        facts.version = "17.0.1000.1".to_owned()
+    });
     insta::assert_snapshot!(checked(restored(&newer).expect("a plan")).1);
 }
 
 #[test]
 fn nothing_is_opened_before_every_member_is_proven() {
-    let mapped = [("PAY1", "PAY3"), (r"PAY2\SQL", "PAY1"), ("PAY3", r"PAY2\SQL")];
+    let mapped = [
+        ("PAY1", "PAY3"),
+        (r"PAY2\SQL", "PAY1"),
+        ("PAY3", r"PAY2\SQL"),
+    ];
     let mapped = mapped.map(|(from, to)| (host(from), host(to)));
     let asked = RestoreAsked {
         place: RestorePlace::Mapped(mapped.into()),
@@ -137,7 +140,11 @@ fn every_member_goes_to_the_host_that_was_named_for_its_own() {
         place: RestorePlace::Mapped([(host("PAY1"), host("PAY3"))].into()),
         ..restore_asked()
     };
-    assert_eq!(refused(&one), ["SM0107"; 2], "two hosts are left, each told once");
+    assert_eq!(
+        refused(&one),
+        ["SM0107"; 2],
+        "two hosts are left, each told once"
+    );
     let slip = RestoreAsked {
         place: RestorePlace::Mapped([(host("PAY9"), host("PAY3"))].into()),
         ..restore_asked()
@@ -221,7 +228,10 @@ fn everything_that_a_host_cannot_take_is_told_at_once() {
     let wanted = [
         "SM0803", "SM0804", "SM0805", "SM0805", "SM0805", "SM0805", "SM0805", "SM0805",
     ];
-    assert_eq!(codes, wanted, "a file, the room, the group, and the version five times");
+    assert_eq!(
+        codes, wanted,
+        "a file, the room, the group, and the version five times"
+    );
 }
 
 #[test]
