@@ -113,19 +113,19 @@ impl Ahead {
             if round.is_stopped(walk) {
                 break;
             }
-            match (step, own) {
-                (Step::ClearStaging(_), Some(piece)) => {
-                    self.clear(round, strand, walk, (*place, step, piece))
-                        .await?;
-                }
-                _ => round.walk(strand.host, *place, step, walk).await?,
+            if let Step::ClearStaging(clear) = step {
+                self.clear(round, strand, walk, (*place, step, clear.piece))
+                    .await?;
+            } else {
+                round.walk(strand.host, *place, step, walk).await?;
             }
         }
         self.give_up();
         Ok(())
     }
 
-    /// The files of a piece go whatever became of its member: nobody will come for them.
+    /// The files of a piece go whatever became of its member: nobody will come for them. One that stays is told, and
+    /// holds nothing up.
     async fn clear(
         &self,
         round: &Round<'_>,
@@ -134,7 +134,7 @@ impl Ahead {
         (place, step, piece): (StepPlace, &Step, PieceId),
     ) -> Result<()> {
         let is_held = self.share().held.contains_key(&piece);
-        if is_held {
+        if is_held || round.is_wanted(step, walk) {
             round.try_only(strand.host, place, step).await?;
         } else {
             round.walk(strand.host, place, step, walk).await?;

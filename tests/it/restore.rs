@@ -80,6 +80,13 @@ async fn a_group_comes_back_on_two_other_hosts() {
     );
     let again = stage.run(&run).await;
     assert_eq!(again.exit, Exit::Failed, "nothing is overwritten unasked");
+    let plan = [
+        &["restore", "plan", "--default-folders", "--prefix", "again_"][..],
+        &MAPPED,
+    ]
+    .concat();
+    let plan = stage.run(&plan).await;
+    assert!(must(&plan).contains("forecast: about"), "{}", plan.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

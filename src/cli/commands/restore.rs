@@ -3,16 +3,20 @@
 use super::link::survey_of;
 use super::restore_asked::{Wanted, asked, begun};
 use super::restore_point::point;
-use super::{Failed, end_run, one, shown};
+use super::{Failed, end_run, one, shown, unprintable};
 use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
 use crate::cli::out::Out;
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
 use crate::model::RunId;
 use crate::plan::{CatalogView, Plan, RestorePlace, plan_restore};
+use crate::report::forecast::{Pace, forecast};
 use crate::run::events::Verdict;
 use crate::run::{self, Interrupt, PlanNames};
 use crate::world::PointNeeds;
+
+/// Journals that are looked through for what restores took.
+const RUNS_MAX: usize = 500;
 
 /// Restores a point, or prints the plan.
 pub(super) async fn restore(
@@ -31,7 +35,11 @@ pub(super) async fn restore(
                 resume: false,
             };
             let (plan, _) = plan(&agent, &args, &wanted).await?;
-            shown(out, &plan, Exit::Ok)
+            shown(out, &plan, Exit::Ok)?;
+            if let Some(forecast) = forecast(&plan, &pace(&agent)?) {
+                out.say(&forecast.text()).map_err(unprintable)?;
+            }
+            Ok(Exit::Ok)
         }
         RestoreCommand::Run(args) => {
             let agent = agent(common, Access::Act)?;
@@ -51,6 +59,22 @@ pub(super) async fn restore(
     }
 }
 
+/// What the restores before took, as far as the newest journals tell.
+fn pace(agent: &Agent) -> Result<Pace, Failed> {
+    let journals = &agent.world.journals;
+    let mut pace = Pace::default();
+    for run in journals
+        .runs()
+        .map_err(one)?
+        .into_iter()
+        .rev()
+        .take(RUNS_MAX)
+    {
+        pace = pace.of(&journals.read(run).map_err(one)?);
+    }
+    Ok(pace)
+}
+
 /// What a person has to do next, where the group itself was restored: its chains are on a new fork.
 fn advise(out: &mut Out<'_>, place: &RestorePlace, verdict: Option<Verdict>) -> Result<(), Failed> {
     let is_open = matches!(verdict, Some(Verdict::Done | Verdict::Degraded));
@@ -58,7 +82,7 @@ fn advise(out: &mut Out<'_>, place: &RestorePlace, verdict: Option<Verdict>) -> 
         return Ok(());
     }
     let lines = "  next      `stopmark backup full`, then `stopmark backup log`: the group has no new point before";
-    out.say(lines).map_err(super::unprintable)
+    out.say(lines).map_err(unprintable)
 }
 
 /// Overwriting is asked for by the group's name, so that nobody does it by habit.
