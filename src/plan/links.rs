@@ -60,6 +60,7 @@ pub fn plan_links(
         on_failure: OnFailure::Skip,
         lanes: vec![lane],
         fan_out: None,
+        fetch_ahead_bytes: None,
     };
     Plan {
         format: PLAN_FORMAT,

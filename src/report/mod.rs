@@ -9,6 +9,7 @@ pub mod chains;
 pub mod check;
 mod escrow;
 pub mod explain;
+pub mod forecast;
 pub mod inspect;
 pub mod lineages;
 pub mod links;

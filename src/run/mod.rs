@@ -6,6 +6,7 @@
 //! This room decides nothing about what to do: it follows the plan, and asks for another when a round breaks.
 
 pub mod adopt;
+mod ahead;
 mod away;
 mod backlog;
 pub mod book;
@@ -17,6 +18,7 @@ pub mod journal;
 mod marks;
 pub mod prune;
 pub mod record;
+mod restore;
 mod resume;
 pub mod scrub;
 pub mod verdict;
@@ -26,4 +28,5 @@ pub use conduct::{
     BackupWanted, PlanNames, back_up, carry_out, check, finish_leftovers, plan_only, quarantined,
 };
 pub use executor::Interrupt;
+pub use restore::{BegunRestore, begun_restore, restore};
 pub use resume::{Resumed, resolve_unfinished_steps};

@@ -35,6 +35,7 @@ mod shelf;
 mod source;
 mod staging;
 mod sweep;
+mod there;
 mod throttle;
 mod upload;
 mod uploads;

@@ -14,6 +14,7 @@ use super::digest::ChunkList;
 use super::hash::sha256;
 use super::layout::{Span, spans};
 use super::range::{Place, Reader, unwritable};
+use super::there::is_there;
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
 use crate::model::{Sha256Digest, StoredStripe};
@@ -183,6 +184,9 @@ impl ObjectStore {
         path: &Path,
         progress: &dyn StepProgress,
     ) -> Result<()> {
+        if is_there(path, stripe.plain()).await {
+            return Ok(());
+        }
         self.prove_sizes(stripe).await?;
         let unfinished = path.with_extension("part");
         let failed = |error| unwritable(&unfinished, error);

@@ -296,6 +296,7 @@ impl Hosts {
             mark: None,
             reason: "a test".to_owned(),
             is_cure: false,
+            tail: None,
             retry: None,
         }
     }

@@ -37,6 +37,8 @@ mod publishing;
 mod quarantine;
 mod rebuild;
 mod reported;
+mod restore;
+mod restore_faults;
 mod saga;
 mod saga_kinds;
 mod saga_story;

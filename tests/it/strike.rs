@@ -17,11 +17,11 @@ use stopmark::model::{
     Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
-    ShareFile, StagedStripe,
+    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RecoverDatabase,
+    RestoreDatabase, RestoreLog, ShareFile, StagedStripe,
 };
 use stopmark::run::events::BackedUp;
-use stopmark::survey::HostFacts;
+use stopmark::survey::{HostFacts, TargetFacts};
 use stopmark::world::{
     Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, Removal, RestoredState,
     Staging, StepProgress, Store, Tap, World,
@@ -52,10 +52,11 @@ pub(crate) enum Target {
 }
 
 /// The verbs that change nothing.
-const READING: [&str; 11] = [
+const READING: [&str; 12] = [
     "bring",
     "host_facts",
     "databases",
+    "target_facts",
     "test_link",
     "mark_history",
     "find_backup",
@@ -304,6 +305,20 @@ impl Fleet for StruckFleet {
     ) -> Result<()> {
         let restore = self.0.restore_log(host, step, progress);
         self.pass("restore_log", restore).await
+    }
+
+    async fn recover_database(
+        &self,
+        host: &HostName,
+        step: &RecoverDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        let recover = self.0.recover_database(host, step, progress);
+        self.pass("recover_database", recover).await
+    }
+
+    async fn target_facts(&self, host: &HostName) -> Result<TargetFacts> {
+        self.pass("target_facts", self.0.target_facts(host)).await
     }
 
     async fn newest_mark(
