@@ -194,6 +194,7 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         hosts: BTreeMap::from(hosts),
         members,
         unresolved: Vec::new(),
+        moved: Vec::new(),
     }
 }
 

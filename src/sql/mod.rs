@@ -6,6 +6,7 @@
 //!
 //! This room decides nothing about backups, never retries by itself, and offers no general query.
 
+mod availability;
 mod backup;
 mod connect;
 pub mod dial;

@@ -4,6 +4,8 @@
 
 mod adopt;
 mod adopt_bucket;
+mod agent_seeds;
+mod agent_stories;
 mod agreement;
 mod bad_input;
 mod bank;
@@ -14,7 +16,9 @@ mod clock_time;
 mod conformance;
 mod damage;
 mod disagreements;
+mod failover;
 mod fan_out;
+mod fate;
 mod fleet_backups;
 mod fleet_biztalk;
 mod fleet_hosts;
@@ -43,6 +47,7 @@ mod saga_twice;
 mod scrub;
 mod sealed;
 mod secrets;
+mod seeding;
 mod set_states;
 mod several_stores;
 mod shelf;

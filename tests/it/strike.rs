@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
-use stopmark::error::{Code, Error, Result, Retry};
+use stopmark::error::{Code, Result};
 use stopmark::model::{
     DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy, Set,
     Sha256Digest, StoreName, StoredStripe,
@@ -26,6 +26,8 @@ use stopmark::world::{
     Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, Removal, RestoredState,
     Staging, StepProgress, Store, Tap, World,
 };
+
+use crate::fate::{Fate, Fates};
 
 /// Whether the effect is done before it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +66,12 @@ const READING: [&str; 11] = [
     "sizes",
 ];
 
-/// The words by which a person, or a test, knows the injected failure again.
-pub(crate) const WORDS: &str = "struck by the test";
-
-/// One failure to come.
+/// One failure to come, or as many as somebody else decides.
 pub(crate) struct Strike {
     target: Target,
     when: When,
     seen: Mutex<Seen>,
+    fates: Option<Arc<dyn Fates>>,
 }
 
 #[derive(Default)]
@@ -87,6 +87,17 @@ impl Strike {
             target,
             when,
             seen: Mutex::default(),
+            fates: None,
+        })
+    }
+
+    /// Failures as somebody else decides.
+    pub(crate) fn by(fates: Arc<dyn Fates>) -> Arc<Self> {
+        Arc::new(Self {
+            target: Target::Nth(0),
+            when: When::Before,
+            seen: Mutex::default(),
+            fates: Some(fates),
         })
     }
 
@@ -137,17 +148,13 @@ impl Strike {
         code: Code,
         effect: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        if !self.hits(verb, key) {
-            return effect.await;
-        }
-        if self.when == When::After {
-            effect.await?;
-        }
-        let retry = match self.when {
-            When::Before => Retry::Safe,
-            When::After => Retry::AfterCheck,
+        let fate = match (&self.fates, self.when) {
+            (Some(fates), _) => fates.of(verb, key),
+            (None, _) if !self.hits(verb, key) => Fate::Passes,
+            (None, When::Before) => Fate::FailsBefore,
+            (None, When::After) => Fate::FailsAfter,
         };
-        Err(Error::new(code, format!("`{verb}` was {WORDS}")).retry(retry))
+        fate.meet((verb, code), effect).await
     }
 }
 
