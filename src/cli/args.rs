@@ -284,7 +284,10 @@ pub enum RestoreCommand {
 #[derive(Args, Clone, Debug)]
 #[command(group(ArgGroup::new("where").required(true).args(["to_host", "map", "in_place"])))]
 #[command(group(ArgGroup::new("files").args(["files_in", "move_files", "default_folders"])))]
-#[expect(clippy::struct_excessive_bools, reason = "each is a word that a person says or does not")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word that a person says or does not"
+)]
 pub struct RestoreArgs {
     /// The mark; the newest point when left out.
     #[arg(long, conflicts_with = "before")]

@@ -278,6 +278,8 @@ pub struct PolicyConfig {
     pub cures_within: u8,
     /// How long a quarantine lasts after the last cure.
     pub quarantine: Duration,
+    /// How full a log may become, in per cent, while its backups wait for a seeding to end.
+    pub log_used_max: u8,
 }
 
 /// What is kept. Every rule keeps Points, none lets one go: a Point goes when no rule keeps it.
@@ -363,6 +365,7 @@ impl Default for PolicyConfig {
             cures_max: 4,
             cures_within: 12,
             quarantine: Duration::from_secs(24 * 60 * 60),
+            log_used_max: 70,
         }
     }
 }

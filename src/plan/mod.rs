@@ -13,6 +13,7 @@ mod bases;
 mod check;
 mod copies;
 mod event_sessions;
+mod identity;
 mod keys;
 mod links;
 mod lint;

@@ -18,8 +18,8 @@ use crate::model::{
     PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
 };
 use crate::survey::{
-    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MemberFacts, RecoveryModel, Survey,
-    TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
+    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MemberFacts, RecoveryModel,
+    Survey, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
 };
 
 pub(super) const MEMBERS: [&str; 5] = [
@@ -196,6 +196,7 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         hosts: BTreeMap::from(hosts),
         members,
         unresolved: Vec::new(),
+        moved: Vec::new(),
     }
 }
 

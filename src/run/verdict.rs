@@ -8,8 +8,8 @@ use crate::chain::SetState;
 use crate::error::Code;
 use crate::model::{HostName, MemberName, PieceId, RunId, SetId, SetKind};
 use crate::plan::{
-    FailedDeed, Plan, ProvenState, RoundResult, RunCures, RunKind, Step, StepFailure, Undo, UnfinishedRound,
-    Warning,
+    FailedDeed, Plan, ProvenState, RoundResult, RunCures, RunKind, Step, StepFailure, Undo,
+    UnfinishedRound, Warning,
 };
 
 /// What the next round's planner must know of this one.
@@ -107,9 +107,9 @@ pub fn verdict_of(record: &Record) -> Verdict {
 
 /// Whether every member of a restore was proven to be open at the mark: what failed then is only what follows.
 fn is_restored(round: &Round) -> bool {
-    let proofs = steps(&round.plan).filter(|step| {
-        matches!(step, Step::ProveMark(proof) if proof.state == ProvenState::Online)
-    });
+    let proofs = steps(&round.plan).filter(
+        |step| matches!(step, Step::ProveMark(proof) if proof.state == ProvenState::Online),
+    );
     let proven: Vec<&Step> = round.ended().map(|(step, _)| step).collect();
     let mut proofs = proofs.peekable();
     proofs.peek().is_some() && proofs.all(|proof| proven.contains(&proof))

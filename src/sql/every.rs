@@ -7,8 +7,8 @@
 
 use super::statement::Batch;
 use super::{
-    backup, connect, discover, event_session, facts, history, links, mark, prepare, probe, recover,
-    restore, restored, target, watch,
+    availability, backup, connect, discover, event_session, facts, history, links, mark, prepare,
+    probe, recover, restore, restored, target, watch,
 };
 
 /// Names to make texts with.
@@ -70,6 +70,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let mut all = vec![("connect.greeting", connect::greeting())];
     all.extend(watch::statements(sample));
     all.extend(facts::statements(sample));
+    all.extend(availability::statements(sample));
     all.extend(links::statements(sample));
     all.extend(prepare::statements(sample));
     all.extend(event_session::statements(sample));

@@ -45,6 +45,8 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
         },
         history: Vec::new(),
         reported: Vec::new(),
+        replica: None,
+        seeding: None,
     })
 }
 

@@ -6,6 +6,7 @@
 //!
 //! This room decides nothing about backups, never retries by itself, and offers no general query.
 
+mod availability;
 mod backup;
 mod connect;
 pub mod dial;
@@ -22,8 +23,8 @@ pub mod observe;
 mod prepare;
 mod probe;
 pub mod quote;
-mod reported;
 mod recover;
+mod reported;
 mod restore;
 mod restored;
 mod rows;
