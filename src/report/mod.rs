@@ -12,6 +12,7 @@ pub mod explain;
 pub mod forecast;
 pub mod inspect;
 pub mod lineages;
+pub mod links;
 mod places;
 pub mod prune;
 pub mod remarks;
