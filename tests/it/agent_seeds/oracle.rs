@@ -141,8 +141,7 @@ async fn restore_plan(scene: &Scene, world: &World, needs: &PointNeeds) -> Plan 
     let host: HostName = spare.parse().expect("a host");
     let survey = survey::take(world, config).await;
     let existing = world.fleet.databases(&host).await;
-    let files = scene.folder.path().join("restored");
-    std::fs::create_dir_all(&files).expect("a folder");
+    let files = scene.folder.path().join("hosts").join(spare).join("data");
     let asked = RestoreAsked {
         based_on: survey.id,
         existing: existing.expect("it answers"),
