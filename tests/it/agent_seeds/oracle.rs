@@ -141,8 +141,7 @@ async fn restore_plan(scene: &Scene, world: &World, needs: &PointNeeds) -> Plan 
     let host: HostName = spare.parse().expect("a host");
     let survey = survey::take(world, config).await;
     let facts = world.fleet.target_facts(&host).await;
-    let files = scene.folder.path().join("restored");
-    std::fs::create_dir_all(&files).expect("a folder");
+    let files = scene.folder.path().join("hosts").join(spare).join("data");
     let (place, run) = (RestorePlace::OneHost(host.clone()), RunId(world.ids.next()));
     let asked = RestoreAsked {
         files: RestoreFiles::InFolder(files.display().to_string()),
