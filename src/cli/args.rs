@@ -69,6 +69,8 @@ pub enum Command {
     List,
     /// Show one set or run in full.
     Show(ShowArgs),
+    /// To which marks the group can come back now, and what each would lose.
+    Points(PointsArgs),
     /// How the group stands: its newest point, its chains, what is due.
     Status,
     /// Read stored pieces back and compare them with their digests.
@@ -211,6 +213,14 @@ pub struct ShowArgs {
 /// `stopmark verify`
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
+/// `stopmark points`
+#[derive(Args, Clone, Copy, Debug)]
+pub struct PointsArgs {
+    /// How many points to show, the newest first.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+}
+
     /// Only what this mark's point needs; everything when left out.
     pub mark: Option<String>,
     /// Compare sizes only.

@@ -15,6 +15,7 @@ pub mod lineages;
 mod places;
 pub mod prune;
 pub mod remarks;
+pub mod points;
 pub mod run;
 pub mod sets;
 pub mod status;

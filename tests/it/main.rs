@@ -31,6 +31,7 @@ mod kill;
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
 mod printing;
+mod points;
 mod prune;
 mod publishing;
 mod quarantine;

@@ -12,6 +12,7 @@ mod link;
 mod list;
 mod pin;
 mod prune;
+mod points;
 mod restore;
 mod restore_asked;
 mod restore_point;
@@ -47,6 +48,7 @@ pub(super) async fn carry_out(
         Command::Show(args) => show::show(&common, &args, out).await,
         Command::Status => status::status(&common, out).await,
         Command::Verify(args) if args.chain => verify_chain::verify_chain(&common, out).await,
+        Command::Points(args) => points::points(&common, args, out).await,
         Command::Verify(args) => verify::verify(&common, &args, out).await,
         Command::Inspect(args) => inspect::inspect(&common, &args, out, interrupt).await,
         Command::Adopt(args) => adopt::adopt(&common, &args, out, interrupt).await,
