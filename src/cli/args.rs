@@ -283,7 +283,7 @@ pub struct AdoptArgs {
 #[derive(Debug, Subcommand)]
 pub enum RestoreCommand {
     /// Print what would be restored and do nothing.
-    Plan(RestoreArgs),
+    Plan(RestorePlanArgs),
     /// Restore, and prove that every member stopped at the mark.
     Run(RestoreRunArgs),
 }
@@ -292,7 +292,10 @@ pub enum RestoreCommand {
 #[derive(Args, Clone, Debug)]
 #[command(group(ArgGroup::new("where").required(true).args(["to_host", "map", "in_place"])))]
 #[command(group(ArgGroup::new("files").args(["files_in", "move_files", "default_folders"])))]
-#[expect(clippy::struct_excessive_bools, reason = "each is a word that a person says or does not")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word that a person says or does not"
+)]
 pub struct RestoreArgs {
     /// The mark; the newest point when left out.
     #[arg(long, conflicts_with = "before")]
@@ -339,6 +342,17 @@ pub struct RestoreArgs {
 /// `stopmark restore run`
 #[derive(Args, Clone, Debug)]
 pub struct RestoreRunArgs {
+/// `stopmark restore plan`
+#[derive(Args, Clone, Debug)]
+pub struct RestorePlanArgs {
+    /// What to restore.
+    #[command(flatten)]
+    pub restore: RestoreArgs,
+    /// Write T-SQL scripts and a runbook into this new folder, with which people restore without Stopmark.
+    #[arg(long, value_name = "FOLDER")]
+    pub script: Option<PathBuf>,
+}
+
     /// What to restore.
     #[command(flatten)]
     pub restore: RestoreArgs,

@@ -19,3 +19,5 @@ pub mod points;
 pub mod run;
 pub mod sets;
 pub mod status;
+mod runbook;
+pub mod script;

@@ -8,7 +8,7 @@
 use super::statement::Batch;
 use super::{
     backup, connect, discover, event_session, facts, history, links, mark, prepare, probe, recover,
-    restore, restored, target, watch,
+    restore, restored, script, target, watch,
 };
 
 /// Names to make texts with.
@@ -79,6 +79,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(restored::statements(sample));
     all.extend(recover::statements(sample));
     all.extend(target::statements(sample));
+    all.extend(script::statements(sample));
     all.extend(history::statements(sample));
     all.extend(discover::statements(sample));
     all.extend(probe::statements(sample));

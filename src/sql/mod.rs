@@ -22,12 +22,13 @@ pub mod observe;
 mod prepare;
 mod probe;
 pub mod quote;
-mod reported;
 mod recover;
 mod restore;
+mod reported;
 mod restored;
 mod rows;
 mod session;
+pub mod script;
 mod statement;
 mod target;
 #[cfg(test)]

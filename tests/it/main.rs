@@ -44,6 +44,7 @@ mod saga_kinds;
 mod saga_story;
 mod saga_twice;
 mod scrub;
+mod script;
 mod sealed;
 mod secrets;
 mod set_states;

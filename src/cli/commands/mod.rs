@@ -17,6 +17,7 @@ mod restore;
 mod restore_asked;
 mod restore_point;
 mod scrub;
+mod script;
 mod show;
 mod status;
 mod verify;
