@@ -84,6 +84,9 @@ pub enum Command {
     /// Bring the group back to a mark.
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Restore a point on drill hosts, look through it, remove it again, and certify what was found.
+    #[command(subcommand)]
+    Drill(DrillCommand),
     /// Let go of points that no rule of `[retention]` keeps, and remove the pieces that nobody needs any more.
     #[command(subcommand)]
     Prune(PruneCommand),
@@ -210,9 +213,6 @@ pub struct ShowArgs {
     pub what: Option<String>,
 }
 
-/// `stopmark verify`
-#[derive(Args, Debug)]
-pub struct VerifyArgs {
 /// `stopmark points`
 #[derive(Args, Clone, Copy, Debug)]
 pub struct PointsArgs {
@@ -221,6 +221,9 @@ pub struct PointsArgs {
     pub limit: u32,
 }
 
+/// `stopmark verify`
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
     /// Only what this mark's point needs; everything when left out.
     pub mark: Option<String>,
     /// Compare sizes only.
@@ -339,9 +342,6 @@ pub struct RestoreArgs {
     pub no_standby: bool,
 }
 
-/// `stopmark restore run`
-#[derive(Args, Clone, Debug)]
-pub struct RestoreRunArgs {
 /// `stopmark restore plan`
 #[derive(Args, Clone, Debug)]
 pub struct RestorePlanArgs {
@@ -353,6 +353,9 @@ pub struct RestorePlanArgs {
     pub script: Option<PathBuf>,
 }
 
+/// `stopmark restore run`
+#[derive(Args, Clone, Debug)]
+pub struct RestoreRunArgs {
     /// What to restore.
     #[command(flatten)]
     pub restore: RestoreArgs,
@@ -362,6 +365,47 @@ pub struct RestorePlanArgs {
     /// Go on where the last restore stopped, to the same mark; say the rest as it was said then.
     #[arg(long)]
     pub resume: bool,
+}
+
+/// `stopmark drill ...`
+#[derive(Clone, Debug, Subcommand)]
+pub enum DrillCommand {
+    /// Hold a drill.
+    Run(DrillRunArgs),
+    /// List the drills that were held.
+    List,
+    /// Show the certificate of a drill, or write its report.
+    Show(DrillShowArgs),
+}
+
+/// `stopmark drill run`
+#[derive(Args, Clone, Debug)]
+pub struct DrillRunArgs {
+    /// The mark of the point; the newest point when left out.
+    #[arg(long, conflicts_with = "random")]
+    pub mark: Option<String>,
+    /// Any of the points that there are.
+    #[arg(long)]
+    pub random: bool,
+    /// A drill host; may be given several times. Those of `[drill] hosts` when left out.
+    #[arg(long, value_name = "HOST")]
+    pub on: Vec<HostName>,
+    /// Write the report to this HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print the plan and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `stopmark drill show`
+#[derive(Args, Clone, Debug)]
+pub struct DrillShowArgs {
+    /// The drill's id, as `stopmark drill list` shows it; the newest when left out.
+    pub drill: Option<String>,
+    /// Write the report to this HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// `stopmark prune ...`

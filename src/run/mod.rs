@@ -9,6 +9,7 @@ pub mod adopt;
 mod ahead;
 mod backlog;
 pub mod book;
+pub mod certificate;
 mod conduct;
 pub mod deeds;
 pub mod events;
@@ -23,7 +24,8 @@ pub mod scrub;
 pub mod verdict;
 
 pub use conduct::{
-    BackupWanted, PlanNames, back_up, carry_out, check, finish_leftovers, plan_only, quarantined,
+    BackupWanted, PlanNames, back_up, carry_out, check, finish_drills, finish_leftovers, plan_only,
+    quarantined,
 };
 pub use executor::Interrupt;
 pub use restore::{BegunRestore, begun_restore, restore};

@@ -191,6 +191,7 @@ impl Hosts {
                 ..PolicyConfig::default()
             },
             retention: None,
+            drill: None,
             state: "/nowhere".into(),
             logs: "/nowhere".into(),
         }
