@@ -244,8 +244,8 @@ async fn what_a_killed_drill_left_is_removed_wherever_it_was_killed() {
     let scene = Scene::set().await;
     scene.back_up(BackupKind::Log).await;
     let stage = &scene.stage;
-    // Each step has two lines: every third one is now its beginning, now its end.
-    for lines in (1..LINES_MAX).step_by(3) {
+    // Each step has two lines: every seventh one is now a beginning, now an end, and all kinds of steps come by.
+    for lines in (1..LINES_MAX).step_by(7) {
         let config = stage.config_path();
         let killed = tokio::task::spawn_blocking(move || run_the_agent(test, &config, lines)).await;
         if killed.expect("it was waited for").success() {
@@ -257,7 +257,7 @@ async fn what_a_killed_drill_left_is_removed_wherever_it_was_killed() {
             return;
         }
         // The next start may be any that goes on with what was left; a drill does so for its names' sake.
-        if lines % 4 == 0 {
+        if lines % 3 == 0 {
             scene.back_up(BackupKind::Log).await;
         } else {
             let group = &scene.config.group;
