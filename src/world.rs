@@ -332,6 +332,11 @@ pub trait Store: Send + Sync {
     ) -> Result<Set>;
     /// Takes the group's lease, or renews it; `SM0706` names the holder when another has it.
     async fn take_lease(&self, group: &GroupName) -> Result<()>;
+    /// Whether this agent was the last that was known to hold the group's lease. Only such a one goes on without a
+    /// lease while the store does not answer.
+    fn held_last(&self, _group: &GroupName) -> bool {
+        false
+    }
     /// Gives the lease up.
     async fn release_lease(&self, group: &GroupName) -> Result<()>;
     /// Whether create-if-absent is honoured, found by creating this object twice; it is left there.

@@ -165,6 +165,8 @@ pub enum LinkCommand {
     Script,
     /// Call through each linked server and compare true names.
     Test,
+    /// Examine each linked server that marks need: what is wrong, why it matters, and the T-SQL that mends it.
+    Check,
 }
 
 /// `stopmark link apply`

@@ -19,8 +19,9 @@ use std::path::Path;
 
 pub use checked::{
     BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, Encryption,
-    HostConfig, LoginConfig, MarkLogKind, MemberConfig, PolicyConfig, ReadBack, RetentionConfig,
-    ScheduleConfig, SealConfig, ShareConfig, StoreConfig, TransferConfig,
+    HostConfig, KeepingConfig, LockConfig, LockMode, LoginConfig, MarkLogKind, MemberConfig,
+    PolicyConfig, ReadBack, RetentionConfig, ScheduleConfig, SealConfig, ShareConfig, StoreConfig,
+    TransferConfig,
 };
 pub use read::size_bytes;
 pub use schedule::{Schedule, next_runs};

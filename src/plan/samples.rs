@@ -10,8 +10,8 @@ use super::asked::Names;
 use super::{Asked, BackupKind, CatalogView};
 use crate::chain::samples::{lsn, piece};
 use crate::config::{
-    Config, Encryption, HostConfig, LoginConfig, MarkLogKind, MemberConfig, PolicyConfig, ReadBack,
-    ScheduleConfig, ShareConfig, StoreConfig, TransferConfig,
+    Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, MemberConfig,
+    PolicyConfig, ReadBack, ScheduleConfig, ShareConfig, StoreConfig, TransferConfig,
 };
 use crate::model::{
     DatabaseFile, DatabaseFileKind, HostName, Mark, MarkName, MemberMark, MemberName, Piece,
@@ -102,6 +102,7 @@ pub(super) fn config() -> Config {
             options: BTreeMap::new(),
             secrets: BTreeMap::new(),
             transfer: TransferConfig::default(),
+            keeping: KeepingConfig::default(),
         },
         further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),

@@ -14,6 +14,7 @@ pub mod forecast;
 pub mod html;
 pub mod inspect;
 pub mod lineages;
+pub mod links;
 mod places;
 pub mod points;
 pub mod prune;

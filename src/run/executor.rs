@@ -239,6 +239,9 @@ impl Round<'_> {
 
     /// The failed step for which this one is skipped.
     fn because_of(&self, step: &Step, walk: &Walk<'_>) -> Option<StepPlace> {
+        if walk.on_failure == OnFailure::Pass {
+            return None;
+        }
         let failed_at = *walk.failed_at();
         failed_at.or_else(|| self.failed_member(step))
     }

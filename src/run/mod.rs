@@ -7,6 +7,7 @@
 
 pub mod adopt;
 mod ahead;
+mod away;
 mod backlog;
 pub mod book;
 pub mod certificate;
@@ -23,6 +24,7 @@ mod resume;
 pub mod scrub;
 pub mod verdict;
 
+pub use backlog::{Backlog, backlog};
 pub use conduct::{
     BackupWanted, PlanNames, back_up, carry_out, check, finish_drills, finish_leftovers, plan_only,
     quarantined,

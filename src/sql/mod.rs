@@ -41,7 +41,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use every::every_statement;
-pub use links::script as link_script;
+pub use links::{cure_script as link_cure_script, script as link_script};
 pub use prepare::script as prepare_script;
 pub use recover::recover_sql;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};

@@ -16,6 +16,7 @@ pub mod hash;
 pub mod keys;
 mod layout;
 mod lease;
+mod lock;
 mod log;
 mod manifest;
 mod many;
@@ -50,7 +51,7 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::config::{StoreConfig, TransferConfig};
+use crate::config::{KeepingConfig, StoreConfig, TransferConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{Certificate, GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::seal::Ring;
@@ -110,6 +111,7 @@ pub struct ObjectStore {
     /// Where long waits are shown; none where nobody looks.
     progress: Option<Arc<dyn Progress>>,
     ring: Option<Arc<Ring>>,
+    keeping: KeepingConfig,
 }
 
 impl ObjectStore {
@@ -127,7 +129,8 @@ impl ObjectStore {
         let pool = Pool::of_the_process_with(config.transfer.memory_bytes);
         let (backend, prefix) = Backend::open(config)?;
         let store = Self::over(backend, prefix, agent, clock, lease_ttl);
-        let store = store.with_name(config.name.clone());
+        let mut store = store.with_name(config.name.clone());
+        store.keeping = config.keeping.clone();
         Ok(store.with_transfer(&config.transfer).with_pool(pool))
     }
 
@@ -161,6 +164,7 @@ impl ObjectStore {
             uploads: Uploads::default(),
             progress: None,
             ring: None,
+            keeping: KeepingConfig::default(),
             clock,
         }
     }
@@ -343,6 +347,10 @@ impl Store for ObjectStore {
 
     async fn take_lease(&self, group: &GroupName) -> Result<()> {
         self.take_or_renew(group).await
+    }
+
+    fn held_last(&self, group: &GroupName) -> bool {
+        self.uploads.held_last(group)
     }
 
     async fn release_lease(&self, group: &GroupName) -> Result<()> {

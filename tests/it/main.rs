@@ -28,6 +28,7 @@ mod inspect;
 mod inspect_corpus;
 mod inspect_places;
 mod kill;
+mod link_check;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
@@ -52,6 +53,7 @@ mod set_states;
 mod several_stores;
 mod shelf;
 mod stage;
+mod store_away;
 mod store_options;
 mod stores;
 mod storms;

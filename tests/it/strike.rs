@@ -47,6 +47,8 @@ pub(crate) enum Target {
     First(&'static str),
     /// The first upload to a key that holds this text: uploads of two hosts go on side by side.
     UploadOf(&'static str),
+    /// Every call of the store, until [`Strike::mend`].
+    StoreAway,
     /// No failure: the store holds back every object of a piece whose key holds this text.
     HoldBack(&'static str),
 }
@@ -81,6 +83,7 @@ pub(crate) struct Strike {
 struct Seen {
     count: usize,
     struck: Option<&'static str>,
+    is_mended: bool,
 }
 
 impl Strike {
@@ -96,6 +99,11 @@ impl Strike {
     /// The verb that was struck; none if the run had no such effect.
     pub(crate) fn struck(&self) -> Option<&'static str> {
         self.seen().struck
+    }
+
+    /// The store is back.
+    pub(crate) fn mend(&self) {
+        self.seen().is_mended = true;
     }
 
     /// The world with this strike in it.
@@ -114,7 +122,7 @@ impl Strike {
     }
 
     /// Whether this effect is the one; each is asked once.
-    fn hits(&self, verb: &'static str, key: &str) -> bool {
+    fn hits(&self, verb: &'static str, key: &str, code: Code) -> bool {
         if self.when == When::After && READING.contains(&verb) {
             return false; // Struck before or after, it comes to the same.
         }
@@ -126,6 +134,7 @@ impl Strike {
             Target::UploadOf(part) => {
                 seen.struck.is_none() && verb == "upload" && key.contains(part)
             }
+            Target::StoreAway => code == Code::StoreUnreachable && !seen.is_mended,
             Target::HoldBack(_) => false,
         };
         if is_it {
@@ -140,7 +149,7 @@ impl Strike {
         code: Code,
         effect: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        if !self.hits(verb, key) {
+        if !self.hits(verb, key, code) {
             return effect.await;
         }
         if self.when == When::After {
@@ -453,6 +462,10 @@ impl Store for StruckStore {
 
     async fn take_lease(&self, group: &GroupName) -> Result<()> {
         self.pass("take_lease", self.0.take_lease(group)).await
+    }
+
+    fn held_last(&self, group: &GroupName) -> bool {
+        self.0.held_last(group)
     }
 
     async fn release_lease(&self, group: &GroupName) -> Result<()> {

@@ -6,6 +6,7 @@
 mod drill;
 mod group;
 mod hosts;
+mod keeping;
 mod policy;
 mod retention;
 mod sealing;
@@ -220,6 +221,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         hosts::SHARE_KEYS,
         store::KEYS,
         transfer::KEYS,
+        keeping::KEYS,
         sealing::KEYS,
         transfer::BANDWIDTH_KEYS,
     ];

@@ -15,7 +15,7 @@ mod way;
 
 use super::asked::{CatalogView, Names};
 use super::stages::Stages;
-use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
+use super::{BackUp, OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::chain::{Break, Point};
 use crate::config::Config;
 use crate::error::{Code, Error};
@@ -54,8 +54,7 @@ pub fn plan_restore(
     let tails = tail::tails(cfg, have, asked, &ways, names, now);
     let making = Making { cfg, asked, point };
     let mut stages = Stages::default();
-    stages.back_up_tails(&tails);
-    restore_stages(&making, &ways, &placed, &mut stages);
+    restore_stages(&making, &ways, &placed, &tails, &mut stages);
     tail::bring_home(cfg, asked, &tails, &mut stages, names, now);
     let lacking = point.lacking.iter().map(lacking);
     Ok(Plan {
@@ -79,6 +78,7 @@ fn restore_stages(
     making: &Making<'_>,
     ways: &[Way<'_>],
     placed: &[files::Placed],
+    tails: &[BackUp],
     stages: &mut Stages,
 ) {
     let lanes = steps::lanes(ways);
@@ -94,11 +94,22 @@ fn restore_stages(
         });
         made.collect()
     };
-    let to_mark = of(&|way, placed| making.to_mark(way, placed));
+    let mut to_mark = of(&|way, placed| making.to_mark(way, placed));
+    let mut last = of(&|way, placed| making.last_logs(way, placed));
+    let mut clear = StepsOf::new();
+    if is_fetched_first(making.cfg, ways) {
+        let mut early = taken_out(&mut to_mark, |step| matches!(step, Step::Fetch(_)));
+        early.extend(taken_out(&mut last, |step| matches!(step, Step::Fetch(_))));
+        clear = taken_out(&mut to_mark, |step| matches!(step, Step::ClearStaging(_)));
+        clear.extend(taken_out(&mut last, |step| {
+            matches!(step, Step::ClearStaging(_))
+        }));
+        stages.add(StageName::Fetch, OnFailure::Halt, early);
+    }
+    stages.back_up_tails(tails);
     stages.add_fetching_ahead(StageName::Restore, OnFailure::Halt, to_mark, ahead);
     let shut = of(&|way, _| making.prove_shut(way));
     stages.add(StageName::Prove, OnFailure::Halt, shut);
-    let last = of(&|way, placed| making.last_logs(way, placed));
     stages.add_fetching_ahead(StageName::LastLogs, OnFailure::Halt, last, ahead);
     let opened = of(&|way, _| making.prove_opened_by_log(way));
     stages.add(StageName::Prove, OnFailure::Halt, opened);
@@ -106,6 +117,25 @@ fn restore_stages(
     stages.add(StageName::Recover, OnFailure::Skip, recover);
     let open = of(&|way, _| making.prove_recovered(way));
     stages.add(StageName::Prove, OnFailure::Skip, open);
+    stages.add(StageName::Clear, OnFailure::Pass, clear);
+}
+
+/// A group that is restored over itself is not touched before everything that it needs was brought from the store
+/// and found whole, as far as the shares may hold it all at once.
+fn is_fetched_first(cfg: &Config, ways: &[Way<'_>]) -> bool {
+    let pieces = ways.iter().flat_map(Way::rest);
+    let stripes = pieces.flat_map(|(_, piece)| &piece.stripes);
+    let bytes: u64 = stripes.map(|stripe| stripe.plain().size_bytes).sum();
+    bytes <= cfg.policy.staging_max_bytes && ways.iter().any(Way::is_over_itself)
+}
+
+/// Takes these steps out, in their order.
+fn taken_out(steps: &mut StepsOf, is_it: impl Fn(&Step) -> bool) -> StepsOf {
+    let (taken, left) = std::mem::take(steps)
+        .into_iter()
+        .partition(|(_, step)| is_it(step));
+    *steps = left;
+    taken
 }
 
 /// A member of best effort that the point is without.

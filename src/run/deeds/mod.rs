@@ -24,6 +24,7 @@ use crate::world::World;
 
 pub(super) use prune::is_pruned;
 pub use publish::set_of;
+pub(super) use publish::waiting_set;
 
 /// Carries one step out on `host`.
 pub async fn carry_out(
