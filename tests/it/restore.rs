@@ -115,6 +115,26 @@ async fn a_group_comes_back_over_itself_and_its_tails_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_cannot_be_fetched_whole_is_not_touched() {
+    let (stage, _) = set().await;
+    let piece = stored(&stage, ".log.1of1.bak").pop().expect("a log");
+    let mut damaged = fs::read(&piece).expect("reads");
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&piece, &damaged).expect("someone writes");
+    let run = ["restore", "run", "--in-place", "--yes-overwrite", "stage"];
+    let broken = stage.run(&run).await;
+    assert!(broken.stdout.contains("SM0703"), "{}", broken.stdout);
+    let (ledger, sum) = balances(&stage, ["SQL1", "SQL2"]).await;
+    assert_eq!((ledger, sum), (TOTAL / 2 - 30, TOTAL), "as it was");
+    assert_eq!(
+        files_below(stage.path("share")),
+        Vec::<std::path::PathBuf>::new()
+    );
+    must(&stage.run(&["backup", "log"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_tail_a_group_is_restored_over_itself_all_the_same() {
     let (stage, _) = set().await;
     let logs = stored(&stage, ".log.1of1.bak").len();
