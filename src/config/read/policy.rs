@@ -161,7 +161,7 @@ fn small(node: &Node<'_>) -> Option<u8> {
     small
 }
 
-fn duration(node: &Node<'_>) -> Option<Duration> {
+pub(super) fn duration(node: &Node<'_>) -> Option<Duration> {
     let text = node.string()?;
     let wait = text
         .parse::<SignedDuration>()
