@@ -11,7 +11,7 @@ use super::{Asked, BackupKind, CatalogView};
 use crate::chain::samples::{lsn, piece};
 use crate::config::{
     Config, Encryption, HostConfig, LoginConfig, MarkLogKind, MemberConfig, PolicyConfig, ReadBack,
-    ScheduleConfig, ShareConfig, StoreConfig, TransferConfig,
+    ScheduleConfig, ServiceConfig, ShareConfig, StoreConfig, TransferConfig,
 };
 use crate::model::{
     DatabaseFile, DatabaseFileKind, HostName, Mark, MarkName, MemberMark, MemberName, Piece,
@@ -104,6 +104,7 @@ pub(super) fn config() -> Config {
         },
         further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
+        service: ServiceConfig::default(),
         sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,

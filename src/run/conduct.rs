@@ -68,7 +68,12 @@ pub async fn back_up(
     interrupt: &Interrupt,
 ) -> Result<Record> {
     world.store.take_lease(&config.group).await?;
-    let unswept = sweep(world, &config.group).await;
+    // Beside another run of this process an upload that nobody remembers yet may be that one's.
+    let unswept = if world.journals.is_alone() {
+        sweep(world, &config.group).await
+    } else {
+        None
+    };
     let left = finish_leftovers(world, &config.group, interrupt).await?;
     let backlog = over_budget(world, config, &left).await;
     let mut warnings: Vec<Warning> = unswept.into_iter().chain(backlog).collect();

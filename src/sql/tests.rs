@@ -15,7 +15,7 @@ use super::observe;
 use crate::clock::ManualClock;
 use crate::config::{
     Config, Encryption, HostConfig, LoginConfig, MarkLogKind, PolicyConfig, ReadBack,
-    ScheduleConfig, StoreConfig, TransferConfig,
+    ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
 };
 use crate::error::{Code, Error, Retry};
 use crate::model::{HostName, Timestamp};
@@ -58,6 +58,7 @@ pub(super) fn config() -> Config {
         },
         further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
+        service: ServiceConfig::default(),
         sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,

@@ -8,5 +8,6 @@ mod clients;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod hosts;
+mod service;
 mod stores;
 mod tsql;

@@ -27,6 +27,7 @@ mod inspect;
 mod inspect_corpus;
 mod inspect_places;
 mod kill;
+mod leaping;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
@@ -43,6 +44,12 @@ mod saga_twice;
 mod scrub;
 mod sealed;
 mod secrets;
+mod service;
+mod service_hosts;
+mod service_notices;
+mod service_page;
+#[cfg(unix)]
+mod service_signals;
 mod set_states;
 mod several_stores;
 mod shelf;
