@@ -109,10 +109,7 @@ pub(super) fn table(members: &[MemberRow], now: Timestamp) -> Markup {
 }
 
 fn moment(at: Option<Timestamp>, now: Timestamp) -> Markup {
-    match at {
-        Some(at) => time(at, now),
-        None => html! { span.soft { "none lately" } },
-    }
+    at.map_or_else(|| html! { span.soft { "none lately" } }, |at| time(at, now))
 }
 
 impl MemberView {

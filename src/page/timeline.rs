@@ -17,6 +17,8 @@ const LANE: i64 = 26;
 const TOP: i64 = 8;
 /// Room below, for the hours.
 const FOOT: i64 = 24;
+/// The least room at the edges.
+const MINUTE_MS: i64 = 60_000;
 /// Characters of a name that have room.
 const NAME_CHARACTERS: usize = 26;
 
@@ -66,10 +68,11 @@ impl Timeline {
                 is_point: matches!(listed.verdict, Some(Verdict::Point { .. })),
             })
         };
+        // Some room before the first, so that it does not stand on the edge.
+        let room = ((now.millis() - from.millis()) / 30).max(MINUTE_MS);
         Some(Self {
-            // A lone set stands in the middle of an hour rather than at an edge.
-            from: from.plus_millis(-1_800_000),
-            until: now.max(from.plus_millis(1_800_000)),
+            from: from.plus_millis(-room),
+            until: now.max(from.plus_millis(MINUTE_MS)),
             lanes: members.iter().map(lane).collect(),
             marks: recent.iter().filter_map(mark).collect(),
         })
@@ -150,13 +153,15 @@ impl Timeline {
 
     /// A few full hours or days along the foot.
     fn hours(&self) -> Vec<(i64, String)> {
-        const HOUR: i64 = 3_600_000;
+        const DAY_MINUTES: i64 = 24 * 60;
         let all = self.until.millis() - self.from.millis();
-        let steps = [1, 3, 6, 12, 24, 72, 168, 720, 8760].map(|hours| hours * HOUR);
-        let step = steps.into_iter().find(|step| all / step <= 8);
-        let step = step.unwrap_or(8760 * HOUR);
+        let steps = [1, 5, 15, 60, 180, 360, 720, 1440, 4320, 10_080, 43_200];
+        let step = steps.into_iter().find(|step| all / (step * MINUTE_MS) <= 8);
+        let step_minutes = step.unwrap_or(365 * DAY_MINUTES);
+        let step = step_minutes * MINUTE_MS;
         let first = (self.from.millis() / step + 1) * step;
-        let format = if step < 24 * HOUR { "%H:%M" } else { "%d %b" };
+        let is_hours = step_minutes < DAY_MINUTES;
+        let format = if is_hours { "%H:%M" } else { "%d %b" };
         let times = std::iter::successors(Some(first), |at| Some(at + step));
         let times = times.take_while(|at| *at < self.until.millis());
         times

@@ -188,7 +188,7 @@ fn wait_after(failures: u32) -> Duration {
 fn chance(group: &GroupName, job: Job, scheduled: Timestamp, jitter: Duration) -> Duration {
     let text = format!("{group}/{}/{}", job.word(), scheduled.millis());
     let drawn = u128::from(crc32c::crc32c(text.as_bytes()));
-    let millis = drawn * jitter.as_millis() >> 32;
+    let millis = (drawn * jitter.as_millis()) >> 32;
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 

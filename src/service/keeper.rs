@@ -390,7 +390,9 @@ impl Keeper {
             Ok(opened) => {
                 let changes = diff(&self.opened.text, &opened.text);
                 tracing::info!(changes = changes.len(), "the configuration was read again");
-                changes.iter().for_each(|change| tracing::info!("{change}"));
+                for change in &changes {
+                    tracing::info!("{change}");
+                }
                 self.opened = opened;
                 self.take_scene();
                 self.seen.fault = None;

@@ -54,6 +54,7 @@ fn hold(state: &Path, name: &str, busy: impl FnOnce() -> Error) -> Result<Held> 
 }
 
 /// A state folder that cannot be used.
+#[must_use]
 pub fn unwritable(path: &Path, error: std::io::Error) -> Error {
     Error::new(Code::StateUnwritable, "the state folder cannot be used")
         .at("file", path.display())

@@ -47,9 +47,9 @@ pub fn pasts(
         .collect();
     let mut runs = journals.runs()?;
     while let Some(run) = runs.pop() {
-        looked
-            .values_mut()
-            .for_each(|look| look.is_over |= run.made_at() < look.since);
+        for look in looked.values_mut() {
+            look.is_over |= run.made_at() < look.since;
+        }
         if looked.values().all(|look| look.is_over) {
             break;
         }

@@ -41,6 +41,11 @@ impl LeapingClock {
         }
     }
 
+    /// Changes whenever somebody goes to sleep or wakes.
+    pub(crate) fn activity(&self) -> (u64, usize) {
+        (self.next.load(Ordering::Relaxed), self.lock().len())
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
