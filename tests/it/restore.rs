@@ -2,6 +2,7 @@
 //!
 //! The application's sum spans two hosts: it is exact only where both stopped at one moment.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use stopmark::error::Exit;
@@ -313,7 +314,8 @@ async fn what_cannot_be_meant_is_refused_with_the_cure() {
         let args = [&["restore", "run"][..], args].concat();
         let printed = stage.run(&args).await;
         assert_ne!(printed.exit, Exit::Ok, "{args:?}");
-        told += &format!("$ stopmark {}\n{}\n", args.join(" "), printed.stderr);
+        let (args, stderr) = (args.join(" "), printed.stderr);
+        writeln!(told, "$ stopmark {args}\n{stderr}").expect("a string takes all");
     }
     insta::assert_snapshot!(stage.scrub(&told));
     assert_eq!(restored_rows(&stage, "DR1").await, 0);
