@@ -18,8 +18,8 @@ use crate::model::{
     PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
 };
 use crate::survey::{
-    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MemberFacts, RecoveryModel, Survey,
-    TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
+    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MemberFacts, RecoveryModel,
+    Survey, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
 };
 
 pub(super) const MEMBERS: [&str; 5] = [
@@ -120,6 +120,7 @@ pub(super) fn config() -> Config {
             ..PolicyConfig::default()
         },
         retention: None,
+        drill: None,
         state: PathBuf::from("/var/lib/stopmark"),
         logs: PathBuf::from("/var/log/stopmark"),
     }
@@ -196,6 +197,7 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         hosts: BTreeMap::from(hosts),
         members,
         unresolved: Vec::new(),
+        moved: Vec::new(),
     }
 }
 

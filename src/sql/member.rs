@@ -45,6 +45,8 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
         },
         history: Vec::new(),
         reported: Vec::new(),
+        replica: None,
+        seeding: None,
     })
 }
 
@@ -231,6 +233,17 @@ fn newest_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
         "USE {};\n{}",
         identifier(database.as_str()),
         names(kind).newest
+    ))
+}
+
+/// The same where the database may be any: without the table there is no row.
+pub(super) fn newest_if_any_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
+    let names = names(kind);
+    Batch::plain(format!(
+        "USE {};\nIF OBJECT_ID(N'{}', N'U') IS NOT NULL\n{}",
+        identifier(database.as_str()),
+        names.table,
+        names.newest
     ))
 }
 

@@ -270,7 +270,7 @@ fn member(sample: &Sample) -> crate::model::MemberName {
     )
 }
 
-fn database_step(sample: &Sample, is_full: bool) -> RestoreDatabase {
+pub(super) fn database_step(sample: &Sample, is_full: bool) -> RestoreDatabase {
     let file = crate::plan::FileMove {
         logical_name: sample.file.clone(),
         physical_name: format!("{}\\{}.mdf", sample.folder, sample.file),
@@ -293,7 +293,7 @@ fn database_step(sample: &Sample, is_full: bool) -> RestoreDatabase {
     }
 }
 
-fn log_step(sample: &Sample, recover: bool) -> RestoreLog {
+pub(super) fn log_step(sample: &Sample, recover: bool) -> RestoreLog {
     RestoreLog {
         member: member(sample),
         target: sample

@@ -242,7 +242,11 @@ mod tests {
     }
 
     fn is_done(seen: &Seen, moves: &[FileMove], opens_at: Option<&MarkName>) -> bool {
-        is_left(seen, moves, opens_at.map_or(Leaves::Restoring, Leaves::OpenAt))
+        is_left(
+            seen,
+            moves,
+            opens_at.map_or(Leaves::Restoring, Leaves::OpenAt),
+        )
     }
 
     fn is_left(seen: &Seen, moves: &[FileMove], leaves: Leaves<'_>) -> bool {

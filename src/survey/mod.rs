@@ -10,7 +10,8 @@ mod target;
 
 pub use facts::{
     BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
-    MemberFacts, MemberState, RecoveryModel, Survey, UnresolvedMember,
+    MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Seeding, Survey,
+    UnresolvedMember,
 };
 pub use gather::take;
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};

@@ -192,6 +192,7 @@ impl Hosts {
                 ..PolicyConfig::default()
             },
             retention: None,
+            drill: None,
             state: "/nowhere".into(),
             logs: "/nowhere".into(),
         }

@@ -4,6 +4,8 @@
 
 mod adopt;
 mod adopt_bucket;
+mod agent_seeds;
+mod agent_stories;
 mod agreement;
 mod bad_input;
 mod bank;
@@ -14,7 +16,10 @@ mod clock_time;
 mod conformance;
 mod damage;
 mod disagreements;
+mod drill;
+mod failover;
 mod fan_out;
+mod fate;
 mod fleet_backups;
 mod fleet_biztalk;
 mod fleet_hosts;
@@ -31,6 +36,7 @@ mod link_check;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
+mod points;
 mod printing;
 mod prune;
 mod publishing;
@@ -43,9 +49,11 @@ mod saga;
 mod saga_kinds;
 mod saga_story;
 mod saga_twice;
+mod script;
 mod scrub;
 mod sealed;
 mod secrets;
+mod seeding;
 mod set_states;
 mod several_stores;
 mod shelf;
@@ -55,4 +63,5 @@ mod store_options;
 mod stores;
 mod storms;
 mod strike;
+mod strike_share;
 mod tidy;

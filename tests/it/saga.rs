@@ -14,10 +14,11 @@ use stopmark::run::events::Verdict;
 use stopmark::run::record::Record;
 
 use crate::bank::TOTAL;
+use crate::fate::WORDS;
 use crate::saga_kinds::{Kind, SPARE, Scene};
 use crate::saga_story::story;
 use crate::saga_twice::do_and_undo_twice;
-use crate::strike::{Strike, Target, WORDS, When};
+use crate::strike::{Strike, Target, When};
 
 /// More effects than any run of these scenes has: a run that is struck this often never ends.
 const EFFECTS_MAX: usize = 200;

@@ -4,28 +4,31 @@
 //! the one that was asked for fails. It never changes what a call does.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
-use stopmark::error::{Code, Error, Result, Retry};
+use stopmark::error::{Code, Result};
 use stopmark::model::{
-    DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy, Set,
-    Sha256Digest, StoreName, StoredStripe,
+    Certificate, DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy,
+    Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RecoverDatabase,
-    RestoreDatabase, RestoreLog, ShareFile, StagedStripe,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use stopmark::run::events::BackedUp;
 use stopmark::survey::{HostFacts, TargetFacts};
 use stopmark::world::{
-    Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, Removal, RestoredState,
-    Staging, StepProgress, Store, Tap, World,
+    Chained, CheckAnswer, FactsWanted, Fleet, LogEntry, LogFact, Removal, RestoredState,
+    StepProgress, Store, Tap, World,
 };
+
+use crate::fate::{Fate, Fates};
+use crate::strike_share::{StruckForeign, StruckStaging};
 
 /// Whether the effect is done before it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,14 +70,12 @@ const READING: [&str; 12] = [
     "sizes",
 ];
 
-/// The words by which a person, or a test, knows the injected failure again.
-pub(crate) const WORDS: &str = "struck by the test";
-
-/// One failure to come.
+/// One failure to come, or as many as somebody else decides.
 pub(crate) struct Strike {
     target: Target,
     when: When,
     seen: Mutex<Seen>,
+    fates: Option<Arc<dyn Fates>>,
 }
 
 #[derive(Default)]
@@ -91,6 +92,17 @@ impl Strike {
             target,
             when,
             seen: Mutex::default(),
+            fates: None,
+        })
+    }
+
+    /// Failures as somebody else decides.
+    pub(crate) fn by(fates: Arc<dyn Fates>) -> Arc<Self> {
+        Arc::new(Self {
+            target: Target::Nth(0),
+            when: When::Before,
+            seen: Mutex::default(),
+            fates: Some(fates),
         })
     }
 
@@ -141,30 +153,25 @@ impl Strike {
         is_it
     }
 
-    async fn pass<T: Send>(
+    /// Lets an effect through, or fails it.
+    pub(crate) async fn pass<T: Send>(
         &self,
         (verb, key): (&'static str, &str),
         code: Code,
         effect: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        if !self.hits(verb, key, code) {
-            return effect.await;
-        }
-        if self.when == When::After {
-            effect.await?;
-        }
-        let retry = match self.when {
-            When::Before => Retry::Safe,
-            When::After => Retry::AfterCheck,
+        let fate = match (&self.fates, self.when) {
+            (Some(fates), _) => fates.of(verb, key),
+            (None, _) if !self.hits(verb, key, code) => Fate::Passes,
+            (None, When::Before) => Fate::FailsBefore,
+            (None, When::After) => Fate::FailsAfter,
         };
-        Err(Error::new(code, format!("`{verb}` was {WORDS}")).retry(retry))
+        fate.meet((verb, code), effect).await
     }
 }
 
 struct StruckFleet(Arc<dyn Fleet>, Arc<Strike>);
 struct StruckStore(Arc<dyn Store>, Arc<Strike>);
-struct StruckStaging(Arc<dyn Staging>, Arc<Strike>);
-struct StruckForeign(Arc<dyn Foreign>, Arc<Strike>);
 
 impl StruckFleet {
     async fn pass<T: Send>(
@@ -185,16 +192,6 @@ impl StruckStore {
         self.1
             .pass((verb, ""), Code::StoreUnreachable, effect)
             .await
-    }
-}
-
-impl StruckStaging {
-    async fn pass<T: Send>(
-        &self,
-        verb: &'static str,
-        effect: impl Future<Output = Result<T>> + Send,
-    ) -> Result<T> {
-        self.1.pass((verb, ""), Code::ShareUnseen, effect).await
     }
 }
 
@@ -321,6 +318,25 @@ impl Fleet for StruckFleet {
         self.pass("target_facts", self.0.target_facts(host)).await
     }
 
+    async fn check_database(
+        &self,
+        host: &HostName,
+        step: &CheckDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        let checked = self.0.check_database(host, step, progress);
+        self.pass("check_database", checked).await
+    }
+
+    async fn run_check(&self, host: &HostName, step: &RunCheck) -> Result<CheckAnswer> {
+        self.pass("run_check", self.0.run_check(host, step)).await
+    }
+
+    async fn drop_database(&self, host: &HostName, database: &DatabaseName) -> Result<()> {
+        let dropped = self.0.drop_database(host, database);
+        self.pass("drop_database", dropped).await
+    }
+
     async fn newest_mark(
         &self,
         host: &HostName,
@@ -404,6 +420,15 @@ impl Store for StruckStore {
             .await
     }
 
+    async fn write_certificate(&self, certificate: &Certificate) -> Result<(String, Sha256Digest)> {
+        let written = self.0.write_certificate(certificate);
+        self.pass("write_certificate", written).await
+    }
+
+    async fn read_certificate(&self, key: &str, digest: Sha256Digest) -> Result<Certificate> {
+        self.0.read_certificate(key, digest).await
+    }
+
     async fn append(&self, group: &GroupName, fact: LogFact) -> Result<u64> {
         self.pass("append", self.0.append(group, fact)).await
     }
@@ -473,37 +498,5 @@ impl Store for StruckStore {
         }
         self.pass("remove_piece", self.0.remove(group, stripe))
             .await
-    }
-}
-
-#[async_trait]
-impl Staging for StruckStaging {
-    async fn sizes(&self, stripes: &[StagedStripe]) -> Result<Vec<u64>> {
-        self.pass("sizes", self.0.sizes(stripes)).await
-    }
-
-    async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()> {
-        self.pass("make_room", self.0.make_room(stripes)).await
-    }
-
-    async fn remove(&self, files: &[PathBuf]) -> Result<()> {
-        self.pass("remove", self.0.remove(files)).await
-    }
-
-    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>> {
-        self.pass("list", self.0.list(folder)).await
-    }
-}
-
-#[async_trait]
-impl Foreign for StruckForeign {
-    async fn bring(&self, place: &str, progress: &dyn StepProgress) -> Result<Brought> {
-        let bring = self.0.bring(place, progress);
-        let strike = &self.1;
-        strike.pass(("bring", ""), Code::MediaChanged, bring).await
-    }
-
-    async fn let_go(&self, brought: Brought) {
-        self.0.let_go(brought).await;
     }
 }

@@ -5,9 +5,7 @@
 use super::super::events::Outcome;
 use crate::error::{Code, Error, Result};
 use crate::model::HostName;
-use crate::plan::{
-    Fetch, ProveMark, ProvenState, RecoverDatabase, RestoreDatabase, RestoreLog,
-};
+use crate::plan::{Fetch, ProveMark, ProvenState, RecoverDatabase, RestoreDatabase, RestoreLog};
 use crate::world::{RestoredState, World};
 
 /// Brings a piece's stripes to the share, digests checked. A file that an earlier restore left there is used again
