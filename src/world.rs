@@ -81,8 +81,20 @@ pub trait Journals: Send + Sync {
     fn read(&self, run: RunId) -> Result<Vec<Event>>;
     /// Every run that has a journal, oldest first.
     fn runs(&self) -> Result<Vec<RunId>>;
-    /// The runs that have begun and not ended, oldest first.
+    /// The runs that have begun and not ended, oldest first; without those that this process is carrying out.
     fn unfinished(&self) -> Result<Vec<RunId>>;
+    /// The first event of a run, and the last one where it ends the run; none where nothing was written.
+    fn ends(&self, run: RunId) -> Result<Option<(Event, Option<Event>)>> {
+        let events = self.read(run)?;
+        let is_end = |event: &&Event| matches!(event, Event::RunEnded { .. });
+        let ended = events.last().filter(is_end).cloned();
+        let first = events.into_iter().next();
+        Ok(first.map(|first| (first, ended)))
+    }
+    /// Whether this process is carrying out no run, or only the one that asks.
+    fn is_alone(&self) -> bool {
+        true
+    }
 }
 
 /// One run's append-only journal.
@@ -399,6 +411,10 @@ pub struct Brought {
 pub trait Notifier: Send + Sync {
     /// Shows or sends one notice.
     async fn tell(&self, notice: &Notice) -> std::result::Result<(), String>;
+    /// Says that all is well to whoever would otherwise raise an alarm.
+    async fn beat(&self) -> std::result::Result<(), String> {
+        Ok(())
+    }
 }
 
 /// One notice.

@@ -94,6 +94,14 @@ pub enum Command {
     Pin(PinArgs),
     /// Leave a pinned point to the rules again.
     Unpin(UnpinArgs),
+    /// When which job is due next, and why.
+    Schedule,
+    /// The schedule carried out by itself, as a service.
+    #[command(subcommand)]
+    Service(ServiceCommand),
+    /// The people to be told.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// What an error of SQL Server (`1475`) or of Stopmark (`SM0601`) means, and what to do.
     Explain(ExplainArgs),
     /// Work on the local index of the store.
@@ -445,6 +453,20 @@ pub struct PinArgs {
 pub struct UnpinArgs {
     /// The point's mark.
     pub mark: String,
+}
+
+/// `stopmark service ...`
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ServiceCommand {
+    /// Run in the foreground until stopped: SIGTERM or Ctrl-C stops, SIGHUP reads the configuration again.
+    Run,
+}
+
+/// `stopmark notify ...`
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Send a notice to everybody whom `[notify]` names, and say who got it.
+    Test,
 }
 
 /// `stopmark explain`

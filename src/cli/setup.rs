@@ -1,14 +1,14 @@
 //! From a configuration file to a world: clocks, hosts, store, catalog, journals, log files.
 
-use std::fs::{self, File, TryLockError};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt};
+use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use super::Failed;
 use super::args::Common;
@@ -19,11 +19,13 @@ use crate::config::{self, Config};
 use crate::error::{Code, Error, Result};
 use crate::media::{self, ForeignMedia};
 use crate::model::{Set, StoreName};
-use crate::notify::Desktop;
+use crate::notify::{Desktop, Everyone};
 use crate::run::journal::JournalFolder;
+use crate::service::lock::{self, Held};
+use crate::service::{House, Opened, Scene};
 use crate::sql::{SqlFleet, dial::TcpDial, observe};
 use crate::store::{AgentIdentity, LocalStaging, Stores};
-use crate::world::{Clock, Ids as _, Store, World};
+use crate::world::{Clock, Ids as _, Notifier, Progress, Store, World};
 
 /// Log files are kept this many days.
 const LOG_FILES_MAX: usize = 30;
@@ -35,7 +37,7 @@ pub(super) struct Agent {
     /// Everything outside.
     pub(super) world: World,
     /// Held while a command may change something; none for commands that only read.
-    lock: Option<File>,
+    lock: Option<Held>,
 }
 
 impl Agent {
@@ -45,7 +47,7 @@ impl Agent {
     /// `SM0904` while another command acts.
     pub(super) fn begin_to_act(&mut self) -> Result<()> {
         if self.lock.is_none() {
-            self.lock = Some(lock(&self.config.state)?);
+            self.lock = Some(lock::acting(&self.config.state)?);
         }
         Ok(())
     }
@@ -104,36 +106,83 @@ pub(super) fn agent(common: &Common, access: Access) -> Result<Agent, Failed> {
 }
 
 fn build(common: &Common, config: Arc<Config>, access: Access) -> Result<Agent> {
-    let state = config.state.clone();
-    fs::create_dir_all(&state).map_err(|error| unwritable(&state, error))?;
+    let state = make_state(&config)?;
     // Before the fleet, which refuses to work where nobody hears what hosts say beside their answers.
     log_to_files(Some(&config.logs), common.verbose)?;
-    let lock = (access == Access::Act).then(|| lock(&state)).transpose()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
+    let lock = (access == Access::Act).then(|| lock::acting(&state));
+    let lock = lock.transpose()?;
     let progress = progress::for_people(common.json);
-    let store = Stores::open(&config, &identity(&state)?, &clock)?.with_progress(&progress);
-    let foreign = ForeignMedia::new(foreign_access(Some(&config)), &state);
+    let (world, foreign) = world_of(&config, progress, Arc::new(Desktop))?;
     if lock.is_some() {
         foreign.sweep();
     }
+    Ok(Agent {
+        config,
+        world,
+        lock,
+    })
+}
+
+fn make_state(config: &Config) -> Result<PathBuf> {
+    let state = config.state.clone();
+    fs::create_dir_all(&state).map_err(|error| lock::unwritable(&state, error))?;
+    Ok(state)
+}
+
+/// The world of a configuration whose state folder is there, with who watches and who is told.
+fn world_of(
+    config: &Arc<Config>,
+    progress: Arc<dyn Progress>,
+    notifier: Arc<dyn Notifier>,
+) -> Result<(World, Arc<ForeignMedia>)> {
+    let state = &config.state;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let fleet = SqlFleet::new(config.clone(), Arc::new(TcpDial), clock.clone())?;
+    let store = Stores::open(config, &identity(state)?, &clock)?.with_progress(&progress);
+    let foreign = Arc::new(ForeignMedia::new(foreign_access(Some(config)), state));
     let world = World {
         clock,
         ids: Arc::new(RandomIds),
         fleet: Arc::new(fleet),
         store: Arc::new(store),
         staging: Arc::new(LocalStaging),
-        foreign: Arc::new(foreign),
-        catalog: Arc::new(SqliteCatalog::open_for(&state, CopyPolicy::of(&config))?),
-        journals: Arc::new(JournalFolder::open(&state)?),
-        notifier: Arc::new(Desktop),
+        foreign: foreign.clone(),
+        catalog: Arc::new(SqliteCatalog::open_for(state, CopyPolicy::of(config))?),
+        journals: Arc::new(JournalFolder::open(state)?),
+        notifier,
         progress,
     };
-    Ok(Agent {
-        config,
-        world,
-        lock,
-    })
+    Ok((world, foreign))
+}
+
+/// The house of a service: the configuration file, read again at each reload.
+pub(super) struct Home {
+    file: PathBuf,
+    progress: Arc<dyn Progress>,
+}
+
+impl Home {
+    /// The house that `common` names, where `progress` sees the work.
+    pub(super) fn new(common: &Common, progress: Arc<dyn Progress>) -> Self {
+        Self {
+            file: common.config.clone(),
+            progress,
+        }
+    }
+}
+
+impl House for Home {
+    fn open(&self) -> Result<Opened, Failed> {
+        let config = Arc::new(config::load(&self.file, &config::OsSecrets)?);
+        // What was read a moment ago is there still, or the next reload tells more than what changed.
+        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        let one = |error| vec![error];
+        make_state(&config).map_err(one)?;
+        let notifier = Arc::new(Everyone::of(&config.service.notify));
+        let (world, _) = world_of(&config, self.progress.clone(), notifier).map_err(one)?;
+        let scene = Scene { config, world };
+        Ok(Opened { scene, text })
+    }
 }
 
 /// What foreign media are read with: the store's own credentials where they are in its bucket, else those of
@@ -149,22 +198,6 @@ pub(super) fn foreign_access(config: Option<&Config>) -> media::Access {
     }
 }
 
-/// One acting command at a time may use a state folder; the operating system frees the lock of a dead one.
-fn lock(state: &Path) -> Result<File> {
-    let path = state.join("lock");
-    let file = File::create(&path).map_err(|error| unwritable(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::new(
-            Code::RunBusy,
-            "another stopmark is at work with this state folder",
-        )
-        .at("folder", state.display())
-        .hint("wait for it to end; a schedule or a service may have started it")),
-        Err(TryLockError::Error(error)) => Err(unwritable(&path, error)),
-    }
-}
-
 /// This agent's identity: made once for a state folder, so that after a crash it is still the same agent.
 fn identity(state: &Path) -> Result<AgentIdentity> {
     let path = state.join("agent-id");
@@ -172,7 +205,7 @@ fn identity(state: &Path) -> Result<AgentIdentity> {
         Ok(id) if !id.trim().is_empty() => id.trim().to_owned(),
         _ => {
             let id = RandomIds.next().to_string();
-            fs::write(&path, &id).map_err(|error| unwritable(&path, error))?;
+            fs::write(&path, &id).map_err(|error| lock::unwritable(&path, error))?;
             id
         }
     };
@@ -205,6 +238,39 @@ pub(super) fn person() -> String {
 /// Installs logging once for the process: log files below `folder` (none: no files), and the ear for what
 /// hosts say beside their answers.
 pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<()> {
+    let files = folder.map(|folder| log_files(folder, LOG_FILES_MAX));
+    let files = files.transpose()?.map(|files| to_files(files, false));
+    install(files.into_iter().collect(), is_verbose);
+    Ok(())
+}
+
+/// The same for a service, as its configuration says; and on stderr, which a service manager keeps.
+pub(super) fn log_as_service(config: &Config, is_verbose: bool) -> Result<()> {
+    let files = log_files(&config.logs, usize::from(config.service.log_days))?;
+    let heard = fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    // A service manager stamps lines by itself.
+    let heard = match std::env::var_os("JOURNAL_STREAM") {
+        Some(_) => heard.without_time().boxed(),
+        None => heard.boxed(),
+    };
+    let files = to_files(files, config.service.log_json);
+    install(vec![files, heard], is_verbose);
+    Ok(())
+}
+
+type Written = Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync>;
+
+fn to_files(files: RollingFileAppender, is_json: bool) -> Written {
+    // Lines are few and are written at once, so that the last ones are there however the process ends.
+    let layer = fmt::layer().with_ansi(false).with_writer(files);
+    if is_json {
+        layer.json().boxed()
+    } else {
+        layer.boxed()
+    }
+}
+
+fn install(written: Vec<Written>, is_verbose: bool) {
     let level = if is_verbose {
         LevelFilter::DEBUG
     } else {
@@ -214,28 +280,20 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<()> {
     let ours = Targets::new()
         .with_target("stopmark", level)
         .with_default(LevelFilter::WARN);
-    // Lines are few and are written at once, so that the last ones are there however the process ends.
-    let files = folder.map(log_files).transpose()?.map(|files| {
-        fmt::layer()
-            .with_ansi(false)
-            .with_writer(files)
-            .with_filter(ours)
-    });
     // A second installation in one process (tests) keeps the first, which hears the same.
     let _ = tracing_subscriber::registry()
+        .with(written.with_filter(ours))
         .with(observe::layer())
-        .with(files)
         .try_init();
-    Ok(())
 }
 
-fn log_files(folder: &Path) -> Result<RollingFileAppender> {
+fn log_files(folder: &Path, files_max: usize) -> Result<RollingFileAppender> {
     fs::create_dir_all(folder).map_err(|error| no_log(folder, error))?;
     RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("stopmark")
         .filename_suffix("log")
-        .max_log_files(LOG_FILES_MAX)
+        .max_log_files(files_max)
         .build(folder)
         .map_err(|error| no_log(folder, error))
 }
@@ -253,19 +311,12 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
     let written = options
         .open(path)
         .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-    written.map_err(|error| unwritable(path, error))
+    written.map_err(|error| lock::unwritable(path, error))
 }
 
 fn no_log(folder: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Code::StateUnwritable, "the log folder cannot be used")
         .at("folder", folder.display())
         .hint("set `[paths] logs`, or give the agent's account the right to write there")
-        .source(error)
-}
-
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(Code::StateUnwritable, "the state folder cannot be used")
-        .at("file", path.display())
-        .hint("set `[paths] state`, or give the agent's account the right to write there")
         .source(error)
 }

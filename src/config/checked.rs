@@ -11,6 +11,8 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::jobs::ScheduleConfig;
+use super::service::ServiceConfig;
 use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName, StoreName};
 use crate::seal::Ring;
 
@@ -37,8 +39,10 @@ pub struct Config {
     pub further_stores: Vec<StoreConfig>,
     /// For whom pieces are sealed before they leave; none: they go as they are.
     pub sealing: Option<SealConfig>,
-    /// When which kind of run is due.
+    /// When which job is due.
     pub schedule: ScheduleConfig,
+    /// How the service is seen and whom it tells.
+    pub service: ServiceConfig,
     /// How runs are done.
     pub policy: PolicyConfig,
     /// What is kept; without it everything is.
@@ -221,17 +225,6 @@ pub struct BandwidthWindow {
     pub until: civil::Time,
     /// The limit in bytes a second.
     pub bytes_per_second: u64,
-}
-
-/// When which kind of run is due; cron expressions as written, checked by `config`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScheduleConfig {
-    /// Fulls.
-    pub full: Option<String>,
-    /// Differentials; off unless given.
-    pub differential: Option<String>,
-    /// Marks and logs.
-    pub log: Option<String>,
 }
 
 /// How pieces are proven after the upload.

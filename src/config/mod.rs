@@ -5,10 +5,13 @@
 //! its line; `read/` has one file for each section. This room contacts no host and no store.
 
 pub mod checked;
+pub mod jobs;
 pub mod schedule;
 pub mod secrets;
+pub mod service;
 
 mod address;
+mod diff;
 mod fault;
 mod node;
 mod read;
@@ -20,12 +23,16 @@ use std::path::Path;
 pub use checked::{
     BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, Encryption,
     HostConfig, KeepingConfig, LockConfig, LockMode, LoginConfig, MarkLogKind, MemberConfig,
-    PolicyConfig, ReadBack, RetentionConfig, ScheduleConfig, SealConfig, ShareConfig, StoreConfig,
-    TransferConfig,
+    PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig, StoreConfig, TransferConfig,
 };
+pub use diff::diff;
+pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig};
 pub use read::size_bytes;
 pub use schedule::{Schedule, next_runs};
 pub use secrets::{OsSecrets, SecretSource};
+pub use service::{
+    MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig, WebhookKind,
+};
 
 use crate::error::{Code, Error};
 

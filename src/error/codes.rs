@@ -202,6 +202,10 @@ codes! {
     JournalUnreadable = "SM0902", Bug, Failed, "a journal cannot be read";
     Interrupted = "SM0903", Host, Interrupted, "interrupted by a person";
     RunBusy = "SM0904", Host, LeaseHeld, "another run is using this state folder";
+    ServiceTwice = "SM0905", Host, LeaseHeld, "another service uses this state folder";
+    PortTaken = "SM0906", Host, Failed, "the status page cannot listen at its address";
+    NoticeUndelivered = "SM0907", Host, Degraded, "a notice did not reach somebody who should be told";
+    ReloadRefused = "SM0908", Config, Config, "a changed configuration cannot be taken up without a restart";
     Bug = "SM9001", Bug, Failed, "a fault of Stopmark's own";
 }
 

@@ -11,7 +11,8 @@ use super::{Asked, BackupKind, CatalogView};
 use crate::chain::samples::{lsn, piece};
 use crate::config::{
     Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, MemberConfig,
-    PolicyConfig, ReadBack, ScheduleConfig, ShareConfig, StoreConfig, TransferConfig,
+    PolicyConfig, ReadBack, ScheduleConfig, ServiceConfig, ShareConfig, StoreConfig,
+    TransferConfig,
 };
 use crate::model::{
     DatabaseFile, DatabaseFileKind, HostName, Mark, MarkName, MemberMark, MemberName, Piece,
@@ -106,6 +107,7 @@ pub(super) fn config() -> Config {
         },
         further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
+        service: ServiceConfig::default(),
         sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::bytes::{counted, in_zone};
-use crate::config::{Config, schedule};
+use crate::config::Config;
 use crate::error::{Code, Error, Exit};
 use crate::model::{GroupName, Timestamp};
 use crate::run::events::Failure;
@@ -135,23 +135,13 @@ impl CheckReport {
 
     /// Adds the next time of each schedule.
     pub fn schedules(&mut self, config: &Config, now: Timestamp) {
-        let schedule = &config.schedule;
-        let jobs = [
-            ("full", &schedule.full),
-            ("differential", &schedule.differential),
-            ("log", &schedule.log),
-        ];
-        for (job, expression) in jobs {
-            let Some(expression) = expression else {
-                continue;
-            };
-            let zone = jiff::tz::TimeZone::system();
-            let next = schedule::next_runs(expression, now, &zone, 1).unwrap_or_default();
-            if let Some(at) = next.first() {
-                let at = in_zone(*at, &zone);
+        for (job, config) in &config.schedule.jobs {
+            let job = job.word();
+            if let Some(at) = config.next_after(now) {
+                let at = in_zone(at, &config.zone);
                 self.fine("schedule", &format!("{job}: next at {at}"));
             } else {
-                let message = format!("{job}: `{expression}` never comes");
+                let message = format!("{job}: `{}` never comes", config.expression);
                 self.warn(
                     "schedule",
                     Code::ConfigSchedule,

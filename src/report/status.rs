@@ -8,7 +8,7 @@ use super::bytes::{counted, in_zone};
 use super::points::{HeldBack, NOTHING_RESTORABLE, lost_ms, lost_now, reasons};
 use super::prune::pin_words;
 use crate::chain::{Break, LogEnds};
-use crate::config::{Config, schedule};
+use crate::config::Config;
 use crate::error::Error;
 use crate::model::{GroupName, MemberName, RunId, Timestamp};
 use crate::plan::Quarantine;
@@ -72,11 +72,11 @@ pub struct Doubts {
 /// One job's next run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Due {
-    /// `full`, `differential` or `log`.
+    /// The job, as `[schedule]` names it.
     pub job: &'static str,
     /// The cron expression.
     pub schedule: String,
-    /// The next time in the machine's own zone; none where it never comes.
+    /// The next time in the job's own zone; none where it never comes.
     pub next: Option<String>,
 }
 
@@ -211,21 +211,10 @@ fn in_quarantine(it: &Quarantine) -> String {
 }
 
 fn due(config: &Config, now: Timestamp) -> Vec<Due> {
-    let jobs = [
-        ("full", &config.schedule.full),
-        ("differential", &config.schedule.differential),
-        ("log", &config.schedule.log),
-    ];
-    let due = jobs.into_iter().filter_map(|(job, expression)| {
-        let schedule = expression.clone()?;
-        let zone = jiff::tz::TimeZone::system();
-        let runs = schedule::next_runs(&schedule, now, &zone, 1).unwrap_or_default();
-        let next = runs.first().map(|at| in_zone(*at, &zone));
-        Some(Due {
-            job,
-            schedule,
-            next,
-        })
+    let due = config.schedule.jobs.iter().map(|(job, config)| Due {
+        job: job.word(),
+        schedule: config.expression.clone(),
+        next: config.next_after(now).map(|at| in_zone(at, &config.zone)),
     });
     due.collect()
 }

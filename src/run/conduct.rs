@@ -70,7 +70,12 @@ pub async fn back_up(
 ) -> Result<Record> {
     let standing = Standing::of(world, config).await?;
     let mut warnings = if standing.is_leased() {
-        let unswept = sweep(world, &config.group).await;
+        // Beside another run of this process an upload that nobody remembers yet may be that one's.
+        let unswept = if world.journals.is_alone() {
+            sweep(world, &config.group).await
+        } else {
+            None
+        };
         finish_leftovers(world, &config.group, interrupt).await?;
         Vec::from_iter(unswept)
     } else {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
+use tokio::sync::watch;
 
 use super::ahead::Ahead;
 use super::book::Book;
@@ -28,18 +29,24 @@ const WAIT_SLICE: Duration = Duration::from_millis(500);
 /// Asked for by a person or a service stop: the running steps end, no other begins, and the journal stays
 /// open, so that the next start goes on.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt(Arc<watch::Sender<bool>>);
 
 impl Interrupt {
     /// Asks for the stop.
     pub fn ask(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.send_replace(true);
+    }
+
+    /// Returns when it was asked for.
+    pub async fn asked(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|asked| *asked).await;
     }
 
     /// Whether it was asked for.
     #[must_use]
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        *self.0.borrow()
     }
 }
 

@@ -130,28 +130,65 @@ impl Journals for JournalFolder {
         }
         Ok(unfinished)
     }
+
+    fn ends(&self, run: RunId) -> Result<Option<(Event, Option<Event>)>> {
+        let path = self.path(run);
+        let lines = first_and_last(&path).map_err(|error| unwritable(&path, error))?;
+        let Some((first, last)) = lines else {
+            return Ok(None);
+        };
+        let first = event_of(first.as_bytes(), 0).map_err(|fault| fault.at(&path, 1))?;
+        // A last line that cannot be understood ends nothing.
+        let ended = last.filter(|last| ends_run(last)).and_then(|last| {
+            let line: LineIn<'_> = serde_json::from_str(&last).ok()?;
+            serde_json::from_str(line.event.get()).ok()
+        });
+        Ok(Some((first, ended)))
+    }
+}
+
+/// The first line of a journal, and its last whole line where that is short.
+fn first_and_last(path: &Path) -> io::Result<Option<(String, Option<String>)>> {
+    let mut file = io::BufReader::new(File::open(path)?);
+    let mut first = String::new();
+    io::BufRead::read_line(&mut file, &mut first)?;
+    if !first.ends_with('\n') {
+        return Ok(None);
+    }
+    Ok(Some((first.trim_end().to_owned(), last_line(path)?)))
+}
+
+fn ends_run(line: &str) -> bool {
+    line.contains(r#""event":{"event":"run_ended""#)
 }
 
 /// The tail of a journal that is read to see whether its last line says that the run ended.
 const TAIL_BYTES: u64 = 4096;
 
-/// Whether the journal holds a whole line and its last whole line does not end the run. Reading only the
-/// tail keeps the start of an agent quick after years of runs.
+/// Whether the journal holds a whole line and its last whole line does not end the run.
 fn is_unfinished(path: &Path) -> io::Result<bool> {
+    let has_more = File::open(path)?.metadata()?.len() > TAIL_BYTES;
+    Ok(last_line(path)?.map_or(has_more, |last| !ends_run(&last)))
+}
+
+/// The last whole line, or the end of it where it is long; none where no line ends in the tail. Reading only the
+/// tail keeps the start of an agent quick after years of runs.
+fn last_line(path: &Path) -> io::Result<Option<String>> {
     let mut file = File::open(path)?;
     let length_bytes = file.metadata()?.len();
     file.seek(SeekFrom::Start(length_bytes.saturating_sub(TAIL_BYTES)))?;
     let mut tail = Vec::new();
     file.read_to_end(&mut tail)?;
     let Some(end) = tail.iter().rposition(|byte| *byte == b'\n') else {
-        return Ok(length_bytes > TAIL_BYTES);
+        return Ok(None);
     };
     let start = tail[..end]
         .iter()
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |at| at + 1);
-    let last = String::from_utf8_lossy(&tail[start..end]);
-    Ok(!last.contains(r#""event":{"event":"run_ended""#))
+    Ok(Some(
+        String::from_utf8_lossy(&tail[start..end]).into_owned(),
+    ))
 }
 
 impl Journal for JournalFile {
@@ -300,6 +337,8 @@ mod tests {
         let (_state, folder) = written();
         assert_eq!(folder.read(run()).expect("reads"), events());
         assert_eq!(folder.runs().expect("lists"), [run()]);
+        let ends = folder.ends(run()).expect("reads").expect("it has lines");
+        assert_eq!(ends, (events()[0].clone(), Some(events()[2].clone())));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::observe;
 use crate::clock::ManualClock;
 use crate::config::{
     Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, PolicyConfig,
-    ReadBack, ScheduleConfig, StoreConfig, TransferConfig,
+    ReadBack, ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
 };
 use crate::error::{Code, Error, Retry};
 use crate::model::{HostName, Timestamp};
@@ -59,6 +59,7 @@ pub(super) fn config() -> Config {
         },
         further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
+        service: ServiceConfig::default(),
         sealing: None,
         policy: PolicyConfig {
             read_back: ReadBack::Whole,

@@ -12,6 +12,7 @@ mod page;
 mod paper;
 #[path = "../it/scrub.rs"]
 mod scrub;
+mod service;
 #[path = "../it/stage.rs"]
 #[expect(dead_code, reason = "made for the tests of `it`, which use all of it")]
 mod stage;

@@ -41,6 +41,7 @@ debian() {
 
 install_programs() {
   command -v tsql >/dev/null || debian freetds-bin
+  command -v systemd-analyze >/dev/null || debian systemd
   command -v age >/dev/null || debian age
   command -v chromium >/dev/null || debian chromium
   command -v curl >/dev/null || debian curl

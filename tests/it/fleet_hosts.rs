@@ -15,7 +15,7 @@ use sqlsim::{Instance, InstanceOptions, Simulator};
 use stopmark::clock::SystemClock;
 use stopmark::config::{
     Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, PolicyConfig,
-    ReadBack, ScheduleConfig, StoreConfig, TransferConfig,
+    ReadBack, ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
 };
 use stopmark::model::{DatabaseName, HostName, MarkName, MemberName, PieceId, PieceKind};
 use stopmark::plan::{
@@ -178,6 +178,7 @@ impl Hosts {
             },
             further_stores: Vec::new(),
             schedule: ScheduleConfig::default(),
+            service: ServiceConfig::default(),
             sealing: None,
             policy: PolicyConfig {
                 read_back: ReadBack::Whole,

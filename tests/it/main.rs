@@ -32,6 +32,7 @@ mod inspect;
 mod inspect_corpus;
 mod inspect_places;
 mod kill;
+mod leaping;
 mod link_check;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
@@ -54,6 +55,12 @@ mod scrub;
 mod sealed;
 mod secrets;
 mod seeding;
+mod service;
+mod service_hosts;
+mod service_notices;
+mod service_page;
+#[cfg(unix)]
+mod service_signals;
 mod set_states;
 mod several_stores;
 mod shelf;

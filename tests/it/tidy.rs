@@ -28,6 +28,8 @@ const TIERS: &[&[&str]] = &[
     &["survey::take", "survey::gather"],
     &["run"],
     &["report"],
+    &["service"],
+    &["page"],
     &["cli"],
 ];
 

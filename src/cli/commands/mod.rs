@@ -11,14 +11,17 @@ mod init;
 mod inspect;
 mod link;
 mod list;
+mod notify;
 mod pin;
 mod points;
 mod prune;
 mod restore;
 mod restore_asked;
 mod restore_point;
+mod schedule;
 mod script;
 mod scrub;
+mod service;
 mod show;
 mod status;
 mod verify;
@@ -60,6 +63,9 @@ pub(super) async fn carry_out(
         Command::Prune(command) => prune::prune(&common, command, out, interrupt).await,
         Command::Pin(args) => pin::pin(&common, &args, out).await,
         Command::Unpin(args) => pin::unpin(&common, &args, out).await,
+        Command::Schedule => schedule::schedule(&common, out),
+        Command::Service(command) => service::service(&common, command, interrupt).await,
+        Command::Notify(command) => notify::notify(&common, command, out).await,
         Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,
         #[cfg(feature = "demo")]

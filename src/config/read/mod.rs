@@ -9,8 +9,10 @@ mod hosts;
 mod keeping;
 mod policy;
 mod retention;
+mod schedule;
 mod sealing;
 mod secret;
+mod service;
 mod store;
 mod transfer;
 
@@ -37,6 +39,9 @@ const SECTIONS: &[&str] = &[
     "store",
     "encryption",
     "schedule",
+    "service",
+    "page",
+    "notify",
     "policy",
     "retention",
     "drill",
@@ -183,7 +188,8 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let group = group::read(root, &hosts);
     let stores = store::read(root, around);
     let sealing = sealing::read(root, around);
-    let schedule = policy::schedule(root);
+    let schedule = schedule::schedule(root);
+    let service = service::service(root, around);
     let policy = policy::policy(root, stores.as_ref().map(|(_, further)| 1 + further.len()));
     let retention = retention::retention(root);
     let drill = drill::drill(root, around);
@@ -202,6 +208,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         further_stores,
         sealing,
         schedule,
+        service,
         policy,
         retention,
         drill,
@@ -226,7 +233,14 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         transfer::BANDWIDTH_KEYS,
     ];
     let sections = sections.into_iter().chain([
-        policy::SCHEDULE_KEYS,
+        schedule::KEYS,
+        schedule::JOB_KEYS,
+        schedule::WINDOW_KEYS,
+        service::KEYS,
+        service::PAGE_KEYS,
+        service::NOTIFY_KEYS,
+        service::MAIL_KEYS,
+        service::WEBHOOK_KEYS,
         policy::POLICY_KEYS,
         policy::PATHS_KEYS,
         retention::KEYS,

@@ -1,4 +1,4 @@
-//! `[schedule]`, `[policy]` and `[paths]`: sections that may be absent, since every key has a default.
+//! `[policy]` and `[paths]`: sections that may be absent, since every key has a default.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,12 +6,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{Platform, Surroundings, transfer};
-use crate::config::checked::{PolicyConfig, ReadBack, ScheduleConfig};
+use crate::config::checked::{PolicyConfig, ReadBack};
 use crate::config::node::{Node, Table};
-use crate::config::schedule::Schedule;
 use crate::error::Code;
 
-pub(super) const SCHEDULE_KEYS: &[&str] = &["full", "differential", "log"];
 pub(super) const POLICY_KEYS: &[&str] = &[
     "read_back",
     "sample_over",
@@ -47,31 +45,6 @@ const COUNT_MAX: u8 = 100;
 
 pub(super) fn section<'a>(root: &Table<'a>, name: &str, keys: &[&str]) -> Option<Table<'a>> {
     root.optional(name).and_then(|node| node.table(keys))
-}
-
-/// When runs are due; a schedule with a fault is left out.
-pub(super) fn schedule(root: &Table<'_>) -> ScheduleConfig {
-    let Some(table) = section(root, "schedule", SCHEDULE_KEYS) else {
-        return ScheduleConfig::default();
-    };
-    let due = |key| table.optional(key).and_then(|node| expression(&node));
-    ScheduleConfig {
-        full: due("full"),
-        differential: due("differential"),
-        log: due("log"),
-    }
-}
-
-fn expression(node: &Node<'_>) -> Option<String> {
-    let text = node.string()?;
-    match Schedule::parse(text) {
-        Ok(_) => Some(text.to_owned()),
-        Err(error) => {
-            let hint = "write minute, hour, day of month, month and weekday: `30 2 * * sun`";
-            node.refuse(Code::ConfigSchedule, error.to_string(), hint);
-            None
-        }
-    }
 }
 
 /// How runs are done; a value with a fault keeps its default. `stores` is how many there are, where that is known.
@@ -161,6 +134,7 @@ fn small(node: &Node<'_>) -> Option<u8> {
     small
 }
 
+/// A wait that is longer than none.
 pub(super) fn duration(node: &Node<'_>) -> Option<Duration> {
     let text = node.string()?;
     let wait = text

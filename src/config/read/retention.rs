@@ -95,7 +95,8 @@ fn span(node: &Node<'_>) -> Option<Duration> {
     span
 }
 
-fn zone(node: &Node<'_>) -> Option<TimeZone> {
+/// A time zone by its name.
+pub(super) fn zone(node: &Node<'_>) -> Option<TimeZone> {
     let name = node.filled()?;
     let zone = TimeZone::get(name);
     zone.map_err(|error| {

@@ -19,7 +19,7 @@ const PARTS_IN_FLIGHT_MAX: u16 = 64;
 const PIECES_IN_FLIGHT_MAX: u16 = 256;
 
 const SIZE_FORMS: &str = "write a whole number and a unit: `512KiB`, `64MiB` or `2GiB`";
-const TIME_FORMS: &str = "write hours and minutes, `07:00`";
+pub(super) const TIME_FORMS: &str = "write hours and minutes, `07:00`";
 
 /// Reads the section; a value with a fault keeps its default.
 pub(super) fn read(store: &Table<'_>) -> TransferConfig {
@@ -74,7 +74,8 @@ fn window(node: &Node<'_>) -> Option<BandwidthWindow> {
     })
 }
 
-fn time_of_day(node: &Node<'_>) -> Option<civil::Time> {
+/// An hour and a minute.
+pub(super) fn time_of_day(node: &Node<'_>) -> Option<civil::Time> {
     let text = node.string()?;
     let parsed = text.split_once(':').and_then(|(hour, minute)| {
         let two = |text: &str| text.len() == 2 && text.bytes().all(|it| it.is_ascii_digit());

@@ -229,3 +229,137 @@ fn was_shown(local: civil::DateTime, at: jiff::Timestamp, zone: &TimeZone) -> bo
         zone.to_datetime(earlier.expect("in range")) == local
     })
 }
+
+/// A zone of ours in chrono's words, so that the oracle looks at the same clocks.
+#[derive(Clone, Debug)]
+struct Walls(TimeZone);
+
+#[derive(Clone, Debug)]
+struct WallOffset {
+    walls: Walls,
+    offset: Offset,
+}
+
+impl std::fmt::Display for WallOffset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.offset.fmt(f)
+    }
+}
+
+impl chrono::Offset for WallOffset {
+    fn fix(&self) -> chrono::FixedOffset {
+        chrono::FixedOffset::east_opt(self.offset.seconds()).expect("less than a day")
+    }
+}
+
+impl Walls {
+    fn with(&self, offset: Offset) -> WallOffset {
+        let walls = self.clone();
+        WallOffset { walls, offset }
+    }
+}
+
+impl chrono::TimeZone for Walls {
+    type Offset = WallOffset;
+
+    fn from_offset(offset: &WallOffset) -> Self {
+        offset.walls.clone()
+    }
+
+    fn offset_from_local_date(&self, local: &NaiveDate) -> chrono::MappedLocalTime<WallOffset> {
+        self.offset_from_local_datetime(&local.and_hms_opt(0, 0, 0).expect("midnight"))
+    }
+
+    fn offset_from_local_datetime(
+        &self,
+        local: &chrono::NaiveDateTime,
+    ) -> chrono::MappedLocalTime<WallOffset> {
+        let local = from_chrono(local.and_utc()).expect("in range");
+        match self.0.to_ambiguous_timestamp(local).offset() {
+            AmbiguousOffset::Unambiguous { offset } => {
+                chrono::MappedLocalTime::Single(self.with(offset))
+            }
+            AmbiguousOffset::Gap { .. } => chrono::MappedLocalTime::None,
+            AmbiguousOffset::Fold { before, after } => {
+                chrono::MappedLocalTime::Ambiguous(self.with(before), self.with(after))
+            }
+        }
+    }
+
+    fn offset_from_utc_date(&self, utc: &NaiveDate) -> WallOffset {
+        self.offset_from_utc_datetime(&utc.and_hms_opt(0, 0, 0).expect("midnight"))
+    }
+
+    fn offset_from_utc_datetime(&self, utc: &chrono::NaiveDateTime) -> WallOffset {
+        let instant = jiff::Timestamp::from_second(utc.and_utc().timestamp()).expect("in range");
+        self.with(self.0.to_offset(instant))
+    }
+}
+
+/// What `croner` says comes next, as milliseconds.
+fn by_croner(expression: &str, after: Timestamp, zone: &TimeZone, count: usize) -> Vec<i64> {
+    let cron: croner::Cron = expression.parse().expect("croner takes it too");
+    let walls = Walls(zone.clone());
+    let mut at = DateTime::from_timestamp_millis(after.millis())
+        .expect("in range")
+        .with_timezone(&walls);
+    let mut found = Vec::new();
+    for _ in 0..count {
+        at = cron.find_next_occurrence(&at, false).expect("it comes");
+        found.push(at.timestamp_millis());
+    }
+    found
+}
+
+/// Whether clocks change within three hours of it: there the two differ in what a list of minutes means.
+fn is_near_change(millis: i64, zone: &TimeZone) -> bool {
+    let at = jiff::Timestamp::from_millisecond(millis).expect("in range");
+    let from = at - jiff::SignedDuration::from_hours(3);
+    let next = zone.following(from).next();
+    next.is_some_and(|change| change.timestamp() <= at + jiff::SignedDuration::from_hours(3))
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn croner_says_the_same_away_from_changes_of_the_clocks(
+        minute in "([0-9]|[1-5][0-9]|\\*|\\*/([2-9]|1[0-9])|[0-9],3[0-9]|1[0-9]-2[0-9])",
+        hour in "([0-9]|1[0-9]|2[0-3]|\\*|\\*/[2-9]|[0-5],1[0-9]|[0-9]-1[0-9])",
+        day in "(\\*|\\*|\\*|[1-9]|1[0-9]|2[0-8])",
+        month in "(\\*|\\*|[1-9]|1[0-2]|[1-4],[5-9])",
+        weekday in "(\\*|\\*|[0-7]|mon|fri|sun|1-5|[12],[4-6])",
+        after in 1_420_070_400_000_i64..2_051_222_400_000,
+    ) {
+        let expression = format!("{minute} {hour} {day} {month} {weekday}");
+        for rule in [BERLIN, NEW_YORK, LORD_HOWE] {
+            let zone = zone(rule);
+            let after = Timestamp::from_millis(after / 60_000 * 60_000);
+            let ours = next_runs(&expression, after, &zone, 8).expect("an expression");
+            let ours: Vec<i64> = ours.into_iter().map(Timestamp::millis).collect();
+            let theirs = by_croner(&expression, after, &zone, 8);
+            if ours.iter().chain(&theirs).any(|at| is_near_change(*at, &zone)) {
+                continue;
+            }
+            proptest::prop_assert_eq!(&ours, &theirs, "{} in {}", expression, rule);
+        }
+    }
+
+    #[test]
+    fn croner_says_the_same_of_one_time_a_day_through_every_change_of_the_clocks(
+        minute in 0..60,
+        hour in 0..24,
+        year in 2015..2035_i16,
+    ) {
+        let expression = format!("{minute} {hour} * * *");
+        for rule in [BERLIN, NEW_YORK, LORD_HOWE] {
+            let zone = zone(rule);
+            let start = civil::date(year, 1, 1).to_zoned(TimeZone::UTC).expect("a date");
+            let after = Timestamp::from_millis(start.timestamp().as_millisecond());
+            let ours = next_runs(&expression, after, &zone, 366).expect("an expression");
+            let ours: Vec<i64> = ours.into_iter().map(Timestamp::millis).collect();
+            let theirs = by_croner(&expression, after, &zone, 366);
+            proptest::prop_assert_eq!(&ours, &theirs, "{} in {}", expression, rule);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `stopmark schedule`: when which job is due next, and why. Neither hosts nor stores are asked.
+
+use std::collections::BTreeMap;
+
+use super::{Failed, one, shown};
+use crate::cli::args::Common;
+use crate::cli::out::{Out, Shown};
+use crate::cli::setup;
+use crate::clock::SystemClock;
+use crate::error::Exit;
+use crate::run::journal::JournalFolder;
+use crate::service::ledger::Ledger;
+use crate::service::outlook::Outlook;
+use crate::service::past::{Known, pasts};
+use crate::world::Clock as _;
+
+/// Shows the next runs.
+pub(super) fn schedule(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
+    let config = setup::load(common)?;
+    let now = SystemClock::new().now();
+    let journals = JournalFolder::open(&config.state).map_err(one)?;
+    let ledger = Ledger::open(&config.state);
+    let pasts = pasts(
+        &journals,
+        &config.group,
+        &config.schedule,
+        &ledger,
+        &BTreeMap::new(),
+        &mut Known::default(),
+        now,
+    );
+    let pasts = pasts.map_err(one)?;
+    let outlook = Outlook::of(&config, |job| pasts[&job], now);
+    shown(out, &outlook, Exit::Ok)
+}
+
+impl Shown for Outlook {
+    fn text(&self) -> String {
+        Self::text(self)
+    }
+}

@@ -1,0 +1,90 @@
+//! `[schedule]`: one key a job, an expression or a table with it. Start at [`schedule`].
+
+use jiff::tz::TimeZone;
+
+use super::policy::{duration, section};
+use super::retention::zone;
+use super::transfer::{TIME_FORMS, size, time_of_day};
+use crate::config::jobs::{DayWindow, Job, JobConfig, ScheduleConfig};
+use crate::config::node::{Node, Table};
+use crate::config::schedule::Schedule;
+use crate::error::Code;
+
+pub(super) const KEYS: &[&str] = &["time_zone", "full", "differential", "log", "scrub", "prune"];
+pub(super) const JOB_KEYS: &[&str] = &["at", "time_zone", "jitter", "window", "catch_up", "budget"];
+pub(super) const WINDOW_KEYS: &[&str] = &["from", "until"];
+
+const FORMS: &str = "write minute, hour, day of month, month and weekday: `30 2 * * sun`";
+
+/// When jobs are due; one with a fault is left out.
+pub(super) fn schedule(root: &Table<'_>) -> ScheduleConfig {
+    let mut schedule = ScheduleConfig::default();
+    let Some(table) = section(root, "schedule", KEYS) else {
+        return schedule;
+    };
+    let own = table.optional("time_zone").and_then(|node| zone(&node));
+    let own = own.unwrap_or_else(TimeZone::system);
+    for job in Job::ALL {
+        let found = table.optional(job.word());
+        if let Some(read) = found.and_then(|node| job_config(&node, job, &own)) {
+            schedule.jobs.insert(job, read);
+        }
+    }
+    schedule
+}
+
+fn job_config(node: &Node<'_>, job: Job, own: &TimeZone) -> Option<JobConfig> {
+    if !node.is_table() {
+        return expression(node, own);
+    }
+    let table = node.table(JOB_KEYS)?;
+    let time_zone = table.optional("time_zone").and_then(|node| zone(&node));
+    let at = table.required("at", FORMS)?;
+    let mut read = expression(&at, &time_zone.unwrap_or_else(|| own.clone()))?;
+    if let Some(node) = table.optional("jitter") {
+        read.jitter = duration(&node)?;
+    }
+    if let Some(node) = table.optional("window") {
+        read.window = Some(window(&node)?);
+    }
+    if let Some(node) = table.optional("catch_up") {
+        read.catch_up = node.boolean()?;
+    }
+    if let Some(node) = table.optional("budget") {
+        read.budget_bytes = Some(budget(&node, job)?);
+    }
+    Some(read)
+}
+
+fn expression(node: &Node<'_>, zone: &TimeZone) -> Option<JobConfig> {
+    let text = node.string()?;
+    match Schedule::parse(text) {
+        Ok(schedule) => Some(JobConfig::of(text, schedule, zone.clone())),
+        Err(error) => {
+            node.refuse(Code::ConfigSchedule, error.to_string(), FORMS);
+            None
+        }
+    }
+}
+
+/// Some hours of each day.
+pub(super) fn window(node: &Node<'_>) -> Option<DayWindow> {
+    let table = node.table(WINDOW_KEYS)?;
+    let time = |key| {
+        let node = table.required(key, TIME_FORMS);
+        node.and_then(|node| time_of_day(&node))
+    };
+    Some(DayWindow {
+        from: time("from")?,
+        until: time("until")?,
+    })
+}
+
+fn budget(node: &Node<'_>, job: Job) -> Option<u64> {
+    if job != Job::Scrub {
+        let message = "only a scrub reads back by the budget";
+        node.refuse(Code::ConfigValue, message, "leave the key out");
+        return None;
+    }
+    size(node)
+}

@@ -1,0 +1,133 @@
+//! How the service is seen and whom it tells: `[service]`, `[page]` and `[notify]`, once they are checked.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::jobs::DayWindow;
+
+/// Where the status page is when the file does not say: this machine only.
+const PAGE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7475);
+
+/// How the service runs, is seen, and whom it tells.
+#[derive(Clone, Debug)]
+pub struct ServiceConfig {
+    /// How long a stop waits for the steps that are running.
+    pub stop_within: Duration,
+    /// Log files are JSON, a line an event; else text.
+    pub log_json: bool,
+    /// Log files are kept this many days.
+    pub log_days: u16,
+    /// The status page and the metrics.
+    pub page: PageConfig,
+    /// The people to be told.
+    pub notify: NotifyConfig,
+}
+
+/// The status page.
+#[derive(Clone, Debug)]
+pub struct PageConfig {
+    /// Where it listens; none: there is none.
+    pub listen: Option<SocketAddr>,
+    /// What a visitor must show; always set where the page is not on loopback.
+    pub token: Option<SecretString>,
+}
+
+/// The people to be told.
+#[derive(Clone, Debug)]
+pub struct NotifyConfig {
+    /// By mail.
+    pub mail: Option<MailConfig>,
+    /// By HTTP.
+    pub webhooks: Vec<WebhookConfig>,
+    /// A URL that is fetched after each good run of logs: who watches it notices silence.
+    pub heartbeat: Option<SecretString>,
+    /// Hours in which only what is new and bad is told, in local time.
+    pub quiet: Option<DayWindow>,
+    /// How long the same trouble is not told again.
+    pub repeat_after: Duration,
+}
+
+/// How mail is sent.
+#[derive(Clone, Debug)]
+pub struct MailConfig {
+    /// The server's name.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: MailTls,
+    /// Who sends.
+    pub from: String,
+    /// Who gets it.
+    pub to: Vec<String>,
+    /// The login; none where the server wants none.
+    pub login: Option<(String, SecretString)>,
+}
+
+/// How a connection to a mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailTls {
+    /// In the clear first, then TLS or nothing.
+    StartTls,
+    /// TLS from the first byte.
+    Tls,
+    /// In the clear: for a relay on this machine.
+    None,
+}
+
+/// One address that is called.
+#[derive(Clone, Debug)]
+pub struct WebhookConfig {
+    /// The address, which often is a secret itself.
+    pub url: SecretString,
+    /// Who listens there.
+    pub kind: WebhookKind,
+    /// Only trouble is told there, not its end.
+    pub only_bad: bool,
+}
+
+/// Who listens at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookKind {
+    /// Anybody: a small JSON object.
+    Generic,
+    /// A workflow of Microsoft Teams.
+    Teams,
+    /// Slack, or who speaks as it does.
+    Slack,
+}
+
+impl Default for ServiceConfig {
+    fn default() -> Self {
+        Self {
+            stop_within: Duration::from_secs(5 * 60),
+            log_json: false,
+            log_days: 30,
+            page: PageConfig::default(),
+            notify: NotifyConfig::default(),
+        }
+    }
+}
+
+impl Default for PageConfig {
+    fn default() -> Self {
+        Self {
+            listen: Some(PAGE_DEFAULT),
+            token: None,
+        }
+    }
+}
+
+impl Default for NotifyConfig {
+    fn default() -> Self {
+        Self {
+            mail: None,
+            webhooks: Vec::new(),
+            heartbeat: None,
+            quiet: None,
+            repeat_after: Duration::from_secs(4 * 60 * 60),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The group at a glance: what it can come back to, what holds that back, what is at work and what comes next.
+//!
+//! Start at [`GroupView::of`].
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use super::members::{MemberRow, table};
+use super::shell::{Level, badge, page, rough, time};
+use super::timeline::Timeline;
+use crate::chain::{self, worded};
+use crate::config::{Config, Job};
+use crate::model::{GroupName, MemberName, Timestamp};
+use crate::service::due::Turn;
+use crate::service::outlook::why;
+use crate::service::seen::{Last, Seen, StepSeen};
+use crate::world::{Listed, Standing};
+
+/// What the view is made from.
+#[derive(Clone, Debug)]
+pub struct GroupFacts {
+    /// How the service stands.
+    pub seen: Seen,
+    /// The steps at work.
+    pub steps: Vec<StepSeen>,
+    /// What the group can come back to.
+    pub standing: Standing,
+    /// The newest sets, the newest first.
+    pub recent: Vec<Listed>,
+    /// Runs that the next one goes on with.
+    pub unfinished: usize,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The group at a glance.
+#[derive(Clone, Debug)]
+pub struct GroupView {
+    group: GroupName,
+    now: Timestamp,
+    level: Level,
+    headline: String,
+    /// The newest point's mark and when it was placed.
+    newest: Option<(String, Timestamp)>,
+    points: u64,
+    /// What somebody should know, a line each.
+    remarks: Vec<String>,
+    /// What is wrong with the configuration file.
+    fault: Option<String>,
+    working: Vec<(Job, Timestamp)>,
+    steps: Vec<StepSeen>,
+    turns: Vec<Turn>,
+    last: Vec<(Job, Last)>,
+    members: Vec<MemberRow>,
+    timeline: Option<Timeline>,
+}
+
+impl GroupView {
+    /// The view of these facts.
+    #[must_use]
+    pub fn of(config: &Config, facts: &GroupFacts) -> Self {
+        let (seen, standing, now) = (&facts.seen, &facts.standing, facts.now);
+        let members = members_of(config, &facts.recent);
+        let remarks = remarks(facts);
+        let newest = standing.newest_point.as_ref();
+        let newest = newest.map(|it| (it.mark.name.to_string(), it.mark.placed_at));
+        let is_troubled = seen
+            .last
+            .values()
+            .any(|last| !last.end.is_good() && !last.end.is_stopped());
+        let level = match &newest {
+            None => Level::Bad,
+            Some(_) if !remarks.is_empty() || is_troubled || seen.fault.is_some() => Level::Warn,
+            Some(_) => Level::Good,
+        };
+        let headline = match &newest {
+            Some((_, at)) => {
+                let lost = rough(now.millis() - at.millis());
+                format!("If every host died now, the group comes back with {lost} lost")
+            }
+            None => "No point yet: the group cannot be brought back to one moment".to_owned(),
+        };
+        let rows = members
+            .iter()
+            .map(|it| MemberRow::of(it, &facts.recent, standing));
+        Self {
+            group: config.group.clone(),
+            now,
+            level,
+            headline,
+            newest,
+            points: standing.points,
+            remarks,
+            fault: seen.fault.clone(),
+            working: seen.working.iter().map(|(job, at)| (*job, *at)).collect(),
+            steps: facts.steps.clone(),
+            turns: seen.turns.clone(),
+            last: seen
+                .last
+                .iter()
+                .map(|(job, last)| (*job, last.clone()))
+                .collect(),
+            members: rows.collect(),
+            timeline: Timeline::of(&members, &facts.recent, now),
+        }
+    }
+
+    /// The page.
+    #[must_use]
+    pub fn html(&self) -> String {
+        let main = html! {
+            h1 { "Group " (self.group) }
+            (self.head())
+            @if !self.remarks.is_empty() || self.fault.is_some() { (self.notices()) }
+            div.columns {
+                (self.work())
+                (self.next())
+            }
+            @if let Some(timeline) = &self.timeline {
+                section aria-labelledby="marks" { h2 id="marks" { "Marks and pieces" } (timeline.svg()) }
+            }
+            section aria-labelledby="members" {
+                h2 id="members" { "Members" }
+                (table(&self.members, self.now))
+            }
+        };
+        page(Some(&self.group), "Group", &main)
+    }
+
+    fn head(&self) -> Markup {
+        html! {
+            section class={ "headline " (self.level.class()) } role="status" {
+                p.big { (self.headline) }
+                @if let Some((mark, at)) = &self.newest {
+                    p { "Newest point " a.mono href={ "/set?name=" (mark) } { (mark) } ", "
+                        (time(*at, self.now)) "; " (self.points) " points in all" }
+                } @else {
+                    p { "A full and then a log make one: " code { "stopmark backup full" } ", "
+                        code { "stopmark backup log" } }
+                }
+            }
+        }
+    }
+
+    fn notices(&self) -> Markup {
+        html! {
+            section.warn aria-labelledby="notices" {
+                h2 id="notices" { "What somebody should know" }
+                ul.plain { @for remark in &self.remarks { li { (remark) } } }
+                @if let Some(fault) = &self.fault {
+                    p { "The configuration file has faults; the one before stays in force:" }
+                    pre { (fault) }
+                }
+            }
+        }
+    }
+
+    fn work(&self) -> Markup {
+        html! {
+            section aria-labelledby="work" {
+                h2 id="work" { "At work" }
+                @if self.working.is_empty() { p.soft { "Nothing is at work." } }
+                @for (job, since) in &self.working {
+                    p { (badge(Level::Good, job.word())) " since " (time(*since, self.now)) }
+                }
+                @for step in &self.steps { (step_at_work(step)) }
+                @if !self.last.is_empty() { (self.ends()) }
+            }
+        }
+    }
+
+    fn ends(&self) -> Markup {
+        html! {
+            div.scroll { table {
+                caption.skip { "How each job last ended" }
+                thead { tr { th scope="col" { "Last" } th scope="col" { "Ended" } th scope="col" { "How" } } }
+                tbody { @for (job, last) in &self.last { tr {
+                    td { (job.word()) }
+                    td { (time(last.ended_at, self.now)) }
+                    td { (end(last)) }
+                } } }
+            } }
+        }
+    }
+
+    fn next(&self) -> Markup {
+        html! {
+            section aria-labelledby="next" {
+                h2 id="next" { "Next" }
+                @if self.turns.is_empty() { p.soft { "Nothing else is due." } }
+                @else { div.scroll { table {
+                    thead { tr { th scope="col" { "Job" } th scope="col" { "When" } th scope="col" { "Why" } } }
+                    tbody { @for turn in &self.turns { tr {
+                        td { (turn.job.word()) }
+                        td { @if turn.at <= self.now { "now" } @else { (time(turn.at, self.now)) } }
+                        td { (why(turn, self.now)) }
+                    } } }
+                } } }
+            }
+        }
+    }
+}
+
+fn step_at_work(step: &StepSeen) -> Markup {
+    html! {
+        p { (step.label) @if let Some(percent) = step.done_percent() { ": " (percent) " %" } }
+        @if let Some(percent) = step.done_percent() {
+            progress max="100" value=(percent) aria-label=(step.label) { (percent) " %" }
+        }
+    }
+}
+
+fn end(last: &Last) -> Markup {
+    let words = last.end.words();
+    match (last.end.is_good(), last.end.is_stopped()) {
+        (true, _) => badge(Level::Good, &words),
+        (false, true) => html! { (words) },
+        (false, false) => html! { (badge(Level::Bad, "trouble")) " " (words) },
+    }
+}
+
+/// The members by configuration, and those that the newest sets know beside them.
+fn members_of(config: &Config, recent: &[Listed]) -> Vec<MemberName> {
+    let configured = config.members.iter().map(|member| &member.name);
+    let newest = recent.iter().take(1).flat_map(|listed| &listed.set.members);
+    let all: BTreeSet<&MemberName> = configured.chain(newest).collect();
+    all.into_iter().cloned().collect()
+}
+
+fn remarks(facts: &GroupFacts) -> Vec<String> {
+    let seen = &facts.seen;
+    let sets: Vec<_> = facts
+        .recent
+        .iter()
+        .map(|listed| listed.set.clone())
+        .collect();
+    let ends = chain::log_ends(&sets);
+    let mut remarks: Vec<String> = Vec::new();
+    if let Some((marked, breaks)) = &facts.standing.held_back {
+        for (member, why) in worded(&marked.mark, breaks, &ends) {
+            remarks.push(format!(
+                "{} is held back: {member}: {why}",
+                marked.mark.name
+            ));
+        }
+    }
+    let unfinished = facts.unfinished;
+    if unfinished > 0 {
+        remarks.push(format!(
+            "{unfinished} unfinished runs: the next one goes on with them"
+        ));
+    }
+    if let Some(waiting) = &seen.waiting {
+        remarks.push(format!("what is due waits: {waiting}"));
+    }
+    if let Some(undelivered) = &seen.undelivered {
+        remarks.push(format!("a notice reached nobody: {undelivered}"));
+    }
+    if seen.is_stopping {
+        remarks.push("the service is stopping".to_owned());
+    }
+    remarks
+}

@@ -1,0 +1,77 @@
+//! How jobs end, in values and in words: for the log, the manager and whoever looks.
+
+use std::any::Any;
+
+use super::seen::{End, Seen};
+use crate::error::{Code, Error, Result};
+use crate::run::events::Verdict;
+use crate::run::record::{Record, Round};
+
+/// How a job ended.
+pub(super) fn end_of(ended: &Result<Option<Record>>) -> End {
+    match ended {
+        Ok(Some(record)) => {
+            let verdict = record.ended.map(|(verdict, _)| verdict);
+            let failures = record.rounds.iter().flat_map(Round::failures);
+            // What a later round of a good run mended is no news.
+            let failures = failures.filter(|_| verdict != Some(Verdict::Done));
+            End::Run {
+                verdict,
+                failure: failures.map(|(_, failure)| failure.line()).next(),
+            }
+        }
+        Ok(None) => End::Nothing,
+        Err(error) => End::Error {
+            message: error.to_string(),
+        },
+    }
+}
+
+/// Whether the job's time is served; what failed is tried again.
+pub(super) const fn is_served(end: &End) -> bool {
+    match end {
+        End::Run { verdict, .. } => {
+            matches!(verdict, Some(Verdict::Done | Verdict::Degraded))
+        }
+        End::Nothing => true,
+        End::Error { .. } => false,
+    }
+}
+
+/// Why a notice reached nobody.
+pub(super) fn undelivered(told: std::result::Result<(), String>) -> Option<String> {
+    let reason = told.err()?;
+    tracing::warn!(code = %Code::NoticeUndelivered, reason, "a notice reached nobody");
+    Some(reason)
+}
+
+/// A panic as an error: it ended its own run, whose journal stays open for the next one.
+pub(super) fn bug(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let message = "a run met a fault of Stopmark's own and broke off";
+    Error::new(Code::Bug, message)
+        .at("panic", text.unwrap_or("without words"))
+        .hint("the service goes on, and the next run finishes this one; please report it")
+}
+
+/// Writes what a terminal would have shown into the log.
+pub(super) fn log(text: &str, is_good: bool) {
+    for line in text.lines() {
+        if is_good {
+            tracing::info!("{line}");
+        } else {
+            tracing::warn!("{line}");
+        }
+    }
+}
+
+/// One line for `systemctl status` and its like.
+pub(super) fn status_line(seen: &Seen) -> String {
+    let words: Vec<&str> = seen.working.keys().map(|job| job.word()).collect();
+    match (words.is_empty(), seen.turns.first()) {
+        (false, _) => format!("at work: {}", words.join(", ")),
+        (true, Some(turn)) => format!("next: {} at {}", turn.job.word(), turn.at),
+        (true, None) => "nothing is due".to_owned(),
+    }
+}

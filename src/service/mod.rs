@@ -1,0 +1,23 @@
+//! The service: the schedule's work begun by itself, run beside each other where that is allowed, seen and told.
+//!
+//! Start at [`keeper::serve`], and at [`due`] for what is due and why. Due work is computed from schedule, ledger
+//! and journals at every look; a service that was away for a week knows as much as one that was not.
+//!
+//! This room decides nothing about backups: it begins the runs that the commands begin too.
+
+pub mod due;
+mod ends;
+pub mod keeper;
+pub mod ledger;
+pub mod live;
+pub mod lock;
+pub mod outlook;
+pub mod past;
+pub mod seen;
+#[cfg(unix)]
+pub mod systemd;
+pub mod work;
+
+pub use keeper::{Ask, Parts, serve};
+pub use seen::Seen;
+pub use work::{Deeds, House, Manager, Opened, Runs, Scene, Unwatched};

@@ -1,0 +1,141 @@
+//! What a service is made with: who opens its house, who does its work, and the manager that watches over it.
+//!
+//! Start at [`Runs`]: the same runs that the commands begin.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+
+use crate::config::{Config, Job};
+use crate::error::{Code, Error, Result};
+use crate::plan::BackupKind;
+use crate::run::record::Record;
+use crate::run::{self, BackupWanted, Interrupt, prune, scrub};
+use crate::world::World;
+
+/// A configuration and the world that it describes.
+#[derive(Clone)]
+pub struct Scene {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Everything outside.
+    pub world: World,
+}
+
+/// A house as it was opened.
+pub struct Opened {
+    /// What is in force from now on.
+    pub scene: Scene,
+    /// The text of the file, which holds no secret; for telling what changed.
+    pub text: String,
+}
+
+/// Reads the configuration and makes its world; again at each reload.
+pub trait House: Send + Sync {
+    /// The configuration as it stands now.
+    ///
+    /// # Errors
+    /// Every fault of the configuration, or what stands in the way of its world.
+    fn open(&self) -> Result<Opened, Vec<Error>>;
+}
+
+/// Does the work.
+#[async_trait]
+pub trait Deeds: Send + Sync {
+    /// Carries a job out; no record where there was nothing to do.
+    async fn carry_out(
+        &self,
+        scene: &Scene,
+        job: Job,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Record>>;
+    /// Whether the group can be brought back to anything, as far as this machine knows.
+    async fn has_point(&self, scene: &Scene) -> bool;
+    /// Nothing is at work any more: what was held for work is let go.
+    async fn rest(&self, scene: &Scene) -> Result<()>;
+}
+
+/// Whoever started the service and watches over it.
+pub trait Manager: Send + Sync {
+    /// The service is ready.
+    fn ready(&self);
+    /// It lives, and stands so.
+    fn alive(&self, status: &str);
+    /// It is reading its configuration again; [`Self::ready`] follows.
+    fn reloading(&self);
+    /// It is stopping.
+    fn stopping(&self);
+}
+
+/// The runs that the commands begin too.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Runs;
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+#[async_trait]
+impl Deeds for Runs {
+    async fn carry_out(
+        &self,
+        scene: &Scene,
+        job: Job,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Record>> {
+        let (scene, interrupt) = (scene.clone(), interrupt.clone());
+        let runtime = Handle::current();
+        // A run has a thread of its own: its future borrows in ways for which the compiler cannot prove that it may
+        // move between threads (rust-lang/rust#102211).
+        let run = move || runtime.block_on(run_of(&scene, job, &interrupt));
+        match tokio::task::spawn_blocking(run).await {
+            Ok(ended) => ended,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::new(Code::Interrupted, "the run was broken off")),
+            },
+        }
+    }
+
+    async fn has_point(&self, scene: &Scene) -> bool {
+        let standing = scene.world.catalog.standing(&scene.config.group).await;
+        standing.is_ok_and(|standing| standing.newest_point.is_some())
+    }
+
+    async fn rest(&self, scene: &Scene) -> Result<()> {
+        scene.world.store.release_lease(&scene.config.group).await
+    }
+}
+
+async fn run_of(scene: &Scene, job: Job, interrupt: &Interrupt) -> Result<Option<Record>> {
+    let (world, config) = (&scene.world, scene.config.as_ref());
+    let back_up = |kind| async move {
+        let new_chain = Vec::new();
+        let wanted = BackupWanted { kind, new_chain };
+        let record = run::back_up(world, config, &wanted, interrupt).await;
+        record.map(Some)
+    };
+    match job {
+        Job::Full => back_up(BackupKind::Full).await,
+        Job::Differential => back_up(BackupKind::Differential).await,
+        Job::Log => back_up(BackupKind::Log).await,
+        Job::Scrub => {
+            let job = config.schedule.jobs.get(&Job::Scrub);
+            let budget = job.and_then(|job| job.budget_bytes);
+            let scrubbed = scrub::scrub(world, config, budget, interrupt).await?;
+            Ok(Some(scrubbed.record))
+        }
+        Job::Prune => {
+            let (_, record) = prune::prune(world, config, interrupt).await?;
+            Ok(record)
+        }
+    }
+}
+
+impl Manager for Unwatched {
+    fn ready(&self) {}
+    fn alive(&self, _status: &str) {}
+    fn reloading(&self) {}
+    fn stopping(&self) {}
+}

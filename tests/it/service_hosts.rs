@@ -1,0 +1,274 @@
+//! The service with simulated hosts behind it: fulls, marks and logs by the schedule, a log beside a full, a stop
+//! in the middle, and a configuration that changes while it runs. Only the clock of the schedule is made to leap.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use stopmark::config::{self, Config, Job, OsSecrets};
+use stopmark::error::{Error, Exit, Result};
+use stopmark::model::Timestamp;
+use stopmark::run::Interrupt;
+use stopmark::run::record::Record;
+use stopmark::service::{Ask, Deeds, House, Opened, Parts, Runs, Scene, Seen, Unwatched, serve};
+use stopmark::world::Clock as _;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::leaping::{ClockIds, LeapingClock};
+use crate::stage::{Stage, world_of};
+
+const SCHEDULE: &str = "[schedule]\ntime_zone = \"UTC\"\nfull = \"0 1 * * *\"\nlog = \"0 * * * *\"\n\
+                        prune = \"30 4 * * *\"\n[policy]";
+
+/// The real runs; one job may be made to wait at its door.
+#[derive(Default)]
+struct Held {
+    /// A full waits until it is let go.
+    holds_full: AtomicBool,
+    go: Notify,
+}
+
+#[async_trait]
+impl Deeds for Held {
+    async fn carry_out(
+        &self,
+        scene: &Scene,
+        job: Job,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Record>> {
+        let record = Runs.carry_out(scene, job, interrupt).await;
+        if job == Job::Full && self.holds_full.load(Ordering::SeqCst) {
+            self.go.notified().await;
+        }
+        record
+    }
+
+    async fn has_point(&self, scene: &Scene) -> bool {
+        Runs.has_point(scene).await
+    }
+
+    async fn rest(&self, scene: &Scene) -> Result<()> {
+        Runs.rest(scene).await
+    }
+}
+
+/// Opens the stage's configuration on the story's clock.
+struct Home {
+    path: std::path::PathBuf,
+    clock: Arc<LeapingClock>,
+}
+
+impl House for Home {
+    fn open(&self) -> Result<Opened, Vec<Error>> {
+        config::load(&self.path, &OsSecrets)?;
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        let (config, mut world): (Arc<Config>, _) = world_of(&self.path);
+        world.clock = self.clock.clone();
+        world.ids = Arc::new(ClockIds {
+            clock: self.clock.clone(),
+            next: AtomicU64::new(u64::from(std::process::id())),
+        });
+        let scene = Scene { config, world };
+        Ok(Opened { scene, text })
+    }
+}
+
+struct Story {
+    stage: Stage,
+    clock: Arc<LeapingClock>,
+    deeds: Arc<Held>,
+    seen: watch::Receiver<Seen>,
+    asks: mpsc::Sender<Ask>,
+    task: JoinHandle<Result<(), Vec<Error>>>,
+}
+
+impl Story {
+    async fn begin() -> Self {
+        let stage = Stage::set(&[("SQL1", &["Ledger"]), ("SQL2", &["Accounts"])]).await;
+        stage.edit("[policy]", SCHEDULE);
+        let start = "2026-11-21T00:30:00Z".parse().expect("a timestamp");
+        let clock = LeapingClock::new(start);
+        let deeds = Arc::new(Held::default());
+        let (seen, asks, task) = Self::start(&stage, &clock, &deeds);
+        let mut story = Self {
+            stage,
+            clock,
+            deeds,
+            seen,
+            asks,
+            task,
+        };
+        story
+            .until("it looks", |seen| seen.looked_at.is_some())
+            .await;
+        story
+    }
+
+    fn start(
+        stage: &Stage,
+        clock: &Arc<LeapingClock>,
+        deeds: &Arc<Held>,
+    ) -> (
+        watch::Receiver<Seen>,
+        mpsc::Sender<Ask>,
+        JoinHandle<Result<(), Vec<Error>>>,
+    ) {
+        let seen = watch::Sender::new(Seen::default());
+        let watched = seen.subscribe();
+        let (asks, asked) = mpsc::channel(4);
+        let home = Home {
+            path: stage.config_path(),
+            clock: clock.clone(),
+        };
+        let parts = Parts {
+            house: Arc::new(home),
+            deeds: deeds.clone(),
+            manager: Arc::new(Unwatched),
+            seen,
+            scene: watch::Sender::new(None),
+        };
+        (watched, asks, tokio::spawn(serve(parts, asked)))
+    }
+
+    /// Waits until the service is seen so.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the patience of a test, not of the agent"
+    )]
+    async fn until(&mut self, what: &str, is_so: impl FnMut(&Seen) -> bool) -> Seen {
+        let seen = tokio::time::timeout(Duration::from_secs(30), self.seen.wait_for(is_so)).await;
+        seen.unwrap_or_else(|_| panic!("never: {what}"))
+            .expect("the service lives")
+            .clone()
+    }
+
+    /// Lets the clock leap to this time of the day, and waits until nothing is at work or due any more.
+    async fn rest_at(&mut self, time: &str) -> Seen {
+        let clock = self.leap(time);
+        self.until(&format!("rest at {time}"), move |seen| {
+            let is_fresh = seen.looked_at >= Some(clock);
+            is_fresh && seen.working.is_empty() && seen.turns.iter().all(|turn| turn.at > clock)
+        })
+        .await
+    }
+
+    fn leap(&self, time: &str) -> Timestamp {
+        let at: Timestamp = format!("2026-11-{time}:00Z").parse().expect("a timestamp");
+        let millis = u64::try_from(at.millis() - self.clock.now().millis()).expect("later");
+        self.clock.advance(Duration::from_millis(millis));
+        at
+    }
+
+    async fn stop(self) -> (Stage, Arc<LeapingClock>, Arc<Held>) {
+        self.asks.send(Ask::Stop).await.expect("it listens");
+        self.task.await.expect("no panic").expect("no error");
+        (self.stage, self.clock, self.deeds)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_of_the_schedule_makes_points_and_a_stop_leaves_nothing_open() {
+    let mut story = Story::begin().await;
+    let seen = story.rest_at("21T01:00").await;
+    let told: Vec<String> = seen.last.values().map(|last| last.end.words()).collect();
+    assert_eq!(told, ["done", "done"], "a full, and the first log after it");
+    for hour in 2..8 {
+        story.rest_at(&format!("21T{hour:02}:05")).await;
+    }
+    // A day of absence is made up for once.
+    let seen = story.rest_at("22T12:10").await;
+    assert!(
+        seen.last.values().all(|last| last.end.is_good()),
+        "{seen:?}"
+    );
+    let (stage, _, _) = story.stop().await;
+    let list = stage.run(&["list"]).await;
+    assert_eq!(list.exit, Exit::Ok, "{}{}", list.stdout, list.stderr);
+    let points = list
+        .stdout
+        .lines()
+        .filter(|line| line.contains("yes"))
+        .count();
+    assert_eq!(points, 8, "{}", list.stdout);
+    let status = stage.run(&["status"]).await;
+    assert_eq!(status.exit, Exit::Ok, "{}", status.stdout);
+    let schedule = stage.run(&["schedule"]).await;
+    assert!(
+        schedule.stdout.contains("by schedule"),
+        "{}",
+        schedule.stdout
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logs_go_on_beside_a_full_and_do_not_take_it_for_a_leftover() {
+    let mut story = Story::begin().await;
+    story.rest_at("21T01:00").await;
+    story.deeds.holds_full.store(true, Ordering::SeqCst);
+    story.leap("22T01:00");
+    story
+        .until("a log beside the full", |seen| {
+            let log = seen.last.get(&Job::Log);
+            let is_new = log.is_some_and(|log| log.began_at.to_string().starts_with("2026-11-22"));
+            is_new && seen.working.contains_key(&Job::Full)
+        })
+        .await;
+    story.deeds.go.notify_one();
+    let seen = story.rest_at("22T01:10").await;
+    assert!(
+        seen.last.values().all(|last| last.end.is_good()),
+        "{seen:?}"
+    );
+    let (stage, _, _) = story.stop().await;
+    let status = stage.run(&["status"]).await;
+    assert_eq!(status.exit, Exit::Ok, "{}", status.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_broken_by_an_edit_leaves_the_old_one_in_force_and_is_told() {
+    let mut story = Story::begin().await;
+    story.rest_at("21T01:00").await;
+    story.stage.edit("log = \"0 * * * *\"", "log = \"0 * * *\"");
+    story.asks.send(Ask::Reload).await.expect("it listens");
+    let seen = story.until("the fault", |seen| seen.fault.is_some()).await;
+    assert!(
+        seen.fault
+            .is_some_and(|fault| fault.contains("five fields"))
+    );
+    let seen = story.rest_at("21T02:00").await;
+    assert_eq!(
+        seen.last[&Job::Log].began_at.to_string(),
+        "2026-11-21T02:00:00.000Z"
+    );
+    story
+        .stage
+        .edit("log = \"0 * * *\"", "log = \"30 * * * *\"");
+    story.asks.send(Ask::Reload).await.expect("it listens");
+    let seen = story.until("its end", |seen| seen.fault.is_none()).await;
+    let next = seen.turns.iter().find(|turn| turn.job == Job::Log);
+    assert_eq!(
+        next.expect("a turn").at.to_string(),
+        "2026-11-21T02:30:00.000Z"
+    );
+    story.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_waits_while_a_command_is_at_work() {
+    let mut story = Story::begin().await;
+    story.rest_at("21T01:00").await;
+    let held = stopmark::service::lock::acting(&story.stage.path("state")).expect("it is free");
+    story.leap("21T02:00");
+    let seen = story.until("it waits", |seen| seen.waiting.is_some()).await;
+    assert!(seen.working.is_empty() && seen.waiting.expect("a reason").contains("SM0904"));
+    drop(held);
+    let seen = story.rest_at("21T02:01").await;
+    assert_eq!(
+        seen.last[&Job::Log].began_at.to_string(),
+        "2026-11-21T02:01:00.000Z"
+    );
+    story.stop().await;
+}
