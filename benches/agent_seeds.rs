@@ -15,7 +15,6 @@ mod long_run;
 #[expect(dead_code, reason = "the tests use more of it")]
 mod strike;
 #[path = "../tests/it/strike_share.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
 mod strike_share;
 
 use std::process::ExitCode;
