@@ -9,6 +9,7 @@ use super::asked::{CatalogView, Names};
 use super::drill_checks::{DrillCheck, placed};
 use super::drill_step::{Certify, CheckDatabase, DropScratch, Scratch};
 use super::keys::slug;
+use super::retry::RetryRule;
 use super::stages::Stages;
 use super::{
     OnFailure, Plan, RestoreAsked, RestoreFiles, RunKind, StageName, Step, SweepStaging,
@@ -46,7 +47,7 @@ pub fn plan_drill(
     let mut stages = Stages::default();
     check_databases(&drill, &scratch, &mut stages);
     run_checks(checks, &scratch, &mut stages)?;
-    clean_up(&plan, &scratch, &mut stages);
+    clean_up(cfg, &plan, &scratch, &mut stages);
     let certify = Certify {
         group: cfg.group.clone(),
         mark: point.mark.name.clone(),
@@ -226,12 +227,18 @@ fn run_checks(
 }
 
 /// Every scratch database, and every file that was to be brought, whatever became of its member.
-fn clean_up(plan: &Plan, scratch: &BTreeMap<MemberName, Scratch>, stages: &mut Stages) {
+fn clean_up(
+    cfg: &Config,
+    plan: &Plan,
+    scratch: &BTreeMap<MemberName, Scratch>,
+    stages: &mut Stages,
+) {
     let drops = scratch.iter().map(|(member, scratch)| {
         let drop = DropScratch {
             of: member.clone(),
             target: scratch.database.clone(),
             pieces: pieces_of(plan, member),
+            retry: Some(RetryRule::of(&cfg.policy)),
         };
         (scratch.host.clone(), Step::DropScratch(drop))
     });

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::retry::RetryRule;
 use crate::model::{DatabaseName, GroupName, HostName, MarkName, MemberName, PieceId, Timestamp};
 
 /// `DBCC CHECKDB` of a restored member.
@@ -41,6 +42,9 @@ pub struct DropScratch {
     pub target: DatabaseName,
     /// What may have been restored into it: a database that holds anything else is somebody's.
     pub pieces: Vec<PieceId>,
+    /// How often it is tried again where a failure passes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryRule>,
 }
 
 /// Writes the drill's certificate, and its entry in the group's log.

@@ -308,6 +308,7 @@ impl Step {
             Self::RestoreDatabase(step) => step.retry,
             Self::RestoreLog(step) => step.retry,
             Self::RecoverDatabase(step) => step.retry,
+            Self::DropScratch(step) => step.retry,
             _ => None,
         }
     }

@@ -239,7 +239,8 @@ impl<'a> Look<'a> {
 /// A failure in a line, with SQL Server's words where it had any.
 fn told(failure: &Failure) -> String {
     let found = failure.context.iter().filter(|(what, _)| what == "found");
-    let found: String = found.map(|(_, value)| format!(", found {value}")).collect();
+    let found = found.map(|(_, value)| format!(", found {value}"));
+    let found = found.collect::<Vec<_>>().concat();
     match (failure.sql_number, &failure.sql_text) {
         (Some(number), Some(text)) => format!("{} (error {number}: {text}){found}", failure.line()),
         _ => format!("{}{found}", failure.line()),

@@ -12,6 +12,11 @@ use crate::clients::tsql::{Encryption, Tsql};
 use crate::stage::{AGENT, PASSWORD, Printed, Stage};
 use crate::tsql::parse;
 
+/// The program, which is older than Python 3.10, where a name of the standard library moved.
+const MSSQL_CLI: &str = "import collections, collections.abc, runpy; \
+    collections.Iterable = collections.abc.Iterable; \
+    runpy.run_module('mssqlcli.main', run_name='__main__')";
+
 fn must(printed: &Printed) {
     let said = format!("{}\n{}", printed.stdout, printed.stderr);
     assert_eq!(printed.exit, Exit::Ok, "{said}");
@@ -106,7 +111,7 @@ async fn mssql_cli_alone_brings_the_group_back() {
         Command::new(clients.join("mssql-cli/bin/python"))
             .env("LD_LIBRARY_PATH", clients.join("dotnet"))
             .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
-            .args(["-m", "mssqlcli.main", "-S", &server, "-d", "master"])
+            .args(["-c", MSSQL_CLI, "-S", &server, "-d", "master"])
             .args(["-U", AGENT, "-C", "-N", "-i"])
             .arg(file)
             .env("MSSQL_CLI_PASSWORD", PASSWORD)

@@ -168,16 +168,15 @@ fn write(folder: &Path, files: &[PaperFile]) -> Done<()> {
 
 impl Shown for Written {
     fn text(&self) -> String {
-        let mut text = format!("written to {}\n", self.folder);
-        for file in &self.files {
-            text.push_str(&format!("  {file}\n"));
-        }
-        for warning in &self.warnings {
-            text.push_str(&format!(
-                "  warning[{}]: {}\n",
-                warning.code, warning.message
-            ));
-        }
-        text + "  begin with RUNBOOK.md; keep a copy where the hosts are not\n"
+        let files = self.files.iter().map(|file| format!("  {file}"));
+        let warnings = self.warnings.iter();
+        let warnings = warnings.map(|it| format!("  warning[{}]: {}", it.code, it.message));
+        let first = format!("written to {}", self.folder);
+        let last = "  begin with RUNBOOK.md; keep a copy where the hosts are not".to_owned();
+        let lines = std::iter::once(first)
+            .chain(files)
+            .chain(warnings)
+            .chain([last]);
+        lines.map(|line| line + "\n").collect()
     }
 }

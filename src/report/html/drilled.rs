@@ -228,9 +228,9 @@ fn proof(it: &Certificate) -> String {
     let mut rows = String::new();
     for member in &it.members {
         let mark = if member.is_at_mark {
-            "<span class=\"good\">stands at the mark</span>"
+            "<span class=\"good whole\">at the mark</span>"
         } else {
-            "<span class=\"bad\">DOES NOT STAND AT THE MARK</span>"
+            "<span class=\"bad whole\">NOT AT THE MARK</span>"
         };
         let soundness = match member.soundness {
             Soundness::NotAsked => "<span class=\"soft\">not asked</span>",
@@ -255,7 +255,10 @@ fn proof(it: &Certificate) -> String {
                 ),
             ),
             ("CHECKDB", soundness.to_owned()),
-            ("size", text(&size(bytes))),
+            (
+                "size",
+                format!("<span class=\"whole\">{}</span>", text(&size(bytes))),
+            ),
         ];
         rows.push_str(&table_row(&cells));
         for fault in &member.faults {
@@ -338,10 +341,8 @@ fn foot(it: &Certificate) -> String {
 }
 
 fn table(columns: &[&str], rows: &str) -> String {
-    let columns: String = columns
-        .iter()
-        .map(|it| format!("<th>{}</th>", text(it)))
-        .collect();
+    let column = |name: &&str| format!("<th>{}</th>", text(name));
+    let columns: String = columns.iter().map(column).collect();
     format!(
         "<div class=\"wide\"><table><thead><tr>{columns}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
@@ -350,7 +351,7 @@ fn table(columns: &[&str], rows: &str) -> String {
 /// Cells with their columns' names, which a narrow page shows; the content is HTML already.
 fn table_row(cells: &[(&str, String)]) -> String {
     let cell = |(name, html): &(&str, String)| format!("<td data-name=\"{name}\">{html}</td>");
-    let cells: String = cells.iter().map(cell).collect();
+    let cells = cells.iter().map(cell).collect::<Vec<_>>().concat();
     format!("<tr>{cells}</tr>\n")
 }
 

@@ -39,7 +39,7 @@ code { font: .92em ui-monospace, Consolas, 'DejaVu Sans Mono', monospace; overfl
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; } td.number { white-space: nowrap; }
-tr { break-inside: avoid; }
+.whole { white-space: nowrap; } tr { break-inside: avoid; }
 @media (max-width: 34rem) { .row { grid-template-columns: 1fr; } main { padding: 1rem .8rem 2rem; }
   table, tbody, tr, td { display: block; } thead { display: none; }
   tr { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .4rem .7rem; }

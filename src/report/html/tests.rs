@@ -98,7 +98,7 @@ fn what_failed_is_said_and_the_target_that_was_missed() {
         "3 rows",
         "20 min 00 s",
         "MISSED",
-        "stands at the mark",
+        "at the mark",
     ] {
         assert!(html.contains(words), "{words}: {html}");
     }
