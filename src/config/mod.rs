@@ -18,9 +18,9 @@ mod tests;
 use std::path::Path;
 
 pub use checked::{
-    BandwidthWindow, Config, Discovery, Encryption, HostConfig, LoginConfig, MarkLogKind,
-    MemberConfig, PolicyConfig, ReadBack, RetentionConfig, ScheduleConfig, SealConfig, ShareConfig,
-    StoreConfig, TransferConfig,
+    BandwidthWindow, Config, Discovery, Encryption, HostConfig, KeepingConfig, LockConfig,
+    LockMode, LoginConfig, MarkLogKind, MemberConfig, PolicyConfig, ReadBack, RetentionConfig,
+    ScheduleConfig, SealConfig, ShareConfig, StoreConfig, TransferConfig,
 };
 pub use read::size_bytes;
 pub use schedule::{Schedule, next_runs};

@@ -190,6 +190,9 @@ codes! {
     RestoreFailed = "SM0801", Restore, Failed, "a restore statement failed";
     MarkNotReached = "SM0802", Restore, Failed, "a restored member did not stop at the mark";
     TargetExists = "SM0803", Restore, Failed, "the restore would overwrite a database";
+    TargetRoom = "SM0804", Restore, Failed, "a target host lacks the room for the restored files";
+    TargetUnfit = "SM0805", Restore, Failed, "a target host cannot take what would be restored there";
+    InconsistentRestore = "SM0806", Restore, Failed, "only some members of the group would come back";
     StateUnwritable = "SM0901", Host, Failed, "the state folder cannot be used";
     JournalUnreadable = "SM0902", Bug, Failed, "a journal cannot be read";
     Interrupted = "SM0903", Host, Interrupted, "interrupted by a person";

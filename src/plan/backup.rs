@@ -236,6 +236,7 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
         mark: base.mark,
         reason: base.reason,
         is_cure: base.is_cure,
+        tail: None,
         retry: Some(RetryRule::of(&ctx.cfg.policy)),
     })
 }

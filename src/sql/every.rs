@@ -8,7 +8,7 @@
 use super::statement::Batch;
 use super::{
     availability, backup, connect, discover, event_session, facts, history, links, mark, prepare,
-    probe, restore, restored, watch,
+    probe, recover, restore, restored, target, watch,
 };
 
 /// Names to make texts with.
@@ -78,6 +78,8 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(backup::statements(sample));
     all.extend(restore::statements(sample));
     all.extend(restored::statements(sample));
+    all.extend(recover::statements(sample));
+    all.extend(target::statements(sample));
     all.extend(history::statements(sample));
     all.extend(discover::statements(sample));
     all.extend(probe::statements(sample));

@@ -31,6 +31,7 @@ mod inspect;
 mod inspect_corpus;
 mod inspect_places;
 mod kill;
+mod link_check;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
@@ -40,6 +41,8 @@ mod publishing;
 mod quarantine;
 mod rebuild;
 mod reported;
+mod restore;
+mod restore_faults;
 mod saga;
 mod saga_kinds;
 mod saga_story;
@@ -52,8 +55,10 @@ mod set_states;
 mod several_stores;
 mod shelf;
 mod stage;
+mod store_away;
 mod store_options;
 mod stores;
 mod storms;
 mod strike;
+mod struck_share;
 mod tidy;

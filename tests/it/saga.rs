@@ -201,8 +201,8 @@ async fn strike_every_effect(kind: Kind, scene: &Scene, when: When) -> BTreeSet<
         };
         let place = format!("{kind:?}: effect {nth}, `{verb}`, {when:?}");
         // What a run can do without it tells in a warning, and goes on.
-        let is_told_beside =
-            verb == "sweep" && matches!(&result, Ok(record) if story(record).contains(WORDS));
+        let is_told_beside = ["sweep", "take_lease"].contains(&verb)
+            && matches!(&result, Ok(record) if story(record).contains(WORDS));
         let is_found_out = when == When::After && LOOKED_UP.contains(&verb);
         assert!(
             is_found_out || is_told_beside || tells_of_the_strike(&result),

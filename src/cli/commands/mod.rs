@@ -13,6 +13,8 @@ mod list;
 mod pin;
 mod prune;
 mod restore;
+mod restore_asked;
+mod restore_point;
 mod scrub;
 mod show;
 mod status;

@@ -3,11 +3,11 @@
 //!
 //! Start at [`is_whole`] and [`bring_back`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sqlsim::faults::Dice;
-use stopmark::model::HostName;
-use stopmark::plan::{CatalogView, Plan, RestoreAsked, plan_restore};
+use stopmark::model::{HostName, RunId};
+use stopmark::plan::{CatalogView, Plan, RestoreAsked, RestoreFiles, RestorePlace, plan_restore};
 use stopmark::run::events::Verdict;
 use stopmark::run::record::Record;
 use stopmark::run::{self, Interrupt, PlanNames};
@@ -142,16 +142,14 @@ async fn restore_plan(scene: &Scene, world: &World, needs: &PointNeeds) -> Plan 
     let spare = scene.hosts.name(scene.hosts.count() - 1);
     let host: HostName = spare.parse().expect("a host");
     let survey = survey::take(world, config).await;
-    let existing = world.fleet.databases(&host).await;
+    let facts = world.fleet.target_facts(&host).await;
     let files = scene.folder.path().join("hosts").join(spare).join("data");
+    let (place, run) = (RestorePlace::OneHost(host.clone()), RunId(world.ids.next()));
     let asked = RestoreAsked {
-        based_on: survey.id,
-        existing: existing.expect("it answers"),
-        host,
-        data_folder: Some(files.display().to_string()),
-        renames: BTreeMap::new(),
-        only: Vec::new(),
+        files: RestoreFiles::InFolder(files.display().to_string()),
         replace: true,
+        targets: [(host, facts.expect("it answers"))].into(),
+        ..RestoreAsked::to(place, run, survey.id)
     };
     let have = CatalogView {
         sets: needs.sets.clone(),
