@@ -105,8 +105,9 @@ pub fn database_sql(step: &RestoreDatabase) -> Batch {
         String::new()
     };
     let mut text = format!(
-        "{before}RESTORE DATABASE {target}\nFROM {}\nWITH NORECOVERY, CHECKSUM, STATS = 5{}",
+        "{before}RESTORE DATABASE {target}\nFROM {}\nWITH NORECOVERY, {}STATS = 5{}",
         devices(&step.source),
+        checksum(&step.source),
         moves_sql(&step.moves),
     );
     if step.replace {
@@ -130,11 +131,21 @@ pub fn log_sql(step: &RestoreLog) -> Batch {
         (false, _) => "NORECOVERY".to_owned(),
     };
     Batch::plain(format!(
-        "RESTORE LOG {}\nFROM {}\nWITH {clause}{leaves}, CHECKSUM, STATS = 5{};",
+        "RESTORE LOG {}\nFROM {}\nWITH {clause}{leaves}, {}STATS = 5{};",
         identifier(step.target.as_str()),
         devices(&step.source),
+        checksum(&step.source),
         moves_sql(&step.moves),
     ))
+}
+
+/// Checksums are compared where there are any; to ask for them where there are none is 3187.
+fn checksum(source: &RestorePiece) -> &'static str {
+    if source.lacks_checksums {
+        ""
+    } else {
+        "CHECKSUM, "
+    }
 }
 
 fn moves_sql(moves: &[FileMove]) -> String {
@@ -260,6 +271,7 @@ fn source(sample: &Sample) -> RestorePiece {
     RestorePiece {
         piece: crate::model::PieceId(uuid::Uuid::nil()),
         stripes: (1..3).map(stripe).collect(),
+        lacks_checksums: false,
     }
 }
 
