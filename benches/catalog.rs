@@ -9,6 +9,9 @@
 //! It judges nothing: the figures stand in `docs/evidence.md`.
 #![expect(clippy::print_stdout, reason = "figures are for whoever ran it")]
 
+#[path = "catalog_prune.rs"]
+mod prune;
+
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +64,7 @@ fn main() -> Outcome<()> {
         ("take-in", at(1, 1_000_000)),
         ("ask", at(1, 1_000_000)),
         ("plan", at(1, 1_000_000)),
+        ("prune", at(1, 1_000_000)),
         ("page", at(1, 1_000_000)),
     ] {
         let mut child = Command::new(std::env::current_exe()?);
@@ -80,6 +84,7 @@ fn run_part(part: &str, folder: &Path, count: u64) -> Outcome<()> {
         "rebuild" => runtime.block_on(rebuild(folder, count))?,
         "take-in" => runtime.block_on(take_in(&folder.join("asked"), count))?,
         "ask" => runtime.block_on(ask(&folder.join("asked")))?,
+        "prune" => runtime.block_on(prune::prune(&folder.join("asked")))?,
         "page" => runtime.block_on(page(&folder.join("asked")))?,
         _ => runtime.block_on(plan(&folder.join("asked")))?,
     }

@@ -78,13 +78,20 @@ one_file() {
     echo "$copied" >>"$work/rclone-sent"
     echo "$copied $checked" | awk '{ print $1 + $2 }' >>"$work/rclone-proven"
     "$upload" hash "$work/file/piece.bak" | awk '{ print $2 / $1 / 1e6 }' >>"$work/hash"
+    start_sink 0
+    "$upload" fill "$port" "$size_mib" | awk '{ print $2 / $1 / 1e6 }' >>"$work/fill"
+    seconds cat "$work/file/piece.bak" | awk -v mib="$size_mib" '{ print mib * 1.048576 / $1 }' >>"$work/read"
     printf 'round %s: sent %s s, proven %s s; rclone %s s, %s s more\n' \
       "$round" "$sent" "$proven" "$copied" "$checked"
   done
   row 'one file, sent' "$work/ours-sent" "$work/rclone-sent"
   row 'one file, sent and proven' "$work/ours-proven" "$work/rclone-proven"
   awk -v mib="$size_mib" -v s="$(median <"$work/ours-sent")" -v h="$(median <"$work/hash")" \
-    'BEGIN { rate = mib * 1.048576 / s; printf "sent at %.0f MB/s; all cores hash %.0f MB/s: %.2f of the bound\n", rate, h, rate / h }'
+    -v f="$(median <"$work/fill")" -v r="$(median <"$work/read")" \
+    'BEGIN { rate = mib * 1.048576 / s; bound = h < f ? h : f; bound = r < bound ? r : bound;
+      printf "sent at %.0f MB/s; read %.0f MB/s, all cores hash %.0f MB/s, the sink takes %.0f MB/s: %.2f of the bound\n", rate, r, h, f, rate / bound
+      all = 1 / (1 / h + 1 / f + 1 / r)
+      printf "one after the other on the same cores these would be %.0f MB/s: %.2f of it\n", all, rate / all }'
   printf 'peak memory %s KiB\n' "$(median <"$work/ours-peak")"
 }
 

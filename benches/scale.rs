@@ -3,7 +3,8 @@
 //! Start at [`main`]. This program starts itself a second time as the simulated hosts, all in one process, so that the
 //! agent and the simulator can be told apart: CPU seconds and resident memory of both are read from `/proc`, which
 //! makes it a program for Linux. It takes a full and two marked log runs over all members (10 hosts of 50 where nothing
-//! else is said), then a full of one member with so much ballast (4,096 MiB), and prints what each cost.
+//! else is said) and restores them over themselves, then takes a full of one member with so much ballast (4,096 MiB),
+//! and prints what each cost.
 //!
 //! It judges nothing: the figures stand in `docs/evidence.md`.
 #![expect(clippy::print_stdout, reason = "figures are for whoever ran it")]
@@ -81,11 +82,20 @@ async fn measure(size: Size) -> Outcome<()> {
         ..size
     };
     let log = ["backup", "log"];
-    let steps: [(&str, &[&str]); 4] = [
+    let in_place = [
+        "restore",
+        "run",
+        "--in-place",
+        "--no-tail",
+        "--yes-overwrite",
+        "scale",
+    ];
+    let steps: [(&str, &[&str]); 5] = [
         ("prepare", &["group", "prepare"]),
         ("full", &["backup", "full"]),
         ("first mark and logs", &log),
         ("next mark and logs", &log),
+        ("restore over itself", &in_place),
     ];
     trial(many, &steps).await
 }

@@ -2,8 +2,9 @@
 //!
 //! `upload sink PORT` serves; `upload put FILE ENDPOINT` sends a file and reads it back, as a delivery does, and
 //! prints seconds and peak memory; `upload make FOLDER COUNT` makes small pieces, and `upload small FOLDER AT_ONCE
-//! ENDPOINT` sends them and reads each back, so many at a time; `upload hash FILE` prints how fast chunks can be hashed on all cores. The sink checks nothing and is no store: it exists so that a
-//! server's own work is not what is measured.
+//! ENDPOINT` sends them and reads each back, so many at a time; `upload hash FILE` prints how fast chunks can be
+//! hashed on all cores, and `upload fill PORT MIB` how fast the sink takes bytes that nobody reads or hashes. The
+//! sink checks nothing and is no store: it exists so that a server's own work is not what is measured.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use stopmark::clock::SystemClock;
-use stopmark::config::{StoreConfig, TransferConfig};
+use stopmark::config::{KeepingConfig, StoreConfig, TransferConfig};
 use stopmark::store::hash::sha256;
 use stopmark::store::{AgentIdentity, ObjectStore};
 use stopmark::world::{StepProgress, Store as _, Tap};
@@ -52,6 +53,7 @@ async fn main() {
             small(Path::new(folder), at_once, endpoint).await;
         }
         ["hash", file] => hash(Path::new(file)).await,
+        ["fill", port, mib] => fill(port, mib.parse().expect("a size")).await,
         _ => println!("see `benches/compare.sh`"),
     }
 }
@@ -72,6 +74,7 @@ fn store(endpoint: &str) -> ObjectStore {
         options: options.into(),
         secrets: BTreeMap::from([("aws_secret_access_key".to_owned(), "bench".into())]),
         transfer: TransferConfig::default(),
+        keeping: KeepingConfig::default(),
     };
     let agent = AgentIdentity {
         id: "bench".to_owned(),
@@ -145,6 +148,33 @@ async fn hash(file: &Path) {
     }
     hashing.join_all().await;
     println!("{:.3} {}", began.elapsed().as_secs_f64(), bytes.len());
+}
+
+/// The same parts, over as many connections, of a buffer that is there already: the bound of an upload to this sink.
+async fn fill(port: &str, mib: usize) {
+    const CONNECTIONS: usize = 4;
+    const PART: usize = 8 << 20;
+    let bytes = Arc::new(vec![7_u8; PART]);
+    let began = Instant::now();
+    let mut sending = tokio::task::JoinSet::new();
+    for connection in 0..CONNECTIONS {
+        let (bytes, address) = (bytes.clone(), format!("127.0.0.1:{port}"));
+        sending.spawn(async move {
+            let mut sink = TcpStream::connect(address).await.expect("a sink");
+            let parts = (mib << 20).div_ceil(PART);
+            for part in (0..parts).filter(|part| part % CONNECTIONS == connection) {
+                let head = format!(
+                    "PUT /bench/fill?partNumber={part} HTTP/1.1\r\ncontent-length: {PART}\r\n\r\n"
+                );
+                sink.write_all(head.as_bytes()).await.expect("sends");
+                sink.write_all(&bytes).await.expect("sends");
+                let mut answer = [0; 1024];
+                assert!(sink.read(&mut answer).await.expect("an answer") > 0);
+            }
+        });
+    }
+    sending.join_all().await;
+    println!("{:.3} {}", began.elapsed().as_secs_f64(), mib << 20);
 }
 
 fn peak_kib() -> String {

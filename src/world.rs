@@ -22,12 +22,12 @@ use crate::model::{
     PieceId, RunId, Set, SetId, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
-    ShareFile, StagedStripe,
+    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RecoverDatabase,
+    RestoreDatabase, RestoreLog, ShareFile, StagedStripe,
 };
 use crate::retention::{PiecesOf, Pin, PrunedSet};
 use crate::run::events::{BackedUp, Event};
-use crate::survey::HostFacts;
+use crate::survey::{HostFacts, TargetFacts};
 
 pub use catalog::{
     Catalog, Counts, Due, DuePlace, Listed, Marked, Owed, PieceProof, PointNeeds, Standing, Taken,
@@ -121,6 +121,8 @@ pub trait Fleet: Send + Sync {
     ) -> Result<Vec<(String, DatabaseName)>>;
     /// The names of all databases of a host.
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>>;
+    /// What a restore must know of a host that it goes to.
+    async fn target_facts(&self, host: &HostName) -> Result<TargetFacts>;
     /// Writes a tiny `COPY_ONLY` backup of `model` to this file, as the host names it; for `check`.
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()>;
     /// Makes the link, or mends it in place; the wildcard mapping is dropped, one login mapped.
@@ -167,6 +169,13 @@ pub trait Fleet: Send + Sync {
         step: &RestoreLog,
         progress: &dyn StepProgress,
     ) -> Result<()>;
+    /// Opens a database that stands by; one that is open already is left so, any other is `SM0801`.
+    async fn recover_database(
+        &self,
+        host: &HostName,
+        step: &RecoverDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()>;
     /// State of a restored database and its newest mark.
     async fn newest_mark(
         &self,
@@ -198,6 +207,10 @@ pub struct RestoredState {
     pub state: String,
     /// The newest mark in its table; none where the table is empty or the database not online.
     pub newest: Option<MarkName>,
+    /// It was restored `WITH STANDBY`, and can be read.
+    pub is_standby: bool,
+    /// Transactions that wait for their coordinator's word (session -2).
+    pub in_doubt: u32,
 }
 
 /// Told how far one long step has come.
@@ -305,6 +318,11 @@ pub trait Store: Send + Sync {
     ) -> Result<Set>;
     /// Takes the group's lease, or renews it; `SM0706` names the holder when another has it.
     async fn take_lease(&self, group: &GroupName) -> Result<()>;
+    /// Whether this agent was the last that was known to hold the group's lease. Only such a one goes on without a
+    /// lease while the store does not answer.
+    fn held_last(&self, _group: &GroupName) -> bool {
+        false
+    }
     /// Gives the lease up.
     async fn release_lease(&self, group: &GroupName) -> Result<()>;
     /// Whether create-if-absent is honoured, found by creating this object twice; it is left there.

@@ -21,6 +21,8 @@ pub struct Chain<'a> {
     logs: Vec<&'a Piece>,
     /// For each log the logs that it can follow, the best first.
     parents: Vec<Vec<usize>>,
+    /// For each log how far it and those before it in the list reach: marks are found without looking at all logs.
+    reaches: Vec<Lsn>,
 }
 
 impl<'a> Chain<'a> {
@@ -40,10 +42,15 @@ impl<'a> Chain<'a> {
             found
         };
         let logs: Vec<&Piece> = of(PieceKind::Log).collect();
+        let reaches = logs.iter().scan(Lsn::ZERO, |reach, log| {
+            *reach = log.last_lsn.max(*reach);
+            Some(*reach)
+        });
         Self {
             fulls: newest_first(PieceKind::Full),
             differentials: newest_first(PieceKind::Differential),
             parents: parents(&logs),
+            reaches: reaches.collect(),
             logs,
         }
     }
@@ -99,7 +106,10 @@ impl<'a> Chain<'a> {
 
     /// The logs in which the mark may stand, the best first.
     fn carriers(&self, mark: Lsn, accepts: impl Fn(&Piece) -> bool) -> Vec<usize> {
-        let mut carriers: Vec<usize> = (0..self.logs.len())
+        let begun = self.logs.partition_point(|log| log.first_lsn <= mark);
+        let mut carriers: Vec<usize> = (0..begun)
+            .rev()
+            .take_while(|&at| self.reaches[at] > mark)
             .filter(|&at| covers(self.logs[at], mark) && accepts(self.logs[at]))
             .collect();
         carriers.sort_by_key(|&at| (self.logs[at].is_copy_only, at));
@@ -134,7 +144,8 @@ impl<'a> Chain<'a> {
     /// The newest full that ends before `until` and leads to this log, a differential where one helps, then
     /// logs.
     fn way_to(&self, carrier: usize, until: Lsn) -> Option<Path> {
-        for full in self.fulls.iter().filter(|full| full.last_lsn < until) {
+        let before = self.fulls.partition_point(|full| full.last_lsn >= until);
+        for full in &self.fulls[before..] {
             let next = self.leading_to(carrier, until, full.last_lsn);
             let differentials = self.differentials.iter().copied();
             let on_it =

@@ -107,5 +107,7 @@ pub(crate) fn facts(next: Option<u32>) -> MemberFacts {
         },
         history: Vec::new(),
         reported: Vec::new(),
+        replica: None,
+        seeding: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::size_bytes;
 use crate::model::{HostName, MemberName, StoreName};
@@ -168,6 +168,8 @@ pub enum LinkCommand {
     Script,
     /// Call through each linked server and compare true names.
     Test,
+    /// Examine each linked server that marks need: what is wrong, why it matters, and the T-SQL that mends it.
+    Check,
 }
 
 /// `stopmark link apply`
@@ -288,20 +290,53 @@ pub enum RestoreCommand {
 
 /// Options of `restore`.
 #[derive(Args, Clone, Debug)]
+#[command(group(ArgGroup::new("where").required(true).args(["to_host", "map", "in_place"])))]
+#[command(group(ArgGroup::new("files").args(["files_in", "move_files", "default_folders"])))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word that a person says or does not"
+)]
 pub struct RestoreArgs {
     /// The mark; the newest point when left out.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "before")]
     pub mark: Option<String>,
+    /// The last point at this time or before it, with its zone: `2026-11-21T03:00:00+01:00`.
+    #[arg(long, value_name = "TIME")]
+    pub before: Option<String>,
     /// The host that all members are restored on; it must be in the configuration and have a share.
     #[arg(long, value_name = "HOST")]
-    pub to_host: HostName,
+    pub to_host: Option<HostName>,
+    /// The host that the members of a host go to; may be given several times, and must be for every host.
+    #[arg(long, value_name = "OLDHOST=NEWHOST")]
+    pub map: Vec<String>,
+    /// Each member over itself, on its own host.
+    #[arg(long)]
+    pub in_place: bool,
+    /// Only this member; may be given several times. What spans it and the others is then half there.
+    #[arg(long, value_name = "HOST/DATABASE")]
+    pub member: Vec<MemberName>,
+    /// Restore some members without the others.
+    #[arg(long)]
+    pub accept_inconsistent: bool,
     /// The folder for data and log files on the target host, as that host names it; each file's own folder when
     /// left out.
     #[arg(long, value_name = "FOLDER")]
     pub files_in: Option<String>,
+    /// The folder that files of a folder go to; may be given several times, and the longest that fits counts.
+    #[arg(long, value_name = "OLDFOLDER=NEWFOLDER")]
+    pub move_files: Vec<String>,
+    /// Put files into the target host's default folders for data and logs.
+    #[arg(long)]
+    pub default_folders: bool,
     /// A prefix for the names of the restored databases.
     #[arg(long, default_value = "")]
     pub prefix: String,
+    /// Give up the tail of the log of members that are restored over themselves.
+    #[arg(long)]
+    pub no_tail: bool,
+    /// Open each member with its last log and prove the mark then, instead of proving all before one is opened.
+    #[arg(long)]
+    pub no_standby: bool,
 }
 
 /// `stopmark restore run`
@@ -313,6 +348,9 @@ pub struct RestoreRunArgs {
     /// Overwrite databases that are there; the group's name must be given.
     #[arg(long, value_name = "GROUP")]
     pub yes_overwrite: Option<String>,
+    /// Go on where the last restore stopped, to the same mark; say the rest as it was said then.
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// `stopmark prune ...`

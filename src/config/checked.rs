@@ -159,6 +159,37 @@ pub struct StoreConfig {
     pub secrets: BTreeMap<String, SecretString>,
     /// How bytes travel there and back.
     pub transfer: TransferConfig,
+    /// How the store is to keep each object.
+    pub keeping: KeepingConfig,
+}
+
+/// How a store is to keep what it is given, object by object; without a word here by the bucket's own rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeepingConfig {
+    /// The class of a piece's objects, in the store's own words (`STANDARD_IA`, `Cool`, `NEARLINE`).
+    pub storage_class: Option<String>,
+    /// Until when no object can be deleted.
+    pub lock: Option<LockConfig>,
+    /// No object can be deleted until a person takes the hold away.
+    pub legal_hold: bool,
+}
+
+/// A lock on each object (S3 object lock).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockConfig {
+    /// Who may take it away before its day.
+    pub mode: LockMode,
+    /// For how many days from the moment in which an object is stored.
+    pub days: u16,
+}
+
+/// Who may take a lock away before its day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockMode {
+    /// Those with the right to bypass it.
+    Governance,
+    /// Nobody, the account's owner included.
+    Compliance,
 }
 
 /// How pieces are encrypted before they leave this machine.
@@ -240,6 +271,8 @@ pub struct PolicyConfig {
     pub cures_within: u8,
     /// How long a quarantine lasts after the last cure.
     pub quarantine: Duration,
+    /// How full a log may become, in per cent, while its backups wait for a seeding to end.
+    pub log_used_max: u8,
 }
 
 /// What is kept. Every rule keeps Points, none lets one go: a Point goes when no rule keeps it.
@@ -325,6 +358,7 @@ impl Default for PolicyConfig {
             cures_max: 4,
             cures_within: 12,
             quarantine: Duration::from_secs(24 * 60 * 60),
+            log_used_max: 70,
         }
     }
 }

@@ -141,6 +141,7 @@ codes! {
     ConnectionLost = "SM0210", Host, Failed, "the connection to a host broke";
     AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
     RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the `BULK_LOGGED` recovery model: a bulk change voids the mark in its log";
+    ReplicaMoved = "SM0214", Host, Degraded, "an availability group has failed over, and a member is on another host than listed";
     LinkMissing = "SM0301", Link, Failed, "a linked server that a mark needs does not exist";
     LinkWrong = "SM0302", Link, Failed, "a linked server is not as a mark needs it";
     LinkTestFailed = "SM0303", Link, Failed, "a linked server cannot reach its host";
@@ -156,12 +157,14 @@ codes! {
     DiskFull = "SM0504", Store, Failed, "a disk is full";
     ShareUnwritable = "SM0505", Store, Failed, "a host cannot write to the share";
     ShareBacklog = "SM0506", Store, Degraded, "more waits on the shares for a store than may";
+    LogsPaused = "SM0507", Backup, Degraded, "a member's backups wait until it has been seeded to a replica";
     ChainBroken = "SM0601", Chain, Degraded, "a member's log chain is broken";
     NoPoint = "SM0602", Chain, NothingRestorable, "there is no mark to which every member can be restored";
     PointUnknown = "SM0603", Chain, Failed, "no such point";
     PlaceContested = "SM0604", Chain, Degraded, "two backups claim one place in a chain";
     NothingProven = "SM0605", Chain, Failed, "a prune would leave the group without a proven point";
     Quarantined = "SM0606", Chain, Degraded, "a member's chain breaks again and again, and is not mended for now";
+    DatabaseReplaced = "SM0607", Chain, Degraded, "a member is another database than the one that was backed up";
     StoreUnreachable = "SM0701", Store, Failed, "an object store does not answer";
     StoreRefused = "SM0702", Store, Failed, "an object store refuses the request";
     StoreMismatch = "SM0703", Store, Failed, "what an object store holds is not what was sent";
@@ -187,6 +190,9 @@ codes! {
     RestoreFailed = "SM0801", Restore, Failed, "a restore statement failed";
     MarkNotReached = "SM0802", Restore, Failed, "a restored member did not stop at the mark";
     TargetExists = "SM0803", Restore, Failed, "the restore would overwrite a database";
+    TargetRoom = "SM0804", Restore, Failed, "a target host lacks the room for the restored files";
+    TargetUnfit = "SM0805", Restore, Failed, "a target host cannot take what would be restored there";
+    InconsistentRestore = "SM0806", Restore, Failed, "only some members of the group would come back";
     StateUnwritable = "SM0901", Host, Failed, "the state folder cannot be used";
     JournalUnreadable = "SM0902", Bug, Failed, "a journal cannot be read";
     Interrupted = "SM0903", Host, Interrupted, "interrupted by a person";

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Candidate, Place};
-use crate::config::{StoreConfig, TransferConfig};
+use crate::config::{KeepingConfig, StoreConfig, TransferConfig};
 use crate::error::{Code, Error, Result};
 use crate::store::Shelf;
 
@@ -163,6 +163,7 @@ impl Cloud {
             options: BTreeMap::new(),
             secrets: ours.collect(),
             transfer: TransferConfig::default(),
+            keeping: KeepingConfig::default(),
         })
     }
 }

@@ -3,15 +3,11 @@
 //!
 //! Start at [`Asked`] and [`CatalogView`]. All values; whoever calls the planner fills them.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::quarantine::Quarantine;
-use crate::model::{
-    DatabaseName, HostName, MemberName, Piece, PieceId, PieceKind, RunId, Set, SurveyId, Timestamp,
-};
+use crate::model::{MemberName, Piece, PieceId, PieceKind, RunId, Set, Timestamp};
 
 /// Which kind of backup run was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,26 +120,6 @@ impl CatalogView {
 pub trait Names {
     /// A new identity, greater than those before.
     fn next(&mut self) -> Uuid;
-}
-
-/// Where a restore goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestoreAsked {
-    /// The survey of the target host.
-    pub based_on: SurveyId,
-    /// The host that the databases are restored on; it needs a share in the configuration.
-    pub host: HostName,
-    /// The folder on that host for data and log files; none keeps each file's own folder.
-    pub data_folder: Option<String>,
-    /// New database names; members not listed keep their own.
-    pub renames: BTreeMap<MemberName, DatabaseName>,
-    /// The members to be restored; empty means all of the point.
-    pub only: Vec<MemberName>,
-    /// Overwrite databases of those names: only where a person named the group.
-    pub replace: bool,
-    /// The databases that the target host has, as its survey says; a restore over one is refused without
-    /// `replace`.
-    pub existing: Vec<DatabaseName>,
 }
 
 /// What is asked of linked servers by a person (`link apply`).

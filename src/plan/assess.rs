@@ -10,7 +10,9 @@ use super::keys::share_of;
 use crate::config::{Config, MarkLogKind};
 use crate::error::Code;
 use crate::model::{HostName, MemberName};
-use crate::survey::{HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey};
+use crate::survey::{
+    HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Seeding, Survey,
+};
 
 /// The group as a survey finds it.
 #[derive(Debug, Default)]
@@ -65,6 +67,16 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
             "add that server under `[hosts]`, by its true name",
         ));
     }
+    for moved in &survey.moved {
+        found.warnings.push(warning(
+            Code::ReplicaMoved,
+            format!(
+                "member `{}` is `{}` since its availability group failed over",
+                moved.listed, moved.now
+            ),
+            "its chain begins anew there; list it with that host if it is to stay",
+        ));
+    }
     for member in &survey.members {
         found.look_at_member(cfg, survey, member);
     }
@@ -98,7 +110,8 @@ impl<'a> Assessment<'a> {
             message: format!("host `{name}` gives no facts: {message}"),
             hint: hint.clone(),
         };
-        if is_manager || own.iter().any(|name| !cfg.member(name).best_effort) {
+        let is_required = |name: &&MemberName| !cfg.member(survey.listed(name)).best_effort;
+        if is_manager || own.iter().any(is_required) {
             self.blocking.push(warning);
         } else {
             self.warnings.push(warning);
@@ -107,8 +120,8 @@ impl<'a> Assessment<'a> {
     }
 
     /// What keeps a member from carrying a mark stands against the mark, unless it is one of best effort.
-    fn keep_from_marking(&mut self, cfg: &Config, name: &MemberName, against: Warning) {
-        if cfg.member(name).best_effort {
+    fn keep_from_marking(&mut self, best_effort: bool, name: &MemberName, against: Warning) {
+        if best_effort {
             self.unmarkable.insert(name.clone());
             self.warnings.push(against);
         } else {
@@ -140,13 +153,14 @@ impl<'a> Assessment<'a> {
         let Some(host) = survey.host(&name.host) else {
             return; // Its host's silence was told once.
         };
+        let best_effort = cfg.member(survey.listed(name)).best_effort;
         let Some(facts) = host.members.get(&name.database) else {
             let against = warning(
                 Code::MemberMissing,
                 format!("member `{name}` does not exist, or the agent's login may not see it"),
                 "check the name, or take it out of the configuration",
             );
-            return self.keep_from_marking(cfg, name, against);
+            return self.keep_from_marking(best_effort, name, against);
         };
         if facts.state != MemberState::Online {
             let against = warning(
@@ -154,7 +168,7 @@ impl<'a> Assessment<'a> {
                 format!("member `{name}` is {}", state_word(facts.state)),
                 "bring it online",
             );
-            return self.keep_from_marking(cfg, name, against);
+            return self.keep_from_marking(best_effort, name, against);
         }
         if share_of(cfg.host(&name.host)).is_none() {
             let against = warning(
@@ -162,10 +176,18 @@ impl<'a> Assessment<'a> {
                 format!("host `{}` of member `{name}` has no share", name.host),
                 "add `share = { sql = \"..\", agent = \"..\" }` to the host",
             );
-            return self.keep_from_marking(cfg, name, against);
+            return self.keep_from_marking(best_effort, name, against);
+        }
+        if let Some(seeding) = facts.seeding {
+            let limit = cfg.policy.log_used_max;
+            let waits = seeding.log_used_percent < limit;
+            self.warnings.push(seeded(name, seeding, (waits, limit)));
+            if waits {
+                return; // It carries the mark; the first log after the seeding brings it.
+            }
         }
         if let Some(against) = against_a_mark(cfg, name, facts) {
-            self.keep_from_marking(cfg, name, against);
+            self.keep_from_marking(best_effort, name, against);
         }
         if facts.recovery_model == RecoveryModel::BulkLogged {
             self.warnings.push(warning(
@@ -178,6 +200,25 @@ impl<'a> Assessment<'a> {
         }
         self.able.push(Able { name, facts });
     }
+}
+
+/// What a seeding means for the backups of its member.
+fn seeded(name: &MemberName, seeding: Seeding, (waits, limit): (bool, u8)) -> Warning {
+    let used = seeding.log_used_percent;
+    let message = if waits {
+        format!(
+            "member `{name}` is being seeded to another replica: its backups wait until that has ended, or its \
+             log is {limit} % full (now {used} %)"
+        )
+    } else {
+        format!(
+            "member `{name}` is being seeded to another replica, and its log is {used} % full: its backups go on, \
+             which may break the seeding (1412)"
+        )
+    };
+    let hint = "watch `sys.dm_hadr_automatic_seeding` on its host; \
+                `[policy] log_used_max` says how long backups wait";
+    warning(Code::LogsPaused, message, hint)
 }
 
 fn state_word(state: MemberState) -> &'static str {

@@ -7,6 +7,7 @@
 use super::asked::{Asked, BackupKind, CatalogView, LinksAsked, Names};
 use super::assess::{Able, Assessment, assess};
 use super::bases::{Base, bases_of_broken, differentials, fulls};
+use super::identity::replaced;
 use super::keys::{Naming, share_of};
 use super::links::{Links, wanted_links};
 use super::mark::{confirm_mark, mark_is_worth_trying, place_mark};
@@ -96,7 +97,8 @@ fn unmarked(
     let mut stages = Stages::default();
     stages.back_up(StageName::Bases, &bases);
     deliver_and_publish(ctx, &mut stages, &bases, (kind, false), names);
-    let warnings = [group.warnings, group.blocking, more].concat();
+    let found = replaced(ctx.have, &group.able);
+    let warnings = [group.warnings, group.blocking, found, more].concat();
     (stages, warnings)
 }
 
@@ -130,7 +132,8 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     stages.back_up(StageName::Logs, &logs);
     let taken = [bases, logs].concat();
     deliver_and_publish(ctx, &mut stages, &taken, (SetKind::Log, is_marked), names);
-    let mut warnings = [group.warnings, blocking, more].concat();
+    let found = replaced(ctx.have, &group.able);
+    let mut warnings = [group.warnings, blocking, found, more].concat();
     if !has_members {
         warnings.push(no_members());
     }
@@ -140,7 +143,10 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
 /// The members that runs and Points are whole without.
 fn best_effort(ctx: &Ctx<'_>) -> Vec<MemberName> {
     let members = ctx.survey.members.iter();
-    let best_effort = members.filter(|name| ctx.cfg.member(name).best_effort);
+    let best_effort = members.filter(|name| {
+        let listed = ctx.survey.listed(name);
+        ctx.cfg.member(listed).best_effort
+    });
     best_effort.cloned().collect()
 }
 
@@ -213,7 +219,7 @@ fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names
 /// The step of one backup; none where its host has no share, which [`assess`] has told already.
 fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Option<BackUp> {
     let share = share_of(ctx.cfg.host(&base.member.host))?;
-    let own = ctx.cfg.member(&base.member);
+    let own = ctx.cfg.member(ctx.survey.listed(&base.member));
     // A member may have two logs in one round: the first of a new chain, and the one that carries the mark.
     let own_stamp = ctx.stamped_at.file_stamp();
     let is_first_log = base.kind == PieceKind::Log && base.mark.is_none();
@@ -230,6 +236,7 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
         mark: base.mark,
         reason: base.reason,
         is_cure: base.is_cure,
+        tail: None,
         retry: Some(RetryRule::of(&ctx.cfg.policy)),
     })
 }

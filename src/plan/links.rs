@@ -60,6 +60,7 @@ pub fn plan_links(
         on_failure: OnFailure::Skip,
         lanes: vec![lane],
         fan_out: None,
+        fetch_ahead_bytes: None,
     };
     Plan {
         format: PLAN_FORMAT,
@@ -167,7 +168,7 @@ fn foreign(link: &LinkFacts, faults: &str) -> Warning {
         code: Code::LinkForeign.text().to_owned(),
         message: format!("linked server `{name}` is not ours and cannot carry a mark: {faults}"),
         hint: Some(format!(
-            "run `stopmark link apply --take-over '{name}'`, or mend it by hand"
+            "run `stopmark link apply --foreign '{name}'`, or mend it by hand"
         )),
     }
 }

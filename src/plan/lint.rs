@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{BackUp, OnFailure, PlaceMark, Plan, Publish, StageName, Step};
+use super::{BackUp, OnFailure, PlaceMark, Plan, Publish, Stage, StageName, Step};
 use crate::model::{MarkName, PieceId};
 
 /// SQL Server takes device names of at most this many characters (3057 else).
@@ -14,6 +14,7 @@ const DEVICE_CHARACTERS_MAX: usize = 259;
 pub fn lint(plan: &Plan) -> Vec<String> {
     let mut faults = Vec::new();
     no_file_twice(plan, &mut faults);
+    opens_after_proof(plan, &mut faults);
     publishes_all(plan, &mut faults);
     for step in steps(plan) {
         match step {
@@ -31,6 +32,9 @@ pub fn lint(plan: &Plan) -> Vec<String> {
         let carries = stage.name == StageName::Deliver && stage.on_failure == OnFailure::Skip;
         if stage.fan_out.is_some_and(|it| it == 0 || !carries) {
             faults.push(format!("stage {:?} must not fan out so", stage.name));
+        }
+        if stage.fetch_ahead_bytes.is_some() && stage.fan_out.is_some() {
+            faults.push(format!("stage {:?} must not fetch ahead so", stage.name));
         }
         if hosts.len() != stage.lanes.len() {
             faults.push(format!("stage {:?} has two lanes of one host", stage.name));
@@ -63,6 +67,40 @@ fn no_file_twice(plan: &Plan, faults: &mut Vec<String>) {
             if !files.insert(&stripe.agent_path) || !keys.insert(&stripe.key) {
                 faults.push(format!("two steps write `{}`", stripe.agent_path.display()));
             }
+        }
+    }
+}
+
+/// A database that stands by is opened only after every member that does was proven to stand at the mark, and
+/// where a proof that fails ends the round.
+fn opens_after_proof(plan: &Plan, faults: &mut Vec<String>) {
+    let first = |wanted: &dyn Fn(&Step) -> bool| {
+        let has = |stage: &Stage| stage.lanes.iter().flat_map(|lane| &lane.steps).any(wanted);
+        plan.stages.iter().position(has)
+    };
+    let Some(opening) = first(&|step| matches!(step, Step::RecoverDatabase(_))) else {
+        return;
+    };
+    let before = plan.stages[..opening].iter();
+    let halting = before.filter(|stage| stage.on_failure == OnFailure::Halt);
+    let halting = halting.flat_map(|stage| &stage.lanes);
+    let proven: BTreeSet<_> = halting
+        .flat_map(|lane| lane.steps.iter().map(move |step| (&lane.host, step)))
+        .filter_map(|(host, step)| match step {
+            Step::ProveMark(step) => Some((host, &step.target)),
+            _ => None,
+        })
+        .collect();
+    let stand_by = plan.stages.iter().flat_map(|stage| &stage.lanes);
+    let stand_by = stand_by.flat_map(|lane| lane.steps.iter().map(move |step| (&lane.host, step)));
+    for (host, step) in stand_by {
+        match step {
+            Step::RestoreLog(step) if step.standby.is_some() || step.recover => {
+                if !proven.contains(&(host, &step.target)) {
+                    faults.push(format!("`{}` is opened without a proof", step.target));
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -13,6 +13,7 @@ mod bases;
 mod check;
 mod copies;
 mod event_sessions;
+mod identity;
 mod keys;
 mod links;
 mod lint;
@@ -39,8 +40,7 @@ use crate::model::{GroupName, HostName, PlanId, SurveyId, Timestamp};
 
 pub use adopt::{AdoptAsked, Adoption, Becomes, Found, Judged, Mapped, Offer, Whose, plan_adopt};
 pub use asked::{
-    Asked, BackupKind, CatalogView, FailedDeed, LinksAsked, Names, RestoreAsked, RoundResult,
-    StepFailure,
+    Asked, BackupKind, CatalogView, FailedDeed, LinksAsked, Names, RoundResult, StepFailure,
 };
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
@@ -55,16 +55,19 @@ pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
 pub use prune::{PruneView, ShareFile, plan_prune};
 pub use quarantine::{Quarantine, RunCures, plan_release, quarantined};
-pub use restore::plan_restore;
+pub use restore::{
+    FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule, plan_restore,
+};
 pub use restore_step::{
-    Fetch, FileMove, ProveMark, RestoreDatabase, RestoreLog, RestorePiece, StopAt,
+    Fetch, FileMove, ProveMark, ProvenState, RecoverDatabase, RestoreDatabase, RestoreLog,
+    RestorePiece, StopAt,
 };
 pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::show;
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
-    Publish, Release, StagedStripe, Step, Undo,
+    Publish, Release, StagedStripe, Step, Tail, Undo,
 };
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
 pub use step_prepare::{PrepareMember, RemovePrepared};
@@ -143,6 +146,10 @@ pub struct Stage {
     /// the same time. Steps about one member stay in order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fan_out: Option<u16>,
+    /// Where pieces are fetched ahead of their need: how many bytes each lane may hold on its share before they
+    /// are restored and removed. One piece may be larger, and then waits alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_ahead_bytes: Option<u64>,
 }
 
 /// What a stage is, for people and for the journal.
@@ -171,8 +178,14 @@ pub enum StageName {
     Clear,
     /// Pieces fetched from the store.
     Fetch,
+    /// The ends of logs backed up, over which members are restored.
+    Tail,
     /// Members restored.
     Restore,
+    /// Members opened by their last log.
+    LastLogs,
+    /// Members opened that stand by at the mark.
+    Recover,
     /// The mark proven in every member.
     Prove,
     /// Shares and stores tried.
@@ -199,6 +212,8 @@ pub enum OnFailure {
     Unwind,
     /// The rest of this member's steps in the lane is skipped; everything else goes on.
     Skip,
+    /// As `Skip` within the stage; then the round ends, but for stages whose steps stand for themselves.
+    Halt,
     /// Nothing: each step stands for itself.
     Pass,
 }

@@ -67,6 +67,9 @@ pub enum StopAt {
         /// The mark's LSN in this member's log, for the proof.
         lsn: Lsn,
     },
+    /// To its end, without a stop: a log that holds minimally logged changes takes none (4341), and rolls
+    /// through whole. Only ever for a log that ends before the mark.
+    End,
 }
 
 /// `RESTORE LOG`.
@@ -80,8 +83,15 @@ pub struct RestoreLog {
     pub source: RestorePiece,
     /// How far.
     pub stop: StopAt,
-    /// The log that holds the mark is restored `WITH RECOVERY`, every other `WITH NORECOVERY`.
+    /// Opens the database, `WITH RECOVERY`; only ever the log that holds the mark.
     pub recover: bool,
+    /// The undo file on the target host, where the log that holds the mark is restored `WITH STANDBY`: the
+    /// database can be looked into, and is not open yet. Else, without `recover`, `WITH NORECOVERY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<String>,
+    /// The places of files that this log adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<FileMove>,
     /// How often it is tried again where a failure passes by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
@@ -98,4 +108,34 @@ pub struct ProveMark {
     pub mark: MarkName,
     /// Whose table carries the marks.
     pub mark_log: MarkLogKind,
+    /// What the database must be.
+    #[serde(default)]
+    pub state: ProvenState,
+}
+
+/// What a database must be when its mark is proven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProvenState {
+    /// Open, without a transaction in doubt.
+    #[default]
+    Online,
+    /// Restored `WITH STANDBY`, and not opened yet.
+    Standby,
+}
+
+/// `RESTORE DATABASE ... WITH RECOVERY`: opens a database that stands by, after the mark of *every* member was
+/// proven, and lets its users in. One that is RESTORING is never opened so: it may stand anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoverDatabase {
+    /// The member.
+    pub member: MemberName,
+    /// The database on the lane's host.
+    pub target: DatabaseName,
+    /// `SET MULTI_USER` as well: the restore had sent its users away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lets_in: bool,
+    /// How often it is tried again where a failure passes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryRule>,
 }

@@ -51,6 +51,7 @@ pub fn plan_salvage(
             on_failure,
             lanes,
             fan_out: fan_out_of(unfinished, name),
+            fetch_ahead_bytes: None,
         })
     };
     let stages = [

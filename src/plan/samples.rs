@@ -10,15 +10,17 @@ use super::asked::Names;
 use super::{Asked, BackupKind, CatalogView};
 use crate::chain::samples::{lsn, piece};
 use crate::config::{
-    Config, Encryption, HostConfig, LoginConfig, MarkLogKind, MemberConfig, PolicyConfig, ReadBack,
-    ScheduleConfig, ServiceConfig, ShareConfig, StoreConfig, TransferConfig,
+    Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, MemberConfig,
+    PolicyConfig, ReadBack, ScheduleConfig, ServiceConfig, ShareConfig, StoreConfig,
+    TransferConfig,
 };
 use crate::model::{
     DatabaseFile, DatabaseFileKind, HostName, Mark, MarkName, MemberMark, MemberName, Piece,
     PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
 };
 use crate::survey::{
-    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MemberFacts, Survey,
+    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MemberFacts, RecoveryModel,
+    Survey, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
 };
 
 pub(super) const MEMBERS: [&str; 5] = [
@@ -101,6 +103,7 @@ pub(super) fn config() -> Config {
             options: BTreeMap::new(),
             secrets: BTreeMap::new(),
             transfer: TransferConfig::default(),
+            keeping: KeepingConfig::default(),
         },
         further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),
@@ -195,6 +198,7 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         hosts: BTreeMap::from(hosts),
         members,
         unresolved: Vec::new(),
+        moved: Vec::new(),
     }
 }
 
@@ -219,6 +223,41 @@ pub(super) fn change_member(
                 .expect("a member of the host"),
         );
     });
+}
+
+/// A host that a restore may go to: SQL Server 2022, room enough, and nothing in its way.
+pub(super) fn target(name: &str) -> TargetFacts {
+    TargetFacts {
+        true_name: host(name),
+        version: "16.0.1000.6".to_owned(),
+        edition: "Developer Edition (64-bit)".to_owned(),
+        collation: "SQL_Latin1_General_CP1_CI_AS".to_owned(),
+        data_folder: Some(r"E:\Data\".to_owned()),
+        log_folder: Some(r"L:\Log\".to_owned()),
+        databases: Vec::new(),
+        volumes: vec![Volume {
+            root: r"D:\".to_owned(),
+            free_bytes: 1 << 40,
+        }],
+    }
+}
+
+/// A database of a target host with one data file.
+pub(super) fn there(name: &str, state: TargetState) -> TargetDatabase {
+    TargetDatabase {
+        name: name.parse().expect("a database"),
+        state,
+        recovery_model: RecoveryModel::Full,
+        availability_group: None,
+        files: vec![TargetFile {
+            logical_name: "rows".to_owned(),
+            physical_name: format!(r"D:\there\{name}.mdf"),
+            is_data: true,
+            size_bytes: 1 << 20,
+            redo_start_lsn: None,
+        }],
+        restored: None,
+    }
 }
 
 /// A delivered piece of one member, with its files and one stripe.

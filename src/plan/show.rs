@@ -5,9 +5,9 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, LinkSecurity,
-    OnFailure, PlaceMark, Plan, ProveCopy, Prune, Publish, RestoreDatabase, RestoreLog, RunKind,
-    Stage, StageName, Step, StopAt, Warning,
+    AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, FileMove, LinkSecurity,
+    OnFailure, PlaceMark, Plan, ProveCopy, ProveMark, ProvenState, Prune, Publish, RecoverDatabase,
+    RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -54,6 +54,7 @@ fn show_stage(text: &mut String, nth: usize, stage: &Stage) {
     let rule = match stage.on_failure {
         OnFailure::Unwind => "a failure ends the round",
         OnFailure::Skip => "a failure skips its member",
+        OnFailure::Halt => "a failure skips its member, and ends the round after the stage",
         OnFailure::Pass => "a failure stops nothing else",
     };
     line(
@@ -112,6 +113,9 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::Clear => "clear",
         StageName::Fetch => "fetch",
         StageName::Restore => "restore",
+        StageName::Tail => "tails of logs",
+        StageName::LastLogs => "last logs",
+        StageName::Recover => "recover",
         StageName::Prove => "prove",
         StageName::Trial => "try",
         StageName::Copy => "copy",
@@ -160,10 +164,8 @@ fn head(step: &Step) -> String {
         Step::Fetch(step) => format!("fetch piece {} from the store", step.source.piece),
         Step::RestoreDatabase(step) => restore_words(step),
         Step::RestoreLog(step) => restore_log_words(step),
-        Step::ProveMark(step) => {
-            let (target, mark) = (&step.target, &step.mark);
-            format!("prove that `{target}` is online and its newest mark is `{mark}`")
-        }
+        Step::RecoverDatabase(step) => recover_words(step),
+        Step::ProveMark(step) => prove_words(step),
         Step::TrialBackup(_) => {
             "back up `model`, copy-only, to see that the share is one".to_owned()
         }
@@ -277,12 +279,8 @@ fn details(step: &Step) -> Vec<String> {
             .iter()
             .map(|stripe| stripe.key.clone())
             .collect(),
-        Step::RestoreDatabase(step) => {
-            let moves = step.moves.iter();
-            moves
-                .map(|file| format!("`{}` to {}", file.logical_name, file.physical_name))
-                .collect()
-        }
+        Step::RestoreDatabase(step) => move_words(&step.moves),
+        Step::RestoreLog(step) => move_words(&step.moves),
         Step::TrialBackup(step) => vec![step.stripe.sql_path.clone()],
         Step::RemoveTrial(step) => vec![step.agent_path.display().to_string()],
         Step::ProbeStore(step) => vec![probe_words(step.store.as_ref(), &step.key)],
@@ -309,7 +307,7 @@ fn details(step: &Step) -> Vec<String> {
         | Step::ConfirmMark(_)
         | Step::Deliver(_)
         | Step::Publish(_)
-        | Step::RestoreLog(_)
+        | Step::RecoverDatabase(_)
         | Step::ProveMark(_)
         | Step::MirrorLog(_) => Vec::new(),
     }
@@ -351,10 +349,42 @@ fn publish_words(step: &Publish) -> String {
 }
 
 fn restore_log_words(step: &RestoreLog) -> String {
-    let StopAt::Mark { mark, .. } = &step.stop;
-    let end = if step.recover { ", then open it" } else { "" };
+    let end = match (step.recover, &step.standby) {
+        (true, _) => ", then open it",
+        (false, Some(_)) => ", then let it stand by",
+        (false, None) => "",
+    };
+    let far = match &step.stop {
+        StopAt::Mark { mark, .. } => format!("to mark `{mark}` at most"),
+        StopAt::End => "to its end".to_owned(),
+    };
     let (member, target) = (&step.member, &step.target);
-    format!("restore a log of `{member}` as `{target}`, to mark `{mark}` at most{end}")
+    format!("restore a log of `{member}` as `{target}`, {far}{end}")
+}
+
+fn move_words(moves: &[FileMove]) -> Vec<String> {
+    let moves = moves.iter();
+    moves
+        .map(|file| format!("`{}` to {}", file.logical_name, file.physical_name))
+        .collect()
+}
+
+fn recover_words(step: &RecoverDatabase) -> String {
+    let who = if step.lets_in {
+        ", and let its users in"
+    } else {
+        ""
+    };
+    format!("open `{}`{who}", step.target)
+}
+
+fn prove_words(step: &ProveMark) -> String {
+    let (target, mark) = (&step.target, &step.mark);
+    let state = match step.state {
+        ProvenState::Online => "is online",
+        ProvenState::Standby => "stands by",
+    };
+    format!("prove that `{target}` {state} and its newest mark is `{mark}`")
 }
 
 fn link_details(step: &EnsureLink) -> Vec<String> {

@@ -33,6 +33,7 @@ impl Stages {
                 on_failure,
                 lanes,
                 fan_out: None,
+                fetch_ahead_bytes: None,
             });
         }
     }
@@ -52,12 +53,35 @@ impl Stages {
         }
     }
 
+    /// As [`Self::add`], and each lane may fetch so many bytes ahead of their need.
+    pub(super) fn add_fetching_ahead(
+        &mut self,
+        name: StageName,
+        on_failure: OnFailure,
+        steps: impl IntoIterator<Item = (HostName, Step)>,
+        bytes: u64,
+    ) {
+        let before = self.0.len();
+        self.add(name, on_failure, steps);
+        for stage in &mut self.0[before..] {
+            stage.fetch_ahead_bytes = Some(bytes);
+        }
+    }
+
     /// Adds a stage of backups, lane by host.
     pub(super) fn back_up(&mut self, name: StageName, backups: &[BackUp]) {
         let steps = backups
             .iter()
             .map(|step| (step.member.host.clone(), Step::BackUp(step.clone())));
         self.add(name, OnFailure::Skip, steps);
+    }
+
+    /// Adds the tails of logs: nothing is restored over a member whose tail is not safe.
+    pub(super) fn back_up_tails(&mut self, tails: &[BackUp]) {
+        let steps = tails
+            .iter()
+            .map(|step| (step.member.host.clone(), Step::BackUp(step.clone())));
+        self.add(StageName::Tail, OnFailure::Halt, steps);
     }
 
     /// Adds the delivery of these backups.

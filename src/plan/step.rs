@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::copies::{CopyPiece, MirrorLog, ProveCopy};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
-use super::restore_step::{Fetch, ProveMark, RestoreDatabase, RestoreLog};
+use super::restore_step::{Fetch, ProveMark, RecoverDatabase, RestoreDatabase, RestoreLog};
 use super::retry::RetryRule;
 use super::step_links::{EnsureLink, RemoveLink, TestLink};
 use super::step_prepare::{PrepareMember, RemovePrepared};
@@ -59,6 +59,8 @@ pub enum Step {
     RestoreDatabase(RestoreDatabase),
     /// Restores a log up to the mark.
     RestoreLog(RestoreLog),
+    /// Opens a restored member that stands by at the mark.
+    RecoverDatabase(RecoverDatabase),
     /// Requires that a restored member is online and its newest mark is the one asked for.
     ProveMark(ProveMark),
     /// Backs `model` up to a share, where the agent must see the file.
@@ -122,9 +124,22 @@ pub struct BackUp {
     /// It mends a broken chain.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_cure: bool,
+    /// It is the end of a log over which the member is restored next; none for every other backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
     /// How often it is tried again where a failure passes by itself; none in plans older than this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
+}
+
+/// How the end of a log is backed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tail {
+    /// `NORECOVERY`: everybody is sent out of the database, which is RESTORING from then on.
+    Closing,
+    /// `NO_TRUNCATE`: the database cannot be used, but its log may be whole.
+    Damaged,
 }
 
 /// The marked transaction.
@@ -283,6 +298,7 @@ impl Step {
             Self::BackUp(step) => step.retry,
             Self::RestoreDatabase(step) => step.retry,
             Self::RestoreLog(step) => step.retry,
+            Self::RecoverDatabase(step) => step.retry,
             _ => None,
         }
     }
@@ -298,6 +314,7 @@ impl Step {
             Self::Adopt(step) => Some(&step.piece.member),
             Self::RestoreDatabase(step) => Some(&step.member),
             Self::RestoreLog(step) => Some(&step.member),
+            Self::RecoverDatabase(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
             Self::RemovePiece(step) => Some(&step.member),
             Self::TrimMarkLog(step) => Some(&step.member),
@@ -348,6 +365,7 @@ impl Step {
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
+            | Self::RecoverDatabase(_)
             | Self::ProveMark(_)
             | Self::TrialBackup(_)
             | Self::RemoveTrial(_)
@@ -373,7 +391,9 @@ impl Step {
             Self::BackUp(_) => Undo::Never(Keep::Piece),
             Self::Publish(_) => Undo::Never(Keep::Set),
             Self::Prune(_) | Self::RemovePiece(_) => Undo::Never(Keep::Gap),
-            Self::RestoreDatabase(_) | Self::RestoreLog(_) => Undo::Never(Keep::Database),
+            Self::RestoreDatabase(_) | Self::RestoreLog(_) | Self::RecoverDatabase(_) => {
+                Undo::Never(Keep::Database)
+            }
             Self::EnsureLink(step) if !step.exists => {
                 Undo::By(Box::new(Self::RemoveLink(RemoveLink {
                     link: step.link.clone(),

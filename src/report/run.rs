@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::bytes::{size, span};
 use crate::model::{GroupName, MemberName, PieceCopy, PieceKind, RunId};
-use crate::plan::{BackUp, RunKind, Step};
+use crate::plan::{BackUp, ProveMark, ProvenState, RunKind, Step};
 use crate::run::events::{Failure, Outcome, Verdict};
 use crate::run::record::{Record, Round, StepState};
 
@@ -296,10 +296,7 @@ fn done(round: &Round) -> Vec<String> {
             (Step::TestLink(_), Outcome::LinkAnswered { true_name }) => {
                 Some(format!("{}: `{true_name}` answers", step_words(step)))
             }
-            (Step::ProveMark(proof), Outcome::MarkProven { .. }) => Some(format!(
-                "{} is database `{}`, stopped at mark {}",
-                proof.member, proof.target, proof.mark
-            )),
+            (Step::ProveMark(proof), Outcome::MarkProven { .. }) => proven_words(round, proof),
             (
                 Step::CopyPiece(_)
                 | Step::EnsureLink(_)
@@ -314,6 +311,24 @@ fn done(round: &Round) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+/// Where a member stands; one that was opened is told once.
+fn proven_words(round: &Round, proof: &ProveMark) -> Option<String> {
+    let (member, target, mark) = (&proof.member, &proof.target, &proof.mark);
+    let is_open = |(step, _): (&Step, &Outcome)| match step {
+        Step::ProveMark(it) => it.member == *member && it.state == ProvenState::Online,
+        _ => false,
+    };
+    match proof.state {
+        ProvenState::Online => Some(format!(
+            "{member} is database `{target}`, stopped at mark {mark}"
+        )),
+        ProvenState::Standby if round.ended().any(is_open) => None,
+        ProvenState::Standby => Some(format!(
+            "{member} stands by as `{target}` at mark {mark}, and is not open"
+        )),
+    }
 }
 
 fn verdict_words(verdict: Verdict) -> &'static str {
@@ -377,6 +392,7 @@ pub fn step_words(step: &Step) -> String {
         Step::RestoreLog(step) => {
             format!("restore of a log of {} into `{}`", step.member, step.target)
         }
+        Step::RecoverDatabase(step) => format!("opening of `{}`", step.target),
         Step::ProveMark(step) => format!("proof of mark {} in `{}`", step.mark, step.target),
         Step::TrialBackup(_) => "trial backup of `model`".to_owned(),
         Step::RemoveTrial(_) => "removal of a trial's file".to_owned(),

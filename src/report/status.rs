@@ -8,9 +8,11 @@ use super::bytes::{counted, in_zone, span};
 use super::prune::pin_words;
 use crate::chain::{Break, LogEnds, worded};
 use crate::config::Config;
+use crate::error::Error;
 use crate::model::{GroupName, MemberName, RunId, Timestamp};
 use crate::plan::Quarantine;
 use crate::retention::Pin;
+use crate::run::Backlog;
 use crate::world::Standing;
 
 /// How a group stands.
@@ -28,6 +30,12 @@ pub struct Status {
     pub quarantined: Vec<String>,
     /// Runs that the next start goes on with.
     pub unfinished_runs: Vec<RunId>,
+    /// Why the store could not be asked: what is told is then what this machine knew before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_away: Option<String>,
+    /// What waits on the shares for the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Backlog>,
     /// What is due next.
     pub schedule: Vec<Due>,
     /// Points that somebody pinned, with by whom and why.
@@ -103,6 +111,8 @@ impl Status {
             held_back: held_back.collect(),
             quarantined: doubts.quarantined.iter().map(in_quarantine).collect(),
             unfinished_runs: unfinished.to_vec(),
+            store_away: None,
+            backlog: None,
             schedule: due(config, now),
             pinned: Vec::new(),
             points_to_go: None,
@@ -117,11 +127,19 @@ impl Status {
         self
     }
 
+    /// With what waits on the shares for the store, and why the store could not be asked where it could not.
+    #[must_use]
+    pub fn waiting(mut self, backlog: Backlog, store_away: Option<&Error>) -> Self {
+        self.backlog = Some(backlog).filter(|it| it.pieces > 0);
+        self.store_away = store_away.map(ToString::to_string);
+        self
+    }
+
     /// Whether somebody should look.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         let is_held_up = !self.held_back.is_empty() || !self.quarantined.is_empty();
-        is_held_up || !self.unfinished_runs.is_empty()
+        is_held_up || self.store_away.is_some() || !self.unfinished_runs.is_empty()
     }
 
     /// The text for people.
@@ -167,6 +185,9 @@ impl Status {
             )
             .expect("a string takes everything");
         }
+        text.extend(self.backlog.iter().map(backlog_line));
+        let away = |why: &String| format!("  STORE AWAY: this is what was known before: {why}\n");
+        text.extend(self.store_away.iter().map(away));
         for due in &self.schedule {
             let next = due.next.as_deref().unwrap_or("never");
             writeln!(
@@ -178,6 +199,16 @@ impl Status {
         }
         text
     }
+}
+
+fn backlog_line(backlog: &Backlog) -> String {
+    let (pieces, mib) = (
+        counted(backlog.pieces, "piece"),
+        backlog.size_bytes.div_ceil(1 << 20),
+    );
+    let since = backlog.since.map(|since| format!(", since {since}"));
+    let since = since.unwrap_or_default();
+    format!("  waiting   {pieces} of {mib} MiB on the shares for the store{since}\n")
 }
 
 fn in_quarantine(it: &Quarantine) -> String {

@@ -1,32 +1,55 @@
 //! What waits on the shares: pieces that hosts wrote and no store has taken yet.
 //!
-//! Start at [`over_budget`]. Marks and logs go on while a store is away, for the log of a database grows until it is
+//! Start at [`backlog`]. Marks and logs go on while a store is away, for the log of a database grows until it is
 //! backed up; so the shares fill instead, and somebody must hear of it before they are full.
 //!
 //! Nothing is held back or removed here.
 
-use super::record::Record;
+use serde::Serialize;
+
+use super::away::unfinished;
 use crate::config::Config;
-use crate::error::Code;
+use crate::error::{Code, Result};
+use crate::model::{GroupName, Timestamp};
 use crate::plan::{StagedStripe, Step, UnfinishedRound, Warning};
 use crate::world::World;
 
-/// A warning where what these runs left on the shares is more than the configuration lets wait.
-pub(super) async fn over_budget(
-    world: &World,
-    config: &Config,
-    left: &[Record],
-) -> Option<Warning> {
-    let mut waiting_bytes = 0_u64;
-    for round in left.iter().flat_map(Record::unfinished_rounds) {
-        for stripes in waiting(&round) {
-            // A share that cannot be seen has its own failure; here it counts as empty.
-            let sizes = world.staging.sizes(stripes).await.unwrap_or_default();
-            waiting_bytes += sizes.iter().sum::<u64>();
+/// What waits on the shares for the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    /// How many pieces.
+    pub pieces: usize,
+    /// Their bytes, as far as the shares can be seen.
+    pub size_bytes: u64,
+    /// When the oldest run that left some of them began; none where nothing waits.
+    pub since: Option<Timestamp>,
+}
+
+/// What unfinished runs of the group left on the shares.
+///
+/// # Errors
+/// `SM0902` where a journal cannot be read.
+pub async fn backlog(world: &World, group: &GroupName) -> Result<Backlog> {
+    let mut backlog = Backlog::default();
+    for record in unfinished(world, group)? {
+        for round in record.unfinished_rounds() {
+            for stripes in waiting(&round) {
+                // A share that cannot be seen has its own failure; here it counts as empty.
+                let sizes = world.staging.sizes(stripes).await.unwrap_or_default();
+                backlog.pieces += 1;
+                backlog.size_bytes += sizes.iter().sum::<u64>();
+                backlog.since = backlog.since.or(Some(record.began_at));
+            }
         }
     }
+    Ok(backlog)
+}
+
+/// A warning where what unfinished runs left on the shares is more than the configuration lets wait.
+pub(super) async fn over_budget(world: &World, config: &Config) -> Result<Option<Warning>> {
+    let waiting_bytes = backlog(world, &config.group).await?.size_bytes;
     let most_bytes = config.policy.staging_max_bytes;
-    (waiting_bytes > most_bytes).then(|| Warning {
+    Ok((waiting_bytes > most_bytes).then(|| Warning {
         code: Code::ShareBacklog.to_string(),
         message: format!(
             "{} MiB of backups wait on the shares for the store, more than {} MiB",
@@ -38,7 +61,7 @@ pub(super) async fn over_budget(
              `staging_max` says how much may wait"
                 .to_owned(),
         ),
-    })
+    }))
 }
 
 /// The files of each piece that is not in the store.

@@ -4,6 +4,7 @@
 
 use super::Interrupt;
 use super::adopt::bring_in;
+use super::away::{Standing, look_up_leftovers, waiting_sets};
 use super::backlog::over_budget;
 use super::book::Book;
 use super::events::{Event, Verdict};
@@ -55,7 +56,7 @@ pub async fn plan_only(
         previous: None,
         quarantined: quarantined(world, config)?,
     };
-    let (survey, _, plan) = plan_round(world, config, &asked).await?;
+    let (survey, _, plan) = plan_round(world, config, &asked, true).await?;
     Ok((survey, plan))
 }
 
@@ -67,16 +68,23 @@ pub async fn back_up(
     wanted: &BackupWanted,
     interrupt: &Interrupt,
 ) -> Result<Record> {
-    world.store.take_lease(&config.group).await?;
-    // Beside another run of this process an upload that nobody remembers yet may be that one's.
-    let unswept = if world.journals.is_alone() {
-        sweep(world, &config.group).await
+    let standing = Standing::of(world, config).await?;
+    let mut warnings = if standing.is_leased() {
+        // Beside another run of this process an upload that nobody remembers yet may be that one's.
+        let unswept = if world.journals.is_alone() {
+            sweep(world, &config.group).await
+        } else {
+            None
+        };
+        finish_leftovers(world, &config.group, interrupt).await?;
+        Vec::from_iter(unswept)
     } else {
-        None
+        look_up_leftovers(world, &config.group).await?;
+        Vec::new()
     };
-    let left = finish_leftovers(world, &config.group, interrupt).await?;
-    let backlog = over_budget(world, config, &left).await;
-    let mut warnings: Vec<Warning> = unswept.into_iter().chain(backlog).collect();
+    warnings.extend(over_budget(world, config).await?);
+    let is_leased = standing.is_leased();
+    warnings.extend(standing.warning());
     let (run, book) = begin(world, config, run_kind(wanted))?;
     let mut asked = Asked {
         run,
@@ -87,12 +95,12 @@ pub async fn back_up(
         quarantined: quarantined(world, config)?,
     };
     loop {
-        let (survey, have, mut plan) = plan_round(world, config, &asked).await?;
+        let (survey, have, mut plan) = plan_round(world, config, &asked, is_leased).await?;
         let surveyed = (&survey, &have);
-        if asked.round == 1 {
+        if asked.round == 1 && is_leased {
             let ours = (run, &book);
             if bring_in(world, config, ours, surveyed, &mut warnings, interrupt).await? {
-                (_, _, plan) = plan_round(world, config, &asked).await?;
+                (_, _, plan) = plan_round(world, config, &asked, is_leased).await?;
             }
         }
         plan.warnings.append(&mut warnings);
@@ -224,10 +232,14 @@ async fn plan_round(
     world: &World,
     config: &Config,
     asked: &Asked,
+    is_leased: bool,
 ) -> Result<(Survey, CatalogView, Plan)> {
     let survey = survey::take(world, config).await;
-    catalog::catch_up(world, &config.group).await?;
-    let have = catalog::view(world.catalog.as_ref(), &config.group, &survey).await?;
+    if is_leased {
+        catalog::catch_up(world, &config.group).await?;
+    }
+    let mut have = catalog::view(world.catalog.as_ref(), &config.group, &survey).await?;
+    have.sets.extend(waiting_sets(world, &config.group)?);
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;

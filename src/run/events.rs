@@ -10,7 +10,7 @@ use crate::model::{
     DatabaseFile, DifferentialBase, GroupName, HostName, Lsn, MarkName, MemberMark, PieceCopy,
     PieceId, ProofLevel, RunId, ServerLocal, SetId, StoredStripe, Timestamp,
 };
-use crate::plan::{Plan, RunKind};
+use crate::plan::{Plan, ProvenState, RunKind};
 
 /// The newest format of a journal line; readers refuse newer ones.
 pub const JOURNAL_FORMAT: u16 = 1;
@@ -246,6 +246,9 @@ pub enum Outcome {
     MarkProven {
         /// The newest mark in the restored member.
         newest: MarkName,
+        /// What the database was then.
+        #[serde(default)]
+        state: ProvenState,
     },
 }
 

@@ -13,6 +13,7 @@ use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::watch;
 
+use super::ahead::Ahead;
 use super::book::Book;
 use super::deeds;
 use super::events::{Event, Failure, Outcome, StepPlace};
@@ -56,18 +57,30 @@ pub enum RoundEnd {
     Complete,
     /// A stage that all others need failed; what could be undone was undone.
     Unwound,
+    /// A stage failed in part, and what was to follow was left.
+    Halted,
     /// Stopped between steps on request.
     Interrupted,
 }
 
 /// Steps of one lane that stay in order, each with its place.
-struct Strand<'a> {
-    host: &'a HostName,
-    steps: Vec<(StepPlace, &'a Step)>,
+pub(super) struct Strand<'a> {
+    pub(super) host: &'a HostName,
+    pub(super) steps: Vec<(StepPlace, &'a Step)>,
+}
+
+/// What the steps of one strand have come to so far.
+pub(super) struct Walk<'a> {
+    on_failure: OnFailure,
+    /// Raised for all strands of a stage that unwinds.
+    stop: &'a AtomicBool,
+    failed: AtomicBool,
+    /// The step for which all that follow are skipped.
+    failed_at: Mutex<Option<StepPlace>>,
 }
 
 /// One round being carried out.
-struct Round<'a> {
+pub(super) struct Round<'a> {
     world: &'a World,
     book: &'a Book,
     interrupt: &'a Interrupt,
@@ -103,7 +116,11 @@ pub async fn carry_out_plan(
         members,
         failed: Mutex::new(HashMap::new()),
     };
+    let mut is_halted = false;
     for (index, stage) in plan.stages.iter().enumerate() {
+        if is_halted && stage.on_failure != OnFailure::Pass {
+            continue;
+        }
         let failed = round.carry_out_stage(number_of(index), stage).await?;
         if interrupt.is_asked() {
             return Ok(RoundEnd::Interrupted);
@@ -112,8 +129,13 @@ pub async fn carry_out_plan(
             round.unwind(plan).await?;
             return Ok(RoundEnd::Unwound);
         }
+        is_halted |= failed && stage.on_failure == OnFailure::Halt;
     }
-    Ok(RoundEnd::Complete)
+    Ok(if is_halted {
+        RoundEnd::Halted
+    } else {
+        RoundEnd::Complete
+    })
 }
 
 fn members_of_pieces(plan: &Plan) -> HashMap<PieceId, MemberName> {
@@ -133,6 +155,14 @@ fn number_of(index: usize) -> u16 {
     u16::try_from(index).unwrap_or(u16::MAX)
 }
 
+impl Walk<'_> {
+    fn failed_at(&self) -> std::sync::MutexGuard<'_, Option<StepPlace>> {
+        self.failed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Round<'_> {
     /// Whether any step of the stage failed.
     async fn carry_out_stage(&self, stage_index: u16, stage: &Stage) -> Result<bool> {
@@ -141,7 +171,7 @@ impl Round<'_> {
         let at_once = stage.fan_out.map_or(strands.len(), usize::from).max(1);
         let strands = strands
             .into_iter()
-            .map(|strand| self.carry_out_strand(strand, stage.on_failure, &stop));
+            .map(|strand| self.carry_out_strand(strand, stage, &stop));
         let ended: Vec<Result<bool>> = stream::iter(strands)
             .buffer_unordered(at_once)
             .collect()
@@ -182,38 +212,103 @@ impl Round<'_> {
     async fn carry_out_strand(
         &self,
         strand: Strand<'_>,
-        on_failure: OnFailure,
+        stage: &Stage,
         stop: &AtomicBool,
     ) -> Result<bool> {
-        let mut failed = false;
-        let mut failed_at = None;
-        for (place, step) in strand.steps {
-            if self.interrupt.is_asked() || stop.load(Ordering::SeqCst) {
-                break;
-            }
-            if let Some(because_of) = failed_at.or_else(|| self.failed_member(step)) {
-                self.book.write(&Event::StepSkipped {
-                    place,
-                    because_of,
-                    at: self.world.clock.now(),
-                })?;
-                continue;
-            }
-            if self.carry_out_step(place, strand.host, step).await? {
-                continue;
-            }
-            failed |= on_failure != OnFailure::Pass;
-            match (on_failure, self.member_of(step)) {
-                (OnFailure::Unwind, _) => {
-                    stop.store(true, Ordering::SeqCst);
-                    failed_at = Some(place);
+        let walk = Walk {
+            on_failure: stage.on_failure,
+            stop,
+            failed: AtomicBool::new(false),
+            failed_at: Mutex::new(None),
+        };
+        if let Some(bytes) = stage.fetch_ahead_bytes {
+            Ahead::new(bytes).lane(self, &strand, &walk).await?;
+        } else {
+            for (place, step) in &strand.steps {
+                if self.is_stopped(&walk) {
+                    break;
                 }
-                (OnFailure::Skip, Some(member)) => self.fail_member(member.clone(), place),
-                (OnFailure::Skip, None) => failed_at = Some(place),
-                (OnFailure::Pass, _) => {}
+                self.walk(strand.host, *place, step, &walk).await?;
             }
         }
-        Ok(failed)
+        Ok(walk.failed.load(Ordering::SeqCst))
+    }
+
+    /// Whether no other step of the strand is to begin.
+    pub(super) fn is_stopped(&self, walk: &Walk<'_>) -> bool {
+        self.interrupt.is_asked() || walk.stop.load(Ordering::SeqCst)
+    }
+
+    /// Whether the step would be tried, and not skipped.
+    pub(super) fn is_wanted(&self, step: &Step, walk: &Walk<'_>) -> bool {
+        self.because_of(step, walk).is_none()
+    }
+
+    /// The failed step for which this one is skipped.
+    fn because_of(&self, step: &Step, walk: &Walk<'_>) -> Option<StepPlace> {
+        if walk.on_failure == OnFailure::Pass {
+            return None;
+        }
+        let failed_at = *walk.failed_at();
+        failed_at.or_else(|| self.failed_member(step))
+    }
+
+    /// Carries the step out, or skips it because of one before it.
+    pub(super) async fn walk(
+        &self,
+        host: &HostName,
+        place: StepPlace,
+        step: &Step,
+        walk: &Walk<'_>,
+    ) -> Result<()> {
+        if let Some(because_of) = self.because_of(step, walk) {
+            return self.book.write(&Event::StepSkipped {
+                place,
+                because_of,
+                at: self.world.clock.now(),
+            });
+        }
+        self.go(host, place, step, walk).await
+    }
+
+    /// Carries the step out, whatever came before it; a failure is written down, and stops nothing.
+    pub(super) async fn try_only(
+        &self,
+        host: &HostName,
+        place: StepPlace,
+        step: &Step,
+    ) -> Result<()> {
+        self.carry_out_step(place, host, step).await.map(|_| ())
+    }
+
+    /// Carries the step out; what a failure means is written in the stage.
+    async fn go(
+        &self,
+        host: &HostName,
+        place: StepPlace,
+        step: &Step,
+        walk: &Walk<'_>,
+    ) -> Result<()> {
+        if self.carry_out_step(place, host, step).await? {
+            return Ok(());
+        }
+        if walk.on_failure != OnFailure::Pass {
+            walk.failed.store(true, Ordering::SeqCst);
+        }
+        match (walk.on_failure, self.member_of(step)) {
+            (OnFailure::Unwind, _) => {
+                walk.stop.store(true, Ordering::SeqCst);
+                walk.failed_at().get_or_insert(place);
+            }
+            (OnFailure::Skip | OnFailure::Halt, Some(member)) => {
+                self.fail_member(member.clone(), place);
+            }
+            (OnFailure::Skip | OnFailure::Halt, None) => {
+                walk.failed_at().get_or_insert(place);
+            }
+            (OnFailure::Pass, _) => {}
+        }
+        Ok(())
     }
 
     /// Whether the step succeeded, be it after tries that its rule allows.

@@ -6,6 +6,8 @@
 //! This room decides nothing about what to do: it follows the plan, and asks for another when a round breaks.
 
 pub mod adopt;
+mod ahead;
+mod away;
 mod backlog;
 pub mod book;
 mod conduct;
@@ -16,12 +18,15 @@ pub mod journal;
 mod marks;
 pub mod prune;
 pub mod record;
+mod restore;
 mod resume;
 pub mod scrub;
 pub mod verdict;
 
+pub use backlog::{Backlog, backlog};
 pub use conduct::{
     BackupWanted, PlanNames, back_up, carry_out, check, finish_leftovers, plan_only, quarantined,
 };
 pub use executor::Interrupt;
+pub use restore::{BegunRestore, begun_restore, restore};
 pub use resume::{Resumed, resolve_unfinished_steps};

@@ -60,7 +60,7 @@ pub enum StepState {
 }
 
 /// What a delivered piece is in the store.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DeliveredPiece<'a> {
     /// The objects.
     pub stripes: &'a [StoredStripe],

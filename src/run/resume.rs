@@ -86,6 +86,7 @@ pub(super) async fn look_up(
         | Step::Fetch(_)
         | Step::RestoreDatabase(_)
         | Step::RestoreLog(_)
+        | Step::RecoverDatabase(_)
         | Step::ProveMark(_)
         | Step::TrialBackup(_)
         | Step::RemoveTrial(_)

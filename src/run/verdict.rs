@@ -8,8 +8,8 @@ use crate::chain::SetState;
 use crate::error::Code;
 use crate::model::{HostName, MemberName, PieceId, RunId, SetId, SetKind};
 use crate::plan::{
-    FailedDeed, Plan, RoundResult, RunCures, RunKind, Step, StepFailure, Undo, UnfinishedRound,
-    Warning,
+    FailedDeed, Plan, ProvenState, RoundResult, RunCures, RunKind, Step, StepFailure, Undo,
+    UnfinishedRound, Warning,
 };
 
 /// What the next round's planner must know of this one.
@@ -89,10 +89,13 @@ pub fn verdict_of(record: &Record) -> Verdict {
     let published = has(|outcome| matches!(outcome, Outcome::Published { .. }))
         && has(|outcome| matches!(outcome, Outcome::Delivered { .. }));
     let wants_publication = steps(&last.plan).any(|step| matches!(step, Step::Publish(_)));
+    if last.plan.kind == RunKind::Restore && !is_whole && is_restored(last) {
+        return Verdict::Degraded;
+    }
     match (is_whole, did_something, published || !wants_publication) {
         (true, true, true) => Verdict::Done,
         (false, true, true)
-            if wants_publication
+            if (wants_publication && last.plan.kind != RunKind::Restore)
                 || last.plan.kind == RunKind::Prune
                 || (has_steps(&last.plan) && left_out) =>
         {
@@ -100,6 +103,16 @@ pub fn verdict_of(record: &Record) -> Verdict {
         }
         _ => Verdict::Failed,
     }
+}
+
+/// Whether every member of a restore was proven to be open at the mark: what failed then is only what follows.
+fn is_restored(round: &Round) -> bool {
+    let proofs = steps(&round.plan).filter(
+        |step| matches!(step, Step::ProveMark(proof) if proof.state == ProvenState::Online),
+    );
+    let proven: Vec<&Step> = round.ended().map(|(step, _)| step).collect();
+    let mut proofs = proofs.peekable();
+    proofs.peek().is_some() && proofs.all(|proof| proven.contains(&proof))
 }
 
 /// A copy could not be made or the group's log not be copied: the next run tries again, and somebody should look.

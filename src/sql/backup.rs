@@ -10,6 +10,7 @@ use super::every::Sample;
 use super::fault::{Fault, missing_right};
 use super::history::{backup_columns, local_time, present, type_letter};
 use super::quote::{disks, identifier, literal};
+use super::restore::empty_sql;
 use super::rows::{self, Cells};
 use super::session::SqlSession;
 use super::statement::{Batch, Parameter};
@@ -17,7 +18,7 @@ use super::{SqlFleet, watch};
 use crate::chain::errors::os_error;
 use crate::error::{Code, Error, Result, Retry, SqlCause};
 use crate::model::{DifferentialBase, PieceId, PieceKind};
-use crate::plan::BackUp;
+use crate::plan::{BackUp, Tail};
 use crate::run::events::BackedUp;
 use crate::world::StepProgress;
 
@@ -127,13 +128,19 @@ fn backup_sql(step: &BackUp) -> Batch {
         PieceKind::Differential => ("DATABASE", "DIFFERENTIAL, "),
         PieceKind::Log => ("LOG", ""),
     };
+    // The tail is taken of a database that nobody changes any more.
+    let (before, tail) = match step.tail {
+        None => (String::new(), ""),
+        Some(Tail::Closing) => (empty_sql(&step.member.database), "NORECOVERY, "),
+        Some(Tail::Damaged) => (String::new(), "NO_TRUNCATE, "),
+    };
     let compression = match step.compression {
         Some(true) => ", COMPRESSION",
         Some(false) => ", NO_COMPRESSION",
         None => "",
     };
     Batch::plain(format!(
-        "BACKUP {verb} {}\nTO {}\nWITH {differential}CHECKSUM, FORMAT, INIT, STATS = 5, NAME = {}{compression};",
+        "{before}BACKUP {verb} {}\nTO {}\nWITH {tail}{differential}CHECKSUM, FORMAT, INIT, STATS = 5, NAME = {}{compression};",
         identifier(step.member.database.as_str()),
         disks(step.stripes.iter().map(|stripe| stripe.sql_path.as_str())),
         literal(&piece_name(step.piece)),
@@ -143,6 +150,12 @@ fn backup_sql(step: &BackUp) -> Batch {
 /// The name that a piece has on its medium and in msdb, wherever it was backed up or restored.
 pub(super) fn piece_name(piece: PieceId) -> String {
     format!("Stopmark {piece}")
+}
+
+/// The piece that has this name; none for a backup of others.
+pub(super) fn piece_of_name(name: &str) -> Option<PieceId> {
+    let id = name.strip_prefix("Stopmark ")?;
+    uuid::Uuid::try_parse(id).ok().map(PieceId)
 }
 
 /// Whether a backup of the member is running now, whoever's it is.
@@ -231,6 +244,11 @@ pub(super) fn refused(cause: SqlCause) -> Error {
             "see that the host reaches the share; the number in brackets is the operating system's",
             Retry::Safe,
         ),
+        (3101 | 3102, _) => (
+            Code::BackupFailed,
+            "somebody came back into the database before its tail was taken: stop the applications",
+            Retry::Safe,
+        ),
         (3023, _) => (
             Code::BackupFailed,
             "another full or differential of this database is running: wait for it",
@@ -274,11 +292,17 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let striped = step(sample, PieceKind::Full, 3, Some(true));
     let differential = step(sample, PieceKind::Differential, 1, Some(false));
     let log = step(sample, PieceKind::Log, 1, None);
+    let tail = |tail| BackUp {
+        tail: Some(tail),
+        ..log.clone()
+    };
     vec![
         ("backup.full", backup_sql(&full)),
         ("backup.full_striped", backup_sql(&striped)),
         ("backup.differential", backup_sql(&differential)),
         ("backup.log", backup_sql(&log)),
+        ("backup.tail", backup_sql(&tail(Tail::Closing))),
+        ("backup.damaged_tail", backup_sql(&tail(Tail::Damaged))),
         ("backup.find", find_sql(&log)),
         ("backup.running", running_sql(&log)),
     ]
@@ -302,6 +326,7 @@ fn step(sample: &Sample, piece_kind: PieceKind, stripes: u16, compression: Optio
         mark: None,
         reason: String::new(),
         is_cure: false,
+        tail: None,
         retry: None,
     }
 }

@@ -25,6 +25,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 pub trait Dial: Send + Sync {
     /// A stream to this host, before any TDS. Errors become `SM0201`; time is the caller's to limit.
     async fn dial(&self, host: &HostConfig) -> io::Result<Box<dyn Wire>>;
+
+    /// Whether its streams never leave this process, so that nobody is there to encrypt against. Never true of a
+    /// network.
+    fn stays_inside(&self) -> bool {
+        false
+    }
 }
 
 /// Opens TCP connections.

@@ -7,8 +7,8 @@
 
 use super::statement::Batch;
 use super::{
-    backup, connect, discover, event_session, facts, history, links, mark, prepare, probe, restore,
-    restored, watch,
+    availability, backup, connect, discover, event_session, facts, history, links, mark, prepare,
+    probe, recover, restore, restored, target, watch,
 };
 
 /// Names to make texts with.
@@ -70,6 +70,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let mut all = vec![("connect.greeting", connect::greeting())];
     all.extend(watch::statements(sample));
     all.extend(facts::statements(sample));
+    all.extend(availability::statements(sample));
     all.extend(links::statements(sample));
     all.extend(prepare::statements(sample));
     all.extend(event_session::statements(sample));
@@ -77,6 +78,8 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(backup::statements(sample));
     all.extend(restore::statements(sample));
     all.extend(restored::statements(sample));
+    all.extend(recover::statements(sample));
+    all.extend(target::statements(sample));
     all.extend(history::statements(sample));
     all.extend(discover::statements(sample));
     all.extend(probe::statements(sample));

@@ -13,7 +13,7 @@ use super::history::NAMES_MAX;
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter, placeholders};
-use super::{SqlFleet, links, member, reported};
+use super::{SqlFleet, availability, links, member, reported};
 use crate::config::Encryption;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkPrefix};
@@ -94,6 +94,7 @@ pub(super) async fn host_facts(
     let sees_state = !lacks(&facts, &[SEES_STATE]);
     let session = members(session, wanted, &mut facts).await?;
     if sees_state {
+        let session = availability::add(session, &mut facts).await?;
         reported::add(session, wanted, &mut facts).await;
     }
     Ok(facts)

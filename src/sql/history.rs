@@ -96,7 +96,8 @@ pub(super) fn backups_sql(database: &DatabaseName) -> Batch {
     Batch::with(
         format!(
             "SELECT TOP ({ROWS_MAX}) {columns},\n    \
-             s.user_name, s.machine_name, m.software_name, f.physical_device_name\n\
+             s.database_guid, s.user_name, s.machine_name, m.software_name,\n    \
+             f.physical_device_name\n\
              FROM msdb.dbo.backupset AS s\n\
              LEFT JOIN msdb.dbo.backupmediaset AS m ON m.media_set_id = s.media_set_id\n\
              LEFT JOIN msdb.dbo.backupmediafamily AS f\n    \
@@ -122,6 +123,7 @@ pub(super) fn backup_row(row: Cells<'_>, offset_minutes: i16) -> Result<BackupRo
         first_recovery_fork_guid: row.guid_or_null("first_recovery_fork_guid")?,
         last_recovery_fork_guid: row.guid_or_null("last_recovery_fork_guid")?,
         fork_point_lsn: present(row.lsn_or_null("fork_point_lsn")?),
+        database_guid: row.guid_or_null("database_guid")?,
         family_guid: row.guid("family_guid")?,
         is_copy_only: row.flag("is_copy_only")?,
         begins_log_chain: row.flag("begins_log_chain")?,

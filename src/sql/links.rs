@@ -14,6 +14,7 @@ use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter};
 use crate::config::LoginConfig;
+use crate::doctor::LinkCure;
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::HostName;
 use crate::plan::{EnsureLink, LinkSecurity};
@@ -349,6 +350,25 @@ pub fn script<'a>(steps: impl IntoIterator<Item = &'a EnsureLink>) -> String {
     text
 }
 
+/// The T-SQL of one cure of a link, for a person to run; none where it needs `stopmark link apply`, which knows the
+/// login.
+#[must_use]
+pub fn cure_script(link: &str, cure: &LinkCure) -> Option<String> {
+    let batch = match cure {
+        LinkCure::Option { option, value } => option_sql(link, option, value),
+        LinkCure::DropWildcard => drop_wildcard_sql(link),
+        LinkCure::Apply => return None,
+    };
+    Some(batch.to_script())
+}
+
+fn option_sql(link: &str, option: &str, value: &str) -> Batch {
+    Batch::with(
+        "EXEC sys.sp_serveroption @server = @P1, @optname = @P2, @optvalue = @P3;",
+        [link, option, value].map(Parameter::text),
+    )
+}
+
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let step = EnsureLink {
@@ -374,6 +394,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
             "links.map_login",
             map_login_sql(&step.link, &sample.login, password),
         ),
+        ("links.option", option_sql(&step.link, "rpc out", "true")),
         ("links.reach", reach_sql(&step.link)),
         ("links.true_name", true_name_sql(&step.link)),
     ]

@@ -28,12 +28,7 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
             "RESTORING" => MemberState::Restoring,
             _ => MemberState::Unusable,
         },
-        recovery_model: match row.text("recovery_model_desc")?.as_str() {
-            "FULL" => RecoveryModel::Full,
-            "BULK_LOGGED" => RecoveryModel::BulkLogged,
-            "SIMPLE" => RecoveryModel::Simple,
-            other => return Err(Fault::Shape(format!("`{other}` is no recovery model"))),
-        },
+        recovery_model: recovery_model(&row.text("recovery_model_desc")?)?,
         is_read_only: row.flag("is_read_only")?,
         database_guid: row.guid_or_null("database_guid")?,
         family_guid: row.guid_or_null("family_guid")?,
@@ -50,7 +45,19 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
         },
         history: Vec::new(),
         reported: Vec::new(),
+        replica: None,
+        seeding: None,
     })
+}
+
+/// A recovery model by SQL Server's word.
+pub(super) fn recovery_model(word: &str) -> Result<RecoveryModel, Fault> {
+    match word {
+        "FULL" => Ok(RecoveryModel::Full),
+        "BULK_LOGGED" => Ok(RecoveryModel::BulkLogged),
+        "SIMPLE" => Ok(RecoveryModel::Simple),
+        other => Err(Fault::Shape(format!("`{other}` is no recovery model"))),
+    }
 }
 
 /// The member's newest backups; `offset_minutes` is the host's.
@@ -95,16 +102,21 @@ pub(super) async fn newest_mark(
         )
         .at("host", host)
     })?;
-    let state = row.text("state_desc").map_err(|fault| fault.at(host))?;
-    if state != "ONLINE" {
-        return Ok(RestoredState {
-            state,
+    let read = || -> Result<RestoredState, Fault> {
+        Ok(RestoredState {
+            state: row.text("state_desc")?,
             newest: None,
-        });
+            is_standby: row.flag("is_in_standby")?,
+            in_doubt: u32::try_from(row.int("in_doubt")?).unwrap_or(0),
+        })
+    };
+    let found = read().map_err(|fault| fault.at(host))?;
+    if found.state != "ONLINE" {
+        return Ok(found);
     }
     let (_, answer) = session.ask(&newest_sql(database, mark_log)).await?;
     let newest = newest(&answer, 0).map_err(|fault| fault.at(host).at("database", database))?;
-    Ok(RestoredState { state, newest })
+    Ok(RestoredState { newest, ..found })
 }
 
 fn inside(
@@ -208,7 +220,10 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
 
 fn state_sql(database: &DatabaseName) -> Batch {
     Batch::with(
-        "SELECT d.state_desc FROM sys.databases AS d WHERE d.name = @P1;",
+        "SELECT d.state_desc, d.is_in_standby,\n    \
+         (SELECT COUNT(*) FROM sys.dm_tran_locks AS l\n    \
+         WHERE l.request_session_id = -2 AND l.resource_database_id = d.database_id) AS in_doubt\n\
+         FROM sys.databases AS d WHERE d.name = @P1;",
         [Parameter::text(database.as_str())],
     )
 }

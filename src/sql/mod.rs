@@ -6,6 +6,7 @@
 //!
 //! This room decides nothing about backups, never retries by itself, and offers no general query.
 
+mod availability;
 mod backup;
 mod connect;
 pub mod dial;
@@ -22,12 +23,14 @@ pub mod observe;
 mod prepare;
 mod probe;
 pub mod quote;
+mod recover;
 mod reported;
 mod restore;
 mod restored;
 mod rows;
 mod session;
 mod statement;
+mod target;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -37,8 +40,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use every::every_statement;
-pub use links::script as link_script;
+pub use links::{cure_script as link_cure_script, script as link_script};
 pub use prepare::script as prepare_script;
+pub use recover::recover_sql;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
 pub use statement::{Batch, Parameter};
 
@@ -48,10 +52,11 @@ use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
 use crate::plan::{
-    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
+    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RecoverDatabase,
+    RestoreDatabase, RestoreLog,
 };
 use crate::run::events::BackedUp;
-use crate::survey::HostFacts;
+use crate::survey::{HostFacts, TargetFacts};
 use crate::world::{Clock, FactsWanted, Fleet, RestoredState, StepProgress};
 
 /// The hosts of one configuration. Every verb opens its own connection, so verbs may run side by side.
@@ -115,6 +120,10 @@ impl Fleet for SqlFleet {
 
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {
         probe::databases(self, host).await
+    }
+
+    async fn target_facts(&self, host: &HostName) -> Result<TargetFacts> {
+        target::target_facts(self, host).await
     }
 
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
@@ -190,6 +199,15 @@ impl Fleet for SqlFleet {
         progress: &dyn StepProgress,
     ) -> Result<()> {
         restore::restore_log(self, host, step, progress).await
+    }
+
+    async fn recover_database(
+        &self,
+        host: &HostName,
+        step: &RecoverDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        recover::recover_database(self, host, step, progress).await
     }
 
     async fn newest_mark(

@@ -8,13 +8,13 @@
 use super::every::Sample;
 use super::fault::{Fault, missing_right};
 use super::quote::{disks, identifier, literal};
-use super::restored::{Wanted, is_done};
+use super::restored::{Leaves, Wanted, is_done};
 use super::statement::Batch;
 use super::{SqlFleet, watch};
 use crate::chain::errors::os_error;
 use crate::error::{Code, Error, Result, Retry, SqlCause};
-use crate::model::HostName;
-use crate::plan::{RestoreDatabase, RestoreLog, RestorePiece, StopAt};
+use crate::model::{DatabaseName, HostName};
+use crate::plan::{FileMove, RestoreDatabase, RestoreLog, RestorePiece, StopAt};
 use crate::world::StepProgress;
 
 /// `ERROR_DISK_FULL`.
@@ -32,7 +32,7 @@ pub(super) async fn restore_database(
         target: &step.target,
         piece: step.source.piece,
         moves: &step.moves,
-        opens_at: None,
+        leaves: Leaves::Restoring,
     };
     restore(fleet, host, &wanted, &database_sql(step), progress).await
 }
@@ -44,15 +44,30 @@ pub(super) async fn restore_log(
     step: &RestoreLog,
     progress: &dyn StepProgress,
 ) -> Result<()> {
-    let StopAt::Mark { mark, .. } = &step.stop;
+    let leaves = match (&step.stop, step.recover, &step.standby) {
+        (StopAt::Mark { mark, .. }, true, _) => Leaves::OpenAt(mark),
+        (StopAt::Mark { mark, .. }, false, Some(_)) => Leaves::StandingByAt(mark),
+        (StopAt::Mark { .. } | StopAt::End, false, None) => Leaves::Restoring,
+        (StopAt::End, _, _) => return Err(opens_past_the_mark(step)),
+    };
     let wanted = Wanted {
         member: &step.member,
         target: &step.target,
         piece: step.source.piece,
-        moves: &[],
-        opens_at: step.recover.then_some(mark),
+        moves: &step.moves,
+        leaves,
     };
     restore(fleet, host, &wanted, &log_sql(step), progress).await
+}
+
+/// No plan asks for it, and nobody else may.
+fn opens_past_the_mark(step: &RestoreLog) -> Error {
+    Error::new(
+        Code::Bug,
+        "a database would be opened without a mark to stop at",
+    )
+    .at("member", &step.member)
+    .hint("nothing was touched; please report this")
 }
 
 /// Restores one piece, unless the target stands where that leaves it.
@@ -79,20 +94,21 @@ async fn restore(
     Ok(())
 }
 
-/// `RESTORE DATABASE`; a differential takes the same words, and the moves of files that it adds.
+/// `RESTORE DATABASE`; a differential takes the same words, and the moves of files that it adds. Whoever uses a
+/// database that is to be overwritten is sent away first (3101 else).
 #[must_use]
 pub fn database_sql(step: &RestoreDatabase) -> Batch {
+    let target = identifier(step.target.as_str());
+    let before = if step.replace {
+        empty_sql(&step.target)
+    } else {
+        String::new()
+    };
     let mut text = format!(
-        "RESTORE DATABASE {}\nFROM {}\nWITH NORECOVERY, CHECKSUM, STATS = 5",
-        identifier(step.target.as_str()),
+        "{before}RESTORE DATABASE {target}\nFROM {}\nWITH NORECOVERY, CHECKSUM, STATS = 5{}",
         devices(&step.source),
+        moves_sql(&step.moves),
     );
-    for file in &step.moves {
-        text.push_str(",\n    MOVE ");
-        text.push_str(&literal(&file.logical_name));
-        text.push_str(" TO ");
-        text.push_str(&literal(&file.physical_name));
-    }
     if step.replace {
         text.push_str(",\n    REPLACE");
     }
@@ -100,28 +116,50 @@ pub fn database_sql(step: &RestoreDatabase) -> Batch {
     Batch::plain(text)
 }
 
-/// `RESTORE LOG`; the stop may stand in every log of a sequence, and only the last one recovers.
+/// `RESTORE LOG`; the stop may stand in every log of a sequence. Only the last one recovers or stands by, and only
+/// with a mark to stop at.
 #[must_use]
 pub fn log_sql(step: &RestoreLog) -> Batch {
-    let StopAt::Mark { mark, .. } = &step.stop;
-    let recovery = if step.recover {
-        "RECOVERY"
-    } else {
-        "NORECOVERY"
+    let (stop, has_stop) = match &step.stop {
+        StopAt::Mark { mark, .. } => (format!("STOPATMARK = {}, ", literal(mark.as_str())), true),
+        StopAt::End => (String::new(), false),
+    };
+    let leaves = match (has_stop && step.recover, &step.standby) {
+        (true, _) => "RECOVERY".to_owned(),
+        (false, Some(undo)) if has_stop => format!("STANDBY = {}", literal(undo)),
+        (false, _) => "NORECOVERY".to_owned(),
     };
     Batch::plain(format!(
-        "RESTORE LOG {}\nFROM {}\nWITH STOPATMARK = {}, {recovery}, CHECKSUM, STATS = 5;",
+        "RESTORE LOG {}\nFROM {}\nWITH {stop}{leaves}, CHECKSUM, STATS = 5{};",
         identifier(step.target.as_str()),
         devices(&step.source),
-        literal(mark.as_str()),
+        moves_sql(&step.moves),
     ))
+}
+
+fn moves_sql(moves: &[FileMove]) -> String {
+    let moves = moves.iter().map(|file| {
+        let (logical, physical) = (literal(&file.logical_name), literal(&file.physical_name));
+        format!(",\n    MOVE {logical} TO {physical}")
+    });
+    moves.collect()
+}
+
+/// Sends everybody out of a database that is in use, as long as it is there.
+pub(super) fn empty_sql(database: &DatabaseName) -> String {
+    let (name, quoted) = (literal(database.as_str()), identifier(database.as_str()));
+    format!(
+        "IF DATABASEPROPERTYEX({name}, N'Status') = N'ONLINE'\n    \
+         AND DATABASEPROPERTYEX({name}, N'IsInStandBy') = 0\n    \
+         ALTER DATABASE {quoted} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n"
+    )
 }
 
 fn devices(source: &RestorePiece) -> String {
     disks(source.stripes.iter().map(|stripe| stripe.sql_path.as_str()))
 }
 
-fn restore_error(fault: Fault, host: &HostName) -> Error {
+pub(super) fn restore_error(fault: Fault, host: &HostName) -> Error {
     match fault {
         Fault::Refused(cause) if missing_right(&cause).is_none() => refused(cause).at("host", host),
         other => other.at(host),
@@ -154,6 +192,11 @@ fn refused(cause: SqlCause) -> Error {
         (3104, _) => (
             Code::RestoreFailed,
             "the database is in an availability group: take it out first",
+            Retry::Never,
+        ),
+        (3180, _) => (
+            Code::RestoreFailed,
+            "the database must be upgraded and cannot stand by: say `--no-standby`",
             Retry::Never,
         ),
         (3201, _) => (
@@ -189,11 +232,22 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let differential = database_step(sample, false);
     let middle = log_step(sample, false);
     let last = log_step(sample, true);
+    let shut = RestoreLog {
+        standby: Some(format!("{}\\{}_undo.tuf", sample.folder, sample.file)),
+        moves: full.moves.clone(),
+        ..log_step(sample, false)
+    };
+    let bulk_logged = RestoreLog {
+        stop: StopAt::End,
+        ..log_step(sample, false)
+    };
     vec![
         ("restore.full_replacing", database_sql(&full)),
         ("restore.differential", database_sql(&differential)),
         ("restore.log", log_sql(&middle)),
         ("restore.last_log", log_sql(&last)),
+        ("restore.last_log_standing_by", log_sql(&shut)),
+        ("restore.bulk_logged_log", log_sql(&bulk_logged)),
     ]
 }
 
@@ -252,6 +306,8 @@ fn log_step(sample: &Sample, recover: bool) -> RestoreLog {
             lsn: crate::model::Lsn::ZERO,
         },
         recover,
+        standby: None,
+        moves: Vec::new(),
         retry: None,
     }
 }

@@ -29,8 +29,19 @@ pub(super) struct Wanted<'a> {
     pub(super) piece: PieceId,
     /// Where the database's files must be.
     pub(super) moves: &'a [FileMove],
-    /// The mark that the database is opened at; none where more is to be restored.
-    pub(super) opens_at: Option<&'a MarkName>,
+    /// How it leaves the database.
+    pub(super) leaves: Leaves<'a>,
+}
+
+/// How a piece leaves the database.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Leaves<'a> {
+    /// More is to be restored.
+    Restoring,
+    /// It stands by at this mark.
+    StandingByAt(&'a MarkName),
+    /// It is opened at this mark.
+    OpenAt(&'a MarkName),
 }
 
 /// What was last restored into a database, and where the database stands.
@@ -46,6 +57,7 @@ struct Seen {
     /// `RECOVERY` was asked for.
     recovers: bool,
     stop_at_mark: Option<String>,
+    is_standby: bool,
     files: Vec<SeenFile>,
 }
 
@@ -80,15 +92,22 @@ impl Seen {
     fn is_left_by(&self, wanted: &Wanted<'_>) -> bool {
         self.name == piece_name(wanted.piece)
             && wanted.moves.iter().all(|file| self.has_moved(file))
-            && match wanted.opens_at {
-                Some(mark) => {
-                    let is_asked =
-                        self.recovers && self.stop_at_mark.as_deref() == Some(mark.as_str());
+            && match wanted.leaves {
+                Leaves::OpenAt(mark) => {
                     // A log without the mark leaves the database RESTORING; that the proof tells.
-                    is_asked && (self.is_open() || self.is_rolled_through())
+                    self.recovers
+                        && self.stops_at(mark)
+                        && (self.is_open() || self.is_rolled_through())
                 }
-                None => !self.recovers && self.is_rolled_through(),
+                Leaves::StandingByAt(mark) => {
+                    !self.recovers && self.stops_at(mark) && self.is_standby && self.is_open()
+                }
+                Leaves::Restoring => !self.recovers && self.is_rolled_through(),
             }
+    }
+
+    fn stops_at(&self, mark: &MarkName) -> bool {
+        self.stop_at_mark.as_deref() == Some(mark.as_str())
     }
 
     /// Open, and the database that the backup was restored into.
@@ -123,6 +142,7 @@ fn seen(row: Cells<'_>) -> Result<Seen, Fault> {
         last_lsn: row.lsn("last_lsn")?,
         recovers: row.flag("recovery")?,
         stop_at_mark: row.text_or_null("stop_at_mark_name")?,
+        is_standby: row.flag("is_in_standby")?,
         files: Vec::new(),
     })
 }
@@ -142,7 +162,7 @@ fn newest_sql(database: &DatabaseName) -> Batch {
     Batch::with(
         "IF HAS_PERMS_BY_NAME(N'msdb.dbo.restorehistory', N'OBJECT', N'SELECT') = 1\n\
          SELECT TOP (1) d.state_desc, r.family_guid, s.family_guid AS taken_of_family, s.name,\n    \
-         CAST(s.last_lsn AS varchar(30)) AS last_lsn, h.recovery, h.stop_at_mark_name\n\
+         CAST(s.last_lsn AS varchar(30)) AS last_lsn, h.recovery, h.stop_at_mark_name, d.is_in_standby\n\
          FROM sys.databases AS d\n\
          INNER JOIN msdb.dbo.restorehistory AS h ON h.destination_database_name = @P1\n\
          INNER JOIN msdb.dbo.backupset AS s ON s.backup_set_id = h.backup_set_id\n\
@@ -201,6 +221,7 @@ mod tests {
             last_lsn: lsn(20),
             recovers: false,
             stop_at_mark: None,
+            is_standby: false,
             files: vec![file("data", true), file("log", false)],
         }
     }
@@ -221,12 +242,20 @@ mod tests {
     }
 
     fn is_done(seen: &Seen, moves: &[FileMove], opens_at: Option<&MarkName>) -> bool {
+        is_left(
+            seen,
+            moves,
+            opens_at.map_or(Leaves::Restoring, Leaves::OpenAt),
+        )
+    }
+
+    fn is_left(seen: &Seen, moves: &[FileMove], leaves: Leaves<'_>) -> bool {
         seen.is_left_by(&Wanted {
             member: &"PAY1/Ledger".parse().expect("a member"),
             target: &"Copy".parse().expect("a database"),
             piece: PIECE,
             moves,
-            opens_at,
+            leaves,
         })
     }
 
@@ -281,6 +310,29 @@ mod tests {
             !is_done(&opened(), &[], None),
             "an open database takes no more"
         );
+    }
+
+    #[test]
+    fn a_database_that_stands_by_at_the_mark_is_done_and_no_other() {
+        let (mark, by) = (mark(), |seen: &Seen, mark: &MarkName| {
+            is_left(seen, &[], Leaves::StandingByAt(mark))
+        });
+        let stands = Seen {
+            recovers: false,
+            is_standby: true,
+            ..opened()
+        };
+        assert!(by(&stands, &mark));
+        let open = Seen {
+            is_standby: false,
+            ..stands.clone()
+        };
+        assert!(!by(&open, &mark), "it was opened since");
+        let before = Seen {
+            stop_at_mark: None,
+            ..stands
+        };
+        assert!(!by(&before, &mark));
     }
 
     #[test]

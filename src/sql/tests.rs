@@ -14,8 +14,8 @@ use super::dial::{Dial, Wire};
 use super::observe;
 use crate::clock::ManualClock;
 use crate::config::{
-    Config, Encryption, HostConfig, LoginConfig, MarkLogKind, PolicyConfig, ReadBack,
-    ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
+    Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, PolicyConfig,
+    ReadBack, ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
 };
 use crate::error::{Code, Error, Retry};
 use crate::model::{HostName, Timestamp};
@@ -55,6 +55,7 @@ pub(super) fn config() -> Config {
             options: BTreeMap::new(),
             secrets: BTreeMap::new(),
             transfer: TransferConfig::default(),
+            keeping: KeepingConfig::default(),
         },
         further_stores: Vec::new(),
         schedule: ScheduleConfig::default(),

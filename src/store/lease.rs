@@ -53,9 +53,9 @@ impl ObjectStore {
         }
         // Who held the lease and finds another's, or none, has lost it: to wait for it, or take it anew, would
         // let a stale agent go on.
-        let may_wait = held.take().is_none_or(|lease| lease.group != *group);
+        let was_held = held.take().filter(|lease| lease.group == *group);
         for _ in 0..TRIES_MAX {
-            if let Some(lease) = self.try_take(group, may_wait).await? {
+            if let Some(lease) = self.try_take(group, was_held.as_ref()).await? {
                 *held = Some(lease);
                 return Ok(());
             }
@@ -82,39 +82,48 @@ impl ObjectStore {
             .ok_or_else(|| held_by_another(group, "nobody"))
     }
 
-    /// One try; none when another agent was quicker.
-    async fn try_take(&self, group: &GroupName, may_wait: bool) -> Result<Option<Lease>> {
+    /// One try; none when another agent was quicker. With what was held until now it is a renewal.
+    async fn try_take(&self, group: &GroupName, held: Option<&Lease>) -> Result<Option<Lease>> {
+        // The log is asked first: who takes the lease after that stands in the list, or takes the number that this
+        // agent is about to take.
+        let logged = self.newest_epoch(group).await?;
         let newest = self.lease_numbers(group).await?.last().copied();
         let found = match newest {
             Some(epoch) => self.read_lease(group, epoch).await?,
             None => None,
         };
-        let is_new_holder = found
+        let is_own = found
             .as_ref()
-            .is_none_or(|lease| lease.holder != self.agent.id);
-        if is_new_holder {
-            match found {
-                // Its taker may have published what this agent was about to, and gone.
-                None if !may_wait => return Err(held_by_another(group, "nobody any more")),
-                Some(other) if !may_wait => return Err(held_by_another(group, &other.name)),
-                Some(other) => self.watch(group, &other).await?,
-                None => {}
+            .is_some_and(|lease| lease.holder == self.agent.id && lease.epoch >= logged);
+        match (held, &found) {
+            (Some(held), Some(lease)) if is_own && lease.epoch == held.epoch => {}
+            // Its taker may have published what this agent was about to, and gone.
+            (Some(_), found) => return Err(lost_to(group, found.as_ref(), &self.agent.id)),
+            (None, Some(lease)) if lease.holder != self.agent.id => {
+                self.uploads.forget_lease(group);
+                self.watch(group, lease).await?;
             }
+            (None, _) => {}
         }
-        let floor = newest.unwrap_or(0).max(self.newest_epoch(group).await?);
-        let epoch = floor + 1;
+        let epoch = newest.unwrap_or(0).max(logged) + 1;
         if !self.create_lease(group, epoch).await? {
+            return Ok(None);
+        }
+        if self.newest_epoch(group).await? >= epoch {
+            // Another agent took this number, published and went, all since the log was asked.
+            self.remove_lease(group, epoch).await?;
             return Ok(None);
         }
         if let Some(old) = newest {
             self.remove_lease(group, old).await?;
         }
-        if is_new_holder {
+        if !is_own {
             let fact = LogFact::LeaseTaken {
                 holder: self.agent.name.clone(),
             };
             self.append_under(group, epoch, fact).await?;
         }
+        self.uploads.note_lease(group);
         Ok(Some(Lease {
             group: group.clone(),
             epoch,
@@ -172,12 +181,21 @@ impl ObjectStore {
         };
         let content = serde_json::to_vec(&lease)
             .map_err(|error| Error::new(Code::Bug, "a lease cannot be written").source(error))?;
-        match self.create_same(&keys::lease(group, epoch), content).await {
+        match self
+            .create_unlocked(&keys::lease(group, epoch), content)
+            .await
+        {
             Ok(()) => Ok(true),
             Err(error) if error.code() == Code::ObjectExists => Ok(false),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Who holds a lease that this agent held, or nobody, where its taker has gone again.
+fn lost_to(group: &GroupName, found: Option<&LeaseObject>, own: &str) -> Error {
+    let other = found.filter(|lease| lease.holder != own);
+    held_by_another(group, other.map_or("nobody any more", |lease| &lease.name))
 }
 
 fn held_by_another(group: &GroupName, holder: &str) -> Error {

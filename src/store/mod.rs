@@ -15,6 +15,7 @@ pub mod hash;
 pub mod keys;
 mod layout;
 mod lease;
+mod lock;
 mod log;
 mod manifest;
 mod many;
@@ -34,6 +35,7 @@ mod shelf;
 mod source;
 mod staging;
 mod sweep;
+mod there;
 mod throttle;
 mod upload;
 mod uploads;
@@ -48,7 +50,7 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::config::{StoreConfig, TransferConfig};
+use crate::config::{KeepingConfig, StoreConfig, TransferConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::seal::Ring;
@@ -108,6 +110,7 @@ pub struct ObjectStore {
     /// Where long waits are shown; none where nobody looks.
     progress: Option<Arc<dyn Progress>>,
     ring: Option<Arc<Ring>>,
+    keeping: KeepingConfig,
 }
 
 impl ObjectStore {
@@ -125,7 +128,8 @@ impl ObjectStore {
         let pool = Pool::of_the_process_with(config.transfer.memory_bytes);
         let (backend, prefix) = Backend::open(config)?;
         let store = Self::over(backend, prefix, agent, clock, lease_ttl);
-        let store = store.with_name(config.name.clone());
+        let mut store = store.with_name(config.name.clone());
+        store.keeping = config.keeping.clone();
         Ok(store.with_transfer(&config.transfer).with_pool(pool))
     }
 
@@ -159,6 +163,7 @@ impl ObjectStore {
             uploads: Uploads::default(),
             progress: None,
             ring: None,
+            keeping: KeepingConfig::default(),
             clock,
         }
     }
@@ -333,6 +338,10 @@ impl Store for ObjectStore {
 
     async fn take_lease(&self, group: &GroupName) -> Result<()> {
         self.take_or_renew(group).await
+    }
+
+    fn held_last(&self, group: &GroupName) -> bool {
+        self.uploads.held_last(group)
     }
 
     async fn release_lease(&self, group: &GroupName) -> Result<()> {

@@ -132,6 +132,8 @@ impl ObjectStore {
     pub(super) async fn put_together(&self, span: &Span, sent: Sent) -> Result<()> {
         match self.complete(span, &sent.session, &sent.arrived).await {
             Ok(()) => {
+                // Locked first: after a crash in between the next process finds the upload, and locks it.
+                self.lock(&span.key).await?;
                 self.uploads.forget(&span.key);
                 Ok(())
             }

@@ -14,6 +14,7 @@ use super::digest::ChunkList;
 use super::hash::sha256;
 use super::layout::{Span, spans};
 use super::range::{Place, Reader, unwritable};
+use super::there::is_there;
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result};
 use crate::model::{Sha256Digest, StoredStripe};
@@ -31,11 +32,17 @@ impl ObjectStore {
         whole: bool,
         progress: &dyn StepProgress,
     ) -> Result<()> {
-        self.prove_sizes(stripe).await?;
         if !whole {
-            return Ok(());
+            return self.prove_sizes(stripe).await;
         }
-        self.read_whole(stripe, None, progress).await
+        // Small pieces are many, and each request waits for the store: both questions are asked together.
+        let sizes = self.prove_sizes(stripe);
+        let proven = tokio::try_join!(sizes, self.read_whole(stripe, None, progress));
+        if proven.is_err() {
+            // An object of another size fails both, and its size says more.
+            self.prove_sizes(stripe).await?;
+        }
+        proven.map(|_| ())
     }
 
     /// Compares sizes, and some chunks with the list beside the stripe: the first, the last, and others that
@@ -177,6 +184,9 @@ impl ObjectStore {
         path: &Path,
         progress: &dyn StepProgress,
     ) -> Result<()> {
+        if is_there(path, stripe.plain()).await {
+            return Ok(());
+        }
         self.prove_sizes(stripe).await?;
         let unfinished = path.with_extension("part");
         let failed = |error| unwritable(&unfinished, error);

@@ -73,6 +73,9 @@ impl ObjectStore {
                 },
                 Noted::Stripe(stripe) => {
                     if self.is_same(&stripe, &key, path, ring, feed).await? {
+                        for span in spans(&stripe) {
+                            self.lock(&span.key).await?;
+                        }
                         return Ok(*stripe);
                     }
                     for span in spans(&stripe) {
@@ -237,6 +240,7 @@ impl ObjectStore {
                         return Err(used(span));
                     }
                 }
+                self.lock(&span.key).await?;
                 pass.tell(span.size_bytes());
                 Ok(())
             }

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use object_store::{PutMode, PutOptions};
+use object_store::{Attribute, Attributes, PutMode, PutOptions};
 
 use super::chunk::Stored;
 use super::digest::ChunkList;
@@ -146,15 +146,28 @@ impl ObjectStore {
         path: &Path,
         pass: &mut Pass<'_, '_>,
     ) -> Result<StoredStripe> {
+        let list_key = keys::chunks(&stripe.key);
+        let spans = spans(&stripe);
         let mut list = ChunkList::default();
-        for span in spans(&stripe) {
-            list.extend(self.send_span(&span, path, pass).await?);
+        if let [span] = &spans[..]
+            && span.size_bytes() < CHUNK_SIZE_BYTES
+        {
+            // Small pieces are many, and each request waits for the store: object and list go together.
+            let chunk = pass.next().await?;
+            list.extend([chunk.digest().await?]);
+            let sent = self.send_one(span, &chunk, list.digests(), pass);
+            let listed = self.create_same(&list_key, list.to_bytes());
+            let (sent, listed) = tokio::join!(sent, listed);
+            sent.and(listed)?;
+        } else {
+            for span in &spans {
+                list.extend(self.send_span(span, path, pass).await?);
+            }
+            self.create_same(&list_key, list.to_bytes()).await?;
         }
         stripe.root = list.root();
         stripe.sha256 = list.whole();
         stripe.copies = vec![PieceCopy::first(self.name.clone())];
-        self.create_same(&keys::chunks(&stripe.key), list.to_bytes())
-            .await?;
         Ok(stripe)
     }
 
@@ -165,7 +178,10 @@ impl ObjectStore {
         pass: &mut Pass<'_, '_>,
     ) -> Result<Vec<Sha256Digest>> {
         if span.size_bytes() < CHUNK_SIZE_BYTES {
-            return self.send_one(span, pass).await;
+            let chunk = pass.next().await?;
+            let digests = vec![chunk.digest().await?];
+            self.send_one(span, &chunk, &digests, pass).await?;
+            return Ok(digests);
         }
         let found = self.calls.call(|| self.size_of(&span.key));
         if found.await?.is_some() {
@@ -173,19 +189,25 @@ impl ObjectStore {
             for _ in span.chunks() {
                 digests.push(pass.next().await?.digest().await?);
             }
-            return self.same_as_stored(span, digests, pass).await;
+            self.same_as_stored(span, &digests, pass).await?;
+            return Ok(digests);
         }
         self.send_parts(span, path, pass).await
     }
 
-    async fn send_one(&self, span: &Span, pass: &mut Pass<'_, '_>) -> Result<Vec<Sha256Digest>> {
-        let chunk = pass.next().await?;
-        let digest = chunk.digest().await?;
-        if self.put_one(span, &chunk).await? {
-            pass.tell(span.size_bytes());
-            return Ok(vec![digest]);
+    async fn send_one(
+        &self,
+        span: &Span,
+        chunk: &Stored,
+        digests: &[Sha256Digest],
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<()> {
+        if !self.put_one(span, chunk).await? {
+            return self.same_as_stored(span, digests, pass).await;
         }
-        self.same_as_stored(span, vec![digest], pass).await
+        self.lock(&span.key).await?;
+        pass.tell(span.size_bytes());
+        Ok(())
     }
 
     /// Creates an object of at most one chunk; false where one of this key is there.
@@ -193,7 +215,10 @@ impl ObjectStore {
         let key = self.key(&span.key);
         self.throttle.pass(span.size_bytes()).await;
         let put = self.calls.call(|| async {
-            let options = PutOptions::from(PutMode::Create);
+            let options = PutOptions {
+                attributes: self.piece_attributes(),
+                ..PutOptions::from(PutMode::Create)
+            };
             match self
                 .objects
                 .put_opts(&key, chunk.bytes().into(), options)
@@ -207,21 +232,36 @@ impl ObjectStore {
         put.await
     }
 
+    /// What the store is told of a piece's objects beside their bytes.
+    pub(super) fn piece_attributes(&self) -> Attributes {
+        let class = self.keeping.storage_class.clone();
+        let class = class.map(|class| (Attribute::StorageClass, class));
+        class.into_iter().collect()
+    }
+
     /// An object that is there already counts when every chunk of it is what would have been sent.
     async fn same_as_stored(
         &self,
         span: &Span,
-        digests: Vec<Sha256Digest>,
+        digests: &[Sha256Digest],
         pass: &mut Pass<'_, '_>,
-    ) -> Result<Vec<Sha256Digest>> {
-        self.compare_span(span, &digests).await?;
+    ) -> Result<()> {
+        self.compare_span(span, digests).await?;
+        // The process that stored it may have died before it could lock it.
+        self.lock(&span.key).await?;
         self.uploads.forget(&span.key);
         pass.tell(span.size_bytes());
-        Ok(digests)
+        Ok(())
     }
 
-    /// Creates a small object; one that is there already must have the same content.
+    /// Creates a small object that is to be kept; one that is there already must have the same content.
     pub(super) async fn create_same(&self, key: &str, content: Vec<u8>) -> Result<()> {
+        self.create_unlocked(key, content).await?;
+        self.lock(key).await
+    }
+
+    /// The same for one that may be deleted at any time.
+    pub(super) async fn create_unlocked(&self, key: &str, content: Vec<u8>) -> Result<()> {
         let content = Bytes::from(content);
         let options = PutOptions::from(PutMode::Create);
         let place = self.key(key);

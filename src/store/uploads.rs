@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::sha256;
 use crate::error::{Code, Error, Result};
-use crate::model::Sha256Digest;
+use crate::model::{GroupName, Sha256Digest};
 
 /// The newest format of the file.
 const UPLOADS_FORMAT: u16 = 1;
@@ -136,6 +136,32 @@ impl Uploads {
         files
             .filter_map(|path| read(&path).map(|found| found.head))
             .collect()
+    }
+
+    /// Remembers that this agent took the group's lease. What cannot be written only means that it will not go on
+    /// without a store.
+    pub(super) fn note_lease(&self, group: &GroupName) {
+        if let Some(path) = self.lease_path(group) {
+            let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+            let _ = folder.and_then(|()| fs::write(&path, b"{\"format\":1}\n"));
+        }
+    }
+
+    /// Another agent holds the lease, or held it last.
+    pub(super) fn forget_lease(&self, group: &GroupName) {
+        if let Some(path) = self.lease_path(group) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Whether this agent took the group's lease, and has seen no other's since.
+    pub(super) fn held_last(&self, group: &GroupName) -> bool {
+        self.lease_path(group).is_some_and(|path| path.exists())
+    }
+
+    fn lease_path(&self, group: &GroupName) -> Option<PathBuf> {
+        let folder = self.folder.as_ref()?;
+        Some(folder.join(format!("{group}.lease")))
     }
 
     fn path(&self, key: &str) -> Option<PathBuf> {

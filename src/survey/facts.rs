@@ -24,6 +24,18 @@ pub struct Survey {
     /// Discovered members whose server is none of the configured hosts.
     #[serde(default)]
     pub unresolved: Vec<UnresolvedMember>,
+    /// Members that are elsewhere than the configuration says, since their group failed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<MovedMember>,
+}
+
+/// A member whose primary replica is on another host than the one that it is listed with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedMember {
+    /// As the configuration lists it.
+    pub listed: MemberName,
+    /// Where it is.
+    pub now: MemberName,
 }
 
 /// A discovered member on a server that the configuration does not know.
@@ -103,6 +115,12 @@ pub struct MemberFacts {
     pub differential_base_guid: Option<Uuid>,
     /// The availability group that holds it.
     pub availability_group: Option<String>,
+    /// Its replicas, where it is in a group and the login may see them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<Replica>,
+    /// It is being seeded to another replica.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeding: Option<Seeding>,
     /// Data and log files together, in bytes.
     pub size_bytes: u64,
     /// What marks need in it.
@@ -112,6 +130,22 @@ pub struct MemberFacts {
     /// Errors that end a chain, as sessions of others met them, oldest first.
     #[serde(default)]
     pub reported: Vec<ReportedError>,
+}
+
+/// The replicas of a member's availability group, as one of them knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// The one on this host is the primary one.
+    pub is_primary: bool,
+    /// The hosts that have one, by true name.
+    pub replicas: Vec<HostName>,
+}
+
+/// Automatic seeding that goes on: a log backup before its end breaks it (1412 or 1408 on the other replica).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seeding {
+    /// How full the log is, in per cent of its files: no pause of log backups may fill it.
+    pub log_used_percent: u8,
 }
 
 /// Whether a database may be used.
@@ -174,6 +208,9 @@ pub struct BackupRow {
     pub last_recovery_fork_guid: Option<Uuid>,
     /// Where forks parted.
     pub fork_point_lsn: Option<Lsn>,
+    /// The database's own at that time (`sys.database_recovery_status.database_guid`), where msdb says so.
+    #[serde(default)]
+    pub database_guid: Option<Uuid>,
     /// Constant over restores.
     pub family_guid: Uuid,
     /// It moved no archive point, or started no chain.
@@ -277,6 +314,13 @@ impl Survey {
         };
         let exact = self.members.iter().find(|member| *member == name);
         exact.or_else(|| self.members.iter().find(is_meant))
+    }
+
+    /// As the configuration lists this member, wherever its primary replica is now.
+    #[must_use]
+    pub fn listed<'a>(&'a self, name: &'a MemberName) -> &'a MemberName {
+        let moved = self.moved.iter().find(|moved| moved.now == *name);
+        moved.map_or(name, |moved| &moved.listed)
     }
 
     /// The facts of one member.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use super::{HostReport, Survey, UnresolvedMember, event_session_name};
+use super::{HostReport, MemberFacts, MovedMember, Survey, UnresolvedMember, event_session_name};
 use crate::config::{Config, Discovery, HostConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MemberName, SurveyId};
@@ -41,6 +41,11 @@ pub async fn take(world: &World, config: &Config) -> Survey {
     if let Err(error) = discovered {
         hosts.insert(config.management_host.clone(), silent(&error));
     }
+    let moved = follow(world, config, &members, &mut hosts).await;
+    for it in &moved {
+        members.remove(&it.listed);
+        members.insert(it.now.clone());
+    }
     let id = SurveyId(world.ids.next());
     Survey {
         id,
@@ -48,7 +53,72 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         hosts,
         members: members.into_iter().collect(),
         unresolved,
+        moved,
     }
+}
+
+/// Finds members whose group has failed over: those of a host that is silent or has a secondary replica are looked for
+/// on all the others. What is found there joins those hosts' facts.
+async fn follow(
+    world: &World,
+    config: &Config,
+    members: &BTreeSet<MemberName>,
+    hosts: &mut BTreeMap<HostName, HostReport>,
+) -> Vec<MovedMember> {
+    let lost = members.iter().filter(|member| is_lost(hosts, member));
+    let lost: BTreeSet<MemberName> = lost.cloned().collect();
+    let answering = hosts.iter_mut().filter_map(|(name, report)| match report {
+        HostReport::Facts(facts) => Some((name, facts)),
+        HostReport::Silent { .. } => None,
+    });
+    let mut moved = Vec::new();
+    for (name, facts) in answering {
+        let elsewhere = lost.iter().filter(|it| !it.host.is_same_host(name));
+        let elsewhere: Vec<&MemberName> = elsewhere.collect();
+        if elsewhere.is_empty() {
+            continue;
+        }
+        let names = elsewhere.iter().map(|member| member.database.clone());
+        let wanted = wanted(config, name, names.collect());
+        let Ok(found) = world.fleet.host_facts(name, &wanted).await else {
+            continue; // It answered a moment ago; the next survey asks again.
+        };
+        for listed in elsewhere {
+            let member = found.members.get(&listed.database);
+            if let Some(member) = member.filter(|it| has_primary(it, listed)) {
+                let database = listed.database.clone();
+                facts.members.insert(database.clone(), member.clone());
+                moved.push(MovedMember {
+                    listed: listed.clone(),
+                    now: MemberName::new(name.clone(), database),
+                });
+            }
+        }
+    }
+    moved
+}
+
+/// Whether a member may be anywhere: its host is silent, or has a secondary replica of it.
+fn is_lost(hosts: &BTreeMap<HostName, HostReport>, member: &MemberName) -> bool {
+    let mut hosts = hosts.iter();
+    let own = hosts.find(|(name, _)| name.is_same_host(&member.host));
+    match own {
+        Some((_, HostReport::Facts(facts))) => {
+            let replica = facts.members.get(&member.database);
+            let replica = replica.and_then(|it| it.replica.as_ref());
+            replica.is_some_and(|it| !it.is_primary)
+        }
+        Some((_, HostReport::Silent { .. })) => true,
+        None => false,
+    }
+}
+
+/// Whether these are facts of the primary replica of the group that a member is in: it knows the member's host.
+fn has_primary(facts: &MemberFacts, listed: &MemberName) -> bool {
+    facts.replica.as_ref().is_some_and(|replica| {
+        let mut hosts = replica.replicas.iter();
+        replica.is_primary && hosts.any(|host| host.is_same_host(&listed.host))
+    })
 }
 
 async fn discover(world: &World, config: &Config) -> Result<Vec<(String, DatabaseName)>> {
@@ -83,23 +153,27 @@ async fn ask(
     host: &HostConfig,
     members: &BTreeSet<MemberName>,
 ) -> (HostName, HostReport) {
-    let wanted = FactsWanted {
-        databases: members
-            .iter()
-            .filter(|member| member.host.is_same_host(&host.name))
-            .map(|member| member.database.clone())
-            .collect(),
-        mark_log: config.mark_log,
-        mark_prefix: config.mark_prefix.clone(),
-        is_management_host: host.name.is_same_host(&config.management_host),
-        event_session: event_session_name(&config.group),
-    };
+    let own = members.iter();
+    let own = own.filter(|member| member.host.is_same_host(&host.name));
+    let own = own.map(|member| member.database.clone());
+    let wanted = wanted(config, &host.name, own.collect());
     let report = match world.fleet.host_facts(&host.name, &wanted).await {
         Ok(facts) if facts.true_name.is_same_host(&host.name) => HostReport::Facts(Box::new(facts)),
         Ok(facts) => silent(&wrong_name(host, &facts.true_name)),
         Err(error) => silent(&error),
     };
     (host.name.clone(), report)
+}
+
+/// What is wanted to know of a host and these databases.
+fn wanted(config: &Config, host: &HostName, databases: Vec<DatabaseName>) -> FactsWanted {
+    FactsWanted {
+        databases,
+        mark_log: config.mark_log,
+        mark_prefix: config.mark_prefix.clone(),
+        is_management_host: host.is_same_host(&config.management_host),
+        event_session: event_session_name(&config.group),
+    }
 }
 
 /// A host with another name is another host: nothing that it says is used.

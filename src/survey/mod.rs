@@ -1,14 +1,18 @@
 //! The survey: facts read from the hosts, dated, maybe partial. The planner sees nothing else of the world.
 //!
-//! Start at [`Survey`] and [`take`]. Gathering reads only; a host that does not answer is a fact of its own.
+//! Start at [`Survey`] and [`take`]; [`TargetFacts`] are those of a host that a restore goes to. Gathering reads
+//! only; a host that does not answer is a fact of its own.
 
 mod facts;
 mod gather;
 mod reported;
+mod target;
 
 pub use facts::{
     BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
-    MemberFacts, MemberState, RecoveryModel, Survey, UnresolvedMember,
+    MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Seeding, Survey,
+    UnresolvedMember,
 };
 pub use gather::take;
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
+pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

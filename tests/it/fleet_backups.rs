@@ -26,6 +26,8 @@ fn restore_log(step: &BackUp, mark: &MarkName, recover: bool) -> RestoreLog {
             lsn: Lsn::ZERO,
         },
         recover,
+        standby: None,
+        moves: Vec::new(),
         retry: None,
     }
 }

@@ -14,8 +14,8 @@ use sqlsim::link::Network;
 use sqlsim::{Instance, InstanceOptions, Simulator};
 use stopmark::clock::SystemClock;
 use stopmark::config::{
-    Config, Encryption, HostConfig, LoginConfig, MarkLogKind, PolicyConfig, ReadBack,
-    ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
+    Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, PolicyConfig,
+    ReadBack, ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
 };
 use stopmark::model::{DatabaseName, HostName, MarkName, MemberName, PieceId, PieceKind};
 use stopmark::plan::{
@@ -174,6 +174,7 @@ impl Hosts {
                 options: BTreeMap::new(),
                 secrets: BTreeMap::new(),
                 transfer: TransferConfig::default(),
+                keeping: KeepingConfig::default(),
             },
             further_stores: Vec::new(),
             schedule: ScheduleConfig::default(),
@@ -296,6 +297,7 @@ impl Hosts {
             mark: None,
             reason: "a test".to_owned(),
             is_cure: false,
+            tail: None,
             retry: None,
         }
     }

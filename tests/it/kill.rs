@@ -270,7 +270,7 @@ async fn bring_back(scene: &Scene) {
 }
 
 /// Runs this binary as the agent and waits for its end.
-fn run_the_agent(test: &str, config: &PathBuf, lines: usize) -> ExitStatus {
+pub(crate) fn run_the_agent(test: &str, config: &PathBuf, lines: usize) -> ExitStatus {
     let binary = std::env::current_exe().expect("this binary");
     let agent = Command::new(binary)
         .args([test, "--exact", "--quiet"])
@@ -301,7 +301,7 @@ async fn be_the_agent(kind: BackupKind) -> bool {
 }
 
 /// The configuration and a world that ends after some lines of journal; none in a process that is to live.
-fn mortal() -> Option<(PathBuf, Arc<Config>, World)> {
+pub(crate) fn mortal() -> Option<(PathBuf, Arc<Config>, World)> {
     let config_path = PathBuf::from(std::env::var_os(CONFIG)?);
     let lines = std::env::var(LINES).expect("the parent says it");
     let lines: usize = lines.parse().expect("a number");

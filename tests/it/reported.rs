@@ -26,7 +26,14 @@ async fn based() -> Stage {
     stage
 }
 
+/// A full answers what was met in the second in which it began: here some seconds pass.
+async fn pass_some_seconds(stage: &Stage) {
+    let later = "EXEC sp_sim_fault @kind = 'skew clock', @milliseconds = 3000;";
+    stage.script("SQL1", "master", later).await;
+}
+
 async fn meet_1475(stage: &Stage) {
+    pass_some_seconds(stage).await;
     stage
         .script("SQL1", "master", "EXEC sp_sim_bulk_change N'Ledger';")
         .await;
@@ -66,6 +73,7 @@ async fn what_met_1475_joins_after_the_next_log_run() {
         1,
         "no other member: {plan}"
     );
+    pass_some_seconds(&stage).await;
     let cured = stage.run(&["backup", "log"]).await;
     assert_eq!(cured.exit, Exit::Ok, "{}{}", cured.stdout, cured.stderr);
     stage.script("SQL1", "master", JOIN).await;

@@ -14,10 +14,11 @@ use stopmark::run::events::Verdict;
 use stopmark::run::record::Record;
 
 use crate::bank::TOTAL;
+use crate::fate::WORDS;
 use crate::saga_kinds::{Kind, SPARE, Scene};
 use crate::saga_story::story;
 use crate::saga_twice::do_and_undo_twice;
-use crate::strike::{Strike, Target, WORDS, When};
+use crate::strike::{Strike, Target, When};
 
 /// More effects than any run of these scenes has: a run that is struck this often never ends.
 const EFFECTS_MAX: usize = 200;
@@ -200,8 +201,8 @@ async fn strike_every_effect(kind: Kind, scene: &Scene, when: When) -> BTreeSet<
         };
         let place = format!("{kind:?}: effect {nth}, `{verb}`, {when:?}");
         // What a run can do without it tells in a warning, and goes on.
-        let is_told_beside =
-            verb == "sweep" && matches!(&result, Ok(record) if story(record).contains(WORDS));
+        let is_told_beside = ["sweep", "take_lease"].contains(&verb)
+            && matches!(&result, Ok(record) if story(record).contains(WORDS));
         let is_found_out = when == When::After && LOOKED_UP.contains(&verb);
         assert!(
             is_found_out || is_told_beside || tells_of_the_strike(&result),

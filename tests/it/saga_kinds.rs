@@ -2,7 +2,7 @@
 //!
 //! Start at [`Kind`]. Whatever befell the run before, arranging makes sure that this one has its whole work.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use stopmark::chain::{Point, points};
 use stopmark::config::{Config, RetentionConfig};
 use stopmark::error::Result;
 use stopmark::media::Source;
-use stopmark::model::{HostName, MemberName, Piece, PieceKind, Set};
+use stopmark::model::{HostName, MemberName, Piece, PieceKind, RunId, Set};
 use stopmark::plan::{
-    BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, Step, plan_check,
-    plan_links, plan_prepare, plan_restore,
+    BackupKind, CatalogView, LinksAsked, Plan, PrepareAsked, RestoreAsked, RestoreFiles,
+    RestorePlace, Step, plan_check, plan_links, plan_prepare, plan_restore,
 };
 use stopmark::run::adopt::{self, AdoptWanted};
 use stopmark::run::events::Verdict;
@@ -119,15 +119,14 @@ impl Scene {
         let files = self.stage.path("restored");
         std::fs::create_dir_all(&files).expect("a folder");
         let host: HostName = SPARE.parse().expect("a host");
-        let existing = self.world.fleet.databases(&host).await;
+        let facts = self.world.fleet.target_facts(&host).await;
+        let place = RestorePlace::OneHost(host.clone());
+        let run = RunId(self.world.ids.next());
         let asked = RestoreAsked {
-            based_on: survey.id,
-            existing: existing.expect("it answers"),
-            host,
-            data_folder: Some(files.display().to_string()),
-            renames: BTreeMap::new(),
-            only: Vec::new(),
+            files: RestoreFiles::InFolder(files.display().to_string()),
             replace: true,
+            targets: [(host, facts.expect("it answers"))].into(),
+            ..RestoreAsked::to(place, run, survey.id)
         };
         let have = CatalogView {
             sets: self.sets().await,

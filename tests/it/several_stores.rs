@@ -11,8 +11,9 @@ use stopmark::run::Interrupt;
 use stopmark::run::events::Verdict;
 use stopmark::run::scrub::scrub;
 
+use crate::fate::WORDS;
 use crate::stage::{Printed, Stage};
-use crate::strike::{Strike, Target, WORDS, When};
+use crate::strike::{Strike, Target, When};
 
 /// The stores of these stories, with their folders; the first leads.
 const STORES: [(&str, &str); 2] = [("main", "store"), ("cloud", "cloud")];

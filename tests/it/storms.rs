@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use stopmark::catalog::SqliteCatalog;
 use stopmark::clock::SystemClock;
-use stopmark::config::{Config, StoreConfig, TransferConfig};
+use stopmark::config::{Config, KeepingConfig, StoreConfig, TransferConfig};
 use stopmark::error::{Code, Error, Result};
 use stopmark::model::{CHUNK_SIZE_BYTES, StoredStripe, Timestamp};
 use stopmark::plan::BackupKind;
@@ -100,6 +100,7 @@ pub(crate) fn config_of(bucket: &Bucket) -> StoreConfig {
             parts_in_flight: usize::try_from(IN_FLIGHT).expect("small"),
             ..TransferConfig::default()
         },
+        keeping: KeepingConfig::default(),
     }
 }
 

@@ -4,28 +4,31 @@
 //! the one that was asked for fails. It never changes what a call does.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
-use stopmark::error::{Code, Error, Result, Retry};
+use stopmark::error::{Code, Result};
 use stopmark::model::{
     DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy, Set,
     Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RestoreDatabase, RestoreLog,
-    ShareFile, StagedStripe,
+    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RecoverDatabase,
+    RestoreDatabase, RestoreLog,
 };
 use stopmark::run::events::BackedUp;
-use stopmark::survey::HostFacts;
+use stopmark::survey::{HostFacts, TargetFacts};
 use stopmark::world::{
-    Brought, Chained, FactsWanted, Fleet, Foreign, LogEntry, LogFact, Removal, RestoredState,
-    Staging, StepProgress, Store, Tap, World,
+    Chained, FactsWanted, Fleet, LogEntry, LogFact, Removal, RestoredState, StepProgress, Store,
+    Tap, World,
 };
+
+use crate::fate::{Fate, Fates};
+use crate::struck_share::{StruckForeign, StruckStaging};
 
 /// Whether the effect is done before it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +48,18 @@ pub(crate) enum Target {
     First(&'static str),
     /// The first upload to a key that holds this text: uploads of two hosts go on side by side.
     UploadOf(&'static str),
+    /// Every call of the store, until [`Strike::mend`].
+    StoreAway,
     /// No failure: the store holds back every object of a piece whose key holds this text.
     HoldBack(&'static str),
 }
 
 /// The verbs that change nothing.
-const READING: [&str; 11] = [
+const READING: [&str; 12] = [
     "bring",
     "host_facts",
     "databases",
+    "target_facts",
     "test_link",
     "mark_history",
     "find_backup",
@@ -64,20 +70,19 @@ const READING: [&str; 11] = [
     "sizes",
 ];
 
-/// The words by which a person, or a test, knows the injected failure again.
-pub(crate) const WORDS: &str = "struck by the test";
-
-/// One failure to come.
+/// One failure to come, or as many as somebody else decides.
 pub(crate) struct Strike {
     target: Target,
     when: When,
     seen: Mutex<Seen>,
+    fates: Option<Arc<dyn Fates>>,
 }
 
 #[derive(Default)]
 struct Seen {
     count: usize,
     struck: Option<&'static str>,
+    is_mended: bool,
 }
 
 impl Strike {
@@ -87,12 +92,28 @@ impl Strike {
             target,
             when,
             seen: Mutex::default(),
+            fates: None,
+        })
+    }
+
+    /// Failures as somebody else decides.
+    pub(crate) fn by(fates: Arc<dyn Fates>) -> Arc<Self> {
+        Arc::new(Self {
+            target: Target::Nth(0),
+            when: When::Before,
+            seen: Mutex::default(),
+            fates: Some(fates),
         })
     }
 
     /// The verb that was struck; none if the run had no such effect.
     pub(crate) fn struck(&self) -> Option<&'static str> {
         self.seen().struck
+    }
+
+    /// The store is back.
+    pub(crate) fn mend(&self) {
+        self.seen().is_mended = true;
     }
 
     /// The world with this strike in it.
@@ -111,7 +132,7 @@ impl Strike {
     }
 
     /// Whether this effect is the one; each is asked once.
-    fn hits(&self, verb: &'static str, key: &str) -> bool {
+    fn hits(&self, verb: &'static str, key: &str, code: Code) -> bool {
         if self.when == When::After && READING.contains(&verb) {
             return false; // Struck before or after, it comes to the same.
         }
@@ -123,6 +144,7 @@ impl Strike {
             Target::UploadOf(part) => {
                 seen.struck.is_none() && verb == "upload" && key.contains(part)
             }
+            Target::StoreAway => code == Code::StoreUnreachable && !seen.is_mended,
             Target::HoldBack(_) => false,
         };
         if is_it {
@@ -131,30 +153,25 @@ impl Strike {
         is_it
     }
 
-    async fn pass<T: Send>(
+    /// Lets an effect through, or fails it.
+    pub(crate) async fn pass<T: Send>(
         &self,
         (verb, key): (&'static str, &str),
         code: Code,
         effect: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        if !self.hits(verb, key) {
-            return effect.await;
-        }
-        if self.when == When::After {
-            effect.await?;
-        }
-        let retry = match self.when {
-            When::Before => Retry::Safe,
-            When::After => Retry::AfterCheck,
+        let fate = match (&self.fates, self.when) {
+            (Some(fates), _) => fates.of(verb, key),
+            (None, _) if !self.hits(verb, key, code) => Fate::Passes,
+            (None, When::Before) => Fate::FailsBefore,
+            (None, When::After) => Fate::FailsAfter,
         };
-        Err(Error::new(code, format!("`{verb}` was {WORDS}")).retry(retry))
+        fate.meet((verb, code), effect).await
     }
 }
 
 struct StruckFleet(Arc<dyn Fleet>, Arc<Strike>);
 struct StruckStore(Arc<dyn Store>, Arc<Strike>);
-struct StruckStaging(Arc<dyn Staging>, Arc<Strike>);
-struct StruckForeign(Arc<dyn Foreign>, Arc<Strike>);
 
 impl StruckFleet {
     async fn pass<T: Send>(
@@ -175,16 +192,6 @@ impl StruckStore {
         self.1
             .pass((verb, ""), Code::StoreUnreachable, effect)
             .await
-    }
-}
-
-impl StruckStaging {
-    async fn pass<T: Send>(
-        &self,
-        verb: &'static str,
-        effect: impl Future<Output = Result<T>> + Send,
-    ) -> Result<T> {
-        self.1.pass((verb, ""), Code::ShareUnseen, effect).await
     }
 }
 
@@ -295,6 +302,20 @@ impl Fleet for StruckFleet {
     ) -> Result<()> {
         let restore = self.0.restore_log(host, step, progress);
         self.pass("restore_log", restore).await
+    }
+
+    async fn recover_database(
+        &self,
+        host: &HostName,
+        step: &RecoverDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        let recover = self.0.recover_database(host, step, progress);
+        self.pass("recover_database", recover).await
+    }
+
+    async fn target_facts(&self, host: &HostName) -> Result<TargetFacts> {
+        self.pass("target_facts", self.0.target_facts(host)).await
     }
 
     async fn newest_mark(
@@ -422,6 +443,10 @@ impl Store for StruckStore {
         self.pass("take_lease", self.0.take_lease(group)).await
     }
 
+    fn held_last(&self, group: &GroupName) -> bool {
+        self.0.held_last(group)
+    }
+
     async fn release_lease(&self, group: &GroupName) -> Result<()> {
         self.pass("release_lease", self.0.release_lease(group))
             .await
@@ -445,37 +470,5 @@ impl Store for StruckStore {
         }
         self.pass("remove_piece", self.0.remove(group, stripe))
             .await
-    }
-}
-
-#[async_trait]
-impl Staging for StruckStaging {
-    async fn sizes(&self, stripes: &[StagedStripe]) -> Result<Vec<u64>> {
-        self.pass("sizes", self.0.sizes(stripes)).await
-    }
-
-    async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()> {
-        self.pass("make_room", self.0.make_room(stripes)).await
-    }
-
-    async fn remove(&self, files: &[PathBuf]) -> Result<()> {
-        self.pass("remove", self.0.remove(files)).await
-    }
-
-    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>> {
-        self.pass("list", self.0.list(folder)).await
-    }
-}
-
-#[async_trait]
-impl Foreign for StruckForeign {
-    async fn bring(&self, place: &str, progress: &dyn StepProgress) -> Result<Brought> {
-        let bring = self.0.bring(place, progress);
-        let strike = &self.1;
-        strike.pass(("bring", ""), Code::MediaChanged, bring).await
-    }
-
-    async fn let_go(&self, brought: Brought) {
-        self.0.let_go(brought).await;
     }
 }

@@ -17,7 +17,7 @@ const TIERS: &[&[&str]] = &[
     &["seal"],
     &["config"],
     &["survey"],
-    &["chain"],
+    &["chain", "doctor"],
     &["retention"],
     &["plan"],
     &["run::events"],

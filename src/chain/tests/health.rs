@@ -44,6 +44,7 @@ fn row(piece: &Piece) -> BackupRow {
         has_backup_checksums: true,
         user_name: r"CORP\olaf".to_owned(),
         machine: None,
+        database_guid: None,
         program: None,
         device: r"D:\elsewhere\ledger.trn".to_owned(),
         started: local(2),

@@ -8,6 +8,7 @@ use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::Exit;
 use crate::plan::{Lane, LinksAsked, Plan, Step, plan_links};
+use crate::report::links::LinkReport;
 use crate::run::{self, Interrupt, PlanNames};
 use crate::survey::{self, Survey};
 
@@ -21,6 +22,12 @@ struct Script {
 impl Shown for Script {
     fn text(&self) -> String {
         self.text.clone()
+    }
+}
+
+impl Shown for LinkReport {
+    fn text(&self) -> String {
+        Self::text(self)
     }
 }
 
@@ -46,7 +53,9 @@ pub(super) async fn link(
     let agent = agent(common, access)?;
     let take_over = match &command {
         LinkCommand::Apply(args) => args.foreign.clone(),
-        LinkCommand::Plan | LinkCommand::Script | LinkCommand::Test => Vec::new(),
+        LinkCommand::Plan | LinkCommand::Script | LinkCommand::Test | LinkCommand::Check => {
+            Vec::new()
+        }
     };
     let survey = survey_of(&agent).await;
     let mut names = PlanNames(agent.world.ids.as_ref());
@@ -62,6 +71,10 @@ pub(super) async fn link(
         LinkCommand::Plan => shown(out, &plan, Exit::Ok),
         LinkCommand::Script => shown(out, &script(&agent, &plan), Exit::Ok),
         LinkCommand::Apply(_) => carry_out(&agent, &plan, out, interrupt).await,
+        LinkCommand::Check => {
+            let report = LinkReport::of(&agent.config, &survey);
+            shown(out, &report, report.exit())
+        }
         LinkCommand::Test => {
             keep_only_tests(&mut plan);
             carry_out(&agent, &plan, out, interrupt).await

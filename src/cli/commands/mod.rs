@@ -14,6 +14,8 @@ mod notify;
 mod pin;
 mod prune;
 mod restore;
+mod restore_asked;
+mod restore_point;
 mod schedule;
 mod scrub;
 mod service;

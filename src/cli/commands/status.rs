@@ -3,11 +3,12 @@
 use super::list::log_ends;
 use super::prune::keeping;
 use super::{Failed, one, shown};
+use crate::catalog::catch_up;
 use crate::chain::Verdict;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
-use crate::error::Exit;
+use crate::error::{Code, Exit};
 use crate::report::status::{Doubts, Status};
 use crate::run::{self, prune};
 use crate::world::Standing;
@@ -15,7 +16,13 @@ use crate::world::Standing;
 /// Shows the newest point, what holds newer marks back, unfinished runs and what is due.
 pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let agent = agent(common, Access::Read)?;
-    agent.catch_up().await?;
+    let group = &agent.config.group;
+    // Whoever looks while the store is away wants to know how far the group stands all the same.
+    let store_away = match catch_up(&agent.world, group).await {
+        Ok(_) => None,
+        Err(error) if error.code() == Code::StoreUnreachable => Some(error),
+        Err(error) => return Err(one(error)),
+    };
     let standing = agent.world.catalog.standing(&agent.config.group).await;
     let standing = standing.map_err(one)?;
     let unfinished = agent.world.journals.unfinished().map_err(one)?;
@@ -27,6 +34,8 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
     let pins = prune::pins(&agent.world, &agent.config).await;
     let has_policy = agent.config.retention.is_some();
     let status = status.keeping(&pins.map_err(one)?, has_policy.then_some(to_go));
+    let backlog = run::backlog(&agent.world, &agent.config.group).await;
+    let status = status.waiting(backlog.map_err(one)?, store_away.as_ref());
     let exit = match (&status.newest_point, status.is_degraded()) {
         (None, _) => Exit::NothingRestorable,
         (Some(_), true) => Exit::Degraded,

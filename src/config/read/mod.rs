@@ -5,6 +5,7 @@
 
 mod group;
 mod hosts;
+mod keeping;
 mod policy;
 mod retention;
 mod schedule;
@@ -223,6 +224,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         hosts::SHARE_KEYS,
         store::KEYS,
         transfer::KEYS,
+        keeping::KEYS,
         sealing::KEYS,
         transfer::BANDWIDTH_KEYS,
     ];

@@ -27,6 +27,7 @@ pub(super) const POLICY_KEYS: &[&str] = &[
     "cures_max",
     "cures_within",
     "quarantine",
+    "log_used_max",
 ];
 pub(super) const PATHS_KEYS: &[&str] = &["state", "logs"];
 
@@ -100,6 +101,7 @@ pub(super) fn policy(root: &Table<'_>, stores: Option<usize>) -> PolicyConfig {
         cures_max: count("cures_max", default.cures_max),
         cures_within: count("cures_within", default.cures_within),
         quarantine: wait("quarantine", default.quarantine),
+        log_used_max: count("log_used_max", default.log_used_max),
     }
 }
 

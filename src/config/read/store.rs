@@ -10,13 +10,13 @@ use object_store::gcp::GoogleConfigKey;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Surroundings, transfer};
+use super::{Surroundings, keeping, transfer};
 use crate::config::checked::StoreConfig;
 use crate::config::node::{Node, Table};
 use crate::error::Code;
 use crate::model::StoreName;
 
-pub(super) const KEYS: &[&str] = &["name", "url", "options", "secrets", "transfer"];
+pub(super) const KEYS: &[&str] = &["name", "url", "options", "secrets", "transfer", "keeping"];
 
 const NAME_FORMS: &str = "write a short name such as `main` or `cloud`: a-z, 0-9, `-` and `_`";
 
@@ -25,7 +25,7 @@ const URL_FORMS: &str =
 
 /// The stores that a URL may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
+pub(super) enum Scheme {
     Folder,
     S3,
     Azure,
@@ -106,6 +106,7 @@ fn one(
     let options = options(table, scheme);
     let secrets = secrets(table, scheme, around);
     let transfer = transfer::read(table);
+    let keeping = keeping::read(table, scheme);
     refuse_twins(table);
     Some(StoreConfig {
         name: name?,
@@ -113,6 +114,7 @@ fn one(
         options: options?,
         secrets: secrets?,
         transfer,
+        keeping,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Several stores in one file: which one leads, and what cannot be.
 
 use super::{Code, SECRET, WHOLE, parsed, whole};
+use crate::config::{KeepingConfig, LockMode};
 use secrecy::ExposeSecret as _;
 
 /// The file with these sections instead of its one store.
@@ -54,6 +55,18 @@ fn the_first_store_leads_and_each_has_options_of_its_own() {
 }
 
 #[test]
+fn a_store_is_told_how_to_keep_each_object() {
+    let words = "storage_class = \"STANDARD_IA\"\nlock = \"compliance\"\nlock_days = 35";
+    let config = whole(&with(&format!("{TWO}[store.keeping]\n{words}\n"), ""));
+    let keeping = &config.further_stores[0].keeping;
+    assert_eq!(keeping.storage_class.as_deref(), Some("STANDARD_IA"));
+    let lock = keeping.lock.expect("a lock");
+    assert_eq!((lock.mode, lock.days), (LockMode::Compliance, 35));
+    assert!(!keeping.legal_hold);
+    assert_eq!(config.store.keeping, KeepingConfig::default());
+}
+
+#[test]
 fn one_store_is_called_main_and_may_be_called_otherwise() {
     assert_eq!(whole(WHOLE).store.name.as_str(), "main");
     let named = WHOLE.replacen("[store]", "[store]\nname = \"nas\"", 1);
@@ -61,15 +74,55 @@ fn one_store_is_called_main_and_may_be_called_otherwise() {
     assert_eq!(whole(WHOLE).policy.copies, 1);
 }
 
+/// Every fault of such a file, with its code and place.
+fn faults(stores: &str, policy: &str) -> String {
+    let faults = parsed(&with(stores, policy)).expect_err("a fault");
+    let told = faults
+        .iter()
+        .map(|fault| format!("{} {fault:?}", fault.code()));
+    told.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_no_store_can_keep_is_told() {
+    let azure = TWO
+        .replacen("s3://", "az://", 1)
+        .replacen("aws_region", "azure_endpoint", 1)
+        .replacen("aws_secret_access_key", "azure_storage_account_key", 1);
+    let folder = TWO.replacen("options = { aws_region = \"eu-central-1\" }", "", 1);
+    let folder = folder.replacen("s3://bucket/prefix", "file:///srv/second", 1);
+    let folder = folder.split("[store.secrets]").next().unwrap_or_default();
+    for (stores, words, wanted) in [
+        (
+            TWO,
+            "lock = \"governance\"",
+            "keeping.lock_days` is missing",
+        ),
+        (TWO, "lock_days = 9", "stands without `lock`"),
+        (
+            TWO,
+            "lock = \"forever\"\nlock_days = 9",
+            "`forever` is not known",
+        ),
+        (TWO, "lock = \"compliance\"\nlock_days = 0", "for so long"),
+        (TWO, "storage_class = \"in the attic\"", "no storage class"),
+        (&azure, "legal_hold = true", "locks no single objects"),
+        (
+            folder,
+            "storage_class = \"COLD\"",
+            "a folder has no storage classes",
+        ),
+    ] {
+        let told = faults(&format!("{stores}\n[store.keeping]\n{words}\n"), "");
+        assert!(
+            told.starts_with("SM0103") && told.contains(wanted),
+            "{told}"
+        );
+    }
+}
+
 #[test]
 fn what_cannot_be_is_told_with_its_place() {
-    let faults = |stores: &str, policy: &str| {
-        let faults = parsed(&with(stores, policy)).expect_err("a fault");
-        let told = faults
-            .iter()
-            .map(|fault| format!("{} {fault:?}", fault.code()));
-        told.collect::<Vec<_>>().join("\n")
-    };
     for (stores, policy, wanted) in [
         (
             TWO.replacen("\"cloud\"", "\"nas\"", 1),

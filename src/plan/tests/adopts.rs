@@ -296,6 +296,7 @@ fn copy_only_row(piece: &Piece) -> BackupRow {
         has_backup_checksums: true,
         user_name: "sa".to_owned(),
         machine: None,
+        database_guid: None,
         program: None,
         device: "/old/301.bak".to_owned(),
         started: piece.started,

@@ -72,6 +72,7 @@ fn foreign(kind: PieceKind, first: u32, last: u32) -> BackupRow {
         has_backup_checksums: false,
         user_name: r"CORP\olaf".to_owned(),
         machine: None,
+        database_guid: None,
         program: None,
         device: r"D:\olaf\orders.bak".to_owned(),
         started: local(4),
@@ -275,4 +276,26 @@ fn a_group_without_members_has_nothing_to_do() {
     let (plan, text) = planned(&survey, &catalog(), &asked(BackupKind::Log));
     assert!(plan.stages.is_empty());
     assert!(text.contains("the group has no members"), "{text}");
+}
+
+#[test]
+fn a_member_that_is_another_database_than_at_its_last_backup_is_told() {
+    let (have, name) = (catalog(), member("PAY3/Archive"));
+    let ours = have.pieces(&name).next().expect("a piece").backup_set_guid;
+    let told = |before: u128| {
+        let mut survey = survey(Some(30));
+        change_member(&mut survey, "PAY3/Archive", |facts| {
+            facts.database_guid = Some(Uuid::from_u128(2));
+            facts.history = vec![BackupRow {
+                backup_set_guid: ours,
+                database_guid: Some(Uuid::from_u128(before)),
+                ..foreign(PieceKind::Full, 10, 20)
+            }];
+        });
+        let (plan, _) = planned(&survey, &catalog(), &asked(BackupKind::Full));
+        let mut warnings = plan.warnings.iter();
+        warnings.any(|it| it.code == "SM0607" && it.message.contains("PAY3/Archive"))
+    };
+    assert!(told(1), "its GUID has changed");
+    assert!(!told(2), "it is the same");
 }

@@ -1,31 +1,72 @@
 //! Restores, and the lint itself.
 
-use super::super::samples::{Counter, asked, catalog, config, host, member, now, survey};
+use super::super::samples::{
+    Counter, asked, catalog, config, host, member, now, survey, target, there,
+};
 use super::super::*;
 use super::{checked, planned, steps};
 use crate::chain::points;
-use crate::model::MarkName;
+use crate::error::Error;
+use crate::model::{HostName, MarkName, RunId};
+use crate::survey::{LastRestored, TargetFacts, TargetState, Volume};
 
+/// All members to one host, under their own names but for one.
 fn restore_asked() -> RestoreAsked {
+    let place = RestorePlace::OneHost(host("PAY3"));
     RestoreAsked {
-        based_on: survey(None).id,
-        host: host("PAY3"),
-        data_folder: Some("/var/opt/mssql/drill/".to_owned()),
+        files: RestoreFiles::InFolder("/var/opt/mssql/drill/".to_owned()),
         renames: [(
             member("PAY1/Ledger"),
             "Ledger_drill".parse().expect("a database"),
         )]
         .into(),
-        only: Vec::new(),
-        replace: false,
-        existing: Vec::new(),
+        targets: targets(&["PAY3"]),
+        ..RestoreAsked::to(place, RunId(uuid::Uuid::from_u128(0x40)), survey(None).id)
     }
 }
 
-fn restored(asked: &RestoreAsked) -> crate::error::Result<Plan> {
-    let have = catalog();
+fn targets(names: &[&str]) -> std::collections::BTreeMap<HostName, TargetFacts> {
+    let targets = names.iter().map(|name| (host(name), target(name)));
+    targets.collect()
+}
+
+/// Every member over itself.
+fn in_place() -> RestoreAsked {
+    let mut targets = targets(&["PAY1", r"PAY2\SQL", "PAY3"]);
+    for (name, facts) in &mut targets {
+        let own = super::super::samples::MEMBERS.map(member);
+        let own = own.into_iter().filter(|member| member.host == *name);
+        facts.databases = own
+            .map(|member| there(member.database.as_str(), TargetState::Online))
+            .collect();
+    }
+    RestoreAsked {
+        place: RestorePlace::OwnHosts,
+        files: RestoreFiles::AsTheyWere,
+        renames: std::collections::BTreeMap::new(),
+        replace: true,
+        targets,
+        ..restore_asked()
+    }
+}
+
+fn restored_of(have: &CatalogView, asked: &RestoreAsked) -> std::result::Result<Plan, Vec<Error>> {
     let point = points(&have.sets, &[]).remove(0);
-    plan_restore(&config(), &have, &point, asked, &mut Counter(0x4000), now())
+    plan_restore(&config(), have, &point, asked, &mut Counter(0x4000), now())
+}
+
+fn restored(asked: &RestoreAsked) -> std::result::Result<Plan, Vec<Error>> {
+    restored_of(&catalog(), asked)
+}
+
+/// The codes of everything that stands in the way.
+fn refused(asked: &RestoreAsked) -> Vec<&'static str> {
+    let errors = restored(asked).expect_err("something stands in the way");
+    errors.iter().map(|error| error.code().text()).collect()
+}
+
+fn change_target(asked: &mut RestoreAsked, name: &str, change: impl FnOnce(&mut TargetFacts)) {
+    change(asked.targets.get_mut(&host(name)).expect("a target"));
 }
 
 #[test]
@@ -33,6 +74,7 @@ fn a_restore_of_two_members_to_a_mark() {
     let only = vec![member("PAY1/Ledger"), member(r"PAY2\SQL/O'Brien]")];
     let plan = restored(&RestoreAsked {
         only,
+        accepts_inconsistency: true,
         ..restore_asked()
     })
     .expect("a plan");
@@ -40,70 +82,236 @@ fn a_restore_of_two_members_to_a_mark() {
 }
 
 #[test]
-fn only_the_last_log_of_a_member_opens_it() {
-    let plan = restored(&restore_asked()).expect("a plan");
-    let opens: Vec<bool> = steps(&plan)
+fn a_restore_of_the_group_over_itself() {
+    insta::assert_snapshot!(checked(restored(&in_place()).expect("a plan")).1);
+}
+
+#[test]
+fn a_restore_to_a_newer_version_opens_by_the_last_log_when_all_have_come_that_far() {
+    let mut newer = restore_asked();
+    newer.files = RestoreFiles::Defaults;
+    change_target(&mut newer, "PAY3", |facts| {
+        facts.version = "17.0.1000.1".to_owned()
+    });
+    insta::assert_snapshot!(checked(restored(&newer).expect("a plan")).1);
+}
+
+#[test]
+fn nothing_is_opened_before_every_member_is_proven() {
+    let mapped = [
+        ("PAY1", "PAY3"),
+        (r"PAY2\SQL", "PAY1"),
+        ("PAY3", r"PAY2\SQL"),
+    ];
+    let mapped = mapped.map(|(from, to)| (host(from), host(to)));
+    let asked = RestoreAsked {
+        place: RestorePlace::Mapped(mapped.into()),
+        targets: targets(&["PAY1", r"PAY2\SQL", "PAY3"]),
+        ..restore_asked()
+    };
+    let plan = restored(&asked).expect("a plan");
+    let names: Vec<(StageName, OnFailure, usize)> = plan
+        .stages
+        .iter()
+        .map(|stage| (stage.name, stage.on_failure, stage.lanes.len()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            (StageName::Restore, OnFailure::Halt, 3),
+            (StageName::Prove, OnFailure::Halt, 3),
+            (StageName::Recover, OnFailure::Skip, 3),
+            (StageName::Prove, OnFailure::Skip, 3),
+        ]
+    );
+    let opened = steps(&plan).into_iter().filter(|step| match step {
+        Step::RestoreLog(step) => step.recover,
+        _ => false,
+    });
+    assert_eq!(opened.count(), 0);
+    let mut unproven = plan;
+    unproven.stages.remove(1);
+    assert_eq!(lint(&unproven).len(), 5, "the lint sees what is not proven");
+}
+
+#[test]
+fn every_member_goes_to_the_host_that_was_named_for_its_own() {
+    let one = RestoreAsked {
+        place: RestorePlace::Mapped([(host("PAY1"), host("PAY3"))].into()),
+        ..restore_asked()
+    };
+    assert_eq!(
+        refused(&one),
+        ["SM0107"; 2],
+        "two hosts are left, each told once"
+    );
+    let slip = RestoreAsked {
+        place: RestorePlace::Mapped([(host("PAY9"), host("PAY3"))].into()),
+        ..restore_asked()
+    };
+    assert!(refused(&slip).contains(&"SM0107"));
+}
+
+#[test]
+fn a_log_with_minimally_logged_changes_is_rolled_through_to_its_end() {
+    let mut have = catalog();
+    // A log before the one with the mark, and that one begins where it ends.
+    let mut first = have.sets[1].clone();
+    first.id = crate::model::SetId(uuid::Uuid::from_u128(0xa9));
+    first.mark = None;
+    for (piece, later) in first.pieces.iter_mut().zip(&mut have.sets[1].pieces) {
+        piece.id = crate::model::PieceId(uuid::Uuid::from_u128(piece.id.0.as_u128() + 0x1000));
+        piece.backup_set_guid = piece.id.0;
+        piece.last_lsn = crate::chain::samples::lsn(22);
+        later.first_lsn = piece.last_lsn;
+        piece.has_bulk_logged_data = true;
+    }
+    have.sets.insert(1, first);
+    let plan = restored_of(&have, &restore_asked()).expect("a plan");
+    let stops: Vec<bool> = steps(&plan)
         .into_iter()
         .filter_map(|step| match step {
-            Step::RestoreLog(step) => Some(step.recover),
+            Step::RestoreLog(step) => Some(step.stop == StopAt::End),
             _ => None,
         })
         .collect();
-    assert_eq!(opens, [true; 5]);
-    let proofs = steps(&plan)
-        .into_iter()
-        .filter(|step| matches!(step, Step::ProveMark(_)))
-        .count();
-    assert_eq!(proofs, 5);
+    assert_eq!(stops, [true, false].repeat(5));
 }
 
 #[test]
 fn a_restore_that_would_overwrite_is_refused() {
-    let taken = "lEDGER_drill".parse().expect("a database");
-    let exists = RestoreAsked {
-        existing: vec![taken],
-        ..restore_asked()
-    };
-    assert_eq!(
-        restored(&exists).expect_err("it exists").code().text(),
-        "SM0803"
-    );
-    assert!(
-        restored(&RestoreAsked {
-            replace: true,
-            ..exists
-        })
-        .is_ok()
-    );
+    let mut exists = restore_asked();
+    change_target(&mut exists, "PAY3", |facts| {
+        facts.databases = vec![there("lEDGER_drill", TargetState::Online)];
+    });
+    assert_eq!(refused(&exists), ["SM0803"]);
+    exists.replace = true;
+    assert!(restored(&exists).is_ok());
     let mut same = restore_asked();
     same.renames.insert(
         member("PAY3/Archive"),
         "LEDGER_DRILL".parse().expect("a database"),
     );
+    assert!(refused(&same).contains(&"SM0803"));
+}
+
+#[test]
+fn a_member_in_use_is_overwritten_only_by_a_restore_in_place() {
+    let mut over = restore_asked();
+    change_target(&mut over, "PAY3", |facts| {
+        facts.databases = vec![there("Archive", TargetState::Online)];
+    });
+    over.replace = true;
+    assert_eq!(refused(&over), ["SM0803"]);
+    assert!(restored(&in_place()).is_ok());
+}
+
+#[test]
+fn everything_that_a_host_cannot_take_is_told_at_once() {
+    let mut unfit = restore_asked();
+    unfit.files = RestoreFiles::AsTheyWere;
+    unfit.replace = true;
+    change_target(&mut unfit, "PAY3", |facts| {
+        facts.version = "15.0.4000.1".to_owned();
+        facts.volumes = vec![Volume {
+            root: r"d:\".to_owned(),
+            free_bytes: 1000,
+        }];
+        let mut in_group = there("Orders", TargetState::Online);
+        in_group.availability_group = Some("ag]1".to_owned());
+        let mut other = there("Other", TargetState::Online);
+        other.files[0].physical_name = r"d:\DATA\config.mdf".to_owned();
+        facts.databases = vec![in_group, other];
+    });
+    let mut codes = refused(&unfit);
+    codes.sort_unstable();
+    let wanted = [
+        "SM0803", "SM0804", "SM0805", "SM0805", "SM0805", "SM0805", "SM0805", "SM0805",
+    ];
     assert_eq!(
-        restored(&same).expect_err("one name").code().text(),
-        "SM0803"
+        codes, wanted,
+        "a file, the room, the group, and the version five times"
     );
+}
+
+#[test]
+fn some_members_without_the_others_are_restored_only_on_request() {
+    let some = RestoreAsked {
+        only: vec![member("PAY1/Ledger")],
+        ..restore_asked()
+    };
+    assert_eq!(refused(&some), ["SM0806"]);
 }
 
 #[test]
 fn a_restore_to_where_nothing_is_known_is_refused() {
     let no_host = RestoreAsked {
-        host: host("ELSEWHERE"),
+        place: RestorePlace::OneHost(host("ELSEWHERE")),
         ..restore_asked()
     };
-    assert_eq!(
-        restored(&no_host).expect_err("no share").code().text(),
-        "SM0103"
-    );
+    assert_eq!(refused(&no_host), ["SM0103"], "told once");
+    let silent = RestoreAsked {
+        targets: std::collections::BTreeMap::new(),
+        ..restore_asked()
+    };
+    assert_eq!(refused(&silent), ["SM0805"]);
     let no_member = RestoreAsked {
         only: vec![member("X/Y")],
         ..restore_asked()
     };
-    assert_eq!(
-        restored(&no_member).expect_err("no member").code().text(),
-        "SM0603"
-    );
+    assert!(refused(&no_member).contains(&"SM0603"));
+}
+
+#[test]
+fn a_restore_goes_on_where_the_host_says_that_it_stopped() {
+    let have = catalog();
+    let point = points(&have.sets, &[]).remove(0);
+    let mut asked = restore_asked();
+    asked.begun = ["Config", "Orders", "Archive"]
+        .map(|name| (host("PAY3"), name.parse().expect("a database")))
+        .into();
+    let path = |name: &str| &point.paths[&member(name)];
+    let left = |name: &str, state, piece, stop: bool| {
+        let mut database = there(name, state);
+        database.files[0].redo_start_lsn = Some(crate::chain::samples::lsn(20));
+        database.restored = Some(LastRestored {
+            piece: Some(piece),
+            last_lsn: crate::chain::samples::lsn(20),
+            stop_at_mark: stop.then(|| point.mark.name.to_string()),
+        });
+        database
+    };
+    let (orders, archive) = (path(r"PAY2\SQL/Orders"), path("PAY3/Archive"));
+    let config = path("PAY1/Config");
+    change_target(&mut asked, "PAY3", |facts| {
+        facts.databases = vec![
+            left("Config", TargetState::Restoring, config.full, false),
+            left("Orders", TargetState::Standby, orders.logs[0], true),
+            left("Archive", TargetState::Online, archive.logs[0], true),
+        ];
+    });
+    let plan = restored(&asked).expect("a plan");
+    let of = |name: &str| -> Vec<&'static str> {
+        let name = member(name);
+        let own = steps(&plan)
+            .into_iter()
+            .filter(|step| step.member() == Some(&name));
+        own.map(|step| match step {
+            Step::RestoreDatabase(_) => "full",
+            Step::RestoreLog(_) => "log",
+            Step::RecoverDatabase(_) => "open",
+            Step::ProveMark(_) => "prove",
+            _ => "other",
+        })
+        .collect()
+    };
+    assert_eq!(of("PAY1/Ledger"), ["full", "log", "prove", "open", "prove"]);
+    assert_eq!(of("PAY1/Config"), ["log", "prove", "open", "prove"]);
+    assert_eq!(of(r"PAY2\SQL/Orders"), ["prove", "open", "prove"]);
+    assert_eq!(of("PAY3/Archive"), ["open", "prove"], "users are let in");
+    // What nobody began is somebody else's.
+    asked.begun.clear();
+    assert_eq!(refused(&asked), ["SM0803"; 3]);
 }
 
 #[test]

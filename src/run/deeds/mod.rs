@@ -10,6 +10,7 @@ mod copies;
 mod deliver;
 mod prune;
 mod publish;
+mod restore;
 mod trial;
 
 use super::book::Book;
@@ -17,11 +18,12 @@ use super::events::Outcome;
 use super::marks::{self, Presence};
 use crate::error::{Code, Error, Result};
 use crate::model::{HostName, MemberName};
-use crate::plan::{BackUp, ClearStaging, ConfirmMark, Fetch, PlaceMark, ProveMark, Step, TestLink};
+use crate::plan::{BackUp, ClearStaging, ConfirmMark, PlaceMark, Step, TestLink};
 use crate::world::World;
 
 pub(super) use prune::is_pruned;
 pub use publish::set_of;
+pub(super) use publish::waiting_set;
 
 /// Carries one step out on `host`.
 pub async fn carry_out(
@@ -47,25 +49,11 @@ pub async fn carry_out(
         Step::Adopt(step) => adopt::adopt(world, step).await,
         Step::Publish(step) => publish::publish(world, book, step).await,
         Step::ClearStaging(step) => clear_staging(world, step).await,
-        Step::Fetch(step) => fetch(world, step).await,
-        Step::RestoreDatabase(step) => {
-            let progress = world
-                .progress
-                .begin(&format!("restore {}", step.target), None);
-            let restored = world
-                .fleet
-                .restore_database(host, step, progress.as_ref())
-                .await;
-            restored.map(|()| Outcome::Restored)
-        }
-        Step::RestoreLog(step) => {
-            let progress = world
-                .progress
-                .begin(&format!("restore log of {}", step.target), None);
-            let restored = world.fleet.restore_log(host, step, progress.as_ref()).await;
-            restored.map(|()| Outcome::Restored)
-        }
-        Step::ProveMark(step) => prove_mark(world, host, step).await,
+        Step::Fetch(step) => restore::fetch(world, step).await,
+        Step::RestoreDatabase(step) => restore::database(world, host, step).await,
+        Step::RestoreLog(step) => restore::log(world, host, step).await,
+        Step::RecoverDatabase(step) => restore::recover(world, host, step).await,
+        Step::ProveMark(step) => restore::prove_mark(world, host, step).await,
         Step::TrialBackup(step) => done(trial::back_up(world, host, step).await),
         Step::RemoveTrial(step) => done(trial::remove(world, step).await),
         Step::ProbeStore(step) => done(trial::probe_store(world, step).await),
@@ -143,40 +131,4 @@ async fn confirm_mark(world: &World, step: &ConfirmMark) -> Result<Outcome> {
 
 async fn clear_staging(world: &World, step: &ClearStaging) -> Result<Outcome> {
     done(world.staging.remove(&step.agent_paths).await)
-}
-
-async fn fetch(world: &World, step: &Fetch) -> Result<Outcome> {
-    world.staging.make_room(&step.source.stripes).await?;
-    for (place, stored) in step.source.stripes.iter().zip(&step.stored) {
-        let progress = world.progress.begin(&stored.key, Some(stored.size_bytes));
-        world
-            .store
-            .fetch(stored, &place.agent_path, progress.as_ref())
-            .await?;
-    }
-    Ok(Outcome::Fetched {
-        piece: step.source.piece,
-    })
-}
-
-async fn prove_mark(world: &World, host: &HostName, step: &ProveMark) -> Result<Outcome> {
-    let found = world
-        .fleet
-        .newest_mark(host, &step.target, step.mark_log)
-        .await?;
-    match found.newest {
-        Some(newest) if newest == step.mark && found.state == "ONLINE" => {
-            Ok(Outcome::MarkProven { newest })
-        }
-        newest => {
-            let newest = newest.map_or_else(|| "none".to_owned(), |mark| format!("`{mark}`"));
-            let message = format!("`{}` did not stop at mark `{}`", step.target, step.mark);
-            Err(Error::new(Code::MarkNotReached, message)
-                .at("host", host)
-                .at("member", &step.member)
-                .at("state", found.state)
-                .at("newest mark", newest)
-                .hint("do not use this copy; restore the group to another point"))
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! Publishing: the set's manifest, then its entry in the group's log. Only then does the set exist.
 
 use crate::error::{Code, Error, Result};
-use crate::model::{Mark, MissingMember, Piece, PieceId, Set};
-use crate::plan::{AdoptPiece, BackUp, Publish, Step};
+use crate::model::{Mark, MissingMember, Piece, PieceId, Set, SetKind};
+use crate::plan::{AdoptPiece, BackUp, Publish, Step, UnfinishedRound};
 use crate::run::book::Book;
 use crate::run::events::{BackedUp, Outcome};
 use crate::run::record::{DeliveredPiece, Record};
@@ -77,6 +77,39 @@ pub fn set_of(record: &Record, step: &Publish) -> Result<Set> {
         pieces,
         missing,
         adopted,
+    })
+}
+
+/// What the round took and has not brought home yet, as the set that it will be: its pieces lie on the shares, and
+/// not all of them are in a store.
+pub(in crate::run) fn waiting_set(record: &Record, round: &UnfinishedRound) -> Option<Set> {
+    let lanes = round.plan.stages.iter().flat_map(|stage| &stage.lanes);
+    let step = lanes
+        .flat_map(|lane| &lane.steps)
+        .find_map(|step| match step {
+            Step::Publish(step) => Some(step),
+            _ => None,
+        })?;
+    let pieces = round.taken.iter();
+    let pieces = pieces.filter_map(|id| match planned(record, *id).ok()? {
+        Planned::BackUp(planned) => {
+            let delivered = record.delivered(*id).unwrap_or_default();
+            Some(piece(planned, record.backed_up(*id)?, delivered))
+        }
+        Planned::Adopt(planned) => Some((*planned.piece).clone()),
+    });
+    Some(Set {
+        id: step.set,
+        group: step.group.clone(),
+        kind: SetKind::Salvage,
+        run: step.run,
+        made_at: step.made_at,
+        mark: None,
+        members: step.members.clone(),
+        best_effort: step.best_effort.clone(),
+        pieces: pieces.collect(),
+        missing: Vec::new(),
+        adopted: Vec::new(),
     })
 }
 

@@ -286,6 +286,10 @@ impl Store for Stores {
         taken.map_err(|error| self.named(&self.leading, error))
     }
 
+    fn held_last(&self, group: &GroupName) -> bool {
+        self.leading.held_last(group)
+    }
+
     async fn release_lease(&self, group: &GroupName) -> Result<()> {
         self.leading.release(group).await
     }

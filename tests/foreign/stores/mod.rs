@@ -4,6 +4,7 @@
 mod agent;
 mod faults;
 mod flow;
+mod locks;
 mod proxy;
 mod refusals;
 mod servers;

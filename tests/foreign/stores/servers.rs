@@ -10,7 +10,7 @@ use std::sync::Arc;
 use object_store::ObjectStore as Objects;
 use object_store::aws::AmazonS3Builder;
 use secrecy::{ExposeSecret as _, SecretString};
-use stopmark::config::{StoreConfig, TransferConfig};
+use stopmark::config::{KeepingConfig, StoreConfig, TransferConfig};
 use stopmark::store::Backend;
 
 /// What `run.sh` says under this name.
@@ -32,6 +32,7 @@ pub(super) fn s3(bucket: &str, secret: &str) -> StoreConfig {
         ]),
         secrets: secrets("aws_secret_access_key", secret),
         transfer: TransferConfig::default(),
+        keeping: KeepingConfig::default(),
     }
 }
 
@@ -55,6 +56,7 @@ pub(super) fn azure(container: &str, key: &str) -> StoreConfig {
         ]),
         secrets: secrets("azure_storage_account_key", key),
         transfer: TransferConfig::default(),
+        keeping: KeepingConfig::default(),
     }
 }
 

@@ -168,6 +168,14 @@ pub(super) const ROWS: &[Row] = &[
         3039,
         "Cannot perform a differential backup for database \"Ledger\".",
     ),
+    Row {
+        met: Met::As("SM0502"),
+        ..row(
+            4219,
+            "a log backup ends in silence, since the chain is broken",
+            Cause::Fails(LOG, 10, "The log backup chain is broken.", 1),
+        )
+    },
     // What holds the database.
     full(
         3023,

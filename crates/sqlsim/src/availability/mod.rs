@@ -40,6 +40,9 @@ pub struct AvailabilityGroup {
     pub replicas: Vec<ReplicaRecord>,
     /// The databases that have joined here.
     pub databases: Vec<String>,
+    /// Those that are being seeded to another replica, as far as `sp_sim_seeding` says so.
+    #[serde(default)]
+    pub seeding: Vec<String>,
     /// `AUTOMATED_BACKUP_PREFERENCE`.
     pub preference: BackupPreference,
     /// `DTC_SUPPORT = PER_DB`.
@@ -162,11 +165,35 @@ pub fn identity(instance: &Instance, database: &DatabaseHandle) -> (Value, Value
 }
 
 /// `sp_sim_bulk_change @db`: a minimally logged change, such as SELECT INTO under `BULK_LOGGED`.
-pub const PROCEDURES: [SystemProcedure; 1] = [SystemProcedure {
-    name: "sp_sim_bulk_change",
-    parameters: &[Parameter::needed("@db")],
-    run: |session, call| Box::pin(ready(bulk_change(session, call))),
-}];
+/// `sp_sim_seeding @db, @goes_on`: whether a database of a group is being seeded to another replica.
+pub const PROCEDURES: [SystemProcedure; 2] = [
+    SystemProcedure {
+        name: "sp_sim_bulk_change",
+        parameters: &[Parameter::needed("@db")],
+        run: |session, call| Box::pin(ready(bulk_change(session, call))),
+    },
+    SystemProcedure {
+        name: "sp_sim_seeding",
+        parameters: &[Parameter::needed("@db"), Parameter::needed("@goes_on")],
+        run: |session, call| Box::pin(ready(seed(session, call))),
+    },
+];
+
+fn seed(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+    session.require_server("CONTROL SERVER")?;
+    let name = call.needed_text("@db")?;
+    let database = session.instance.needed_database(&name)?.name();
+    let Some(mut group) = group_of(&session.instance, &database) else {
+        return Err(messages::option_does_not_exist(&name));
+    };
+    group.seeding.retain(|known| !same(known, &database));
+    if call.integer("@goes_on")? == Some(1) {
+        group.seeding.push(database);
+    }
+    let known = group.name.clone();
+    session.put_group(&known, Some(&group))?;
+    Ok((0, call))
+}
 
 fn bulk_change(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     session.require_server("CONTROL SERVER")?;

@@ -44,6 +44,7 @@ impl Session {
             is_primary: true,
             replicas: self.replicas(&create.replicas)?,
             databases: Vec::new(),
+            seeding: Vec::new(),
             preference: BackupPreference::Secondary,
             dtc_support: false,
             cluster_type: "WSFC".to_owned(),
@@ -85,7 +86,10 @@ impl Session {
             AvailabilityGroupAction::Set(options) => {
                 self.set_group_options(&mut group, options)?;
             }
-            AvailabilityGroupAction::Failover if !group.is_primary => group.is_primary = true,
+            AvailabilityGroupAction::Failover if !group.is_primary => {
+                group.is_primary = true;
+                self.open_restored(&group)?;
+            }
             AvailabilityGroupAction::GrantCreateAnyDatabase => {}
             AvailabilityGroupAction::Join | AvailabilityGroupAction::Failover => {
                 return Err(messages::availability_group_state(
@@ -95,6 +99,18 @@ impl Session {
             }
         }
         self.put_group(name, Some(&group))
+    }
+
+    /// What a new primary does with its databases: those that were restored here are recovered.
+    fn open_restored(&self, group: &AvailabilityGroup) -> SqlResult<()> {
+        for name in &group.databases {
+            let database = self.instance.needed_database(name)?;
+            if database.storage().facts().state == DatabaseState::Restoring {
+                database.storage().recover(self.instance.new_guid())?;
+                database.forget_schema();
+            }
+        }
+        Ok(())
     }
 
     /// The checks of SQL Server in its order: the database is there and open, in FULL, in no group,
@@ -127,6 +143,7 @@ impl Session {
             is_primary: false,
             replicas: vec![own],
             databases: Vec::new(),
+            seeding: Vec::new(),
             preference: BackupPreference::Secondary,
             dtc_support: false,
             cluster_type: "NONE".to_owned(),
@@ -275,7 +292,7 @@ impl Session {
         })
     }
 
-    fn put_group(&self, name: &str, group: Option<&AvailabilityGroup>) -> SqlResult<()> {
+    pub(super) fn put_group(&self, name: &str, group: Option<&AvailabilityGroup>) -> SqlResult<()> {
         self.instance.change_quietly(|master, tx| {
             for (row, known) in record::all::<AvailabilityGroup>(master, Some(tx)) {
                 if same(&known.name, name) {

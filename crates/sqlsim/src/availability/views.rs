@@ -112,6 +112,19 @@ pub(crate) const VIEWS: &[SystemView] = &[
     },
     SystemView {
         schema: "sys",
+        name: "dm_hadr_automatic_seeding",
+        columns: &[
+            ("start_time", SqlType::DateTime),
+            ("completion_time", SqlType::DateTime),
+            ("ag_id", GUID),
+            ("ag_db_id", GUID),
+            ("is_source", BIT),
+            ("current_state", DESC),
+        ],
+        rows: |context| Ok(of_groups(context, |_, group| seeding_rows(group))),
+    },
+    SystemView {
+        schema: "sys",
         name: "dm_hadr_database_replica_cluster_states",
         columns: &[
             ("replica_id", GUID),
@@ -178,6 +191,21 @@ fn database_rows(group: &AvailabilityGroup) -> Vec<Row> {
         vec![group.id().into(), id.into(), name.as_str().into()]
     };
     group.databases.iter().map(row).collect()
+}
+
+/// A seeding that is over leaves no row here.
+fn seeding_rows(group: &AvailabilityGroup) -> Vec<Row> {
+    let row = |name: &String| {
+        vec![
+            Value::Null,
+            Value::Null,
+            group.id().into(),
+            group.database_id(name).into(),
+            group.is_primary.into(),
+            "SEEDING".into(),
+        ]
+    };
+    group.seeding.iter().map(row).collect()
 }
 
 /// Health as a word: a secondary here is never synchronised, since nothing is sent to it.

@@ -157,6 +157,8 @@ pub struct InstanceOptions {
     /// What holds the files of the databases; none is the disk of this machine. Another disk
     /// decides by itself whether commits wait for it.
     pub disk: Option<Arc<dyn Disk>>,
+    /// What `sys.dm_os_volume_stats` says is free, in bytes; nothing else looks at it.
+    pub free_bytes: u64,
 }
 
 impl InstanceOptions {
@@ -175,6 +177,7 @@ impl InstanceOptions {
             dtc_timeout: Duration::from_secs(10),
             sync_commits: false,
             disk: None,
+            free_bytes: 1 << 40,
         }
     }
 

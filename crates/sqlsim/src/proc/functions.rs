@@ -32,6 +32,7 @@ pub(crate) fn value(
 pub(crate) fn rows(scope: &Scope<'_>, name: &ObjectName, arguments: &[Typed]) -> SqlResult<Rows> {
     match name.name.to_lowercase().as_str() {
         "fn_my_permissions" => Ok(metadata::my_permissions(scope, arguments)),
+        "dm_os_volume_stats" => metadata::volume_stats(scope, arguments),
         "fn_xe_file_target_read_file" => events::read_file_target(scope, arguments),
         "fn_helpcollations" => Ok(Rows {
             columns: vec![Column::required("name", SqlType::SYSNAME)],

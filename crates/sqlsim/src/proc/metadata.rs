@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use crate::catalog::schema::StoredObject;
-use crate::error::SqlError;
+use crate::error::{SqlError, SqlResult};
 use crate::instance::{DatabaseHandle, LockName, LockOwner};
 use crate::lang;
+use crate::messages;
 use crate::session::{Scope, text_of};
 use crate::value::{Column, Row, Rows, SqlType, Typed, Value};
 
@@ -342,6 +343,37 @@ fn applock_mode(scope: &Scope<'_>, arguments: &Arguments<'_>) -> Typed {
     };
     let mode = session.instance.app_locks.mode(&name, owner);
     Typed::sysname(mode.map_or_else(|| "NoLock".to_owned(), |mode| format!("{mode:?}")))
+}
+
+/// `sys.dm_os_volume_stats`: one volume holds everything, as on Linux it is not said where it is mounted.
+pub(super) fn volume_stats(scope: &Scope<'_>, arguments: &[Typed]) -> SqlResult<Rows> {
+    let session = scope.session;
+    if !session.has_server("VIEW SERVER STATE") {
+        let (right, server) = ("VIEW SERVER STATE", "server");
+        return Err(messages::permission_denied(right, server, "master"));
+    }
+    let number = |at: usize| arguments.get(at).and_then(|given| given.value.as_int());
+    let databases = session.instance.databases();
+    let has = |id: i64| databases.iter().any(|db| i64::from(db.id()) == id);
+    let free = session.instance.options.free_bytes;
+    let row = match (number(0), number(1)) {
+        (Some(database), Some(file @ 1..=2)) if has(database) => Some(vec![
+            database.into(),
+            file.into(),
+            Value::Null,
+            Value::from(i64::try_from(free).unwrap_or(i64::MAX)),
+        ]),
+        _ => None,
+    };
+    Ok(Rows {
+        columns: vec![
+            Column::new("database_id", SqlType::Int),
+            Column::new("file_id", SqlType::Int),
+            Column::new("volume_mount_point", SqlType::NVarChar(Some(256))),
+            Column::new("available_bytes", SqlType::BigInt),
+        ],
+        rows: row.into_iter().collect(),
+    })
 }
 
 /// `sys.fn_my_permissions`: what the login may do on the server or in a database.

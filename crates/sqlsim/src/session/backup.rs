@@ -84,6 +84,11 @@ impl Session {
         match self.try_backup(backup, statement).await {
             Ok(()) => Ok(()),
             Err(cause) if stands_alone(&cause) => Err(cause),
+            // No error to a client, and yet the end of the statement: 4219.
+            Err(said) if said.is_info() => {
+                self.output.message(said).await;
+                Ok(())
+            }
             Err(cause) => {
                 self.report_cause(cause).await;
                 Err(messages::terminating_abnormally(statement))

@@ -122,6 +122,20 @@ async fn a_session_sees_itself() {
 }
 
 #[tokio::test]
+async fn free_room_is_told_of_every_file_and_of_no_mount_point() {
+    let host = Host::new("HOST1").await;
+    let mut client = host.client().await;
+    let rooms = "SELECT COUNT(*) FROM sys.master_files AS f \
+                 CROSS APPLY sys.dm_os_volume_stats(f.database_id, f.file_id) AS v \
+                 WHERE v.available_bytes = 1099511627776 AND v.volume_mount_point IS NULL";
+    let files = client.run("SELECT COUNT(*) FROM sys.master_files").await;
+    client.check(rooms, &files).await;
+    client
+        .check("SELECT * FROM sys.dm_os_volume_stats(9999, 1)", "")
+        .await;
+}
+
+#[tokio::test]
 async fn a_killed_session_is_cut() {
     let host = Host::new("HOST1").await;
     let (mut one, mut two) = (host.client().await, host.client().await);

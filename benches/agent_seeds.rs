@@ -1,0 +1,25 @@
+//! The long form of the agent's seeds: as many stories of a backed-up bank under all faults as time allows.
+//!
+//! Start at [`main`]. `cargo bench --bench agent_seeds -- 180` runs for so many seconds, `-- --count 1000` so many
+//! seeds; both begin at a seed taken from the clock unless `--from` names one. It stops at the first failure, and tells
+//! the seed and its story.
+#![expect(clippy::print_stdout, reason = "a long run is for being read")]
+
+#[path = "../tests/it/agent_seeds/mod.rs"]
+mod agent_seeds;
+#[path = "../tests/it/fate.rs"]
+mod fate;
+#[path = "../crates/sqlsim/benches/long_run.rs"]
+mod long_run;
+#[path = "../tests/it/strike.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod strike;
+
+use std::process::ExitCode;
+
+use self::agent_seeds::Told;
+
+fn main() -> ExitCode {
+    let template = agent_seeds::template();
+    long_run::play(|seed| agent_seeds::run(&template, seed), Told::add)
+}

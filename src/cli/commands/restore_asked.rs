@@ -1,0 +1,199 @@
+//! From the words of `restore plan|run` to what the planner is asked. Start at [`asked`].
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+
+use super::{Failed, one};
+use crate::chain::Point;
+use crate::cli::args::RestoreArgs;
+use crate::cli::setup::Agent;
+use crate::error::{Code, Error, Result as Done};
+use crate::model::{DatabaseName, HostName, MemberName, RunId, SurveyId};
+use crate::plan::{FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule};
+use crate::run::{self, BegunRestore};
+use crate::survey::TargetFacts;
+
+/// What goes for the whole run.
+pub(super) struct Wanted {
+    /// The run.
+    pub(super) run: RunId,
+    /// Databases that are there may be overwritten.
+    pub(super) replace: bool,
+    /// An earlier restore is gone on with.
+    pub(super) resume: bool,
+}
+
+/// The restore that is gone on with, where that is wanted.
+pub(super) fn begun(agent: &Agent, wanted: &Wanted) -> Result<Option<BegunRestore>, Failed> {
+    if !wanted.resume {
+        return Ok(None);
+    }
+    let begun = run::begun_restore(&agent.world, &agent.config.group).map_err(one)?;
+    let begun = begun.ok_or_else(|| {
+        one(
+            Error::new(Code::CommandLine, "there is no restore to go on with")
+                .hint("leave `--resume` out to begin one"),
+        )
+    });
+    begun.map(Some)
+}
+
+/// What the planner is asked, with what the target hosts say of themselves.
+pub(super) async fn asked(
+    agent: &Agent,
+    args: &RestoreArgs,
+    wanted: &Wanted,
+    (point, survey, begun): (&Point, SurveyId, Option<BegunRestore>),
+) -> Result<RestoreAsked, Failed> {
+    let place = place(agent, args).map_err(one)?;
+    let asked = RestoreAsked {
+        files: files(args).map_err(one)?,
+        renames: renames(point, &args.prefix)?,
+        only: args.member.clone(),
+        accepts_inconsistency: args.accept_inconsistent,
+        replace: wanted.replace,
+        tail: if args.no_tail {
+            TailRule::GiveUp
+        } else {
+            TailRule::Take
+        },
+        proof: if args.no_standby {
+            ProofRule::AfterOpening
+        } else {
+            ProofRule::BeforeOpening
+        },
+        begun: begun.map(|begun| begun.databases).unwrap_or_default(),
+        ..RestoreAsked::to(place, wanted.run, survey)
+    };
+    // A point's members may be on hosts that the file does not know any more; the planner says so.
+    let hosts = point
+        .paths
+        .keys()
+        .filter_map(|member| asked.place.of(member));
+    let targets = targets(agent, hosts).await?;
+    Ok(RestoreAsked { targets, ..asked })
+}
+
+/// The hosts that members go to, each asked at the same time; every one that does not answer is told.
+async fn targets<'a>(
+    agent: &Agent,
+    hosts: impl Iterator<Item = &'a HostName>,
+) -> Result<BTreeMap<HostName, TargetFacts>, Failed> {
+    let known = hosts.filter_map(|host| agent.config.host(host));
+    let known: BTreeMap<&HostName, ()> = known.map(|host| (&host.name, ())).collect();
+    let asking = known.into_keys().map(async |host| {
+        let facts = agent.world.fleet.target_facts(host).await?;
+        true_host(host, &facts.true_name)?;
+        Ok::<_, Error>((host.clone(), facts))
+    });
+    let answers = join_all(asking).await;
+    let (facts, errors): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    if !errors.is_empty() {
+        return Err(errors.into_iter().filter_map(Result::err).collect());
+    }
+    Ok(facts.into_iter().filter_map(Result::ok).collect())
+}
+
+/// A host with another name is another host: nothing goes there.
+fn true_host(named: &HostName, true_name: &HostName) -> Done<()> {
+    if true_name.is_same_host(named) {
+        return Ok(());
+    }
+    let message = format!("the server at the address of `{named}` is `{true_name}`");
+    Err(Error::new(Code::WrongTrueName, message)
+        .hint("correct the host's `address`, or name the host by its true name"))
+}
+
+fn place(agent: &Agent, args: &RestoreArgs) -> Done<RestorePlace> {
+    if args.in_place {
+        return Ok(RestorePlace::OwnHosts);
+    }
+    if let Some(host) = &args.to_host {
+        return target(agent, host).map(RestorePlace::OneHost);
+    }
+    let mut hosts = BTreeMap::new();
+    for rule in &args.map {
+        let (from, to) = halves("--map", rule, "OLDHOST=NEWHOST")?;
+        let name = |text: &str| {
+            text.parse::<HostName>().map_err(|error| {
+                Error::new(
+                    Code::CommandLine,
+                    format!("`{text}` cannot be a host's name"),
+                )
+                .hint("`--map` takes OLDHOST=NEWHOST")
+                .source(error)
+            })
+        };
+        if hosts
+            .insert(name(from)?, target(agent, &name(to)?)?)
+            .is_some()
+        {
+            let message = format!("`--map` says twice where the members on `{from}` go");
+            return Err(Error::new(Code::CommandLine, message).hint("leave one out"));
+        }
+    }
+    Ok(RestorePlace::Mapped(hosts))
+}
+
+/// The target as the configuration spells it.
+fn target(agent: &Agent, named: &HostName) -> Done<HostName> {
+    let found = agent.config.host(named).map(|host| host.name.clone());
+    found.ok_or_else(|| {
+        let hosts = agent.config.hosts.keys().map(HostName::to_string);
+        Error::new(
+            Code::ConfigValue,
+            format!("the configuration has no host `{named}`"),
+        )
+        .at("hosts", hosts.collect::<Vec<_>>().join(", "))
+        .hint("a restore goes to one of these; write a section `[hosts.'NAME']` for another")
+    })
+}
+
+fn files(args: &RestoreArgs) -> Done<RestoreFiles> {
+    if let Some(folder) = &args.files_in {
+        return Ok(RestoreFiles::InFolder(folder.clone()));
+    }
+    if args.default_folders {
+        return Ok(RestoreFiles::Defaults);
+    }
+    let mut rules = Vec::new();
+    for rule in &args.move_files {
+        let (from, to) = halves("--move-files", rule, "OLDFOLDER=NEWFOLDER")?;
+        rules.push(FolderRule {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        });
+    }
+    Ok(if rules.is_empty() {
+        RestoreFiles::AsTheyWere
+    } else {
+        RestoreFiles::Moved(rules)
+    })
+}
+
+fn halves<'a>(option: &str, rule: &'a str, form: &str) -> Done<(&'a str, &'a str)> {
+    let halves = rule.split_once('=');
+    let halves = halves.filter(|(from, to)| !from.is_empty() && !to.is_empty());
+    halves.ok_or_else(|| {
+        let message = format!("`{option} {rule}` is not understood");
+        Error::new(Code::CommandLine, message).hint(format!("`{option}` takes {form}"))
+    })
+}
+
+fn renames(point: &Point, prefix: &str) -> Result<BTreeMap<MemberName, DatabaseName>, Failed> {
+    if prefix.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let named = point.paths.keys().map(|member| {
+        let name = format!("{prefix}{}", member.database).parse();
+        name.map(|name| (member.clone(), name))
+    });
+    named.collect::<Result<_, _>>().map_err(|error| {
+        one(Error::new(
+            Code::CommandLine,
+            "`--prefix` makes a name that SQL Server cannot hold",
+        )
+        .source(error))
+    })
+}

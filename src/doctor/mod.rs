@@ -1,0 +1,144 @@
+//! The linked-server doctor: what is wrong with the links that marks travel through, why it matters, and the cure.
+//!
+//! Start at [`examine`]. It judges links whoever made them, by what the survey read; what only a call can show (a
+//! password, a firewall, the other side's MSDTC) is for `stopmark link test`. Sources are sections 4.1 to 4.5 of the
+//! facts about SQL Server that this product is built on: Microsoft's pages on `sp_addlinkedserver`,
+//! `sp_serveroption`, `sp_addlinkedsrvlogin` and `sys.servers`.
+//!
+//! Nothing is contacted here, and nothing is changed.
+
+mod login;
+mod options;
+mod route;
+
+use serde::Serialize;
+
+use crate::config::{Config, HostConfig};
+use crate::model::HostName;
+use crate::survey::{HostFacts, HostReport, LinkFacts, Survey};
+
+/// What a finding means for marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// Marks work; it may hurt on another day, or help somebody who should not be helped.
+    Risk,
+    /// No mark passes, or it would not be one moment.
+    Blocks,
+}
+
+/// The change that mends a link; `sql` writes it as T-SQL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LinkCure {
+    /// `sp_serveroption`.
+    Option {
+        /// The option, as `sp_serveroption` calls it.
+        option: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// The mapping for everybody is dropped.
+    DropWildcard,
+    /// `stopmark link apply` makes or remakes it; a link of somebody else's only where it is named with `--foreign`.
+    Apply,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LinkFinding {
+    /// The host that has the link, or should have it.
+    pub host: HostName,
+    /// The linked server.
+    pub link: String,
+    /// What it means for marks.
+    pub weight: Weight,
+    /// What is so, one line.
+    pub what: String,
+    /// Why it matters.
+    pub why: &'static str,
+    /// What mends it; none where a person has to decide.
+    pub cure: Option<LinkCure>,
+    /// What the cure may break for others.
+    pub risk: Option<&'static str>,
+}
+
+/// What one link is examined with.
+struct Case<'a> {
+    cfg: &'a Config,
+    management: &'a HostFacts,
+    target: &'a HostConfig,
+    link: &'a LinkFacts,
+}
+
+impl Case<'_> {
+    fn finding(&self, weight: Weight, what: impl Into<String>, why: &'static str) -> LinkFinding {
+        LinkFinding {
+            host: self.cfg.management_host.clone(),
+            link: self.link.name.clone(),
+            weight,
+            what: what.into(),
+            why,
+            cure: None,
+            risk: None,
+        }
+    }
+}
+
+impl LinkFinding {
+    fn cured_by(mut self, cure: LinkCure, risk: &'static str) -> Self {
+        self.cure = Some(cure);
+        self.risk = Some(risk);
+        self
+    }
+}
+
+/// Everything that is wrong with the ways that marks take, the gravest first; none where the management host is
+/// silent, which is a finding of its own for `check`.
+#[must_use]
+pub fn examine(cfg: &Config, survey: &Survey) -> Vec<LinkFinding> {
+    let Some(management) = survey.host(&cfg.management_host) else {
+        return Vec::new();
+    };
+    let mut findings = route::twins(cfg, survey);
+    findings.extend(route::loops(cfg, management));
+    for target in targets(cfg, survey) {
+        let name = target.name.as_str();
+        let mut links = management.links.iter();
+        let Some(link) = links.find(|link| link.name.eq_ignore_ascii_case(name)) else {
+            findings.push(route::missing(cfg, target));
+            continue;
+        };
+        let case = Case {
+            cfg,
+            management,
+            target,
+            link,
+        };
+        findings.extend(route::examine(&case));
+        findings.extend(options::examine(&case));
+        findings.extend(login::examine(&case));
+    }
+    findings.sort_by(|one, other| other.weight.cmp(&one.weight));
+    findings
+}
+
+/// The hosts that a mark must reach through a link.
+fn targets<'a>(cfg: &'a Config, survey: &'a Survey) -> impl Iterator<Item = &'a HostConfig> {
+    let is_needed = |host: &&HostConfig| {
+        let has_members = survey
+            .members
+            .iter()
+            .any(|member| member.host.is_same_host(&host.name));
+        has_members && !host.name.is_same_host(&cfg.management_host)
+    };
+    cfg.hosts.values().filter(is_needed)
+}
+
+/// What a configured host said.
+fn facts_of<'a>(survey: &'a Survey, host: &HostName) -> Option<&'a HostFacts> {
+    match survey.hosts.get(host)? {
+        HostReport::Facts(facts) => Some(facts),
+        HostReport::Silent { .. } => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! What `stopmark link check` found, for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::doctor::{LinkFinding, Weight, examine};
+use crate::error::Exit;
+use crate::model::HostName;
+use crate::sql::link_cure_script;
+use crate::survey::{HostReport, Survey};
+
+/// Everything that was found about the links of the management host.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinkReport {
+    /// The host that marks are placed from.
+    pub host: HostName,
+    /// Why nothing could be examined: what the host said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent: Option<String>,
+    /// What is wrong, the gravest first.
+    pub findings: Vec<Examined>,
+}
+
+/// One finding with the T-SQL that mends it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Examined {
+    /// What was found.
+    #[serde(flatten)]
+    pub finding: LinkFinding,
+    /// What a person runs on the host; none where `stopmark link apply` or a decision is needed.
+    pub script: Option<String>,
+}
+
+impl LinkReport {
+    /// Examines the links that marks need.
+    #[must_use]
+    pub fn of(config: &Config, survey: &Survey) -> Self {
+        let findings = examine(config, survey).into_iter();
+        let silent = match survey.hosts.get(&config.management_host) {
+            Some(HostReport::Silent { message, .. }) => Some(message.clone()),
+            _ => None,
+        };
+        Self {
+            host: config.management_host.clone(),
+            silent,
+            findings: findings.map(Examined::of).collect(),
+        }
+    }
+
+    /// Degraded where only risks were found, failed where no mark passes.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        let blocks = |it: &Examined| it.finding.weight == Weight::Blocks;
+        if self.silent.is_some() || self.findings.iter().any(blocks) {
+            Exit::Failed
+        } else if self.findings.is_empty() {
+            Exit::Ok
+        } else {
+            Exit::Degraded
+        }
+    }
+
+    /// The text for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("links of `{}`\n", self.host);
+        if let Some(why) = &self.silent {
+            writeln!(text, "  not examined: the host does not answer: {why}")
+                .expect("a string takes everything");
+            return text;
+        }
+        if self.findings.is_empty() {
+            text.push_str("  every link that marks need is as it should be; `stopmark link test` calls through them\n");
+        }
+        for examined in &self.findings {
+            examined
+                .write(&mut text)
+                .expect("a string takes everything");
+        }
+        text
+    }
+}
+
+impl Examined {
+    fn of(finding: LinkFinding) -> Self {
+        let cure = finding.cure.as_ref();
+        let script = cure.and_then(|cure| link_cure_script(&finding.link, cure));
+        Self { finding, script }
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let LinkFinding {
+            link,
+            what,
+            why,
+            weight,
+            risk,
+            cure,
+            ..
+        } = &self.finding;
+        let word = match weight {
+            Weight::Blocks => "BLOCKS",
+            Weight::Risk => "risk  ",
+        };
+        writeln!(text, "  {word} `{link}`: {what}\n         why:  {why}")?;
+        match (&self.script, cure) {
+            (Some(script), _) => writeln!(text, "         cure: {}", script.trim_end())?,
+            (None, Some(_)) => writeln!(
+                text,
+                "         cure: `stopmark link apply`, with `--foreign '{link}'` where Stopmark did not make it"
+            )?,
+            (None, None) => {}
+        }
+        match risk {
+            Some(risk) if *risk != "none" => writeln!(text, "         risk: {risk}"),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Members of availability groups: which replica this one is, and what is being seeded to another.
+//!
+//! Start at [`add`]. Hosts without groups are not asked anything.
+
+use super::every::Sample;
+use super::fault::Fault;
+use super::quote::identifier;
+use super::rows;
+use super::session::{Answer, SqlSession};
+use super::statement::{Batch, Parameter, placeholders};
+use crate::error::Result;
+use crate::model::DatabaseName;
+use crate::survey::{HostFacts, Replica, Seeding};
+
+/// Adds replicas and what is being seeded to a host's facts.
+pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<SqlSession> {
+    let grouped = facts.members.iter();
+    let grouped = grouped.filter(|(_, member)| member.availability_group.is_some());
+    let names: Vec<DatabaseName> = grouped.map(|(name, _)| name.clone()).collect();
+    if names.is_empty() {
+        return Ok(session);
+    }
+    let (session, answer) = session.ask(&replicas_sql(&names)).await?;
+    add_replicas(&answer, facts).map_err(|fault| fault.at(session.host()))?;
+    let (mut session, answer) = session.ask(&seeding_sql(&names)).await?;
+    let seeded = rows::set(&answer, 0).map(|row| row.text("name"));
+    let seeded = seeded.collect::<Result<Vec<_>, Fault>>();
+    let seeded = seeded.map_err(|fault| fault.at(session.host()))?;
+    for name in names.iter().filter(|name| is_among(&seeded, name)) {
+        let (back, answer) = session.ask(&log_used_sql(name)).await?;
+        session = back;
+        let used = rows::only(&answer).and_then(|row| row.int("log_used_percent"));
+        let used = used.map_err(|fault| fault.at(session.host()).at("database", name))?;
+        if let Some(member) = facts.members.get_mut(name) {
+            member.seeding = Some(Seeding {
+                log_used_percent: u8::try_from(used.clamp(0, 100)).unwrap_or(100),
+            });
+        }
+    }
+    Ok(session)
+}
+
+/// Every replica of a group has a row, whichever the host has.
+fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
+    for row in rows::set(answer, 0) {
+        let (name, replica) = (row.text("name")?, row.text("replica_server_name")?);
+        let is_primary = row.int("is_primary")? == 1;
+        let is_meant = |name: &DatabaseName, meant: &str| is_among(&[meant.to_owned()], name);
+        let mut members = facts.members.iter_mut();
+        let Some((_, member)) = members.find(|(it, _)| is_meant(it, &name)) else {
+            continue;
+        };
+        let found = member.replica.get_or_insert_with(|| Replica {
+            is_primary,
+            replicas: Vec::new(),
+        });
+        // A name that no host can have is no host's.
+        found.replicas.extend(replica.parse().ok());
+    }
+    Ok(())
+}
+
+fn is_among(seeded: &[String], name: &DatabaseName) -> bool {
+    let letters = name.as_str().to_lowercase();
+    seeded.iter().any(|it| it.to_lowercase() == letters)
+}
+
+/// Whether this host has the primary replica of these databases, and who has any.
+fn replicas_sql(names: &[DatabaseName]) -> Batch {
+    let list = placeholders(0, names.len());
+    Batch::with(
+        format!(
+            "SELECT d.name, CASE WHEN s.role_desc = N'PRIMARY' THEN 1 ELSE 0 END AS is_primary,\n    \
+             r.replica_server_name\n\
+             FROM sys.databases AS d\n\
+             INNER JOIN sys.dm_hadr_availability_replica_states AS s ON s.replica_id = d.replica_id\n\
+             INNER JOIN sys.availability_replicas AS r ON r.group_id = s.group_id\n\
+             WHERE s.is_local = 1 AND d.name IN ({list})\n\
+             ORDER BY d.name, r.replica_server_name;"
+        ),
+        names.iter().map(|name| Parameter::text(name.as_str())),
+    )
+}
+
+/// The databases among these that this replica is the source of a seeding of.
+fn seeding_sql(names: &[DatabaseName]) -> Batch {
+    let list = placeholders(0, names.len());
+    Batch::with(
+        format!(
+            "SELECT DISTINCT d.name FROM sys.databases AS d\n\
+             INNER JOIN sys.dm_hadr_automatic_seeding AS s ON s.ag_db_id = d.group_database_id\n\
+             WHERE s.is_source = 1 AND s.completion_time IS NULL AND d.name IN ({list});"
+        ),
+        names.iter().map(|name| Parameter::text(name.as_str())),
+    )
+}
+
+fn log_used_sql(name: &DatabaseName) -> Batch {
+    Batch::plain(format!(
+        "USE {};\n\
+         SELECT CAST(u.used_log_space_in_percent AS int) AS log_used_percent\n\
+         FROM sys.dm_db_log_space_usage AS u;",
+        identifier(name.as_str())
+    ))
+}
+
+/// The texts of this file.
+pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+    let name: DatabaseName = sample.database.parse().expect("samples are valid names");
+    vec![
+        (
+            "availability.replicas",
+            replicas_sql(std::slice::from_ref(&name)),
+        ),
+        (
+            "availability.seeding",
+            seeding_sql(std::slice::from_ref(&name)),
+        ),
+        ("availability.log_used", log_used_sql(&name)),
+    ]
+}

@@ -1,0 +1,100 @@
+//! What a story was, line by line, and how much happened in it.
+//!
+//! Start at [`Books`]. They outlive a story that panics: they are what a person reads then.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::clock::StoryClock;
+
+/// How much happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    /// Transfers that were acknowledged.
+    pub(crate) transfers: u64,
+    /// Runs of the agent that came to their own end.
+    pub(crate) runs: u64,
+    /// Runs that ended with an error, degraded or failed.
+    pub(crate) unwell: u64,
+    /// Times that the agent was killed.
+    pub(crate) kills: u64,
+    /// Hosts that died.
+    pub(crate) crashes: u64,
+    /// Faults of hosts that were armed.
+    pub(crate) faults: u64,
+    /// Effects that failed between the agent and its world.
+    pub(crate) struck: u64,
+    /// Points that were offered at the end.
+    pub(crate) points: u64,
+    /// Points that were brought back.
+    pub(crate) restores: u64,
+}
+
+/// The notes of a story.
+#[derive(Debug)]
+pub(crate) struct Books {
+    clock: Arc<StoryClock>,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    lines: Vec<String>,
+    told: Told,
+}
+
+impl Told {
+    /// Adds what another story tells.
+    pub(crate) const fn add(&mut self, other: &Self) {
+        self.transfers += other.transfers;
+        self.runs += other.runs;
+        self.unwell += other.unwell;
+        self.kills += other.kills;
+        self.crashes += other.crashes;
+        self.faults += other.faults;
+        self.struck += other.struck;
+        self.points += other.points;
+        self.restores += other.restores;
+    }
+}
+
+impl Books {
+    /// Empty books that are dated by this clock.
+    pub(crate) fn by(clock: &Arc<StoryClock>) -> Arc<Self> {
+        Arc::new(Self {
+            clock: Arc::clone(clock),
+            pages: Mutex::default(),
+        })
+    }
+
+    /// Writes down what happened.
+    pub(crate) fn note(&self, text: impl AsRef<str>) {
+        let at = self.clock.passed().as_millis();
+        let text = text.as_ref().trim_end().replace('\n', "\n              ");
+        self.pages().lines.push(format!("{at:>10} ms {text}"));
+    }
+
+    /// Counts what happened.
+    pub(crate) fn count(&self, count: impl FnOnce(&mut Told)) {
+        count(&mut self.pages().told);
+    }
+
+    /// How much happened so far.
+    pub(crate) fn told(&self) -> Told {
+        self.pages().told
+    }
+
+    /// The story.
+    pub(crate) fn text(&self) -> String {
+        let pages = self.pages();
+        let lines = pages.lines.iter();
+        lines.fold(String::new(), |mut text, line| {
+            writeln!(text, "{line}").expect("a string");
+            text
+        })
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,59 @@
+//! The share's and the foreign media's part of a `strike`: every call passes it and may fail.
+//!
+//! Start at [`Strike`], which counts and decides.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use stopmark::error::{Code, Result};
+use stopmark::plan::{ShareFile, StagedStripe};
+use stopmark::world::{Brought, Foreign, Staging, StepProgress};
+
+use crate::strike::Strike;
+
+pub(crate) struct StruckStaging(pub(crate) Arc<dyn Staging>, pub(crate) Arc<Strike>);
+pub(crate) struct StruckForeign(pub(crate) Arc<dyn Foreign>, pub(crate) Arc<Strike>);
+
+impl StruckStaging {
+    async fn pass<T: Send>(
+        &self,
+        verb: &'static str,
+        effect: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.1.pass((verb, ""), Code::ShareUnseen, effect).await
+    }
+}
+
+#[async_trait]
+impl Staging for StruckStaging {
+    async fn sizes(&self, stripes: &[StagedStripe]) -> Result<Vec<u64>> {
+        self.pass("sizes", self.0.sizes(stripes)).await
+    }
+
+    async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()> {
+        self.pass("make_room", self.0.make_room(stripes)).await
+    }
+
+    async fn remove(&self, files: &[PathBuf]) -> Result<()> {
+        self.pass("remove", self.0.remove(files)).await
+    }
+
+    async fn list(&self, folder: &Path) -> Result<Vec<ShareFile>> {
+        self.pass("list", self.0.list(folder)).await
+    }
+}
+
+#[async_trait]
+impl Foreign for StruckForeign {
+    async fn bring(&self, place: &str, progress: &dyn StepProgress) -> Result<Brought> {
+        let bring = self.0.bring(place, progress);
+        let strike = &self.1;
+        strike.pass(("bring", ""), Code::MediaChanged, bring).await
+    }
+
+    async fn let_go(&self, brought: Brought) {
+        self.0.let_go(brought).await;
+    }
+}
