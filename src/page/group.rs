@@ -172,7 +172,7 @@ impl GroupView {
 
     fn ends(&self) -> Markup {
         html! {
-            div.scroll { table {
+            div.scroll tabindex="0" { table {
                 caption.skip { "How each job last ended" }
                 thead { tr { th scope="col" { "Last" } th scope="col" { "Ended" } th scope="col" { "How" } } }
                 tbody { @for (job, last) in &self.last { tr {
@@ -189,7 +189,7 @@ impl GroupView {
             section aria-labelledby="next" {
                 h2 id="next" { "Next" }
                 @if self.turns.is_empty() { p.soft { "Nothing else is due." } }
-                @else { div.scroll { table {
+                @else { div.scroll tabindex="0" { table {
                     thead { tr { th scope="col" { "Job" } th scope="col" { "When" } th scope="col" { "Why" } } }
                     tbody { @for turn in &self.turns { tr {
                         td { (turn.job.word()) }

@@ -94,7 +94,7 @@ fn pieces_of<'a>(
 /// The members of a group.
 pub(super) fn table(members: &[MemberRow], now: Timestamp) -> Markup {
     html! {
-        div.scroll { table {
+        div.scroll tabindex="0" { table {
             thead { tr {
                 th scope="col" { "Member" } th scope="col" { "State" } th scope="col" { "Last full" }
                 th scope="col" { "Last differential" } th scope="col" { "Last log" }
@@ -163,7 +163,7 @@ impl MemberView {
 
     fn table(&self) -> Markup {
         html! {
-            div.scroll { table {
+            div.scroll tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "Set" } th scope="col" { "Taken" } th scope="col" { "Kind" }
                     th.number scope="col" { "Size" } th.number scope="col" { "Stripes" }

@@ -62,7 +62,7 @@ impl SetsView {
 
     fn table(&self) -> Markup {
         html! {
-            div.scroll { table {
+            div.scroll tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "Mark or stamp" } th scope="col" { "Kind" } th scope="col" { "State" }
                     th scope="col" { "Point" } th.number scope="col" { "Fulls" } th.number scope="col" { "Differentials" }
@@ -119,7 +119,7 @@ impl SetView {
 
     fn table(&self) -> Markup {
         html! {
-            div.scroll { table {
+            div.scroll tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "Member" } th scope="col" { "Kind" } th.number scope="col" { "Size" }
                     th scope="col" { "Ended on its host" } th scope="col" { "Proof" } th scope="col" { "Objects" }

@@ -105,7 +105,7 @@ impl Timeline {
         let bottom = TOP + rows * LANE;
         let height = bottom + FOOT;
         html! {
-            div.scroll {
+            div.scroll tabindex="0" {
                 svg.timeline viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(self.words()) {
                     @for (row, lane) in (0..).zip(&self.lanes) { (self.lane(row, lane)) }
                     @for mark in &self.marks { (self.mark(mark, bottom)) }

@@ -16,6 +16,9 @@ pub struct RestorePiece {
     pub piece: PieceId,
     /// Where each stripe goes, as SQL Server and as the agent name it, in family order.
     pub stripes: Vec<StagedStripe>,
+    /// It was taken without `CHECKSUM`, as somebody else's backup may be, and cannot be restored with it (3187).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_checksums: bool,
 }
 
 /// Brings a piece from the store to a share.

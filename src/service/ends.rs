@@ -7,11 +7,13 @@ use crate::error::{Code, Error, Result};
 use crate::run::events::Verdict;
 use crate::run::record::{Record, Round};
 
-/// How a job ended.
-pub(super) fn end_of(ended: &Result<Option<Record>>) -> End {
+/// How a job ended. A run that stays open does so because it was asked to stop, or because a store owes it an
+/// answer.
+pub(super) fn end_of(ended: &Result<Option<Record>>, was_asked_to_stop: bool) -> End {
     match ended {
         Ok(Some(record)) => {
             let verdict = record.ended.map(|(verdict, _)| verdict);
+            let verdict = verdict.or(was_asked_to_stop.then_some(Verdict::Interrupted));
             let failures = record.rounds.iter().flat_map(Round::failures);
             // What a later round of a good run mended is no news.
             let failures = failures.filter(|_| verdict != Some(Verdict::Done));
@@ -27,11 +29,12 @@ pub(super) fn end_of(ended: &Result<Option<Record>>) -> End {
     }
 }
 
-/// Whether the job's time is served; what failed is tried again.
+/// Whether the job's time is served; what failed is tried again. What a run took while the store was away is brought
+/// home by the next one: to take it again would help nobody.
 pub(super) const fn is_served(end: &End) -> bool {
     match end {
         End::Run { verdict, .. } => {
-            matches!(verdict, Some(Verdict::Done | Verdict::Degraded))
+            matches!(verdict, None | Some(Verdict::Done | Verdict::Degraded))
         }
         End::Nothing => true,
         End::Error { .. } => false,

@@ -318,7 +318,7 @@ impl Keeper {
         } else {
             self.untold.remove(&job);
         }
-        let end = end_of(&ended);
+        let end = end_of(&ended, self.interrupt.is_asked());
         if let Ok(Some(record)) = &ended {
             log(&RunReport::of(record).text(), end.is_good());
         }

@@ -48,7 +48,7 @@ pub fn pasts(
     let mut runs = journals.runs()?;
     while let Some(run) = runs.pop() {
         for look in looked.values_mut() {
-            look.is_over |= run.made_at() < look.since;
+            look.is_over |= run.made_at() <= look.since;
         }
         if looked.values().all(|look| look.is_over) {
             break;

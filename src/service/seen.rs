@@ -87,7 +87,7 @@ impl End {
     #[must_use]
     pub const fn is_stopped(&self) -> bool {
         match self {
-            Self::Run { verdict, .. } => matches!(verdict, Some(Verdict::Interrupted) | None),
+            Self::Run { verdict, .. } => matches!(verdict, Some(Verdict::Interrupted)),
             Self::Nothing | Self::Error { .. } => false,
         }
     }

@@ -105,8 +105,9 @@ pub fn database_sql(step: &RestoreDatabase) -> Batch {
         String::new()
     };
     let mut text = format!(
-        "{before}RESTORE DATABASE {target}\nFROM {}\nWITH NORECOVERY, CHECKSUM, STATS = 5{}",
+        "{before}RESTORE DATABASE {target}\nFROM {}\nWITH NORECOVERY, {}STATS = 5{}",
         devices(&step.source),
+        checksum(&step.source),
         moves_sql(&step.moves),
     );
     if step.replace {
@@ -120,21 +121,31 @@ pub fn database_sql(step: &RestoreDatabase) -> Batch {
 /// with a mark to stop at.
 #[must_use]
 pub fn log_sql(step: &RestoreLog) -> Batch {
-    let (stop, has_stop) = match &step.stop {
+    let (clause, has_mark) = match &step.stop {
         StopAt::Mark { mark, .. } => (format!("STOPATMARK = {}, ", literal(mark.as_str())), true),
         StopAt::End => (String::new(), false),
     };
-    let leaves = match (has_stop && step.recover, &step.standby) {
+    let leaves = match (has_mark && step.recover, &step.standby) {
         (true, _) => "RECOVERY".to_owned(),
-        (false, Some(undo)) if has_stop => format!("STANDBY = {}", literal(undo)),
+        (false, Some(undo)) if has_mark => format!("STANDBY = {}", literal(undo)),
         (false, _) => "NORECOVERY".to_owned(),
     };
     Batch::plain(format!(
-        "RESTORE LOG {}\nFROM {}\nWITH {stop}{leaves}, CHECKSUM, STATS = 5{};",
+        "RESTORE LOG {}\nFROM {}\nWITH {clause}{leaves}, {}STATS = 5{};",
         identifier(step.target.as_str()),
         devices(&step.source),
+        checksum(&step.source),
         moves_sql(&step.moves),
     ))
+}
+
+/// Checksums are compared where there are any; to ask for them where there are none is 3187.
+fn checksum(source: &RestorePiece) -> &'static str {
+    if source.lacks_checksums {
+        ""
+    } else {
+        "CHECKSUM, "
+    }
 }
 
 fn moves_sql(moves: &[FileMove]) -> String {
@@ -260,6 +271,7 @@ fn source(sample: &Sample) -> RestorePiece {
     RestorePiece {
         piece: crate::model::PieceId(uuid::Uuid::nil()),
         stripes: (1..3).map(stripe).collect(),
+        lacks_checksums: false,
     }
 }
 

@@ -13,6 +13,7 @@ fn source(step: &BackUp) -> RestorePiece {
     RestorePiece {
         piece: step.piece,
         stripes: step.stripes.clone(),
+        lacks_checksums: false,
     }
 }
 

@@ -34,7 +34,7 @@ const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
 const MINUTE: i64 = 60_000;
 
 /// Turns of the only thread without a sleeper that comes or goes, after which everybody sleeps.
-const QUIET_YIELDS: u32 = 24;
+const QUIET_YIELDS: u32 = 10;
 
 const SCHEDULE: [(Job, &str); 5] = [
     (Job::Full, "30 1 * * sun"),

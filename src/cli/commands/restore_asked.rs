@@ -1,6 +1,6 @@
 //! From the words of `restore plan|run` to what the planner is asked. Start at [`asked`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
@@ -91,8 +91,8 @@ pub(super) async fn targets<'a>(
     hosts: impl Iterator<Item = &'a HostName>,
 ) -> Result<BTreeMap<HostName, TargetFacts>, Failed> {
     let known = hosts.filter_map(|host| agent.config.host(host));
-    let known: BTreeMap<&HostName, ()> = known.map(|host| (&host.name, ())).collect();
-    let asking = known.into_keys().map(async |host| {
+    let known: BTreeSet<&HostName> = known.map(|host| &host.name).collect();
+    let asking = known.into_iter().map(async |host| {
         let facts = agent.world.fleet.target_facts(host).await?;
         true_host(host, &facts.true_name)?;
         Ok::<_, Error>((host.clone(), facts))

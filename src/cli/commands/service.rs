@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::{Failed, one};
 use crate::cli::args::{Common, ServiceCommand};
 use crate::cli::setup::{self, Home};
-use crate::error::Exit;
+use crate::error::{Code, Error, Exit};
 use crate::page::{self, Shelf};
 use crate::run::Interrupt;
 use crate::service::seen::{Steps, WatchedProgress};
@@ -34,7 +34,8 @@ pub(super) async fn service(
     };
     let page = page::open(&config.service.page, shelf).await.map_err(one)?;
     let (ask, asks) = mpsc::channel(8);
-    let ears = tokio::spawn(hear(ask, interrupt.clone()));
+    let ears = Ears::open().map_err(|error| one(deaf(error)))?;
+    let ears = tokio::spawn(ears.hear(ask, interrupt.clone()));
     let home = Home::new(common, Arc::new(WatchedProgress(steps)));
     let parts = Parts {
         house: Arc::new(home),
@@ -51,6 +52,12 @@ pub(super) async fn service(
     served.map(|()| Exit::Ok)
 }
 
+fn deaf(error: std::io::Error) -> Error {
+    Error::new(Code::Bug, "signals cannot be heard")
+        .hint("please report this")
+        .source(error)
+}
+
 #[cfg(unix)]
 fn manager() -> Arc<dyn Manager> {
     Arc::new(crate::service::systemd::Systemd)
@@ -61,35 +68,56 @@ fn manager() -> Arc<dyn Manager> {
     Arc::new(crate::service::Unwatched)
 }
 
-/// Passes signals on. Ctrl-C is heard by `main`, which raises the interrupt.
+/// The signals of a service manager and a terminal, heard from the moment of its making: none may come before the
+/// service says that it is ready and find nobody who listens.
 #[cfg(unix)]
-async fn hear(ask: mpsc::Sender<Ask>, interrupt: Interrupt) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut stop), Ok(mut reload)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
-        return hear_interrupt(&ask, &interrupt).await;
-    };
-    loop {
-        let asked = tokio::select! {
-            _ = stop.recv() => Ask::Stop,
-            _ = reload.recv() => Ask::Reload,
-            () = interrupt.asked() => Ask::Stop,
-        };
-        if ask.send(asked).await.is_err() || asked == Ask::Stop {
-            return;
+struct Ears {
+    stop: tokio::signal::unix::Signal,
+    end: tokio::signal::unix::Signal,
+    reload: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Ears {
+    fn open() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            stop: signal(SignalKind::terminate())?,
+            end: signal(SignalKind::interrupt())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Passes signals on. The second Ctrl-C is for `main`.
+    async fn hear(mut self, ask: mpsc::Sender<Ask>, interrupt: Interrupt) {
+        loop {
+            let asked = tokio::select! {
+                _ = self.stop.recv() => Ask::Stop,
+                _ = self.end.recv() => Ask::Stop,
+                _ = self.reload.recv() => Ask::Reload,
+                () = interrupt.asked() => Ask::Stop,
+            };
+            if ask.send(asked).await.is_err() || asked == Ask::Stop {
+                return;
+            }
         }
     }
 }
 
+/// Ctrl-C, which `main` passes on.
 #[cfg(not(unix))]
-async fn hear(ask: mpsc::Sender<Ask>, interrupt: Interrupt) {
-    hear_interrupt(&ask, &interrupt).await;
-}
+struct Ears;
 
-async fn hear_interrupt(ask: &mpsc::Sender<Ask>, interrupt: &Interrupt) {
-    interrupt.asked().await;
-    // A loop that has ended needs no stop.
-    let _ = ask.send(Ask::Stop).await;
+#[cfg(not(unix))]
+impl Ears {
+    #[expect(clippy::unnecessary_wraps, reason = "signals may refuse elsewhere")]
+    fn open() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn hear(self, ask: mpsc::Sender<Ask>, interrupt: Interrupt) {
+        interrupt.asked().await;
+        // A loop that has ended needs no stop.
+        let _ = ask.send(Ask::Stop).await;
+    }
 }

@@ -191,6 +191,7 @@ impl Making<'_> {
         RestorePiece {
             piece: piece.id,
             stripes: piece.stripes.iter().enumerate().map(stripe).collect(),
+            lacks_checksums: !piece.has_backup_checksums,
         }
     }
 }

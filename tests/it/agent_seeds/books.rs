@@ -24,6 +24,8 @@ pub(crate) struct Told {
     pub(crate) faults: u64,
     /// Effects that failed between the agent and its world.
     pub(crate) struck: u64,
+    /// Removals of files on shares that failed: a prune sweeps them.
+    pub(crate) left: u64,
     /// Points that were offered at the end.
     pub(crate) points: u64,
     /// Points that were brought back.
@@ -53,6 +55,7 @@ impl Told {
         self.crashes += other.crashes;
         self.faults += other.faults;
         self.struck += other.struck;
+        self.left += other.left;
         self.points += other.points;
         self.restores += other.restores;
     }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use sqlsim::error::SqlResult;
 use sqlsim::faults::{Dice, WireFaults};
 use sqlsim::instance::{Instance, InstanceBackend, InstanceOptions};
-use sqlsim::link::{Dial, Stream};
+use sqlsim::link::{Connection, Dial, Security, Stream, Target};
 use sqlsim::server::Server;
 use sqlsim::storage::{Disk, DiskFile, MemoryDisk};
 use sqlsim::wire::WireOptions;
@@ -203,6 +203,24 @@ impl Hosts {
             answer = work => answer,
         };
         answer.filter(|_| host.is_alive())
+    }
+
+    /// Runs a batch over the wire, as an application does: whoever hangs up in the middle is rolled back. Whether it
+    /// was done.
+    pub(crate) async fn call(&self, at: usize, sql: &str) -> bool {
+        let target = Target {
+            data_source: self.name(at).to_owned(),
+            user_name: LOGIN.to_owned(),
+            password: PASSWORD.to_owned(),
+            database: None,
+            security: Security::LoginOnly,
+            program: "bank".to_owned(),
+        };
+        let way = self.pipes.line(CancellationToken::new());
+        match Connection::open(way.as_ref(), &target).await {
+            Ok(mut connection) => connection.run(sql).await.is_ok(),
+            Err(_) => false,
+        }
     }
 
     /// As [`Self::ask`], of a host that is up and does not fail.

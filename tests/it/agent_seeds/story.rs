@@ -210,6 +210,9 @@ impl Scene {
         }
         let record = self.calm(world, Act::Log).await;
         oracle::is_done(&record);
+        if self.habits.keep_last.is_some() {
+            self.calm(world, Act::Prune).await;
+        }
         oracle::is_whole(self, world, &record).await;
     }
 

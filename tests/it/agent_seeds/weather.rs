@@ -145,7 +145,10 @@ impl Fates for Weather {
         if OF_HOSTS.contains(&verb) || !self.strikes(self.failing) {
             return Fate::Passes;
         }
-        self.books.count(|told| told.struck += 1);
+        self.books.count(|told| {
+            told.struck += 1;
+            told.left += u64::from(verb == "remove");
+        });
         self.books.note(format!("`{verb}` {key} fails"));
         if self.strikes(500) {
             Fate::FailsBefore
