@@ -12,11 +12,6 @@ use crate::clients::tsql::{Encryption, Tsql};
 use crate::stage::{AGENT, PASSWORD, Printed, Stage};
 use crate::tsql::parse;
 
-/// The program, which is older than Python 3.10, where a name of the standard library moved.
-const MSSQL_CLI: &str = "import collections, collections.abc, runpy; \
-    collections.Iterable = collections.abc.Iterable; \
-    runpy.run_module('mssqlcli.main', run_name='__main__')";
-
 fn must(printed: &Printed) {
     let said = format!("{}\n{}", printed.stdout, printed.stderr);
     assert_eq!(printed.exit, Exit::Ok, "{said}");
@@ -94,38 +89,6 @@ async fn tsql_alone_brings_the_group_back() {
             .messages
             .contains("EVERY MEMBER ON THIS HOST STANDS AT MARK"),
         "{answer:?}"
-    );
-    assert_restored(&stage).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mssql_cli_alone_brings_the_group_back() {
-    let (stage, paper) = on_paper().await;
-    let address = stage.host("SPARE").address();
-    let clients = std::env::var_os("STOPMARK_CLIENTS");
-    let clients = PathBuf::from(clients.expect("tests/foreign/run.sh says where they are"));
-    let server = format!("{},{}", address.ip(), address.port());
-    let file = paper.join("restore-SPARE.sql");
-    let ran = tokio::task::spawn_blocking(move || {
-        // Its .NET wants OpenSSL 1.1 and ICU, which newer systems lack.
-        Command::new(clients.join("mssql-cli/bin/python"))
-            .env("LD_LIBRARY_PATH", clients.join("dotnet"))
-            .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
-            .args(["-c", MSSQL_CLI, "-S", &server, "-d", "master"])
-            .args(["-U", AGENT, "-C", "-N", "-i"])
-            .arg(file)
-            .env("MSSQL_CLI_PASSWORD", PASSWORD)
-            .output()
-    });
-    let ran = ran
-        .await
-        .expect("it ran")
-        .expect("`mssql-cli` is installed");
-    let text = said(&ran);
-    assert!(ran.status.success(), "{text}");
-    assert!(
-        text.contains("EVERY MEMBER ON THIS HOST STANDS AT MARK"),
-        "{text}"
     );
     assert_restored(&stage).await;
 }

@@ -28,7 +28,7 @@ use stopmark::world::{
 };
 
 use crate::fate::{Fate, Fates};
-use crate::strike_share::{StruckForeign, StruckStaging};
+use crate::strike_share::{READING, StruckForeign, StruckStaging};
 
 /// Whether the effect is done before it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +53,6 @@ pub(crate) enum Target {
     /// No failure: the store holds back every object of a piece whose key holds this text.
     HoldBack(&'static str),
 }
-
-/// The verbs that change nothing.
-const READING: &str = "bring host_facts databases target_facts test_link mark_history find_backup newest_mark \
-    prove log_after read_set sizes";
 
 /// One failure to come, or as many as somebody else decides.
 pub(crate) struct Strike {

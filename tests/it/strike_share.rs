@@ -11,6 +11,22 @@ use stopmark::world::{Brought, Foreign, Staging, StepProgress};
 
 use crate::strike::Strike;
 
+/// The verbs that change nothing.
+pub(crate) const READING: [&str; 12] = [
+    "bring",
+    "host_facts",
+    "databases",
+    "target_facts",
+    "test_link",
+    "mark_history",
+    "find_backup",
+    "newest_mark",
+    "prove",
+    "log_after",
+    "read_set",
+    "sizes",
+];
+
 /// The shares.
 pub(crate) struct StruckStaging(pub(crate) Arc<dyn Staging>, pub(crate) Arc<Strike>);
 

@@ -144,11 +144,16 @@ fn timeline(it: &Certificate) -> String {
         });
         rows.push_str(&row(&member.member.to_string(), scale, &bars));
     }
-    let first = it.members.iter().flat_map(|member| &member.pieces);
-    let first = first.map(|piece| millis(piece.started)).min();
-    let first = first
-        .unwrap_or(it.placed_at.millis())
-        .min(it.placed_at.millis());
+    let ends = |millis: fn(&DrilledPiece) -> i64| {
+        let pieces = it.members.iter().flat_map(|member| &member.pieces);
+        pieces.map(millis).chain([it.placed_at.millis()])
+    };
+    let first = ends(|piece| millis(piece.started))
+        .min()
+        .unwrap_or_default();
+    let last = ends(|piece| millis(piece.finished))
+        .max()
+        .unwrap_or_default();
     let kinds = [
         ("full", "full"),
         ("differential", "differential"),
@@ -159,7 +164,7 @@ fn timeline(it: &Certificate) -> String {
         "<h2>From which backups</h2>\n<div class=\"rows\">{rows}{}</div>\n{}{}",
         axis(
             &minute(Timestamp::from_millis(first)),
-            &minute(it.placed_at)
+            &minute(Timestamp::from_millis(last))
         ),
         key(&kinds),
         hidden(it)

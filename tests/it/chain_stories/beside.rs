@@ -112,6 +112,10 @@ pub(super) const UNCOVERED: &[(&[i32], &str)] = &[
     ),
     (&[3041], "a trailer in the error log, which no client hears"),
     (
+        &[3702],
+        "raised where a drill removes its own database: the kills of `drill` meet it",
+    ),
+    (
         &[825],
         "severity 10 in the error log, which no client hears",
     ),
