@@ -10,7 +10,7 @@ use super::book::Book;
 use super::events::{Event, Verdict};
 use super::executor::{RoundEnd, carry_out_plan};
 use super::record::Record;
-use super::resume::resolve_unfinished_steps;
+use super::resume::{resolve_publications, resolve_unfinished_steps};
 use super::verdict::{cures as cures_of, round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
@@ -297,6 +297,11 @@ pub(super) fn refuse_unsound(plan: &Plan) -> Result<()> {
 
 /// Delivers what this run's rounds took and did not bring home, and removes what its trials left.
 async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()> {
+    if let Err(error) = resolve_publications(world, book).await {
+        // What is taken is still owed, so the run stays open, and the next start looks again.
+        tracing::warn!(%error, "whether a set was published cannot be found out");
+        return Ok(());
+    }
     let (unfinished, group, rounds) = book.read(|record| {
         (
             record.unfinished_rounds(),

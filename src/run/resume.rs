@@ -54,6 +54,35 @@ pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resu
     Ok(resumed)
 }
 
+/// Looks again at publications that failed: one whose answer was lost may stand in the group's log, and what it
+/// published must not come in a second set.
+///
+/// # Errors
+/// Those of the store: then nothing is known, and nothing of the run may be published yet.
+pub(super) async fn resolve_publications(world: &World, book: &Book) -> Result<()> {
+    let failed: Vec<(StepPlace, Publish)> = book.read(|record| {
+        let rounds = record.rounds.iter();
+        let steps = rounds.flat_map(|round| round.steps.iter().map(move |(at, s)| (round, at, s)));
+        let failed = steps.filter(|(_, _, state)| matches!(state, StepState::Failed(_)));
+        let publish = failed.filter_map(|(round, place, _)| match round.step(*place)? {
+            Step::Publish(step) => Some((*place, step.clone())),
+            _ => None,
+        });
+        publish.collect()
+    });
+    let group = book.read(|record| record.group.clone());
+    for (place, step) in failed {
+        let Some(outcome) = published(world, &group, &step).await? else {
+            continue;
+        };
+        let at = world.clock.now();
+        book.write(&Event::StepStarted { place, at })?;
+        let outcome = Box::new(outcome);
+        book.write(&Event::StepEnded { place, outcome, at })?;
+    }
+    Ok(())
+}
+
 /// What the world shows of a step. Steps that are safe to run again, or that left nothing to keep, count as
 /// not having happened.
 pub(super) async fn look_up(

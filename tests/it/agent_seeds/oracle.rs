@@ -72,8 +72,8 @@ pub(crate) async fn is_whole(scene: &Scene, world: &World, record: &Record) {
             "marks in flight on {name}"
         );
     }
-    let is_swept = scene.habits.keep_last.is_some();
-    let may_be_left = !is_swept && (scene.has_orphans || scene.books.told().left > 0);
+    // What could not be removed or delivered stays until a prune sweeps it.
+    let may_be_left = scene.habits.keep_last.is_none();
     for at in 0..scene.hosts.count() {
         let files = files_below(&share(scene.folder.path(), at));
         assert!(

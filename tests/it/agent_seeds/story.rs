@@ -41,8 +41,6 @@ pub(crate) struct Scene {
     pub(crate) books: Arc<Books>,
     pub(crate) habits: Habits,
     pub(crate) folder: TempDir,
-    /// The machine of an agent was lost: what it had on the shares is nobody's.
-    pub(crate) has_orphans: bool,
     /// Something rots in a store that nobody has looked at since.
     is_rotten: bool,
 }
@@ -94,7 +92,6 @@ impl Scene {
             books: Arc::clone(books),
             habits,
             folder,
-            has_orphans: false,
             is_rotten: false,
         }
     }
@@ -137,7 +134,6 @@ impl Scene {
         match dice.below(12) {
             0 => {
                 self.books.note("the agent's machine is lost");
-                self.has_orphans = true;
                 self.agent.lose_machine();
             }
             1 | 2 => {
