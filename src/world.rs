@@ -6,6 +6,7 @@
 //! This file holds contracts only; it does nothing itself.
 
 mod catalog;
+mod log;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,16 +19,17 @@ use uuid::Uuid;
 use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName, PieceCopy,
-    PieceId, RunId, Set, SetId, Sha256Digest, StoreName, StoredStripe, Timestamp,
+    Certificate, DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName,
+    PieceCopy, RunId, Set, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RecoverDatabase,
-    RestoreDatabase, RestoreLog, ShareFile, StagedStripe,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, ShareFile, StagedStripe,
 };
-use crate::retention::{PiecesOf, Pin, PrunedSet};
 use crate::run::events::{BackedUp, Event};
 use crate::survey::{HostFacts, TargetFacts};
+
+pub use log::{Chained, LogEntry, LogFact};
 
 pub use catalog::{
     Catalog, Counts, Due, DuePlace, Listed, Marked, Owed, PieceProof, PointNeeds, Standing, Taken,
@@ -176,6 +178,17 @@ pub trait Fleet: Send + Sync {
         step: &RecoverDatabase,
         progress: &dyn StepProgress,
     ) -> Result<()>;
+    /// `DBCC CHECKDB` of a restored database; `SM0810` when it is not sound.
+    async fn check_database(
+        &self,
+        host: &HostName,
+        step: &CheckDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()>;
+    /// Asks one of the user's own checks.
+    async fn run_check(&self, host: &HostName, step: &RunCheck) -> Result<CheckAnswer>;
+    /// Drops a database, whoever is in it; one that is not there is no error. Whose it is the caller knows.
+    async fn drop_database(&self, host: &HostName, database: &DatabaseName) -> Result<()>;
     /// State of a restored database and its newest mark.
     async fn newest_mark(
         &self,
@@ -198,6 +211,15 @@ pub struct FactsWanted {
     pub is_management_host: bool,
     /// The event session that hears errors of others about the members.
     pub event_session: String,
+}
+
+/// What one of the user's own checks found in its first result set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckAnswer {
+    /// How many rows.
+    pub rows: usize,
+    /// The first cell of the first row as text; none for NULL, or where there is no row.
+    pub cell: Option<String>,
 }
 
 /// A restored database.
@@ -291,6 +313,10 @@ pub trait Store: Send + Sync {
     ) -> Result<()>;
     /// Writes a set's manifest, create-if-absent; its key and digest. The same set twice is no error.
     async fn write_manifest(&self, set: &Set) -> Result<(String, Sha256Digest)>;
+    /// Writes a drill's certificate, create-if-absent; its key and digest. One that is there already counts.
+    async fn write_certificate(&self, certificate: &Certificate) -> Result<(String, Sha256Digest)>;
+    /// Reads a certificate that the group's log names, digest checked.
+    async fn read_certificate(&self, key: &str, digest: Sha256Digest) -> Result<Certificate>;
     /// Appends to the group's log; the new entry's number. Only one writer can create an entry.
     async fn append(&self, group: &GroupName, fact: LogFact) -> Result<u64>;
     /// All entries after `after`, in order, hash chain checked.
@@ -346,99 +372,6 @@ pub enum Removal {
         /// The store's words.
         reason: String,
     },
-}
-
-/// One fact in a group's log.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(tag = "fact", rename_all = "snake_case")]
-pub enum LogFact {
-    /// An agent took the lease; entries of lower epochs after this one are void.
-    LeaseTaken {
-        /// Who, as its lease says.
-        holder: String,
-    },
-    /// A set was published.
-    Set {
-        /// The set.
-        set: SetId,
-        /// Where its manifest is.
-        manifest_key: String,
-        /// The manifest's digest.
-        digest: Sha256Digest,
-    },
-    /// A stored piece was proven again, or found damaged.
-    Proved {
-        /// The set that holds the piece.
-        set: SetId,
-        /// The piece.
-        piece: PieceId,
-        /// Whole; else damaged.
-        whole: bool,
-        /// Which copy; none where an older version wrote it, which knew one store only.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        copy: Option<PieceCopy>,
-    },
-    /// A further copy of a stored piece was made, and read back whole.
-    Copied {
-        /// The set that holds the piece.
-        set: SetId,
-        /// The piece.
-        piece: PieceId,
-        /// The new copy.
-        copy: PieceCopy,
-    },
-    /// Somebody wants a Point kept; an earlier pin of the same mark counts no longer.
-    Pinned(Pin),
-    /// A pin was taken back.
-    Unpinned {
-        /// The mark.
-        mark: MarkName,
-        /// Who.
-        by: String,
-    },
-    /// A Point was restored whole on a drill host, or was not.
-    Drilled {
-        /// The mark.
-        mark: MarkName,
-        /// Everything that the drill asks for was found.
-        passed: bool,
-    },
-    /// Pieces and marks were let go; objects are removed only after this.
-    Pruned {
-        /// What, set by set.
-        sets: Vec<PrunedSet>,
-    },
-    /// The objects of pieces that were let go are gone.
-    Removed {
-        /// The pieces, set by set.
-        sets: Vec<PiecesOf>,
-    },
-}
-
-/// One entry of a group's log, as the store holds it.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct LogEntry {
-    /// The format's number.
-    pub format: u16,
-    /// Its number, from 1, without gaps.
-    pub entry: u64,
-    /// The lease epoch that it was written under.
-    pub epoch: u64,
-    /// The SHA-256 of the entry before, as stored; zeros on the first.
-    pub previous: Sha256Digest,
-    /// When it was written.
-    pub at: Timestamp,
-    /// What it says.
-    pub fact: LogFact,
-}
-
-/// An entry as the store holds it, with the digest that the next one names.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Chained {
-    /// The entry.
-    pub entry: LogEntry,
-    /// Its digest, as stored.
-    pub digest: Sha256Digest,
 }
 
 /// The files that hosts write to and read from the shares, as the agent sees them.

@@ -33,12 +33,15 @@ pub fn drilled(facts: &[LogFact]) -> BTreeSet<MarkName> {
     let mut drilled = BTreeSet::new();
     for fact in facts {
         match fact {
-            LogFact::Drilled { mark, passed: true } => {
+            LogFact::Drilled {
+                mark, passed: true, ..
+            } => {
                 drilled.insert(mark.clone());
             }
             LogFact::Drilled {
                 mark,
                 passed: false,
+                ..
             } => {
                 drilled.remove(mark);
             }

@@ -236,6 +236,7 @@ table! {
     3431 Configuration, "recovery waits for distributed transactions in doubt", STOPS, "resolve them in MSDTC";
     3437 Configuration, "recovery cannot reach the coordinator of a transaction", STOPS, "start MSDTC";
     3634 Configuration, "the operating system refused a file", STOPS, "check rights and paths of the target folder";
+    3702 Serialise, "the database is in use", WAITS, "end the sessions that use it";
     4202 Damage, "bulk-logged changes while a filegroup is offline", STOPS, "bring the filegroup online";
     4208 NewChain, "a log backup in the SIMPLE recovery model", STOPS, "set the recovery model to FULL; the next run starts a new chain";
     4214 NewChain, "a log backup without any full before it", NEW_CHAIN, "see who changed the recovery model";

@@ -70,14 +70,21 @@ impl<'a> Chain<'a> {
     /// The break that is nearest to the mark.
     pub fn path_through(&self, mark: Lsn, accepts: impl Fn(&Piece) -> bool) -> Result<Path, Break> {
         let mut nearest = Break::MarkMissing;
+        let mut paths = Vec::new();
         for carrier in self.carriers(mark, accepts) {
             match self.path_by(carrier, mark) {
-                Ok(path) => return Ok(path),
+                Ok(path) => paths.push(path),
                 Err(found) if nearest == Break::MarkMissing => nearest = found,
                 Err(_) => {}
             }
         }
-        Err(nearest)
+        self.newest(paths).ok_or(nearest)
+    }
+
+    /// The path that begins at the newest full, of several the first: a mark may stand in more than one log.
+    fn newest(&self, paths: Vec<Path>) -> Option<Path> {
+        let full_of = |path: &Path| self.fulls.iter().position(|full| full.id == path.full);
+        paths.into_iter().min_by_key(full_of)
     }
 
     /// What [`Self::path_through`] says of the whole chain, asked of a part of it; none where what is not in
@@ -90,18 +97,25 @@ impl<'a> Chain<'a> {
         accepts: impl Fn(&Piece) -> bool,
     ) -> Option<Result<Path, Break>> {
         let mut nearest = Break::MarkMissing;
+        let mut paths = Vec::new();
+        let mut is_whole_asked = false;
         for carrier in self.carriers(mark, accepts) {
-            let found = match self.path_by(carrier, mark) {
-                Ok(path) if self.is_full_in(path.full, floor) => return Some(Ok(path)),
-                Err(found @ Break::BulkLogged { .. }) => found,
-                Err(found @ Break::Gap { at }) if at > floor => found,
-                Ok(_) | Err(_) => return None,
-            };
-            if nearest == Break::MarkMissing {
-                nearest = found;
+            match self.path_by(carrier, mark) {
+                Ok(path) if self.is_full_in(path.full, floor) => paths.push(path),
+                Err(found) if !found.may_be_mended_before(floor) => {
+                    if nearest == Break::MarkMissing {
+                        nearest = found;
+                    }
+                }
+                Ok(_) | Err(_) => is_whole_asked = true,
             }
         }
-        Some(Err(nearest))
+        // What is not in the part can lead to older fulls only.
+        match self.newest(paths) {
+            Some(path) => Some(Ok(path)),
+            None if is_whole_asked => None,
+            None => Some(Err(nearest)),
+        }
     }
 
     /// The logs in which the mark may stand, the best first.

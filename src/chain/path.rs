@@ -142,6 +142,17 @@ pub enum Break {
     },
 }
 
+impl Break {
+    /// Whether pieces that end before `floor` could lead where this one stands in the way.
+    pub(super) fn may_be_mended_before(&self, floor: Lsn) -> bool {
+        match self {
+            Self::BulkLogged { .. } => false,
+            Self::Gap { at } => *at <= floor,
+            _ => true,
+        }
+    }
+}
+
 impl fmt::Display for Break {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

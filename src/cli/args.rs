@@ -69,6 +69,8 @@ pub enum Command {
     List,
     /// Show one set or run in full.
     Show(ShowArgs),
+    /// To which marks the group can come back now, and what each would lose.
+    Points(PointsArgs),
     /// How the group stands: its newest point, its chains, what is due.
     Status,
     /// Read stored pieces back and compare them with their digests.
@@ -82,6 +84,9 @@ pub enum Command {
     /// Bring the group back to a mark.
     #[command(subcommand)]
     Restore(RestoreCommand),
+    /// Restore a point on drill hosts, look through it, remove it again, and certify what was found.
+    #[command(subcommand)]
+    Drill(DrillCommand),
     /// Let go of points that no rule of `[retention]` keeps, and remove the pieces that nobody needs any more.
     #[command(subcommand)]
     Prune(PruneCommand),
@@ -218,6 +223,14 @@ pub struct ShowArgs {
     pub what: Option<String>,
 }
 
+/// `stopmark points`
+#[derive(Args, Clone, Copy, Debug)]
+pub struct PointsArgs {
+    /// How many points to show, the newest first.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+}
+
 /// `stopmark verify`
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
@@ -283,7 +296,7 @@ pub struct AdoptArgs {
 #[derive(Debug, Subcommand)]
 pub enum RestoreCommand {
     /// Print what would be restored and do nothing.
-    Plan(RestoreArgs),
+    Plan(RestorePlanArgs),
     /// Restore, and prove that every member stopped at the mark.
     Run(RestoreRunArgs),
 }
@@ -339,6 +352,17 @@ pub struct RestoreArgs {
     pub no_standby: bool,
 }
 
+/// `stopmark restore plan`
+#[derive(Args, Clone, Debug)]
+pub struct RestorePlanArgs {
+    /// What to restore.
+    #[command(flatten)]
+    pub restore: RestoreArgs,
+    /// Write T-SQL scripts and a runbook into this new folder, with which people restore without Stopmark.
+    #[arg(long, value_name = "FOLDER")]
+    pub script: Option<PathBuf>,
+}
+
 /// `stopmark restore run`
 #[derive(Args, Clone, Debug)]
 pub struct RestoreRunArgs {
@@ -351,6 +375,47 @@ pub struct RestoreRunArgs {
     /// Go on where the last restore stopped, to the same mark; say the rest as it was said then.
     #[arg(long)]
     pub resume: bool,
+}
+
+/// `stopmark drill ...`
+#[derive(Clone, Debug, Subcommand)]
+pub enum DrillCommand {
+    /// Hold a drill.
+    Run(DrillRunArgs),
+    /// List the drills that were held.
+    List,
+    /// Show the certificate of a drill, or write its report.
+    Show(DrillShowArgs),
+}
+
+/// `stopmark drill run`
+#[derive(Args, Clone, Debug)]
+pub struct DrillRunArgs {
+    /// The mark of the point; the newest point when left out.
+    #[arg(long, conflicts_with = "random")]
+    pub mark: Option<String>,
+    /// Any of the points that there are.
+    #[arg(long)]
+    pub random: bool,
+    /// A drill host; may be given several times. Those of `[drill] hosts` when left out.
+    #[arg(long, value_name = "HOST")]
+    pub on: Vec<HostName>,
+    /// Write the report to this HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print the plan and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `stopmark drill show`
+#[derive(Args, Clone, Debug)]
+pub struct DrillShowArgs {
+    /// The drill's id, as `stopmark drill list` shows it; the newest when left out.
+    pub drill: Option<String>,
+    /// Write the report to this HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// `stopmark prune ...`

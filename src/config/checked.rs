@@ -47,6 +47,8 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// What is kept; without it everything is.
     pub retention: Option<RetentionConfig>,
+    /// How drills are held; none: as [`DrillConfig::default`] says, where the command names the hosts.
+    pub drill: Option<DrillConfig>,
     /// Journals, catalog and log files.
     pub state: PathBuf,
     /// The folder of log files.
@@ -311,6 +313,56 @@ impl Default for RetentionConfig {
             drilled: 1,
             zone: TimeZone::UTC,
             staging_for: DAY * 14,
+        }
+    }
+}
+
+/// How drills are held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillConfig {
+    /// Where; the hosts of members are dealt out over these, in order.
+    pub hosts: Vec<HostName>,
+    /// What the names of scratch databases begin with.
+    pub prefix: String,
+    /// The folder for their files, as the drill hosts name it; none: each host's default folders.
+    pub files_in: Option<String>,
+    /// How far restored databases are looked through.
+    pub check_database: CheckDepth,
+    /// The user's own checks.
+    pub checks: Vec<DrillCheckConfig>,
+    /// How long a recovery may take.
+    pub rto: Option<Duration>,
+}
+
+/// How far `DBCC CHECKDB` looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckDepth {
+    /// Everything.
+    Full,
+    /// Pages only.
+    PhysicalOnly,
+    /// It is not asked.
+    Off,
+}
+
+/// One of the user's own checks: a T-SQL file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillCheckConfig {
+    /// The file.
+    pub file: PathBuf,
+    /// What the first cell of the first row must be; none: it must return no rows.
+    pub value: Option<String>,
+}
+
+impl Default for DrillConfig {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            prefix: "drill_".to_owned(),
+            files_in: None,
+            check_database: CheckDepth::Full,
+            checks: Vec::new(),
+            rto: None,
         }
     }
 }

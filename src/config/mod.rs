@@ -21,9 +21,9 @@ mod tests;
 use std::path::Path;
 
 pub use checked::{
-    BandwidthWindow, Config, Discovery, Encryption, HostConfig, KeepingConfig, LockConfig,
-    LockMode, LoginConfig, MarkLogKind, MemberConfig, PolicyConfig, ReadBack, RetentionConfig,
-    SealConfig, ShareConfig, StoreConfig, TransferConfig,
+    BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, Encryption,
+    HostConfig, KeepingConfig, LockConfig, LockMode, LoginConfig, MarkLogKind, MemberConfig,
+    PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig, StoreConfig, TransferConfig,
 };
 pub use diff::diff;
 pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig};

@@ -193,6 +193,11 @@ codes! {
     TargetRoom = "SM0804", Restore, Failed, "a target host lacks the room for the restored files";
     TargetUnfit = "SM0805", Restore, Failed, "a target host cannot take what would be restored there";
     InconsistentRestore = "SM0806", Restore, Failed, "only some members of the group would come back";
+    DrillHostUnfit = "SM0807", Restore, Failed, "a drill cannot be held on a host";
+    DrillCheckUnfit = "SM0808", Restore, Failed, "a drill's check cannot be asked";
+    DrillCheckFailed = "SM0809", Restore, Failed, "a drill's check did not find what it should";
+    DatabaseUnsound = "SM0810", Restore, Failed, "a restored database is not sound";
+    ScratchForeign = "SM0811", Restore, Failed, "a database of a drill's name is not what the drill made";
     StateUnwritable = "SM0901", Host, Failed, "the state folder cannot be used";
     JournalUnreadable = "SM0902", Bug, Failed, "a journal cannot be read";
     Interrupted = "SM0903", Host, Interrupted, "interrupted by a person";

@@ -5,6 +5,7 @@
 //!
 //! This room never does I/O, never asks a clock and never knows tokio.
 
+mod certificate;
 mod digest;
 mod ids;
 mod mark;
@@ -14,6 +15,10 @@ mod set;
 mod store;
 mod time;
 
+pub use certificate::{
+    CERTIFICATE_FORMAT, Certificate, DrilledCheck, DrilledMember, DrilledPhase, DrilledPiece,
+    Lapse, Soundness,
+};
 pub use digest::{CHUNK_SIZE_BYTES, Sha256Digest};
 pub use ids::{PieceId, PlanId, RunId, SetId, SurveyId};
 pub use mark::{Mark, MarkName, MarkNameError, MarkPrefix, MemberMark};

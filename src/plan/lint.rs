@@ -93,15 +93,14 @@ fn opens_after_proof(plan: &Plan, faults: &mut Vec<String>) {
         .collect();
     let stand_by = plan.stages.iter().flat_map(|stage| &stage.lanes);
     let stand_by = stand_by.flat_map(|lane| lane.steps.iter().map(move |step| (&lane.host, step)));
-    for (host, step) in stand_by {
-        match step {
-            Step::RestoreLog(step) if step.standby.is_some() || step.recover => {
-                if !proven.contains(&(host, &step.target)) {
-                    faults.push(format!("`{}` is opened without a proof", step.target));
-                }
-            }
-            _ => {}
+    let ending = stand_by.filter_map(|(host, step)| match step {
+        Step::RestoreLog(step) if step.standby.is_some() || step.recover => {
+            Some((host, &step.target))
         }
+        _ => None,
+    });
+    for (_, target) in ending.filter(|ended| !proven.contains(ended)) {
+        faults.push(format!("`{target}` is opened without a proof"));
     }
 }
 

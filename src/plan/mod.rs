@@ -12,6 +12,9 @@ mod backup;
 mod bases;
 mod check;
 mod copies;
+mod drill;
+mod drill_checks;
+mod drill_step;
 mod event_sessions;
 mod identity;
 mod keys;
@@ -47,6 +50,9 @@ pub use check::{plan_check, plan_tidying};
 pub use copies::{
     COPIES_MAX, CopyPiece, MirrorLog, ProveCopy, plan_copies, plan_no_copies, plan_scrub,
 };
+pub use drill::plan_drill;
+pub use drill_checks::DrillCheck;
+pub use drill_step::{Certify, CheckDatabase, DropScratch, RunCheck};
 pub use event_sessions::{EnsureEventSession, RemoveEventSession};
 pub use keys::slug;
 pub use links::plan_links;
@@ -64,7 +70,7 @@ pub use restore_step::{
 };
 pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
-pub use show::show;
+pub use show::{show, stage_word};
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
     Publish, Release, StagedStripe, Step, Tail, Undo,
@@ -115,6 +121,8 @@ pub enum RunKind {
     Salvage,
     /// Brings members back to a mark.
     Restore,
+    /// Brings a whole Point back under scratch names, looks through it, and removes it again.
+    Drill,
     /// Makes, mends or removes linked servers on request.
     Link,
     /// Makes or removes what marks need in the members.
@@ -188,6 +196,14 @@ pub enum StageName {
     Recover,
     /// The mark proven in every member.
     Prove,
+    /// Restored databases looked through.
+    CheckDatabases,
+    /// One of the user's own checks.
+    Checks,
+    /// Scratch databases removed.
+    Drop,
+    /// A drill's certificate written.
+    Certify,
     /// Shares and stores tried.
     Trial,
     /// Copies that are owed made.

@@ -122,6 +122,7 @@ pub(super) fn config() -> Config {
             ..PolicyConfig::default()
         },
         retention: None,
+        drill: None,
         state: PathBuf::from("/var/lib/stopmark"),
         logs: PathBuf::from("/var/log/stopmark"),
     }

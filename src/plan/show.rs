@@ -7,7 +7,7 @@ use std::fmt::{Display, Write as _};
 use super::{
     AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, FileMove, LinkSecurity,
     OnFailure, PlaceMark, Plan, ProveCopy, ProveMark, ProvenState, Prune, Publish, RecoverDatabase,
-    RestoreDatabase, RestoreLog, RunKind, Stage, StageName, Step, StopAt, Warning,
+    RestoreDatabase, RestoreLog, RunCheck, RunKind, Stage, StageName, Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -88,6 +88,7 @@ const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Log => "log run",
         RunKind::Salvage => "salvage",
         RunKind::Restore => "restore",
+        RunKind::Drill => "drill",
         RunKind::Link => "links",
         RunKind::Prepare => "preparation",
         RunKind::Adopt => "adoption",
@@ -99,7 +100,9 @@ const fn run_word(kind: RunKind) -> &'static str {
     }
 }
 
-const fn stage_word(name: StageName) -> &'static str {
+/// What a stage is, in a word or two.
+#[must_use]
+pub const fn stage_word(name: StageName) -> &'static str {
     match name {
         StageName::Links => "links",
         StageName::Prepare => "prepare",
@@ -117,6 +120,10 @@ const fn stage_word(name: StageName) -> &'static str {
         StageName::LastLogs => "last logs",
         StageName::Recover => "recover",
         StageName::Prove => "prove",
+        StageName::CheckDatabases => "check databases",
+        StageName::Checks => "check",
+        StageName::Drop => "remove scratch",
+        StageName::Certify => "certify",
         StageName::Trial => "try",
         StageName::Copy => "copy",
         StageName::Scrub => "scrub",
@@ -166,6 +173,17 @@ fn head(step: &Step) -> String {
         Step::RestoreLog(step) => restore_log_words(step),
         Step::RecoverDatabase(step) => recover_words(step),
         Step::ProveMark(step) => prove_words(step),
+        Step::CheckDatabase(step) => {
+            let pages = if step.physical_only {
+                ", pages only"
+            } else {
+                ""
+            };
+            format!("look through `{}` with CHECKDB{pages}", step.target)
+        }
+        Step::RunCheck(step) => format!("ask `{}`: it must find {}", step.name, step.wanted()),
+        Step::DropScratch(step) => format!("remove scratch database `{}`", step.target),
+        Step::Certify(step) => format!("certify the drill of mark `{}`", step.mark),
         Step::TrialBackup(_) => {
             "back up `model`, copy-only, to see that the share is one".to_owned()
         }
@@ -282,6 +300,7 @@ fn details(step: &Step) -> Vec<String> {
         Step::RestoreDatabase(step) => move_words(&step.moves),
         Step::RestoreLog(step) => move_words(&step.moves),
         Step::TrialBackup(step) => vec![step.stripe.sql_path.clone()],
+        Step::RunCheck(step) => check_names(step),
         Step::RemoveTrial(step) => vec![step.agent_path.display().to_string()],
         Step::ProbeStore(step) => vec![probe_words(step.store.as_ref(), &step.key)],
         Step::RemoveProbe(step) => vec![probe_words(step.store.as_ref(), &step.key)],
@@ -309,8 +328,19 @@ fn details(step: &Step) -> Vec<String> {
         | Step::Publish(_)
         | Step::RecoverDatabase(_)
         | Step::ProveMark(_)
+        | Step::CheckDatabase(_)
+        | Step::DropScratch(_)
+        | Step::Certify(_)
         | Step::MirrorLog(_) => Vec::new(),
     }
+}
+
+/// What stands for what in a check.
+fn check_names(step: &RunCheck) -> Vec<String> {
+    let names = step.names.iter();
+    names
+        .map(|(name, database)| format!("{{{name}}} is `{database}`"))
+        .collect()
 }
 
 fn copy_words(step: &CopyPiece) -> String {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::copies::{CopyPiece, MirrorLog, ProveCopy};
+use super::drill_step::{Certify, CheckDatabase, DropScratch, RunCheck};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
 use super::restore_step::{Fetch, ProveMark, RecoverDatabase, RestoreDatabase, RestoreLog};
 use super::retry::RetryRule;
@@ -63,6 +64,14 @@ pub enum Step {
     RecoverDatabase(RecoverDatabase),
     /// Requires that a restored member is online and its newest mark is the one asked for.
     ProveMark(ProveMark),
+    /// Looks through a restored scratch database.
+    CheckDatabase(CheckDatabase),
+    /// Asks one of the user's own checks of restored members.
+    RunCheck(RunCheck),
+    /// Removes a scratch database of a drill.
+    DropScratch(DropScratch),
+    /// Writes a drill's certificate.
+    Certify(Certify),
     /// Backs `model` up to a share, where the agent must see the file.
     TrialBackup(TrialBackup),
     /// Removes the file that a `TrialBackup` wrote.
@@ -299,6 +308,7 @@ impl Step {
             Self::RestoreDatabase(step) => step.retry,
             Self::RestoreLog(step) => step.retry,
             Self::RecoverDatabase(step) => step.retry,
+            Self::DropScratch(step) => step.retry,
             _ => None,
         }
     }
@@ -316,6 +326,7 @@ impl Step {
             Self::RestoreLog(step) => Some(&step.member),
             Self::RecoverDatabase(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
+            Self::CheckDatabase(step) => Some(&step.member),
             Self::RemovePiece(step) => Some(&step.member),
             Self::TrimMarkLog(step) => Some(&step.member),
             Self::Release(step) => Some(&step.member),
@@ -329,6 +340,9 @@ impl Step {
             | Self::Publish(_)
             | Self::ClearStaging(_)
             | Self::Fetch(_)
+            | Self::RunCheck(_)
+            | Self::DropScratch(_)
+            | Self::Certify(_)
             | Self::TrialBackup(_)
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
@@ -367,6 +381,10 @@ impl Step {
             | Self::Publish(_)
             | Self::RecoverDatabase(_)
             | Self::ProveMark(_)
+            | Self::CheckDatabase(_)
+            | Self::RunCheck(_)
+            | Self::DropScratch(_)
+            | Self::Certify(_)
             | Self::TrialBackup(_)
             | Self::RemoveTrial(_)
             | Self::ProbeStore(_)
@@ -420,6 +438,10 @@ impl Step {
             | Self::ClearStaging(_)
             | Self::Fetch(_)
             | Self::ProveMark(_)
+            | Self::CheckDatabase(_)
+            | Self::RunCheck(_)
+            | Self::DropScratch(_)
+            | Self::Certify(_)
             | Self::RemoveTrial(_)
             | Self::RemoveProbe(_)
             | Self::CopyPiece(_)

@@ -349,6 +349,7 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Differential => "differential",
         RunKind::Log => "log",
         RunKind::Salvage => "salvage",
+        RunKind::Drill => "drill",
         RunKind::Restore => "restore",
         RunKind::Link => "link",
         RunKind::Prepare => "prepare",
@@ -410,6 +411,10 @@ pub fn step_words(step: &Step) -> String {
         Step::SweepUploads(_) => "sweep of unfinished uploads".to_owned(),
         Step::SweepStaging(_) => "sweep of a share".to_owned(),
         Step::TrimMarkLog(step) => format!("trimming of the mark log of {}", step.member),
+        Step::CheckDatabase(step) => format!("CHECKDB of `{}`", step.target),
+        Step::RunCheck(step) => format!("check `{}`", step.name),
+        Step::DropScratch(step) => format!("removal of scratch database `{}`", step.target),
+        Step::Certify(step) => format!("certificate of the drill of mark {}", step.mark),
         Step::Release(step) => format!("end of the quarantine of {}", step.member),
     }
 }

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::bytes::{counted, in_zone, span};
+use super::bytes::{counted, in_zone};
+use super::points::{HeldBack, NOTHING_RESTORABLE, lost_ms, lost_now, reasons};
 use super::prune::pin_words;
-use crate::chain::{Break, LogEnds, worded};
+use crate::chain::{Break, LogEnds};
 use crate::config::Config;
 use crate::error::Error;
 use crate::model::{GroupName, MemberName, RunId, Timestamp};
@@ -91,18 +92,12 @@ impl Status {
     ) -> Self {
         let newest_point = standing.newest_point.as_ref().map(|point| PointStatus {
             mark: point.mark.name.to_string(),
-            age_ms: now.millis() - point.mark.placed_at.millis(),
-            lacking: doubts
-                .lacking
-                .iter()
-                .map(|(member, why)| format!("{member}: {why}"))
-                .collect(),
+            age_ms: lost_ms(point.mark.placed_at, now),
+            lacking: reasons(&doubts.lacking),
         });
         let held_back = standing.held_back.iter().flat_map(|(marked, breaks)| {
-            let mark = &marked.mark.name;
-            let line = move |(member, why): (MemberName, Break)| format!("{mark}: {member}: {why}");
-            let breaks = worded(&marked.mark, breaks, &doubts.ends);
-            breaks.into_iter().map(line)
+            let held = HeldBack::of(&marked.mark, breaks, &doubts.ends);
+            held.lines().collect::<Vec<_>>()
         });
         Self {
             group: config.group.clone(),
@@ -148,15 +143,12 @@ impl Status {
         let mut text = format!("group `{}`\n", self.group);
         match &self.newest_point {
             Some(point) => {
-                let (mark, age) = (&point.mark, span(point.age_ms));
-                write!(
-                    text,
-                    "  if every host died now: back to mark {mark}, {age} lost\n  points    {}\n",
-                    self.points
-                )
+                let lost = lost_now(&point.mark, point.age_ms);
+                write!(text, "  {lost}\n  points    {}\n", self.points)
             }
-            None => text.write_str(
-                "  NO POINT: the group cannot be brought back to one moment\n  \
+            None => write!(
+                text,
+                "  {NOTHING_RESTORABLE}\n  \
                  hint: `stopmark backup full` and then `stopmark backup log` make one\n",
             ),
         }

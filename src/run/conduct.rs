@@ -148,6 +148,18 @@ pub async fn check(
     carry_out(world, config, plan, interrupt).await
 }
 
+/// Removes what drills before left behind on their hosts, so that the next one finds its names free. Needs no lease.
+pub async fn finish_drills(
+    world: &World,
+    group: &GroupName,
+    interrupt: &Interrupt,
+) -> Result<Vec<Record>> {
+    finish_those(world, group, interrupt, |record| {
+        record.kind == RunKind::Drill
+    })
+    .await
+}
+
 /// Carries out a plan that publishes under the name of its own run.
 pub(super) async fn carry_out_as(
     world: &World,

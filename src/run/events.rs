@@ -242,6 +242,13 @@ pub enum Outcome {
         /// The store's words.
         reason: String,
     },
+    /// A drill's certificate is in the store and the group's log.
+    Certified {
+        /// Its key in the store.
+        certificate: String,
+        /// The drill passed.
+        passed: bool,
+    },
     /// The member stopped at the mark.
     MarkProven {
         /// The newest mark in the restored member.

@@ -10,6 +10,7 @@ mod ahead;
 mod away;
 mod backlog;
 pub mod book;
+pub mod certificate;
 mod conduct;
 pub mod deeds;
 pub mod events;
@@ -25,7 +26,8 @@ pub mod verdict;
 
 pub use backlog::{Backlog, backlog};
 pub use conduct::{
-    BackupWanted, PlanNames, back_up, carry_out, check, finish_leftovers, plan_only, quarantined,
+    BackupWanted, PlanNames, back_up, carry_out, check, finish_drills, finish_leftovers, plan_only,
+    quarantined,
 };
 pub use executor::Interrupt;
 pub use restore::{BegunRestore, begun_restore, restore};

@@ -38,6 +38,8 @@ pub struct Round {
     pub plan: Plan,
     /// What became of each step; steps never reached are absent.
     pub steps: BTreeMap<StepPlace, StepState>,
+    /// When each step that was begun began last, and when it ended or failed.
+    pub times: BTreeMap<StepPlace, (Timestamp, Option<Timestamp>)>,
     /// The failures of tries that another try followed, oldest first.
     pub retried: BTreeMap<StepPlace, Vec<Failure>>,
     /// Steps that were taken back, with the failure where that failed.
@@ -170,6 +172,7 @@ impl Record {
             Event::RoundPlanned { plan, .. } => self.rounds.push(Round {
                 plan: (**plan).clone(),
                 steps: BTreeMap::new(),
+                times: BTreeMap::new(),
                 retried: BTreeMap::new(),
                 undone: BTreeMap::new(),
             }),
@@ -179,7 +182,8 @@ impl Record {
                     .insert(*place, failure.clone());
             }
             Event::RunEnded { verdict, at } => self.ended = Some((*verdict, *at)),
-            Event::StepStarted { place, .. } => {
+            Event::StepStarted { place, at } => {
+                self.round_mut(*place).times.insert(*place, (*at, None));
                 let round = self.round_mut(*place);
                 if let Some(StepState::Failed(failure)) = round.steps.get(place) {
                     let failure = failure.clone();
@@ -187,10 +191,12 @@ impl Record {
                 }
                 self.set(*place, StepState::Started);
             }
-            Event::StepEnded { place, outcome, .. } => {
+            Event::StepEnded { place, outcome, at } => {
+                self.note_end(*place, *at);
                 self.set(*place, StepState::Ended((**outcome).clone()));
             }
-            Event::StepFailed { place, failure, .. } => {
+            Event::StepFailed { place, failure, at } => {
+                self.note_end(*place, *at);
                 self.set(*place, StepState::Failed(failure.clone()));
             }
             Event::StepSkipped {
@@ -206,6 +212,12 @@ impl Record {
             }
         }
         Ok(())
+    }
+
+    fn note_end(&mut self, place: StepPlace, at: Timestamp) {
+        if let Some((_, end)) = self.round_mut(place).times.get_mut(&place) {
+            *end = Some(at);
+        }
     }
 
     fn set(&mut self, place: StepPlace, state: StepState) {
@@ -297,6 +309,22 @@ impl Round {
     pub fn lane(&self, place: StepPlace) -> Option<&Lane> {
         let stage = self.plan.stages.get(usize::from(place.stage))?;
         stage.lanes.get(usize::from(place.lane))
+    }
+
+    /// Every place of the round's plan, in order, with the number of the round that `number` says.
+    pub fn places(&self, number: u8) -> impl Iterator<Item = StepPlace> + '_ {
+        let index = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+        let stages = self.plan.stages.iter().enumerate();
+        stages.flat_map(move |(stage, it)| {
+            it.lanes.iter().enumerate().flat_map(move |(lane, it)| {
+                (0..it.steps.len()).map(move |step| StepPlace {
+                    round: number,
+                    stage: index(stage),
+                    lane: index(lane),
+                    step: index(step),
+                })
+            })
+        })
     }
 
     /// The steps that were carried out, each with what came of it, in the order of places.

@@ -70,7 +70,9 @@ pub fn verdict_of(record: &Record) -> Verdict {
         return Verdict::Failed;
     };
     // Where nothing is backed up, a warning says what could not be planned at all.
-    let left_out = !is_backup(last.plan.kind) && !last.plan.warnings.is_empty();
+    let left_out = !is_backup(last.plan.kind)
+        && last.plan.kind != RunKind::Drill
+        && !last.plan.warnings.is_empty();
     // What waits on the shares is in no store, be this run's own pieces or not.
     let code = Code::ShareBacklog.text();
     let mut warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
@@ -275,6 +277,8 @@ impl Record {
             .rounds
             .iter()
             .filter(|round| round.plan.kind == RunKind::Check);
+        let scratch = self.rounds.iter().flat_map(scratch_of);
+        let scratch = scratch.filter(|(_, removal)| !is_removed(removal));
         let begun = trials.flat_map(|round| round.steps.keys().map(move |place| (round, *place)));
         let left = begun.filter_map(|(round, place)| match round.step(place)?.undo() {
             Undo::By(removal) if !is_removed(&removal) => {
@@ -282,7 +286,7 @@ impl Record {
             }
             Undo::By(_) | Undo::Nothing | Undo::Never(_) => None,
         });
-        left.collect()
+        left.chain(scratch).collect()
     }
 
     fn unfinished_round(&self, round: &Round) -> Option<UnfinishedRound> {
@@ -389,6 +393,31 @@ impl Record {
             .filter_map(|(round, (place, state))| Some((round.step(*place)?, state)))
             .filter(move |(step, _)| step.piece() == Some(piece))
     }
+}
+
+/// The removals of scratch databases that a drill began to make, and of the files that it began to bring.
+fn scratch_of(round: &Round) -> Vec<(HostName, Step)> {
+    if round.plan.kind != RunKind::Drill {
+        return Vec::new();
+    }
+    let has_begun = |is_it: &dyn Fn(&Step) -> bool| {
+        let mut begun = round.steps.iter();
+        begun.any(|(place, state)| {
+            !matches!(state, StepState::Skipped(_)) && round.step(*place).is_some_and(is_it)
+        })
+    };
+    let lanes = round.plan.stages.iter().flat_map(|stage| &stage.lanes);
+    let placed = lanes.flat_map(|lane| lane.steps.iter().map(move |step| (&lane.host, step)));
+    let left = placed.filter(|(_, step)| match step {
+        Step::DropScratch(drop) => has_begun(&|step| match step {
+            Step::RestoreDatabase(step) => step.member == drop.of && step.target == drop.target,
+            _ => false,
+        }),
+        Step::SweepStaging(_) => has_begun(&|step| matches!(step, Step::Fetch(_))),
+        _ => false,
+    });
+    left.map(|(host, step)| (host.clone(), step.clone()))
+        .collect()
 }
 
 fn publishes(round: &Round, wanted: SetId) -> bool {

@@ -236,6 +236,17 @@ fn newest_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
     ))
 }
 
+/// The same where the database may be any: without the table there is no row.
+pub(super) fn newest_if_any_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
+    let names = names(kind);
+    Batch::plain(format!(
+        "USE {};\nIF OBJECT_ID(N'{}', N'U') IS NOT NULL\n{}",
+        identifier(database.as_str()),
+        names.table,
+        names.newest
+    ))
+}
+
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let database = sample

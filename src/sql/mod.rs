@@ -11,6 +11,7 @@ mod backup;
 mod connect;
 pub mod dial;
 mod discover;
+mod drill;
 mod event_session;
 mod every;
 mod facts;
@@ -28,6 +29,7 @@ mod reported;
 mod restore;
 mod restored;
 mod rows;
+pub mod script;
 mod session;
 mod statement;
 mod target;
@@ -52,12 +54,12 @@ use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
 use crate::plan::{
-    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RecoverDatabase,
-    RestoreDatabase, RestoreLog,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use crate::run::events::BackedUp;
 use crate::survey::{HostFacts, TargetFacts};
-use crate::world::{Clock, FactsWanted, Fleet, RestoredState, StepProgress};
+use crate::world::{CheckAnswer, Clock, FactsWanted, Fleet, RestoredState, StepProgress};
 
 /// The hosts of one configuration. Every verb opens its own connection, so verbs may run side by side.
 #[derive(Clone)]
@@ -208,6 +210,23 @@ impl Fleet for SqlFleet {
         progress: &dyn StepProgress,
     ) -> Result<()> {
         recover::recover_database(self, host, step, progress).await
+    }
+
+    async fn check_database(
+        &self,
+        host: &HostName,
+        step: &CheckDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        drill::check_database(self, host, step, progress).await
+    }
+
+    async fn run_check(&self, host: &HostName, step: &RunCheck) -> Result<CheckAnswer> {
+        drill::run_check(self, host, step).await
+    }
+
+    async fn drop_database(&self, host: &HostName, database: &DatabaseName) -> Result<()> {
+        drill::drop_database(self, host, database).await
     }
 
     async fn newest_mark(

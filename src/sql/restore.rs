@@ -120,17 +120,17 @@ pub fn database_sql(step: &RestoreDatabase) -> Batch {
 /// with a mark to stop at.
 #[must_use]
 pub fn log_sql(step: &RestoreLog) -> Batch {
-    let (stop, has_stop) = match &step.stop {
+    let (clause, has_mark) = match &step.stop {
         StopAt::Mark { mark, .. } => (format!("STOPATMARK = {}, ", literal(mark.as_str())), true),
         StopAt::End => (String::new(), false),
     };
-    let leaves = match (has_stop && step.recover, &step.standby) {
+    let leaves = match (has_mark && step.recover, &step.standby) {
         (true, _) => "RECOVERY".to_owned(),
-        (false, Some(undo)) if has_stop => format!("STANDBY = {}", literal(undo)),
+        (false, Some(undo)) if has_mark => format!("STANDBY = {}", literal(undo)),
         (false, _) => "NORECOVERY".to_owned(),
     };
     Batch::plain(format!(
-        "RESTORE LOG {}\nFROM {}\nWITH {stop}{leaves}, CHECKSUM, STATS = 5{};",
+        "RESTORE LOG {}\nFROM {}\nWITH {clause}{leaves}, CHECKSUM, STATS = 5{};",
         identifier(step.target.as_str()),
         devices(&step.source),
         moves_sql(&step.moves),
@@ -270,7 +270,7 @@ fn member(sample: &Sample) -> crate::model::MemberName {
     )
 }
 
-fn database_step(sample: &Sample, is_full: bool) -> RestoreDatabase {
+pub(super) fn database_step(sample: &Sample, is_full: bool) -> RestoreDatabase {
     let file = crate::plan::FileMove {
         logical_name: sample.file.clone(),
         physical_name: format!("{}\\{}.mdf", sample.folder, sample.file),
@@ -293,7 +293,7 @@ fn database_step(sample: &Sample, is_full: bool) -> RestoreDatabase {
     }
 }
 
-fn log_step(sample: &Sample, recover: bool) -> RestoreLog {
+pub(super) fn log_step(sample: &Sample, recover: bool) -> RestoreLog {
     RestoreLog {
         member: member(sample),
         target: sample

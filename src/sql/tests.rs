@@ -74,6 +74,7 @@ pub(super) fn config() -> Config {
             ..PolicyConfig::default()
         },
         retention: None,
+        drill: None,
         state: "/nowhere".into(),
         logs: "/nowhere".into(),
     }

@@ -2,7 +2,7 @@
 //!
 //! Keys are made of slugs and numbers only, so no name from outside can climb out of the prefix.
 
-use crate::model::GroupName;
+use crate::model::{GroupName, RunId};
 
 /// The folder of everything of one group: `v1/<group>`.
 #[must_use]
@@ -26,6 +26,12 @@ pub fn manifest(name: &GroupName, stamp: &str, attempt: u32) -> String {
 #[must_use]
 pub fn pieces(name: &GroupName) -> String {
     format!("{}/pieces", group(name))
+}
+
+/// The certificate of a drill.
+#[must_use]
+pub fn drill(name: &GroupName, run: RunId) -> String {
+    format!("{}/drills/{run}.json", group(name))
 }
 
 /// The folder of the group's log.

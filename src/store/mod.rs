@@ -6,6 +6,7 @@
 //! This room never overwrites an object and never decides what is kept.
 
 mod breaker;
+mod certificate;
 mod chunk;
 pub mod digest;
 mod each;
@@ -52,7 +53,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::config::{KeepingConfig, StoreConfig, TransferConfig};
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
+use crate::model::{Certificate, GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::seal::Ring;
 use crate::world::{
     Chained, Clock, LogEntry, LogFact, Progress, Removal, StepProgress, Store, Tap,
@@ -300,6 +301,14 @@ impl Store for ObjectStore {
 
     async fn write_manifest(&self, set: &Set) -> Result<(String, Sha256Digest)> {
         self.write_set(set).await
+    }
+
+    async fn write_certificate(&self, certificate: &Certificate) -> Result<(String, Sha256Digest)> {
+        self.write_drill(certificate).await
+    }
+
+    async fn read_certificate(&self, key: &str, digest: Sha256Digest) -> Result<Certificate> {
+        self.read_drill(key, digest).await
     }
 
     async fn append(&self, group: &GroupName, fact: LogFact) -> Result<u64> {

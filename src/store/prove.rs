@@ -188,7 +188,7 @@ impl ObjectStore {
             return Ok(());
         }
         self.prove_sizes(stripe).await?;
-        let unfinished = path.with_extension("part");
+        let unfinished = path.with_extension(super::staging::UNFINISHED);
         let failed = |error| unwritable(&unfinished, error);
         let file = fs::File::create(&unfinished).await.map_err(failed)?;
         let size_bytes = stripe.plain().size_bytes;

@@ -11,6 +11,9 @@ use crate::model::Timestamp;
 use crate::plan::{ShareFile, StagedStripe};
 use crate::world::Staging;
 
+/// What a file that is being fetched ends in until it is whole.
+pub(super) const UNFINISHED: &str = "part";
+
 /// Files on mounted shares.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalStaging;
@@ -48,17 +51,9 @@ impl Staging for LocalStaging {
 
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         for file in files {
-            match fs::remove_file(file).await {
-                Err(error) if !is_missing(error.kind()) => {
-                    return Err(Error::new(
-                        Code::ShareUnseen,
-                        "a file on the share cannot be removed",
-                    )
-                    .at("file", file.display())
-                    .hint("it is in the store already: remove it by hand")
-                    .source(error));
-                }
-                _ => {}
+            // A fetch that was killed leaves what it had under another name.
+            for file in [file.clone(), file.with_extension(UNFINISHED)] {
+                remove_file(&file).await?;
             }
         }
         Ok(())
@@ -74,6 +69,20 @@ impl Staging for LocalStaging {
             .hint("give the agent's account the right to read the share")
             .source(error)
         })
+    }
+}
+
+/// One that is not there is no error.
+async fn remove_file(file: &Path) -> Result<()> {
+    match fs::remove_file(file).await {
+        Err(error) if !is_missing(error.kind()) => Err(Error::new(
+            Code::ShareUnseen,
+            "a file on the share cannot be removed",
+        )
+        .at("file", file.display())
+        .hint("it is in the store already: remove it by hand")
+        .source(error)),
+        _ => Ok(()),
     }
 }
 

@@ -8,6 +8,13 @@ mod clients;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod hosts;
+mod page;
+mod paper;
+#[path = "../it/scrub.rs"]
+mod scrub;
 mod service;
+#[path = "../it/stage.rs"]
+#[expect(dead_code, reason = "made for the tests of `it`, which use all of it")]
+mod stage;
 mod stores;
 mod tsql;

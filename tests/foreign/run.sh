@@ -4,7 +4,7 @@
 #
 # Two object stores (SeaweedFS speaks S3, Azurite speaks Azure), one that ignores conditions (rclone), clients of SQL
 # Server (FreeTDS's tsql, and those that clients/install.sh brings), `age`, which opens sealed pieces, and Microsoft's
-# T-SQL parser (which tsql/run.sh installs when its test asks). Packages go into a cache folder
+# T-SQL parser (which tsql/run.sh installs when its test asks), and a browser (Debian's chromium) for the reports. Packages go into a cache folder
 # (STOPMARK_FOREIGN_CACHE, default ~/.cache/stopmark-foreign); the system gets Debian packages only where a program is
 # missing. What is missing and cannot be installed is a failure here, never a skip.
 #
@@ -43,6 +43,7 @@ install_programs() {
   command -v tsql >/dev/null || debian freetds-bin
   command -v systemd-analyze >/dev/null || debian systemd
   command -v age >/dev/null || debian age
+  command -v chromium >/dev/null || debian chromium
   command -v curl >/dev/null || debian curl
   command -v npm >/dev/null || debian nodejs npm
   python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
@@ -79,7 +80,7 @@ install_programs() {
 # The folder's name changes with what is to be in it.
 install_clients() {
   local sources=$repository/tests/foreign/clients began=$SECONDS pins
-  pins=$(cat "$sources/install.sh" "$sources/requirements.txt" | sha256sum | cut -c 1-12)
+  pins=$(cat "$sources/install.sh" "$sources"/*.txt | sha256sum | cut -c 1-12)
   export STOPMARK_CLIENTS=$cache/clients-$pins
   if [ ! -e "$STOPMARK_CLIENTS/ready" ]; then
     say "installing clients into $STOPMARK_CLIENTS"

@@ -193,6 +193,7 @@ impl Hosts {
                 ..PolicyConfig::default()
             },
             retention: None,
+            drill: None,
             state: "/nowhere".into(),
             logs: "/nowhere".into(),
         }

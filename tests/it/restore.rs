@@ -2,6 +2,7 @@
 //!
 //! The application's sum spans two hosts: it is exact only where both stopped at one moment.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use stopmark::error::Exit;
@@ -155,7 +156,7 @@ async fn without_its_tail_a_group_is_restored_over_itself_all_the_same() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_point_is_found_by_a_time_with_its_zone_and_by_no_other() {
     let (stage, _) = set().await;
-    let between = jiff::Timestamp::now().to_string();
+    let between = stage.world().1.clock.now().to_string();
     must(&stage.run(&["backup", "log"]).await);
     let before = |time| {
         [
@@ -313,11 +314,8 @@ async fn what_cannot_be_meant_is_refused_with_the_cure() {
         let args = [&["restore", "run"][..], args].concat();
         let printed = stage.run(&args).await;
         assert_ne!(printed.exit, Exit::Ok, "{args:?}");
-        told.push_str(&format!(
-            "$ stopmark {}\n{}\n",
-            args.join(" "),
-            printed.stderr
-        ));
+        let (args, stderr) = (args.join(" "), printed.stderr);
+        writeln!(told, "$ stopmark {args}\n{stderr}").expect("a string takes all");
     }
     insta::assert_snapshot!(stage.scrub(&told));
     assert_eq!(restored_rows(&stage, "DR1").await, 0);

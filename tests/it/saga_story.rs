@@ -133,6 +133,10 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::SweepUploads(_) => "sweep uploads".to_owned(),
         Step::SweepStaging(_) => "sweep a share".to_owned(),
         Step::TrimMarkLog(step) => format!("trim marks of {}", step.member),
+        Step::CheckDatabase(step) => format!("check {}", step.target),
+        Step::RunCheck(step) => format!("ask {}", step.name),
+        Step::DropScratch(step) => format!("drop {}", step.target),
+        Step::Certify(step) => format!("certify {}", step.mark),
         Step::Release(step) => format!("release {}", step.member),
     }
 }

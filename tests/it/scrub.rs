@@ -33,7 +33,7 @@ fn spans(text: &str) -> String {
 }
 
 /// Replaces every run of characters of this shape: `x` is a hexadecimal digit, `0` a decimal one.
-fn shaped(text: &str, shape: &str, by: &str) -> String {
+pub(crate) fn shaped(text: &str, shape: &str, by: &str) -> String {
     let (text, shape): (Vec<char>, Vec<char>) = (text.chars().collect(), shape.chars().collect());
     let fits = |at: usize| {
         let part = text.get(at..at + shape.len());

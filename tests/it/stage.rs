@@ -27,7 +27,7 @@ use stopmark::world::World;
 use tempfile::TempDir;
 use tiberius::{AuthMethod, EncryptionLevel};
 use tokio::net::TcpStream;
-use tokio_util::compat::TokioAsyncWriteCompatExt as _;
+use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt as _};
 
 use crate::scrub;
 
@@ -35,6 +35,9 @@ use crate::scrub;
 pub(crate) const PASSWORD: &str = "Stage-Pa55word";
 /// The agent's login.
 pub(crate) const AGENT: &str = "stopmark";
+
+/// A client of one host.
+pub(crate) type Client = tiberius::Client<Compat<TcpStream>>;
 
 /// Hosts, a group on them, and its configuration.
 pub(crate) struct Stage {
@@ -162,6 +165,11 @@ impl Stage {
         text
     }
 
+    /// The file of the authority that signed every host's certificate.
+    pub(crate) fn authority_file(&self) -> &Path {
+        self.authority.file()
+    }
+
     /// A path in the stage's folder.
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.folder.path().join(below)
@@ -204,23 +212,28 @@ impl Stage {
     }
 
     async fn row(&self, host: &str, database: &str, sql: &str) -> tiberius::Row {
-        let mut config = tiberius::Config::new();
-        config.host("127.0.0.1");
-        config.database(database);
-        config.authentication(AuthMethod::sql_server(AGENT, PASSWORD));
-        config.encryption(EncryptionLevel::Required);
-        config.trust_cert_ca(self.authority.file().display().to_string());
-        let stream = TcpStream::connect(self.host(host).address())
-            .await
-            .expect("it listens");
-        let client = Box::pin(tiberius::Client::connect(config, stream.compat_write())).await;
-        let mut client = client.expect("the agent's login may log in");
+        let mut client = self.client(host, database).await;
         let answer = client.simple_query(sql).await.expect("it is understood");
         answer
             .into_row()
             .await
             .expect("it is answered")
             .expect("a row")
+    }
+
+    /// A connection of the agent's login, for stories that say more than one thing.
+    pub(crate) async fn client(&self, host: &str, database: &str) -> Client {
+        let mut config = tiberius::Config::new();
+        config.host("127.0.0.1");
+        config.database(database);
+        config.authentication(AuthMethod::sql_server(AGENT, PASSWORD));
+        config.encryption(EncryptionLevel::Required);
+        config.trust_cert_ca(self.authority_file().display().to_string());
+        let stream = TcpStream::connect(self.host(host).address())
+            .await
+            .expect("it listens");
+        let client = Box::pin(Client::connect(config, stream.compat_write())).await;
+        client.expect("the agent's login may log in")
     }
 
     /// Runs a command as a shell would.

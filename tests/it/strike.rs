@@ -13,22 +13,22 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Result};
 use stopmark::model::{
-    DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy, Set,
-    Sha256Digest, StoreName, StoredStripe,
+    Certificate, DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy,
+    Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, RecoverDatabase,
-    RestoreDatabase, RestoreLog,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use stopmark::run::events::BackedUp;
 use stopmark::survey::{HostFacts, TargetFacts};
 use stopmark::world::{
-    Chained, FactsWanted, Fleet, LogEntry, LogFact, Removal, RestoredState, StepProgress, Store,
-    Tap, World,
+    Chained, CheckAnswer, FactsWanted, Fleet, LogEntry, LogFact, Removal, RestoredState,
+    StepProgress, Store, Tap, World,
 };
 
 use crate::fate::{Fate, Fates};
-use crate::struck_share::{StruckForeign, StruckStaging};
+use crate::strike_share::{StruckForeign, StruckStaging};
 
 /// Whether the effect is done before it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,6 +318,25 @@ impl Fleet for StruckFleet {
         self.pass("target_facts", self.0.target_facts(host)).await
     }
 
+    async fn check_database(
+        &self,
+        host: &HostName,
+        step: &CheckDatabase,
+        progress: &dyn StepProgress,
+    ) -> Result<()> {
+        let checked = self.0.check_database(host, step, progress);
+        self.pass("check_database", checked).await
+    }
+
+    async fn run_check(&self, host: &HostName, step: &RunCheck) -> Result<CheckAnswer> {
+        self.pass("run_check", self.0.run_check(host, step)).await
+    }
+
+    async fn drop_database(&self, host: &HostName, database: &DatabaseName) -> Result<()> {
+        let dropped = self.0.drop_database(host, database);
+        self.pass("drop_database", dropped).await
+    }
+
     async fn newest_mark(
         &self,
         host: &HostName,
@@ -399,6 +418,15 @@ impl Store for StruckStore {
     async fn write_manifest(&self, set: &Set) -> Result<(String, Sha256Digest)> {
         self.pass("write_manifest", self.0.write_manifest(set))
             .await
+    }
+
+    async fn write_certificate(&self, certificate: &Certificate) -> Result<(String, Sha256Digest)> {
+        let written = self.0.write_certificate(certificate);
+        self.pass("write_certificate", written).await
+    }
+
+    async fn read_certificate(&self, key: &str, digest: Sha256Digest) -> Result<Certificate> {
+        self.0.read_certificate(key, digest).await
     }
 
     async fn append(&self, group: &GroupName, fact: LogFact) -> Result<u64> {

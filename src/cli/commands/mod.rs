@@ -4,6 +4,7 @@ mod adopt;
 mod backup;
 mod catalog;
 mod check;
+mod drill;
 mod explain;
 mod group;
 mod init;
@@ -12,11 +13,13 @@ mod link;
 mod list;
 mod notify;
 mod pin;
+mod points;
 mod prune;
 mod restore;
 mod restore_asked;
 mod restore_point;
 mod schedule;
+mod script;
 mod scrub;
 mod service;
 mod show;
@@ -48,6 +51,7 @@ pub(super) async fn carry_out(
         Command::Backup(command) => backup::backup(&common, command, out, interrupt).await,
         Command::List => list::list(&common, out).await,
         Command::Show(args) => show::show(&common, &args, out).await,
+        Command::Points(args) => points::points(&common, args, out).await,
         Command::Status => status::status(&common, out).await,
         Command::Verify(args) if args.chain => verify_chain::verify_chain(&common, out).await,
         Command::Verify(args) => verify::verify(&common, &args, out).await,
@@ -55,6 +59,7 @@ pub(super) async fn carry_out(
         Command::Adopt(args) => adopt::adopt(&common, &args, out, interrupt).await,
         Command::Scrub(args) => scrub::scrub(&common, &args, out, interrupt).await,
         Command::Restore(command) => restore::restore(&common, command, out, interrupt).await,
+        Command::Drill(command) => drill::drill(&common, command, out, interrupt).await,
         Command::Prune(command) => prune::prune(&common, command, out, interrupt).await,
         Command::Pin(args) => pin::pin(&common, &args, out).await,
         Command::Unpin(args) => pin::unpin(&common, &args, out).await,

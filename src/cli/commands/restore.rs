@@ -3,6 +3,7 @@
 use super::link::survey_of;
 use super::restore_asked::{Wanted, asked, begun};
 use super::restore_point::point;
+use super::script::script;
 use super::{Failed, end_run, one, shown, unprintable};
 use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
 use crate::cli::out::Out;
@@ -28,6 +29,10 @@ pub(super) async fn restore(
     match command {
         RestoreCommand::Plan(args) => {
             let agent = agent(common, Access::Read)?;
+            if let Some(folder) = &args.script {
+                return script(&agent, &args.restore, folder, out).await;
+            }
+            let args = args.restore;
             let wanted = Wanted {
                 run: RunId(agent.world.ids.next()),
                 // Over the group itself nothing can be planned that overwrites nothing; printing harms nobody.

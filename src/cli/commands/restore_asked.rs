@@ -1,6 +1,6 @@
 //! From the words of `restore plan|run` to what the planner is asked. Start at [`asked`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
@@ -46,8 +46,25 @@ pub(super) async fn asked(
     wanted: &Wanted,
     (point, survey, begun): (&Point, SurveyId, Option<BegunRestore>),
 ) -> Result<RestoreAsked, Failed> {
+    let asked = without_targets(agent, args, wanted, (point, survey, begun))?;
+    // A point's members may be on hosts that the file does not know any more; the planner says so.
+    let hosts = point
+        .paths
+        .keys()
+        .filter_map(|member| asked.place.of(member));
+    let targets = targets(agent, hosts).await?;
+    Ok(RestoreAsked { targets, ..asked })
+}
+
+/// The same, and no host is asked.
+pub(super) fn without_targets(
+    agent: &Agent,
+    args: &RestoreArgs,
+    wanted: &Wanted,
+    (point, survey, begun): (&Point, SurveyId, Option<BegunRestore>),
+) -> Result<RestoreAsked, Failed> {
     let place = place(agent, args).map_err(one)?;
-    let asked = RestoreAsked {
+    Ok(RestoreAsked {
         files: files(args).map_err(one)?,
         renames: renames(point, &args.prefix)?,
         only: args.member.clone(),
@@ -65,24 +82,17 @@ pub(super) async fn asked(
         },
         begun: begun.map(|begun| begun.databases).unwrap_or_default(),
         ..RestoreAsked::to(place, wanted.run, survey)
-    };
-    // A point's members may be on hosts that the file does not know any more; the planner says so.
-    let hosts = point
-        .paths
-        .keys()
-        .filter_map(|member| asked.place.of(member));
-    let targets = targets(agent, hosts).await?;
-    Ok(RestoreAsked { targets, ..asked })
+    })
 }
 
 /// The hosts that members go to, each asked at the same time; every one that does not answer is told.
-async fn targets<'a>(
+pub(super) async fn targets<'a>(
     agent: &Agent,
     hosts: impl Iterator<Item = &'a HostName>,
 ) -> Result<BTreeMap<HostName, TargetFacts>, Failed> {
     let known = hosts.filter_map(|host| agent.config.host(host));
-    let known: BTreeMap<&HostName, ()> = known.map(|host| (&host.name, ())).collect();
-    let asking = known.into_keys().map(async |host| {
+    let known: BTreeSet<&HostName> = known.map(|host| &host.name).collect();
+    let asking = known.into_iter().map(async |host| {
         let facts = agent.world.fleet.target_facts(host).await?;
         true_host(host, &facts.true_name)?;
         Ok::<_, Error>((host.clone(), facts))
@@ -137,7 +147,7 @@ fn place(agent: &Agent, args: &RestoreArgs) -> Done<RestorePlace> {
 }
 
 /// The target as the configuration spells it.
-fn target(agent: &Agent, named: &HostName) -> Done<HostName> {
+pub(super) fn target(agent: &Agent, named: &HostName) -> Done<HostName> {
     let found = agent.config.host(named).map(|host| host.name.clone());
     found.ok_or_else(|| {
         let hosts = agent.config.hosts.keys().map(HostName::to_string);

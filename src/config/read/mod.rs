@@ -3,6 +3,7 @@
 //! Start at [`config`]. A reader gives none where it added a fault; the last line below therefore holds a
 //! whole Config exactly when there is no fault.
 
+mod drill;
 mod group;
 mod hosts;
 mod keeping;
@@ -43,6 +44,7 @@ const SECTIONS: &[&str] = &[
     "notify",
     "policy",
     "retention",
+    "drill",
     "paths",
 ];
 
@@ -190,6 +192,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let service = service::service(root, around);
     let policy = policy::policy(root, stores.as_ref().map(|(_, further)| 1 + further.len()));
     let retention = retention::retention(root);
+    let drill = drill::drill(root, around);
     let (state, logs) = policy::paths(root, around);
     let group = group?;
     let (store, further_stores) = stores?;
@@ -208,6 +211,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         service,
         policy,
         retention,
+        drill,
         state,
         logs,
     })
@@ -240,6 +244,8 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         policy::POLICY_KEYS,
         policy::PATHS_KEYS,
         retention::KEYS,
+        drill::KEYS,
+        drill::CHECK_KEYS,
     ]);
     sections.flatten().copied()
 }

@@ -91,7 +91,7 @@ fn a_restore_to_a_newer_version_opens_by_the_last_log_when_all_have_come_that_fa
     let mut newer = restore_asked();
     newer.files = RestoreFiles::Defaults;
     change_target(&mut newer, "PAY3", |facts| {
-        facts.version = "17.0.1000.1".to_owned()
+        facts.version = "17.0.1000.1".to_owned();
     });
     insta::assert_snapshot!(checked(restored(&newer).expect("a plan")).1);
 }

@@ -8,6 +8,7 @@
 mod adopt;
 mod copies;
 mod deliver;
+mod drill;
 mod prune;
 mod publish;
 mod restore;
@@ -54,6 +55,10 @@ pub async fn carry_out(
         Step::RestoreLog(step) => restore::log(world, host, step).await,
         Step::RecoverDatabase(step) => restore::recover(world, host, step).await,
         Step::ProveMark(step) => restore::prove_mark(world, host, step).await,
+        Step::CheckDatabase(step) => done(drill::check_database(world, host, step).await),
+        Step::RunCheck(step) => done(drill::run_check(world, host, step).await),
+        Step::DropScratch(step) => done(drill::drop_scratch(world, book, host, step).await),
+        Step::Certify(step) => drill::certify(world, book, step).await,
         Step::TrialBackup(step) => done(trial::back_up(world, host, step).await),
         Step::RemoveTrial(step) => done(trial::remove(world, step).await),
         Step::ProbeStore(step) => done(trial::probe_store(world, step).await),

@@ -21,7 +21,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use super::{AgentIdentity, ObjectStore, located};
 use crate::config::{Config, StoreConfig};
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
+use crate::model::{Certificate, GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::world::{
     Chained, Clock, LogEntry, LogFact, Progress, Removal, StepProgress, Store, Tap,
 };
@@ -233,6 +233,16 @@ impl Store for Stores {
     async fn write_manifest(&self, set: &Set) -> Result<(String, Sha256Digest)> {
         let written = self.leading.write_set(set).await;
         written.map_err(|error| self.named(&self.leading, error))
+    }
+
+    async fn write_certificate(&self, certificate: &Certificate) -> Result<(String, Sha256Digest)> {
+        let written = self.leading.write_drill(certificate).await;
+        written.map_err(|error| self.named(&self.leading, error))
+    }
+
+    async fn read_certificate(&self, key: &str, digest: Sha256Digest) -> Result<Certificate> {
+        let read = self.leading.read_drill(key, digest).await;
+        read.map_err(|error| self.named(&self.leading, error))
     }
 
     async fn append(&self, group: &GroupName, fact: LogFact) -> Result<u64> {

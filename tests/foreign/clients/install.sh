@@ -26,6 +26,9 @@ npm install --prefix "$folder" --silent --no-audit --no-fund "tedious@$tedious" 
 node_install=$!
 python3 -m venv "$folder/python"
 "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+python3 -m venv "$folder/mssql-cli"
+"$folder/mssql-cli/bin/python" -m pip install --quiet --disable-pip-version-check \
+  --requirement "$here/mssql-cli.txt"
 fetch "$mssql_cli_sha256" --platform manylinux1_x86_64 mssql-cli==1.0.0
 cp "$folder/wheel/mssqlcli/mssqltoolsservice/bin/System.Data.SqlClient.dll" "$folder/dotnet/"
 fetch "$psycopg2_sha256" --platform manylinux_2_17_x86_64 --python-version 3.10 psycopg2-binary==2.9.3

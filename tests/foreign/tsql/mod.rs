@@ -16,7 +16,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn parse(folder: &Path) -> Output {
+pub(crate) fn parse(folder: &Path) -> Output {
     Command::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/foreign/tsql/run.sh"

@@ -1,6 +1,4 @@
-//! The share's and the foreign media's part of a `strike`: every call passes it and may fail.
-//!
-//! Start at [`Strike`], which counts and decides.
+//! The shares and the media of others with a strike in them. Start at [`StruckStaging`]; `strike` counts and fails.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -13,7 +11,10 @@ use stopmark::world::{Brought, Foreign, Staging, StepProgress};
 
 use crate::strike::Strike;
 
+/// The shares.
 pub(crate) struct StruckStaging(pub(crate) Arc<dyn Staging>, pub(crate) Arc<Strike>);
+
+/// The media of others.
 pub(crate) struct StruckForeign(pub(crate) Arc<dyn Foreign>, pub(crate) Arc<Strike>);
 
 impl StruckStaging {

@@ -1,0 +1,230 @@
+//! T-SQL for files that people run by hand: the statements of a restore with what a script needs around them.
+//!
+//! Start at [`guarded_sql`]. Clients differ in what they make of an error: `sqlcmd` goes on or ends, others always go
+//! on. So nothing here relies on a client: a member whose step failed is remembered in a temporary table, its other
+//! steps are left out, and the last batch raises an error unless every member was proven. Batches stand between
+//! lines of `GO`; no variable of a client is used.
+//!
+//! Nothing here is sent by the agent.
+
+use super::every::Sample;
+use super::member::newest_if_any_sql;
+use super::quote::{disks, identifier, literal};
+use super::restore::{database_sql, log_sql};
+use super::statement::Batch;
+use crate::config::MarkLogKind;
+use crate::model::{DatabaseName, MarkName, MemberName};
+use crate::plan::{ProveMark, RestoreDatabase, RestoreLog, RestorePiece};
+
+/// What a runbook calls a backup of the tail of a log.
+pub const TAIL_WORDS: &str = "BACKUP LOG .. WITH NO_TRUNCATE, NORECOVERY";
+
+/// The procedures that make a linked server by hand, in their order.
+pub const LINK_WORDS: [&str; 3] = [
+    "sp_addlinkedserver",
+    "sp_serveroption .. 'rpc out', 'true'",
+    "sp_addlinkedsrvlogin",
+];
+
+/// Makes the tables that live as long as the connection; safe to run again.
+#[must_use]
+pub fn begin_sql() -> Batch {
+    Batch::plain(
+        "USE [master];\n\
+         SET NOCOUNT ON;\n\
+         DROP TABLE IF EXISTS #stopmark_skip;\n\
+         DROP TABLE IF EXISTS #stopmark_wrong;\n\
+         DROP TABLE IF EXISTS #stopmark_newest;\n\
+         CREATE TABLE #stopmark_skip (member nvarchar(400) NOT NULL);\n\
+         CREATE TABLE #stopmark_wrong (member nvarchar(400) NOT NULL);\n\
+         CREATE TABLE #stopmark_newest (mark nvarchar(128) NULL);",
+    )
+}
+
+/// Leaves out the steps of a member whose database is there and no half-restored one: a script that is run again
+/// goes on with what is missing, and never restores over anything.
+#[must_use]
+pub fn absent_sql(member: &MemberName, target: &DatabaseName) -> Batch {
+    let (target, member) = (literal(target.as_str()), literal(&member.to_string()));
+    Batch::plain(format!(
+        "IF EXISTS (SELECT 1 FROM sys.databases AS d WHERE d.name = {target} AND d.state_desc <> N'RESTORING')\n\
+         BEGIN\n    \
+         INSERT INTO #stopmark_skip (member) VALUES ({member});\n    \
+         PRINT {member} + N': the database is there already and is left as it is; the proof below judges it.';\n\
+         END"
+    ))
+}
+
+/// One step of a member, unless an earlier one failed. The statement is what the agent itself would send.
+#[must_use]
+pub fn guarded_sql(member: &MemberName, words: &str, statement: &Batch) -> Batch {
+    let member_text = member.to_string();
+    let (member, says) = (
+        literal(&member_text),
+        literal(&format!("{member_text}: {words}")),
+    );
+    let statement = statement.to_script();
+    Batch::plain(format!(
+        "IF NOT EXISTS (SELECT 1 FROM #stopmark_skip AS s WHERE s.member = {member})\n\
+         BEGIN\n\
+         PRINT {says};\n\
+         {statement}\n\
+         IF @@ERROR <> 0 INSERT INTO #stopmark_skip (member) VALUES ({member});\n\
+         END"
+    ))
+}
+
+/// The restore of a full or differential in a script.
+#[must_use]
+pub fn restore_database_sql(step: &RestoreDatabase, words: &str) -> Batch {
+    guarded_sql(&step.member, words, &database_sql(step))
+}
+
+/// The restore of a log in a script.
+#[must_use]
+pub fn restore_log_sql(step: &RestoreLog, words: &str) -> Batch {
+    guarded_sql(&step.member, words, &log_sql(step))
+}
+
+/// What a person types to see what a backup is.
+#[must_use]
+pub fn header_sql(source: &RestorePiece) -> Batch {
+    let paths = source.stripes.iter().map(|stripe| stripe.sql_path.as_str());
+    Batch::plain(format!("RESTORE HEADERONLY FROM {};", disks(paths)))
+}
+
+/// Requires that a member is online and its newest mark is the one that was asked for; 50000 otherwise.
+#[must_use]
+pub fn proof_sql(step: &ProveMark) -> Batch {
+    let (target, mark) = (literal(step.target.as_str()), literal(step.mark.as_str()));
+    let member = literal(&step.member.to_string());
+    let newest = literal(&newest_if_any_sql(&step.target, step.mark_log).text);
+    Batch::plain(format!(
+        "DECLARE @state nvarchar(60), @newest nvarchar(128);\n\
+         DELETE FROM #stopmark_newest;\n\
+         SELECT @state = d.state_desc FROM sys.databases AS d WHERE d.name = {target};\n\
+         IF @state = N'ONLINE' INSERT INTO #stopmark_newest (mark) EXEC ({newest});\n\
+         SELECT @newest = n.mark FROM #stopmark_newest AS n;\n\
+         IF @state = N'ONLINE' AND @newest = {mark}\n    \
+         PRINT {member} + N': stands at the mark.';\n\
+         ELSE\n\
+         BEGIN\n    \
+         INSERT INTO #stopmark_wrong (member) VALUES ({member});\n    \
+         SET @state = ISNULL(@state, N'no such database');\n    \
+         SET @newest = ISNULL(@newest, N'none');\n    \
+         RAISERROR (N'%s DOES NOT STAND AT THE MARK. State: %s. Newest mark: %s.', 16, 1, {member}, @state, @newest);\n\
+         END"
+    ))
+}
+
+/// The last word: an error that ends `sqlcmd` with a code of its own (state 127), or a line that says that all is well.
+#[must_use]
+pub fn end_sql(mark: &MarkName) -> Batch {
+    let well = literal(&format!(
+        "EVERY MEMBER ON THIS HOST STANDS AT MARK {mark}. Now look at the other hosts."
+    ));
+    Batch::plain(format!(
+        "IF EXISTS (SELECT 1 FROM #stopmark_wrong AS w)\n    \
+         RAISERROR (N'THE MEMBERS ON THIS HOST ARE NOT AT THE MARK: see the errors above, and let nobody use them.', 16, 127);\n\
+         ELSE\n    \
+         PRINT {well};"
+    ))
+}
+
+/// Users of a restored database whose login the host lacks.
+#[must_use]
+pub fn orphans_sql(target: &DatabaseName) -> Batch {
+    let target = identifier(target.as_str());
+    Batch::plain(format!(
+        "SELECT p.name, p.type_desc, p.sid FROM {target}.sys.database_principals AS p\n\
+         LEFT JOIN sys.server_principals AS s ON s.sid = p.sid\n\
+         WHERE p.type IN ('S', 'U', 'G') AND p.principal_id > 4 AND p.authentication_type > 0 AND s.sid IS NULL;"
+    ))
+}
+
+/// On the host that was: writes the statements that make its SQL logins elsewhere, with their SIDs and passwords, so that
+/// restored users find their logins again.
+#[must_use]
+pub fn logins_sql() -> Batch {
+    Batch::plain(
+        "SELECT N'CREATE LOGIN ' + QUOTENAME(l.name) + N' WITH PASSWORD = '\n    \
+         + CONVERT(nvarchar(600), CAST(LOGINPROPERTY(l.name, 'PasswordHash') AS varbinary(256)), 1)\n    \
+         + N' HASHED, SID = ' + CONVERT(nvarchar(200), l.sid, 1)\n    \
+         + N', CHECK_POLICY = OFF, DEFAULT_DATABASE = [master];'\n\
+         FROM sys.sql_logins AS l WHERE l.name NOT LIKE N'##%' AND l.name <> N'sa';",
+    )
+}
+
+/// The settings that a restore leaves behind, to compare with the host that was.
+#[must_use]
+pub fn settings_sql() -> Batch {
+    Batch::plain(
+        "SELECT d.name, SUSER_SNAME(d.owner_sid) AS owner, d.is_trustworthy_on, d.is_db_chaining_on,\n    \
+         d.is_broker_enabled, d.is_cdc_enabled, d.is_published, d.compatibility_level, d.user_access_desc\n\
+         FROM sys.databases AS d WHERE d.database_id > 4 ORDER BY d.name;",
+    )
+}
+
+/// The texts of this file.
+pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+    let database: DatabaseName = sample.database.parse().expect("samples are valid names");
+    let member = MemberName::new(
+        sample.host.parse().expect("samples are valid names"),
+        database.clone(),
+    );
+    let prove = |mark_log| ProveMark {
+        member: member.clone(),
+        target: database.clone(),
+        mark: "BTS_2026_11_21_02_00_00_007".parse().expect("a valid mark"),
+        mark_log,
+        state: crate::plan::ProvenState::Online,
+    };
+    let (full, log) = (
+        super::restore::database_step(sample, true),
+        super::restore::log_step(sample, true),
+    );
+    vec![
+        ("script.begin", begin_sql()),
+        ("script.absent", absent_sql(&member, &database)),
+        ("script.full", restore_database_sql(&full, "its full")),
+        ("script.log", restore_log_sql(&log, "its last log")),
+        ("script.header", header_sql(&full.source)),
+        ("script.proof", proof_sql(&prove(MarkLogKind::Stopmark))),
+        (
+            "script.proof_biztalk",
+            proof_sql(&prove(MarkLogKind::BizTalk)),
+        ),
+        ("script.end", end_sql(&prove(MarkLogKind::Stopmark).mark)),
+        ("script.orphans", orphans_sql(&database)),
+        ("script.logins", logins_sql()),
+        ("script.settings", settings_sql()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line that a client would take for its own breaks a script, whatever SQL Server makes of it.
+    #[test]
+    fn no_line_is_a_command_of_a_client() {
+        for (name, batch) in statements(&Sample::hostile()) {
+            for line in batch.text.lines() {
+                let word = line.trim().to_lowercase();
+                let is_command = ["go", "quit", "exit", "reset", "bye", "version"]
+                    .contains(&word.split(' ').next().unwrap_or_default());
+                assert!(
+                    !is_command && !word.starts_with([':', '!']),
+                    "{name}: {line}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_script_sends_what_the_agent_would() {
+        let step = super::super::restore::log_step(&Sample::hostile(), true);
+        let script = restore_log_sql(&step, "words").text;
+        assert!(script.contains(&log_sql(&step).text), "{script}");
+    }
+}
