@@ -109,11 +109,11 @@ impl Deeds for Work {
         let (world, from) = (&scene.world, scene.world.clock.now());
         let fate = self.draw(100);
         let is_troubled = fate < self.trouble;
-        if is_troubled && fate % 3 == 0 {
+        if is_troubled && fate.is_multiple_of(3) {
             self.note(job, from, from, false);
             return Err(Error::new(Code::StoreUnreachable, "the store is away"));
         }
-        if job == Job::Prune && fate % 2 == 0 {
+        if job == Job::Prune && fate.is_multiple_of(2) {
             self.note(job, from, from, true);
             return Ok(None);
         }

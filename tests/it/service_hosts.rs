@@ -76,6 +76,13 @@ impl House for Home {
     }
 }
 
+/// Where a service is seen, how it is asked, and what it ends with.
+type Started = (
+    watch::Receiver<Seen>,
+    mpsc::Sender<Ask>,
+    JoinHandle<Result<(), Vec<Error>>>,
+);
+
 struct Story {
     stage: Stage,
     clock: Arc<LeapingClock>,
@@ -107,15 +114,7 @@ impl Story {
         story
     }
 
-    fn start(
-        stage: &Stage,
-        clock: &Arc<LeapingClock>,
-        deeds: &Arc<Held>,
-    ) -> (
-        watch::Receiver<Seen>,
-        mpsc::Sender<Ask>,
-        JoinHandle<Result<(), Vec<Error>>>,
-    ) {
+    fn start(stage: &Stage, clock: &Arc<LeapingClock>, deeds: &Arc<Held>) -> Started {
         let seen = watch::Sender::new(Seen::default());
         let watched = seen.subscribe();
         let (asks, asked) = mpsc::channel(4);
