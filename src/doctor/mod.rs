@@ -119,7 +119,7 @@ pub fn examine(cfg: &Config, survey: &Survey) -> Vec<LinkFinding> {
         findings.extend(options::examine(&case));
         findings.extend(login::examine(&case));
     }
-    findings.sort_by(|one, other| other.weight.cmp(&one.weight));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
     findings
 }
 

@@ -96,7 +96,8 @@ impl ObjectStore {
             .as_ref()
             .is_some_and(|lease| lease.holder == self.agent.id && lease.epoch >= logged);
         match (held, &found) {
-            (Some(held), Some(lease)) if is_own && lease.epoch == held.epoch => {}
+            // After a restart, or beside one that reads a changed configuration, this agent may have renewed it itself.
+            (Some(held), Some(_)) if is_own && logged <= held.epoch => {}
             // Its taker may have published what this agent was about to, and gone.
             (Some(_), found) => return Err(lost_to(group, found.as_ref(), &self.agent.id)),
             (None, Some(lease)) if lease.holder != self.agent.id => {

@@ -32,7 +32,10 @@ fn is_warned(record: &Record) -> bool {
 }
 
 fn took_a_log(record: &Record, database: &str) -> bool {
-    let mut ended = record.rounds.iter().flat_map(|round| round.ended());
+    let mut ended = record
+        .rounds
+        .iter()
+        .flat_map(stopmark::run::record::Round::ended);
     ended.any(
         |(step, _)| matches!(step, Step::BackUp(step) if step.member.database.as_str() == database),
     )

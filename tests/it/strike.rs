@@ -117,7 +117,7 @@ impl Strike {
 
     /// Whether this effect is the one; each is asked once.
     fn hits(&self, verb: &'static str, key: &str, code: Code) -> bool {
-        if self.when == When::After && READING.split(' ').any(|it| it == verb) {
+        if self.when == When::After && READING.contains(&verb) {
             return false; // Struck before or after, it comes to the same.
         }
         let mut seen = self.seen();

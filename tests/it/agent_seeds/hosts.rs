@@ -90,10 +90,9 @@ impl Hosts {
             places: blanks.iter().map(place).collect(),
             is_over: AtomicBool::new(false),
         });
-        for at in 0..blanks.len() {
-            let disk = blanks[at].disk.copy();
-            let started = hosts.start(at, disk).await;
-            started.unwrap_or_else(|error| panic!("{}: {error:?}", blanks[at].name));
+        for (at, blank) in blanks.iter().enumerate() {
+            let started = hosts.start(at, blank.disk.copy()).await;
+            started.unwrap_or_else(|error| panic!("{}: {error:?}", blank.name));
         }
         hosts
     }
