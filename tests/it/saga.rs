@@ -203,7 +203,8 @@ async fn strike_every_effect(kind: Kind, scene: &Scene, when: When) -> BTreeSet<
         // What a run can do without it tells in a warning, and goes on.
         let is_told_beside = ["sweep", "take_lease"].contains(&verb)
             && matches!(&result, Ok(record) if story(record).contains(WORDS));
-        let is_found_out = when == When::After && LOOKED_UP.contains(&verb);
+        let is_found_out =
+            when == When::After && LOOKED_UP.contains(&verb) || is_found_published(&result);
         assert!(
             is_found_out || is_told_beside || tells_of_the_strike(&result),
             "{place}: {}",
@@ -240,6 +241,18 @@ async fn heal(kind: Kind, scene: &Scene, place: &str) {
 
 fn verdict(record: &Record) -> Option<Verdict> {
     record.ended.map(|(verdict, _)| verdict)
+}
+
+/// A publication failed before anybody could say that it stands, and was found in the group's log: both are told.
+fn is_found_published(result: &Result<Record>) -> bool {
+    let Ok(record) = result else { return false };
+    let text = story(record);
+    let lines = text.lines().filter(|line| line.contains("Publish: "));
+    let lines: Vec<&str> = lines.collect();
+    lines.windows(2).any(|pair| {
+        let is_retold = pair[0].contains(WORDS) && pair[0].ends_with("; tried again");
+        is_retold && pair[1].ends_with(": published")
+    })
 }
 
 /// The failure is told by the error, by a failed step, or by a warning of the plan; never swallowed.

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use sqlsim::faults::Dice;
+use stopmark::catalog;
 use stopmark::model::{HostName, RunId};
 use stopmark::plan::{CatalogView, Plan, RestoreAsked, RestoreFiles, RestorePlace, plan_restore};
 use stopmark::run::events::Verdict;
@@ -53,6 +54,9 @@ pub(crate) async fn settle(scene: &Scene) {
 /// The run gave the group a new Point, and nothing is left half done by it or by any before.
 pub(crate) async fn is_whole(scene: &Scene, world: &World, record: &Record) {
     let group = &scene.agent.config.group;
+    // The run's last words, of copies that it made, came after it had looked.
+    let caught_up = catalog::catch_up(world, group).await;
+    caught_up.expect("the store is sound");
     let standing = world.catalog.standing(group).await.expect("a catalog");
     let newest = standing.newest_point.as_ref();
     assert!(
