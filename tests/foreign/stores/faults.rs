@@ -39,6 +39,9 @@ const IN_FLIGHT: usize = 2;
 /// Heads of requests, lists and questions, and a connection that is made again.
 const SMALL_TALK_BYTES: u64 = 512 << 10;
 
+/// One part that the client library sends twice.
+const REPEATED_BYTES: u64 = CHUNK_SIZE_BYTES;
+
 struct Nobody;
 
 impl StepProgress for Nobody {
@@ -209,7 +212,10 @@ async fn a_killed_upload_sends_only_the_parts_in_flight_again() {
     let store = store_at(&proxy.endpoint(), &uploads);
     let stripe = send(&store, &path, KILLED_KEY).await.expect("sends");
     let sent = proxy.sent_bytes() - before;
-    assert!(sent <= missing_bytes + SMALL_TALK_BYTES, "{sent}");
+    assert!(
+        sent <= missing_bytes + REPEATED_BYTES + SMALL_TALK_BYTES,
+        "{sent}"
+    );
     let proven = store.prove(&stripe, true, &Nobody).await;
     proven.expect("whole after all deaths");
     let group = "killed".parse().expect("a group name");
@@ -268,8 +274,9 @@ async fn live_and_die(proxy: &Proxy, folder: &Path, size_bytes: u64, at_bytes: u
     child.wait().expect("it was killed");
     let sent = proxy.sent_bytes() - before;
     let again = sent.saturating_sub((confirmed(&uploads) - known) * CHUNK_SIZE_BYTES);
-    // A part that has arrived and is not noted yet is still on its way.
-    let most = IN_FLIGHT as u64 * CHUNK_SIZE_BYTES + SMALL_TALK_BYTES;
+    // A part that has arrived and is not noted yet is still on its way. A busy server turns a request away now and
+    // then, and the client library repeats it within the same life.
+    let most = IN_FLIGHT as u64 * CHUNK_SIZE_BYTES + REPEATED_BYTES + SMALL_TALK_BYTES;
     assert!(again <= most, "{again} of {sent} bytes are sent again");
     again
 }
