@@ -29,6 +29,7 @@ use stopmark::model::{
 use stopmark::page::group::{GroupFacts, GroupView};
 use stopmark::page::sets::SetsView;
 use stopmark::plan::{Asked, BackupKind, Names, plan_backup};
+use stopmark::run::Backlog;
 use stopmark::service::Seen;
 use stopmark::store::hash::sha256;
 use stopmark::store::{AgentIdentity, Backend, ObjectStore, keys};
@@ -377,6 +378,7 @@ async fn page(state: &Path) -> Outcome<()> {
             standing: catalog.standing(&group).await?,
             recent: catalog.page(&group, None, 120).await?,
             unfinished: 0,
+            backlog: Backlog::default(),
             now: Timestamp::from_millis(1_900_000_000_000),
         };
         bytes = GroupView::of(&config, &facts).html().len();

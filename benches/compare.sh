@@ -95,6 +95,21 @@ one_file() {
   printf 'peak memory %s KiB\n' "$(median <"$work/ours-peak")"
 }
 
+# The same against a sink that is slow by waiting and not by work: on one machine a quick sink, the hashing and the
+# reading share the cores, so that none of them can be had at its own speed.
+slow_sink() {
+  local round sent
+  for round in $(seq "$rounds"); do
+    start_sink 50
+    "$upload" fill "$port" "$size_mib" | awk '{ print $2 / $1 / 1e6 }' >>"$work/slow-fill"
+    start_sink 50
+    read -r sent _ < <("$upload" put "$work/file/piece.bak" "$endpoint")
+    echo "$sent" | awk -v mib="$size_mib" '{ print mib * 1.048576 / $1 }' >>"$work/slow-sent"
+  done
+  awk -v s="$(median <"$work/slow-sent")" -v f="$(median <"$work/slow-fill")" \
+    'BEGIN { printf "a sink that answers after 50 ms takes %.0f MB/s; sent at %.0f MB/s: %.2f of the bound\n", f, s, s / f }'
+}
+
 # Logs as a run takes them, to a server that answers after 20 ms. Fewer are sent one by one, for it takes long.
 small_pieces() {
   local round serial many peak copied checked
@@ -127,4 +142,5 @@ row() {
 build
 get_rclone
 one_file
+slow_sink
 small_pieces

@@ -16,6 +16,7 @@ use super::sets::{SetView, SetsView};
 use super::{Shelf, shell};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
+use crate::run::backlog;
 use crate::service::Scene;
 
 /// Sets that a view of the group looks at.
@@ -173,6 +174,7 @@ async fn group_view(shelf: &Shelf, scene: &Scene) -> Result<Option<String>> {
         standing: catalog.standing(group).await?,
         recent: catalog.page(group, None, RECENT_SETS).await?,
         unfinished: scene.world.journals.unfinished()?.len(),
+        backlog: backlog(&scene.world, group).await?,
         now: scene.world.clock.now(),
     };
     Ok(Some(GroupView::of(&scene.config, &facts).html()))
@@ -244,6 +246,7 @@ async fn metric_facts(scene: &Scene) -> Result<MetricFacts> {
         counts: catalog.counts(group).await?,
         damaged: catalog.damaged(group).await?.len(),
         unfinished: scene.world.journals.unfinished()?.len(),
+        backlog: backlog(&scene.world, group).await?,
         now: scene.world.clock.now(),
     })
 }

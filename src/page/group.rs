@@ -12,6 +12,8 @@ use super::timeline::Timeline;
 use crate::chain::{self, worded};
 use crate::config::{Config, Job};
 use crate::model::{GroupName, MemberName, Timestamp};
+use crate::report::status::backlog_words;
+use crate::run::Backlog;
 use crate::service::due::Turn;
 use crate::service::outlook::why;
 use crate::service::seen::{Last, Seen, StepSeen};
@@ -30,6 +32,8 @@ pub struct GroupFacts {
     pub recent: Vec<Listed>,
     /// Runs that the next one goes on with.
     pub unfinished: usize,
+    /// What waits on the shares for the store.
+    pub backlog: Backlog,
     /// Now.
     pub now: Timestamp,
 }
@@ -250,6 +254,9 @@ fn remarks(facts: &GroupFacts) -> Vec<String> {
         remarks.push(format!(
             "{unfinished} unfinished runs: the next one goes on with them"
         ));
+    }
+    if facts.backlog.pieces > 0 {
+        remarks.push(backlog_words(&facts.backlog));
     }
     if let Some(waiting) = &seen.waiting {
         remarks.push(format!("what is due waits: {waiting}"));

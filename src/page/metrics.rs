@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use crate::config::Job;
 use crate::model::Timestamp;
+use crate::run::Backlog;
 use crate::service::Seen;
 use crate::world::{Counts, Standing};
 
@@ -20,6 +21,8 @@ pub struct MetricFacts {
     pub damaged: usize,
     /// Runs that the next one goes on with.
     pub unfinished: usize,
+    /// What waits on the shares for the store.
+    pub backlog: Backlog,
     /// Now.
     pub now: Timestamp,
 }
@@ -100,6 +103,16 @@ fn of_group(text: &mut String, facts: &MetricFacts) {
             "stopmark_runs_unfinished",
             "Runs that the next one goes on with",
             facts.unfinished as u64,
+        ),
+        (
+            "stopmark_backlog_pieces",
+            "Pieces that wait on the shares for the store",
+            facts.backlog.pieces as u64,
+        ),
+        (
+            "stopmark_backlog_bytes",
+            "Their bytes, as far as the shares can be seen",
+            facts.backlog.size_bytes,
         ),
     ] {
         gauge(text, name, help).sample("", number(value));

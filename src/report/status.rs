@@ -194,13 +194,19 @@ impl Status {
 }
 
 fn backlog_line(backlog: &Backlog) -> String {
+    format!("  waiting   {}\n", backlog_words(backlog))
+}
+
+/// What waits for the store, for a person.
+#[must_use]
+pub fn backlog_words(backlog: &Backlog) -> String {
     let (pieces, mib) = (
         counted(backlog.pieces, "piece"),
         backlog.size_bytes.div_ceil(1 << 20),
     );
     let since = backlog.since.map(|since| format!(", since {since}"));
     let since = since.unwrap_or_default();
-    format!("  waiting   {pieces} of {mib} MiB on the shares for the store{since}\n")
+    format!("{pieces} of {mib} MiB on the shares for the store{since}")
 }
 
 fn in_quarantine(it: &Quarantine) -> String {
