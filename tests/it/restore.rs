@@ -56,6 +56,10 @@ async fn restored_rows(stage: &Stage, host: &str) -> i64 {
 }
 
 async fn state(stage: &Stage, host: &str, database: &str) -> String {
+    let count = format!("SELECT COUNT_BIG(*) FROM sys.databases WHERE name = N'{database}';");
+    if stage.number(host, "master", &count).await == 0 {
+        return "ABSENT".to_owned();
+    }
     let sql = format!(
         "SELECT CASE WHEN is_in_standby = 1 THEN N'STANDBY' ELSE state_desc END \
          FROM sys.databases WHERE name = N'{database}';"
