@@ -34,9 +34,10 @@ use crate::scrub;
 /// The password of every login.
 pub(crate) const PASSWORD: &str = "Stage-Pa55word";
 /// The agent's login.
+pub(crate) const AGENT: &str = "stopmark";
+
 /// How often a command is asked again that another seems to keep from working.
 const AGAIN_MAX: u32 = 50;
-pub(crate) const AGENT: &str = "stopmark";
 
 /// A client of one host.
 pub(crate) type Client = tiberius::Client<Compat<TcpStream>>;
