@@ -40,7 +40,9 @@ const BREAKS: &[(&str, &str)] = &[
     (
         "the database is restored over from somebody's full",
         "BACKUP DATABASE Ledger TO DISK = N'{folder}/over.bak' WITH COPY_ONLY;\n\
-         RESTORE DATABASE Ledger FROM DISK = N'{folder}/over.bak' WITH REPLACE;",
+         ALTER DATABASE Ledger SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n\
+         RESTORE DATABASE Ledger FROM DISK = N'{folder}/over.bak' WITH REPLACE;\n\
+         ALTER DATABASE Ledger SET MULTI_USER;",
     ),
 ];
 
