@@ -190,7 +190,9 @@ async fn a_killed_restore_is_gone_on_with_wherever_it_was_killed() {
         for database in ["Ledger", "Accounts"] {
             // Whoever asked for the sum may not have gone yet.
             let drop = format!(
-                "ALTER DATABASE {database} SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\nDROP DATABASE {database};"
+                "DECLARE @tries int = 0; WHILE DB_ID(N'{database}') IS NOT NULL AND @tries < 100 BEGIN BEGIN TRY \
+                 ALTER DATABASE {database} SET SINGLE_USER WITH ROLLBACK IMMEDIATE; DROP DATABASE {database}; \
+                 END TRY BEGIN CATCH SET @tries = @tries + 1; END CATCH END;"
             );
             scene.stage.script(SPARE, "master", &drop).await;
         }
