@@ -7,11 +7,14 @@
 //!
 //! Nothing is contacted here, and nothing is changed.
 
+mod biztalk;
 mod login;
 mod options;
 mod route;
 
 use serde::Serialize;
+
+pub use biztalk::{BizTalkFinding, JobSettings, examine_biztalk, settings_of};
 
 use crate::config::{Config, HostConfig};
 use crate::model::HostName;

@@ -142,6 +142,9 @@ codes! {
     AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
     RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the `BULK_LOGGED` recovery model: a bulk change voids the mark in its log";
     ReplicaMoved = "SM0214", Host, Degraded, "an availability group has failed over, and a member is on another host than listed";
+    BizTalkUnfit = "SM0221", Host, Degraded, "the management database of a BizTalk group lacks something, or names something in two ways";
+    BackupJobBeside = "SM0222", Host, Degraded, "another job backs up the same databases";
+    TopologyDrift = "SM0223", Host, Degraded, "the databases of a BizTalk group are not those that its newest set holds";
     LinkMissing = "SM0301", Link, Failed, "a linked server that a mark needs does not exist";
     LinkWrong = "SM0302", Link, Failed, "a linked server is not as a mark needs it";
     LinkTestFailed = "SM0303", Link, Failed, "a linked server cannot reach its host";

@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 use super::asked::{Asked, FailedDeed, RoundResult, StepFailure};
 use super::assess::warning;
 use super::backup::Ctx;
+use super::biztalk::{BIZTALK_LOCK, known, marks_by_procedure};
 use super::links::Links;
 use super::step::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
 use super::{Step, Warning};
 use crate::chain::errors::{Class, classify};
 use crate::config::Discovery;
 use crate::error::Code;
-use crate::model::{DatabaseName, HostName};
+use crate::model::{DatabaseName, HostName, MemberName};
 
 /// A run has at most this many rounds.
 pub const ROUNDS_MAX: u8 = 3;
-/// The application lock that BizTalk's own backup job and its log-shipping readers take.
-const BIZTALK_LOCK: &str = "BTS_BackupJob_Lock";
 /// The mark was a deadlock victim, or the transaction coordinator lost a participant: another name, again.
 const TRANSIENT: &[i32] = &[1205, 1222, 8501, 8509, 8517, 8518, 8519, 8520, 8521, 8522];
 
@@ -39,6 +38,12 @@ pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
         link: link_to(links, host),
         databases,
     };
+    let to_member = |member: &MemberName| {
+        let is_here = member.host.is_same_host(management);
+        (!is_here).then(|| link_to(links, &member.host))
+    };
+    let by_procedure = marks_by_procedure(ctx.cfg);
+    let known = known(ctx.cfg, ctx.survey).filter(|_| by_procedure.is_none());
     Step::PlaceMark(PlaceMark {
         mark: ctx.mark.clone(),
         stamped_at: ctx.stamped_at,
@@ -52,6 +57,8 @@ pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
             .as_ref()
             .map(|Discovery::BizTalk { database }| (database.clone(), BIZTALK_LOCK.to_owned())),
         timeout_ms: u64::try_from(ctx.cfg.policy.mark_timeout.as_millis()).unwrap_or(u64::MAX),
+        tracking: known.and_then(|known| known.tracking(&ctx.marked, to_member)),
+        by_procedure,
     })
 }
 

@@ -10,6 +10,7 @@ mod asked;
 mod assess;
 mod backup;
 mod bases;
+mod biztalk;
 mod check;
 mod copies;
 mod drill;
@@ -31,6 +32,7 @@ mod salvage;
 mod show;
 mod stages;
 mod step;
+mod step_biztalk;
 mod step_links;
 mod step_prepare;
 mod step_prune;
@@ -74,6 +76,9 @@ pub use show::{show, stage_word};
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
     Publish, Release, StagedStripe, Step, Tail, Undo,
+};
+pub use step_biztalk::{
+    BlockTracking, ByProcedure, HistoryRow, HistorySet, ShippedFolder, TrimHistory, WriteHistory,
 };
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
 pub use step_prepare::{PrepareMember, RemovePrepared};
@@ -176,6 +181,8 @@ pub enum StageName {
     Mark,
     /// Log backups taken.
     Logs,
+    /// What was taken written into the backup history of a BizTalk group, or trimmed there.
+    History,
     /// Pieces checked, uploaded, read back.
     Deliver,
     /// Foreign backups brought into the store.

@@ -8,6 +8,7 @@ use super::{
     AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, FileMove, LinkSecurity,
     OnFailure, PlaceMark, Plan, ProveCopy, ProveMark, ProvenState, Prune, Publish, RecoverDatabase,
     RestoreDatabase, RestoreLog, RunCheck, RunKind, Stage, StageName, Step, StopAt, Warning,
+    WriteHistory,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -110,6 +111,7 @@ pub const fn stage_word(name: StageName) -> &'static str {
         StageName::Bases => "bases",
         StageName::Mark => "mark",
         StageName::Logs => "logs",
+        StageName::History => "history",
         StageName::Deliver => "deliver",
         StageName::Adopt => "adopt",
         StageName::Publish => "publish",
@@ -208,7 +210,37 @@ fn head(step: &Step) -> String {
             )
         }
         Step::Release(step) => format!("end the quarantine of `{}`", step.member),
+        Step::WriteHistory(step) => history_words(step),
+        Step::TrimHistory(step) => {
+            let (database, days) = (&step.database, step.keep_minutes / (24 * 60));
+            format!(
+                "delete rows and files over {days} days from the backup history of `{database}`"
+            )
+        }
     }
+}
+
+fn history_words(step: &WriteHistory) -> String {
+    let (database, sets) = (&step.database, step.sets.len());
+    let answer = if !step.answers.is_empty() {
+        ", and set `ForceFull` back"
+    } else {
+        ""
+    };
+    format!("write {sets} sets into the backup history of `{database}`{answer}")
+}
+
+fn history_details(step: &WriteHistory) -> Vec<String> {
+    let sets = step.sets.iter().map(|set| {
+        let (kind, rows) = (kind_word(set.piece_kind), set.rows.len());
+        let end = if set.is_whole {
+            "complete"
+        } else {
+            "not whole"
+        };
+        format!("{kind}, {rows} rows, {end}")
+    });
+    sets.collect()
 }
 
 fn event_session_words(step: &EnsureEventSession) -> String {
@@ -314,7 +346,9 @@ fn details(step: &Step) -> Vec<String> {
             let files = step.files.iter();
             files.map(|path| path.display().to_string()).collect()
         }
+        Step::WriteHistory(step) => history_details(step),
         Step::Release(_)
+        | Step::TrimHistory(_)
         | Step::RemoveLink(_)
         | Step::Prune(_)
         | Step::NoteRemoved(_)

@@ -12,6 +12,7 @@ use super::drill_step::{Certify, CheckDatabase, DropScratch, RunCheck};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
 use super::restore_step::{Fetch, ProveMark, RecoverDatabase, RestoreDatabase, RestoreLog};
 use super::retry::RetryRule;
+use super::step_biztalk::{BlockTracking, ByProcedure, TrimHistory, WriteHistory};
 use super::step_links::{EnsureLink, RemoveLink, TestLink};
 use super::step_prepare::{PrepareMember, RemovePrepared};
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
@@ -100,6 +101,10 @@ pub enum Step {
     TrimMarkLog(TrimMarkLog),
     /// Ends a member's quarantine: the journal then says so.
     Release(Release),
+    /// Writes what was taken into the backup history of a BizTalk group.
+    WriteHistory(WriteHistory),
+    /// Deletes old rows of that history, with our files that they name.
+    TrimHistory(TrimHistory),
 }
 
 /// One stripe file under its three names.
@@ -139,6 +144,9 @@ pub struct BackUp {
     /// How often it is tried again where a failure passes by itself; none in plans older than this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
+    /// BizTalk's own procedure takes it; none: Stopmark's statement does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_procedure: Option<ByProcedure>,
 }
 
 /// How the end of a log is backed up.
@@ -170,6 +178,12 @@ pub struct PlaceMark {
     pub app_lock: Option<(DatabaseName, String)>,
     /// How long the transaction may take, in milliseconds.
     pub timeout_ms: u64,
+    /// The decoder that stands still until the mark is placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<BlockTracking>,
+    /// The management database whose own procedure (`sp_MarkBTSLogs`) places the mark; none: our batch does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_procedure: Option<DatabaseName>,
 }
 
 /// The mark on one other host: its first database begins its own `WITH MARK`, the rest join.
@@ -353,7 +367,9 @@ impl Step {
             | Self::Prune(_)
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
-            | Self::SweepStaging(_) => None,
+            | Self::SweepStaging(_)
+            | Self::WriteHistory(_)
+            | Self::TrimHistory(_) => None,
         }
     }
 
@@ -397,7 +413,9 @@ impl Step {
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
             | Self::TrimMarkLog(_)
-            | Self::Release(_) => None,
+            | Self::Release(_)
+            | Self::WriteHistory(_)
+            | Self::TrimHistory(_) => None,
         }
     }
 
@@ -451,7 +469,9 @@ impl Step {
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
             | Self::TrimMarkLog(_)
-            | Self::Release(_) => Undo::Nothing,
+            | Self::Release(_)
+            | Self::WriteHistory(_)
+            | Self::TrimHistory(_) => Undo::Nothing,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `cli/out.rs` does.
 
 pub mod adopt;
+pub mod biztalk;
 pub mod bytes;
 pub mod chains;
 pub mod check;
@@ -15,6 +16,7 @@ pub mod html;
 pub mod inspect;
 pub mod lineages;
 pub mod links;
+pub mod migration;
 mod places;
 pub mod points;
 pub mod prune;

@@ -416,6 +416,8 @@ pub fn step_words(step: &Step) -> String {
         Step::DropScratch(step) => format!("removal of scratch database `{}`", step.target),
         Step::Certify(step) => format!("certificate of the drill of mark {}", step.mark),
         Step::Release(step) => format!("end of the quarantine of {}", step.member),
+        Step::WriteHistory(_) => "writing of BizTalk's backup history".to_owned(),
+        Step::TrimHistory(_) => "trimming of BizTalk's backup history".to_owned(),
     }
 }
 

@@ -7,8 +7,9 @@
 
 use super::statement::Batch;
 use super::{
-    availability, backup, connect, discover, drill, event_session, facts, history, links, mark,
-    prepare, probe, recover, restore, restored, script, target, watch,
+    applock, availability, backup, backup_history, biztalk, connect, discover, drill,
+    event_session, facts, history, links, mark, prepare, probe, recover, restore, restored, script,
+    target, watch,
 };
 
 /// Names to make texts with.
@@ -84,6 +85,9 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(drill::statements(sample));
     all.extend(history::statements(sample));
     all.extend(discover::statements(sample));
+    all.extend(applock::statements());
+    all.extend(biztalk::statements(sample));
+    all.extend(backup_history::statements(sample));
     all.extend(probe::statements(sample));
     all
 }

@@ -6,8 +6,11 @@
 //!
 //! This room decides nothing about backups, never retries by itself, and offers no general query.
 
+mod applock;
 mod availability;
 mod backup;
+mod backup_history;
+mod biztalk;
 mod connect;
 pub mod dial;
 mod discover;

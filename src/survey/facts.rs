@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EventSession, ReportedError};
+use super::{BizTalkFacts, Drift, EventSession, ReportedError};
 use crate::model::{
     DatabaseName, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal, SurveyId, Timestamp,
 };
@@ -27,6 +27,12 @@ pub struct Survey {
     /// Members that are elsewhere than the configuration says, since their group failed over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<MovedMember>,
+    /// What the management database of a BizTalk group says; none for other groups, and where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub biztalk: Option<BizTalkFacts>,
+    /// How its list differs from the group that the newest set holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
 }
 
 /// A member whose primary replica is on another host than the one that it is listed with.
@@ -183,6 +189,9 @@ pub struct MarkLogFacts {
     pub has_remote_procedure: bool,
     /// The newest mark in the table.
     pub newest: Option<MarkName>,
+    /// It is BizTalk's tracking database, whose decoder can be held still (`TDDS_BlockTDDS`).
+    #[serde(default)]
+    pub blocks_tracking: bool,
 }
 
 /// One row of `msdb.dbo.backupset` with its first file.

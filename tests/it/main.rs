@@ -9,6 +9,8 @@ mod agent_stories;
 mod agreement;
 mod bad_input;
 mod bank;
+mod biztalk_group;
+mod biztalk_stage;
 mod bucket;
 mod chain_stories;
 mod clock_time;
@@ -34,6 +36,7 @@ mod inspect_places;
 mod kill;
 mod leaping;
 mod link_check;
+mod log_shipping;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
@@ -70,5 +73,6 @@ mod store_options;
 mod stores;
 mod storms;
 mod strike;
+mod strike_biztalk;
 mod strike_share;
 mod tidy;

@@ -138,6 +138,8 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::DropScratch(step) => format!("drop {}", step.target),
         Step::Certify(step) => format!("certify {}", step.mark),
         Step::Release(step) => format!("release {}", step.member),
+        Step::WriteHistory(_) => "write the history".to_owned(),
+        Step::TrimHistory(_) => "trim the history".to_owned(),
     }
 }
 

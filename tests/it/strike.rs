@@ -154,11 +154,12 @@ impl Strike {
     }
 }
 
-struct StruckFleet(Arc<dyn Fleet>, Arc<Strike>);
+/// The hosts, struck; what only BizTalk groups ask is in `strike_biztalk`.
+pub(crate) struct StruckFleet(pub(crate) Arc<dyn Fleet>, Arc<Strike>);
 struct StruckStore(Arc<dyn Store>, Arc<Strike>);
 
 impl StruckFleet {
-    async fn pass<T: Send>(
+    pub(crate) async fn pass<T: Send>(
         &self,
         verb: &'static str,
         effect: impl Future<Output = Result<T>> + Send,

@@ -12,7 +12,9 @@ use stopmark::world::{Brought, Foreign, Staging, StepProgress};
 use crate::strike::Strike;
 
 /// The verbs that change nothing.
-pub(crate) const READING: [&str; 12] = [
+pub(crate) const READING: [&str; 14] = [
+    "biztalk_facts",
+    "old_backup_history",
     "bring",
     "host_facts",
     "databases",

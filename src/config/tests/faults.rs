@@ -381,3 +381,34 @@ fn a_value_of_any_type_in_any_place_is_refused_without_a_panic() {
         }
     }
 }
+
+#[test]
+fn what_is_said_of_a_biztalk_group_must_fit_one() {
+    let no_group = check(&[("[store]", "[biztalk]\nengine = 'stopmark'\n[store]")]);
+    assert!(
+        no_group.contains("the group is no BizTalk group"),
+        "{no_group}"
+    );
+    let kind = ("[group]", "[group]\nkind = \"biztalk\"");
+    for (rules, told) in [
+        ("engine = \"oracle\"", "`oracle` is not known here"),
+        ("keep_for = \"1h\"", "must still find its files"),
+        ("drift = true", "a string is wanted here"),
+        (
+            "servers = { 'x' = 'NOBODY' }",
+            "host `NOBODY` is not configured",
+        ),
+        ("journal = 1", "journal"),
+    ] {
+        let faults = check(&[kind, ("[store]", &format!("[biztalk]\n{rules}\n[store]"))]);
+        assert!(faults.contains(told), "{told}: {faults}");
+    }
+    let striped = check(&[
+        kind,
+        (
+            "'PAY1\\SQL/Orders'",
+            "{ name = 'PAY1\\SQL/Orders', stripes = 2 }",
+        ),
+    ]);
+    assert!(striped.contains("names one file"), "{striped}");
+}
