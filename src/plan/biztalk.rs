@@ -194,9 +194,10 @@ impl<'a> Known<'a> {
         let mut listed = members.filter(|member| self.facts.row_of(member).is_some());
         listed.find(|member| {
             let pieces = ctx.have.pieces(member);
+            // By the order of sets: after a restore, LSNs begin again below those of before.
             let newest = pieces
                 .filter(|piece| piece.kind != PieceKind::Differential)
-                .max_by_key(|piece| piece.last_lsn);
+                .last();
             newest.is_some_and(|piece| !self.names(member, piece))
         })
     }

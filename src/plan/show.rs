@@ -5,10 +5,10 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, FileMove, LinkSecurity,
-    OnFailure, PlaceMark, Plan, ProveCopy, ProveMark, ProvenState, Prune, Publish, RecoverDatabase,
-    RestoreDatabase, RestoreLog, RunCheck, RunKind, Stage, StageName, Step, StopAt, Warning,
-    WriteHistory,
+    AdoptPiece, BackUp, CheckDatabase, CopyPiece, Deliver, EnsureEventSession, EnsureLink,
+    FileMove, LinkSecurity, OnFailure, PlaceMark, Plan, ProveCopy, ProveMark, ProvenState, Prune,
+    Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind, Stage, StageName,
+    Step, StopAt, TrimHistory, Warning, WriteHistory,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -175,14 +175,7 @@ fn head(step: &Step) -> String {
         Step::RestoreLog(step) => restore_log_words(step),
         Step::RecoverDatabase(step) => recover_words(step),
         Step::ProveMark(step) => prove_words(step),
-        Step::CheckDatabase(step) => {
-            let pages = if step.physical_only {
-                ", pages only"
-            } else {
-                ""
-            };
-            format!("look through `{}` with CHECKDB{pages}", step.target)
-        }
+        Step::CheckDatabase(step) => check_database_words(step),
         Step::RunCheck(step) => format!("ask `{}`: it must find {}", step.name, step.wanted()),
         Step::DropScratch(step) => format!("remove scratch database `{}`", step.target),
         Step::Certify(step) => format!("certify the drill of mark `{}`", step.mark),
@@ -211,23 +204,32 @@ fn head(step: &Step) -> String {
         }
         Step::Release(step) => format!("end the quarantine of `{}`", step.member),
         Step::WriteHistory(step) => history_words(step),
-        Step::TrimHistory(step) => {
-            let (database, days) = (&step.database, step.keep_minutes / (24 * 60));
-            format!(
-                "delete rows and files over {days} days from the backup history of `{database}`"
-            )
-        }
+        Step::TrimHistory(step) => trim_history_words(step),
     }
+}
+
+fn check_database_words(step: &CheckDatabase) -> String {
+    let pages = if step.physical_only {
+        ", pages only"
+    } else {
+        ""
+    };
+    format!("look through `{}` with CHECKDB{pages}", step.target)
 }
 
 fn history_words(step: &WriteHistory) -> String {
     let (database, sets) = (&step.database, step.sets.len());
-    let answer = if !step.answers.is_empty() {
-        ", and set `ForceFull` back"
-    } else {
+    let answer = if step.answers.is_empty() {
         ""
+    } else {
+        ", and set `ForceFull` back"
     };
-    format!("write {sets} sets into the backup history of `{database}`{answer}")
+    format!("write into the backup history of `{database}`, sets: {sets}{answer}")
+}
+
+fn trim_history_words(step: &TrimHistory) -> String {
+    let (database, days) = (&step.database, step.keep_minutes / (24 * 60));
+    format!("delete rows and files over {days} days from the backup history of `{database}`")
 }
 
 fn history_details(step: &WriteHistory) -> Vec<String> {

@@ -121,6 +121,51 @@ async fn a_database_that_leaves_the_list_stays_a_member_until_somebody_approves(
     assert!(!after.stdout.contains("SM0223"), "{}", after.stdout);
 }
 
+/// The message box is restored on the first host, as far as the list is concerned.
+async fn move_message_box(stage: &Stage) {
+    let instance = stage.host("BTS1").instance();
+    stage
+        .script("BTS1", "master", "CREATE DATABASE BizTalkMsgBoxDb;")
+        .await;
+    sqlsim::biztalk::install_member(instance, "BizTalkMsgBoxDb")
+        .await
+        .expect("installed");
+    let sql = "UPDATE adm_MessageBox SET DBServerName = N'BTS1';";
+    stage.script("BTS1", MANAGEMENT, sql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_moved_is_followed_once_its_old_host_has_it_no_more() {
+    let stage = biztalk("").await;
+    ends(&stage, &["backup", "full"], Exit::Ok).await;
+    ends(&stage, &["backup", "log"], Exit::Ok).await;
+    move_message_box(&stage).await;
+    let log = ends(&stage, &["backup", "log"], Exit::Ok).await;
+    assert!(
+        log.stdout.contains("its old host has it still"),
+        "{}",
+        log.stdout
+    );
+    assert_eq!(members(&stage).await, 5);
+    stage
+        .script("BTS2", "master", "DROP DATABASE BizTalkMsgBoxDb;")
+        .await;
+    // Of two names the newer one is a member already, so that the older one has left the list.
+    let gone = stage.run(&["backup", "log"]).await;
+    assert_ne!(gone.exit, Exit::Ok, "a member is missing: {}", gone.stdout);
+    ends(&stage, &["backup", "log", "--approve"], Exit::Ok).await;
+    assert_eq!(members(&stage).await, 4);
+    let stage = biztalk("").await;
+    ends(&stage, &["backup", "full"], Exit::Ok).await;
+    move_message_box(&stage).await;
+    stage
+        .script("BTS2", "master", "DROP DATABASE BizTalkMsgBoxDb;")
+        .await;
+    let log = ends(&stage, &["backup", "log"], Exit::Ok).await;
+    assert!(log.stdout.contains("begins anew there"), "{}", log.stdout);
+    assert_eq!(members(&stage).await, 4);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_with_a_biztalk_group_is_found_before_anything_is_touched() {
     let stage = biztalk("servers = { 'bts-listener,1433' = 'BTS2' }").await;

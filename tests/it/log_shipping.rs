@@ -8,9 +8,12 @@
 use std::path::Path;
 
 use stopmark::error::Exit;
+use stopmark::plan::BackupKind;
+use stopmark::run::{BackupWanted, Interrupt, back_up};
 
 use crate::biztalk_stage::{MANAGEMENT, biztalk, ends, history, pay};
 use crate::stage::{Client, Stage};
+use crate::strike::{Strike, Target, When};
 
 const NEVER_COMPLETE: &str = "a set that is not whole is never called complete";
 
@@ -265,11 +268,15 @@ async fn a_full_that_biztalk_asks_for_is_taken_by_the_next_marked_run_and_asked_
             .script("BTS1", MANAGEMENT, "EXEC sp_ForceFullBackup;")
             .await;
         let log = ends(&stage, &["backup", "log"], Exit::Ok).await;
-        assert!(log.stdout.contains("full backup of"), "{}", log.stdout);
+        assert!(
+            log.stdout.contains("BizTalk wants a full"),
+            "{}",
+            log.stdout
+        );
         let sql = "SELECT CAST(ForceFull AS bigint) FROM adm_BackupSettings;";
         assert_eq!(stage.number("BTS1", MANAGEMENT, sql).await, 0);
         let again = ends(&stage, &["backup", "log"], Exit::Ok).await;
-        assert!(!again.stdout.contains("full backup of"), "{}", again.stdout);
+        assert!(!again.stdout.contains("full"), "{}", again.stdout);
         assert_eq!(history(&stage).await.is_empty(), !rules.is_empty());
     }
 }
@@ -327,5 +334,31 @@ async fn a_reader_that_keeps_the_lock_costs_the_run_its_mark_and_not_its_logs() 
         sets.last().map(|set| &set[2..]),
         Some("lg 4/4 marked 4"),
         "{sets:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_could_not_be_written_are_written_before_the_run_ends() {
+    let stage = biztalk("").await;
+    ends(&stage, &["backup", "full"], Exit::Ok).await;
+    let (config, world) = stage.world();
+    for when in [When::Before, When::After] {
+        let strike = Strike::at(Target::First("write_backup_history"), when);
+        let wanted = BackupWanted {
+            kind: BackupKind::Log,
+            new_chain: Vec::new(),
+        };
+        let struck = strike.world(&world);
+        let record = back_up(&struck, &config, &wanted, &Interrupt::default()).await;
+        assert!(record.expect("a record").ended.is_some());
+        assert_eq!(strike.struck(), Some("write_backup_history"));
+    }
+    assert_eq!(
+        history(&stage).await,
+        [
+            "1 db 4/4 marked 0",
+            "2 lg 4/4 marked 4",
+            "3 lg 4/4 marked 4"
+        ]
     );
 }

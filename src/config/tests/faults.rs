@@ -23,7 +23,7 @@ fn every_fault_is_told_at_once_in_the_order_of_the_file() {
     error[SM0102]: key `nmae` is not known here
       file: /etc/stopmark/stopmark.toml:5:1
       key:  group.nmae
-      hint: the keys here are `name`, `management_host`, `mark_prefix`, `mark_log`, `members`, `discover`
+      hint: the keys here are `name`, `kind`, `management_host`, `mark_prefix`, `mark_log`, `members`, `discover`
     error[SM0103]: host `PAY3` is not configured
       file: /etc/stopmark/stopmark.toml:7:40
       key:  group.members[1].name
