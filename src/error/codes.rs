@@ -206,6 +206,7 @@ codes! {
     PortTaken = "SM0906", Host, Failed, "the status page cannot listen at its address";
     NoticeUndelivered = "SM0907", Host, Degraded, "a notice did not reach somebody who should be told";
     ReloadRefused = "SM0908", Config, Config, "a changed configuration cannot be taken up without a restart";
+    ManagerRefused = "SM0912", Host, Failed, "the service manager of the system refused something";
     Bug = "SM9001", Bug, Failed, "a fault of Stopmark's own";
 }
 

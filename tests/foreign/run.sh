@@ -212,7 +212,9 @@ clean_up() {
 
 run_tests() {
   cd "$repository"
-  STOPMARK_TSQL_CACHE=${STOPMARK_TSQL_CACHE:-$cache/tsql} cargo test --features foreign --test foreign -- "$@"
+  STOPMARK_TSQL_CACHE=${STOPMARK_TSQL_CACHE:-$cache/tsql} \
+    STOPMARK_POWERSHELL_CACHE=${STOPMARK_POWERSHELL_CACHE:-$cache/powershell} \
+    cargo test --features foreign --test foreign -- "$@"
 }
 
 trap clean_up EXIT

@@ -37,6 +37,7 @@ mod link_check;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
+mod packages;
 mod points;
 mod printing;
 mod prune;
