@@ -1,5 +1,5 @@
-/* Asks the service control manager, for tests: scm.exe start|stop|reload|interrogate|query|config
-   Wine's own sc.exe knows half of it. The exit code is Windows's error. */
+/* Asks the service control manager, for tests: scm.exe start|stop|reload|interrogate|query|config|stay
+   `stay` only is there, for ten minutes: wine ends all services with the last program of a user. Wine's own sc.exe knows half of it. The exit code is Windows's error. */
 #include <windows.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,17 +21,11 @@ static DWORD show_config(void)
 {
     static BYTE buffer[8192];
     QUERY_SERVICE_CONFIGW *config = (QUERY_SERVICE_CONFIGW *)buffer;
-    SERVICE_FAILURE_ACTIONSW *failure = (SERVICE_FAILURE_ACTIONSW *)buffer;
-    DWORD needed, at;
+    DWORD needed;
     if (!QueryServiceConfigW(service, config, sizeof buffer, &needed))
         return GetLastError();
     printf("start %lu account %ls command %ls\n", config->dwStartType, config->lpServiceStartName,
            config->lpBinaryPathName);
-    if (!QueryServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, buffer, sizeof buffer, &needed))
-        return GetLastError();
-    for (at = 0; at < failure->cActions; at++)
-        printf("failure %lu: action %d after_ms %lu\n", at + 1, failure->lpsaActions[at].Type,
-               failure->lpsaActions[at].Delay);
     return 0;
 }
 
@@ -44,7 +38,12 @@ static DWORD control(DWORD code)
 int main(int argc, char **argv)
 {
     const char *verb = argc == 2 ? argv[1] : "";
-    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    SC_HANDLE manager;
+    if (!strcmp(verb, "stay")) {
+        Sleep(600000);
+        return 0;
+    }
+    manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
     service = manager ? OpenServiceW(manager, L"Stopmark", SERVICE_ALL_ACCESS) : NULL;
     if (!service)
         return GetLastError();
