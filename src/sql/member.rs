@@ -10,7 +10,7 @@ use super::quote::identifier;
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter};
-use super::{SqlFleet, history};
+use super::{SqlFleet, history, settings};
 use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName};
@@ -47,6 +47,7 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
         reported: Vec::new(),
         replica: None,
         seeding: None,
+        settings: Some(settings::read(row)?),
     })
 }
 
@@ -131,8 +132,11 @@ fn inside(
         has_table: row.int("has_table")? == 1,
         has_procedure: row.int("has_procedure")? == 1,
         has_remote_procedure: row.int("has_remote_procedure")? == 1,
-        newest: newest(answer, 2)?,
+        newest: newest(answer, 3)?,
     };
+    if let Some(settings) = &mut facts.settings {
+        settings.users = settings::users(answer, 2)?;
+    }
     let held = rows::set(answer, 1)
         .map(|row| row.text("permission_name"))
         .collect::<Result<Vec<_>, _>>()?;
@@ -206,6 +210,7 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
          AS differential_base_guid;\n\
          SELECT p.permission_name FROM sys.fn_my_permissions(NULL, N'DATABASE') AS p\n\
          WHERE p.permission_name IN ({rights});\n\
+         {users}\n\
          IF OBJECT_ID(N'{table}', N'U') IS NOT NULL\n    \
          AND HAS_PERMS_BY_NAME(N'{table}', N'OBJECT', N'SELECT') = 1\n\
          {newest}",
@@ -214,6 +219,7 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
         procedure = has(names.procedure),
         remote_procedure = has(names.remote_procedure),
         rights = rights.join(", "),
+        users = settings::users_sql(),
         newest = names.newest,
     ))
 }

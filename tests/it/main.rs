@@ -46,6 +46,7 @@ mod quarantine;
 mod rebuild;
 mod reported;
 mod restore;
+mod restore_beside;
 mod restore_faults;
 mod saga;
 mod saga_kinds;
