@@ -12,6 +12,7 @@ use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use super::Failed;
 use super::args::Common;
+use super::journal::ForJournal;
 use super::progress;
 use crate::catalog::{CopyPolicy, SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
@@ -248,9 +249,11 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<()> {
 pub(super) fn log_as_service(config: &Config, is_verbose: bool) -> Result<()> {
     let files = log_files(&config.logs, usize::from(config.service.log_days))?;
     let heard = fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    // A service manager stamps lines by itself.
     let heard = match std::env::var_os("JOURNAL_STREAM") {
-        Some(_) => heard.without_time().boxed(),
+        Some(_) => {
+            let format = fmt::format().without_time().with_ansi(false);
+            heard.event_format(ForJournal(format)).boxed()
+        }
         None => heard.boxed(),
     };
     let files = to_files(files, config.service.log_json);
