@@ -27,12 +27,13 @@ pub use checked::{
     TransferConfig,
 };
 pub use diff::diff;
-pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig};
+pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig, TriggersConfig};
 pub use read::size_bytes;
 pub use schedule::{Schedule, next_runs};
 pub use secrets::{OsSecrets, SecretSource};
 pub use service::{
-    MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig, WebhookKind,
+    AlarmsConfig, MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig,
+    WebhookKind,
 };
 
 use crate::error::{Code, Error};

@@ -28,6 +28,7 @@ mod recover;
 mod reported;
 mod restore;
 mod restored;
+mod room;
 mod rows;
 pub mod script;
 mod session;
@@ -59,7 +60,7 @@ use crate::plan::{
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use crate::run::events::BackedUp;
-use crate::survey::{HostFacts, TargetFacts};
+use crate::survey::{HostFacts, HostRoom, TargetFacts};
 use crate::world::{CheckAnswer, Clock, FactsWanted, Fleet, RestoredState, StepProgress};
 
 /// The hosts of one configuration. Every verb opens its own connection, so verbs may run side by side.
@@ -127,6 +128,10 @@ impl Fleet for SqlFleet {
 
     async fn target_facts(&self, host: &HostName) -> Result<TargetFacts> {
         target::target_facts(self, host).await
+    }
+
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
+        room::room(self, host, databases).await
     }
 
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {

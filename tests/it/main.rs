@@ -58,9 +58,11 @@ mod sealed;
 mod secrets;
 mod seeding;
 mod service;
+mod service_agents;
 mod service_hosts;
 mod service_notices;
 mod service_page;
+mod service_rooms;
 #[cfg(unix)]
 mod service_signals;
 mod set_states;
