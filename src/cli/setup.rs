@@ -244,21 +244,34 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<()> {
     Ok(())
 }
 
-/// The same for a service, as its configuration says; and on stderr, which a service manager keeps.
-pub(super) fn log_as_service(config: &Config, is_verbose: bool) -> Result<()> {
+/// The same for a service, as its configuration says; and where its manager `heard` it.
+pub(super) fn log_as_service(config: &Config, is_verbose: bool, heard: Written) -> Result<()> {
     let files = log_files(&config.logs, usize::from(config.service.log_days))?;
-    let heard = fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    // A service manager stamps lines by itself.
-    let heard = match std::env::var_os("JOURNAL_STREAM") {
-        Some(_) => heard.without_time().boxed(),
-        None => heard.boxed(),
-    };
     let files = to_files(files, config.service.log_json);
     install(vec![files, heard], is_verbose);
     Ok(())
 }
 
-type Written = Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync>;
+/// On stderr, which a terminal shows and systemd keeps.
+pub(super) fn to_stderr() -> Written {
+    let heard = fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    // A service manager stamps lines by itself.
+    match std::env::var_os("JOURNAL_STREAM") {
+        Some(_) => heard.without_time().boxed(),
+        None => heard.boxed(),
+    }
+}
+
+/// In the event log of Windows, which has time and severity of its own.
+#[cfg(windows)]
+pub(super) fn to_event_log() -> Written {
+    let heard = fmt::layer().with_ansi(false).without_time();
+    let heard = heard.with_level(false).with_target(false);
+    heard.with_writer(crate::service::windows::EventLog).boxed()
+}
+
+/// A place where log lines go.
+pub(super) type Written = Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync>;
 
 fn to_files(files: RollingFileAppender, is_json: bool) -> Written {
     // Lines are few and are written at once, so that the last ones are there however the process ends.

@@ -21,9 +21,10 @@ mod tests;
 use std::path::Path;
 
 pub use checked::{
-    BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, Encryption,
-    HostConfig, KeepingConfig, LockConfig, LockMode, LoginConfig, MarkLogKind, MemberConfig,
-    PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig, StoreConfig, TransferConfig,
+    BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, DrillPoint,
+    Encryption, HostConfig, KeepingConfig, LockConfig, LockMode, LoginConfig, MarkLogKind,
+    MemberConfig, PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig, StoreConfig,
+    TransferConfig,
 };
 pub use diff::diff;
 pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig};

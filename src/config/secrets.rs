@@ -108,8 +108,15 @@ impl SecretSource for OsSecrets {
     }
 
     fn credentials(&self) -> Option<PathBuf> {
-        std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+        let named = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        named.or_else(credentials_of_the_system)
     }
+}
+
+/// Windows gives a service no credentials of its own: there is a folder that the installer gives to nobody else.
+fn credentials_of_the_system() -> Option<PathBuf> {
+    let data = cfg!(windows).then(|| std::env::var_os("ProgramData"))??;
+    Some(PathBuf::from(data).join("Stopmark").join("credentials"))
 }
 
 #[cfg(test)]

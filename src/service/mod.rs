@@ -16,6 +16,8 @@ pub mod past;
 pub mod seen;
 #[cfg(unix)]
 pub mod systemd;
+#[cfg(windows)]
+pub mod windows;
 pub mod work;
 
 pub use keeper::{Ask, Parts, serve};

@@ -8,7 +8,7 @@
 use super::statement::Batch;
 use super::{
     availability, backup, connect, discover, drill, event_session, facts, history, links, mark,
-    prepare, probe, recover, restore, restored, rights, script, target, watch,
+    prepare, probe, recover, restore, restored, rights, script, settings, target, watch,
 };
 
 /// Names to make texts with.
@@ -80,6 +80,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(restore::statements(sample));
     all.extend(restored::statements(sample));
     all.extend(recover::statements(sample));
+    all.extend(settings::statements(sample));
     all.extend(target::statements(sample));
     all.extend(script::statements(sample));
     all.extend(drill::statements(sample));

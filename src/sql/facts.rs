@@ -14,7 +14,7 @@ use super::rights::{self, Asked, Purpose, SEES_HISTORY, SEES_STATE};
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter, placeholders};
-use super::{SqlFleet, availability, links, member, reported};
+use super::{SqlFleet, availability, links, member, reported, settings};
 use crate::config::Encryption;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkPrefix};
@@ -139,10 +139,17 @@ async fn members(
     facts: &mut HostFacts,
 ) -> Result<SqlSession> {
     let sees_history = !lacks(facts, SEES_HISTORY);
+    let mut encryptors = BTreeMap::new();
+    if !lacks(facts, &[SEES_STATE]) {
+        (session, encryptors) = settings::encryptors(session).await?;
+    }
     for names in wanted.databases.chunks(NAMES_MAX) {
         let (back, answer) = session.ask(&databases_sql(names)).await?;
         session = back;
         for (name, may_enter, mut member) in databases(&answer, names, session.host())? {
+            if let Some(settings) = &mut member.settings {
+                settings.encryptor = encryptors.remove(name.as_str());
+            }
             if sees_history {
                 let offset = facts.offset_minutes;
                 (session, member.history) = member::history(session, &name, offset).await?;
@@ -211,13 +218,15 @@ fn databases_sql(names: &[DatabaseName]) -> Batch {
              r.database_guid, r.family_guid, r.recovery_fork_guid,\n    \
              CAST(r.last_log_backup_lsn AS varchar(30)) AS last_log_backup_lsn,\n    \
              g.name AS availability_group,\n    \
+             {settings},\n    \
              ISNULL(HAS_DBACCESS(d.name), 0) AS may_enter\n\
              FROM sys.databases AS d\n\
              LEFT JOIN sys.database_recovery_status AS r ON r.database_id = d.database_id\n\
              LEFT JOIN sys.availability_replicas AS a ON a.replica_id = d.replica_id\n\
              LEFT JOIN sys.availability_groups AS g ON g.group_id = a.group_id\n\
              WHERE d.name IN ({list})\n\
-             ORDER BY d.name;"
+             ORDER BY d.name;",
+            settings = settings::COLUMNS
         ),
         names.iter().map(|name| Parameter::text(name.as_str())),
     )

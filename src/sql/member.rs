@@ -10,7 +10,7 @@ use super::quote::identifier;
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter};
-use super::{SqlFleet, history, rights};
+use super::{SqlFleet, history, rights, settings};
 use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName};
@@ -44,6 +44,7 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
         reported: Vec::new(),
         replica: None,
         seeding: None,
+        settings: Some(settings::read(row)?),
     })
 }
 
@@ -128,8 +129,11 @@ fn inside(
         has_table: row.int("has_table")? == 1,
         has_procedure: row.int("has_procedure")? == 1,
         has_remote_procedure: row.int("has_remote_procedure")? == 1,
-        newest: newest(answer, 2)?,
+        newest: newest(answer, 3)?,
     };
+    if let Some(settings) = &mut facts.settings {
+        settings.users = settings::users(answer, 2)?;
+    }
     let held = rows::set(answer, 1)
         .map(|row| row.text("permission_name"))
         .collect::<Result<Vec<_>, _>>()?;
@@ -200,6 +204,7 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
          AS differential_base_guid;\n\
          SELECT p.permission_name FROM sys.fn_my_permissions(NULL, N'DATABASE') AS p\n\
          WHERE p.permission_name IN ({rights});\n\
+         {users}\n\
          IF OBJECT_ID(N'{table}', N'U') IS NOT NULL\n    \
          AND HAS_PERMS_BY_NAME(N'{table}', N'OBJECT', N'SELECT') = 1\n\
          {newest}",
@@ -208,6 +213,7 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
         procedure = has(names.procedure),
         remote_procedure = has(names.remote_procedure),
         rights = rights.join(", "),
+        users = settings::users_sql(),
         newest = names.newest,
     ))
 }

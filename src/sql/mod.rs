@@ -32,6 +32,7 @@ mod rights;
 mod rows;
 pub mod script;
 mod session;
+mod settings;
 mod statement;
 mod target;
 #[cfg(test)]
@@ -56,7 +57,7 @@ use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use crate::run::events::BackedUp;
@@ -212,6 +213,10 @@ impl Fleet for SqlFleet {
         progress: &dyn StepProgress,
     ) -> Result<()> {
         recover::recover_database(self, host, step, progress).await
+    }
+
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>> {
+        settings::put_back(self, host, step).await
     }
 
     async fn check_database(

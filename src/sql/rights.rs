@@ -153,6 +153,12 @@ const RIGHTS: &[Right] = &[
         "restores a database that is not there yet, and reads backup media. Over one that is there, its owner or \
          a member of dbcreator is needed",
     ),
+    right(
+        Purpose::Restore,
+        Place::Server,
+        "VIEW ANY DEFINITION",
+        "whether the certificate of an encrypted database is here, and whose login a user is",
+    ),
 ];
 
 impl Right {
@@ -466,8 +472,8 @@ mod tests {
         assert!(!script.contains("BACKUP"), "{script}");
         assert!(!script.contains("LINKED"), "{script}");
         let rights = granted_rights(&spare, &[Purpose::Restore]);
-        assert_eq!(rights.len(), 1);
-        assert_eq!(rights[0].right, "CREATE ANY DATABASE");
+        let names: Vec<&str> = rights.iter().map(|right| right.right.as_str()).collect();
+        assert_eq!(names, ["CREATE ANY DATABASE", "VIEW ANY DEFINITION"]);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{EventSession, ReportedError};
 use crate::model::{
-    DatabaseName, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal, SurveyId, Timestamp,
+    DatabaseName, DatabaseSettings, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal,
+    SurveyId, Timestamp,
 };
 
 /// What the hosts said, at one time.
@@ -124,6 +125,9 @@ pub struct MemberFacts {
     /// It is being seeded to another replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeding: Option<Seeding>,
+    /// What it has on its host beside its data; none where the host did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<DatabaseSettings>,
     /// Data and log files together, in bytes.
     pub size_bytes: u64,
     /// What marks need in it.

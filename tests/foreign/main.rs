@@ -18,3 +18,4 @@ mod service;
 mod stage;
 mod stores;
 mod tsql;
+mod windows;

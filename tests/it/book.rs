@@ -110,8 +110,18 @@ enum Quoted {
     Named,
 }
 
+/// What `stopmark service` takes on Windows only.
+const WINDOWS_ONLY: [&str; 2] = ["install", "uninstall"];
+
 /// Why the program would refuse the line; none where it takes it.
 fn refusal(words: &[String], quoted: Quoted) -> Option<String> {
+    let is_elsewhere = cfg!(not(windows))
+        && words.len() > 2
+        && words[1] == "service"
+        && WINDOWS_ONLY.contains(&words[2].as_str());
+    if is_elsewhere {
+        return None;
+    }
     let error = Cli::try_parse_from(words).err()?;
     let is_placeholder = |word: &String| {
         word.len() > 1

@@ -38,6 +38,7 @@ mod link_check;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
+mod packages;
 mod points;
 mod printing;
 mod prune;
@@ -46,6 +47,7 @@ mod quarantine;
 mod rebuild;
 mod reported;
 mod restore;
+mod restore_beside;
 mod restore_faults;
 mod saga;
 mod saga_kinds;

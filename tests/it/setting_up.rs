@@ -93,7 +93,12 @@ async fn a_login_with_what_the_script_grants_and_no_more_prepares_backs_up_and_r
     fs::create_dir_all(&files).expect("a folder");
     let files = files.display().to_string();
     let restore = ["restore", "run", "--to-host", "SPARE", "--files-in", &files];
-    done(&stage, &restore).await;
+    let restored = stage.run(&restore).await;
+    // What a database had on its host beside its data is an administrator's to give.
+    let is_left = restored.exit == Exit::Degraded && restored.stdout.contains("SM0812");
+    let told = format!("{}{}", restored.stdout, restored.stderr);
+    assert!(restored.exit == Exit::Ok || is_left, "{told}");
+    assert!(told.contains("stopped at mark"), "{told}");
     let drilled = ["drill", "run", "--on", "SPARE"];
     done(&stage, &drilled).await;
 }

@@ -307,6 +307,16 @@ impl Stage {
         }
     }
 
+    /// Writes the restore of the newest point to `SPARE` on paper; what was said, and the folder.
+    pub(crate) async fn on_paper(&self) -> (Printed, PathBuf) {
+        let (folder, files) = (self.path("paper"), self.path("restored"));
+        fs::create_dir_all(&files).expect("a folder");
+        let (paper, files) = (folder.display().to_string(), files.display().to_string());
+        let to = ["restore", "plan", "--to-host", "SPARE"];
+        let args = [&to[..], &["--files-in", &files, "--script", &paper]].concat();
+        (self.run(&args).await, folder)
+    }
+
     /// Changes the configuration's text; what is to be replaced must be there.
     pub(crate) fn edit(&self, from: &str, to: &str) {
         let text = fs::read_to_string(self.config_path()).expect("the configuration");

@@ -25,6 +25,9 @@ mod script;
 mod scrub;
 mod secret;
 mod service;
+#[cfg_attr(windows, path = "service_windows.rs")]
+#[cfg_attr(not(windows), path = "service_unix.rs")]
+mod service_manager;
 mod show;
 mod status;
 mod verify;
@@ -67,7 +70,7 @@ pub(super) async fn carry_out(
         Command::Pin(args) => pin::pin(&common, &args, out).await,
         Command::Unpin(args) => pin::unpin(&common, &args, out).await,
         Command::Schedule => schedule::schedule(&common, out),
-        Command::Service(command) => service::service(&common, command, interrupt).await,
+        Command::Service(command) => service::service(&common, &command, out, interrupt).await,
         Command::Notify(command) => notify::notify(&common, command, out).await,
         Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,

@@ -145,6 +145,10 @@ fn set(
             Err(Error::new(Code::CommandLine, message).hint(hint))
         }
         SecretPlace::File(path) => value(key, out).and_then(|value| keep_in_file(path, &value)),
+        // Windows has a folder that the installer gives to nobody else, where systemd seals.
+        SecretPlace::Credential(_, Some(path)) if cfg!(windows) => {
+            value(key, out).and_then(|value| keep_in_file(path, &value))
+        }
         SecretPlace::Credential(name, _) => {
             let file = credential_file(&common.config, name);
             value(key, out).and_then(|value| keep_as_credential(name, &file, &value))
@@ -187,7 +191,11 @@ fn keep_in_file(path: &Path, value: &SecretString) -> Result<(String, String)> {
     write_private(path, value.expose_secret())?;
     #[cfg(unix)]
     close_to_others(path)?;
-    let next = "the service reads it when it starts or is told to: `systemctl reload stopmark`";
+    let next = if cfg!(windows) {
+        "the service reads it when it starts or is told to: `sc control Stopmark paramchange`"
+    } else {
+        "the service reads it when it starts or is told to: `systemctl reload stopmark`"
+    };
     Ok((format!("file `{}`", path.display()), next.to_owned()))
 }
 

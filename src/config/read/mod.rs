@@ -206,6 +206,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let policy = policy::policy(root, stores.as_ref().map(|(_, further)| 1 + further.len()));
     let retention = retention::retention(root);
     let drill = drill::drill(root, around);
+    schedule::drill_has_hosts(root, drill.as_ref());
     let (state, logs) = policy::paths(root, around);
     let group = group?;
     let (store, further_stores) = stores?;
