@@ -314,8 +314,7 @@ fn log_files(folder: &Path, files_max: usize) -> Result<RollingFileAppender> {
         .map_err(|error| no_log(folder, error))
 }
 
-/// Writes a file that only its owner may read.
-#[cfg(feature = "demo")]
+/// Writes a file that only its owner may read; one that is there keeps its owner and its mode.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);

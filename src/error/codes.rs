@@ -128,6 +128,7 @@ codes! {
     SecretMissing = "SM0105", Config, Config, "a secret that the configuration names is missing";
     ConfigSchedule = "SM0106", Config, Config, "a schedule cannot be used";
     CommandLine = "SM0107", Config, Usage, "the command line cannot be understood";
+    SecretExposed = "SM0108", Config, Degraded, "a file that holds a secret can be read or changed by others";
     HostUnreachable = "SM0201", Host, Failed, "a host does not answer";
     LoginRefused = "SM0202", Host, Failed, "a host refuses the agent's login";
     WrongTrueName = "SM0203", Host, Failed, "a host says that it has another name than the configuration";

@@ -28,6 +28,7 @@ mod recover;
 mod reported;
 mod restore;
 mod restored;
+mod rights;
 mod room;
 mod rows;
 pub mod script;
@@ -48,6 +49,7 @@ pub use links::{cure_script as link_cure_script, script as link_script};
 pub use prepare::script as prepare_script;
 pub use recover::recover_sql;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
+pub use rights::{GrantedRight, Grantee, Purpose, granted_rights, grants_script};
 pub use statement::{Batch, Parameter};
 
 use self::dial::Dial;

@@ -9,6 +9,7 @@ mod agent_stories;
 mod agreement;
 mod bad_input;
 mod bank;
+mod book;
 mod bucket;
 mod chain_stories;
 mod clock_time;
@@ -66,6 +67,7 @@ mod service_rooms;
 #[cfg(unix)]
 mod service_signals;
 mod set_states;
+mod setting_up;
 mod several_stores;
 mod shelf;
 mod stage;
