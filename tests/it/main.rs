@@ -43,6 +43,7 @@ mod prune;
 mod publishing;
 mod quarantine;
 mod rebuild;
+mod replicas;
 mod reported;
 mod restore;
 mod restore_faults;
