@@ -110,5 +110,6 @@ pub(crate) fn facts(next: Option<u32>) -> MemberFacts {
         reported: Vec::new(),
         replica: None,
         seeding: None,
+        settings: None,
     }
 }

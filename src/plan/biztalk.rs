@@ -17,7 +17,7 @@ use super::step_biztalk::{
 use super::{Step, Warning};
 use crate::config::{BizTalkConfig, Config, Discovery, Engine};
 use crate::error::Code;
-use crate::model::{DatabaseName, MemberName, Piece, PieceId, PieceKind};
+use crate::model::{DatabaseName, HostName, MemberName, Piece, PieceId, PieceKind};
 use crate::survey::{BizTalkFacts, Change, Drift, Survey};
 
 /// The application lock that BizTalk's own backup job and its log-shipping readers take.
@@ -125,7 +125,7 @@ impl<'a> Known<'a> {
 
     fn long_folders(&self) -> Vec<Warning> {
         let members = self.survey.members.iter();
-        let hosts: BTreeSet<_> = members.map(|member| &member.host).collect();
+        let hosts: BTreeSet<_> = members.map(|member| self.survey.home(member)).collect();
         let folders = hosts
             .into_iter()
             .filter_map(|host| Some((host, self.folder(share_of(self.cfg.host(host))?))));
@@ -230,7 +230,10 @@ impl<'a> Known<'a> {
             bases.push(base(member.name, PieceKind::Full, why.to_owned()));
             // Every member has the same sets then, so that each set of the history is whole.
             let first = "first log of the new set".to_owned();
-            bases.push(base(member.name, PieceKind::Log, first));
+            bases.push(Base {
+                is_first_log: true,
+                ..base(member.name, PieceKind::Log, first)
+            });
         }
     }
 
@@ -386,6 +389,7 @@ fn drifted(drift: &Drift) -> Warning {
 /// differentials, which that job does not know.
 pub(super) fn by_procedure(
     cfg: &Config,
+    host: &HostName,
     base: &Base,
     stamp: &str,
     key: String,
@@ -398,8 +402,8 @@ pub(super) fn by_procedure(
     if cfg.discovery.is_none() || cfg.biztalk.engine != Engine::Microsoft {
         return None;
     }
-    let share = share_of(cfg.host(&base.member.host))?;
-    let server = base.member.host.as_str().replace('\\', "_");
+    let share = share_of(cfg.host(host))?;
+    let server = host.as_str().replace('\\', "_");
     let server: String = server.chars().take(SERVER_CHARACTERS_MAX).collect();
     let file = format!("{server}_{}_{word}_{stamp}.bak", base.member.database);
     let call = ByProcedure {

@@ -25,6 +25,7 @@ mod mark;
 mod prepare;
 mod prune;
 mod quarantine;
+mod replicas;
 mod restore;
 mod restore_step;
 mod retry;
@@ -34,6 +35,7 @@ mod stages;
 mod step;
 mod step_biztalk;
 mod step_links;
+mod step_mark;
 mod step_prepare;
 mod step_prune;
 mod stolen;
@@ -67,20 +69,21 @@ pub use restore::{
     FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule, plan_restore,
 };
 pub use restore_step::{
-    Fetch, FileMove, ProveMark, ProvenState, RecoverDatabase, RestoreDatabase, RestoreLog,
-    RestorePiece, StopAt,
+    Fetch, FileMove, Keeps, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase,
+    RestoreLog, RestorePiece, StopAt,
 };
 pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::{show, stage_word};
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
-    Publish, Release, StagedStripe, Step, Tail, Undo,
+    AdoptPiece, BackUp, ClearStaging, Deliver, Keep, Publish, Release, StagedStripe, Step, Tail,
+    Undo,
 };
 pub use step_biztalk::{
     BlockTracking, ByProcedure, HistoryRow, HistorySet, ShippedFolder, TrimHistory, WriteHistory,
 };
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
+pub use step_mark::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
 pub use step_prepare::{PrepareMember, RemovePrepared};
 pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 pub use stolen::{Stolen, stolen_logs};
@@ -203,6 +206,8 @@ pub enum StageName {
     Recover,
     /// The mark proven in every member.
     Prove,
+    /// What members had on their hosts beside their data put back.
+    PutBack,
     /// Restored databases looked through.
     CheckDatabases,
     /// One of the user's own checks.

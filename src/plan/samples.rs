@@ -173,6 +173,7 @@ fn host_facts(name: &str, next: Option<u32>) -> HostFacts {
         auth_scheme: "SQL".to_owned(),
         is_encrypted: true,
         missing_rights: Vec::new(),
+        missing_to_restore: Vec::new(),
         links: if name == "PAY1" {
             vec![link(r"PAY2\SQL"), link("PAY3")]
         } else {
@@ -203,6 +204,7 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         moved: Vec::new(),
         biztalk: None,
         drift: Vec::new(),
+        management_host: None,
     }
 }
 
@@ -239,6 +241,7 @@ pub(super) fn target(name: &str) -> TargetFacts {
         data_folder: Some(r"E:\Data\".to_owned()),
         log_folder: Some(r"L:\Log\".to_owned()),
         databases: Vec::new(),
+        keys: Some(Vec::new()),
         volumes: vec![Volume {
             root: r"D:\".to_owned(),
             free_bytes: 1 << 40,
@@ -304,6 +307,7 @@ fn set(number: u128, kind: SetKind, pieces: Vec<Piece>, mark: Option<Mark>) -> S
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        settings: Vec::new(),
         best_effort: Vec::new(),
     }
 }
@@ -325,6 +329,7 @@ pub(super) fn catalog() -> CatalogView {
             .map(|name| MemberMark {
                 member: member(name),
                 lsn: lsn(25),
+                fork_guid: None,
             })
             .to_vec(),
     };

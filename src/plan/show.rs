@@ -122,6 +122,7 @@ pub const fn stage_word(name: StageName) -> &'static str {
         StageName::LastLogs => "last logs",
         StageName::Recover => "recover",
         StageName::Prove => "prove",
+        StageName::PutBack => "put back",
         StageName::CheckDatabases => "check databases",
         StageName::Checks => "check",
         StageName::Drop => "remove scratch",
@@ -175,6 +176,9 @@ fn head(step: &Step) -> String {
         Step::RestoreLog(step) => restore_log_words(step),
         Step::RecoverDatabase(step) => recover_words(step),
         Step::ProveMark(step) => prove_words(step),
+        Step::PutBack(step) => {
+            format!("put back owner, settings and logins of `{}`", step.target)
+        }
         Step::CheckDatabase(step) => check_database_words(step),
         Step::RunCheck(step) => format!("ask `{}`: it must find {}", step.name, step.wanted()),
         Step::DropScratch(step) => format!("remove scratch database `{}`", step.target),
@@ -364,6 +368,7 @@ fn details(step: &Step) -> Vec<String> {
         | Step::Publish(_)
         | Step::RecoverDatabase(_)
         | Step::ProveMark(_)
+        | Step::PutBack(_)
         | Step::CheckDatabase(_)
         | Step::DropScratch(_)
         | Step::Certify(_)

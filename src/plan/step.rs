@@ -10,16 +10,18 @@ use serde::{Deserialize, Serialize};
 use super::copies::{CopyPiece, MirrorLog, ProveCopy};
 use super::drill_step::{Certify, CheckDatabase, DropScratch, RunCheck};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
-use super::restore_step::{Fetch, ProveMark, RecoverDatabase, RestoreDatabase, RestoreLog};
+use super::restore_step::{
+    Fetch, ProveMark, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
+};
 use super::retry::RetryRule;
-use super::step_biztalk::{BlockTracking, ByProcedure, TrimHistory, WriteHistory};
+use super::step_biztalk::{ByProcedure, TrimHistory, WriteHistory};
 use super::step_links::{EnsureLink, RemoveLink, TestLink};
+use super::step_mark::{ConfirmMark, PlaceMark};
 use super::step_prepare::{PrepareMember, RemovePrepared};
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
-use crate::config::MarkLogKind;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MemberName, Origin, Piece, PieceId, PieceKind,
+    GroupName, HostName, MarkName, MemberName, MemberSettings, Origin, Piece, PieceId, PieceKind,
     RunId, SetId, SetKind, Timestamp,
 };
 
@@ -65,6 +67,8 @@ pub enum Step {
     RecoverDatabase(RecoverDatabase),
     /// Requires that a restored member is online and its newest mark is the one asked for.
     ProveMark(ProveMark),
+    /// Puts back what a restored member had on its host beside its data.
+    PutBack(PutBack),
     /// Looks through a restored scratch database.
     CheckDatabase(CheckDatabase),
     /// Asks one of the user's own checks of restored members.
@@ -125,6 +129,14 @@ pub struct BackUp {
     pub piece: PieceId,
     /// The member.
     pub member: MemberName,
+    /// The host that takes it, where it is not the member's own: the one of the group's primary replica now, or of the
+    /// secondary replica that log backups are taken on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_on: Option<HostName>,
+    /// How long a secondary replica is given to have the mark in its log, in milliseconds; none where a primary one
+    /// takes the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica_wait_ms: Option<u64>,
     /// Full, differential or log; written `piece_kind` beside the step's own `kind`.
     pub piece_kind: PieceKind,
     /// Where SQL Server writes, one a stripe.
@@ -157,60 +169,6 @@ pub enum Tail {
     Closing,
     /// `NO_TRUNCATE`: the database cannot be used, but its log may be whole.
     Damaged,
-}
-
-/// The marked transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlaceMark {
-    /// Its name.
-    pub mark: MarkName,
-    /// The instant in its name.
-    pub stamped_at: Timestamp,
-    /// Whose table carries it.
-    pub mark_log: MarkLogKind,
-    /// The host where it begins, through which all others are reached.
-    pub management_host: HostName,
-    /// Members on the management host itself; the first is the context that the transaction begins in.
-    pub local: Vec<DatabaseName>,
-    /// The other hosts, ordered by name.
-    pub remote: Vec<MarkLeg>,
-    /// The application lock held around mark and history rows (`BTS_BackupJob_Lock`), with its database.
-    pub app_lock: Option<(DatabaseName, String)>,
-    /// How long the transaction may take, in milliseconds.
-    pub timeout_ms: u64,
-    /// The decoder that stands still until the mark is placed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tracking: Option<BlockTracking>,
-    /// The management database whose own procedure (`sp_MarkBTSLogs`) places the mark; none: our batch does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by_procedure: Option<DatabaseName>,
-}
-
-/// The mark on one other host: its first database begins its own `WITH MARK`, the rest join.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkLeg {
-    /// The host.
-    pub host: HostName,
-    /// The linked server that leads there.
-    pub link: String,
-    /// Its members, never empty.
-    pub databases: Vec<DatabaseName>,
-}
-
-/// Looks for the mark in every member's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConfirmMark {
-    /// The mark.
-    pub mark: MarkName,
-    /// Every member that must hold it, each asked on its own host.
-    pub members: Vec<MarkTarget>,
-}
-
-/// One member that must hold a mark.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkTarget {
-    /// The member.
-    pub member: MemberName,
 }
 
 /// Brings one piece into the store.
@@ -269,6 +227,9 @@ pub struct Publish {
     pub best_effort: Vec<MemberName>,
     /// The pieces planned; those not delivered become the set's `missing`.
     pub pieces: Vec<PieceId>,
+    /// What members whose fulls are planned have on their hosts beside their data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<MemberSettings>,
 }
 
 /// Removes delivered files.
@@ -313,6 +274,14 @@ pub enum Keep {
     Gap,
 }
 
+impl BackUp {
+    /// The host that takes it.
+    #[must_use]
+    pub fn host(&self) -> &HostName {
+        self.taken_on.as_ref().unwrap_or(&self.member.host)
+    }
+}
+
 impl Step {
     /// The rule by which it is tried again; none for steps that are not.
     #[must_use]
@@ -323,6 +292,7 @@ impl Step {
             Self::RestoreLog(step) => step.retry,
             Self::RecoverDatabase(step) => step.retry,
             Self::DropScratch(step) => step.retry,
+            Self::PutBack(step) => step.retry,
             _ => None,
         }
     }
@@ -340,6 +310,7 @@ impl Step {
             Self::RestoreLog(step) => Some(&step.member),
             Self::RecoverDatabase(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
+            Self::PutBack(step) => Some(&step.member),
             Self::CheckDatabase(step) => Some(&step.member),
             Self::RemovePiece(step) => Some(&step.member),
             Self::TrimMarkLog(step) => Some(&step.member),
@@ -397,6 +368,7 @@ impl Step {
             | Self::Publish(_)
             | Self::RecoverDatabase(_)
             | Self::ProveMark(_)
+            | Self::PutBack(_)
             | Self::CheckDatabase(_)
             | Self::RunCheck(_)
             | Self::DropScratch(_)
@@ -456,6 +428,7 @@ impl Step {
             | Self::ClearStaging(_)
             | Self::Fetch(_)
             | Self::ProveMark(_)
+            | Self::PutBack(_)
             | Self::CheckDatabase(_)
             | Self::RunCheck(_)
             | Self::DropScratch(_)

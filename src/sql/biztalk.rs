@@ -12,7 +12,7 @@ use super::quote::identifier;
 use super::rows;
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter};
-use super::{SqlFleet, backup_history};
+use super::{SqlFleet, backup_history, discover};
 use crate::error::{Error, Result};
 use crate::model::{DatabaseName, HostName, PieceKind};
 use crate::plan::{TrimHistory, WriteHistory};
@@ -41,6 +41,14 @@ const COLUMNS: &[(&str, &str)] = &[
 
 #[async_trait]
 impl BizTalk for SqlFleet {
+    async fn biztalk_members(
+        &self,
+        host: &HostName,
+        database: &DatabaseName,
+    ) -> Result<Vec<(String, DatabaseName)>> {
+        discover::biztalk_members(self, host, database).await
+    }
+
     async fn biztalk_facts(
         &self,
         host: &HostName,

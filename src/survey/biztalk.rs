@@ -5,8 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::MovedMember;
-
 use crate::model::{DatabaseName, MemberName, PieceKind};
 
 /// The management database, as one survey found it.
@@ -74,12 +72,10 @@ impl BizTalkFacts {
         rows.find(|row| row.member.as_ref() == Some(member))
     }
 
-    /// A row means its member wherever that is now.
-    pub(super) fn follow(&mut self, moved: &MovedMember) {
+    /// Each row means its member by the name that the survey has for it.
+    pub(super) fn call(&mut self, name_of: impl Fn(&MemberName) -> MemberName) {
         for row in &mut self.listed {
-            if row.member.as_ref() == Some(&moved.listed) {
-                row.member = Some(moved.now.clone());
-            }
+            row.member = row.member.as_ref().map(&name_of);
         }
     }
 

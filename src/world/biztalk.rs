@@ -10,6 +10,12 @@ use crate::survey::BizTalkFacts;
 /// The management database of a BizTalk group, in typed verbs.
 #[async_trait]
 pub trait BizTalk: Send + Sync {
+    /// The rows of `admv_BackupDatabases`: server name as configured there, and database.
+    async fn biztalk_members(
+        &self,
+        host: &HostName,
+        database: &DatabaseName,
+    ) -> Result<Vec<(String, DatabaseName)>>;
     /// What it says beside its list of databases, whose rows are left out here.
     async fn biztalk_facts(&self, host: &HostName, database: &DatabaseName)
     -> Result<BizTalkFacts>;

@@ -79,7 +79,7 @@ async fn a_new_message_box_is_told_and_gets_a_full_before_it_counts() {
     assert_eq!(members(&stage).await, 4);
     add_message_box(&stage).await;
     let log = ends(&stage, &["backup", "log"], Exit::Ok).await;
-    assert!(log.stdout.contains("SM0223"), "{}", log.stdout);
+    assert!(log.stdout.contains("SM0233"), "{}", log.stdout);
     assert!(
         log.stdout.contains("is new in BizTalk's list"),
         "{}",
@@ -95,7 +95,7 @@ async fn a_new_message_box_is_told_and_gets_a_full_before_it_counts() {
         ]
     );
     let again = ends(&stage, &["backup", "log"], Exit::Ok).await;
-    assert!(!again.stdout.contains("SM0223"), "{}", again.stdout);
+    assert!(!again.stdout.contains("SM0233"), "{}", again.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,7 +118,7 @@ async fn a_database_that_leaves_the_list_stays_a_member_until_somebody_approves(
     );
     assert_eq!(members(&stage).await, 3);
     let after = ends(&stage, &["backup", "log"], Exit::Ok).await;
-    assert!(!after.stdout.contains("SM0223"), "{}", after.stdout);
+    assert!(!after.stdout.contains("SM0233"), "{}", after.stdout);
 }
 
 /// The message box is restored on the first host, as far as the list is concerned.

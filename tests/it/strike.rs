@@ -13,17 +13,17 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Result};
 use stopmark::model::{
-    Certificate, DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy,
-    Set, Sha256Digest, StoreName, StoredStripe,
+    Certificate, DatabaseName, GroupName, HostName, Lsn, MarkName, MemberMark, MemberName,
+    PieceCopy, Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use stopmark::run::events::BackedUp;
-use stopmark::survey::{HostFacts, TargetFacts};
+use stopmark::survey::{HostFacts, HostRoom, TargetFacts};
 use stopmark::world::{
-    Chained, CheckAnswer, FactsWanted, Fleet, LogEntry, LogFact, Removal, RestoredState,
+    Chained, CheckAnswer, FactsWanted, Fleet, Footing, LogEntry, LogFact, Removal, RestoredState,
     StepProgress, Store, Tap, World,
 };
 
@@ -190,17 +190,12 @@ impl Fleet for StruckFleet {
         self.pass("host_facts", facts).await
     }
 
-    async fn biztalk_members(
-        &self,
-        host: &HostName,
-        database: &DatabaseName,
-    ) -> Result<Vec<(String, DatabaseName)>> {
-        self.pass("biztalk_members", self.0.biztalk_members(host, database))
-            .await
-    }
-
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {
         self.pass("databases", self.0.databases(host)).await
+    }
+
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
+        self.0.room(host, databases).await
     }
 
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
@@ -265,6 +260,10 @@ impl Fleet for StruckFleet {
         self.pass("back_up", self.0.back_up(step, progress)).await
     }
 
+    async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>> {
+        self.pass("hardened", self.0.hardened(host, database)).await
+    }
+
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {
         self.pass("find_backup", self.0.find_backup(step)).await
     }
@@ -297,6 +296,10 @@ impl Fleet for StruckFleet {
     ) -> Result<()> {
         let recover = self.0.recover_database(host, step, progress);
         self.pass("recover_database", recover).await
+    }
+
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>> {
+        self.pass("put_back", self.0.put_back(host, step)).await
     }
 
     async fn target_facts(&self, host: &HostName) -> Result<TargetFacts> {
@@ -454,6 +457,10 @@ impl Store for StruckStore {
 
     async fn take_lease(&self, group: &GroupName) -> Result<()> {
         self.pass("take_lease", self.0.take_lease(group)).await
+    }
+
+    async fn stand(&self, group: &GroupName) -> Result<Footing> {
+        self.pass("take_lease", self.0.stand(group)).await
     }
 
     fn held_last(&self, group: &GroupName) -> bool {

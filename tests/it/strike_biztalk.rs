@@ -11,6 +11,15 @@ use crate::strike::StruckFleet;
 
 #[async_trait]
 impl BizTalk for StruckFleet {
+    async fn biztalk_members(
+        &self,
+        host: &HostName,
+        database: &DatabaseName,
+    ) -> Result<Vec<(String, DatabaseName)>> {
+        self.pass("biztalk_members", self.0.biztalk_members(host, database))
+            .await
+    }
+
     async fn biztalk_facts(
         &self,
         host: &HostName,

@@ -5,6 +5,7 @@
 //! nothing is archived. [`install_job`] writes down the Agent job as an administrator filled it in; nobody runs it.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::error::SqlResult;
@@ -155,14 +156,16 @@ pub async fn install_job(
     );
     for (at, (step, procedure, parameters)) in steps.into_iter().enumerate() {
         let command = format!("exec [dbo].[{procedure}] {parameters}");
-        script.push_str(&format!(
+        writeln!(
+            script,
             "INSERT INTO dbo.sysjobsteps (job_id, step_id, step_name, subsystem, command, database_name)\n\
-             VALUES (@job, {}, {}, N'TSQL', {}, {});\n",
+             VALUES (@job, {}, {}, N'TSQL', {}, {});",
             at + 1,
             text(step),
             text(&command),
             text(management)
-        ));
+        )
+        .expect("a string takes everything");
     }
     run_script(instance, "msdb", &script).await
 }

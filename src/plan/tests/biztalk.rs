@@ -144,7 +144,7 @@ fn what_the_management_database_lacks_keeps_microsofts_engine_from_marks_and_our
     }];
     let (plan, text) = log_run(&group(), &survey);
     assert!(is_marked(&plan) && history(&plan).is_none());
-    for code in ["SM0221", "SM0222"] {
+    for code in ["SM0231", "SM0232"] {
         assert!(text.contains(code), "{code}: {text}");
     }
     let mut cfg = group();
