@@ -61,6 +61,7 @@ pub fn examine_biztalk(config: &Config, survey: &Survey) -> Vec<BizTalkFinding> 
     found.extend(jobs(facts));
     found.extend(servers(survey, facts));
     found.extend(survey.members.iter().filter_map(|it| unready(survey, it)));
+    found.extend(survey.members.iter().filter_map(|it| undecided(survey, it)));
     found.extend(history(config, facts));
     found.extend(sso(facts));
     found.extend(versions(survey));
@@ -209,6 +210,25 @@ fn unready(survey: &Survey, member: &MemberName) -> Option<BizTalkFinding> {
         "no mark can be placed in it, and so none in the group",
         "run `Backup_Setup_All_Tables.sql` and `Backup_Setup_All_Procs.sql` in it, and put the login's user into \
          the role BTS_BACKUP_USERS; a `MarkLog` of another shape is altered or dropped first",
+    ))
+}
+
+/// A member in an availability group takes part in distributed transactions for good only where its group says so.
+fn undecided(survey: &Survey, member: &MemberName) -> Option<BizTalkFinding> {
+    let facts = survey.member(member)?;
+    let group = facts.availability_group.as_ref()?;
+    if !facts.replica.as_ref()?.lacks_dtc {
+        return None;
+    }
+    Some(finding(
+        Weight::Risk,
+        member.to_string(),
+        format!("availability group `{group}` has no DTC_SUPPORT = PER_DB"),
+        "after a failover the outcome of a mark, and of BizTalk's own transactions, may be lost",
+        format!(
+            "ALTER AVAILABILITY GROUP [{}] SET (DTC_SUPPORT = PER_DB);",
+            group.replace(']', "]]")
+        ),
     ))
 }
 

@@ -123,7 +123,7 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     if let Some(known) = known.filter(|_| is_marked)
         && let Some(why) = known.wants_fulls(ctx)
     {
-        known.add_fulls(&group.able, &why, &mut bases);
+        biztalk::add_fulls(&group.able, &why, &mut bases);
     }
     let logs = logs(ctx, &group.able, is_marked);
     let stamp = if is_marked {

@@ -218,25 +218,6 @@ impl<'a> Known<'a> {
         own.any(|row| stamp.is_some_and(|stamp| row.file.contains(stamp)))
     }
 
-    /// Gives every member a full and a first log that has none planned yet.
-    pub(super) fn add_fulls(&self, able: &[Able<'_>], why: &str, bases: &mut Vec<Base>) {
-        for member in able.iter().filter(|member| member.keeps_log()) {
-            let own = |it: &Base| it.member == *member.name;
-            let has_full = |it: &Base| own(it) && it.kind == PieceKind::Full;
-            if bases.iter().any(has_full) {
-                continue;
-            }
-            bases.retain(|it| !own(it));
-            bases.push(base(member.name, PieceKind::Full, why.to_owned()));
-            // Every member has the same sets then, so that each set of the history is whole.
-            let first = "first log of the new set".to_owned();
-            bases.push(Base {
-                is_first_log: true,
-                ..base(member.name, PieceKind::Log, first)
-            });
-        }
-    }
-
     /// The step that writes down what a round takes; none where nothing would be written.
     pub(super) fn history(&self, bases: &[BackUp], logs: &[BackUp]) -> Option<WriteHistory> {
         if !self.may_write() {
@@ -261,10 +242,8 @@ impl<'a> Known<'a> {
             self.set(PieceKind::Log, &first_logs, begins_whole && logs_whole),
             self.set(PieceKind::Log, &logs, logs_whole),
         ];
-        let sets: Vec<HistorySet> = match self.ships() {
-            true => sets.into_iter().flatten().collect(),
-            false => Vec::new(),
-        };
+        let sets = sets.into_iter().filter(|_| self.ships());
+        let sets: Vec<HistorySet> = sets.flatten().collect();
         (!sets.is_empty() || !answers.is_empty()).then(|| WriteHistory {
             database: self.database.clone(),
             app_lock: BIZTALK_LOCK.to_owned(),
@@ -336,6 +315,25 @@ impl<'a> Known<'a> {
             link: link_to(tracking),
             database: tracking.database.clone(),
         })
+    }
+}
+
+/// Gives every member a full and a first log that has none planned yet.
+pub(super) fn add_fulls(able: &[Able<'_>], why: &str, bases: &mut Vec<Base>) {
+    for member in able.iter().filter(|member| member.keeps_log()) {
+        let own = |it: &Base| it.member == *member.name;
+        let has_full = |it: &Base| own(it) && it.kind == PieceKind::Full;
+        if bases.iter().any(has_full) {
+            continue;
+        }
+        bases.retain(|it| !own(it));
+        bases.push(base(member.name, PieceKind::Full, why.to_owned()));
+        // Every member has the same sets then, so that each set of the history is whole.
+        let first = "first log of the new set".to_owned();
+        bases.push(Base {
+            is_first_log: true,
+            ..base(member.name, PieceKind::Log, first)
+        });
     }
 }
 

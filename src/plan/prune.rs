@@ -183,9 +183,9 @@ fn forgotten(
         let name = file.path.file_name().and_then(|name| name.to_str());
         let is_old = file.changed_at < old;
         // Files that log shipping reads go with their rows in BizTalk's history, which this plan does not know.
-        let is_unneeded = |name| match ships {
-            true => is_old && !held.contains(name),
-            false => is_old || held.contains(name),
+        let is_unneeded = |name| {
+            let is_held = held.contains(name);
+            (is_held && !ships) || (is_old && !is_held)
         };
         name.is_some_and(|name| is_our_file(name) && is_unneeded(name))
             && !view.busy.contains(&file.path)

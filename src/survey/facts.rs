@@ -160,6 +160,9 @@ pub struct Replica {
     /// How the secondary replicas stand; empty where this host has not the primary one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondaries: Vec<Secondary>,
+    /// The group has no `DTC_SUPPORT = PER_DB`: after a failover the outcome of a distributed transaction may be lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_dtc: bool,
 }
 
 /// A secondary replica as the primary one knows it.

@@ -38,7 +38,7 @@ pub async fn take(world: &World, config: &Config) -> Survey {
     let moved = moved(&wanted, &hosts, &found);
     bring_home(&moved, &mut hosts, &found);
     let each = once(wanted, &moved, config);
-    let [listed, before] = [listed, before].map(|names| called(names, &each, &moved));
+    let [listed, before] = [listed, before].map(|names| called(&names, &each, &moved));
     if let Ok(Some(facts)) = &mut discovered {
         facts.call(|name| call(name, &each, &moved));
     }
@@ -102,7 +102,7 @@ fn call(name: &MemberName, each: &[MemberName], moved: &[MovedMember]) -> Member
 }
 
 fn called(
-    names: BTreeSet<MemberName>,
+    names: &BTreeSet<MemberName>,
     each: &[MemberName],
     moved: &[MovedMember],
 ) -> BTreeSet<MemberName> {

@@ -222,6 +222,22 @@ async fn what_is_wrong_with_a_biztalk_group_is_found_before_anything_is_touched(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_whose_availability_group_forgets_distributed_transactions_is_found() {
+    let stage = biztalk("").await;
+    ends(&stage, &["backup", "full"], Exit::Ok).await;
+    let group = "CREATE AVAILABILITY GROUP bts WITH (CLUSTER_TYPE = NONE)\n\
+                 FOR DATABASE BizTalkMsgBoxDb REPLICA ON N'BTS2' WITH (ENDPOINT_URL = N'TCP://BTS2:5022',\n\
+                 FAILOVER_MODE = MANUAL, AVAILABILITY_MODE = SYNCHRONOUS_COMMIT);";
+    stage.script("BTS2", "master", group).await;
+    let found = ends(&stage, &["check", "biztalk"], Exit::Degraded).await;
+    let cure = "ALTER AVAILABILITY GROUP [bts] SET (DTC_SUPPORT = PER_DB);";
+    assert!(found.stdout.contains(cure), "{}", found.stdout);
+    stage.script("BTS2", "master", cure).await;
+    let mended = ends(&stage, &["check", "biztalk"], Exit::Degraded).await;
+    assert!(!mended.stdout.contains("PER_DB"), "{}", mended.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_job_is_read_and_becomes_a_configuration_and_a_cut_over() {
     let stage = biztalk("").await;
     let instance = stage.host("BTS1").instance();
