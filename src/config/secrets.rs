@@ -38,7 +38,10 @@ impl SecretSource for OsSecrets {
         if text.len() as u64 > SECRET_BYTES_MAX {
             return Err(io::Error::other("the file is longer than any secret"));
         }
-        Ok(SecretString::from(text))
+        let text = SecretString::from(text);
+        #[cfg(windows)]
+        let text = super::dpapi::opened(text)?;
+        Ok(text)
     }
 
     fn credentials(&self) -> Option<PathBuf> {
