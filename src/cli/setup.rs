@@ -12,6 +12,7 @@ use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use super::Failed;
 use super::args::Common;
+use super::journal::ForJournal;
 use super::progress;
 use crate::catalog::{CopyPolicy, SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
@@ -255,9 +256,11 @@ pub(super) fn log_as_service(config: &Config, is_verbose: bool, heard: Written) 
 /// On stderr, which a terminal shows and systemd keeps.
 pub(super) fn to_stderr() -> Written {
     let heard = fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    // A service manager stamps lines by itself.
     match std::env::var_os("JOURNAL_STREAM") {
-        Some(_) => heard.without_time().boxed(),
+        Some(_) => {
+            let format = fmt::format().without_time().with_ansi(false);
+            heard.event_format(ForJournal(format)).boxed()
+        }
         None => heard.boxed(),
     }
 }
@@ -311,8 +314,7 @@ fn log_files(folder: &Path, files_max: usize) -> Result<RollingFileAppender> {
         .map_err(|error| no_log(folder, error))
 }
 
-/// Writes a file that only its owner may read.
-#[cfg(feature = "demo")]
+/// Writes a file that only its owner may read; one that is there keeps its owner and its mode.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
