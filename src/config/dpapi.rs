@@ -36,9 +36,10 @@ enum Deed {
 ///
 /// # Errors
 /// What Windows says.
-pub fn seal(secret: &SecretString) -> io::Result<String> {
+pub fn seal(secret: &SecretString) -> io::Result<SecretString> {
     let sealed = done(Deed::Seal, secret.expose_secret().as_bytes())?;
-    Ok(format!("{MARK}{}\n", STANDARD.encode(sealed)))
+    let text = format!("{MARK}{}\n", STANDARD.encode(sealed));
+    Ok(SecretString::from(text))
 }
 
 /// The secret of a file's text; one that was not sealed is the secret itself.
