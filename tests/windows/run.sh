@@ -147,6 +147,9 @@ seals_a_credential() {
   grep -q '^stopmark-dpapi-1:' "$credentials/nobody" || fail "the credential is not sealed"
   ! grep -q 'nobody knows' "$credentials/nobody" || fail "the credential is in the clear"
   expect 'ok      hosts.NOBODY.login.password' stopmark secret test
+  # Wine tells a service another folder of programs' data than a person's program.
+  mkdir -p "$WINEPREFIX/drive_c/users/Public"
+  cp -R "$(dirname "$credentials")" "$WINEPREFIX/drive_c/users/Public/"
   say "a credential is sealed, and opened"
 }
 
