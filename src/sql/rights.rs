@@ -163,6 +163,12 @@ const RIGHTS: &[Right] = &[
     ),
     right(
         Purpose::Restore,
+        Place::History,
+        "restorehistory",
+        "a database is removed after a drill only where this says that the drill made it",
+    ),
+    right(
+        Purpose::Restore,
         Place::Server,
         "VIEW ANY DEFINITION",
         "whether the certificate of an encrypted database is here, and whose login a user is",
@@ -489,7 +495,11 @@ mod tests {
         assert!(!script.contains("LINKED"), "{script}");
         let rights = granted_rights(&spare, &[Purpose::Restore]);
         let names: Vec<&str> = rights.iter().map(|right| right.right.as_str()).collect();
-        assert_eq!(names, ["CREATE ANY DATABASE", "VIEW ANY DEFINITION"]);
+        let history = "SELECT on msdb.dbo.restorehistory";
+        assert_eq!(
+            names,
+            ["CREATE ANY DATABASE", history, "VIEW ANY DEFINITION"]
+        );
     }
 
     #[test]
