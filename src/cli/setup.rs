@@ -12,6 +12,7 @@ use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use super::Failed;
 use super::args::Common;
+use super::journal::ForJournal;
 use super::progress;
 use crate::catalog::{CopyPolicy, SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
@@ -255,9 +256,11 @@ pub(super) fn log_as_service(config: &Config, is_verbose: bool, heard: Written) 
 /// On stderr, which a terminal shows and systemd keeps.
 pub(super) fn to_stderr() -> Written {
     let heard = fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    // A service manager stamps lines by itself.
     match std::env::var_os("JOURNAL_STREAM") {
-        Some(_) => heard.without_time().boxed(),
+        Some(_) => {
+            let format = fmt::format().without_time().with_ansi(false);
+            heard.event_format(ForJournal(format)).boxed()
+        }
         None => heard.boxed(),
     }
 }

@@ -22,17 +22,18 @@ use std::path::Path;
 
 pub use checked::{
     BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, DrillPoint,
-    Encryption, HostConfig, KeepingConfig, LockConfig, LockMode, LoginConfig, MarkLogKind,
-    MemberConfig, PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig, StoreConfig,
-    TransferConfig,
+    Encryption, HostConfig, KeepingConfig, LockConfig, LockMode, LogBackupPreference, LoginConfig,
+    MarkLogKind, MemberConfig, PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig,
+    StoreConfig, TransferConfig,
 };
 pub use diff::diff;
-pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig};
+pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig, TriggersConfig};
 pub use read::size_bytes;
 pub use schedule::{Schedule, next_runs};
 pub use secrets::{OsSecrets, SecretPlace, SecretSource, SecretUse, exposure};
 pub use service::{
-    MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig, WebhookKind,
+    AlarmsConfig, MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig,
+    WebhookKind,
 };
 
 use crate::error::{Code, Error};

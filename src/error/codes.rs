@@ -143,6 +143,9 @@ codes! {
     AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
     RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the `BULK_LOGGED` recovery model: a bulk change voids the mark in its log";
     ReplicaMoved = "SM0214", Host, Degraded, "an availability group has failed over, and a member is on another host than listed";
+    LogFilling = "SM0221", Host, Degraded, "a member's log is nearly as full as it can become";
+    LogHeld = "SM0222", Host, Degraded, "something other than log backups keeps a member's log from being reused";
+    DiskFilling = "SM0223", Host, Degraded, "a disk that members have files on has little room left";
     LinkMissing = "SM0301", Link, Failed, "a linked server that a mark needs does not exist";
     LinkWrong = "SM0302", Link, Failed, "a linked server is not as a mark needs it";
     LinkTestFailed = "SM0303", Link, Failed, "a linked server cannot reach its host";
@@ -158,7 +161,8 @@ codes! {
     DiskFull = "SM0504", Store, Failed, "a disk is full";
     ShareUnwritable = "SM0505", Store, Failed, "a host cannot write to the share";
     ShareBacklog = "SM0506", Store, Degraded, "more waits on the shares for a store than may";
-    LogsPaused = "SM0507", Backup, Degraded, "a member's backups wait until it has been seeded to a replica";
+    LogsPaused = "SM0507", Backup, Degraded, "a member's backups wait until it has been seeded to a replica, or until a secondary replica is in step";
+    ReplicaBehind = "SM0508", Backup, Degraded, "a secondary replica had not yet the log that holds a mark";
     ChainBroken = "SM0601", Chain, Degraded, "a member's log chain is broken";
     NoPoint = "SM0602", Chain, NothingRestorable, "there is no mark to which every member can be restored";
     PointUnknown = "SM0603", Chain, Failed, "no such point";

@@ -8,7 +8,7 @@
 use super::statement::Batch;
 use super::{
     availability, backup, connect, discover, drill, event_session, facts, history, links, mark,
-    prepare, probe, recover, restore, restored, rights, script, settings, target, watch,
+    prepare, probe, recover, restore, restored, rights, room, script, settings, target, watch,
 };
 
 /// Names to make texts with.
@@ -82,6 +82,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(recover::statements(sample));
     all.extend(settings::statements(sample));
     all.extend(target::statements(sample));
+    all.extend(room::statements(sample));
     all.extend(script::statements(sample));
     all.extend(drill::statements(sample));
     all.extend(history::statements(sample));

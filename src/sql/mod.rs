@@ -29,6 +29,7 @@ mod reported;
 mod restore;
 mod restored;
 mod rights;
+mod room;
 mod rows;
 pub mod script;
 mod session;
@@ -55,13 +56,13 @@ use self::dial::Dial;
 use self::session::SqlSession;
 use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
+use crate::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
 use crate::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use crate::run::events::BackedUp;
-use crate::survey::{HostFacts, TargetFacts};
+use crate::survey::{HostFacts, HostRoom, TargetFacts};
 use crate::world::{CheckAnswer, Clock, FactsWanted, Fleet, RestoredState, StepProgress};
 
 /// The hosts of one configuration. Every verb opens its own connection, so verbs may run side by side.
@@ -131,6 +132,10 @@ impl Fleet for SqlFleet {
         target::target_facts(self, host).await
     }
 
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
+        room::room(self, host, databases).await
+    }
+
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
         probe::probe_share(self, host, sql_path).await
     }
@@ -182,6 +187,10 @@ impl Fleet for SqlFleet {
 
     async fn back_up(&self, step: &BackUp, progress: &dyn StepProgress) -> Result<BackedUp> {
         backup::back_up(self, step, progress).await
+    }
+
+    async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>> {
+        availability::hardened(self, host, database).await
     }
 
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {

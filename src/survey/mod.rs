@@ -6,13 +6,15 @@
 mod facts;
 mod gather;
 mod reported;
+mod room;
 mod target;
 
 pub use facts::{
     BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
-    MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Seeding, Survey,
+    MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary, Seeding, Survey,
     UnresolvedMember,
 };
 pub use gather::take;
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
+pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
 pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

@@ -13,17 +13,17 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Result};
 use stopmark::model::{
-    Certificate, DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy,
-    Set, Sha256Digest, StoreName, StoredStripe,
+    Certificate, DatabaseName, GroupName, HostName, Lsn, MarkName, MemberMark, MemberName,
+    PieceCopy, Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use stopmark::run::events::BackedUp;
-use stopmark::survey::{HostFacts, TargetFacts};
+use stopmark::survey::{HostFacts, HostRoom, TargetFacts};
 use stopmark::world::{
-    Chained, CheckAnswer, FactsWanted, Fleet, LogEntry, LogFact, Removal, RestoredState,
+    Chained, CheckAnswer, FactsWanted, Fleet, Footing, LogEntry, LogFact, Removal, RestoredState,
     StepProgress, Store, Tap, World,
 };
 
@@ -202,6 +202,10 @@ impl Fleet for StruckFleet {
         self.pass("databases", self.0.databases(host)).await
     }
 
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
+        self.0.room(host, databases).await
+    }
+
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
         self.pass("probe_share", self.0.probe_share(host, sql_path))
             .await
@@ -262,6 +266,10 @@ impl Fleet for StruckFleet {
 
     async fn back_up(&self, step: &BackUp, progress: &dyn StepProgress) -> Result<BackedUp> {
         self.pass("back_up", self.0.back_up(step, progress)).await
+    }
+
+    async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>> {
+        self.pass("hardened", self.0.hardened(host, database)).await
     }
 
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {
@@ -457,6 +465,10 @@ impl Store for StruckStore {
 
     async fn take_lease(&self, group: &GroupName) -> Result<()> {
         self.pass("take_lease", self.0.take_lease(group)).await
+    }
+
+    async fn stand(&self, group: &GroupName) -> Result<Footing> {
+        self.pass("take_lease", self.0.stand(group)).await
     }
 
     fn held_last(&self, group: &GroupName) -> bool {

@@ -18,6 +18,7 @@ use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::run::step_words;
 use crate::run::record::{Record, Round, StepState};
 use crate::run::{self, Interrupt, PlanNames};
+use crate::service::alarm;
 use crate::survey::{
     EventSession, HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey,
 };
@@ -38,6 +39,7 @@ pub(super) async fn check(
         return shown(out, &trials, Exit::Ok);
     }
     let mut report = look(&agent, &survey);
+    look_at_room(&agent, &survey, &mut report).await;
     check_secrets(common, &mut report);
     try_out(&mut agent, &survey, &trials, &mut report, interrupt).await;
     check_sealing(&agent, &mut report);
@@ -87,6 +89,39 @@ fn look(agent: &Agent, survey: &Survey) -> CheckReport {
     }
     check_links(agent, survey, &mut report);
     report
+}
+
+/// How much room the logs of members and their disks have left. A right that is missing is told with the others.
+async fn look_at_room(agent: &Agent, survey: &Survey, report: &mut CheckReport) {
+    let limits = &agent.config.service.alarms;
+    for (host, said) in &survey.hosts {
+        let HostReport::Facts(facts) = said else {
+            continue;
+        };
+        let own: Vec<_> = facts.members.keys().cloned().collect();
+        if own.is_empty() {
+            continue;
+        }
+        match agent.world.fleet.room(host, &own).await {
+            Ok(room) => {
+                let alarms = alarm::of_room(limits, host, &room);
+                if alarms.is_empty() {
+                    report.fine(host.as_str(), "logs and disks have room");
+                }
+                for alarm in alarms {
+                    report.add(Finding {
+                        severity: Severity::Warning,
+                        about: alarm.about,
+                        code: Some(alarm.code),
+                        message: alarm.message,
+                        hint: Some(alarm.hint),
+                    });
+                }
+            }
+            Err(error) if error.code() == Code::RightMissing => {}
+            Err(error) => report.untried(&format!("{host}: room"), &error),
+        }
+    }
 }
 
 fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
@@ -197,7 +232,7 @@ fn login_words(agent: &Agent, host: &HostName) -> String {
 
 fn check_member(survey: &Survey, member: &MemberName, report: &mut CheckReport) {
     // What a silent host holds is not known; the host itself is reported.
-    if survey.host(&member.host).is_none() {
+    if survey.host(survey.home(member)).is_none() {
         return;
     }
     let about = member.to_string();

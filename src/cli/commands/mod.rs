@@ -69,7 +69,7 @@ pub(super) async fn carry_out(
         Command::Prune(command) => prune::prune(&common, command, out, interrupt).await,
         Command::Pin(args) => pin::pin(&common, &args, out).await,
         Command::Unpin(args) => pin::unpin(&common, &args, out).await,
-        Command::Schedule => schedule::schedule(&common, out),
+        Command::Schedule => schedule::schedule(&common, out).await,
         Command::Service(command) => service::service(&common, &command, out, interrupt).await,
         Command::Notify(command) => notify::notify(&common, command, out).await,
         Command::Explain(args) => explain::explain(&args, out),
