@@ -6,6 +6,8 @@
 
 pub mod biztalk;
 pub mod checked;
+#[cfg(windows)]
+pub mod dpapi;
 pub mod jobs;
 pub mod schedule;
 pub mod secrets;
