@@ -23,11 +23,11 @@ use crate::model::{
     PieceCopy, RunId, Set, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
-    RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, ShareFile, StagedStripe,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
+    ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, ShareFile, StagedStripe, WatchLink,
 };
-use crate::run::events::{BackedUp, Event};
-use crate::survey::{HostFacts, TargetFacts};
+use crate::run::events::{BackedUp, Event, LinkWatch, MarkCost};
+use crate::survey::{HostFacts, MilinkFacts, TargetFacts};
 
 pub use log::{Chained, LogEntry, LogFact};
 
@@ -125,6 +125,8 @@ pub trait Fleet: Send + Sync {
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>>;
     /// What a restore must know of a host that it goes to.
     async fn target_facts(&self, host: &HostName) -> Result<TargetFacts>;
+    /// What a link to a Managed Instance must know of a host and these of its databases.
+    async fn milink_facts(&self, host: &HostName, names: &[DatabaseName]) -> Result<MilinkFacts>;
     /// Writes a tiny `COPY_ONLY` backup of `model` to this file, as the host names it; for `check`.
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()>;
     /// Makes the link, or mends it in place; the wildcard mapping is dropped, one login mapped.
@@ -146,6 +148,12 @@ pub trait Fleet: Send + Sync {
     async fn remove_event_session(&self, host: &HostName, name: &str) -> Result<()>;
     /// Places the mark in one batch on the management host; returns after COMMIT.
     async fn place_mark(&self, step: &PlaceMark) -> Result<()>;
+    /// Tries a mark out as [`Self::place_mark`] would place it; returns after its COMMIT or rollback.
+    async fn probe_mark(&self, step: &ProbeMark) -> Result<MarkCost>;
+    /// Makes the event session that watches a link, and starts it; safe to run again.
+    async fn watch_link(&self, host: &HostName, step: &WatchLink) -> Result<()>;
+    /// What that event session saw until now, and what the link's connections have left on the host.
+    async fn read_watch(&self, host: &HostName, step: &ReadWatch) -> Result<LinkWatch>;
     /// The mark's place in the history of each of these members of one host; members without it are absent.
     async fn mark_history(
         &self,

@@ -1,6 +1,8 @@
 //! The command line: what was typed. Meaning is given to it in the files beside this one.
 
 mod drill;
+mod link;
+mod milink;
 
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use crate::config::size_bytes;
 use crate::model::{HostName, MemberName, StoreName};
 
 pub use drill::{DrillCommand, DrillRunArgs, DrillShowArgs};
+pub use link::{LinkApplyArgs, LinkCheckArgs, LinkCommand, LinkExplainArgs};
+pub use milink::{MilinkArgs, MilinkCommand, MilinkScriptArgs, MilinkWatchArgs};
 
 /// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
 #[derive(Debug, Parser)]
@@ -66,6 +70,9 @@ pub enum Command {
     /// Plan, make and test the linked servers that marks go through.
     #[command(subcommand)]
     Link(LinkCommand),
+    /// Bring members to an Azure SQL Managed Instance link: check, prepare, write the steps, follow the seeding.
+    #[command(subcommand)]
+    Milink(MilinkCommand),
     /// Take backups.
     #[command(subcommand)]
     Backup(BackupCommand),
@@ -164,29 +171,6 @@ pub struct ReleaseArgs {
     /// The members.
     #[arg(required = true, value_name = "HOST/DATABASE")]
     pub members: Vec<MemberName>,
-}
-
-/// `stopmark link ...`
-#[derive(Debug, Subcommand)]
-pub enum LinkCommand {
-    /// Print which linked servers would be made or mended.
-    Plan,
-    /// Make and mend the linked servers.
-    Apply(LinkApplyArgs),
-    /// Print the T-SQL that would make and mend the linked servers, for a person to run.
-    Script,
-    /// Call through each linked server and compare true names.
-    Test,
-    /// Examine each linked server that marks need: what is wrong, why it matters, and the T-SQL that mends it.
-    Check,
-}
-
-/// `stopmark link apply`
-#[derive(Args, Debug)]
-pub struct LinkApplyArgs {
-    /// Also mend this linked server, which Stopmark did not make; may be given several times.
-    #[arg(long, value_name = "LINK")]
-    pub foreign: Vec<String>,
 }
 
 /// `stopmark backup ...`

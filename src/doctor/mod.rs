@@ -8,10 +8,13 @@
 //! Nothing is contacted here, and nothing is changed.
 
 mod login;
+mod names;
 mod options;
 mod route;
 
 use serde::Serialize;
+
+pub use names::{LinkedName, linked_names};
 
 use crate::config::{Config, HostConfig};
 use crate::model::HostName;

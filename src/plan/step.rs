@@ -14,6 +14,7 @@ use super::restore_step::{Fetch, ProveMark, RecoverDatabase, RestoreDatabase, Re
 use super::retry::RetryRule;
 use super::step_links::{EnsureLink, RemoveLink, TestLink};
 use super::step_prepare::{PrepareMember, RemovePrepared};
+use super::step_probe::{ProbeMark, ReadWatch, WatchLink};
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use crate::config::MarkLogKind;
@@ -100,6 +101,12 @@ pub enum Step {
     TrimMarkLog(TrimMarkLog),
     /// Ends a member's quarantine: the journal then says so.
     Release(Release),
+    /// Tries a mark out.
+    ProbeMark(ProbeMark),
+    /// Watches what comes to a host through a link.
+    WatchLink(WatchLink),
+    /// Reads what was seen.
+    ReadWatch(ReadWatch),
 }
 
 /// One stripe file under its three names.
@@ -330,7 +337,10 @@ impl Step {
             Self::RemovePiece(step) => Some(&step.member),
             Self::TrimMarkLog(step) => Some(&step.member),
             Self::Release(step) => Some(&step.member),
-            Self::EnsureLink(_)
+            Self::ProbeMark(_)
+            | Self::WatchLink(_)
+            | Self::ReadWatch(_)
+            | Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
             | Self::EnsureEventSession(_)
@@ -397,6 +407,9 @@ impl Step {
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
             | Self::TrimMarkLog(_)
+            | Self::ProbeMark(_)
+            | Self::WatchLink(_)
+            | Self::ReadWatch(_)
             | Self::Release(_) => None,
         }
     }
@@ -424,6 +437,11 @@ impl Step {
                 key: step.key.clone(),
                 store: step.store.clone(),
             }))),
+            Self::WatchLink(step) => {
+                Undo::By(Box::new(Self::RemoveEventSession(RemoveEventSession {
+                    name: step.name.clone(),
+                })))
+            }
             // What marks need is wanted even when the run fails, and part of it may be older than the run.
             Self::PrepareMember(_)
             | Self::EnsureLink(_)
@@ -451,6 +469,8 @@ impl Step {
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
             | Self::TrimMarkLog(_)
+            | Self::ProbeMark(_)
+            | Self::ReadWatch(_)
             | Self::Release(_) => Undo::Nothing,
         }
     }

@@ -7,8 +7,9 @@
 
 use super::statement::Batch;
 use super::{
-    availability, backup, connect, discover, drill, event_session, facts, history, links, mark,
-    prepare, probe, recover, restore, restored, script, target, watch,
+    availability, backup, connect, discover, drill, event_session, facts, history, links, mark, milink,
+    prepare, probe, probe_mark, recover, restore, restored, script, target, watch,
+    watch_link,
 };
 
 /// Names to make texts with.
@@ -85,6 +86,9 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(history::statements(sample));
     all.extend(discover::statements(sample));
     all.extend(probe::statements(sample));
+    all.extend(probe_mark::statements(sample));
+    all.extend(milink::statements(sample));
+    all.extend(watch_link::statements(sample));
     all
 }
 

@@ -5,6 +5,7 @@
 
 mod facts;
 mod gather;
+mod milink;
 mod reported;
 mod target;
 
@@ -14,5 +15,6 @@ pub use facts::{
     UnresolvedMember,
 };
 pub use gather::take;
+pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
 pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

@@ -11,6 +11,21 @@ use stopmark::world::{Brought, Foreign, Staging, StepProgress};
 
 use crate::strike::Strike;
 
+/// Which effect is struck.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    /// The n-th of all, from 1.
+    Nth(usize),
+    /// The first of this verb.
+    First(&'static str),
+    /// The first upload to a key that holds this text: uploads of two hosts go on side by side.
+    UploadOf(&'static str),
+    /// Every call of the store, until [`Strike::mend`].
+    StoreAway,
+    /// No failure: the store holds back every object of a piece whose key holds this text.
+    HoldBack(&'static str),
+}
+
 /// The verbs that change nothing.
 pub(crate) const READING: [&str; 12] = [
     "bring",
