@@ -25,6 +25,7 @@ mod prepare;
 mod probe_marks;
 mod prune;
 mod quarantine;
+mod replicas;
 mod restore;
 mod restore_step;
 mod retry;
@@ -38,6 +39,7 @@ mod step_probe;
 mod step_prune;
 mod stolen;
 mod trials;
+mod undo;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,15 +70,15 @@ pub use restore::{
     FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule, plan_restore,
 };
 pub use restore_step::{
-    Fetch, FileMove, ProveMark, ProvenState, RecoverDatabase, RestoreDatabase, RestoreLog,
-    RestorePiece, StopAt,
+    Fetch, FileMove, Keeps, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase,
+    RestoreLog, RestorePiece, StopAt,
 };
 pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::{show, stage_word};
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
-    Publish, Release, StagedStripe, Step, Tail, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, MarkLeg, MarkTarget, PlaceMark,
+    Publish, Release, StagedStripe, Step, Tail,
 };
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
 pub use step_prepare::{PrepareMember, RemovePrepared};
@@ -84,6 +86,7 @@ pub use step_probe::{ProbeMark, ReadWatch, WatchLink};
 pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 pub use stolen::{Stolen, stolen_logs};
 pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
+pub use undo::{Keep, Undo};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
 pub const PLAN_FORMAT: u16 = 1;
@@ -200,6 +203,8 @@ pub enum StageName {
     Recover,
     /// The mark proven in every member.
     Prove,
+    /// What members had on their hosts beside their data put back.
+    PutBack,
     /// Restored databases looked through.
     CheckDatabases,
     /// One of the user's own checks.

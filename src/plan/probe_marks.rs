@@ -114,7 +114,7 @@ pub fn plan_link_explain(
 
 /// Why no mark can cross a link to this host.
 fn no_way(cfg: &Config, survey: &Survey, target: &HostName, places: &Places) -> Option<Warning> {
-    if target.is_same_host(&cfg.management_host) {
+    if target.is_same_host(survey.management(cfg)) {
         let message = format!("marks begin on `{target}`: no link leads there");
         let hint = "name a host behind a link";
         return Some(warning(Code::LinkMissing, message, hint));
@@ -139,7 +139,7 @@ fn no_way(cfg: &Config, survey: &Survey, target: &HostName, places: &Places) -> 
 }
 
 fn link_of<'a>(cfg: &Config, survey: &'a Survey, name: &str) -> Option<&'a LinkFacts> {
-    let management = survey.host(&cfg.management_host)?;
+    let management = survey.host(survey.management(cfg))?;
     let mut links = management.links.iter();
     links.find(|link| link.name.eq_ignore_ascii_case(name))
 }
@@ -168,19 +168,14 @@ fn plan_of(
 
 /// Why no mark may be tried at all.
 fn nothing_to_try(cfg: &Config, survey: &Survey) -> Option<Warning> {
-    let Some(management) = survey.host(&cfg.management_host) else {
-        let message = format!(
-            "`{}` does not answer, and marks begin there",
-            cfg.management_host
-        );
+    let host = survey.management(cfg);
+    let Some(management) = survey.host(host) else {
+        let message = format!("`{host}` does not answer, and marks begin there");
         let hint = "run `stopmark check`";
         return Some(warning(Code::HostUnreachable, message, hint));
     };
     let open = management.open_marks.first()?;
-    let message = format!(
-        "mark `{open}` is open on `{}`, and never are two",
-        cfg.management_host
-    );
+    let message = format!("mark `{open}` is open on `{host}`, and never are two");
     Some(warning(
         Code::MarkInFlight,
         message,
@@ -195,7 +190,7 @@ fn places(survey: &Survey) -> (Places, Vec<Warning>) {
     for member in &survey.members {
         match survey.member(member).map(unfit) {
             Some(None) => {
-                let databases = places.entry(member.host.clone()).or_default();
+                let databases = places.entry(survey.home(member).clone()).or_default();
                 databases.push(member.database.clone());
             }
             Some(Some((code, why, hint))) => {
@@ -232,6 +227,7 @@ fn unfit(facts: &MemberFacts) -> Option<(Code, &'static str, &'static str)> {
 /// Marks to be tried, each under a stamp of its own.
 struct Marks<'a> {
     cfg: &'a Config,
+    management: HostName,
     links: BTreeMap<HostName, String>,
     prefix: MarkPrefix,
     last: Option<Timestamp>,
@@ -243,6 +239,7 @@ impl<'a> Marks<'a> {
         let links = wanted_links(cfg, survey, &survey.members, &LinksAsked::default());
         Self {
             cfg,
+            management: survey.management(cfg).clone(),
             links: links.names,
             prefix: prefix_beside(&cfg.mark_prefix),
             last,
@@ -251,7 +248,7 @@ impl<'a> Marks<'a> {
     }
 
     fn is_here(&self, host: &HostName) -> bool {
-        host.is_same_host(&self.cfg.management_host)
+        host.is_same_host(&self.management)
     }
 
     /// A mark in every member of the management host and of those hosts that are wanted.
@@ -276,13 +273,13 @@ impl<'a> Marks<'a> {
             mark,
             stamped_at,
             mark_log: self.cfg.mark_log,
-            management_host: self.cfg.management_host.clone(),
+            management_host: self.management.clone(),
             local: here.flat_map(|(_, databases)| databases.clone()).collect(),
             remote: there.map(leg).collect(),
             app_lock: super::mark::app_lock(self.cfg),
             timeout_ms: super::mark::timeout_ms(self.cfg),
         };
-        let host = self.cfg.management_host.clone();
+        let host = self.management.clone();
         (host, Step::ProbeMark(ProbeMark { place, commits }))
     }
 

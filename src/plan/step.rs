@@ -10,17 +10,20 @@ use serde::{Deserialize, Serialize};
 use super::copies::{CopyPiece, MirrorLog, ProveCopy};
 use super::drill_step::{Certify, CheckDatabase, DropScratch, RunCheck};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
-use super::restore_step::{Fetch, ProveMark, RecoverDatabase, RestoreDatabase, RestoreLog};
+use super::restore_step::{
+    Fetch, ProveMark, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
+};
 use super::retry::RetryRule;
 use super::step_links::{EnsureLink, RemoveLink, TestLink};
 use super::step_prepare::{PrepareMember, RemovePrepared};
 use super::step_probe::{ProbeMark, ReadWatch, WatchLink};
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
+use super::undo::{Keep, Undo};
 use crate::config::MarkLogKind;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MemberName, Origin, Piece, PieceId, PieceKind,
-    RunId, SetId, SetKind, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MemberName, MemberSettings, Origin, Piece,
+    PieceId, PieceKind, RunId, SetId, SetKind, Timestamp,
 };
 
 /// One act.
@@ -65,6 +68,8 @@ pub enum Step {
     RecoverDatabase(RecoverDatabase),
     /// Requires that a restored member is online and its newest mark is the one asked for.
     ProveMark(ProveMark),
+    /// Puts back what a restored member had on its host beside its data.
+    PutBack(PutBack),
     /// Looks through a restored scratch database.
     CheckDatabase(CheckDatabase),
     /// Asks one of the user's own checks of restored members.
@@ -127,6 +132,14 @@ pub struct BackUp {
     pub piece: PieceId,
     /// The member.
     pub member: MemberName,
+    /// The host that takes it, where it is not the member's own: the one of the group's primary replica now, or of the
+    /// secondary replica that log backups are taken on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_on: Option<HostName>,
+    /// How long a secondary replica is given to have the mark in its log, in milliseconds; none where a primary one
+    /// takes the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica_wait_ms: Option<u64>,
     /// Full, differential or log; written `piece_kind` beside the step's own `kind`.
     pub piece_kind: PieceKind,
     /// Where SQL Server writes, one a stripe.
@@ -204,6 +217,9 @@ pub struct ConfirmMark {
 pub struct MarkTarget {
     /// The member.
     pub member: MemberName,
+    /// The host of its primary replica, where that is not the member's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<HostName>,
 }
 
 /// Brings one piece into the store.
@@ -262,6 +278,9 @@ pub struct Publish {
     pub best_effort: Vec<MemberName>,
     /// The pieces planned; those not delivered become the set's `missing`.
     pub pieces: Vec<PieceId>,
+    /// What members whose fulls are planned have on their hosts beside their data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<MemberSettings>,
 }
 
 /// Removes delivered files.
@@ -280,30 +299,21 @@ pub struct Release {
     pub member: MemberName,
 }
 
-/// What it would take to make a step not have happened.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Undo {
-    /// It only read, or what it left is harmless and swept later.
-    Nothing,
-    /// A step that puts things back; safe to run twice.
-    By(Box<Step>),
-    /// It cannot be taken back.
-    Never(Keep),
+impl BackUp {
+    /// The host that takes it.
+    #[must_use]
+    pub fn host(&self) -> &HostName {
+        self.taken_on.as_ref().unwrap_or(&self.member.host)
+    }
 }
 
-/// What must be remembered because of a step that cannot be taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// The mark stands in the logs whatever becomes of the run.
-    Mark,
-    /// The log was truncated: the piece is part of the chain.
-    Piece,
-    /// The set was published.
-    Set,
-    /// The database exists now.
-    Database,
-    /// The pieces are let go.
-    Gap,
+impl MarkTarget {
+    /// The member as the host that its mark was placed on names it.
+    #[must_use]
+    pub fn place(&self) -> MemberName {
+        let host = self.home.as_ref().unwrap_or(&self.member.host);
+        MemberName::new(host.clone(), self.member.database.clone())
+    }
 }
 
 impl Step {
@@ -316,6 +326,7 @@ impl Step {
             Self::RestoreLog(step) => step.retry,
             Self::RecoverDatabase(step) => step.retry,
             Self::DropScratch(step) => step.retry,
+            Self::PutBack(step) => step.retry,
             _ => None,
         }
     }
@@ -333,6 +344,7 @@ impl Step {
             Self::RestoreLog(step) => Some(&step.member),
             Self::RecoverDatabase(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
+            Self::PutBack(step) => Some(&step.member),
             Self::CheckDatabase(step) => Some(&step.member),
             Self::RemovePiece(step) => Some(&step.member),
             Self::TrimMarkLog(step) => Some(&step.member),
@@ -391,6 +403,7 @@ impl Step {
             | Self::Publish(_)
             | Self::RecoverDatabase(_)
             | Self::ProveMark(_)
+            | Self::PutBack(_)
             | Self::CheckDatabase(_)
             | Self::RunCheck(_)
             | Self::DropScratch(_)
@@ -456,6 +469,7 @@ impl Step {
             | Self::ClearStaging(_)
             | Self::Fetch(_)
             | Self::ProveMark(_)
+            | Self::PutBack(_)
             | Self::CheckDatabase(_)
             | Self::RunCheck(_)
             | Self::DropScratch(_)

@@ -50,12 +50,12 @@ impl LinkReport {
     #[must_use]
     pub fn of(config: &Config, survey: &Survey) -> Self {
         let findings = examine(config, survey).into_iter();
-        let silent = match survey.hosts.get(&config.management_host) {
+        let silent = match survey.hosts.get(survey.management(config)) {
             Some(HostReport::Silent { message, .. }) => Some(message.clone()),
             _ => None,
         };
         Self {
-            host: config.management_host.clone(),
+            host: survey.management(config).clone(),
             silent,
             findings: findings.map(Examined::of).collect(),
             trials: Vec::new(),

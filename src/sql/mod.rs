@@ -30,9 +30,12 @@ mod recover;
 mod reported;
 mod restore;
 mod restored;
+mod rights;
+mod room;
 mod rows;
 pub mod script;
 mod session;
+mod settings;
 mod statement;
 mod target;
 #[cfg(test)]
@@ -53,19 +56,20 @@ pub use milink::{
 pub use prepare::script as prepare_script;
 pub use recover::recover_sql;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
+pub use rights::{GrantedRight, Grantee, Purpose, granted_rights, grants_script};
 pub use statement::{Batch, Parameter};
 
 use self::dial::Dial;
 use self::session::SqlSession;
 use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
+use crate::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
 use crate::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
-    ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, WatchLink,
+    PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, WatchLink,
 };
 use crate::run::events::{BackedUp, LinkWatch, MarkCost};
-use crate::survey::{HostFacts, MilinkFacts, TargetFacts};
+use crate::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
 use crate::world::{CheckAnswer, Clock, FactsWanted, Fleet, RestoredState, StepProgress};
 
 /// The hosts of one configuration. Every verb opens its own connection, so verbs may run side by side.
@@ -139,6 +143,10 @@ impl Fleet for SqlFleet {
         milink::milink_facts(self, host, names).await
     }
 
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
+        room::room(self, host, databases).await
+    }
+
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
         probe::probe_share(self, host, sql_path).await
     }
@@ -204,6 +212,10 @@ impl Fleet for SqlFleet {
         backup::back_up(self, step, progress).await
     }
 
+    async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>> {
+        availability::hardened(self, host, database).await
+    }
+
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {
         backup::find_backup(self, step).await
     }
@@ -233,6 +245,10 @@ impl Fleet for SqlFleet {
         progress: &dyn StepProgress,
     ) -> Result<()> {
         recover::recover_database(self, host, step, progress).await
+    }
+
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>> {
+        settings::put_back(self, host, step).await
     }
 
     async fn check_database(

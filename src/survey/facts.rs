@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{EventSession, ReportedError};
+use crate::config::Config;
 use crate::model::{
-    DatabaseName, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal, SurveyId, Timestamp,
+    DatabaseName, DatabaseSettings, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal,
+    SurveyId, Timestamp,
 };
 
 /// What the hosts said, at one time.
@@ -24,9 +26,13 @@ pub struct Survey {
     /// Discovered members whose server is none of the configured hosts.
     #[serde(default)]
     pub unresolved: Vec<UnresolvedMember>,
-    /// Members that are elsewhere than the configuration says, since their group failed over.
+    /// Members that are elsewhere than the configuration says, since their group failed over. They keep their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<MovedMember>,
+    /// The host where marks begin now, if it is not the one of the configuration: the members that made that one the
+    /// management host have failed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_host: Option<HostName>,
 }
 
 /// A member whose primary replica is on another host than the one that it is listed with.
@@ -81,6 +87,9 @@ pub struct HostFacts {
     pub is_encrypted: bool,
     /// Rights that Stopmark needs on this host and the login lacks, by SQL Server's names.
     pub missing_rights: Vec<String>,
+    /// Rights that only a restore onto this host needs and the login lacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_to_restore: Vec<String>,
     /// Linked servers on this host, by name.
     pub links: Vec<LinkFacts>,
     /// The databases of the group that the host has, by name.
@@ -121,6 +130,9 @@ pub struct MemberFacts {
     /// It is being seeded to another replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeding: Option<Seeding>,
+    /// What it has on its host beside its data; none where the host did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<DatabaseSettings>,
     /// Data and log files together, in bytes.
     pub size_bytes: u64,
     /// What marks need in it.
@@ -139,6 +151,20 @@ pub struct Replica {
     pub is_primary: bool,
     /// The hosts that have one, by true name.
     pub replicas: Vec<HostName>,
+    /// How the secondary replicas stand; empty where this host has not the primary one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secondaries: Vec<Secondary>,
+}
+
+/// A secondary replica as the primary one knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secondary {
+    /// Its host, by true name.
+    pub host: HostName,
+    /// Log arrives there (`SYNCHRONIZED` or `SYNCHRONIZING`).
+    pub is_synchronizing: bool,
+    /// `BACKUP_PRIORITY`, 0 to 100; 0 takes no backups.
+    pub backup_priority: u8,
 }
 
 /// Automatic seeding that goes on: a log backup before its end breaks it (1412 or 1408 on the other replica).
@@ -191,6 +217,9 @@ pub struct MarkLogFacts {
 /// One row of `msdb.dbo.backupset` with its first file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackupRow {
+    /// The host whose msdb has the row, where it is not the member's own: each replica remembers what it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<HostName>,
     /// SQL Server's identity of the backup.
     pub backup_set_guid: Uuid,
     /// Full, differential or log.
@@ -339,16 +368,31 @@ impl Survey {
         exact.or_else(|| self.members.iter().find(is_meant))
     }
 
-    /// As the configuration lists this member, wherever its primary replica is now.
+    /// The host where a member's database can be changed: that of its name, or of its group's primary replica.
     #[must_use]
-    pub fn listed<'a>(&'a self, name: &'a MemberName) -> &'a MemberName {
-        let moved = self.moved.iter().find(|moved| moved.now == *name);
-        moved.map_or(name, |moved| &moved.listed)
+    pub fn home<'a>(&'a self, name: &'a MemberName) -> &'a HostName {
+        &self.place(name).host
+    }
+
+    /// A member as the host that it is on names it: what a connection needs.
+    #[must_use]
+    pub fn place<'a>(&'a self, name: &'a MemberName) -> &'a MemberName {
+        let moved = self.moved.iter().find(|moved| moved.listed == *name);
+        moved.map_or(name, |moved| &moved.now)
     }
 
     /// The facts of one member.
     #[must_use]
     pub fn member(&self, name: &MemberName) -> Option<&MemberFacts> {
-        self.host(&name.host)?.members.get(&name.database)
+        let place = self.place(name);
+        self.host(&place.host)?.members.get(&place.database)
+    }
+
+    /// Where marks begin: on the configuration's management host, or where its members are now.
+    #[must_use]
+    pub fn management<'a>(&'a self, cfg: &'a Config) -> &'a HostName {
+        self.management_host
+            .as_ref()
+            .unwrap_or(&cfg.management_host)
     }
 }

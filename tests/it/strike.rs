@@ -13,32 +13,23 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Result};
 use stopmark::model::{
-    Certificate, DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy,
-    Set, Sha256Digest, StoreName, StoredStripe,
+    Certificate, DatabaseName, GroupName, HostName, Lsn, MarkName, MemberMark, MemberName,
+    PieceCopy, Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
-    ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, WatchLink,
+    PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, WatchLink,
 };
 use stopmark::run::events::{BackedUp, LinkWatch, MarkCost};
-use stopmark::survey::{HostFacts, MilinkFacts, TargetFacts};
+use stopmark::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
 use stopmark::world::{
-    Chained, CheckAnswer, FactsWanted, Fleet, LogEntry, LogFact, Removal, RestoredState,
+    Chained, CheckAnswer, FactsWanted, Fleet, Footing, LogEntry, LogFact, Removal, RestoredState,
     StepProgress, Store, Tap, World,
 };
 
 use crate::fate::{Fate, Fates};
-pub(crate) use crate::strike_share::Target;
 use crate::strike_share::{READING, StruckForeign, StruckStaging};
-
-/// Whether the effect is done before it fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
-    /// It fails and nothing was done.
-    Before,
-    /// It is done, and whoever asked never hears of it.
-    After,
-}
+pub(crate) use crate::strike_share::{Target, When};
 
 /// One failure to come, or as many as somebody else decides.
 pub(crate) struct Strike {
@@ -192,6 +183,10 @@ impl Fleet for StruckFleet {
         self.0.milink_facts(host, names).await
     }
 
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
+        self.0.room(host, databases).await
+    }
+
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
         self.pass("probe_share", self.0.probe_share(host, sql_path))
             .await
@@ -266,6 +261,10 @@ impl Fleet for StruckFleet {
         self.pass("back_up", self.0.back_up(step, progress)).await
     }
 
+    async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>> {
+        self.pass("hardened", self.0.hardened(host, database)).await
+    }
+
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {
         self.pass("find_backup", self.0.find_backup(step)).await
     }
@@ -298,6 +297,10 @@ impl Fleet for StruckFleet {
     ) -> Result<()> {
         let recover = self.0.recover_database(host, step, progress);
         self.pass("recover_database", recover).await
+    }
+
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>> {
+        self.pass("put_back", self.0.put_back(host, step)).await
     }
 
     async fn target_facts(&self, host: &HostName) -> Result<TargetFacts> {
@@ -455,6 +458,10 @@ impl Store for StruckStore {
 
     async fn take_lease(&self, group: &GroupName) -> Result<()> {
         self.pass("take_lease", self.0.take_lease(group)).await
+    }
+
+    async fn stand(&self, group: &GroupName) -> Result<Footing> {
+        self.pass("take_lease", self.0.stand(group)).await
     }
 
     fn held_last(&self, group: &GroupName) -> bool {

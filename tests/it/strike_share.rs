@@ -11,6 +11,15 @@ use stopmark::world::{Brought, Foreign, Staging, StepProgress};
 
 use crate::strike::Strike;
 
+/// Whether the effect is done before it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// It fails and nothing was done.
+    Before,
+    /// It is done, and whoever asked never hears of it.
+    After,
+}
+
 /// Which effect is struck.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {

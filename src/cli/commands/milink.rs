@@ -59,19 +59,21 @@ async fn check(common: &Common, args: MilinkArgs, out: &mut Out<'_>) -> Result<E
     asked.extend(system);
     let survey = survey_of(&agent).await;
     let mut rows = Vec::new();
-    for (host, (facts, names)) in by_host(&agent, asked).await.map_err(one)? {
-        rows.extend(rows_of(&agent, &survey, (&host, &facts), names));
+    for (facts, names) in by_host(&agent, &survey, asked).await.map_err(one)? {
+        rows.extend(rows_of(&agent, &survey, &facts, names));
     }
     let report = MilinkReport::of(rows);
     shown(out, &report, report.exit())
 }
 
-type ByHost = BTreeMap<HostName, (MilinkFacts, Vec<MemberName>)>;
+type ByHost = Vec<(MilinkFacts, Vec<MemberName>)>;
 
-async fn by_host(agent: &Agent, members: Vec<MemberName>) -> Result<ByHost> {
+/// Each host that has one of these members now, with what it has for links.
+async fn by_host(agent: &Agent, survey: &Survey, members: Vec<MemberName>) -> Result<ByHost> {
     let mut hosts: BTreeMap<HostName, Vec<MemberName>> = BTreeMap::new();
     for member in members {
-        hosts.entry(member.host.clone()).or_default().push(member);
+        let home = survey.home(&member).clone();
+        hosts.entry(home).or_default().push(member);
     }
     let mut found = ByHost::new();
     for (host, members) in hosts {
@@ -80,7 +82,7 @@ async fn by_host(agent: &Agent, members: Vec<MemberName>) -> Result<ByHost> {
             .map(|member| member.database.clone())
             .collect();
         let facts = agent.world.fleet.milink_facts(&host, &databases).await?;
-        found.insert(host, (facts, members));
+        found.push((facts, members));
     }
     Ok(found)
 }
@@ -88,7 +90,7 @@ async fn by_host(agent: &Agent, members: Vec<MemberName>) -> Result<ByHost> {
 fn rows_of(
     agent: &Agent,
     survey: &Survey,
-    (_, facts): (&HostName, &MilinkFacts),
+    facts: &MilinkFacts,
     names: Vec<MemberName>,
 ) -> Vec<MilinkRow> {
     let candidate = |name: MemberName| Candidate {
@@ -214,8 +216,8 @@ async fn script(
         subscription: args.subscription.clone(),
     };
     let mut links = Vec::new();
-    for (host, (facts, names)) in by_host(&agent, asked).await.map_err(one)? {
-        let rows = rows_of(&agent, &survey, (&host, &facts), names.clone());
+    for (facts, names) in by_host(&agent, &survey, asked).await.map_err(one)? {
+        let rows = rows_of(&agent, &survey, &facts, names.clone());
         let mut keys = key_cures(rows);
         for member in &names {
             let names = link_names(&facts, member, args);

@@ -42,6 +42,8 @@ pub(super) fn tails(
         BackUp {
             piece: PieceId(names.next()),
             member: way.member.clone(),
+            taken_on: None,
+            replica_wait_ms: None,
             piece_kind: PieceKind::Log,
             stripes: naming.stripes(way.share, way.member, PieceKind::Log, own.stripes),
             compression: own.compression,
@@ -91,6 +93,7 @@ pub(super) fn bring_home(
         members: tails.iter().map(|tail| tail.member.clone()).collect(),
         best_effort: Vec::new(),
         pieces: tails.iter().map(|tail| tail.piece).collect(),
+        settings: Vec::new(),
     });
     let host = cfg.management_host.clone();
     stages.add(StageName::Publish, OnFailure::Unwind, [(host, publish)]);

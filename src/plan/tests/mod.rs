@@ -8,6 +8,7 @@ mod link_doctor;
 mod links;
 mod probe_marks;
 mod prunes;
+mod replicas;
 mod restores;
 mod rounds;
 

@@ -12,6 +12,7 @@ mod drill;
 mod prune;
 mod probe_mark;
 mod publish;
+mod replica;
 mod restore;
 mod trial;
 
@@ -20,7 +21,7 @@ use super::events::Outcome;
 use super::marks::{self, Presence};
 use crate::error::{Code, Error, Result};
 use crate::model::{HostName, MemberName};
-use crate::plan::{BackUp, ClearStaging, ConfirmMark, PlaceMark, Step, TestLink};
+use crate::plan::{BackUp, ClearStaging, ConfirmMark, MarkTarget, PlaceMark, Step, TestLink};
 use crate::world::World;
 
 pub(super) use prune::is_pruned;
@@ -44,7 +45,7 @@ pub async fn carry_out(
         Step::RemoveEventSession(step) => {
             done(world.fleet.remove_event_session(host, &step.name).await)
         }
-        Step::BackUp(step) => back_up(world, step).await,
+        Step::BackUp(step) => back_up(world, book, step).await,
         Step::PlaceMark(step) => place_mark(world, book, step).await,
         Step::ConfirmMark(step) => confirm_mark(world, step).await,
         Step::Deliver(step) => deliver::deliver(world, book, step).await,
@@ -56,6 +57,7 @@ pub async fn carry_out(
         Step::RestoreLog(step) => restore::log(world, host, step).await,
         Step::RecoverDatabase(step) => restore::recover(world, host, step).await,
         Step::ProveMark(step) => restore::prove_mark(world, host, step).await,
+        Step::PutBack(step) => done(restore::put_back(world, host, step).await),
         Step::CheckDatabase(step) => done(drill::check_database(world, host, step).await),
         Step::RunCheck(step) => done(drill::run_check(world, host, step).await),
         Step::DropScratch(step) => done(drill::drop_scratch(world, book, host, step).await),
@@ -100,7 +102,8 @@ async fn test_link(world: &World, host: &HostName, step: &TestLink) -> Result<Ou
         .hint("compare `address` and `link_address` of that host in the configuration"))
 }
 
-async fn back_up(world: &World, step: &BackUp) -> Result<Outcome> {
+async fn back_up(world: &World, book: &Book, step: &BackUp) -> Result<Outcome> {
+    replica::wait_for_mark(world, book, step).await?;
     world.staging.make_room(&step.stripes).await?;
     let label = format!("{} {}", step.piece_kind.word(), step.member);
     let progress = world.progress.begin(&label, None);
@@ -128,10 +131,12 @@ async fn place_mark(world: &World, book: &Book, step: &PlaceMark) -> Result<Outc
 }
 
 async fn confirm_mark(world: &World, step: &ConfirmMark) -> Result<Outcome> {
-    let targets = step.members.iter();
-    let members: Vec<MemberName> = targets.map(|target| target.member.clone()).collect();
+    let members: Vec<MemberName> = step.members.iter().map(MarkTarget::place).collect();
     let missing = match marks::look(world, &step.mark, &members).await? {
-        Presence::Everywhere(members) => return Ok(Outcome::MarkConfirmed { members }),
+        Presence::Everywhere(members) => {
+            let members = marks::of_members(step, members);
+            return Ok(Outcome::MarkConfirmed { members });
+        }
         Presence::Nowhere => members.clone(),
         Presence::Without(missing) => missing,
     };

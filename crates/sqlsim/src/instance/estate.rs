@@ -143,16 +143,6 @@ pub(crate) const VIEWS: &[SystemView] = &[
     },
     SystemView {
         schema: "sys",
-        name: "certificates",
-        columns: &[
-            ("name", SqlType::SYSNAME),
-            ("certificate_id", INT),
-            ("expiry_date", SqlType::DateTime),
-        ],
-        rows: |context| Ok(certificates(context)),
-    },
-    SystemView {
-        schema: "sys",
         name: "database_mirroring_endpoints",
         columns: &[
             ("name", SqlType::SYSNAME),
@@ -189,17 +179,15 @@ fn keys(context: &ViewContext<'_>) -> Vec<Row> {
     has_one.then(key).into_iter().collect()
 }
 
-fn certificates(context: &ViewContext<'_>) -> Vec<Row> {
-    let estate = of(context.instance);
-    let row = |(id, (name, day)): (i64, &(String, String))| {
+/// The certificates that endpoints may show: number, name, and the day on which each ends.
+pub(crate) fn certificates(instance: &Instance) -> Vec<(i64, String, Value)> {
+    let numbered = (FIRST_CERTIFICATE..).zip(of(instance).certificates);
+    let dated = |(id, (name, day)): (i64, (String, String))| {
         let date = day.parse::<jiff::civil::Date>().ok();
         let expiry = date.map_or(Value::Null, |date| date.at(0, 0, 0, 0).into());
-        vec![name.as_str().into(), id.into(), expiry]
+        (id, name, expiry)
     };
-    (FIRST_CERTIFICATE..)
-        .zip(&estate.certificates)
-        .map(row)
-        .collect()
+    numbered.map(dated).collect()
 }
 
 fn endpoints(context: &ViewContext<'_>) -> Vec<Row> {
