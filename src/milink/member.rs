@@ -70,7 +70,7 @@ pub(super) fn rows(host: &MilinkFacts, candidate: &Candidate<'_>) -> Vec<MilinkR
         return vec![missing.done_by("run `stopmark check`")];
     };
     let mut rows = vec![state(&about, facts)];
-    rows.extend(model(&about, facts, database));
+    rows.push(model(&about, facts, database));
     rows.push(chain(&about, facts, candidate));
     rows.push(checksum(&about, facts, candidate));
     rows.push(group(&about, facts));
@@ -91,7 +91,7 @@ fn state(about: &About<'_>, facts: &MemberFacts) -> MilinkRow {
         .done_by("bring it online, for reading and writing")
 }
 
-fn model(about: &About<'_>, facts: &MemberFacts, database: &DatabaseName) -> Option<MilinkRow> {
+fn model(about: &About<'_>, facts: &MemberFacts, database: &DatabaseName) -> MilinkRow {
     let is_met = facts.recovery_model == RecoveryModel::Full;
     let why = "the other side lives on the whole log (1465)";
     let row = about.judged(
@@ -100,9 +100,9 @@ fn model(about: &About<'_>, facts: &MemberFacts, database: &DatabaseName) -> Opt
         model_word(facts),
         why,
     );
-    Some(row.cured_by(MilinkCure::RecoveryFull {
+    row.cured_by(MilinkCure::RecoveryFull {
         database: database.clone(),
-    }))
+    })
 }
 
 fn chain(about: &About<'_>, facts: &MemberFacts, candidate: &Candidate<'_>) -> MilinkRow {

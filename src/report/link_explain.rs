@@ -222,13 +222,13 @@ fn untold(record: &Record) -> Vec<String> {
 /// the same program's name, and the number of a session that has ended is given to the next.
 fn of_link(events: Vec<WatchedEvent>, trial: Option<&LinkTrial>) -> Vec<WatchedEvent> {
     let connections = connections(&events);
-    let carries = |event: &WatchedEvent| {
+    let is_of_mark = |event: &WatchedEvent| {
         let what = event.what.as_deref().unwrap_or_default();
         let names = trial.is_some_and(|trial| what.contains(trial.mark.as_str()));
         names && matches!(Phase::of(event), Phase::Mark | Phase::Member)
     };
     let pairs = connections.iter().zip(&events);
-    let carriers = pairs.filter_map(|(of, event)| of.filter(|_| carries(event)));
+    let carriers = pairs.filter_map(|(of, event)| of.filter(|_| is_of_mark(event)));
     let carriers: BTreeSet<(i32, usize)> = carriers.collect();
     let is_kept = |(of, event): &(Option<(i32, usize)>, WatchedEvent)| {
         event.name == "dtc_transaction" || of.is_some_and(|of| carriers.contains(&of))
