@@ -5,9 +5,10 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, FileMove, LinkSecurity,
-    OnFailure, PlaceMark, Plan, ProveCopy, ProveMark, ProvenState, Prune, Publish, RecoverDatabase,
-    RestoreDatabase, RestoreLog, RunCheck, RunKind, Stage, StageName, Step, StopAt, Warning,
+    AdoptPiece, BackUp, CheckDatabase, CopyPiece, Deliver, EnsureEventSession, EnsureLink,
+    FileMove, LinkSecurity, OnFailure, PlaceMark, Plan, ProveCopy, ProveMark, ProvenState, Prune,
+    Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind, Stage, StageName,
+    Step, StopAt, Warning,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -177,14 +178,7 @@ fn head(step: &Step) -> String {
         Step::PutBack(step) => {
             format!("put back owner, settings and logins of `{}`", step.target)
         }
-        Step::CheckDatabase(step) => {
-            let pages = if step.physical_only {
-                ", pages only"
-            } else {
-                ""
-            };
-            format!("look through `{}` with CHECKDB{pages}", step.target)
-        }
+        Step::CheckDatabase(step) => check_database_words(step),
         Step::RunCheck(step) => format!("ask `{}`: it must find {}", step.name, step.wanted()),
         Step::DropScratch(step) => format!("remove scratch database `{}`", step.target),
         Step::Certify(step) => format!("certify the drill of mark `{}`", step.mark),
@@ -213,6 +207,15 @@ fn head(step: &Step) -> String {
         }
         Step::Release(step) => format!("end the quarantine of `{}`", step.member),
     }
+}
+
+fn check_database_words(step: &CheckDatabase) -> String {
+    let pages = if step.physical_only {
+        ", pages only"
+    } else {
+        ""
+    };
+    format!("look through `{}` with CHECKDB{pages}", step.target)
 }
 
 fn event_session_words(step: &EnsureEventSession) -> String {
