@@ -80,6 +80,17 @@ pub struct JobConfig {
     pub catch_up: bool,
     /// How many bytes a scrub reads back; none: everything.
     pub budget_bytes: Option<u64>,
+    /// What makes fulls due beside their time.
+    pub triggers: TriggersConfig,
+}
+
+/// What makes fulls due beside their time; a broken chain does so whatever stands here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TriggersConfig {
+    /// All logs that a member has stored since its newest full, in bytes.
+    pub log_since_bytes: Option<u64>,
+    /// How old a member's newest full may become.
+    pub age: Option<Duration>,
 }
 
 /// Some hours of each day, in local time; it may span midnight.
@@ -103,6 +114,7 @@ impl JobConfig {
             window: None,
             catch_up: true,
             budget_bytes: None,
+            triggers: TriggersConfig::default(),
         }
     }
 

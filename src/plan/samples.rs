@@ -172,6 +172,7 @@ fn host_facts(name: &str, next: Option<u32>) -> HostFacts {
         auth_scheme: "SQL".to_owned(),
         is_encrypted: true,
         missing_rights: Vec::new(),
+        missing_to_restore: Vec::new(),
         links: if name == "PAY1" {
             vec![link(r"PAY2\SQL"), link("PAY3")]
         } else {

@@ -100,14 +100,9 @@ impl Known {
 
 impl Look {
     const fn since(since: Timestamp) -> Self {
-        let past = Past {
-            served: since,
-            failures: 0,
-            failed_at: None,
-        };
         Self {
             since,
-            past,
+            past: Past::since(since),
             is_over: false,
         }
     }
@@ -129,12 +124,15 @@ impl Look {
 }
 
 fn with(past: Past, untold: Option<&Untold>) -> Past {
-    let newer = untold.filter(|untold| untold.at > past.served);
-    newer.map_or(past, |untold| Past {
+    let Some(untold) = untold.filter(|untold| untold.at > past.served) else {
+        return past;
+    };
+    Past {
         served: untold.at,
         failures: past.failures + untold.failures,
         failed_at: Some(untold.at),
-    })
+        triggered: None,
+    }
 }
 
 fn seen(journals: &dyn Journals, group: &GroupName, run: RunId) -> Option<Seen> {

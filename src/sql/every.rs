@@ -8,7 +8,7 @@
 use super::statement::Batch;
 use super::{
     availability, backup, connect, discover, drill, event_session, facts, history, links, mark,
-    prepare, probe, recover, restore, restored, script, settings, target, watch,
+    prepare, probe, recover, restore, restored, rights, room, script, settings, target, watch,
 };
 
 /// Names to make texts with.
@@ -73,6 +73,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(availability::statements(sample));
     all.extend(links::statements(sample));
     all.extend(prepare::statements(sample));
+    all.extend(rights::statements(sample));
     all.extend(event_session::statements(sample));
     all.extend(mark::statements(sample));
     all.extend(backup::statements(sample));
@@ -81,6 +82,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(recover::statements(sample));
     all.extend(settings::statements(sample));
     all.extend(target::statements(sample));
+    all.extend(room::statements(sample));
     all.extend(script::statements(sample));
     all.extend(drill::statements(sample));
     all.extend(history::statements(sample));

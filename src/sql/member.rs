@@ -10,15 +10,12 @@ use super::quote::identifier;
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter};
-use super::{SqlFleet, history, settings};
+use super::{SqlFleet, history, rights, settings};
 use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName};
 use crate::survey::{BackupRow, MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
 use crate::world::RestoredState;
-
-/// What a database needs beyond the server's rights.
-const DATABASE_RIGHTS: &[&str] = &["BACKUP DATABASE", "BACKUP LOG"];
 
 /// The facts that `sys.databases` knows; size, marks and history come after.
 pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
@@ -140,9 +137,7 @@ fn inside(
     let held = rows::set(answer, 1)
         .map(|row| row.text("permission_name"))
         .collect::<Result<Vec<_>, _>>()?;
-    let missing = DATABASE_RIGHTS
-        .iter()
-        .filter(|right| !held.iter().any(|held| held == *right));
+    let missing = rights::in_member().filter(|right| !held.iter().any(|held| held == right));
     Ok(missing
         .map(|right| format!("{right} in `{name}`"))
         .collect())
@@ -196,8 +191,7 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
              AND HAS_PERMS_BY_NAME(N'{object}', N'OBJECT', N'EXECUTE') = 1 THEN 1 ELSE 0 END"
         )
     };
-    let rights: Vec<_> = DATABASE_RIGHTS
-        .iter()
+    let rights: Vec<_> = rights::in_member()
         .map(|right| format!("N'{right}'"))
         .collect();
     Batch::plain(format!(

@@ -82,6 +82,9 @@ pub struct HostFacts {
     pub is_encrypted: bool,
     /// Rights that Stopmark needs on this host and the login lacks, by SQL Server's names.
     pub missing_rights: Vec<String>,
+    /// Rights that only a restore onto this host needs and the login lacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_to_restore: Vec<String>,
     /// Linked servers on this host, by name.
     pub links: Vec<LinkFacts>,
     /// The databases of the group that the host has, by name.

@@ -9,6 +9,7 @@ mod agent_stories;
 mod agreement;
 mod bad_input;
 mod bank;
+mod book;
 mod bucket;
 mod chain_stories;
 mod clock_time;
@@ -37,6 +38,7 @@ mod link_check;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
+mod packages;
 mod points;
 mod printing;
 mod prune;
@@ -57,12 +59,15 @@ mod sealed;
 mod secrets;
 mod seeding;
 mod service;
+mod service_agents;
 mod service_hosts;
 mod service_notices;
 mod service_page;
+mod service_rooms;
 #[cfg(unix)]
 mod service_signals;
 mod set_states;
+mod setting_up;
 mod several_stores;
 mod shelf;
 mod stage;

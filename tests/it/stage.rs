@@ -164,8 +164,20 @@ impl Stage {
             );
             text.push_str(&section);
         }
-        fs::write(self.path("password"), PASSWORD).expect("writes");
+        self.write_secret("password", PASSWORD);
         text
+    }
+
+    /// Writes a file that only its owner may read, as a secret's should be.
+    pub(crate) fn write_secret(&self, below: &str, text: &str) {
+        let path = self.path(below);
+        fs::write(&path, text).expect("writes");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(&path, private).expect("its own file");
+        }
     }
 
     /// The file of the authority that signed every host's certificate.

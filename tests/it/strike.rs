@@ -21,9 +21,9 @@ use stopmark::plan::{
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use stopmark::run::events::BackedUp;
-use stopmark::survey::{HostFacts, TargetFacts};
+use stopmark::survey::{HostFacts, HostRoom, TargetFacts};
 use stopmark::world::{
-    Chained, CheckAnswer, FactsWanted, Fleet, LogEntry, LogFact, Removal, RestoredState,
+    Chained, CheckAnswer, FactsWanted, Fleet, Footing, LogEntry, LogFact, Removal, RestoredState,
     StepProgress, Store, Tap, World,
 };
 
@@ -200,6 +200,10 @@ impl Fleet for StruckFleet {
 
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {
         self.pass("databases", self.0.databases(host)).await
+    }
+
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
+        self.0.room(host, databases).await
     }
 
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
@@ -457,6 +461,10 @@ impl Store for StruckStore {
 
     async fn take_lease(&self, group: &GroupName) -> Result<()> {
         self.pass("take_lease", self.0.take_lease(group)).await
+    }
+
+    async fn stand(&self, group: &GroupName) -> Result<Footing> {
+        self.pass("take_lease", self.0.stand(group)).await
     }
 
     fn held_last(&self, group: &GroupName) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{SECRET, WHOLE, check, whole};
-use crate::config::{DrillPoint, Job, MailTls, WebhookKind};
+use crate::config::{AlarmsConfig, DrillPoint, Job, MailTls, WebhookKind};
 use secrecy::ExposeSecret as _;
 
 fn with(from: &str, to: &str) -> String {
@@ -123,4 +123,46 @@ fn those_who_are_told_are_read_with_their_secrets() {
         "[notify]\nmail = { server = \"s\", port = 0, from = \"a b@c\", to = [\"nobody\"] }\n[policy]",
     )]);
     assert!(faults.contains("there is no such port"), "{faults}");
+}
+
+#[test]
+fn fulls_may_come_before_their_time_and_other_jobs_may_not() {
+    let text = "full = { at = \"30 1 * * sun\", log_since = \"2GiB\", age = \"8d\" }\nlog = ";
+    let schedule = whole(&with("log = ", text)).schedule;
+    let triggers = schedule.jobs[&Job::Full].triggers;
+    assert_eq!(triggers.log_since_bytes, Some(2 << 30));
+    assert_eq!(triggers.age, Some(Duration::from_secs(8 * 24 * 3600)));
+    for (value, told) in [
+        (
+            "{ at = \"0 * * * *\", log_since = \"2GiB\" }",
+            "only fulls come when logs have grown",
+        ),
+        (
+            "{ at = \"0 * * * *\", age = \"8d\" }",
+            "only fulls come when the last one is old",
+        ),
+    ] {
+        let faults = check(&[("\"*/15 * * * *\"", value)]);
+        assert!(faults.contains(told), "{value}: {faults}");
+    }
+    let none = "full = { at = \"30 1 * * sun\", age = \"0h\" }\nlog = ";
+    let faults = check(&[("log = ", none)]);
+    assert!(faults.contains("every full would be too old"), "{faults}");
+}
+
+#[test]
+fn what_is_looked_at_between_runs_may_be_said() {
+    let alarms = |text: &str| {
+        let text = with("[policy]", &format!("[alarms]\n{text}\n[policy]"));
+        whole(&text).service.alarms
+    };
+    let own = alarms("every = \"30s\"\nlog_used = 85\ndisk_free = \"1TiB\"");
+    assert_eq!(own.every, Some(Duration::from_secs(30)));
+    assert_eq!((own.log_used_percent, own.disk_free_bytes), (85, 1 << 40));
+    assert_eq!(alarms("every = \"off\"").every, None);
+    assert_eq!(alarms(""), AlarmsConfig::default());
+    let faults = check(&[("[policy]", "[alarms]\nlog_used = 101\n[policy]")]);
+    assert!(faults.contains("101 is not a count"), "{faults}");
+    let several = with("[policy]", "[service]\nseveral_agents = true\n[policy]");
+    assert!(whole(&several).service.several_agents);
 }
