@@ -11,10 +11,11 @@ use super::every::Sample;
 use super::member::newest_if_any_sql;
 use super::quote::{disks, identifier, literal};
 use super::restore::{database_sql, log_sql};
+use super::settings::{sample_step, switched_on};
 use super::statement::Batch;
 use crate::config::MarkLogKind;
 use crate::model::{DatabaseName, MarkName, MemberName};
-use crate::plan::{ProveMark, RestoreDatabase, RestoreLog, RestorePiece};
+use crate::plan::{ProveMark, PutBack, RestoreDatabase, RestoreLog, RestorePiece};
 
 /// What a runbook calls a backup of the tail of a log.
 pub const TAIL_WORDS: &str = "BACKUP LOG .. WITH NO_TRUNCATE, NORECOVERY";
@@ -117,6 +118,47 @@ pub fn proof_sql(step: &ProveMark) -> Batch {
     ))
 }
 
+/// What a proven member had on its host beside its data. A login that the host lacks is told, and the rest is done.
+#[must_use]
+pub fn put_back_sql(step: &PutBack) -> Vec<Batch> {
+    let (member_text, had) = (step.member.to_string(), &step.settings);
+    let database = identifier(step.target.as_str());
+    let mut all = Vec::new();
+    if let Some(owner) = &had.owner {
+        let statement = format!(
+            "ALTER AUTHORIZATION ON DATABASE::{database} TO {};",
+            identifier(owner)
+        );
+        all.push(with_login(&member_text, owner, "owner", &statement));
+    }
+    all.extend(switched_on(step).map(|(_, statement)| statement));
+    for it in &had.users {
+        let (user, login) = (identifier(&it.user), identifier(&it.login));
+        let inside = format!("USE {database}; ALTER USER {user} WITH LOGIN = {login};");
+        let statement = format!("EXEC ({});", literal(&inside));
+        let what = format!("login of user {}", it.user);
+        all.push(with_login(&member_text, &it.login, &what, &statement));
+    }
+    let member = literal(&member_text);
+    let guarded = all.into_iter().map(|statement| {
+        Batch::plain(format!(
+            "IF NOT EXISTS (SELECT 1 FROM #stopmark_wrong AS w WHERE w.member = {member})\n\
+             BEGIN\n{statement}\nEND"
+        ))
+    });
+    guarded.collect()
+}
+
+/// A statement that needs a login, and what is said where there is none.
+fn with_login(member: &str, login: &str, what: &str, statement: &str) -> String {
+    let lacks = format!("{member}: {what} is not put back, for there is no login {login} here.");
+    format!(
+        "IF SUSER_SID({}) IS NULL\n    PRINT {};\nELSE\n    {statement}",
+        literal(login),
+        literal(&lacks)
+    )
+}
+
 /// The last word: an error that ends `sqlcmd` with a code of its own (state 127), or a line that says that all is well.
 #[must_use]
 pub fn end_sql(mark: &MarkName) -> Batch {
@@ -183,7 +225,15 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         super::restore::database_step(sample, true),
         super::restore::log_step(sample, true),
     );
-    vec![
+    let names = [
+        "script.owner",
+        "script.trustworthy",
+        "script.chaining",
+        "script.broker",
+        "script.user",
+    ];
+    let put_back = put_back_sql(&sample_step(sample));
+    let mut all = vec![
         ("script.begin", begin_sql()),
         ("script.absent", absent_sql(&member, &database)),
         ("script.full", restore_database_sql(&full, "its full")),
@@ -198,7 +248,9 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("script.orphans", orphans_sql(&database)),
         ("script.logins", logins_sql()),
         ("script.settings", settings_sql()),
-    ]
+    ];
+    all.extend(names.into_iter().zip(put_back));
+    all
 }
 
 #[cfg(test)]
