@@ -99,7 +99,8 @@ pub fn header_sql(source: &RestorePiece) -> Batch {
 pub fn proof_sql(step: &ProveMark) -> Batch {
     let (target, mark) = (literal(step.target.as_str()), literal(step.mark.as_str()));
     let member = literal(&step.member.to_string());
-    let newest = literal(&newest_if_any_sql(&step.target, step.mark_log).text);
+    let newest = unterminated(&newest_if_any_sql(&step.target, step.mark_log).text);
+    let newest = literal(&newest);
     Batch::plain(format!(
         "DECLARE @state nvarchar(60), @newest nvarchar(128);\n\
          DELETE FROM #stopmark_newest;\n\
@@ -134,7 +135,7 @@ pub fn put_back_sql(step: &PutBack) -> Vec<Batch> {
     all.extend(switched_on(step).map(|(_, statement)| statement));
     for it in &had.users {
         let (user, login) = (identifier(&it.user), identifier(&it.login));
-        let inside = format!("USE {database}; ALTER USER {user} WITH LOGIN = {login};");
+        let inside = format!("USE {database}\nALTER USER {user} WITH LOGIN = {login}");
         let statement = format!("EXEC ({});", literal(&inside));
         let what = format!("login of user {}", it.user);
         all.push(with_login(&member_text, &it.login, &what, &statement));
@@ -157,6 +158,29 @@ fn with_login(member: &str, login: &str, what: &str, statement: &str) -> String 
         literal(login),
         literal(&lacks)
     )
+}
+
+/// The text without the semicolons that end its statements: one client (mssql-cli) cuts a file at each of them and sends
+/// the parts one by one, whatever batch they belong to. No statement of ours needs one.
+#[must_use]
+pub fn unterminated(text: &str) -> String {
+    let mut left = String::with_capacity(text.len());
+    let mut ends_with = None;
+    let mut previous = ' ';
+    for c in text.chars() {
+        match (ends_with, c) {
+            (None, ';') => continue,
+            (None, '\'' | '"') => ends_with = Some(c),
+            (None, '[') => ends_with = Some(']'),
+            (None, '-') if previous == '-' => ends_with = Some('\n'),
+            // A doubled quote ends what it is in and begins it again, which comes to the same.
+            (Some(end), c) if c == end => ends_with = None,
+            _ => {}
+        }
+        left.push(c);
+        previous = c;
+    }
+    left
 }
 
 /// The last word: an error that ends `sqlcmd` with a code of its own (state 127), or a line that says that all is well.
@@ -270,6 +294,21 @@ mod tests {
                     "{name}: {line}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn statements_lose_their_semicolons_and_nothing_else() {
+        for (text, left) in [
+            (
+                "USE [a;b]; SELECT ';', \"x;\";",
+                "USE [a;b] SELECT ';', \"x;\"",
+            ),
+            ("PRINT 'it''s; here';", "PRINT 'it''s; here'"),
+            ("-- it's; a word\nGO;", "-- it's; a word\nGO"),
+            ("DROP DATABASE [x]];y];", "DROP DATABASE [x]];y]"),
+        ] {
+            assert_eq!(unterminated(text), left);
         }
     }
 

@@ -47,7 +47,8 @@ fn put_back_part(host: &HostPaper<'_>) -> String {
 }
 
 fn batch(text: &mut String, batch: &Batch) {
-    writeln!(text, "{}\nGO", batch.text).expect("a string takes everything");
+    let statements = script::unterminated(&batch.text);
+    writeln!(text, "{statements}\nGO").expect("a string takes everything");
 }
 
 fn head(facts: &PaperFacts<'_>, host: &HostPaper<'_>) -> String {
