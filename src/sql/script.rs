@@ -160,25 +160,30 @@ fn with_login(member: &str, login: &str, what: &str, statement: &str) -> String 
     )
 }
 
-/// The text without the semicolons that end its statements: one client (mssql-cli) cuts a file at each of them and sends
-/// the parts one by one, whatever batch they belong to. No statement of ours needs one.
+/// The text with no semicolon but at its end: one client (mssql-cli) cuts a file at each of them and sends the parts one
+/// by one, whatever batch they belong to, and shows the first message of each. No statement of ours needs one.
 #[must_use]
 pub fn unterminated(text: &str) -> String {
     let mut left = String::with_capacity(text.len());
     let mut ends_with = None;
-    let mut previous = ' ';
-    for c in text.chars() {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
         match (ends_with, c) {
             (None, ';') => continue,
             (None, '\'' | '"') => ends_with = Some(c),
             (None, '[') => ends_with = Some(']'),
-            (None, '-') if previous == '-' => ends_with = Some('\n'),
-            // A doubled quote ends what it is in and begins it again, which comes to the same.
-            (Some(end), c) if c == end => ends_with = None,
+            (None, '-') if rest.peek() == Some(&'-') => ends_with = Some('\n'),
+            (Some(end), c) if c == end => {
+                // A doubled one is part of the name or text.
+                if end != '\n' && rest.next_if_eq(&end).is_some() {
+                    left.push(end);
+                } else {
+                    ends_with = None;
+                }
+            }
             _ => {}
         }
         left.push(c);
-        previous = c;
     }
     left
 }

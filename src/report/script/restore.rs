@@ -48,7 +48,7 @@ fn put_back_part(host: &HostPaper<'_>) -> String {
 
 fn batch(text: &mut String, batch: &Batch) {
     let statements = script::unterminated(&batch.text);
-    writeln!(text, "{statements}\nGO").expect("a string takes everything");
+    writeln!(text, "{statements};\nGO").expect("a string takes everything");
 }
 
 fn head(facts: &PaperFacts<'_>, host: &HostPaper<'_>) -> String {
