@@ -178,7 +178,7 @@ fn head(step: &Step) -> String {
         Step::PutBack(step) => {
             format!("put back owner, settings and logins of `{}`", step.target)
         }
-        Step::CheckDatabase(step) => check_database_words(step),
+        Step::CheckDatabase(step) => check_words(step),
         Step::RunCheck(step) => format!("ask `{}`: it must find {}", step.name, step.wanted()),
         Step::DropScratch(step) => format!("remove scratch database `{}`", step.target),
         Step::Certify(step) => format!("certify the drill of mark `{}`", step.mark),
@@ -209,7 +209,7 @@ fn head(step: &Step) -> String {
     }
 }
 
-fn check_database_words(step: &CheckDatabase) -> String {
+fn check_words(step: &CheckDatabase) -> String {
     let pages = if step.physical_only {
         ", pages only"
     } else {
