@@ -23,7 +23,7 @@ use crate::model::{
     PieceCopy, RunId, Set, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, ShareFile, StagedStripe,
 };
 use crate::run::events::{BackedUp, Event};
@@ -181,6 +181,8 @@ pub trait Fleet: Send + Sync {
         step: &RecoverDatabase,
         progress: &dyn StepProgress,
     ) -> Result<()>;
+    /// Puts back owner, settings and users' logins of a restored database; what could not be, a line each.
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>>;
     /// `DBCC CHECKDB` of a restored database; `SM0810` when it is not sound.
     async fn check_database(
         &self,

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::schedule::Schedule;
 use crate::model::Timestamp;
 
-/// Work that comes round; the order is that of beginning where several are due at once. A rehearsal of the
-/// restore, and the companions' own backups, take their places here with the runs that do them.
+/// Work that comes round; the order is that of beginning where several are due at once. The companions' own backups
+/// take their place here with the run that does them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
@@ -27,16 +27,19 @@ pub enum Job {
     Scrub,
     /// What no rule keeps is let go.
     Prune,
+    /// The restore of a whole Point rehearsed.
+    Drill,
 }
 
 impl Job {
     /// Every job, in the order of beginning.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Full,
         Self::Differential,
         Self::Log,
         Self::Scrub,
         Self::Prune,
+        Self::Drill,
     ];
 
     /// Its key in `[schedule]`.
@@ -48,6 +51,7 @@ impl Job {
             Self::Log => "log",
             Self::Scrub => "scrub",
             Self::Prune => "prune",
+            Self::Drill => "drill",
         }
     }
 }

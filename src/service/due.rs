@@ -174,11 +174,11 @@ pub fn startable(turns: &[Turn], working: &[Job], has_point: bool, now: Timestam
 }
 
 /// Whether two jobs may be at work at the same time: marks and logs go on while a full, a differential or a scrub
-/// does. A prune has the group to itself, since what it lets go must not be published or proven meanwhile.
+/// or a drill does. A prune has the group to itself, since what it lets go must not be published or proven meanwhile.
 #[must_use]
 pub const fn goes_together(one: Job, other: Job) -> bool {
     const fn is_long(job: Job) -> bool {
-        matches!(job, Job::Full | Job::Differential | Job::Scrub)
+        matches!(job, Job::Full | Job::Differential | Job::Scrub | Job::Drill)
     }
     match (one, other) {
         (Job::Log, other) => is_long(other),
@@ -403,6 +403,8 @@ mod tests {
                 &[Job::Full, Job::Log][..],
             ),
             (&[Job::Log], &[Job::Scrub], &[Job::Log]),
+            (&[Job::Log, Job::Drill], &[], &[Job::Log, Job::Drill]),
+            (&[Job::Drill], &[Job::Prune], &[]),
             (&[Job::Log], &[Job::Log], &[]),
             (&[Job::Differential], &[Job::Full], &[]),
             (&[Job::Log, Job::Prune], &[], &[Job::Log]),

@@ -18,6 +18,8 @@ pub mod published;
 pub mod seen;
 #[cfg(unix)]
 pub mod systemd;
+#[cfg(windows)]
+pub mod windows;
 pub mod work;
 
 pub use keeper::{Ask, Parts, serve};

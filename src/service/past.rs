@@ -154,6 +154,11 @@ fn seen(journals: &dyn Journals, group: &GroupName, run: RunId) -> Option<Seen> 
             verdict: Verdict::Done | Verdict::Degraded,
             ..
         }) => None,
+        // What a drill found out stands in its certificate, and would be the same an hour later.
+        Some(Event::RunEnded {
+            verdict: Verdict::Failed,
+            ..
+        }) if job == Job::Drill => None,
         Some(Event::RunEnded { at, .. }) => Some(at),
         _ => Some(at),
     };
@@ -172,6 +177,7 @@ const fn job_of(kind: RunKind) -> Option<Job> {
         RunKind::Log => Some(Job::Log),
         RunKind::Scrub => Some(Job::Scrub),
         RunKind::Prune => Some(Job::Prune),
+        RunKind::Drill => Some(Job::Drill),
         _ => None,
     }
 }

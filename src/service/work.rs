@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::MemberName;
 use crate::plan::BackupKind;
 use crate::run::record::Record;
-use crate::run::{self, BackupWanted, Interrupt, prune, scrub};
+use crate::run::{self, BackupWanted, Interrupt, drill, prune, scrub};
 use crate::world::{Footing, World};
 
 /// A configuration and the world that it describes.
@@ -192,7 +192,23 @@ async fn run_of(scene: &Scene, job: Job, interrupt: &Interrupt) -> Result<Option
             let (_, record) = prune::prune(world, config, interrupt).await?;
             Ok(record)
         }
+        Job::Drill => {
+            let wanted = drill::DrillWanted::by(config);
+            let held = drill::hold(world, config, &wanted, interrupt).await;
+            held.map(Some).map_err(first_of)
+        }
     }
+}
+
+/// A schedule tells one error; the others are met again when that one is gone.
+fn first_of(errors: Vec<Error>) -> Error {
+    let more = errors.len().saturating_sub(1);
+    let first = errors.into_iter().next();
+    let first = first.unwrap_or_else(|| Error::new(Code::Bug, "a refusal without a reason"));
+    if more == 0 {
+        return first;
+    }
+    first.at("further faults", more)
 }
 
 impl Manager for Unwatched {

@@ -28,10 +28,12 @@ mod recover;
 mod reported;
 mod restore;
 mod restored;
+mod rights;
 mod room;
 mod rows;
 pub mod script;
 mod session;
+mod settings;
 mod statement;
 mod target;
 #[cfg(test)]
@@ -47,6 +49,7 @@ pub use links::{cure_script as link_cure_script, script as link_script};
 pub use prepare::script as prepare_script;
 pub use recover::recover_sql;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
+pub use rights::{GrantedRight, Grantee, Purpose, granted_rights, grants_script};
 pub use statement::{Batch, Parameter};
 
 use self::dial::Dial;
@@ -55,7 +58,7 @@ use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use crate::run::events::BackedUp;
@@ -215,6 +218,10 @@ impl Fleet for SqlFleet {
         progress: &dyn StepProgress,
     ) -> Result<()> {
         recover::recover_database(self, host, step, progress).await
+    }
+
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>> {
+        settings::put_back(self, host, step).await
     }
 
     async fn check_database(

@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::Batch;
-use super::{SqlFleet, member};
+use super::{SqlFleet, member, settings};
 use crate::error::Result;
 use crate::model::HostName;
 use crate::survey::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};
@@ -24,10 +24,12 @@ pub(super) async fn target_facts(fleet: &SqlFleet, host: &HostName) -> Result<Ta
     let (session, databases) = session.ask(&databases_sql()).await?;
     let (session, files) = session.ask(&files_sql()).await?;
     let (session, restored) = session.ask(&restored_sql()).await?;
+    let (session, keys) = settings::keys(session).await?;
     let (_, volumes) = volumes_of(session).await?;
     let fill = || -> Result<TargetFacts, Fault> {
         let mut facts = facts_of(rows::only(&identity)?)?;
         facts.databases = databases_of(&databases, &files, &restored)?;
+        facts.keys = keys;
         facts.volumes = volumes;
         Ok(facts)
     };
@@ -50,6 +52,7 @@ fn facts_of(row: Cells<'_>) -> Result<TargetFacts, Fault> {
         data_folder: folder("data_folder")?,
         log_folder: folder("log_folder")?,
         databases: Vec::new(),
+        keys: None,
         volumes: Vec::new(),
     })
 }

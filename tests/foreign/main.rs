@@ -19,3 +19,4 @@ mod service;
 mod stage;
 mod stores;
 mod tsql;
+mod windows;

@@ -82,7 +82,7 @@ install_programs() {
 # The folder's name changes with what is to be in it.
 install_clients() {
   local sources=$repository/tests/foreign/clients began=$SECONDS pins
-  pins=$(cat "$sources/install.sh" "$sources/requirements.txt" | sha256sum | cut -c 1-12)
+  pins=$(cat "$sources/install.sh" "$sources/requirements.txt" "$sources"/mssql_cli/* | sha256sum | cut -c 1-12)
   export STOPMARK_CLIENTS=$cache/clients-$pins
   if [ ! -e "$STOPMARK_CLIENTS/ready" ]; then
     say "installing clients into $STOPMARK_CLIENTS"
@@ -215,7 +215,9 @@ clean_up() {
 run_tests() {
   cd "$repository"
   export STOPMARK_BROWSER_CACHE=${STOPMARK_BROWSER_CACHE:-$cache/browser}
-  STOPMARK_TSQL_CACHE=${STOPMARK_TSQL_CACHE:-$cache/tsql} cargo test --features foreign --test foreign -- "$@"
+  STOPMARK_TSQL_CACHE=${STOPMARK_TSQL_CACHE:-$cache/tsql} \
+    STOPMARK_POWERSHELL_CACHE=${STOPMARK_POWERSHELL_CACHE:-$cache/powershell} \
+    cargo test --features foreign --test foreign -- "$@"
 }
 
 trap clean_up EXIT

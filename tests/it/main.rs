@@ -9,6 +9,7 @@ mod agent_stories;
 mod agreement;
 mod bad_input;
 mod bank;
+mod book;
 mod bucket;
 mod chain_stories;
 mod clock_time;
@@ -37,6 +38,7 @@ mod link_check;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
+mod packages;
 mod points;
 mod printing;
 mod prune;
@@ -45,6 +47,7 @@ mod quarantine;
 mod rebuild;
 mod reported;
 mod restore;
+mod restore_beside;
 mod restore_faults;
 mod saga;
 mod saga_kinds;
@@ -64,6 +67,7 @@ mod service_rooms;
 #[cfg(unix)]
 mod service_signals;
 mod set_states;
+mod setting_up;
 mod several_stores;
 mod shelf;
 mod stage;

@@ -113,6 +113,10 @@ impl Story {
     async fn with(schedule: &str) -> Self {
         let stage = Stage::set(&[("SQL1", &["Ledger"]), ("SQL2", &["Accounts"])]).await;
         stage.edit("[policy]", schedule);
+        Self::begin_on(stage).await
+    }
+
+    async fn begin_on(stage: Stage) -> Self {
         let start = "2026-11-21T00:30:00Z".parse().expect("a timestamp");
         let clock = LeapingClock::new(start);
         let deeds = Arc::new(Held::default());
@@ -387,6 +391,45 @@ async fn what_is_due_waits_while_a_command_is_at_work() {
     let minutes = ["2026-11-21T02:00:00.000Z", "2026-11-21T02:01:00.000Z"];
     assert!(minutes.contains(&began.as_str()), "{began}");
     story.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_comes_by_schedule_and_one_that_fails_is_not_held_again_before_its_next_time() {
+    let layout: &[(&str, &[&str])] = &[
+        ("SQL1", &["Ledger"]),
+        ("SQL2", &["Accounts"]),
+        ("SPARE", &[]),
+    ];
+    let stage = Stage::set(layout).await;
+    let drill = "[drill]\nhosts = [\"SPARE\"]\npoint = \"random\"\n";
+    stage.edit("[policy]", &format!("{drill}{SCHEDULE}"));
+    stage.edit("prune = ", "drill = \"30 2 * * *\"\nprune = ");
+    let mut story = Story::begin_on(stage).await;
+    story.rest_at("21T01:00").await;
+    let seen = story.rest_at("21T02:30").await;
+    assert!(seen.last[&Job::Drill].end.is_good(), "{seen:?}");
+    let damaged = "EXEC sp_sim_fault 'fail', @statement = 'RESTORE LOG', @times = 0, @number = 3183, \
+                   @text = N'A page is damaged.';";
+    story.stage.script("SPARE", "master", damaged).await;
+    let seen = story.rest_at("22T02:31").await;
+    let told = seen.last[&Job::Drill].end.words();
+    assert!(
+        !seen.last[&Job::Drill].end.is_good() && told.contains("SM0801"),
+        "{told}"
+    );
+    let next = seen.turns.iter().find(|turn| turn.job == Job::Drill);
+    let next = next.expect("a turn").at.to_string();
+    assert_eq!(
+        next, "2026-11-23T02:30:00.000Z",
+        "its certificate says it all"
+    );
+    let (stage, _, _) = story.stop().await;
+    let list = stage.run(&["drill", "list"]).await.stdout;
+    let verdicts: Vec<&str> = list
+        .split_whitespace()
+        .filter(|it| ["passed", "FAILED"].contains(it))
+        .collect();
+    assert_eq!(verdicts, ["passed", "FAILED"], "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

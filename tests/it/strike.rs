@@ -17,7 +17,7 @@ use stopmark::model::{
     Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use stopmark::run::events::BackedUp;
@@ -300,6 +300,10 @@ impl Fleet for StruckFleet {
     ) -> Result<()> {
         let recover = self.0.recover_database(host, step, progress);
         self.pass("recover_database", recover).await
+    }
+
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>> {
+        self.pass("put_back", self.0.put_back(host, step)).await
     }
 
     async fn target_facts(&self, host: &HostName) -> Result<TargetFacts> {

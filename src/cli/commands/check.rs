@@ -3,12 +3,14 @@
 //! Start at [`check`]. It changes nothing, but for a tiny backup of `model` on each share and a probe object in
 //! the store: these are a run of their own, planned, written down and removed again, by the next start if need be.
 
+use std::path::Path;
+
 use super::link::survey_of;
 use super::{Failed, shown};
 use crate::cli::args::{CheckArgs, Common};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
-use crate::config::{Encryption, LoginConfig};
+use crate::config::{Encryption, LoginConfig, OsSecrets, exposure, secrets_named};
 use crate::error::{Code, Exit};
 use crate::model::{HostName, MemberName};
 use crate::plan::{LinksAsked, Plan, Step, plan_check, plan_links};
@@ -38,6 +40,7 @@ pub(super) async fn check(
     }
     let mut report = look(&agent, &survey);
     look_at_room(&agent, &survey, &mut report).await;
+    check_secrets(common, &mut report);
     try_out(&mut agent, &survey, &trials, &mut report, interrupt).await;
     check_sealing(&agent, &mut report);
     report.schedules(&agent.config, agent.world.clock.now());
@@ -131,9 +134,12 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
     for right in &facts.missing_rights {
         let message = format!("the login lacks a right: {right}");
         let login = login_words(agent, &facts.true_name);
-        let hint = format!("let an administrator of this host grant it to {login}");
+        let hint = format!(
+            "an administrator of this host grants it to {login}: `stopmark grants --host {about}` prints how"
+        );
         report.fault(about, Code::RightMissing, &message, &hint);
     }
+    check_restoring(agent, facts, report);
     if !facts.is_encrypted {
         report.warn(
             about,
@@ -165,6 +171,35 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
             "WEAK: only the login is encrypted",
             hint,
         );
+    }
+}
+
+/// A host without members, and one for drills, is there to be restored to.
+fn check_restoring(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
+    let drill = agent.config.drill.iter();
+    let mut drill_hosts = drill.flat_map(|drill| &drill.hosts);
+    let is_target =
+        facts.members.is_empty() || drill_hosts.any(|name| name.is_same_host(&facts.true_name));
+    for right in facts.missing_to_restore.iter().filter(|_| is_target) {
+        let about = facts.true_name.as_str();
+        let message = format!("the login lacks a right that restores onto this host need: {right}");
+        let hint = format!("`stopmark grants --host {about} --for restore` prints the T-SQL");
+        report.warn(about, Code::RightMissing, &message, &hint);
+    }
+}
+
+/// Whether others can read or change what the configuration keeps secret.
+fn check_secrets(common: &Common, report: &mut CheckReport) {
+    let (uses, _) = secrets_named(&common.config, &OsSecrets);
+    let mut files: Vec<&Path> = uses.iter().filter_map(|it| it.place.file()).collect();
+    files.sort_unstable();
+    files.dedup();
+    for file in files {
+        if let Some(exposure) = exposure(file) {
+            let about = format!("secret file `{}`", file.display());
+            let hint = "`chmod go-w,o-r FILE` takes it away from them";
+            report.warn(&about, Code::SecretExposed, &exposure, hint);
+        }
     }
 }
 

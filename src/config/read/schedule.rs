@@ -7,12 +7,21 @@ use jiff::tz::TimeZone;
 use super::policy::{duration, section};
 use super::retention::{span, zone};
 use super::transfer::{TIME_FORMS, size, time_of_day};
+use crate::config::checked::DrillConfig;
 use crate::config::jobs::{DayWindow, Job, JobConfig, ScheduleConfig};
 use crate::config::node::{Node, Table};
 use crate::config::schedule::Schedule;
 use crate::error::Code;
 
-pub(super) const KEYS: &[&str] = &["time_zone", "full", "differential", "log", "scrub", "prune"];
+pub(super) const KEYS: &[&str] = &[
+    "time_zone",
+    "full",
+    "differential",
+    "log",
+    "scrub",
+    "prune",
+    "drill",
+];
 pub(super) const JOB_KEYS: &[&str] = &[
     "at",
     "time_zone",
@@ -42,6 +51,25 @@ pub(super) fn schedule(root: &Table<'_>) -> ScheduleConfig {
         }
     }
     schedule
+}
+
+/// A drill that comes by itself has nobody who would say `--on`.
+pub(super) fn drill_has_hosts(root: &Table<'_>, drill: Option<&DrillConfig>) {
+    let table = root.optional("schedule");
+    let job = table.and_then(|node| {
+        let entries = node.is_table().then(|| node.entries()).flatten()?;
+        let mut jobs = entries.into_iter();
+        jobs.find(|(key, _)| *key == Job::Drill.word())
+    });
+    let Some((_, job)) = job.filter(|_| drill.is_none_or(|drill| drill.hosts.is_empty())) else {
+        return;
+    };
+    let message = "a drill comes by schedule, and nobody says on which hosts it is held";
+    job.refuse(
+        Code::ConfigValue,
+        message,
+        "write `[drill] hosts = ['HOST']`",
+    );
 }
 
 fn job_config(node: &Node<'_>, job: Job, own: &TimeZone) -> Option<JobConfig> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{SECRET, WHOLE, check, whole};
-use crate::config::{AlarmsConfig, Job, MailTls, WebhookKind};
+use crate::config::{AlarmsConfig, DrillPoint, Job, MailTls, WebhookKind};
 use secrecy::ExposeSecret as _;
 
 fn with(from: &str, to: &str) -> String {
@@ -68,6 +68,18 @@ fn what_a_job_cannot_have_is_refused() {
         let faults = check(&[("\"*/15 * * * *\"", value)]);
         assert!(faults.contains(told), "{value}: {faults}");
     }
+}
+
+#[test]
+fn a_drill_by_schedule_needs_hosts() {
+    let schedule = "drill = \"0 5 * * sat\"\nlog = ";
+    let faults = check(&[("log = ", schedule)]);
+    assert!(faults.contains("nobody says on which hosts"), "{faults}");
+    let hosts = "[drill]\nhosts = [\"DRILL1\"]\npoint = \"random\"\n[policy]";
+    let config = whole(&with("log = ", schedule).replacen("[policy]", hosts, 1));
+    assert!(config.schedule.jobs.contains_key(&Job::Drill));
+    let drill = config.drill.expect("a section");
+    assert_eq!(drill.point, DrillPoint::Random);
 }
 
 #[test]

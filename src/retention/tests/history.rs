@@ -155,6 +155,7 @@ impl Past {
             pieces,
             missing: Vec::new(),
             adopted: Vec::new(),
+            settings: Vec::new(),
             best_effort: Vec::new(),
         });
     }
