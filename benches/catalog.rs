@@ -112,6 +112,7 @@ fn set(number: u64, members: u64) -> Set {
     let marked = |member: &MemberName| MemberMark {
         member: member.clone(),
         lsn: lsn(number * 10 + 5),
+        fork_guid: None,
     };
     let mark = Mark {
         name: format!("BTS_{number:020}").parse().expect("a mark's name"),

@@ -19,8 +19,8 @@ use uuid::Uuid;
 use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{
-    Certificate, DatabaseName, GroupName, HostName, MarkName, MarkPrefix, MemberMark, MemberName,
-    PieceCopy, RunId, Set, Sha256Digest, StoreName, StoredStripe, Timestamp,
+    Certificate, DatabaseName, GroupName, HostName, Lsn, MarkName, MarkPrefix, MemberMark,
+    MemberName, PieceCopy, RunId, Set, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
@@ -158,6 +158,9 @@ pub trait Fleet: Send + Sync {
     ) -> Result<Vec<MemberMark>>;
     /// Takes a backup and reads its row from msdb. A backup that ends without a new row is `SM0502`.
     async fn back_up(&self, step: &BackUp, progress: &dyn StepProgress) -> Result<BackedUp>;
+    /// How far the log of this host's secondary replica of a database is on its disk: where its last block begins. None
+    /// where the host has none, or does not say.
+    async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>>;
     /// The row of a backup that was written to this step's files, if msdb has one: for resuming.
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>>;
     /// Restores a full or differential on `host`, `NORECOVERY`.

@@ -13,7 +13,9 @@ use super::read::{SetRow, Shelf, Wanted};
 use super::schema::{
     NO_POINT, POINT, UNJUDGED, key_of, limited, lsn_of, parsed, signed, text_of, unsigned,
 };
-use crate::chain::{Break, Chain, Judged, Path, Point, Verdict, carries, judge_by, weakest_proof};
+use crate::chain::{
+    Break, Carrier, Chain, Judged, Path, Point, Verdict, carries, judge_by, weakest_proof,
+};
 use crate::model::{Lsn, MemberName, Piece, PieceId, ProofLevel, Set};
 use crate::world::{Listed, Marked, PointNeeds, Standing};
 
@@ -37,7 +39,7 @@ struct Question {
     /// Of which of the sets that are judged together.
     set: usize,
     mark: Lsn,
-    own: Option<Uuid>,
+    carrier: Carrier,
 }
 
 /// What the chains said.
@@ -237,8 +239,12 @@ impl Shelf<'_> {
         let mut questions: BTreeMap<MemberName, Vec<Question>> = BTreeMap::new();
         for (at, set) in sets.iter().enumerate() {
             // Asked once to hear what is asked, and once more below to give the answers.
-            let asked = judge_by(set, &[], |member, mark, own| {
-                let question = Question { set: at, mark, own };
+            let asked = judge_by(set, &[], |member, carrier| {
+                let question = Question {
+                    set: at,
+                    mark: carrier.mark,
+                    carrier,
+                };
                 questions.entry(member.clone()).or_default().push(question);
                 Ok::<_, Infallible>(Err(Break::MarkMissing))
             });
@@ -249,7 +255,7 @@ impl Shelf<'_> {
             self.answer(&member, questions, &mut answers)?;
         }
         let judged = sets.iter().enumerate().map(|(at, set)| {
-            let judged = judge_by(set, &[], |member, _, _| {
+            let judged = judge_by(set, &[], |member, _| {
                 let found = answers.paths.get(&(at, member.clone())).cloned();
                 Ok::<_, Infallible>(found.unwrap_or(Err(Break::MarkMissing)))
             });
@@ -313,7 +319,7 @@ impl Shelf<'_> {
         let floor = floor.map(lsn_of);
         let mut used: BTreeSet<PieceId> = BTreeSet::new();
         open.retain(|question| {
-            let accepts = |log: &Piece| carries(log, question.own);
+            let accepts = |log: &Piece| carries(log, question.carrier);
             let found = match floor {
                 Some(floor) => chain.path_in_part(floor, question.mark, accepts),
                 None => Some(chain.path_through(question.mark, accepts)),

@@ -143,6 +143,7 @@ fn set_of(number: u128, pieces: Vec<Piece>, mark: Option<(u32, Option<u32>)>) ->
     let of = |member, at| MemberMark {
         member,
         lsn: lsn(at),
+        fork_guid: None,
     };
     let made_at = Timestamp::from_millis(i64::try_from(number).expect("small"));
     Set {
@@ -396,7 +397,7 @@ proptest! {
                 let held = Holding {
                     pieces: &all,
                     damaged: &[],
-                    our_folder: None,
+                    our_folders: &[],
                 };
                 let health = health(&facts, held);
                 assert!(matches!(health, Health::Running { .. }));

@@ -46,8 +46,7 @@ pub async fn whole_view(catalog: &dyn Catalog, group: &GroupName) -> Result<Cata
 }
 
 fn is_unclear(have: &CatalogView, survey: &Survey, member: &MemberName) -> bool {
-    let host = survey.host(&member.host);
-    let facts = host.and_then(|host| host.members.get(&member.database));
+    let facts = survey.member(member);
     facts.is_some_and(|facts| !is_sound(facts, have.pieces(member)))
 }
 
@@ -58,7 +57,7 @@ pub(super) fn is_sound<'a>(facts: &MemberFacts, pieces: impl Iterator<Item = &'a
     let held = Holding {
         pieces: &pieces,
         damaged: &[],
-        our_folder: None,
+        our_folders: &[],
     };
     let is_running = matches!(health(facts, held), Health::Running { .. });
     is_running && differential_base(facts, &pieces).is_ok()

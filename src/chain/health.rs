@@ -28,9 +28,9 @@ pub struct Holding<'a> {
     pub pieces: &'a [&'a Piece],
     /// Those that were found damaged in the store, or gone from it.
     pub damaged: &'a [&'a Piece],
-    /// The folder on the share that our own backups of its host go to: a log backup there that we do not hold
-    /// was ours and got lost.
-    pub our_folder: Option<&'a str>,
+    /// The folders on the shares that our own backups go to: a log backup there that we do not hold was ours and got
+    /// lost.
+    pub our_folders: &'a [String],
 }
 
 /// Compares what the host says with our pieces.
@@ -143,8 +143,8 @@ pub fn foreign_logs<'r>(facts: &'r MemberFacts, held: Holding<'_>) -> Vec<&'r Ba
     let is_ours = |row: &BackupRow| {
         let mut pieces = held.pieces.iter().chain(held.damaged);
         let is_held = pieces.any(|p| p.backup_set_guid == row.backup_set_guid);
-        let folder = held.our_folder;
-        is_held || folder.is_some_and(|folder| row.device.starts_with(folder))
+        let mut folders = held.our_folders.iter();
+        is_held || folders.any(|folder| row.device.starts_with(folder))
     };
     let rows = facts.history.iter();
     let mut foreign: Vec<&BackupRow> = rows

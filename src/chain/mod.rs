@@ -20,7 +20,9 @@ pub use cure::{Against, Cure, against_a_differential, cure};
 pub use health::{Health, Holding, differential_base, foreign_logs, health};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
-pub use points::{Judged, Verdict, carries, judge, judge_by, points, restore_path, weakest_proof};
+pub use points::{
+    Carrier, Judged, Verdict, carries, judge, judge_by, points, restore_path, weakest_proof,
+};
 pub use standing::{LogEnds, SetState, log_ends, published, worded};
 
 #[cfg(test)]

@@ -65,8 +65,8 @@ pub fn points(sets: &[Set], members: &[MemberName]) -> Vec<Point> {
 #[must_use]
 pub fn judge(sets: &[Set], members: &[MemberName]) -> Vec<Judged> {
     let chains = chains(sets);
-    let ask = |member: &MemberName, lsn, own| {
-        Ok::<_, std::convert::Infallible>(way(chains.get(member), lsn, own))
+    let ask = |member: &MemberName, carrier| {
+        Ok::<_, std::convert::Infallible>(way(chains.get(member), carrier))
     };
     let judged = sets.iter().filter_map(|set| {
         let Ok(judged) = judge_by(set, members, ask);
@@ -75,8 +75,19 @@ pub fn judge(sets: &[Set], members: &[MemberName]) -> Vec<Judged> {
     judged.collect()
 }
 
-/// One set's mark, each member's way asked for where its chain is: with the mark's LSN in the member's log, and
-/// the backup that must carry it where there is one (`way` answers that for a chain). None where the set has no
+/// The log that a mark must stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carrier {
+    /// Where the mark stands.
+    pub mark: Lsn,
+    /// The fork that it was placed on, where that is known.
+    pub fork: Option<Uuid>,
+    /// The backup, where it is a certain one.
+    pub own: Option<Uuid>,
+}
+
+/// One set's mark, each member's way asked for where its chain is: with what must carry the mark in the member's log
+/// (`way` answers that for a chain). None where the set has no
 /// mark.
 ///
 /// # Errors
@@ -84,7 +95,7 @@ pub fn judge(sets: &[Set], members: &[MemberName]) -> Vec<Judged> {
 pub fn judge_by<E>(
     set: &Set,
     members: &[MemberName],
-    mut ask: impl FnMut(&MemberName, Lsn, Option<Uuid>) -> Result<Result<Path, Break>, E>,
+    mut ask: impl FnMut(&MemberName, Carrier) -> Result<Result<Path, Break>, E>,
 ) -> Result<Option<Judged>, E> {
     let Some(mark) = set.mark.clone() else {
         return Ok(None);
@@ -94,7 +105,14 @@ pub fn judge_by<E>(
     let further = members.iter().filter(|it| !set.members.contains(it));
     for member in set.members.iter().chain(further) {
         let found = match mark.members.iter().find(|placed| placed.member == *member) {
-            Some(placed) => ask(member, placed.lsn, own_log(set, member, placed.lsn))?,
+            Some(placed) => {
+                let carrier = Carrier {
+                    mark: placed.lsn,
+                    fork: placed.fork_guid,
+                    own: own_log(set, member, placed.lsn),
+                };
+                ask(member, carrier)?
+            }
             None => Err(Break::MarkMissing),
         };
         match found {
@@ -125,16 +143,30 @@ pub fn judge_by<E>(
     }))
 }
 
-/// A member's way to a mark, which must stand in the log `own` where that is named.
-fn way(chain: Option<&Chain<'_>>, mark: Lsn, own: Option<Uuid>) -> Result<Path, Break> {
+/// A member's way to a mark.
+fn way(chain: Option<&Chain<'_>>, carrier: Carrier) -> Result<Path, Break> {
     let chain = chain.ok_or(Break::MarkMissing)?;
-    chain.path_through(mark, |log| carries(log, own))
+    chain.path_through(carrier.mark, |log| carries(log, carrier))
 }
 
-/// Whether a mark that must stand in the log `own`, where that is named, may stand in this one.
+/// Whether a mark may stand in this log, which covers its LSN.
 #[must_use]
-pub fn carries(log: &Piece, own: Option<Uuid>) -> bool {
-    own.is_none_or(|own| own == log.backup_set_guid)
+pub fn carries(log: &Piece, carrier: Carrier) -> bool {
+    let is_own = carrier.own.is_none_or(|own| own == log.backup_set_guid);
+    is_own
+        && carrier
+            .fork
+            .is_none_or(|fork| may_be_on(log, carrier.mark, fork))
+}
+
+/// Whether the record at this place of a log may be on this fork: a forced failover that lost a mark writes other
+/// records at the LSNs from its fork point on. Of a log that runs through more than two forks only the last is known.
+fn may_be_on(log: &Piece, at: Lsn, fork: Uuid) -> bool {
+    let is_last = fork == log.last_fork_guid;
+    match log.fork_point_lsn {
+        Some(point) => is_last == (at >= point),
+        None => is_last || log.first_fork_guid != log.last_fork_guid,
+    }
 }
 
 /// Where the set holds the member's log, the mark must stand in that one; where that log was not delivered,

@@ -275,6 +275,21 @@ pub struct PolicyConfig {
     pub quarantine: Duration,
     /// How full a log may become, in per cent, while its backups wait for a seeding to end.
     pub log_used_max: u8,
+    /// Which replica of an availability group takes the log backups.
+    pub log_backup_preference: LogBackupPreference,
+    /// How long a secondary replica is given to have a mark in its log.
+    pub replica_wait: Duration,
+}
+
+/// Which replica takes log backups, in the words of SQL Server's `AUTOMATED_BACKUP_PREFERENCE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogBackupPreference {
+    /// The primary one.
+    Primary,
+    /// A secondary one, or the primary one while none is in step.
+    Secondary,
+    /// A secondary one, or none at all.
+    SecondaryOnly,
 }
 
 /// What is kept. Every rule keeps Points, none lets one go: a Point goes when no rule keeps it.
@@ -423,6 +438,8 @@ impl Default for PolicyConfig {
             cures_within: 12,
             quarantine: Duration::from_secs(24 * 60 * 60),
             log_used_max: 70,
+            log_backup_preference: LogBackupPreference::Primary,
+            replica_wait: Duration::from_secs(60),
         }
     }
 }

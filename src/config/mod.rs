@@ -22,9 +22,9 @@ use std::path::Path;
 
 pub use checked::{
     BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, DrillPoint,
-    Encryption, HostConfig, KeepingConfig, LockConfig, LockMode, LoginConfig, MarkLogKind,
-    MemberConfig, PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig, StoreConfig,
-    TransferConfig,
+    Encryption, HostConfig, KeepingConfig, LockConfig, LockMode, LogBackupPreference, LoginConfig,
+    MarkLogKind, MemberConfig, PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig,
+    StoreConfig, TransferConfig,
 };
 pub use diff::diff;
 pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig, TriggersConfig};

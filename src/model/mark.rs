@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Lsn, MemberName, Timestamp};
 
@@ -40,6 +41,10 @@ pub struct MemberMark {
     pub member: MemberName,
     /// The mark's LSN in that member's log, from `msdb.dbo.logmarkhistory`.
     pub lsn: Lsn,
+    /// The fork that the log was on: after a forced failover the same LSN may come again on another. None where an
+    /// older version wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork_guid: Option<Uuid>,
 }
 
 /// A mark that every member committed.

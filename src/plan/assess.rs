@@ -74,7 +74,7 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
                 "member `{}` is `{}` since its availability group failed over",
                 moved.listed, moved.now
             ),
-            "its chain begins anew there; list it with that host if it is to stay",
+            "its chain goes on there; list it with that host if it is to stay",
         ));
     }
     for member in &survey.members {
@@ -92,8 +92,10 @@ impl<'a> Assessment<'a> {
         report: &HostReport,
     ) {
         let members = survey.members.iter();
-        let own: Vec<&MemberName> = members.filter(|it| it.host.is_same_host(name)).collect();
-        let is_manager = name.is_same_host(&cfg.management_host);
+        let own: Vec<&MemberName> = members
+            .filter(|it| survey.home(it).is_same_host(name))
+            .collect();
+        let is_manager = name.is_same_host(survey.management(cfg));
         if own.is_empty() && !is_manager {
             return;
         }
@@ -110,7 +112,7 @@ impl<'a> Assessment<'a> {
             message: format!("host `{name}` gives no facts: {message}"),
             hint: hint.clone(),
         };
-        let is_required = |name: &&MemberName| !cfg.member(survey.listed(name)).best_effort;
+        let is_required = |name: &&MemberName| !cfg.member(name).best_effort;
         if is_manager || own.iter().any(is_required) {
             self.blocking.push(warning);
         } else {
@@ -150,11 +152,12 @@ impl<'a> Assessment<'a> {
     }
 
     fn look_at_member(&mut self, cfg: &Config, survey: &'a Survey, name: &'a MemberName) {
-        let Some(host) = survey.host(&name.host) else {
+        let home = survey.home(name);
+        if survey.host(home).is_none() {
             return; // Its host's silence was told once.
-        };
-        let best_effort = cfg.member(survey.listed(name)).best_effort;
-        let Some(facts) = host.members.get(&name.database) else {
+        }
+        let best_effort = cfg.member(name).best_effort;
+        let Some(facts) = survey.member(name) else {
             let against = warning(
                 Code::MemberMissing,
                 format!("member `{name}` does not exist, or the agent's login may not see it"),
@@ -170,10 +173,10 @@ impl<'a> Assessment<'a> {
             );
             return self.keep_from_marking(best_effort, name, against);
         }
-        if share_of(cfg.host(&name.host)).is_none() {
+        if share_of(cfg.host(home)).is_none() {
             let against = warning(
                 Code::ConfigValue,
-                format!("host `{}` of member `{name}` has no share", name.host),
+                format!("host `{home}` of member `{name}` has no share"),
                 "add `share = { sql = \"..\", agent = \"..\" }` to the host",
             );
             return self.keep_from_marking(best_effort, name, against);
@@ -186,7 +189,8 @@ impl<'a> Assessment<'a> {
                 return; // It carries the mark; the first log after the seeding brings it.
             }
         }
-        if let Some(against) = against_a_mark(cfg, name, facts) {
+        let is_remote = !home.is_same_host(survey.management(cfg));
+        if let Some(against) = against_a_mark(cfg, name, facts, is_remote) {
             self.keep_from_marking(best_effort, name, against);
         }
         if facts.recovery_model == RecoveryModel::BulkLogged {
@@ -230,7 +234,12 @@ fn state_word(state: MemberState) -> &'static str {
 }
 
 /// Why this member, which can be backed up, cannot carry a mark.
-fn against_a_mark(cfg: &Config, name: &MemberName, facts: &MemberFacts) -> Option<Warning> {
+fn against_a_mark(
+    cfg: &Config,
+    name: &MemberName,
+    facts: &MemberFacts,
+    is_remote: bool,
+) -> Option<Warning> {
     if facts.recovery_model == RecoveryModel::Simple {
         return Some(warning(
             Code::RecoverySimple,
@@ -245,7 +254,6 @@ fn against_a_mark(cfg: &Config, name: &MemberName, facts: &MemberFacts) -> Optio
             "make it writable, or take it out of the group",
         ));
     }
-    let is_remote = !name.host.is_same_host(&cfg.management_host);
     let log = &facts.mark_log;
     if log.has_table && log.has_procedure && (log.has_remote_procedure || !is_remote) {
         return None;

@@ -11,6 +11,7 @@ use super::identity::replaced;
 use super::keys::{Naming, share_of};
 use super::links::{Links, wanted_links};
 use super::mark::{confirm_mark, mark_is_worth_trying, place_mark};
+use super::replicas;
 use super::retry::RetryRule;
 use super::stages::Stages;
 use super::step::{BackUp, Publish};
@@ -126,7 +127,7 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     }
     stages.back_up(StageName::Bases, &bases);
     if is_marked {
-        let management = || ctx.cfg.management_host.clone();
+        let management = || ctx.survey.management(ctx.cfg).clone();
         let mark = [place_mark(ctx, &links), confirm_mark(ctx)].map(|step| (management(), step));
         stages.add(StageName::Mark, OnFailure::Unwind, mark);
     }
@@ -134,7 +135,8 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let taken = [bases, logs].concat();
     deliver_and_publish(ctx, &mut stages, &taken, (SetKind::Log, is_marked), names);
     let found = replaced(ctx.have, &group.able);
-    let mut warnings = [group.warnings, blocking, found, more].concat();
+    let paused = replicas::paused(ctx, &group.able);
+    let mut warnings = [group.warnings, blocking, found, more, paused].concat();
     if !has_members {
         warnings.push(no_members());
     }
@@ -144,17 +146,15 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
 /// The members that runs and Points are whole without.
 fn best_effort(ctx: &Ctx<'_>) -> Vec<MemberName> {
     let members = ctx.survey.members.iter();
-    let best_effort = members.filter(|name| {
-        let listed = ctx.survey.listed(name);
-        ctx.cfg.member(listed).best_effort
-    });
+    let best_effort = members.filter(|name| ctx.cfg.member(name).best_effort);
     best_effort.cloned().collect()
 }
 
 /// A mark begins in a member on the management host itself.
 fn startless(ctx: &Ctx<'_>) -> Option<Warning> {
     let mut members = ctx.marked.iter();
-    let has_start = members.any(|member| member.host.is_same_host(&ctx.cfg.management_host));
+    let management = ctx.survey.management(ctx.cfg);
+    let has_start = members.any(|member| ctx.survey.home(member).is_same_host(management));
     let warning = || {
         super::assess::warning(
             crate::error::Code::MarkFailed,
@@ -177,7 +177,7 @@ fn add_links(ctx: &Ctx<'_>, stages: &mut Stages, links: &Links) {
     let steps = links
         .steps
         .iter()
-        .map(|step| (ctx.cfg.management_host.clone(), step.clone()));
+        .map(|step| (ctx.survey.management(ctx.cfg).clone(), step.clone()));
     stages.add(StageName::Links, OnFailure::Unwind, steps);
 }
 
@@ -195,10 +195,12 @@ fn logs(ctx: &Ctx<'_>, able: &[Able<'_>], is_marked: bool) -> Vec<Base> {
     };
     able.iter()
         .filter(|member| member.keeps_log() && !is_hopeless(ctx, member))
+        .filter(|member| !replicas::is_paused(ctx, member.name))
         .map(|member| Base {
             member: member.name.clone(),
             kind: PieceKind::Log,
             is_cure: false,
+            is_first_log: false,
             mark: (is_marked && ctx.marked.contains(member.name)).then(|| ctx.mark.clone()),
             reason: reason.to_owned(),
         })
@@ -219,8 +221,9 @@ fn back_ups(ctx: &Ctx<'_>, wanted: Vec<Base>, stamp: &str, names: &mut dyn Names
 
 /// The step of one backup; none where its host has no share, which [`assess`] has told already.
 fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Option<BackUp> {
-    let share = share_of(ctx.cfg.host(&base.member.host))?;
-    let own = ctx.cfg.member(ctx.survey.listed(&base.member));
+    let place = replicas::place_of(ctx, &base);
+    let share = share_of(ctx.cfg.host(place.host))?;
+    let own = ctx.cfg.member(&base.member);
     // A member may have two logs in one round: the first of a new chain, and the one that carries the mark.
     let own_stamp = ctx.stamped_at.file_stamp();
     let is_first_log = base.kind == PieceKind::Log && base.mark.is_none();
@@ -231,11 +234,15 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
     Some(BackUp {
         piece: PieceId(names.next()),
         stripes: naming.stripes(share, &base.member, base.kind, own.stripes),
+        taken_on: Some(place.host)
+            .filter(|host| **host != base.member.host)
+            .cloned(),
+        replica_wait_ms: place.wait_ms,
+        reason: place.reason(&base.reason),
         member: base.member,
         piece_kind: base.kind,
         compression: own.compression,
         mark: base.mark,
-        reason: base.reason,
         is_cure: base.is_cure,
         tail: None,
         retry: Some(RetryRule::of(&ctx.cfg.policy)),

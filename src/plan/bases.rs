@@ -21,6 +21,8 @@ pub(super) struct Base {
     pub(super) kind: PieceKind,
     /// It mends a broken chain.
     pub(super) is_cure: bool,
+    /// It is the first log of a new chain.
+    pub(super) is_first_log: bool,
     /// The mark that a log must carry.
     pub(super) mark: Option<MarkName>,
     /// Why, for people.
@@ -32,6 +34,7 @@ fn base(member: &MemberName, kind: PieceKind, reason: String) -> Base {
         member: member.clone(),
         kind,
         is_cure: false,
+        is_first_log: false,
         mark: None,
         reason,
     }
@@ -108,7 +111,10 @@ pub(super) fn bases_of_broken(
             // Minimally logged changes from before the cure go into the first log after it. That log must
             // not be the one that carries the mark, or the round would end without a Point (design 10.3).
             let reason = "first log of the new chain".to_owned();
-            bases.push(base(member.name, PieceKind::Log, reason));
+            bases.push(Base {
+                is_first_log: true,
+                ..base(member.name, PieceKind::Log, reason)
+            });
         }
     }
     for name in &ctx.asked.new_chain {
@@ -141,7 +147,7 @@ fn shout(member: &Able<'_>, reason: &Break, quarantine: &Quarantine) -> Warning 
 fn stolen(ctx: &Ctx<'_>, member: &Able<'_>, reason: &Break, device: &str) -> Warning {
     let message = format!("member `{}`: {reason}", member.name);
     let group = &ctx.cfg.group;
-    let place = agent_place(ctx.cfg.host(&member.name.host), device);
+    let place = agent_place(ctx.cfg.host(ctx.survey.home(member.name)), device);
     let place = place.map_or_else(|| "FILE".to_owned(), |place| place.display().to_string());
     let hint = format!(
         "stop the other job; every mark inside its backup is lost for the whole group until the file is \
@@ -216,14 +222,15 @@ pub(super) fn with_holding<T>(
     name: &MemberName,
     look: impl FnOnce(Holding<'_>) -> T,
 ) -> T {
-    let folder = share_of(cfg.host(&name.host)).map(|share| our_folder(share, &cfg.group));
+    let shares = cfg.hosts.values().filter_map(|host| share_of(Some(host)));
+    let our_folders: Vec<String> = shares.map(|share| our_folder(share, &cfg.group)).collect();
     let pieces: Vec<&Piece> = have.pieces(name).collect();
     let damaged = have.damaged.iter();
     let damaged: Vec<&Piece> = damaged.filter(|it| it.member == *name).collect();
     look(Holding {
         pieces: &pieces,
         damaged: &damaged,
-        our_folder: folder.as_deref(),
+        our_folders: &our_folders,
     })
 }
 

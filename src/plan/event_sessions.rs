@@ -41,7 +41,11 @@ pub(super) fn add(
     asked: PrepareAsked,
     warnings: &mut Vec<Warning>,
 ) -> Vec<(HostName, Step)> {
-    let hosts: BTreeSet<&HostName> = survey.members.iter().map(|member| &member.host).collect();
+    let hosts: BTreeSet<&HostName> = survey
+        .members
+        .iter()
+        .map(|member| survey.home(member))
+        .collect();
     let name = event_session_name(&cfg.group);
     let mut steps = Vec::new();
     for (host, facts) in hosts

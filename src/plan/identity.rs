@@ -17,7 +17,8 @@ pub(super) fn replaced(have: &CatalogView, able: &[Able<'_>]) -> Vec<Warning> {
             pieces.any(|piece| piece.backup_set_guid == guid)
         };
         let mut history = member.facts.history.iter();
-        let newest = history.find(|row| is_ours(row.backup_set_guid))?;
+        // Each replica of a group has a GUID of its own.
+        let newest = history.find(|row| row.server.is_none() && is_ours(row.backup_set_guid))?;
         let before = newest.database_guid.filter(|before| *before != now)?;
         let message = format!(
             "member `{}` is another database than at its last backup: its GUID was {before} and is {now}",

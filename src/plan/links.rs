@@ -52,7 +52,7 @@ pub fn plan_links(
         }
     }
     let lane = Lane {
-        host: cfg.management_host.clone(),
+        host: survey.management(cfg).clone(),
         steps,
     };
     let stage = Stage {
@@ -100,12 +100,13 @@ pub(super) fn wanted_links(
     asked: &LinksAsked,
 ) -> Links {
     let mut links = Links::default();
-    let Some(management) = survey.host(&cfg.management_host) else {
+    let name = survey.management(cfg);
+    let Some(management) = survey.host(name) else {
         return links;
     };
-    let hosts: BTreeSet<&HostName> = members.iter().map(|member| &member.host).collect();
+    let hosts: BTreeSet<&HostName> = members.iter().map(|member| survey.home(member)).collect();
     for host in hosts {
-        if host.is_same_host(&cfg.management_host) {
+        if host.is_same_host(name) {
             continue;
         }
         if let Some(target) = cfg.host(host) {

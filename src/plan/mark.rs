@@ -22,16 +22,15 @@ const TRANSIENT: &[i32] = &[1205, 1222, 8501, 8509, 8517, 8518, 8519, 8520, 8521
 
 /// The step that places the mark in every member.
 pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
-    let management = &ctx.cfg.management_host;
+    let management = ctx.survey.management(ctx.cfg);
     let mut local = Vec::new();
     let mut legs: BTreeMap<&HostName, Vec<DatabaseName>> = BTreeMap::new();
     for member in &ctx.marked {
-        if member.host.is_same_host(management) {
+        let home = ctx.survey.home(member);
+        if home.is_same_host(management) {
             local.push(member.database.clone());
         } else {
-            legs.entry(&member.host)
-                .or_default()
-                .push(member.database.clone());
+            legs.entry(home).or_default().push(member.database.clone());
         }
     }
     let leg = |(host, databases): (&HostName, Vec<DatabaseName>)| MarkLeg {
@@ -71,6 +70,9 @@ pub(super) fn confirm_mark(ctx: &Ctx<'_>) -> Step {
         members: members
             .map(|member| MarkTarget {
                 member: member.clone(),
+                home: Some(ctx.survey.home(member))
+                    .filter(|home| **home != member.host)
+                    .cloned(),
             })
             .collect(),
     })
@@ -130,6 +132,8 @@ pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
         FailedDeed::BackUp { .. } => {
             let known = failure.sql_number.and_then(|number| classify(number, None));
             failure.code == Code::BackupNoRow.text()
+                // The next round's log is taken on the primary replica.
+                || failure.code == Code::ReplicaBehind.text()
                 || known.is_some_and(|known| known.class == Class::NewChain)
         }
         FailedDeed::Other => false,

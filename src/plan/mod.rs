@@ -24,6 +24,7 @@ mod mark;
 mod prepare;
 mod prune;
 mod quarantine;
+mod replicas;
 mod restore;
 mod restore_step;
 mod retry;

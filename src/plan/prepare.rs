@@ -39,7 +39,7 @@ pub fn plan_prepare(
         ));
     } else {
         let mut steps: Vec<(HostName, Step)> = Vec::new();
-        for member in &survey.members {
+        for member in survey.members.iter().map(|member| survey.place(member)) {
             match step_for(cfg, survey, asked, member) {
                 Ok(step) => steps.extend(step.map(|step| (member.host.clone(), step))),
                 Err(reason) => warnings.push(reason),
@@ -68,7 +68,8 @@ fn step_for(
     asked: PrepareAsked,
     member: &MemberName,
 ) -> Result<Option<Step>, Warning> {
-    let Some(facts) = survey.member(member) else {
+    let host = survey.host(&member.host);
+    let Some(facts) = host.and_then(|host| host.members.get(&member.database)) else {
         let message = format!("member `{member}` was not found");
         return Err(warning(
             Code::MemberMissing,

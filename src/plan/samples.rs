@@ -201,6 +201,7 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         members,
         unresolved: Vec::new(),
         moved: Vec::new(),
+        management_host: None,
     }
 }
 
@@ -325,6 +326,7 @@ pub(super) fn catalog() -> CatalogView {
             .map(|name| MemberMark {
                 member: member(name),
                 lsn: lsn(25),
+                fork_guid: None,
             })
             .to_vec(),
     };

@@ -72,7 +72,7 @@ impl Stages {
     pub(super) fn back_up(&mut self, name: StageName, backups: &[BackUp]) {
         let steps = backups
             .iter()
-            .map(|step| (step.member.host.clone(), Step::BackUp(step.clone())));
+            .map(|step| (step.host().clone(), Step::BackUp(step.clone())));
         self.add(name, OnFailure::Skip, steps);
     }
 
@@ -80,7 +80,7 @@ impl Stages {
     pub(super) fn back_up_tails(&mut self, tails: &[BackUp]) {
         let steps = tails
             .iter()
-            .map(|step| (step.member.host.clone(), Step::BackUp(step.clone())));
+            .map(|step| (step.host().clone(), Step::BackUp(step.clone())));
         self.add(StageName::Tail, OnFailure::Halt, steps);
     }
 
@@ -95,7 +95,7 @@ impl Stages {
                 read_back_whole: policy.read_back != ReadBack::Size,
                 sample_over_bytes: sample_over(policy, step.piece_kind),
             };
-            (step.member.host.clone(), Step::Deliver(deliver))
+            (step.host().clone(), Step::Deliver(deliver))
         });
         self.add_fanning_out(StageName::Deliver, OnFailure::Skip, steps, fan_out);
     }
@@ -111,7 +111,7 @@ impl Stages {
                     .map(|stripe| stripe.agent_path.clone())
                     .collect(),
             };
-            (step.member.host.clone(), Step::ClearStaging(clear))
+            (step.host().clone(), Step::ClearStaging(clear))
         });
         self.add(StageName::Clear, OnFailure::Skip, steps);
     }

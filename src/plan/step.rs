@@ -124,6 +124,14 @@ pub struct BackUp {
     pub piece: PieceId,
     /// The member.
     pub member: MemberName,
+    /// The host that takes it, where it is not the member's own: the one of the group's primary replica now, or of the
+    /// secondary replica that log backups are taken on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_on: Option<HostName>,
+    /// How long a secondary replica is given to have the mark in its log, in milliseconds; none where a primary one
+    /// takes the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica_wait_ms: Option<u64>,
     /// Full, differential or log; written `piece_kind` beside the step's own `kind`.
     pub piece_kind: PieceKind,
     /// Where SQL Server writes, one a stripe.
@@ -201,6 +209,9 @@ pub struct ConfirmMark {
 pub struct MarkTarget {
     /// The member.
     pub member: MemberName,
+    /// The host of its primary replica, where that is not the member's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<HostName>,
 }
 
 /// Brings one piece into the store.
@@ -304,6 +315,23 @@ pub enum Keep {
     Database,
     /// The pieces are let go.
     Gap,
+}
+
+impl BackUp {
+    /// The host that takes it.
+    #[must_use]
+    pub fn host(&self) -> &HostName {
+        self.taken_on.as_ref().unwrap_or(&self.member.host)
+    }
+}
+
+impl MarkTarget {
+    /// The member as the host that its mark was placed on names it.
+    #[must_use]
+    pub fn place(&self) -> MemberName {
+        let host = self.home.as_ref().unwrap_or(&self.member.host);
+        MemberName::new(host.clone(), self.member.database.clone())
+    }
 }
 
 impl Step {

@@ -12,7 +12,7 @@ use super::keys::agent_place;
 use crate::chain::{Break, Health, foreign_logs, health};
 use crate::config::Config;
 use crate::error::Code;
-use crate::model::MemberName;
+use crate::model::{HostName, MemberName};
 use crate::survey::{MemberFacts, Survey};
 
 /// What others took of one member's log.
@@ -34,8 +34,10 @@ pub fn stolen_logs(cfg: &Config, survey: &Survey, have: &CatalogView) -> Vec<Sto
     let stolen = members.filter_map(|name| {
         let facts = survey.member(name)?;
         let (reason, devices) = stolen_of(cfg, have, name, facts)?;
-        let host = cfg.host(&name.host);
-        let places = devices.iter().map(|device| agent_place(host, device));
+        let places = devices.iter().map(|(server, device)| {
+            let host = server.as_ref().unwrap_or_else(|| survey.home(name));
+            agent_place(cfg.host(host), device)
+        });
         Some(Stolen {
             member: name.clone(),
             reason,
@@ -50,11 +52,14 @@ fn stolen_of(
     have: &CatalogView,
     name: &MemberName,
     facts: &MemberFacts,
-) -> Option<(Break, Vec<String>)> {
+) -> Option<(Break, Vec<(Option<HostName>, String)>)> {
     with_holding(cfg, have, name, |held| match health(facts, held) {
         Health::Broken(reason @ Break::ForeignLog { .. }) => {
             let rows = foreign_logs(facts, held);
-            Some((reason, rows.iter().map(|row| row.device.clone()).collect()))
+            let devices = rows
+                .iter()
+                .map(|row| (row.server.clone(), row.device.clone()));
+            Some((reason, devices.collect()))
         }
         Health::Running { .. } | Health::NeverBased | Health::Broken(_) => None,
     })

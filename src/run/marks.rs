@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
-use crate::plan::PlaceMark;
+use crate::plan::{ConfirmMark, PlaceMark};
 use crate::world::World;
 
 /// How often a history that holds the mark on some hosts only is looked at: a commit that was decided reaches
@@ -64,6 +64,19 @@ pub(super) fn members_of(step: &PlaceMark) -> Vec<MemberName> {
         databases.iter().map(member).collect::<Vec<_>>()
     };
     std::iter::once(own).chain(legs).flat_map(named).collect()
+}
+
+/// Where a mark stands, told by the hosts' own names of the members, by the members' names.
+pub(super) fn of_members(step: &ConfirmMark, found: Vec<MemberMark>) -> Vec<MemberMark> {
+    let named = |found: MemberMark| {
+        let mut targets = step.members.iter();
+        let target = targets.find(|target| target.place() == found.member);
+        let member = target.map_or_else(|| found.member.clone(), |it| it.member.clone());
+        MemberMark { member, ..found }
+    };
+    let mut named: Vec<MemberMark> = found.into_iter().map(named).collect();
+    named.sort_by(|a, b| a.member.cmp(&b.member));
+    named
 }
 
 /// The error of a mark that these of the members lack.

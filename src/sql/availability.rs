@@ -1,7 +1,8 @@
 //! Members of availability groups: which replica this one is, and what is being seeded to another.
 //!
-//! Start at [`add`]. Hosts without groups are not asked anything.
+//! Start at [`add`] for surveys, at [`hardened`] for what waits for log to arrive. Hosts without groups are not asked anything.
 
+use super::SqlFleet;
 use super::every::Sample;
 use super::fault::Fault;
 use super::quote::identifier;
@@ -9,8 +10,8 @@ use super::rows;
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter, placeholders};
 use crate::error::Result;
-use crate::model::DatabaseName;
-use crate::survey::{HostFacts, Replica, Seeding};
+use crate::model::{DatabaseName, HostName, Lsn};
+use crate::survey::{HostFacts, Replica, Secondary, Seeding};
 
 /// Adds replicas and what is being seeded to a host's facts.
 pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<SqlSession> {
@@ -40,6 +41,20 @@ pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<Sq
     Ok(session)
 }
 
+/// How far the log of a secondary replica is on its disk: the start of the last block there, padded with zeros; none
+/// where the host has no secondary replica of this database, or does not say.
+pub(super) async fn hardened(
+    fleet: &SqlFleet,
+    host: &HostName,
+    database: &DatabaseName,
+) -> Result<Option<Lsn>> {
+    let (_, answer) = fleet.open(host).await?.ask(&hardened_sql(database)).await?;
+    let lsn = rows::first(&answer, 0).map(|row| row.lsn_or_null("last_hardened_lsn"));
+    let lsn = lsn.transpose();
+    lsn.map(Option::flatten)
+        .map_err(|fault| fault.at(host).at("database", database))
+}
+
 /// Every replica of a group has a row, whichever the host has.
 fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
     for row in rows::set(answer, 0) {
@@ -53,9 +68,20 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
         let found = member.replica.get_or_insert_with(|| Replica {
             is_primary,
             replicas: Vec::new(),
+            secondaries: Vec::new(),
         });
         // A name that no host can have is no host's.
-        found.replicas.extend(replica.parse().ok());
+        let Ok(host) = replica.parse::<HostName>() else {
+            continue;
+        };
+        found.replicas.push(host.clone());
+        if is_primary && row.int("is_other")? == 1 {
+            found.secondaries.push(Secondary {
+                host,
+                is_synchronizing: row.int("is_synchronizing")? == 1,
+                backup_priority: u8::try_from(row.int("backup_priority")?).unwrap_or(0),
+            });
+        }
     }
     Ok(())
 }
@@ -65,16 +91,21 @@ fn is_among(seeded: &[String], name: &DatabaseName) -> bool {
     seeded.iter().any(|it| it.to_lowercase() == letters)
 }
 
-/// Whether this host has the primary replica of these databases, and who has any.
+/// Whether this host has the primary replica of these databases, who has any, and whether log arrives there.
 fn replicas_sql(names: &[DatabaseName]) -> Batch {
     let list = placeholders(0, names.len());
     Batch::with(
         format!(
             "SELECT d.name, CASE WHEN s.role_desc = N'PRIMARY' THEN 1 ELSE 0 END AS is_primary,\n    \
-             r.replica_server_name\n\
+             r.replica_server_name, r.backup_priority,\n    \
+             CASE WHEN r.replica_id = d.replica_id THEN 0 ELSE 1 END AS is_other,\n    \
+             CASE WHEN b.synchronization_state_desc IN (N'SYNCHRONIZED', N'SYNCHRONIZING') THEN 1 ELSE 0 END\n        \
+             AS is_synchronizing\n\
              FROM sys.databases AS d\n\
              INNER JOIN sys.dm_hadr_availability_replica_states AS s ON s.replica_id = d.replica_id\n\
              INNER JOIN sys.availability_replicas AS r ON r.group_id = s.group_id\n\
+             LEFT JOIN sys.dm_hadr_database_replica_states AS b\n    \
+             ON b.replica_id = r.replica_id AND b.group_database_id = d.group_database_id\n\
              WHERE s.is_local = 1 AND d.name IN ({list})\n\
              ORDER BY d.name, r.replica_server_name;"
         ),
@@ -92,6 +123,15 @@ fn seeding_sql(names: &[DatabaseName]) -> Batch {
              WHERE s.is_source = 1 AND s.completion_time IS NULL AND d.name IN ({list});"
         ),
         names.iter().map(|name| Parameter::text(name.as_str())),
+    )
+}
+
+fn hardened_sql(name: &DatabaseName) -> Batch {
+    Batch::with(
+        "SELECT CAST(b.last_hardened_lsn AS varchar(30)) AS last_hardened_lsn\n\
+         FROM sys.dm_hadr_database_replica_states AS b\n\
+         WHERE b.is_local = 1 AND b.is_primary_replica = 0 AND b.database_id = DB_ID(@P1);",
+        [Parameter::text(name.as_str())],
     )
 }
 
@@ -117,5 +157,6 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
             seeding_sql(std::slice::from_ref(&name)),
         ),
         ("availability.log_used", log_used_sql(&name)),
+        ("availability.hardened", hardened_sql(&name)),
     ]
 }

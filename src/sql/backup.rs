@@ -36,7 +36,7 @@ pub(super) async fn back_up(
     step: &BackUp,
     progress: &dyn StepProgress,
 ) -> Result<BackedUp> {
-    let host = &step.member.host;
+    let host = step.host();
     let at_member = |error: Error| error.at("member", &step.member);
     let session = fleet.open(host).await.map_err(at_member)?;
     let (session, taken) = own_row(session, step).await.map_err(at_member)?;
@@ -64,7 +64,7 @@ pub(super) async fn back_up(
 /// may go on for a while: its row comes at its end, so it is waited for, within the limit of silence.
 pub(super) async fn find_backup(fleet: &SqlFleet, step: &BackUp) -> Result<Option<BackedUp>> {
     let at_member = |error: Error| error.at("member", &step.member);
-    let mut session = fleet.open(&step.member.host).await.map_err(at_member)?;
+    let mut session = fleet.open(step.host()).await.map_err(at_member)?;
     let patience = fleet.clock.monotonic() + fleet.config.policy.statement_silence_max;
     loop {
         let (next, answer) = session.ask(&running_sql(step)).await.map_err(at_member)?;
@@ -204,7 +204,7 @@ fn find_sql(step: &BackUp) -> Batch {
 fn still_running(step: &BackUp) -> Error {
     let message = "a backup of the member is still running, perhaps the one of an interrupted run";
     Error::new(Code::BackupFailed, message)
-        .at("host", &step.member.host)
+        .at("host", step.host())
         .hint("wait for it to end (`sys.dm_exec_requests` shows it), then run the command again")
         .retry(Retry::Safe)
 }
@@ -214,13 +214,13 @@ fn no_row(step: &BackUp) -> Error {
         Code::BackupNoRow,
         "the backup ended without error and without a row in msdb",
     )
-    .at("host", &step.member.host)
+    .at("host", step.host())
     .at("member", &step.member)
     .hint("most often the log chain is broken (message 4219, which no client sees): a new full mends it")
 }
 
 fn backup_error(fault: Fault, step: &BackUp) -> Error {
-    let host = &step.member.host;
+    let host = step.host();
     let error = match fault {
         Fault::Refused(cause) if missing_right(&cause).is_none() => refused(cause).at("host", host),
         other => other.at(host),
@@ -329,6 +329,8 @@ fn step(sample: &Sample, piece_kind: PieceKind, stripes: u16, compression: Optio
             sample.host.parse().expect("samples are valid names"),
             sample.database.parse().expect("samples are valid names"),
         ),
+        taken_on: None,
+        replica_wait_ms: None,
         piece_kind,
         stripes: (0..stripes).map(stripe).collect(),
         compression,

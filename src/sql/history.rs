@@ -37,22 +37,31 @@ pub(super) async fn mark_history(
         session = back;
         let lsns = marks(&answer, mark).map_err(|fault| fault.at(host))?;
         for database in some {
-            if let Some(&lsn) = lsns.get(&database.as_str().to_lowercase()) {
+            if let Some(&(lsn, fork_guid)) = lsns.get(&database.as_str().to_lowercase()) {
                 let member = MemberName::new(host.clone(), database.clone());
-                found.push(MemberMark { member, lsn });
+                found.push(MemberMark {
+                    member,
+                    lsn,
+                    fork_guid,
+                });
             }
         }
     }
     Ok(found)
 }
 
-/// LSNs by lower-cased database name. Mark names are always compared case-sensitively, which the server's
+/// Where a mark stands, and on which fork the database is.
+type Placed = (Lsn, Option<uuid::Uuid>);
+
+/// Places by lower-cased database name. Mark names are always compared case-sensitively, which the server's
 /// collation may not do, so they are compared here; where a name repeats, the newest row counts.
-fn marks(answer: &Answer, mark: &MarkName) -> Result<BTreeMap<String, Lsn>, Fault> {
+fn marks(answer: &Answer, mark: &MarkName) -> Result<BTreeMap<String, Placed>, Fault> {
     let mut lsns = BTreeMap::new();
     for row in rows::set(answer, 0) {
         if row.text("mark_name")? == mark.as_str() {
-            lsns.insert(row.text("database_name")?.to_lowercase(), row.lsn("lsn")?);
+            let fork = row.guid_or_null("recovery_fork_guid")?;
+            let placed = (row.lsn("lsn")?, fork);
+            lsns.insert(row.text("database_name")?.to_lowercase(), placed);
         }
     }
     Ok(lsns)
@@ -64,8 +73,9 @@ fn marks_sql(mark: &MarkName, members: &[DatabaseName]) -> Batch {
     parameters.extend(members.iter().map(|name| Parameter::text(name.as_str())));
     Batch::with(
         format!(
-            "SELECT h.database_name, h.mark_name, CAST(h.lsn AS varchar(30)) AS lsn\n\
+            "SELECT h.database_name, h.mark_name, CAST(h.lsn AS varchar(30)) AS lsn, r.recovery_fork_guid\n\
              FROM msdb.dbo.logmarkhistory AS h\n\
+             LEFT JOIN sys.database_recovery_status AS r ON r.database_id = DB_ID(h.database_name)\n\
              WHERE h.mark_name = @P1 AND h.database_name IN ({names})\n\
              ORDER BY h.lsn;"
         ),
@@ -113,6 +123,7 @@ pub(super) fn backups_sql(database: &DatabaseName) -> Batch {
 pub(super) fn backup_row(row: Cells<'_>, offset_minutes: i16) -> Result<BackupRow, Fault> {
     let local = |column: &str| local_time(row, column, Some(offset_minutes));
     Ok(BackupRow {
+        server: None,
         backup_set_guid: row.guid("backup_set_uuid")?,
         kind: piece_kind(row)?,
         first_lsn: row.lsn("first_lsn")?,

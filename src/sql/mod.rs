@@ -56,7 +56,7 @@ use self::dial::Dial;
 use self::session::SqlSession;
 use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, MarkName, MemberMark, MemberName};
+use crate::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
 use crate::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
@@ -187,6 +187,10 @@ impl Fleet for SqlFleet {
 
     async fn back_up(&self, step: &BackUp, progress: &dyn StepProgress) -> Result<BackedUp> {
         backup::back_up(self, step, progress).await
+    }
+
+    async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>> {
+        availability::hardened(self, host, database).await
     }
 
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{EventSession, ReportedError};
+use crate::config::Config;
 use crate::model::{
     DatabaseName, DatabaseSettings, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal,
     SurveyId, Timestamp,
@@ -25,9 +26,13 @@ pub struct Survey {
     /// Discovered members whose server is none of the configured hosts.
     #[serde(default)]
     pub unresolved: Vec<UnresolvedMember>,
-    /// Members that are elsewhere than the configuration says, since their group failed over.
+    /// Members that are elsewhere than the configuration says, since their group failed over. They keep their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<MovedMember>,
+    /// The host where marks begin now, if it is not the one of the configuration: the members that made that one the
+    /// management host have failed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_host: Option<HostName>,
 }
 
 /// A member whose primary replica is on another host than the one that it is listed with.
@@ -146,6 +151,20 @@ pub struct Replica {
     pub is_primary: bool,
     /// The hosts that have one, by true name.
     pub replicas: Vec<HostName>,
+    /// How the secondary replicas stand; empty where this host has not the primary one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secondaries: Vec<Secondary>,
+}
+
+/// A secondary replica as the primary one knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secondary {
+    /// Its host, by true name.
+    pub host: HostName,
+    /// Log arrives there (`SYNCHRONIZED` or `SYNCHRONIZING`).
+    pub is_synchronizing: bool,
+    /// `BACKUP_PRIORITY`, 0 to 100; 0 takes no backups.
+    pub backup_priority: u8,
 }
 
 /// Automatic seeding that goes on: a log backup before its end breaks it (1412 or 1408 on the other replica).
@@ -195,6 +214,9 @@ pub struct MarkLogFacts {
 /// One row of `msdb.dbo.backupset` with its first file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackupRow {
+    /// The host whose msdb has the row, where it is not the member's own: each replica remembers what it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<HostName>,
     /// SQL Server's identity of the backup.
     pub backup_set_guid: Uuid,
     /// Full, differential or log.
@@ -323,16 +345,31 @@ impl Survey {
         exact.or_else(|| self.members.iter().find(is_meant))
     }
 
-    /// As the configuration lists this member, wherever its primary replica is now.
+    /// The host where a member's database can be changed: that of its name, or of its group's primary replica.
     #[must_use]
-    pub fn listed<'a>(&'a self, name: &'a MemberName) -> &'a MemberName {
-        let moved = self.moved.iter().find(|moved| moved.now == *name);
-        moved.map_or(name, |moved| &moved.listed)
+    pub fn home<'a>(&'a self, name: &'a MemberName) -> &'a HostName {
+        &self.place(name).host
+    }
+
+    /// A member as the host that it is on names it: what a connection needs.
+    #[must_use]
+    pub fn place<'a>(&'a self, name: &'a MemberName) -> &'a MemberName {
+        let moved = self.moved.iter().find(|moved| moved.listed == *name);
+        moved.map_or(name, |moved| &moved.now)
     }
 
     /// The facts of one member.
     #[must_use]
     pub fn member(&self, name: &MemberName) -> Option<&MemberFacts> {
-        self.host(&name.host)?.members.get(&name.database)
+        let place = self.place(name);
+        self.host(&place.host)?.members.get(&place.database)
+    }
+
+    /// Where marks begin: on the configuration's management host, or where its members are now.
+    #[must_use]
+    pub fn management<'a>(&'a self, cfg: &'a Config) -> &'a HostName {
+        self.management_host
+            .as_ref()
+            .unwrap_or(&cfg.management_host)
     }
 }

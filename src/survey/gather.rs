@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use super::{HostReport, MemberFacts, MovedMember, Survey, UnresolvedMember, event_session_name};
+use super::{
+    BackupRow, HostFacts, HostReport, MemberFacts, MovedMember, Survey, UnresolvedMember,
+    event_session_name,
+};
 use crate::config::{Config, Discovery, HostConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MemberName, SurveyId};
@@ -41,61 +44,215 @@ pub async fn take(world: &World, config: &Config) -> Survey {
     if let Err(error) = discovered {
         hosts.insert(config.management_host.clone(), silent(&error));
     }
-    let moved = follow(world, config, &members, &mut hosts).await;
-    for it in &moved {
-        members.remove(&it.listed);
-        members.insert(it.now.clone());
+    let found = look_further(world, config, &members, &hosts).await;
+    let moved = moved(&members, &hosts, &found);
+    bring_home(&moved, &mut hosts, &found);
+    let members = once(members, &moved, config);
+    gather_histories(&members, &moved, &mut hosts, &found);
+    let management_host = management_host(config, &members, &moved);
+    if let Some(host) = &management_host {
+        look_for_links(world, config, host, &mut hosts).await;
     }
     let id = SurveyId(world.ids.next());
     Survey {
         id,
         taken_at,
         hosts,
-        members: members.into_iter().collect(),
+        members,
         unresolved,
         moved,
+        management_host,
     }
 }
 
-/// Finds members whose group has failed over: those of a host that is silent or has a secondary replica are looked for
-/// on all the others. What is found there joins those hosts' facts.
-async fn follow(
+/// What hosts say of databases that are listed with another one.
+type Found = BTreeMap<HostName, BTreeMap<DatabaseName, MemberFacts>>;
+
+/// Asks hosts about members of others: those that have replicas of them what they took, and all of them about members
+/// whose own host is silent or has a secondary replica. A host that is to manage marks then is asked for its links.
+async fn look_further(
     world: &World,
     config: &Config,
     members: &BTreeSet<MemberName>,
+    hosts: &BTreeMap<HostName, HostReport>,
+) -> Found {
+    let asked = config.hosts.keys().filter_map(|name| {
+        answering(hosts, name)?;
+        let elsewhere = members.iter().filter(|it| !it.host.is_same_host(name));
+        let wanted = elsewhere.filter(|it| is_lost(hosts, it) || has_replica(hosts, it, name));
+        let databases: Vec<DatabaseName> = wanted.map(|it| it.database.clone()).collect();
+        (!databases.is_empty()).then_some((name, databases))
+    });
+    let asked = asked.map(|(name, databases)| async move {
+        let wanted = wanted(config, name, databases);
+        // It answered a moment ago; the next survey asks again.
+        let facts = world.fleet.host_facts(name, &wanted).await.ok()?;
+        Some((name.clone(), facts.members))
+    });
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// The links of a host that manages marks in place of another, and the rights that this takes.
+async fn look_for_links(
+    world: &World,
+    config: &Config,
+    host: &HostName,
     hosts: &mut BTreeMap<HostName, HostReport>,
+) {
+    let wanted = FactsWanted {
+        is_management_host: true,
+        ..wanted(config, host, Vec::new())
+    };
+    let told = world.fleet.host_facts(host, &wanted).await;
+    let known = hosts.iter_mut().find(|(name, _)| name.is_same_host(host));
+    if let (Ok(told), Some((_, HostReport::Facts(facts)))) = (told, known) {
+        facts.links = told.links;
+        let known = std::mem::take(&mut facts.missing_rights);
+        let more = told.missing_rights.into_iter();
+        let more: Vec<String> = more.filter(|right| !known.contains(right)).collect();
+        facts.missing_rights = [known, more].concat();
+    }
+}
+
+fn answering<'a>(
+    hosts: &'a BTreeMap<HostName, HostReport>,
+    name: &HostName,
+) -> Option<&'a HostFacts> {
+    let mut hosts = hosts.iter();
+    let (_, report) = hosts.find(|(host, _)| host.is_same_host(name))?;
+    match report {
+        HostReport::Facts(facts) => Some(facts),
+        HostReport::Silent { .. } => None,
+    }
+}
+
+/// Whether the member's own host knows of a replica on this one.
+fn has_replica(
+    hosts: &BTreeMap<HostName, HostReport>,
+    member: &MemberName,
+    host: &HostName,
+) -> bool {
+    let facts = answering(hosts, &member.host).and_then(|it| it.members.get(&member.database));
+    let replica = facts.and_then(|facts| facts.replica.as_ref());
+    replica.is_some_and(|replica| replica.replicas.iter().any(|it| it.is_same_host(host)))
+}
+
+/// The members whose primary replica is elsewhere.
+fn moved(
+    members: &BTreeSet<MemberName>,
+    hosts: &BTreeMap<HostName, HostReport>,
+    found: &Found,
 ) -> Vec<MovedMember> {
     let lost = members.iter().filter(|member| is_lost(hosts, member));
-    let lost: BTreeSet<MemberName> = lost.cloned().collect();
-    let answering = hosts.iter_mut().filter_map(|(name, report)| match report {
-        HostReport::Facts(facts) => Some((name, facts)),
-        HostReport::Silent { .. } => None,
+    let moved = lost.filter_map(|listed| {
+        let mut places = found
+            .iter()
+            .filter(|(host, _)| !host.is_same_host(&listed.host));
+        let (host, _) = places.find(|(_, databases)| {
+            let facts = databases.get(&listed.database);
+            facts.is_some_and(|facts| has_primary(facts, listed))
+        })?;
+        Some(MovedMember {
+            listed: listed.clone(),
+            now: MemberName::new(host.clone(), listed.database.clone()),
+        })
     });
-    let mut moved = Vec::new();
-    for (name, facts) in answering {
-        let elsewhere = lost.iter().filter(|it| !it.host.is_same_host(name));
-        let elsewhere: Vec<&MemberName> = elsewhere.collect();
-        if elsewhere.is_empty() {
-            continue;
-        }
-        let names = elsewhere.iter().map(|member| member.database.clone());
-        let wanted = wanted(config, name, names.collect());
-        let Ok(found) = world.fleet.host_facts(name, &wanted).await else {
-            continue; // It answered a moment ago; the next survey asks again.
-        };
-        for listed in elsewhere {
-            let member = found.members.get(&listed.database);
-            if let Some(member) = member.filter(|it| has_primary(it, listed)) {
-                let database = listed.database.clone();
-                facts.members.insert(database.clone(), member.clone());
-                moved.push(MovedMember {
-                    listed: listed.clone(),
-                    now: MemberName::new(name.clone(), database),
-                });
-            }
+    moved.collect()
+}
+
+/// The facts of a member join those of the host that it is on.
+fn bring_home(moved: &[MovedMember], hosts: &mut BTreeMap<HostName, HostReport>, found: &Found) {
+    for it in moved {
+        let facts = found
+            .get(&it.now.host)
+            .and_then(|databases| databases.get(&it.now.database));
+        let home = hosts
+            .iter_mut()
+            .find(|(host, _)| host.is_same_host(&it.now.host));
+        if let (Some(facts), Some((_, HostReport::Facts(home)))) = (facts, home) {
+            home.members.insert(it.now.database.clone(), facts.clone());
         }
     }
-    moved
+}
+
+/// The members, each once: of two names whose database is the same one, the one that is listed first keeps it, whatever
+/// replica is the primary one.
+fn once(members: BTreeSet<MemberName>, moved: &[MovedMember], config: &Config) -> Vec<MemberName> {
+    let place = |name: &MemberName| {
+        let moved = moved.iter().find(|it| it.listed == *name);
+        moved.map_or(name, |it| &it.now).clone()
+    };
+    let is_listed = |name: &MemberName| config.members.iter().any(|it| it.name == *name);
+    let is_before = |other: &MemberName, name: &MemberName| {
+        let rank = |it: &MemberName| (!is_listed(it), it.clone());
+        place(other) == place(name) && rank(other) < rank(name)
+    };
+    let is_another = |name: &&MemberName| !members.iter().any(|other| is_before(other, name));
+    members.iter().filter(is_another).cloned().collect()
+}
+
+/// What other replicas took joins the history of the primary one, newest first by where it ends.
+fn gather_histories(
+    members: &[MemberName],
+    moved: &[MovedMember],
+    hosts: &mut BTreeMap<HostName, HostReport>,
+    found: &Found,
+) {
+    for name in members {
+        let moved = moved.iter().find(|it| it.listed == *name);
+        let place = moved.map_or(name, |it| &it.now);
+        let rows = rows_elsewhere(place, hosts, found);
+        let home = hosts
+            .iter_mut()
+            .find(|(host, _)| host.is_same_host(&place.host));
+        let Some((_, HostReport::Facts(home))) = home else {
+            continue;
+        };
+        if let (Some(facts), false) = (home.members.get_mut(&place.database), rows.is_empty()) {
+            facts.history.extend(rows);
+            facts
+                .history
+                .sort_by_key(|row| std::cmp::Reverse((row.last_lsn, row.first_lsn)));
+        }
+    }
+}
+
+fn rows_elsewhere(
+    place: &MemberName,
+    hosts: &BTreeMap<HostName, HostReport>,
+    found: &Found,
+) -> Vec<BackupRow> {
+    let others = hosts
+        .keys()
+        .filter(|host| !host.is_same_host(&place.host) && has_replica(hosts, place, host));
+    let mut rows = Vec::new();
+    for host in others {
+        let first = answering(hosts, host).and_then(|it| it.members.get(&place.database));
+        let second = found.get(host).and_then(|it| it.get(&place.database));
+        let facts = second.or(first).filter(|facts| facts.replica.is_some());
+        let its = facts.into_iter().flat_map(|facts| &facts.history);
+        rows.extend(its.map(|row| BackupRow {
+            server: Some(host.clone()),
+            ..row.clone()
+        }));
+    }
+    rows
+}
+
+/// Where marks begin if no member is on the configuration's management host any more.
+fn management_host(
+    config: &Config,
+    members: &[MemberName],
+    moved: &[MovedMember],
+) -> Option<HostName> {
+    let is_own = |name: &MemberName| name.host.is_same_host(&config.management_host);
+    let place = |name: &MemberName| moved.iter().find(|it| it.listed == *name);
+    let stays = members.iter().any(|it| is_own(it) && place(it).is_none());
+    let mut gone = members.iter().filter(|it| is_own(it)).filter_map(place);
+    if stays {
+        return None;
+    }
+    gone.next().map(|it| it.now.host.clone())
 }
 
 /// Whether a member may be anywhere: its host is silent, or has a secondary replica of it.

@@ -11,7 +11,7 @@ mod target;
 
 pub use facts::{
     BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
-    MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Seeding, Survey,
+    MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary, Seeding, Survey,
     UnresolvedMember,
 };
 pub use gather::take;

@@ -292,6 +292,8 @@ impl Hosts {
         BackUp {
             piece: PieceId(Uuid::from_u64_pair(0, piece)),
             member: member.clone(),
+            taken_on: None,
+            replica_wait_ms: None,
             piece_kind,
             stripes: (1..=stripes).map(stripe).collect(),
             compression: None,

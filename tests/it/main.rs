@@ -45,6 +45,7 @@ mod prune;
 mod publishing;
 mod quarantine;
 mod rebuild;
+mod replicas;
 mod reported;
 mod restore;
 mod restore_beside;

@@ -13,8 +13,8 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Result};
 use stopmark::model::{
-    Certificate, DatabaseName, GroupName, HostName, MarkName, MemberMark, MemberName, PieceCopy,
-    Set, Sha256Digest, StoreName, StoredStripe,
+    Certificate, DatabaseName, GroupName, HostName, Lsn, MarkName, MemberMark, MemberName,
+    PieceCopy, Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
@@ -266,6 +266,10 @@ impl Fleet for StruckFleet {
 
     async fn back_up(&self, step: &BackUp, progress: &dyn StepProgress) -> Result<BackedUp> {
         self.pass("back_up", self.0.back_up(step, progress)).await
+    }
+
+    async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>> {
+        self.pass("hardened", self.0.hardened(host, database)).await
     }
 
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {

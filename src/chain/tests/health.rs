@@ -11,15 +11,16 @@ fn held<'a>(pieces: &'a [&'a Piece]) -> Holding<'a> {
     Holding {
         pieces,
         damaged: &[],
-        our_folder: None,
+        our_folders: &[],
     }
 }
 
 /// The health of a member of which these pieces are held.
 fn judged(facts: &MemberFacts, pieces: &[Piece], our_folder: Option<&str>) -> Health {
     let pieces: Vec<&Piece> = pieces.iter().collect();
+    let our_folders: Vec<String> = our_folder.map(str::to_owned).into_iter().collect();
     let held = Holding {
-        our_folder,
+        our_folders: &our_folders,
         ..held(&pieces)
     };
     health(facts, held)
@@ -27,6 +28,7 @@ fn judged(facts: &MemberFacts, pieces: &[Piece], our_folder: Option<&str>) -> He
 
 fn row(piece: &Piece) -> BackupRow {
     BackupRow {
+        server: None,
         backup_set_guid: piece.backup_set_guid,
         kind: piece.kind,
         first_lsn: piece.first_lsn,

@@ -34,6 +34,7 @@ fn set(number: u128, pieces: Vec<Piece>, mark: Option<&[(MemberName, u32)]>) -> 
                 .map(|(member, at)| MemberMark {
                     member: member.clone(),
                     lsn: lsn(*at),
+                    fork_guid: None,
                 })
                 .collect(),
         }),

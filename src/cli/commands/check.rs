@@ -232,7 +232,7 @@ fn login_words(agent: &Agent, host: &HostName) -> String {
 
 fn check_member(survey: &Survey, member: &MemberName, report: &mut CheckReport) {
     // What a silent host holds is not known; the host itself is reported.
-    if survey.host(&member.host).is_none() {
+    if survey.host(survey.home(member)).is_none() {
         return;
     }
     let about = member.to_string();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{Platform, Surroundings, transfer};
-use crate::config::checked::{PolicyConfig, ReadBack};
+use crate::config::checked::{LogBackupPreference, PolicyConfig, ReadBack};
 use crate::config::node::{Node, Table};
 use crate::error::Code;
 
@@ -28,6 +28,8 @@ pub(super) const POLICY_KEYS: &[&str] = &[
     "cures_within",
     "quarantine",
     "log_used_max",
+    "log_backup_preference",
+    "replica_wait",
 ];
 pub(super) const PATHS_KEYS: &[&str] = &["state", "logs"];
 
@@ -35,6 +37,12 @@ const READ_BACK: &[(&str, ReadBack)] = &[
     ("whole", ReadBack::Whole),
     ("sample", ReadBack::Sample),
     ("size", ReadBack::Size),
+];
+
+const LOG_BACKUP_PREFERENCE: &[(&str, LogBackupPreference)] = &[
+    ("primary", LogBackupPreference::Primary),
+    ("secondary", LogBackupPreference::Secondary),
+    ("secondary_only", LogBackupPreference::SecondaryOnly),
 ];
 
 /// Longer than any wait that makes sense, shorter than any sum that could overflow.
@@ -102,6 +110,11 @@ pub(super) fn policy(root: &Table<'_>, stores: Option<usize>) -> PolicyConfig {
         cures_within: count("cures_within", default.cures_within),
         quarantine: wait("quarantine", default.quarantine),
         log_used_max: count("log_used_max", default.log_used_max),
+        log_backup_preference: table
+            .optional("log_backup_preference")
+            .and_then(|node| node.choice(LOG_BACKUP_PREFERENCE))
+            .unwrap_or(default.log_backup_preference),
+        replica_wait: wait("replica_wait", default.replica_wait),
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) fn tails(
         BackUp {
             piece: PieceId(names.next()),
             member: way.member.clone(),
+            taken_on: None,
+            replica_wait_ms: None,
             piece_kind: PieceKind::Log,
             stripes: naming.stripes(way.share, way.member, PieceKind::Log, own.stripes),
             compression: own.compression,

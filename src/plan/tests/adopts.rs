@@ -279,6 +279,7 @@ fn two_backups_that_claim_one_place_are_both_refused() {
 
 fn copy_only_row(piece: &Piece) -> BackupRow {
     BackupRow {
+        server: None,
         backup_set_guid: piece.backup_set_guid,
         kind: PieceKind::Log,
         first_lsn: piece.first_lsn,

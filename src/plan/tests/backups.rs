@@ -55,6 +55,7 @@ fn a_member_in_simple_gets_no_log_and_the_group_no_mark() {
 
 fn foreign(kind: PieceKind, first: u32, last: u32) -> BackupRow {
     BackupRow {
+        server: None,
         backup_set_guid: Uuid::from_u128(0xdead),
         kind,
         first_lsn: lsn(first),

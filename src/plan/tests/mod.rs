@@ -7,6 +7,7 @@ mod drills;
 mod link_doctor;
 mod links;
 mod prunes;
+mod replicas;
 mod restores;
 mod rounds;
 

@@ -127,6 +127,7 @@ impl Past {
         let marks = self.members.iter().map(|member| MemberMark {
             member: member.name.clone(),
             lsn: lsn(member.at + 1),
+            fork_guid: None,
         });
         let name = format!("SM_{}", self.now.file_stamp());
         let mark = (kind == SetKind::Log).then(|| Mark {

@@ -11,6 +11,7 @@ mod deliver;
 mod drill;
 mod prune;
 mod publish;
+mod replica;
 mod restore;
 mod trial;
 
@@ -19,7 +20,7 @@ use super::events::Outcome;
 use super::marks::{self, Presence};
 use crate::error::{Code, Error, Result};
 use crate::model::{HostName, MemberName};
-use crate::plan::{BackUp, ClearStaging, ConfirmMark, PlaceMark, Step, TestLink};
+use crate::plan::{BackUp, ClearStaging, ConfirmMark, MarkTarget, PlaceMark, Step, TestLink};
 use crate::world::World;
 
 pub(super) use prune::is_pruned;
@@ -43,7 +44,7 @@ pub async fn carry_out(
         Step::RemoveEventSession(step) => {
             done(world.fleet.remove_event_session(host, &step.name).await)
         }
-        Step::BackUp(step) => back_up(world, step).await,
+        Step::BackUp(step) => back_up(world, book, step).await,
         Step::PlaceMark(step) => place_mark(world, book, step).await,
         Step::ConfirmMark(step) => confirm_mark(world, step).await,
         Step::Deliver(step) => deliver::deliver(world, book, step).await,
@@ -97,7 +98,8 @@ async fn test_link(world: &World, host: &HostName, step: &TestLink) -> Result<Ou
         .hint("compare `address` and `link_address` of that host in the configuration"))
 }
 
-async fn back_up(world: &World, step: &BackUp) -> Result<Outcome> {
+async fn back_up(world: &World, book: &Book, step: &BackUp) -> Result<Outcome> {
+    replica::wait_for_mark(world, book, step).await?;
     world.staging.make_room(&step.stripes).await?;
     let label = format!("{} {}", step.piece_kind.word(), step.member);
     let progress = world.progress.begin(&label, None);
@@ -125,10 +127,12 @@ async fn place_mark(world: &World, book: &Book, step: &PlaceMark) -> Result<Outc
 }
 
 async fn confirm_mark(world: &World, step: &ConfirmMark) -> Result<Outcome> {
-    let targets = step.members.iter();
-    let members: Vec<MemberName> = targets.map(|target| target.member.clone()).collect();
+    let members: Vec<MemberName> = step.members.iter().map(MarkTarget::place).collect();
     let missing = match marks::look(world, &step.mark, &members).await? {
-        Presence::Everywhere(members) => return Ok(Outcome::MarkConfirmed { members }),
+        Presence::Everywhere(members) => {
+            let members = marks::of_members(step, members);
+            return Ok(Outcome::MarkConfirmed { members });
+        }
         Presence::Nowhere => members.clone(),
         Presence::Without(missing) => missing,
     };

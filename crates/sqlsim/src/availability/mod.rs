@@ -1,16 +1,21 @@
 //! Availability groups, so far as a backup agent meets them: making a group, joining a database and
-//! being refused with 1475, the roles of replicas, and what each may back up.
+//! being refused with 1475, the roles of replicas, the log that travels between them, and what each
+//! may back up.
 //!
-//! Start at [`AvailabilityGroup`] and `Session::availability_group`. A host knows its own replica
-//! only: nothing is sent to the others, which are DISCONNECTED for it. `SET (ROLE = SECONDARY)` and
-//! `FAILOVER` change its role; its data stay where they are. A group has the same GUIDs on every
-//! host, because they are made of its name.
+//! Start at [`AvailabilityGroup`] and `Session::availability_group`. A secondary replica asks the
+//! primary one for log (`transport.rs`) and may take over (`failover.rs`). A group has the same
+//! GUIDs on every host, because they are made of its name.
 
+mod failover;
+mod known;
+mod procedures;
 mod rules;
+mod state;
 mod statements;
+mod transport;
 mod views;
 
-use std::future::ready;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -21,12 +26,14 @@ use crate::error::SqlResult;
 use crate::instance::{DatabaseHandle, Instance};
 use crate::link::server::same;
 use crate::messages;
-use crate::session::{Call, Parameter, Session, SystemProcedure};
 use crate::storage::TableId;
 use crate::value::Value;
 
+pub use known::Known;
+pub use procedures::PROCEDURES;
 pub(crate) use rules::may_back_up;
 pub use rules::{is_enabled, is_preferred_replica, is_primary_replica};
+pub(crate) use transport::Primary;
 pub(crate) use views::VIEWS;
 
 /// An availability group, as the replica on this host knows it.
@@ -49,6 +56,9 @@ pub struct AvailabilityGroup {
     pub dtc_support: bool,
     /// `CLUSTER_TYPE`.
     pub cluster_type: String,
+    /// How often it has failed over: of two that think themselves the primary replica, the later counts.
+    #[serde(default)]
+    pub epoch: u64,
 }
 
 /// A replica and its options.
@@ -94,6 +104,22 @@ impl AvailabilityGroup {
     #[must_use]
     pub fn database_id(&self, database: &str) -> Uuid {
         guid(&["database", &self.name, database])
+    }
+
+    /// The hosts of the replicas that are not on this one.
+    fn others(&self, own: &str) -> impl Iterator<Item = &str> {
+        let names = self.replicas.iter().map(|replica| replica.name.as_str());
+        names.filter(move |name| !same(name, own))
+    }
+
+    /// Whether the replica on this host is `SYNCHRONOUS_COMMIT`.
+    fn is_synchronous(&self, host: &str) -> bool {
+        let mut replicas = self.replicas.iter();
+        let replica = replicas.find(|replica| same(&replica.name, host));
+        replica.is_some_and(|it| {
+            let mode = it.option("AVAILABILITY_MODE", "ASYNCHRONOUS_COMMIT");
+            mode.eq_ignore_ascii_case("SYNCHRONOUS_COMMIT")
+        })
     }
 
     fn has(&self, database: &str) -> bool {
@@ -164,42 +190,33 @@ pub fn identity(instance: &Instance, database: &DatabaseHandle) -> (Value, Value
     }
 }
 
-/// `sp_sim_bulk_change @db`: a minimally logged change, such as SELECT INTO under `BULK_LOGGED`.
-/// `sp_sim_seeding @db, @goes_on`: whether a database of a group is being seeded to another replica.
-pub const PROCEDURES: [SystemProcedure; 2] = [
-    SystemProcedure {
-        name: "sp_sim_bulk_change",
-        parameters: &[Parameter::needed("@db")],
-        run: |session, call| Box::pin(ready(bulk_change(session, call))),
-    },
-    SystemProcedure {
-        name: "sp_sim_seeding",
-        parameters: &[Parameter::needed("@db"), Parameter::needed("@goes_on")],
-        run: |session, call| Box::pin(ready(seed(session, call))),
-    },
-];
-
-fn seed(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
-    session.require_server("CONTROL SERVER")?;
-    let name = call.needed_text("@db")?;
-    let database = session.instance.needed_database(&name)?.name();
-    let Some(mut group) = group_of(&session.instance, &database) else {
-        return Err(messages::option_does_not_exist(&name));
-    };
-    group.seeding.retain(|known| !same(known, &database));
-    if call.integer("@goes_on")? == Some(1) {
-        group.seeding.push(database);
+/// Writes what this host knows of a group, or forgets it. Whoever has a group has to be reached by its replicas.
+fn put_group(
+    instance: &Arc<Instance>,
+    name: &str,
+    group: Option<&AvailabilityGroup>,
+) -> SqlResult<()> {
+    if instance.login(transport::LOGIN).is_none() {
+        instance.create_login(transport::LOGIN, &transport::password(), &[])?;
     }
-    let known = group.name.clone();
-    session.put_group(&known, Some(&group))?;
-    Ok((0, call))
+    instance.change_quietly(|master, tx| {
+        for (row, known) in record::all::<AvailabilityGroup>(master, Some(tx)) {
+            if same(&known.name, name) {
+                record::remove::<AvailabilityGroup>(master, tx, row)?;
+            }
+        }
+        match group {
+            Some(group) => record::add(master, tx, group).map(drop),
+            None => Ok(()),
+        }
+    })?;
+    transport::begin(instance);
+    Ok(())
 }
 
-fn bulk_change(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
-    session.require_server("CONTROL SERVER")?;
-    let database = session
-        .instance
-        .needed_database(&call.needed_text("@db")?)?;
-    database.storage().mark_bulk_logged()?;
-    Ok((0, call))
+/// Goes on with what the replicas of this host were about when it stopped.
+pub(crate) fn recover(instance: &Arc<Instance>) {
+    if !groups(instance).is_empty() {
+        transport::begin(instance);
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Start at [`may_back_up`].
 
+use super::state::{SynchronizationState, database_replicas};
 use super::{AvailabilityGroup, BackupPreference, group_of};
 use crate::error::{SqlError, SqlResult};
 use crate::instance::{Instance, Version};
@@ -52,32 +53,46 @@ pub fn is_primary_replica(session: &Session, database: &str) -> Typed {
 pub fn is_preferred_replica(session: &Session, database: &str) -> Typed {
     let instance = &session.instance;
     let group = group_of(instance, database);
-    let is_preferred = group.is_none_or(|group| prefers(&group, &instance.name()));
+    let is_preferred = group.is_none_or(|group| prefers(instance, &group));
     Typed {
         ty: SqlType::Bit,
         value: Value::Bit(is_preferred),
     }
 }
 
-/// Whether the group prefers the replica on this host. A primary sees no secondary connected, so it
-/// stands in for them where it may; among secondaries the priority decides.
-fn prefers(group: &AvailabilityGroup, own: &str) -> bool {
+/// Whether the group prefers the replica on this host. A primary stands in for secondaries where it may and none of
+/// them is connected; among secondaries the priority decides.
+fn prefers(instance: &Instance, group: &AvailabilityGroup) -> bool {
+    let own = instance.name();
     let mut others = group
         .replicas
         .iter()
-        .filter(|replica| !same(&replica.name, own));
+        .filter(|replica| !same(&replica.name, &own));
     let own = group
         .replicas
         .iter()
-        .find(|replica| same(&replica.name, own));
+        .find(|replica| same(&replica.name, &own));
     let priority = own.map_or(50, super::ReplicaRecord::backup_priority);
     let is_best = priority > 0 && others.all(|other| other.backup_priority() <= priority);
     match group.preference {
         BackupPreference::Primary => group.is_primary,
         BackupPreference::None => is_best,
-        BackupPreference::Secondary => group.is_primary || is_best,
+        BackupPreference::Secondary if group.is_primary => !has_secondary(instance, group),
+        BackupPreference::Secondary => is_best,
         BackupPreference::SecondaryOnly => !group.is_primary && is_best,
     }
+}
+
+/// Whether a secondary replica that may take backups is connected.
+fn has_secondary(instance: &Instance, group: &AvailabilityGroup) -> bool {
+    let others = group.replicas.iter();
+    let mut able = others.filter(|replica| replica.backup_priority() > 0);
+    let states = database_replicas(instance, group);
+    able.any(|replica| {
+        let mut its = states.iter().filter(|it| same(&it.replica, &replica.name));
+        !same(&replica.name, &instance.name())
+            && its.any(|it| it.state != SynchronizationState::Not)
+    })
 }
 
 /// 3059

@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use super::{AvailabilityGroup, BackupPreference, ReplicaRecord, group_of, groups};
-use crate::catalog::record;
+use super::{
+    AvailabilityGroup, BackupPreference, ReplicaRecord, failover, group_of, groups, put_group,
+};
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
 use crate::lang::ast::{
@@ -18,15 +19,18 @@ use crate::storage::{DatabaseState, RecoveryModel};
 
 impl Session {
     /// CREATE, ALTER and DROP AVAILABILITY GROUP.
-    pub(crate) fn availability_group(&mut self, kind: &StatementKind) -> SqlResult<()> {
+    pub(crate) async fn availability_group(&mut self, kind: &StatementKind) -> SqlResult<()> {
         self.require_server("ALTER ANY AVAILABILITY GROUP")?;
         match kind {
             StatementKind::CreateAvailabilityGroup(create) => self.create_group(create),
             StatementKind::AlterAvailabilityGroup { name, action } => {
-                self.alter_group(name, action)
+                self.alter_group(name, action).await
             }
             StatementKind::DropAvailabilityGroup { name } => {
-                self.needed_group(name)?;
+                let group = self.needed_group(name)?;
+                for database in &group.databases {
+                    self.leave(&group, database)?;
+                }
                 self.put_group(name, None)
             }
             _ => Ok(()),
@@ -48,6 +52,7 @@ impl Session {
             preference: BackupPreference::Secondary,
             dtc_support: false,
             cluster_type: "WSFC".to_owned(),
+            epoch: 0,
         };
         self.set_group_options(&mut group, &create.options)?;
         for database in &create.databases {
@@ -56,7 +61,7 @@ impl Session {
         self.put_group(&create.name, Some(&group))
     }
 
-    fn alter_group(&mut self, name: &str, action: &AvailabilityGroupAction) -> SqlResult<()> {
+    async fn alter_group(&mut self, name: &str, action: &AvailabilityGroupAction) -> SqlResult<()> {
         if let (AvailabilityGroupAction::Join, false) = (action, self.has_group(name)) {
             return self.join_as_replica(name);
         }
@@ -86,12 +91,11 @@ impl Session {
             AvailabilityGroupAction::Set(options) => {
                 self.set_group_options(&mut group, options)?;
             }
-            AvailabilityGroupAction::Failover if !group.is_primary => {
-                group.is_primary = true;
-                self.open_restored(&group)?;
+            AvailabilityGroupAction::Failover { is_forced } if !group.is_primary => {
+                return self.fail_over(group, *is_forced).await;
             }
             AvailabilityGroupAction::GrantCreateAnyDatabase => {}
-            AvailabilityGroupAction::Join | AvailabilityGroupAction::Failover => {
+            AvailabilityGroupAction::Join | AvailabilityGroupAction::Failover { .. } => {
                 return Err(messages::availability_group_state(
                     name,
                     "ALTER AVAILABILITY GROUP",
@@ -99,18 +103,6 @@ impl Session {
             }
         }
         self.put_group(name, Some(&group))
-    }
-
-    /// What a new primary does with its databases: those that were restored here are recovered.
-    fn open_restored(&self, group: &AvailabilityGroup) -> SqlResult<()> {
-        for name in &group.databases {
-            let database = self.instance.needed_database(name)?;
-            if database.storage().facts().state == DatabaseState::Restoring {
-                database.storage().recover(self.instance.new_guid())?;
-                database.forget_schema();
-            }
-        }
-        Ok(())
     }
 
     /// The checks of SQL Server in its order: the database is there and open, in FULL, in no group,
@@ -147,6 +139,7 @@ impl Session {
             preference: BackupPreference::Secondary,
             dtc_support: false,
             cluster_type: "NONE".to_owned(),
+            epoch: 0,
         };
         self.put_group(name, Some(&group))
     }
@@ -218,7 +211,10 @@ impl Session {
                 }
                 ("DTC_SUPPORT", word) => group.dtc_support = word == "PER_DB",
                 ("CLUSTER_TYPE", word) => word.clone_into(&mut group.cluster_type),
-                ("ROLE", "SECONDARY") => group.is_primary = false,
+                ("ROLE", "SECONDARY") => {
+                    failover::step_down(&self.instance, &group.name, group.epoch)?;
+                    group.is_primary = false;
+                }
                 _ => {}
             }
         }
@@ -241,6 +237,8 @@ impl Session {
         if database.storage().facts().state != DatabaseState::Restoring {
             return Err(not_restoring(&database.name()));
         }
+        database.storage().join_replica()?;
+        database.forget_schema();
         if !group.has(&database.name()) {
             group.databases.push(database.name());
         }
@@ -261,6 +259,7 @@ impl Session {
             return Err(SqlError::new(35240, 16, text));
         };
         if action.trim() == "OFF" {
+            self.leave(&group, &name)?;
             group.databases.retain(|known| !same(known, &name));
             let group_name = group.name.clone();
             return self.put_group(&group_name, Some(&group));
@@ -282,6 +281,16 @@ impl Session {
         ))
     }
 
+    /// A secondary replica's database is RESTORING when it has left its group.
+    fn leave(&self, group: &AvailabilityGroup, name: &str) -> SqlResult<()> {
+        let database = self.instance.needed_database(name)?;
+        self.instance.replicas.forget(name);
+        if group.is_primary {
+            return Ok(());
+        }
+        database.storage().leave_restoring()
+    }
+
     fn needed_group(&self, name: &str) -> SqlResult<AvailabilityGroup> {
         let found = groups(&self.instance)
             .into_iter()
@@ -293,17 +302,7 @@ impl Session {
     }
 
     pub(super) fn put_group(&self, name: &str, group: Option<&AvailabilityGroup>) -> SqlResult<()> {
-        self.instance.change_quietly(|master, tx| {
-            for (row, known) in record::all::<AvailabilityGroup>(master, Some(tx)) {
-                if same(&known.name, name) {
-                    record::remove::<AvailabilityGroup>(master, tx, row)?;
-                }
-            }
-            match group {
-                Some(group) => record::add(master, tx, group).map(drop),
-                None => Ok(()),
-            }
-        })
+        put_group(&self.instance, name, group)
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Start at [`VIEWS`].
 
+use mtf::Lsn;
+
+use super::state::{DatabaseReplica, SynchronizationState, database_replicas};
 use super::{AvailabilityGroup, BackupPreference, ReplicaRecord, groups};
 use crate::catalog::views::{SystemView, ViewContext};
 use crate::link::server::same;
@@ -103,10 +106,15 @@ pub(crate) const VIEWS: &[SystemView] = &[
             ("group_database_id", GUID),
             ("is_local", BIT),
             ("is_primary_replica", BIT),
+            ("synchronization_state", SqlType::TinyInt),
             ("synchronization_state_desc", DESC),
             ("synchronization_health_desc", DESC),
+            ("database_state_desc", DESC),
             ("is_suspended", BIT),
             ("last_hardened_lsn", SqlType::LSN),
+            ("last_redone_lsn", SqlType::LSN),
+            ("end_of_log_lsn", SqlType::LSN),
+            ("truncation_lsn", SqlType::LSN),
         ],
         rows: |context| Ok(of_groups(context, database_state_rows)),
     },
@@ -208,9 +216,16 @@ fn seeding_rows(group: &AvailabilityGroup) -> Vec<Row> {
     group.seeding.iter().map(row).collect()
 }
 
-/// Health as a word: a secondary here is never synchronised, since nothing is sent to it.
-const fn health(is_primary: bool) -> &'static str {
-    if is_primary { "HEALTHY" } else { "NOT_HEALTHY" }
+/// The worst health of a group's databases here, as a word.
+fn health(states: &[DatabaseReplica]) -> &'static str {
+    let is_healthy = |state: &DatabaseReplica| state.state.is_healthy(state.is_synchronous);
+    if states.iter().all(is_healthy) {
+        "HEALTHY"
+    } else if states.iter().any(is_healthy) {
+        "PARTIALLY_HEALTHY"
+    } else {
+        "NOT_HEALTHY"
+    }
 }
 
 fn group_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {
@@ -227,12 +242,13 @@ fn group_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec
         primary.into(),
         as_primary,
         as_secondary,
-        health(own).into(),
+        health(&database_replicas(context.instance, group)).into(),
     ]]
 }
 
 fn replica_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {
     let own = context.instance.name();
+    let databases = database_replicas(context.instance, group);
     let row = |replica: &ReplicaRecord| {
         let is_local = same(&replica.name, &own);
         let (role, role_word) = match (is_local, group.is_primary) {
@@ -241,7 +257,10 @@ fn replica_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> V
             // A secondary knows of itself only.
             (false, false) => return None,
         };
-        let connected = if is_local {
+        let is_its = |it: &&DatabaseReplica| same(&it.replica, &replica.name);
+        let its: Vec<DatabaseReplica> = databases.iter().filter(is_its).cloned().collect();
+        let is_connected = its.iter().any(|it| it.state != SynchronizationState::Not);
+        let connected = if is_local || is_connected {
             "CONNECTED"
         } else {
             "DISCONNECTED"
@@ -254,35 +273,44 @@ fn replica_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> V
             role_word.into(),
             is_local.then_some("ONLINE").into(),
             connected.into(),
-            health(is_local && group.is_primary).into(),
+            health(&its).into(),
         ])
     };
     group.replicas.iter().filter_map(row).collect()
 }
 
-/// This host's own row of each database.
+/// This host's own row of each database; on the primary replica those of all others too.
 fn database_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {
-    let row = |name: &String| {
-        let database = context.instance.database(name)?;
-        let state = if group.is_primary {
-            "SYNCHRONIZED"
-        } else {
-            "NOT SYNCHRONIZING"
-        };
+    let own = context.instance.name();
+    let row = |it: &DatabaseReplica| {
+        let is_local = same(&it.replica, &own);
+        let database = context.instance.database(&it.database)?;
+        let lsn = |lsn: Option<Lsn>| lsn.map_or(Value::Null, crate::msdb::number);
+        let (number, word) = it.state.words();
         Some(vec![
             database.id().into(),
             group.id().into(),
-            group.replica_id(&context.instance.name()).into(),
-            group.database_id(name).into(),
-            true.into(),
-            group.is_primary.into(),
-            state.into(),
-            health(group.is_primary).into(),
+            group.replica_id(&it.replica).into(),
+            group.database_id(&it.database).into(),
+            is_local.into(),
+            (is_local && group.is_primary).into(),
+            number.into(),
+            word.into(),
+            health(std::slice::from_ref(it)).into(),
+            is_local.then_some("ONLINE").into(),
             false.into(),
-            crate::msdb::number(database.storage().facts().end_lsn),
+            lsn(it.hardened_lsn),
+            // What is hardened is redone at once.
+            lsn(it.hardened_lsn),
+            lsn(it.end_lsn),
+            lsn(context
+                .instance
+                .database(&it.database)
+                .and_then(|it| it.storage().archive().last_log_backup_lsn)),
         ])
     };
-    group.databases.iter().filter_map(row).collect()
+    let databases = database_replicas(context.instance, group);
+    databases.iter().filter_map(row).collect()
 }
 
 fn cluster_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {

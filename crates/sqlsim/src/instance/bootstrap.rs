@@ -44,6 +44,7 @@ pub(super) async fn open(instance: &Arc<Instance>) -> SqlResult<()> {
         recover(instance)?;
     }
     crate::events::start_all(instance);
+    crate::availability::recover(instance);
     crate::dtc::recover(instance)
 }
 

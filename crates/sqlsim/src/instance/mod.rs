@@ -29,6 +29,7 @@ pub use options::{InstanceOptions, ServerName, Version};
 pub use paths::{PathMap, Unreachable};
 pub use sessions::{Activity, RunningRequest, SessionRecord, Sessions};
 
+use crate::availability;
 use crate::catalog::record;
 use crate::clock::HostClock;
 use crate::dtc::Dtc;
@@ -51,6 +52,8 @@ pub struct Instance {
     pub app_locks: AppLocks,
     /// The host's part in distributed transactions.
     pub dtc: Arc<Dtc>,
+    /// What it knows of the other replicas of its availability groups.
+    pub replicas: availability::Known,
     /// Event sessions that run.
     pub events: Events,
     /// Faults that tests have armed.
@@ -89,6 +92,7 @@ impl Instance {
             sessions: Sessions::default(),
             app_locks: AppLocks::default(),
             dtc,
+            replicas: availability::Known::default(),
             events: Events::default(),
             faults,
             disk,

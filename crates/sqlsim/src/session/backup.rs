@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Session;
-use crate::availability::may_back_up;
+use crate::availability::{Primary, group_of, may_back_up};
 use crate::backup::{
     self, BackupOutcome, BackupRequest, Compression, Device, HostIdentity, LogBackupMode,
 };
@@ -116,11 +116,29 @@ impl Session {
         {
             return Err(error);
         }
+        let primary = self.primary_of_secondary(&database, is_log).await?;
         let job = self.job(backup, statement, database)?;
         let stats = self.stats(&backup.options)?;
-        let outcome = self.run_backup(job, stats).await?;
+        let outcome = self.run_backup(job, stats, primary).await?;
         self.tell_backup(outcome).await;
         Ok(())
+    }
+
+    /// Where this host has a secondary replica of a database: its primary one, whose archive point counts here too.
+    async fn primary_of_secondary(
+        &self,
+        database: &DatabaseHandle,
+        is_log: bool,
+    ) -> SqlResult<Option<Primary>> {
+        let name = database.name();
+        let group = group_of(&self.instance, &name);
+        let Some(group) = group.filter(|group| !group.is_primary) else {
+            return Ok(None);
+        };
+        let mut primary = Primary::find(&self.instance, &group, &name).await?;
+        let archive = primary.archive(&self.instance).await?;
+        database.storage().set_archive(&archive)?;
+        Ok(Some(primary).filter(|_| is_log))
     }
 
     fn job(
@@ -189,14 +207,19 @@ impl Session {
         })
     }
 
-    async fn run_backup(&mut self, job: Job, stats: i64) -> SqlResult<(BackupOutcome, u64)> {
+    /// `primary` is told of a log backup before it counts.
+    async fn run_backup(
+        &mut self,
+        job: Job,
+        stats: i64,
+        primary: Option<Primary>,
+    ) -> SqlResult<(BackupOutcome, u64)> {
         let instance = Arc::clone(&self.instance);
         let reporter = Reporter::new(self.output.answer(), Arc::clone(&self.record), stats);
         let begun = instance.clock.monotonic();
         let working = tokio::task::spawn_blocking(move || {
             let outcome = job.run(&instance, reporter)?;
-            let recorded = record_backup(&instance, &outcome, &job.request.devices);
-            Ok((outcome, recorded))
+            Ok((outcome, job.request.devices))
         });
         let ended = working
             .await
@@ -206,8 +229,12 @@ impl Session {
                 request.percent = 0.0;
             }
         });
-        let (outcome, recorded) = ended?;
-        if recorded.is_err() {
+        let (outcome, devices) = ended?;
+        if let Some(mut primary) = primary {
+            let taken = (outcome.set.first_lsn, outcome.set.last_lsn);
+            primary.archived(&self.instance, taken).await?;
+        }
+        if record_backup(&self.instance, &outcome, &devices).is_err() {
             // The backup counts; only its history is missing.
             self.output.message(messages::history_not_written()).await;
         }

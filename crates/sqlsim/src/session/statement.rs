@@ -60,6 +60,9 @@ impl Session {
             Kind::Backup(backup) => later(self, |s| s.backup(backup)),
             Kind::Restore(restore) => later(self, |s| s.restore(restore)),
             Kind::Dbcc(dbcc) => later(self, |s| s.dbcc(dbcc)),
+            Kind::CreateAvailabilityGroup(_)
+            | Kind::AlterAvailabilityGroup { .. }
+            | Kind::DropAvailabilityGroup { .. } => later(self, |s| s.availability_group(kind)),
             _ => match self.perform_at_once(kind) {
                 Some(done) => Box::pin(std::future::ready(done)),
                 None => later(self, |s| s.define(kind, whole)),
@@ -79,9 +82,6 @@ impl Session {
             Kind::Declare(declarations) => self.declare(declarations),
             Kind::Throw(parts) => self.thrown(parts.as_deref()).and_then(Err),
             Kind::Kill(spid) => self.kill(spid),
-            Kind::CreateAvailabilityGroup(_)
-            | Kind::AlterAvailabilityGroup { .. }
-            | Kind::DropAvailabilityGroup { .. } => self.availability_group(kind),
             Kind::CreateEventSession(_)
             | Kind::AlterEventSession { .. }
             | Kind::DropEventSession { .. } => self.event_session(kind),

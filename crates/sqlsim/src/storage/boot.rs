@@ -66,6 +66,9 @@ pub(super) struct Boot {
     pub redo_end: Option<Lsn>,
     /// While restoring: where the first log backup after recovery will begin.
     pub resume_log_lsn: Option<Lsn>,
+    /// It is rolled forward with the log of an availability group's primary replica.
+    #[serde(default)]
+    pub is_replica: bool,
     /// Extents of ballast behind the rows.
     #[serde(default)]
     pub ballast_extents: u32,
@@ -103,6 +106,7 @@ impl Boot {
             redo_lsn: first,
             redo_end: None,
             resume_log_lsn: None,
+            is_replica: false,
             ballast_extents: 0,
             ballast_changed: None,
         }

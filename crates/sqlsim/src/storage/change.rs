@@ -60,6 +60,7 @@ impl Inner {
             base_map: Vec::new(),
             is_backing_up: false,
             is_backing_up_log: false,
+            needed_by_replicas: BTreeMap::new(),
             is_retired: false,
         };
         inner.checkpoint()?;

@@ -103,6 +103,8 @@ pub struct Facts {
     pub files: DatabaseFiles,
     /// Whether it can be used.
     pub state: DatabaseState,
+    /// It is a secondary replica's.
+    pub is_replica: bool,
     /// `is_read_only`.
     pub is_read_only: bool,
     /// Its recovery model.

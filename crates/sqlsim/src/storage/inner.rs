@@ -59,6 +59,8 @@ pub(super) struct Inner {
     pub(super) is_backing_up: bool,
     /// A log backup runs.
     pub(super) is_backing_up_log: bool,
+    /// From where on other replicas lack log, by their hosts' names.
+    pub(super) needed_by_replicas: BTreeMap<String, Lsn>,
     /// The files belong to another database now, or to none.
     pub(super) is_retired: bool,
 }
@@ -83,8 +85,12 @@ impl Inner {
             base_map: image.base_map,
             is_backing_up: false,
             is_backing_up_log: false,
+            needed_by_replicas: BTreeMap::new(),
             is_retired: false,
         };
+        if inner.boot.is_replica {
+            inner.base_map.clear();
+        }
         inner.redo(image.tables)?;
         Ok(inner)
     }
@@ -108,6 +114,9 @@ impl Inner {
 
     /// Writes a new data file and lets the log go as far as nobody needs it.
     pub(super) fn checkpoint(&mut self) -> SqlResult<(Lsn, Vec<u8>)> {
+        if let Some(end) = self.boot.redo_end.filter(|_| self.boot.is_replica) {
+            return self.restart_point(end);
+        }
         self.flush()?;
         let checkpoint = self.log.end();
         self.append(&Record::Checkpoint)?;
@@ -179,6 +188,8 @@ impl Inner {
             RecoveryModel::Full | RecoveryModel::BulkLogged => self.boot.last_log_backup_lsn,
         };
         let needed = archived.map_or(self.boot.redo_lsn, |lsn| lsn.min(self.boot.redo_lsn));
+        let lacking = self.needed_by_replicas.values().copied().min();
+        let needed = lacking.map_or(needed, |lsn| lsn.min(needed));
         self.log.release_before(needed);
     }
 
@@ -213,6 +224,7 @@ impl Inner {
             name: boot.name.clone(),
             files: self.files.clone(),
             state: boot.state,
+            is_replica: boot.is_replica,
             is_read_only: boot.is_read_only,
             recovery_model: boot.model,
             created: boot.created,
@@ -227,7 +239,7 @@ impl Inner {
             begins_log_chain: boot.begins_log_chain,
             differential_base: boot.differential_base,
             checkpoint_lsn: boot.checkpoint_lsn,
-            end_lsn: boot.redo_end.unwrap_or_else(|| self.log.end()),
+            end_lsn: self.end_lsn(),
             has_bulk_logged_changes: boot.bulk_in_log.is_some(),
             might_hold_unbacked_bulk_changes: boot.bulk_unbacked.is_some()
                 || boot.last_log_backup_lsn.is_none(),

@@ -156,7 +156,7 @@ impl Inner {
         self.checkpoint().map(|_| ())
     }
 
-    fn put_log(&mut self, log: &[Extent]) -> SqlResult<()> {
+    pub(super) fn put_log(&mut self, log: &[Extent]) -> SqlResult<()> {
         let mut extents = log.iter();
         let put = extents.try_for_each(|extent| self.log.put(extent.first, &extent.bytes));
         let synced = put.and_then(|()| self.log.sync());
@@ -184,6 +184,7 @@ fn join(mut base: Vec<u8>, pages: Vec<(u32, Vec<u8>)>) -> Vec<u8> {
 fn begin_restoring(boot: &mut Boot, last_lsn: Lsn) {
     boot.state = DatabaseState::Restoring;
     boot.is_read_only = false;
+    boot.is_replica = false;
     boot.redo_end = Some(last_lsn);
     boot.resume_log_lsn = Some(last_lsn);
     boot.last_log_backup_lsn = None;

@@ -80,7 +80,7 @@ impl Database {
         let none = Vec::new();
         let base_map = if differential { &inner.base_map } else { &none };
         let extents = changed_extents(&pages, base_map);
-        let (first, last) = (inner.boot.redo_lsn, inner.log.end());
+        let (first, last) = (inner.boot.redo_lsn, inner.end_lsn());
         let log = inner.log_range(first, last)?;
         inner.is_backing_up = true;
         let running = Running {
@@ -153,7 +153,7 @@ impl Database {
             return Err(messages::backup_serialized());
         }
         inner.flush()?;
-        let last = inner.log.end();
+        let last = inner.end_lsn();
         let log = inner.log_range(first, last)?;
         inner.is_backing_up_log = true;
         let running = Running {
@@ -170,18 +170,7 @@ impl Database {
 
     /// The log backup was written (and not as a copy only): the next one begins where it ended.
     pub fn log_backed_up(&self, snapshot: &LogSnapshot<'_>) -> SqlResult<()> {
-        let last = snapshot.log.last_lsn;
-        let mut inner = self.lock();
-        // The boot record must not speak of log that a loss of power could take away.
-        inner.log.sync().map_err(|error| inner.log_failed(&error))?;
-        inner.change_boot(|boot| {
-            boot.last_log_backup_lsn = Some(last);
-            boot.begins_log_chain = false;
-            boot.bulk_in_log = boot.bulk_in_log.filter(|at| *at >= last);
-            boot.bulk_unbacked = boot.bulk_unbacked.filter(|at| *at >= last);
-        })?;
-        inner.release_log();
-        Ok(())
+        self.lock().log_backed_up_to(snapshot.log.last_lsn)
     }
 
     /// Ends all work, as `BACKUP LOG .. WITH NORECOVERY` does before it takes the tail.
@@ -203,9 +192,10 @@ impl Database {
     pub fn leave_restoring(&self) -> SqlResult<()> {
         let mut inner = self.lock();
         inner.flush()?;
-        let end = inner.log.end();
+        let end = inner.end_lsn();
         inner.change_boot(|boot| {
             boot.state = DatabaseState::Restoring;
+            boot.is_replica = false;
             boot.resume_log_lsn = boot.last_log_backup_lsn;
             boot.redo_end = Some(end);
         })
@@ -215,9 +205,23 @@ impl Database {
 impl Inner {
     fn check_backup(&self) -> SqlResult<()> {
         match self.boot.redo_end {
-            Some(_) => Err(messages::database_restoring(&self.boot.name)),
-            None => self.check_usable(),
+            Some(_) if !self.boot.is_replica => Err(messages::database_restoring(&self.boot.name)),
+            Some(_) | None => self.check_usable(),
         }
+    }
+
+    /// All log before `last` is in log backups.
+    pub(super) fn log_backed_up_to(&mut self, last: Lsn) -> SqlResult<()> {
+        // The boot record must not speak of log that a loss of power could take away.
+        self.log.sync().map_err(|error| self.log_failed(&error))?;
+        self.change_boot(|boot| {
+            boot.last_log_backup_lsn = Some(last);
+            boot.begins_log_chain = false;
+            boot.bulk_in_log = boot.bulk_in_log.filter(|at| *at >= last);
+            boot.bulk_unbacked = boot.bulk_unbacked.filter(|at| *at >= last);
+        })?;
+        self.release_log();
+        Ok(())
     }
 
     fn log_range(&mut self, first_lsn: Lsn, last_lsn: Lsn) -> SqlResult<LogRange> {

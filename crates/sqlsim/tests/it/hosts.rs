@@ -245,6 +245,19 @@ impl Client {
         answer
     }
 
+    /// Returns when a query's first value is this one; what travels between hosts takes its time.
+    pub(crate) async fn wait_for(&mut self, sql: &str, value: &Value) {
+        for _ in 0..1000 {
+            let answer = self.try_run(sql).await;
+            if answer.rows.first().and_then(|row| row.first()) == Some(value) {
+                return;
+            }
+            self.run("WAITFOR DELAY '00:00:00.010'").await;
+        }
+        let answer = self.try_run(sql).await;
+        panic!("{sql}: {answer:?}, never {value:?}");
+    }
+
     /// The numbers of the errors of a batch that fails.
     pub(crate) async fn fail(&mut self, sql: &str) -> Vec<i32> {
         self.try_run(sql).await.numbers()

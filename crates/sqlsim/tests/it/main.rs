@@ -17,6 +17,7 @@ mod hosts;
 mod links;
 mod marks;
 mod processes;
+mod replicas;
 mod rights;
 mod scenarios;
 mod seeds;

@@ -125,7 +125,7 @@ fn database(context: &ViewContext<'_>, db: &Arc<DatabaseHandle>) -> Row {
     );
     let (wait, wait_word) = log_wait(&facts);
     let (replica, group_database) = availability::identity(context.instance, db);
-    let is_standby = facts.state == DatabaseState::Standby;
+    let is_standby = facts.state == DatabaseState::Standby && !facts.is_replica;
     let is_open = matches!(facts.state, DatabaseState::Online | DatabaseState::Standby);
     vec![
         Value::text(record.name.clone()),

@@ -161,7 +161,10 @@ pub enum AvailabilityGroupAction {
     /// `JOIN`
     Join,
     /// `FAILOVER`, `FORCE_FAILOVER_ALLOW_DATA_LOSS`
-    Failover,
+    Failover {
+        /// Log that has not arrived may be lost.
+        is_forced: bool,
+    },
     /// `GRANT CREATE ANY DATABASE`
     GrantCreateAnyDatabase,
     /// `SET (..)`

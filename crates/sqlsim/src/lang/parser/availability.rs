@@ -66,8 +66,10 @@ impl Parser<'_> {
         } else if self.take_word("JOIN") {
             self.optional_bracketed_options()?;
             Ok(AvailabilityGroupAction::Join)
-        } else if self.take_any_word(&["FAILOVER", "FORCE_FAILOVER_ALLOW_DATA_LOSS"]) {
-            Ok(AvailabilityGroupAction::Failover)
+        } else if self.take_word("FAILOVER") {
+            Ok(AvailabilityGroupAction::Failover { is_forced: false })
+        } else if self.take_word("FORCE_FAILOVER_ALLOW_DATA_LOSS") {
+            Ok(AvailabilityGroupAction::Failover { is_forced: true })
         } else if self.take_words(&["GRANT", "CREATE", "ANY", "DATABASE"]) {
             Ok(AvailabilityGroupAction::GrantCreateAnyDatabase)
         } else {

@@ -1,0 +1,277 @@
+//! Replicas of an availability group: log that travels, log backups on any of them, and changes of role.
+//!
+//! Start at [`Pair::joined`].
+
+use sqlsim::value::Value;
+
+use super::backups::to;
+use super::hosts::{Client, Cluster};
+
+/// Two hosts with a replica each of `D`, the first one primary.
+struct Pair {
+    cluster: Cluster,
+    one: Client,
+    two: Client,
+}
+
+const ENDS: &str = "SELECT COUNT(DISTINCT end_of_log_lsn) \
+                    FROM sys.dm_hadr_database_replica_states WHERE end_of_log_lsn IS NOT NULL";
+const HARDENED: &str =
+    "SELECT last_hardened_lsn FROM sys.dm_hadr_database_replica_states WHERE is_local = 1";
+const LOGS: &str = "SELECT first_lsn, last_lsn FROM msdb.dbo.backupset WHERE type = 'L' \
+                    ORDER BY backup_set_id";
+const FORK: &str = "SELECT recovery_fork_guid FROM sys.database_recovery_status \
+                    WHERE database_id = DB_ID('D')";
+const COUNT: &str = "SELECT COUNT(*) FROM D.dbo.T";
+
+impl Pair {
+    async fn joined() -> Self {
+        let cluster = Cluster::start(&["SQL1", "SQL2"]).await;
+        let mut one = cluster.hosts[0].client().await;
+        let mut two = cluster.hosts[1].client().await;
+        one.script("CREATE DATABASE D\nGO\nCREATE TABLE D.dbo.T (Id int NOT NULL)")
+            .await;
+        let full = to(&cluster, "DATABASE", "first.bak", "FORMAT");
+        one.run(&full).await;
+        one.run(&to(&cluster, "LOG", "first.trn", "FORMAT")).await;
+        let mode = "WITH (AVAILABILITY_MODE = SYNCHRONOUS_COMMIT, FAILOVER_MODE = MANUAL)";
+        one.run(&format!(
+            "CREATE AVAILABILITY GROUP ag WITH (CLUSTER_TYPE = NONE) FOR DATABASE D \
+             REPLICA ON N'SQL1' {mode}, N'SQL2' {mode}"
+        ))
+        .await;
+        two.run("ALTER AVAILABILITY GROUP ag JOIN WITH (CLUSTER_TYPE = NONE)")
+            .await;
+        let file = |end: &str| cluster.path(&format!("second.{end}"));
+        two.run(&format!(
+            "RESTORE DATABASE D FROM DISK = '{}' WITH NORECOVERY, MOVE 'D' TO '{}', MOVE 'D_log' TO '{}'",
+            cluster.path("first.bak"),
+            file("mdf"),
+            file("ldf")
+        ))
+        .await;
+        two.run("ALTER DATABASE D SET HADR AVAILABILITY GROUP = ag")
+            .await;
+        let mut pair = Self { cluster, one, two };
+        pair.add(1).await;
+        pair.two.wait_for(COUNT, &Value::Int(1)).await;
+        pair.level().await;
+        pair
+    }
+
+    async fn add(&mut self, id: i32) {
+        let insert = format!("INSERT INTO D.dbo.T VALUES ({id})");
+        self.one.run(&insert).await;
+    }
+
+    /// Returns when the primary knows that the other replica has everything.
+    async fn level(&mut self) {
+        self.one.wait_for(ENDS, &Value::Int(1)).await;
+    }
+
+    async fn hold(&mut self) {
+        let fault = "EXEC sp_sim_fault 'hold log', @database = 'D', @times = 0";
+        self.two.run(fault).await;
+    }
+
+    fn log_to(&self, file: &str) -> String {
+        to(&self.cluster, "LOG", file, "FORMAT")
+    }
+}
+
+/// The stretches of log that a host's history names.
+async fn logs(client: &mut Client) -> Vec<(Value, Value)> {
+    let answer = client.run(LOGS).await;
+    let rows = answer.rows.into_iter();
+    rows.map(|row| (row[0].clone(), row[1].clone())).collect()
+}
+
+#[tokio::test]
+async fn log_travels_to_the_secondary_replica_and_the_primary_knows_how_far() {
+    let mut pair = Pair::joined().await;
+    assert_eq!(
+        pair.two.fail("INSERT INTO D.dbo.T VALUES (9)").await,
+        [3906]
+    );
+    let states = "SELECT r.replica_server_name, s.is_primary_replica, s.synchronization_state_desc \
+                  FROM sys.dm_hadr_database_replica_states s JOIN sys.availability_replicas r \
+                  ON r.replica_id = s.replica_id ORDER BY r.replica_server_name";
+    let row = |name: &str, is_primary| -> Vec<Value> {
+        vec![name.into(), Value::Bit(is_primary), "SYNCHRONIZED".into()]
+    };
+    let known = pair.one.run(states).await.rows;
+    assert_eq!(known, [row("SQL1", true), row("SQL2", false)]);
+    assert_eq!(pair.two.run(states).await.rows, [row("SQL2", false)]);
+    let shown = "SELECT state_desc, is_in_standby FROM sys.databases WHERE name = 'D'";
+    let online = vec![Value::from("ONLINE"), Value::Bit(false)];
+    assert_eq!(pair.two.run(shown).await.rows, [online]);
+    let hardened =
+        "SELECT COUNT(DISTINCT last_hardened_lsn) FROM sys.dm_hadr_database_replica_states";
+    pair.one.wait_for(hardened, &Value::Int(1)).await;
+}
+
+#[tokio::test]
+async fn log_backups_of_both_replicas_are_one_chain_and_each_is_known_where_it_was_taken() {
+    let mut pair = Pair::joined().await;
+    let on_two = pair.log_to("2.trn");
+    pair.two.run(&on_two).await;
+    pair.add(2).await;
+    let on_one = pair.log_to("3.trn");
+    pair.one.run(&on_one).await;
+    pair.add(3).await;
+    pair.level().await;
+    let on_two = pair.log_to("4.trn");
+    pair.two.run(&on_two).await;
+    let (one, two) = (logs(&mut pair.one).await, logs(&mut pair.two).await);
+    assert_eq!((one.len(), two.len()), (2, 2), "{one:?} {two:?}");
+    let chain = [&one[0], &two[0], &one[1], &two[1]];
+    for next in chain.windows(2) {
+        assert_eq!(next[0].1, next[1].0, "{chain:?}");
+    }
+    let archive = "SELECT last_log_backup_lsn FROM sys.database_recovery_status \
+                   WHERE database_id = DB_ID('D')";
+    assert_eq!(pair.one.run(archive).await.value(), &two[1].1);
+}
+
+#[tokio::test]
+async fn a_copy_of_the_secondary_replica_and_logs_of_both_bring_everything_back() {
+    let mut pair = Pair::joined().await;
+    for with in ["FORMAT", "FORMAT, DIFFERENTIAL"] {
+        let refused = to(&pair.cluster, "DATABASE", "no.bak", with);
+        assert_eq!(pair.two.fail(&refused).await, [3059, 3013], "{with}");
+    }
+    let copied_log = to(&pair.cluster, "LOG", "no.trn", "FORMAT, COPY_ONLY");
+    assert_eq!(pair.two.fail(&copied_log).await, [3059, 3013]);
+    let copy = to(&pair.cluster, "DATABASE", "copy.bak", "FORMAT, COPY_ONLY");
+    pair.two.run(&copy).await;
+    pair.add(2).await;
+    let log = pair.log_to("1.trn");
+    pair.one.run(&log).await;
+    pair.add(3).await;
+    pair.level().await;
+    let log = pair.log_to("2.trn");
+    pair.two.run(&log).await;
+    let path = |name: &str| pair.cluster.path(name);
+    let restore = format!(
+        "RESTORE DATABASE E FROM DISK = '{}' WITH NORECOVERY, MOVE 'D' TO '{}', MOVE 'D_log' TO '{}'\nGO\n\
+         RESTORE LOG E FROM DISK = '{}' WITH NORECOVERY\nGO\n\
+         RESTORE LOG E FROM DISK = '{}' WITH RECOVERY",
+        path("copy.bak"),
+        path("e.mdf"),
+        path("e.ldf"),
+        path("1.trn"),
+        path("2.trn")
+    );
+    pair.two.script(&restore).await;
+    let rows = pair.two.run("SELECT COUNT(*) FROM E.dbo.T").await;
+    assert_eq!(rows.value(), &Value::Int(3));
+}
+
+#[tokio::test]
+async fn a_replica_that_is_held_back_shows_it_and_backs_up_what_it_has() {
+    let mut pair = Pair::joined().await;
+    pair.hold().await;
+    let before = pair.two.run(HARDENED).await;
+    pair.add(2).await;
+    let behind = "SELECT COUNT(*) FROM sys.dm_hadr_database_replica_states \
+                  WHERE is_local = 0 AND synchronization_state_desc = N'SYNCHRONIZING'";
+    pair.one.wait_for(behind, &Value::Int(1)).await;
+    assert_eq!(pair.two.run(HARDENED).await.rows, before.rows);
+    assert_eq!(
+        pair.two.fail("ALTER AVAILABILITY GROUP ag FAILOVER").await,
+        [41142]
+    );
+    let log = pair.log_to("2.trn");
+    pair.two.run(&log).await;
+    pair.two.run("EXEC sp_sim_fault 'clear'").await;
+    pair.two.wait_for(COUNT, &Value::Int(2)).await;
+    let log = pair.log_to("3.trn");
+    pair.one.run(&log).await;
+    let (one, two) = (logs(&mut pair.one).await, logs(&mut pair.two).await);
+    assert_eq!(two[0].1, one[1].0, "{one:?} {two:?}");
+}
+
+#[tokio::test]
+async fn a_failover_in_good_order_loses_nothing_and_keeps_the_fork() {
+    let mut pair = Pair::joined().await;
+    pair.add(2).await;
+    let fork = pair.one.run(FORK).await;
+    pair.two.run("ALTER AVAILABILITY GROUP ag FAILOVER").await;
+    assert_eq!(pair.two.run(COUNT).await.value(), &Value::Int(2));
+    assert_eq!(pair.two.run(FORK).await.rows, fork.rows);
+    pair.two.run("INSERT INTO D.dbo.T VALUES (3)").await;
+    // The old primary follows now.
+    pair.one.wait_for(COUNT, &Value::Int(3)).await;
+    assert_eq!(
+        pair.one.fail("INSERT INTO D.dbo.T VALUES (9)").await,
+        [3906]
+    );
+    let log = pair.log_to("2.trn");
+    pair.two.run(&log).await;
+    let (one, two) = (logs(&mut pair.one).await, logs(&mut pair.two).await);
+    assert_eq!(one[0].1, two[0].0, "the chain goes on");
+    // And back again.
+    pair.one.run("ALTER AVAILABILITY GROUP ag FAILOVER").await;
+    pair.add(4).await;
+    pair.two.wait_for(COUNT, &Value::Int(4)).await;
+}
+
+#[tokio::test]
+async fn a_forced_failover_goes_on_from_what_had_arrived_on_a_fork_of_its_own() {
+    let mut pair = Pair::joined().await;
+    let fork = pair.one.run(FORK).await;
+    pair.hold().await;
+    pair.add(2).await;
+    let force = "ALTER AVAILABILITY GROUP ag FORCE_FAILOVER_ALLOW_DATA_LOSS";
+    pair.two.run(force).await;
+    pair.two.run("EXEC sp_sim_fault 'clear'").await;
+    assert_eq!(pair.two.run(COUNT).await.value(), &Value::Int(1));
+    assert_ne!(pair.two.run(FORK).await.rows, fork.rows);
+    pair.two.run("INSERT INTO D.dbo.T VALUES (3)").await;
+    let log = pair.log_to("2.trn");
+    pair.two.run(&log).await;
+    // The old primary has log that the new one lacks.
+    let parted = "SELECT COUNT(*) FROM sys.dm_hadr_database_replica_states \
+                  WHERE synchronization_state_desc = N'NOT SYNCHRONIZING'";
+    pair.one.wait_for(parted, &Value::Int(1)).await;
+    let log = pair.log_to("3.trn");
+    assert_eq!(pair.one.fail(&log).await, [3062, 3013]);
+}
+
+#[tokio::test]
+async fn a_primary_that_was_dead_at_a_forced_failover_steps_down_when_it_is_back() {
+    let mut pair = Pair::joined().await;
+    pair.cluster.hosts[0].instance.kill();
+    let planned = pair.two.fail("ALTER AVAILABILITY GROUP ag FAILOVER").await;
+    assert_eq!(planned, [41142]);
+    let force = "ALTER AVAILABILITY GROUP ag FORCE_FAILOVER_ALLOW_DATA_LOSS";
+    pair.two.run(force).await;
+    pair.two.run("INSERT INTO D.dbo.T VALUES (2)").await;
+    pair.cluster.hosts[0].kill_and_restart().await;
+    pair.one = pair.cluster.hosts[0].client().await;
+    // Nothing of its own was lost, so it can follow.
+    pair.one.wait_for(COUNT, &Value::Int(2)).await;
+    let role = "SELECT sys.fn_hadr_is_primary_replica('D')";
+    assert_eq!(pair.one.run(role).await.value(), &Value::Bit(false));
+}
+
+#[tokio::test]
+async fn backups_are_preferred_where_the_group_says() {
+    let mut pair = Pair::joined().await;
+    let preferred = "SELECT sys.fn_hadr_backup_is_preferred_replica('D')";
+    for (preference, on_one, on_two) in [
+        ("SECONDARY", false, true),
+        ("SECONDARY_ONLY", false, true),
+        ("PRIMARY", true, false),
+    ] {
+        pair.one
+            .run(&format!(
+                "ALTER AVAILABILITY GROUP ag SET (AUTOMATED_BACKUP_PREFERENCE = {preference})"
+            ))
+            .await;
+        // The other replica hears of it.
+        pair.two.wait_for(preferred, &Value::Bit(on_two)).await;
+        let bit = pair.one.run(preferred).await;
+        assert_eq!(bit.value(), &Value::Bit(on_one), "{preference}");
+    }
+}

@@ -1,0 +1,125 @@
+//! Where logs of availability groups are taken, and what becomes of a plan when a member or the marks' host has moved.
+
+use super::super::samples::{catalog, change_host, change_member, host, survey};
+use super::*;
+use crate::config::{Config, LogBackupPreference};
+use crate::error::Code;
+use crate::survey::{MovedMember, Replica, Secondary};
+
+const MEMBER: &str = "PAY1/Ledger";
+
+fn preferring(preference: LogBackupPreference) -> Config {
+    let mut cfg = config();
+    cfg.policy.log_backup_preference = preference;
+    cfg
+}
+
+fn secondary(name: &str, is_synchronizing: bool, backup_priority: u8) -> Secondary {
+    Secondary {
+        host: host(name),
+        is_synchronizing,
+        backup_priority,
+    }
+}
+
+/// A survey in which the member has these secondary replicas.
+fn with(secondaries: Vec<Secondary>) -> Survey {
+    let mut survey = survey(Some(30));
+    change_member(&mut survey, MEMBER, |facts| {
+        facts.replica = Some(Replica {
+            is_primary: true,
+            replicas: secondaries.iter().map(|it| it.host.clone()).collect(),
+            secondaries,
+        });
+    });
+    survey
+}
+
+/// The host that takes the member's log, and why.
+fn log_of(cfg: &Config, survey: &Survey, asked: &Asked) -> Option<(String, String)> {
+    let (plan, _) = planned_for(cfg, survey, &catalog(), asked);
+    let log = steps(&plan).into_iter().find_map(|step| match step {
+        Step::BackUp(step) if step.member == member(MEMBER) => Some(step.clone()),
+        _ => None,
+    })?;
+    assert_eq!(log.replica_wait_ms.is_some(), log.taken_on.is_some());
+    Some((log.host().to_string(), log.reason))
+}
+
+#[test]
+fn the_fit_secondary_of_the_highest_priority_takes_the_log() {
+    let cfg = preferring(LogBackupPreference::Secondary);
+    let both = with(vec![
+        secondary(r"PAY2\SQL", true, 50),
+        secondary("PAY3", true, 60),
+    ]);
+    let (host, reason) = log_of(&cfg, &both, &asked(BackupKind::Log)).expect("a log");
+    assert_eq!(host, "PAY3");
+    assert!(
+        reason.ends_with("on the secondary replica of `PAY3`, priority 60"),
+        "{reason}"
+    );
+    let unfit = with(vec![
+        secondary(r"PAY2\SQL", true, 0),
+        secondary("PAY3", false, 60),
+        secondary("ELSEWHERE", true, 90),
+    ]);
+    let (host, reason) = log_of(&cfg, &unfit, &asked(BackupKind::Log)).expect("a log");
+    assert_eq!(host, "PAY1");
+    assert!(reason.contains("no secondary one is in step"), "{reason}");
+}
+
+#[test]
+fn the_primary_takes_the_log_unless_it_is_said_otherwise() {
+    let fit = with(vec![secondary("PAY3", true, 50)]);
+    let (host, reason) = log_of(&config(), &fit, &asked(BackupKind::Log)).expect("a log");
+    assert_eq!((host.as_str(), reason.as_str()), ("PAY1", "scheduled"));
+}
+
+#[test]
+fn no_log_is_taken_where_only_a_secondary_may_and_none_is_fit() {
+    let cfg = preferring(LogBackupPreference::SecondaryOnly);
+    let unfit = with(vec![secondary("PAY3", false, 50)]);
+    assert_eq!(log_of(&cfg, &unfit, &asked(BackupKind::Log)), None);
+    let (plan, text) = planned_for(&cfg, &unfit, &catalog(), &asked(BackupKind::Log));
+    assert!(is_marked(&plan), "the others' marks go on:\n{text}");
+    assert!(text.contains("SM0507"), "{text}");
+}
+
+#[test]
+fn a_secondary_that_was_behind_is_passed_over_in_the_next_round() {
+    let behind = StepFailure {
+        code: Code::ReplicaBehind.text().to_owned(),
+        sql_number: None,
+        ..failed(MEMBER, PieceKind::Log, 0)
+    };
+    let result = RoundResult {
+        failures: vec![behind.clone()],
+        ..RoundResult::default()
+    };
+    assert!(wants_another_round(&asked(BackupKind::Log), &result));
+    let fit = with(vec![secondary("PAY3", true, 50)]);
+    let again = second_round(vec![behind]);
+    let cfg = preferring(LogBackupPreference::Secondary);
+    let (host, reason) = log_of(&cfg, &fit, &again).expect("a log");
+    assert_eq!(host, "PAY1");
+    assert!(reason.contains("was behind"), "{reason}");
+    // Where the primary may not stand in, the secondary is asked again.
+    let cfg = preferring(LogBackupPreference::SecondaryOnly);
+    let (host, _) = log_of(&cfg, &fit, &again).expect("a log");
+    assert_eq!(host, "PAY3");
+}
+
+#[test]
+fn a_member_that_moved_keeps_its_name_and_is_backed_up_where_it_is() {
+    let mut survey = survey(Some(30));
+    let listed = member("PAY3/Archive");
+    let now = member(r"PAY2\SQL/Archive");
+    let facts = survey.member(&listed).expect("its facts").clone();
+    change_host(&mut survey, r"PAY2\SQL", |host| {
+        host.members.insert(now.database.clone(), facts);
+    });
+    survey.moved = vec![MovedMember { listed, now }];
+    let (_, text) = planned(&survey, &catalog(), &asked(BackupKind::Log));
+    insta::assert_snapshot!(text);
+}

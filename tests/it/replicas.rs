@@ -1,0 +1,295 @@
+//! Members in availability groups: logs taken on secondary replicas, one chain whoever takes them, and failovers between
+//! a mark and its log. Each story goes from the trouble to a healthy Point, and is restored.
+//!
+//! Start at [`grouped`]. `Accounts` has its primary replica on `SQL2`, and another one on `SQL3`.
+
+use stopmark::chain::Point;
+use stopmark::plan::{BackupKind, Step};
+use stopmark::run::events::Verdict;
+use stopmark::run::record::{Record, Round};
+
+use crate::bank::{Bank, TOTAL};
+use crate::chain_stories::{back_up, hasty};
+use crate::saga_kinds::{SPARE, Scene};
+use crate::saga_story::story;
+use crate::stage::Stage;
+
+/// The host of the secondary replica.
+const SECOND: &str = "SQL3";
+const FORCE: &str = "ALTER AVAILABILITY GROUP ag FORCE_FAILOVER_ALLOW_DATA_LOSS;";
+const CLEAR: &str = "EXEC sp_sim_fault 'clear';";
+
+/// A scene whose `database` is in a group of its host and of `SQL3`; log backups are wanted where `preference` says.
+async fn grouped(host: &str, database: &str, preference: &str) -> Scene {
+    let layout: [(&str, &[&str]); 4] = [
+        ("SQL1", &["Ledger"]),
+        ("SQL2", &["Accounts"]),
+        (SPARE, &[]),
+        (SECOND, &[]),
+    ];
+    let stage = Stage::set(&layout).await;
+    let wanted = format!(
+        "[policy]\ncures_max = 0\nreplica_wait = \"10s\"\nlog_backup_preference = \"{preference}\""
+    );
+    stage.edit("[policy]", &wanted);
+    let bank = Bank::open(&stage).await;
+    let (config, world) = stage.world();
+    let scene = Scene {
+        stage,
+        bank,
+        config,
+        world,
+    };
+    scene.back_up(BackupKind::Full).await;
+    scene.back_up(BackupKind::Log).await;
+    join(&scene, host, database).await;
+    scene
+}
+
+async fn join(scene: &Scene, host: &str, database: &str) {
+    let replica = |name: &str| {
+        format!(
+            "N'{name}' WITH (ENDPOINT_URL = N'TCP://{name}:5022', FAILOVER_MODE = MANUAL, \
+             AVAILABILITY_MODE = SYNCHRONOUS_COMMIT)"
+        )
+    };
+    let replicas = format!("{}, {}", replica(host), replica(SECOND));
+    let with = "WITH (DTC_SUPPORT = PER_DB, CLUSTER_TYPE = NONE)";
+    let file = |end: &str| {
+        let path = scene.stage.path(&format!("replica{end}"));
+        path.display().to_string()
+    };
+    let (full, data, log) = (file(".bak"), file(".mdf"), file(".ldf"));
+    let primary = format!(
+        "CREATE AVAILABILITY GROUP ag {with} FOR DATABASE {database} REPLICA ON {replicas};\n\
+         BACKUP DATABASE {database} TO DISK = N'{full}' WITH COPY_ONLY;"
+    );
+    let secondary = format!(
+        "RESTORE DATABASE {database} FROM DISK = N'{full}' WITH NORECOVERY, \
+         MOVE '{database}' TO N'{data}', MOVE '{database}_log' TO N'{log}';\n\
+         ALTER AVAILABILITY GROUP ag JOIN;\n\
+         ALTER DATABASE {database} SET HADR AVAILABILITY GROUP = ag;"
+    );
+    scene.stage.script(host, "master", &primary).await;
+    scene.stage.script(SECOND, "master", &secondary).await;
+    wait_for_step(scene, SECOND).await;
+}
+
+/// Returns when log arrives at this host's secondary replica.
+async fn wait_for_step(scene: &Scene, host: &str) {
+    let wait = "DECLARE @left int = 1000;\n\
+                WHILE @left > 0 AND NOT EXISTS (SELECT 1 FROM sys.dm_hadr_database_replica_states \
+                WHERE is_local = 1 AND synchronization_state_desc = N'SYNCHRONIZED')\n\
+                BEGIN WAITFOR DELAY '00:00:00.010'; SET @left = @left - 1; END;\n\
+                IF @left = 0 THROW 50000, N'log never arrived', 1;";
+    scene.stage.script(host, "master", wait).await;
+}
+
+async fn on(scene: &Scene, host: &str, script: &str) {
+    scene.stage.script(host, "master", script).await;
+}
+
+fn steps(record: &Record) -> impl Iterator<Item = &Step> {
+    let ended = record.rounds.iter().flat_map(Round::ended);
+    ended.map(|(step, _)| step)
+}
+
+/// The hosts that took backups of a database, in order, each with what it took.
+fn taken(record: &Record, database: &str) -> Vec<(String, &'static str)> {
+    let taken = steps(record).filter_map(|step| match step {
+        Step::BackUp(step) if step.member.database.as_str() == database => {
+            Some((step.host().to_string(), step.piece_kind.word()))
+        }
+        _ => None,
+    });
+    taken.collect()
+}
+
+fn verdict(record: &Record) -> Option<Verdict> {
+    record.ended.map(|(verdict, _)| verdict)
+}
+
+/// The newest Point: the mark of this run, with the members by the names that they are listed with.
+async fn healthy(scene: &Scene, record: &Record) -> Point {
+    assert_eq!(verdict(record), Some(Verdict::Done), "{}", story(record));
+    let newest = scene.points().await.pop().expect("a Point");
+    assert!(newest.made_at >= record.began_at, "{}", story(record));
+    let members: Vec<String> = newest.paths.keys().map(ToString::to_string).collect();
+    assert_eq!(members, ["SQL1/Ledger", "SQL2/Accounts"]);
+    newest
+}
+
+async fn restores(scene: &Scene, point: &Point) {
+    scene.restore(point).await;
+    assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logs_of_both_replicas_are_one_chain() {
+    let mut scene = grouped("SQL2", "Accounts", "secondary").await;
+    scene.bank.transfer(&scene.stage, 5).await;
+    let first = scene.back_up(BackupKind::Log).await;
+    assert_eq!(taken(&first, "Accounts"), [(SECOND.to_owned(), "log")]);
+    assert_eq!(taken(&first, "Ledger"), [("SQL1".to_owned(), "log")]);
+    let point = healthy(&scene, &first).await;
+    restores(&scene, &point).await;
+    scene.stage.edit("= \"secondary\"", "= \"primary\"");
+    (scene.config, scene.world) = scene.stage.world();
+    scene.bank.transfer(&scene.stage, 6).await;
+    let second = scene.back_up(BackupKind::Log).await;
+    assert_eq!(taken(&second, "Accounts"), [("SQL2".to_owned(), "log")]);
+    scene.stage.edit("= \"primary\"", "= \"secondary_only\"");
+    (scene.config, scene.world) = scene.stage.world();
+    scene.bank.transfer(&scene.stage, 7).await;
+    let third = scene.back_up(BackupKind::Log).await;
+    assert_eq!(taken(&third, "Accounts"), [(SECOND.to_owned(), "log")]);
+    let point = healthy(&scene, &third).await;
+    restores(&scene, &point).await;
+    scene.assert_the_shares_are_clear("after three runs");
+    insta::assert_snapshot!(scene.stage.scrub(&story(&third)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_lacks_the_mark_is_waited_for_and_then_passed_over() {
+    let mut scene = grouped("SQL2", "Accounts", "secondary").await;
+    scene.world = hasty(&scene.world);
+    on(
+        &scene,
+        SECOND,
+        "EXEC sp_sim_fault 'hold log', @database = 'Accounts', @times = 0;",
+    )
+    .await;
+    scene.bank.transfer(&scene.stage, 5).await;
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    let failed = record.rounds[0].failures().next().expect("a failure").1;
+    assert_eq!(failed.code, "SM0508", "{}", story(&record));
+    assert_eq!(taken(&record, "Accounts"), [("SQL2".to_owned(), "log")]);
+    let point = healthy(&scene, &record).await;
+    assert_eq!(
+        scene.points().await.len(),
+        3,
+        "the mark that it lacked, too"
+    );
+    restores(&scene, &point).await;
+    on(&scene, SECOND, CLEAR).await;
+    wait_for_step(&scene, SECOND).await;
+    let next = scene.back_up(BackupKind::Log).await;
+    assert_eq!(taken(&next, "Accounts"), [(SECOND.to_owned(), "log")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logs_that_may_be_taken_on_a_secondary_replica_only_wait_for_one() {
+    let scene = grouped("SQL2", "Accounts", "secondary_only").await;
+    scene.stage.host(SECOND).instance().kill();
+    let mode = "ALTER AVAILABILITY GROUP ag MODIFY REPLICA ON N'SQL3' WITH (BACKUP_PRIORITY = 0);";
+    on(&scene, "SQL2", mode).await;
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert_eq!(taken(&record, "Accounts"), []);
+    assert_eq!(verdict(&record), Some(Verdict::Degraded));
+    let warnings = &record.rounds[0].plan.warnings;
+    let is_told = warnings.iter().any(|it| it.code == "SM0507");
+    assert!(is_told, "{warnings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_somebody_took_on_the_other_replica_is_found_there_and_brought_in() {
+    let scene = grouped("SQL2", "Accounts", "primary").await;
+    scene.bank.transfer(&scene.stage, 5).await;
+    let file = scene.stage.path("share/3/olaf.trn").display().to_string();
+    let foreign = format!("BACKUP LOG Accounts TO DISK = N'{file}' WITH CHECKSUM;");
+    on(&scene, SECOND, &foreign).await;
+    scene.bank.transfer(&scene.stage, 6).await;
+    let record = scene.back_up(BackupKind::Log).await;
+    assert_eq!(
+        taken(&record, "Accounts"),
+        [("SQL2".to_owned(), "log")],
+        "{}",
+        story(&record)
+    );
+    let point = healthy(&scene, &record).await;
+    restores(&scene, &point).await;
+}
+
+/// A run that marks, and in which the log of `Accounts` fails on its primary replica.
+async fn marked_without_a_log(scene: &Scene) {
+    let fault = "EXEC sp_sim_fault 'fail', @statement = 'BACKUP LOG', @database = 'Accounts', \
+                 @number = 3271, @text = N'A nonrecoverable I/O error.';";
+    on(scene, "SQL2", fault).await;
+    let record = back_up(scene, BackupKind::Log, &[]).await;
+    assert_eq!(
+        verdict(&record),
+        Some(Verdict::Degraded),
+        "{}",
+        story(&record)
+    );
+    assert_eq!(scene.points().await.len(), 1, "its mark is no Point yet");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_that_was_placed_before_a_failover_is_a_point_with_the_log_after_it() {
+    let scene = grouped("SQL2", "Accounts", "primary").await;
+    scene.bank.transfer(&scene.stage, 5).await;
+    marked_without_a_log(&scene).await;
+    on(&scene, SECOND, "ALTER AVAILABILITY GROUP ag FAILOVER;").await;
+    let record = scene.back_up(BackupKind::Log).await;
+    assert_eq!(
+        taken(&record, "Accounts"),
+        [(SECOND.to_owned(), "log")],
+        "the chain goes on: {}",
+        story(&record)
+    );
+    healthy(&scene, &record).await;
+    let points = scene.points().await;
+    assert_eq!(points.len(), 3, "the mark that waited is a Point too");
+    restores(&scene, &points[1]).await;
+    insta::assert_snapshot!(scene.stage.scrub(&story(&record)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_that_a_forced_failover_lost_is_none_and_the_chain_is_mended() {
+    let scene = grouped("SQL2", "Accounts", "primary").await;
+    on(
+        &scene,
+        SECOND,
+        "EXEC sp_sim_fault 'hold log', @database = 'Accounts', @times = 0;",
+    )
+    .await;
+    marked_without_a_log(&scene).await;
+    let lost = scene.sets().await.pop().expect("its set").mark;
+    let lost = lost.expect("a confirmed mark").name;
+    on(&scene, SECOND, FORCE).await;
+    on(&scene, SECOND, CLEAR).await;
+    let record = scene.back_up(BackupKind::Log).await;
+    let kinds: Vec<&str> = taken(&record, "Accounts").iter().map(|it| it.1).collect();
+    assert!(kinds.len() > 1, "a new chain: {}", story(&record));
+    let point = healthy(&scene, &record).await;
+    let points = scene.points().await;
+    assert!(
+        points.iter().all(|it| it.mark.name != lost),
+        "it is in no log"
+    );
+    assert_eq!(points.len(), 2);
+    restores(&scene, &point).await;
+    let listed = scene.stage.run(&["list"]).await;
+    assert!(listed.stdout.contains(lost.as_str()), "{}", listed.stdout);
+    insta::assert_snapshot!(scene.stage.scrub(&story(&record)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marks_begin_on_the_host_that_the_management_host_s_member_failed_over_to() {
+    let scene = grouped("SQL1", "Ledger", "primary").await;
+    on(&scene, SECOND, "ALTER AVAILABILITY GROUP ag FAILOVER;").await;
+    let record = scene.back_up(BackupKind::Log).await;
+    healthy(&scene, &record).await;
+    let began = steps(&record).find_map(|step| match step {
+        Step::PlaceMark(step) => Some(step.management_host.to_string()),
+        _ => None,
+    });
+    assert_eq!(began.as_deref(), Some(SECOND));
+    assert_eq!(taken(&record, "Ledger"), [(SECOND.to_owned(), "log")]);
+    // Its old host goes down, and marks go on.
+    scene.stage.host("SQL1").instance().kill();
+    let again = scene.back_up(BackupKind::Log).await;
+    let point = healthy(&scene, &again).await;
+    scene.restore(&point).await;
+}
