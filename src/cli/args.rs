@@ -353,6 +353,9 @@ pub struct RestoreArgs {
     /// Open each member with its last log and prove the mark then, instead of proving all before one is opened.
     #[arg(long)]
     pub no_standby: bool,
+    /// Leave every member standing by at the mark, to be looked into and changed by nobody; `--resume` opens them.
+    #[arg(long, conflicts_with = "no_standby")]
+    pub inspect: bool,
 }
 
 /// `stopmark restore plan`

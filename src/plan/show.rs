@@ -6,10 +6,10 @@ use std::fmt::{Display, Write as _};
 use std::path::PathBuf;
 
 use super::{
-    AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, FileMove, LinkSecurity,
-    OnFailure, PlaceMark, Plan, ProbeMark, ProveCopy, ProveMark, ProvenState, Prune, Publish,
-    RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind, Stage, StageName, Step,
-    StopAt, TrimMarkLog, Warning, WatchLink,
+    AdoptPiece, BackUp, CheckDatabase, CopyPiece, Deliver, EnsureEventSession, EnsureLink,
+    FileMove, LinkSecurity, OnFailure, PlaceMark, Plan, ProbeMark, ProveCopy, ProveMark,
+    ProvenState, Prune, Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind,
+    Stage, StageName, Step, StopAt, TrimMarkLog, Warning, WatchLink,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -179,14 +179,7 @@ fn head(step: &Step) -> String {
         Step::PutBack(step) => {
             format!("put back owner, settings and logins of `{}`", step.target)
         }
-        Step::CheckDatabase(step) => {
-            let pages = if step.physical_only {
-                ", pages only"
-            } else {
-                ""
-            };
-            format!("look through `{}` with CHECKDB{pages}", step.target)
-        }
+        Step::CheckDatabase(step) => check_words(step),
         Step::RunCheck(step) => format!("ask `{}`: it must find {}", step.name, step.wanted()),
         Step::DropScratch(step) => format!("remove scratch database `{}`", step.target),
         Step::Certify(step) => format!("certify the drill of mark `{}`", step.mark),
@@ -213,6 +206,15 @@ fn head(step: &Step) -> String {
         Step::WatchLink(step) => watch_words(step),
         Step::ReadWatch(step) => format!("read event session `{}`", step.name),
     }
+}
+
+fn check_words(step: &CheckDatabase) -> String {
+    let pages = if step.physical_only {
+        ", pages only"
+    } else {
+        ""
+    };
+    format!("look through `{}` with CHECKDB{pages}", step.target)
 }
 
 fn trim_words(step: &TrimMarkLog) -> String {

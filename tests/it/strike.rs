@@ -102,9 +102,7 @@ impl Strike {
         let is_it = match self.target {
             Target::Nth(nth) => seen.count == nth,
             Target::First(wanted) => seen.struck.is_none() && verb == wanted,
-            Target::UploadOf(part) => {
-                seen.struck.is_none() && verb == "upload" && key.contains(part)
-            }
+            Target::UploadOf(it) => seen.struck.is_none() && verb == "upload" && key.contains(it),
             Target::StoreAway => code == Code::StoreUnreachable && !seen.is_mended,
             Target::HoldBack(_) => false,
         };
