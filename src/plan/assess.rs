@@ -74,7 +74,7 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
                 "member `{}` is `{}` since its availability group failed over",
                 moved.listed, moved.now
             ),
-            "its chain goes on there; list it with that host if it is to stay",
+            "nothing needs to be done: it keeps the name that it is listed with, and its chain goes on",
         ));
     }
     for member in &survey.members {

@@ -50,11 +50,8 @@ pub async fn take(world: &World, config: &Config) -> Survey {
     let members = once(members, &moved, config);
     gather_histories(&members, &moved, &mut hosts, &found);
     let management_host = management_host(config, &members, &moved);
-    if let Some(host) = &management_host {
-        look_for_links(world, config, host, &mut hosts).await;
-    }
     let id = SurveyId(world.ids.next());
-    Survey {
+    let mut survey = Survey {
         id,
         taken_at,
         hosts,
@@ -62,7 +59,20 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         unresolved,
         moved,
         management_host,
+    };
+    for host in further_managers(&survey, config) {
+        look_for_links(world, config, &host, &mut survey.hosts).await;
     }
+    survey
+}
+
+/// The hosts that manage marks in place of the configuration's, or would after a failover.
+fn further_managers(survey: &Survey, config: &Config) -> Vec<HostName> {
+    let now = survey.management_host.iter().cloned();
+    let later = survey.management_standbys(config).into_iter().cloned();
+    now.chain(later)
+        .filter(|host| !host.is_same_host(&config.management_host))
+        .collect()
 }
 
 /// What hosts say of databases that are listed with another one.
