@@ -21,7 +21,14 @@ use std::process::ExitCode;
 
 use self::agent_seeds::Told;
 
+/// A story's clock moves on only after it was seen asleep for a while of real time, which is half of its time.
+const STORIES_PER_CORE: usize = 3;
+
 fn main() -> ExitCode {
     let template = agent_seeds::template();
-    long_run::play(|seed| agent_seeds::run(&template, seed), Told::add)
+    long_run::play(
+        STORIES_PER_CORE,
+        |seed| agent_seeds::run(&template, seed),
+        Told::add,
+    )
 }

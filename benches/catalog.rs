@@ -9,6 +9,8 @@
 //! It judges nothing: the figures stand in `docs/evidence.md`.
 #![expect(clippy::print_stdout, reason = "figures are for whoever ran it")]
 
+#[path = "catalog_page.rs"]
+mod page;
 #[path = "catalog_prune.rs"]
 mod prune;
 
@@ -26,11 +28,7 @@ use stopmark::model::{
     GroupName, Lsn, Mark, MemberMark, MemberName, Piece, PieceId, PieceKind, ProofLevel, RunId,
     ServerLocal, Set, SetId, SetKind, Sha256Digest, StoredStripe, Timestamp,
 };
-use stopmark::page::group::{GroupFacts, GroupView};
-use stopmark::page::sets::SetsView;
 use stopmark::plan::{Asked, BackupKind, Names, plan_backup};
-use stopmark::run::Backlog;
-use stopmark::service::Seen;
 use stopmark::store::hash::sha256;
 use stopmark::store::{AgentIdentity, Backend, ObjectStore, keys};
 use stopmark::survey::Survey;
@@ -86,7 +84,7 @@ fn run_part(part: &str, folder: &Path, count: u64) -> Outcome<()> {
         "take-in" => runtime.block_on(take_in(&folder.join("asked"), count))?,
         "ask" => runtime.block_on(ask(&folder.join("asked")))?,
         "prune" => runtime.block_on(prune::prune(&folder.join("asked")))?,
-        "page" => runtime.block_on(page(&folder.join("asked")))?,
+        "page" => runtime.block_on(page::page(&folder.join("asked")))?,
         _ => runtime.block_on(plan(&folder.join("asked")))?,
     }
     println!("  {part}: peak memory {} MiB", peak_mib()?);
@@ -362,41 +360,6 @@ async fn ask(state: &Path) -> Outcome<()> {
             millis(clock.monotonic().saturating_sub(begun))
         );
     }
-    Ok(())
-}
-
-/// The status page of that group, asked again and again.
-async fn page(state: &Path) -> Outcome<()> {
-    let config = configuration(state)?;
-    let catalog = SqliteCatalog::open(state)?;
-    let (clock, group) = (SystemClock::new(), group());
-    let (mut took, mut bytes) = (Vec::new(), 0);
-    for _ in 0..ASKED / 10 {
-        let begun = clock.monotonic();
-        let facts = GroupFacts {
-            seen: Seen::default(),
-            steps: Vec::new(),
-            standing: catalog.standing(&group).await?,
-            recent: catalog.page(&group, None, 120).await?,
-            unfinished: 0,
-            backlog: Backlog::default(),
-            now: Timestamp::from_millis(1_900_000_000_000),
-        };
-        bytes = GroupView::of(&config, &facts).html().len();
-        let counts = catalog.counts(&group).await?;
-        let sets = catalog.page(&group, None, 100).await?;
-        bytes += SetsView::of(&group, &sets, counts, 100).html().len();
-        took.push(clock.monotonic().saturating_sub(begun));
-    }
-    let first = took[0];
-    took.sort_unstable();
-    println!(
-        "status page and list of sets, {} KiB: first {:.1} ms, p50 {:.1} ms, p99 {:.1} ms",
-        bytes >> 10,
-        millis(first),
-        millis(took[took.len() / 2]),
-        millis(took[took.len() * 99 / 100])
-    );
     Ok(())
 }
 

@@ -23,11 +23,11 @@ use crate::model::{
     MemberName, PieceCopy, RunId, Set, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, ShareFile, StagedStripe,
 };
 use crate::run::events::{BackedUp, Event};
-use crate::survey::{HostFacts, TargetFacts};
+use crate::survey::{HostFacts, HostRoom, TargetFacts};
 
 pub use log::{Chained, LogEntry, LogFact};
 
@@ -125,6 +125,9 @@ pub trait Fleet: Send + Sync {
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>>;
     /// What a restore must know of a host that it goes to.
     async fn target_facts(&self, host: &HostName) -> Result<TargetFacts>;
+    /// How much room the logs of these databases and their volumes have left; what the login cannot enter is left out.
+    /// `SM0207` where it may see none of it.
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom>;
     /// Writes a tiny `COPY_ONLY` backup of `model` to this file, as the host names it; for `check`.
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()>;
     /// Makes the link, or mends it in place; the wildcard mapping is dropped, one login mapped.
@@ -181,6 +184,8 @@ pub trait Fleet: Send + Sync {
         step: &RecoverDatabase,
         progress: &dyn StepProgress,
     ) -> Result<()>;
+    /// Puts back owner, settings and users' logins of a restored database; what could not be, a line each.
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>>;
     /// `DBCC CHECKDB` of a restored database; `SM0810` when it is not sound.
     async fn check_database(
         &self,
@@ -347,6 +352,11 @@ pub trait Store: Send + Sync {
     ) -> Result<Set>;
     /// Takes the group's lease, or renews it; `SM0706` names the holder when another has it.
     async fn take_lease(&self, group: &GroupName) -> Result<()>;
+    /// Takes the lease or renews it where that can be done at once, and else says who holds it: for agents that stand
+    /// by. An agent that asks again and again learns when the holder has gone.
+    async fn stand(&self, group: &GroupName) -> Result<Footing> {
+        self.take_lease(group).await.map(|()| Footing::Active)
+    }
     /// Whether this agent was the last that was known to hold the group's lease. Only such a one goes on without a
     /// lease while the store does not answer.
     fn held_last(&self, _group: &GroupName) -> bool {
@@ -363,6 +373,20 @@ pub trait Store: Send + Sync {
     /// Removes all objects of a stripe that was let go; what is gone already is no error, what the store holds
     /// back is an answer. The lease must be held.
     async fn remove(&self, group: &GroupName, stripe: &StoredStripe) -> Result<Removal>;
+}
+
+/// How an agent stands with the group's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Footing {
+    /// It holds the lease.
+    Active,
+    /// Another agent holds it.
+    Standby {
+        /// That agent.
+        holder: String,
+        /// When it counts as gone unless it renews, on the asking agent's monotonic clock.
+        until: Duration,
+    },
 }
 
 /// What became of objects that were to be removed.

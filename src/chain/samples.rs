@@ -109,5 +109,6 @@ pub(crate) fn facts(next: Option<u32>) -> MemberFacts {
         reported: Vec::new(),
         replica: None,
         seeding: None,
+        settings: None,
     }
 }

@@ -1,6 +1,9 @@
 //! The command line: what was typed. Meaning is given to it in the files beside this one.
 
+#[cfg(feature = "demo")]
+mod demo;
 mod drill;
+mod tools;
 
 use std::path::PathBuf;
 
@@ -9,7 +12,10 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use crate::config::size_bytes;
 use crate::model::{HostName, MemberName, StoreName};
 
+#[cfg(feature = "demo")]
+pub use demo::{DemoArgs, SimArgs};
 pub use drill::{DrillCommand, DrillRunArgs, DrillShowArgs};
+pub use tools::{CompletionsArgs, GrantsArgs, ManArgs, SecretCommand, SecretSetArgs};
 
 /// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
 #[derive(Debug, Parser)]
@@ -111,6 +117,15 @@ pub enum Command {
     /// Work on the local index of the store.
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// Print the T-SQL that gives the agent's login on each host the rights that it needs, and no more.
+    Grants(GrantsArgs),
+    /// Passwords and keys: test those that the configuration names, or put one where it is looked for.
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+    /// Write a man page for each command.
+    Man(ManArgs),
     /// Run simulated SQL Servers on this machine.
     #[cfg(feature = "demo")]
     Sim(SimArgs),
@@ -419,10 +434,25 @@ pub struct UnpinArgs {
 }
 
 /// `stopmark service ...`
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum ServiceCommand {
     /// Run in the foreground until stopped: SIGTERM or Ctrl-C stops, SIGHUP reads the configuration again.
     Run,
+    /// Make the Windows service, or bring it up to date; `install.ps1` does this and what belongs to it.
+    #[cfg(windows)]
+    Install(ServiceInstallArgs),
+    /// Remove the Windows service; configuration, state and logs stay.
+    #[cfg(windows)]
+    Uninstall,
+}
+
+/// `stopmark service install`
+#[cfg(windows)]
+#[derive(Args, Clone, Debug)]
+pub struct ServiceInstallArgs {
+    /// Who the service runs as: its own virtual account, or a group managed one (`DOMAIN\NAME$`).
+    #[arg(long, value_name = "NAME", default_value = crate::service::windows::install::OWN_ACCOUNT)]
+    pub account: String,
 }
 
 /// `stopmark notify ...`
@@ -453,31 +483,4 @@ pub struct RebuildArgs {
     /// Read this store's copy of the group's log and manifests; the store that leads when left out.
     #[arg(long, value_name = "NAME")]
     pub from: Option<StoreName>,
-}
-
-/// `stopmark sim`
-#[cfg(feature = "demo")]
-#[derive(Args, Debug)]
-pub struct SimArgs {
-    /// The hosts' names; several make a group that can reach each other.
-    #[arg(required = true)]
-    pub hosts: Vec<String>,
-    /// The folder that holds the hosts; made if it is not there.
-    #[arg(long, default_value = "stopmark-sim")]
-    pub folder: PathBuf,
-    /// The first host's port; 0 picks free ones.
-    #[arg(long, default_value_t = 0)]
-    pub port: u16,
-}
-
-/// `stopmark demo`
-#[cfg(feature = "demo")]
-#[derive(Args, Debug)]
-pub struct DemoArgs {
-    /// The folder that the demonstration works in and leaves behind.
-    #[arg(long, default_value = "stopmark-demo")]
-    pub folder: PathBuf,
-    /// The seed of the workload.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
 }

@@ -7,6 +7,7 @@ pub mod args;
 mod commands;
 #[cfg(feature = "demo")]
 mod demo;
+mod journal;
 pub mod out;
 pub mod progress;
 mod setup;

@@ -12,6 +12,7 @@ use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use super::Failed;
 use super::args::Common;
+use super::journal::ForJournal;
 use super::progress;
 use crate::catalog::{CopyPolicy, SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
@@ -244,21 +245,36 @@ pub fn log_to_files(folder: Option<&Path>, is_verbose: bool) -> Result<()> {
     Ok(())
 }
 
-/// The same for a service, as its configuration says; and on stderr, which a service manager keeps.
-pub(super) fn log_as_service(config: &Config, is_verbose: bool) -> Result<()> {
+/// The same for a service, as its configuration says; and where its manager `heard` it.
+pub(super) fn log_as_service(config: &Config, is_verbose: bool, heard: Written) -> Result<()> {
     let files = log_files(&config.logs, usize::from(config.service.log_days))?;
-    let heard = fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    // A service manager stamps lines by itself.
-    let heard = match std::env::var_os("JOURNAL_STREAM") {
-        Some(_) => heard.without_time().boxed(),
-        None => heard.boxed(),
-    };
     let files = to_files(files, config.service.log_json);
     install(vec![files, heard], is_verbose);
     Ok(())
 }
 
-type Written = Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync>;
+/// On stderr, which a terminal shows and systemd keeps.
+pub(super) fn to_stderr() -> Written {
+    let heard = fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    match std::env::var_os("JOURNAL_STREAM") {
+        Some(_) => {
+            let format = fmt::format().without_time().with_ansi(false);
+            heard.event_format(ForJournal(format)).boxed()
+        }
+        None => heard.boxed(),
+    }
+}
+
+/// In the event log of Windows, which has time and severity of its own.
+#[cfg(windows)]
+pub(super) fn to_event_log() -> Written {
+    let heard = fmt::layer().with_ansi(false).without_time();
+    let heard = heard.with_level(false).with_target(false);
+    heard.with_writer(crate::service::windows::EventLog).boxed()
+}
+
+/// A place where log lines go.
+pub(super) type Written = Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync>;
 
 fn to_files(files: RollingFileAppender, is_json: bool) -> Written {
     // Lines are few and are written at once, so that the last ones are there however the process ends.
@@ -298,8 +314,7 @@ fn log_files(folder: &Path, files_max: usize) -> Result<RollingFileAppender> {
         .map_err(|error| no_log(folder, error))
 }
 
-/// Writes a file that only its owner may read.
-#[cfg(feature = "demo")]
+/// Writes a file that only its owner may read; one that is there keeps its owner and its mode.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);

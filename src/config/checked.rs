@@ -337,6 +337,8 @@ impl Default for RetentionConfig {
 pub struct DrillConfig {
     /// Where; the hosts of members are dealt out over these, in order.
     pub hosts: Vec<HostName>,
+    /// Which Point is drilled where nobody names one.
+    pub point: DrillPoint,
     /// What the names of scratch databases begin with.
     pub prefix: String,
     /// The folder for their files, as the drill hosts name it; none: each host's default folders.
@@ -347,6 +349,15 @@ pub struct DrillConfig {
     pub checks: Vec<DrillCheckConfig>,
     /// How long a recovery may take.
     pub rto: Option<Duration>,
+}
+
+/// Which Point a drill takes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrillPoint {
+    /// The newest one.
+    Newest,
+    /// Any of those that there are: old pieces are looked at too, then.
+    Random,
 }
 
 /// How far `DBCC CHECKDB` looks.
@@ -373,6 +384,7 @@ impl Default for DrillConfig {
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
+            point: DrillPoint::Newest,
             prefix: "drill_".to_owned(),
             files_in: None,
             check_database: CheckDepth::Full,

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::schedule::Schedule;
 use crate::model::Timestamp;
 
-/// Work that comes round; the order is that of beginning where several are due at once. A rehearsal of the
-/// restore, and the companions' own backups, take their places here with the runs that do them.
+/// Work that comes round; the order is that of beginning where several are due at once. The companions' own backups
+/// take their place here with the run that does them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
@@ -27,16 +27,19 @@ pub enum Job {
     Scrub,
     /// What no rule keeps is let go.
     Prune,
+    /// The restore of a whole Point rehearsed.
+    Drill,
 }
 
 impl Job {
     /// Every job, in the order of beginning.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Full,
         Self::Differential,
         Self::Log,
         Self::Scrub,
         Self::Prune,
+        Self::Drill,
     ];
 
     /// Its key in `[schedule]`.
@@ -48,6 +51,7 @@ impl Job {
             Self::Log => "log",
             Self::Scrub => "scrub",
             Self::Prune => "prune",
+            Self::Drill => "drill",
         }
     }
 }
@@ -76,6 +80,17 @@ pub struct JobConfig {
     pub catch_up: bool,
     /// How many bytes a scrub reads back; none: everything.
     pub budget_bytes: Option<u64>,
+    /// What makes fulls due beside their time.
+    pub triggers: TriggersConfig,
+}
+
+/// What makes fulls due beside their time; a broken chain does so whatever stands here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TriggersConfig {
+    /// All logs that a member has stored since its newest full, in bytes.
+    pub log_since_bytes: Option<u64>,
+    /// How old a member's newest full may become.
+    pub age: Option<Duration>,
 }
 
 /// Some hours of each day, in local time; it may span midnight.
@@ -99,6 +114,7 @@ impl JobConfig {
             window: None,
             catch_up: true,
             budget_bytes: None,
+            triggers: TriggersConfig::default(),
         }
     }
 

@@ -21,18 +21,19 @@ mod tests;
 use std::path::Path;
 
 pub use checked::{
-    BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, Encryption,
-    HostConfig, KeepingConfig, LockConfig, LockMode, LogBackupPreference, LoginConfig, MarkLogKind,
-    MemberConfig, PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig, StoreConfig,
-    TransferConfig,
+    BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, DrillPoint,
+    Encryption, HostConfig, KeepingConfig, LockConfig, LockMode, LogBackupPreference, LoginConfig,
+    MarkLogKind, MemberConfig, PolicyConfig, ReadBack, RetentionConfig, SealConfig, ShareConfig,
+    StoreConfig, TransferConfig,
 };
 pub use diff::diff;
-pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig};
+pub use jobs::{DayWindow, Job, JobConfig, ScheduleConfig, TriggersConfig};
 pub use read::size_bytes;
 pub use schedule::{Schedule, next_runs};
-pub use secrets::{OsSecrets, SecretSource};
+pub use secrets::{OsSecrets, SecretPlace, SecretSource, SecretUse, exposure};
 pub use service::{
-    MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig, WebhookKind,
+    AlarmsConfig, MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig,
+    WebhookKind,
 };
 
 use crate::error::{Code, Error};
@@ -40,6 +41,25 @@ use crate::error::{Code, Error};
 /// Reads and checks a configuration file. Paths in it that are not absolute begin at its own folder. All
 /// faults come back at once, each with file, line, column, key and hint (SM0101 to SM0106).
 pub fn load(path: &Path, secrets: &dyn SecretSource) -> Result<Config, Vec<Error>> {
+    parse(&text_of(path)?, path, secrets)
+}
+
+/// The secrets that a configuration file names, in the order of its sections, each looked up as [`load`] does; and
+/// what else is wrong with the file. Where it cannot be read at all there are only faults.
+pub fn secrets_named(path: &Path, source: &dyn SecretSource) -> (Vec<SecretUse>, Vec<Error>) {
+    match text_of(path) {
+        Ok(text) => {
+            let platform = read::Platform::here();
+            let (config, uses) = read::config_and_secrets(&text, path, source, platform);
+            let mut faults = config.err().unwrap_or_default();
+            faults.retain(|fault| fault.code() != Code::SecretMissing);
+            (uses, faults)
+        }
+        Err(faults) => (Vec::new(), faults),
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, Vec<Error>> {
     let bytes = std::fs::read(path).map_err(|error| {
         vec![
             Error::new(
@@ -51,7 +71,7 @@ pub fn load(path: &Path, secrets: &dyn SecretSource) -> Result<Config, Vec<Error
             .source(error),
         ]
     })?;
-    let text = String::from_utf8(bytes).map_err(|_| {
+    String::from_utf8(bytes).map_err(|_| {
         vec![
             Error::new(
                 Code::ConfigUnreadable,
@@ -60,8 +80,7 @@ pub fn load(path: &Path, secrets: &dyn SecretSource) -> Result<Config, Vec<Error
             .at("file", path.display())
             .hint("save it as UTF-8; PowerShell's `>` writes UTF-16"),
         ]
-    })?;
-    parse(&text, path, secrets)
+    })
 }
 
 /// Checks a configuration's text; `file` is for messages and for paths that are not absolute.

@@ -1,4 +1,5 @@
-//! How the service is seen and whom it tells: `[service]`, `[page]` and `[notify]`, once they are checked.
+//! How the service is seen, what it looks at and whom it tells: `[service]`, `[page]`, `[alarms]` and `[notify]`,
+//! once they are checked.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -21,8 +22,23 @@ pub struct ServiceConfig {
     pub log_days: u16,
     /// The status page and the metrics.
     pub page: PageConfig,
+    /// Other agents serve the group too: the one that holds the lease works, the others stand by.
+    pub several_agents: bool,
+    /// What the service looks at between runs.
+    pub alarms: AlarmsConfig,
     /// The people to be told.
     pub notify: NotifyConfig,
+}
+
+/// When the room that hosts have left is too little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlarmsConfig {
+    /// How often the service looks; none: it does not.
+    pub every: Option<Duration>,
+    /// How full a member's log may become, in per cent of what it may grow to; 0: as full as it likes.
+    pub log_used_percent: u8,
+    /// How much must be free where members have their files, in bytes.
+    pub disk_free_bytes: u64,
 }
 
 /// The status page.
@@ -64,6 +80,8 @@ pub struct MailConfig {
     pub to: Vec<String>,
     /// The login; none where the server wants none.
     pub login: Option<(String, SecretString)>,
+    /// Only trouble is told there, not its end.
+    pub only_bad: bool,
 }
 
 /// How a connection to a mail server is protected.
@@ -106,7 +124,19 @@ impl Default for ServiceConfig {
             log_json: false,
             log_days: 30,
             page: PageConfig::default(),
+            several_agents: false,
+            alarms: AlarmsConfig::default(),
             notify: NotifyConfig::default(),
+        }
+    }
+}
+
+impl Default for AlarmsConfig {
+    fn default() -> Self {
+        Self {
+            every: Some(Duration::from_secs(5 * 60)),
+            log_used_percent: 70,
+            disk_free_bytes: 10 << 30,
         }
     }
 }

@@ -128,6 +128,7 @@ codes! {
     SecretMissing = "SM0105", Config, Config, "a secret that the configuration names is missing";
     ConfigSchedule = "SM0106", Config, Config, "a schedule cannot be used";
     CommandLine = "SM0107", Config, Usage, "the command line cannot be understood";
+    SecretExposed = "SM0108", Config, Degraded, "a file that holds a secret can be read or changed by others";
     HostUnreachable = "SM0201", Host, Failed, "a host does not answer";
     LoginRefused = "SM0202", Host, Failed, "a host refuses the agent's login";
     WrongTrueName = "SM0203", Host, Failed, "a host says that it has another name than the configuration";
@@ -142,6 +143,9 @@ codes! {
     AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
     RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the `BULK_LOGGED` recovery model: a bulk change voids the mark in its log";
     ReplicaMoved = "SM0214", Host, Degraded, "an availability group has failed over, and a member is on another host than listed";
+    LogFilling = "SM0221", Host, Degraded, "a member's log is nearly as full as it can become";
+    LogHeld = "SM0222", Host, Degraded, "something other than log backups keeps a member's log from being reused";
+    DiskFilling = "SM0223", Host, Degraded, "a disk that members have files on has little room left";
     LinkMissing = "SM0301", Link, Failed, "a linked server that a mark needs does not exist";
     LinkWrong = "SM0302", Link, Failed, "a linked server is not as a mark needs it";
     LinkTestFailed = "SM0303", Link, Failed, "a linked server cannot reach its host";
@@ -199,6 +203,7 @@ codes! {
     DrillCheckFailed = "SM0809", Restore, Failed, "a drill's check did not find what it should";
     DatabaseUnsound = "SM0810", Restore, Failed, "a restored database is not sound";
     ScratchForeign = "SM0811", Restore, Failed, "a database of a drill's name is not what the drill made";
+    SettingsLeft = "SM0812", Restore, Degraded, "a restored database lacks what it had on its host beside its data";
     StateUnwritable = "SM0901", Host, Failed, "the state folder cannot be used";
     JournalUnreadable = "SM0902", Bug, Failed, "a journal cannot be read";
     Interrupted = "SM0903", Host, Interrupted, "interrupted by a person";
@@ -207,6 +212,7 @@ codes! {
     PortTaken = "SM0906", Host, Failed, "the status page cannot listen at its address";
     NoticeUndelivered = "SM0907", Host, Degraded, "a notice did not reach somebody who should be told";
     ReloadRefused = "SM0908", Config, Config, "a changed configuration cannot be taken up without a restart";
+    ManagerRefused = "SM0912", Host, Failed, "the service manager of the system refused something";
     Bug = "SM9001", Bug, Failed, "a fault of Stopmark's own";
 }
 

@@ -48,6 +48,9 @@ pub struct Certificate {
     pub phases: Vec<DrilledPhase>,
     /// Everything that the drill had made on the drill hosts was removed.
     pub is_clean: bool,
+    /// It was broken off before its end, and a later start removed what it had left and wrote this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_cut_short: bool,
 }
 
 /// One member in a drill.

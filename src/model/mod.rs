@@ -12,6 +12,7 @@ mod mark;
 mod names;
 mod piece;
 mod set;
+mod settings;
 mod store;
 mod time;
 
@@ -29,5 +30,6 @@ pub use piece::{
     SealedStripe, StoredStripe,
 };
 pub use set::{MissingMember, Origin, Set, SetKind};
+pub use settings::{DatabaseSettings, MemberSettings, UserLogin};
 pub use store::{PieceCopy, StoreName, StoreNameError};
 pub use time::{ServerLocal, Timestamp};

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupName, Mark, MemberName, Piece, PieceId, RunId, SetId, Timestamp};
+use super::{GroupName, Mark, MemberName, MemberSettings, Piece, PieceId, RunId, SetId, Timestamp};
 
 /// What a set was taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,6 +73,9 @@ pub struct Set {
     /// Where adopted pieces came from; absent in manifests of what Stopmark took itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adopted: Vec<Origin>,
+    /// What members whose fulls are here had on their hosts beside their data; absent where nobody could say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<MemberSettings>,
 }
 
 impl Set {

@@ -3,7 +3,7 @@
 //!
 //! Start at [`Telling::notice`]. It decides from values alone; sending is for the notifiers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
@@ -14,8 +14,30 @@ use crate::world::Notice;
 /// What people know already.
 #[derive(Clone, Debug, Default)]
 pub struct Telling {
-    /// Jobs in trouble.
-    troubles: BTreeMap<Job, Trouble>,
+    /// What is in trouble.
+    troubles: BTreeMap<Matter, Trouble>,
+}
+
+/// What may be in trouble.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Matter {
+    Job(Job),
+    /// A member, host or volume, with the code of what is wrong with it.
+    Alarm {
+        about: String,
+        code: String,
+    },
+}
+
+/// Something that was found wrong between runs, as far as people are told.
+#[derive(Clone, Debug)]
+pub struct Raised {
+    /// The member, host or volume.
+    pub about: String,
+    /// The stable code.
+    pub code: String,
+    /// What is wrong now, and what helps.
+    pub words: String,
 }
 
 #[derive(Clone, Debug)]
@@ -52,8 +74,9 @@ impl Telling {
             return None;
         }
         let job = ended.job.word();
+        let matter = Matter::Job(ended.job);
         if ended.is_good {
-            let trouble = self.troubles.remove(&ended.job)?;
+            let trouble = self.troubles.remove(&matter)?;
             let (since, times) = (trouble.since, trouble.times);
             return Some(Notice {
                 title: format!("Stopmark: {job} of {group} is well again"),
@@ -61,8 +84,68 @@ impl Telling {
                 is_bad: false,
             });
         }
-        let known = self.troubles.get(&ended.job);
+        let known = self.troubles.get(&matter);
         let is_new = known.is_none_or(|known| known.words != ended.words);
+        let (since, times) = self.note(matter, ended.words, is_new, config, now)?;
+        Some(Notice {
+            title: format!("Stopmark: {job} of {group} needs a look"),
+            body: format!("{}\n{times} times since {since}", ended.words),
+            is_bad: true,
+        })
+    }
+
+    /// The notices that a look between runs calls for: what was raised, and what is well again.
+    pub fn look(
+        &mut self,
+        group: &GroupName,
+        raised: Vec<Raised>,
+        config: &NotifyConfig,
+        now: Timestamp,
+    ) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        let mut open = BTreeSet::new();
+        for Raised { about, code, words } in raised {
+            let title = format!("Stopmark: {about} of {group} needs a look");
+            let matter = Matter::Alarm { about, code };
+            open.insert(matter.clone());
+            // How much is left changes with every look, and is no news.
+            let is_new = !self.troubles.contains_key(&matter);
+            if let Some((since, _)) = self.note(matter, &words, is_new, config, now) {
+                notices.push(Notice {
+                    title,
+                    body: format!("{words}\nsince {since}"),
+                    is_bad: true,
+                });
+            }
+        }
+        self.troubles.retain(|matter, trouble| {
+            let Matter::Alarm { about, .. } = matter else {
+                return true;
+            };
+            let is_over = !open.contains(matter);
+            if is_over {
+                let (since, words) = (trouble.since, &trouble.words);
+                notices.push(Notice {
+                    title: format!("Stopmark: {about} of {group} is well again"),
+                    body: format!("it was since {since}: {words}"),
+                    is_bad: false,
+                });
+            }
+            !is_over
+        });
+        notices
+    }
+
+    /// Notes trouble; since when it is and how often it was met, where it is to be told now.
+    fn note(
+        &mut self,
+        matter: Matter,
+        words: &str,
+        is_new: bool,
+        config: &NotifyConfig,
+        now: Timestamp,
+    ) -> Option<(Timestamp, u32)> {
+        let known = self.troubles.get(&matter);
         let is_time = known.is_none_or(|known| now >= known.told_at.plus(config.repeat_after));
         let is_told = is_new || (is_time && !is_quiet(config, now));
         let trouble = Trouble {
@@ -72,15 +155,11 @@ impl Telling {
                 Some(known) if !is_told => known.told_at,
                 _ => now,
             },
-            words: ended.words.to_owned(),
+            words: words.to_owned(),
         };
-        let (since, times) = (trouble.since, trouble.times);
-        self.troubles.insert(ended.job, trouble);
-        is_told.then(|| Notice {
-            title: format!("Stopmark: {job} of {group} needs a look"),
-            body: format!("{}\n{times} times since {since}", ended.words),
-            is_bad: true,
-        })
+        let told = (trouble.since, trouble.times);
+        self.troubles.insert(matter, trouble);
+        is_told.then_some(told)
     }
 }
 
@@ -139,6 +218,31 @@ mod tests {
         let mut tell = |hours, words| told(&mut telling, hours, words, &config);
         assert_eq!(tell(1, "SM0201"), Some(true));
         assert_eq!(tell(90, "SM0201"), None);
+    }
+
+    #[test]
+    fn what_a_look_finds_is_told_once_and_again_when_it_is_over() {
+        let config = NotifyConfig::default();
+        let group: GroupName = "pay".parse().expect("a name");
+        let mut telling = Telling::default();
+        let mut look = |minutes: i64, words: &[&str]| {
+            let raised = words.iter().map(|words| Raised {
+                about: "SQL1/A".to_owned(),
+                code: "SM0221".to_owned(),
+                words: (*words).to_owned(),
+            });
+            let at = Timestamp::from_millis(minutes * 60_000);
+            let notices = telling.look(&group, raised.collect(), &config, at);
+            let bad: Vec<bool> = notices.iter().map(|notice| notice.is_bad).collect();
+            bad
+        };
+        let nothing: &[bool] = &[];
+        assert_eq!(look(0, &[]), nothing);
+        assert_eq!(look(5, &["71 %"]), [true]);
+        assert_eq!(look(10, &["72 %"]), nothing, "a number is no news");
+        assert_eq!(look(300, &["90 %"]), [true], "it lasts");
+        assert_eq!(look(305, &[]), [false]);
+        assert_eq!(look(310, &[]), nothing);
     }
 
     #[test]

@@ -118,11 +118,12 @@ async fn healthz(State(shelf): State<Shelf>) -> Response {
     }
 }
 
-/// Whether it works: the configuration is in force and nobody asked it to stop.
+/// Whether it is ready to work, and in which role: the configuration is in force and nobody asked it to stop. One that
+/// stands by is ready too, since it takes over by itself.
 async fn readyz(State(shelf): State<Shelf>) -> Response {
     let seen = shelf.seen.borrow();
     if seen.looked_at.is_some() && !seen.is_stopping {
-        "ready\n".into_response()
+        format!("ready ({})\n", seen.role.words()).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
     }
@@ -210,18 +211,22 @@ async fn set_view(scene: &Scene, name: &str) -> Result<Option<String>> {
 
 async fn member(State(shelf): State<Shelf>, Query(wanted): Query<Wanted>) -> Response {
     match scene(&shelf) {
-        Some(scene) => reply(member_view(&scene, &wanted.name.unwrap_or_default()).await),
+        Some(scene) => {
+            let name = wanted.name.unwrap_or_default();
+            reply(member_view(&shelf, &scene, &name).await)
+        }
         None => starting(),
     }
 }
 
-async fn member_view(scene: &Scene, name: &str) -> Result<Option<String>> {
+async fn member_view(shelf: &Shelf, scene: &Scene, name: &str) -> Result<Option<String>> {
     let (catalog, config) = (&scene.world.catalog, &scene.config);
     let recent = catalog.page(&config.group, None, RECENT_SETS).await?;
     let standing = catalog.standing(&config.group).await?;
     let now = scene.world.clock.now();
     let view = MemberView::of(config, name, &recent, &standing, now);
-    Ok(view.map(|view| view.html()))
+    let rooms = shelf.seen.borrow().rooms.clone();
+    Ok(view.map(|view| view.with_room(&rooms).html()))
 }
 
 async fn measured(State(shelf): State<Shelf>) -> Response {

@@ -14,6 +14,8 @@ use crate::config::{Config, Job};
 use crate::model::{GroupName, MemberName, Timestamp};
 use crate::report::status::backlog_words;
 use crate::run::Backlog;
+use crate::service::Role;
+use crate::service::alarm::Alarm;
 use crate::service::due::Turn;
 use crate::service::outlook::why;
 use crate::service::seen::{Last, Seen, StepSeen};
@@ -43,6 +45,8 @@ pub struct GroupFacts {
 pub struct GroupView {
     group: GroupName,
     now: Timestamp,
+    /// What this agent is to the group; none where it is the only one.
+    role: Option<String>,
     level: Level,
     headline: String,
     /// The newest point's mark and when it was placed.
@@ -91,6 +95,7 @@ impl GroupView {
         Self {
             group: config.group.clone(),
             now,
+            role: (seen.role != Role::Alone).then(|| seen.role.words()),
             level,
             headline,
             newest,
@@ -143,6 +148,7 @@ impl GroupView {
                     p { "A full and then a log make one: " code { "stopmark backup full" } ", "
                         code { "stopmark backup log" } }
                 }
+                @if let Some(role) = &self.role { p { "This agent: " strong { (role) } } }
             }
         }
     }
@@ -258,6 +264,7 @@ fn remarks(facts: &GroupFacts) -> Vec<String> {
     if facts.backlog.pieces > 0 {
         remarks.push(backlog_words(&facts.backlog));
     }
+    remarks.extend(seen.alarms.iter().map(Alarm::line));
     if let Some(waiting) = &seen.waiting {
         remarks.push(format!("what is due waits: {waiting}"));
     }

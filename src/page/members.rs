@@ -3,13 +3,16 @@
 //! Start at [`MemberRow::of`] and [`MemberView::of`]. What is told comes from the newest sets: a member whose last
 //! full is older than they are is told without it.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::shell::{Level, badge, in_address, page, time};
 use super::timeline::Timeline;
 use crate::config::Config;
-use crate::model::{GroupName, MemberName, Piece, PieceKind, ProofLevel, Timestamp};
+use crate::model::{GroupName, HostName, MemberName, Piece, PieceKind, ProofLevel, Timestamp};
 use crate::report::bytes::size;
+use crate::survey::{HostRoom, LogRoom};
 use crate::world::{Listed, Standing};
 
 /// One member in a line.
@@ -30,6 +33,8 @@ pub struct MemberView {
     row: MemberRow,
     pieces: Vec<PieceLine>,
     timeline: Option<Timeline>,
+    /// How full its log is, where its host was asked.
+    log: Option<LogRoom>,
     now: Timestamp,
 }
 
@@ -108,6 +113,15 @@ pub(super) fn table(members: &[MemberRow], now: Timestamp) -> Markup {
     }
 }
 
+fn log_line(log: &LogRoom) -> Markup {
+    let percent = log.used_percent();
+    html! {
+        p { "Its log uses " (size(log.used_bytes)) " of the " (size(log.most_bytes)) " that it can have ("
+            span.mono { (log.reuse_wait) } ")" }
+        progress max="100" value=(percent) aria-label="How full the log is" { (percent) " %" }
+    }
+}
+
 fn moment(at: Option<Timestamp>, now: Timestamp) -> Markup {
     at.map_or_else(|| html! { span.soft { "none lately" } }, |at| time(at, now))
 }
@@ -140,8 +154,19 @@ impl MemberView {
             row: MemberRow::of(member, recent, standing),
             pieces: pieces.collect(),
             timeline: Timeline::of(std::slice::from_ref(member), recent, now),
+            log: None,
             now,
         })
+    }
+
+    /// With what the hosts had left when they were last asked.
+    #[must_use]
+    pub fn with_room(mut self, rooms: &BTreeMap<HostName, HostRoom>) -> Self {
+        let member = &self.row.member;
+        let mut hosts = rooms.iter();
+        let own = hosts.find(|(host, _)| host.is_same_host(&member.host));
+        self.log = own.and_then(|(_, room)| room.logs.get(&member.database).cloned());
+        self
     }
 
     /// The page.
@@ -152,6 +177,7 @@ impl MemberView {
             section {
                 p { (self.row.state()) }
                 p.soft { (self.pieces.len()) " pieces in the newest sets, " (size(self.row.bytes)) " in the store" }
+                @if let Some(log) = &self.log { (log_line(log)) }
             }
             @if let Some(timeline) = &self.timeline {
                 section aria-labelledby="marks" { h2 id="marks" { "Marks and pieces" } (timeline.svg()) }

@@ -5,9 +5,10 @@
 use std::fmt::Write as _;
 
 use crate::config::Job;
-use crate::model::Timestamp;
+use crate::model::{MemberName, Timestamp};
 use crate::run::Backlog;
 use crate::service::Seen;
+use crate::survey::LogRoom;
 use crate::world::{Counts, Standing};
 
 /// What is measured beside the loop itself.
@@ -65,6 +66,7 @@ pub fn metrics(seen: &Seen, facts: Option<&MetricFacts>) -> String {
         .sample("", seconds(started_at.millis()));
     }
     jobs(&mut text, seen);
+    rooms(&mut text, seen);
     if let Some(facts) = facts {
         of_group(&mut text, facts);
     }
@@ -168,6 +170,66 @@ fn jobs(text: &mut String, seen: &Seen) {
             seconds(last.ended_at.millis() - last.began_at.millis()),
         );
     }
+}
+
+/// What the hosts had left when they were last asked.
+fn rooms(text: &mut String, seen: &Seen) {
+    let active = "This agent works on the group; else it stands by";
+    gauge(text, "stopmark_active", active).sample("", flag(seen.role.is_active()));
+    let mut used = gauge(
+        text,
+        "stopmark_log_used_ratio",
+        "How full the log is, of what it may grow to",
+    );
+    for (member, log) in logs(seen) {
+        used.sample(&member, f64::from(log.used_percent()) / 100.0);
+    }
+    let mut bytes = gauge(
+        text,
+        "stopmark_log_used_bytes",
+        "How much of the log is in use",
+    );
+    for (member, log) in logs(seen) {
+        bytes.sample(&member, number(log.used_bytes));
+    }
+    let mut wait = gauge(
+        text,
+        "stopmark_log_reuse_wait",
+        "Why the log cannot be reused, as SQL Server says",
+    );
+    for (member, log) in logs(seen) {
+        wait.sample(
+            &format!("{member},wait=\"{}\"", escaped(&log.reuse_wait)),
+            1.0,
+        );
+    }
+    let mut free = gauge(
+        text,
+        "stopmark_volume_free_bytes",
+        "How much is free where members have their files",
+    );
+    for (host, room) in &seen.rooms {
+        let host = escaped(host.as_str());
+        for volume in &room.volumes {
+            let labels = format!("host=\"{host}\",volume=\"{}\"", escaped(&volume.root));
+            free.sample(&labels, number(volume.free_bytes));
+        }
+    }
+    let mut raised = gauge(text, "stopmark_alarm", "Something will stop a member");
+    for alarm in &seen.alarms {
+        let (code, about) = (&alarm.code, escaped(&alarm.about));
+        raised.sample(&format!("code=\"{code}\",about=\"{about}\""), 1.0);
+    }
+}
+
+/// The logs that were asked about, each with its member as a label.
+fn logs(seen: &Seen) -> impl Iterator<Item = (String, &LogRoom)> {
+    seen.rooms.iter().flat_map(|(host, room)| {
+        room.logs.iter().map(move |(database, log)| {
+            let member = MemberName::new(host.clone(), database.clone());
+            (format!("member=\"{}\"", escaped(&member.to_string())), log)
+        })
+    })
 }
 
 fn gauge<'a>(text: &'a mut String, name: &'static str, help: &str) -> Measure<'a> {

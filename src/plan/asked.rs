@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::quarantine::Quarantine;
-use crate::model::{MemberName, Piece, PieceId, PieceKind, RunId, Set, Timestamp};
+use crate::model::{
+    DatabaseSettings, MemberName, Piece, PieceId, PieceKind, RunId, Set, Timestamp,
+};
 
 /// Which kind of backup run was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +108,17 @@ impl CatalogView {
     pub fn pieces<'a>(&'a self, member: &'a MemberName) -> impl Iterator<Item = &'a Piece> {
         let pieces = self.sets.iter().flat_map(|set| &set.pieces);
         pieces.filter(move |piece| piece.member == *member)
+    }
+
+    /// What the member had on its host beside its data, by the newest set that says so.
+    #[must_use]
+    pub fn settings(&self, member: &MemberName) -> Option<&DatabaseSettings> {
+        let newest = self.sets.iter().filter_map(|set| {
+            let mut settings = set.settings.iter();
+            let found = settings.find(|it| it.member == *member)?;
+            Some((set.made_at, &found.settings))
+        });
+        newest.max_by_key(|(made_at, _)| *made_at).map(|it| it.1)
     }
 
     /// A delivered piece by its identity.

@@ -137,7 +137,7 @@ impl<'a> Assessment<'a> {
             self.warnings.push(warning(
                 Code::RightMissing,
                 format!("the agent's login on host `{name}` lacks rights: {rights}"),
-                "grant these rights to the login",
+                "`stopmark grants` prints the T-SQL that grants them",
             ));
         }
         for mark in &facts.open_marks {

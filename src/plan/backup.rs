@@ -18,7 +18,8 @@ use super::step::{BackUp, Publish};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::config::Config;
 use crate::model::{
-    HostName, MarkName, MemberName, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp,
+    HostName, MarkName, MemberName, MemberSettings, PieceId, PieceKind, PlanId, SetId, SetKind,
+    Timestamp,
 };
 use crate::survey::Survey;
 
@@ -248,6 +249,21 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
     })
 }
 
+/// What members have on their hosts beside their data, as far as the hosts said; a full is where a restore begins.
+fn settings_of(ctx: &Ctx<'_>, taken: &[BackUp]) -> Vec<MemberSettings> {
+    let fulls = taken
+        .iter()
+        .filter(|step| step.piece_kind == PieceKind::Full);
+    let settings = fulls.filter_map(|step| {
+        let facts = ctx.survey.member(&step.member)?;
+        Some(MemberSettings {
+            member: step.member.clone(),
+            settings: facts.settings.clone()?,
+        })
+    });
+    settings.collect()
+}
+
 /// Brings away what this round takes.
 fn deliver_and_publish(
     ctx: &Ctx<'_>,
@@ -272,6 +288,7 @@ fn deliver_and_publish(
         members: ctx.survey.members.clone(),
         best_effort: best_effort(ctx),
         pieces: taken.iter().map(|step| step.piece).collect(),
+        settings: settings_of(ctx, taken),
     };
     let host: HostName = ctx.cfg.management_host.clone();
     stages.add(

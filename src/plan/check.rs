@@ -48,7 +48,8 @@ pub fn plan_check(cfg: &Config, survey: &Survey, names: &mut dyn Names, now: Tim
     }
 }
 
-/// The removal of what trials left, each on the host that it was made on; none where nothing is left.
+/// The removal of what trials and drills left, each on the host that it was made on, and then the certificate that
+/// says so; none where nothing is left.
 #[must_use]
 pub fn plan_tidying(
     left: Vec<(HostName, Step)>,
@@ -61,7 +62,10 @@ pub fn plan_tidying(
         return None;
     }
     let mut stages = Stages::default();
+    let is_certificate = |(_, step): &(HostName, Step)| matches!(step, Step::Certify(_));
+    let (certificates, left): (Vec<_>, Vec<_>) = left.into_iter().partition(is_certificate);
     stages.add(StageName::Clear, OnFailure::Pass, left);
+    stages.add(StageName::Certify, OnFailure::Pass, certificates);
     Some(Plan {
         format: PLAN_FORMAT,
         id: PlanId(names.next()),

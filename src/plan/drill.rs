@@ -77,6 +77,8 @@ fn scratch_only(
         files,
         only: Vec::new(),
         replace: false,
+        // A scratch copy is looked through and dropped: nobody is to trust it, and nothing is to be sent from it.
+        puts_back: false,
         begun: BTreeSet::new(),
         ..asked
     })

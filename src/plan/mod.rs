@@ -66,8 +66,8 @@ pub use restore::{
     FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule, plan_restore,
 };
 pub use restore_step::{
-    Fetch, FileMove, ProveMark, ProvenState, RecoverDatabase, RestoreDatabase, RestoreLog,
-    RestorePiece, StopAt,
+    Fetch, FileMove, Keeps, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase,
+    RestoreLog, RestorePiece, StopAt,
 };
 pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
@@ -197,6 +197,8 @@ pub enum StageName {
     Recover,
     /// The mark proven in every member.
     Prove,
+    /// What members had on their hosts beside their data put back.
+    PutBack,
     /// Restored databases looked through.
     CheckDatabases,
     /// One of the user's own checks.

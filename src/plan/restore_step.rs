@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::retry::RetryRule;
 use super::step::StagedStripe;
 use crate::config::MarkLogKind;
-use crate::model::{DatabaseName, Lsn, MarkName, MemberName, PieceId, PieceKind, StoredStripe};
+use crate::model::{
+    DatabaseName, DatabaseSettings, Lsn, MarkName, MemberName, PieceId, PieceKind, StoredStripe,
+};
 
 /// One stripe on its way back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,12 +94,24 @@ pub struct RestoreLog {
     /// database can be looked into, and is not open yet. Else, without `recover`, `WITH NORECOVERY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standby: Option<String>,
+    /// What the opening keeps, where the log opens the database.
+    #[serde(default, skip_serializing_if = "Keeps::is_nothing")]
+    pub keeps: Keeps,
     /// The places of files that this log adds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moves: Vec<FileMove>,
     /// How often it is tried again where a failure passes by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
+}
+
+/// What the opening of a restored database keeps and would else remove; only the statement that opens it may say so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeps {
+    /// Change data capture, `KEEP_CDC`.
+    pub cdc: bool,
+    /// What it publishes, `KEEP_REPLICATION`; only ever where the member comes back in its own place.
+    pub replication: bool,
 }
 
 /// The proof that a member stopped at the mark.
@@ -123,7 +137,7 @@ pub enum ProvenState {
     /// Open, without a transaction in doubt.
     #[default]
     Online,
-    /// Restored `WITH STANDBY`, and not opened yet.
+    /// Restored `WITH STANDBY`; not opened yet, unless an earlier run of the restore had come so far.
     Standby,
 }
 
@@ -138,7 +152,33 @@ pub struct RecoverDatabase {
     /// `SET MULTI_USER` as well: the restore had sent its users away.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lets_in: bool,
+    /// What the opening keeps.
+    #[serde(default, skip_serializing_if = "Keeps::is_nothing")]
+    pub keeps: Keeps,
     /// How often it is tried again where a failure passes by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
+}
+
+/// Puts back what a member had on its host beside its data, once it is open. What cannot be put back is told, and
+/// leaves the rest as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutBack {
+    /// The member.
+    pub member: MemberName,
+    /// The database on the lane's host.
+    pub target: DatabaseName,
+    /// What it had.
+    pub settings: DatabaseSettings,
+    /// How often it is tried again where a failure passes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryRule>,
+}
+
+impl Keeps {
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        !self.cdc && !self.replication
+    }
 }

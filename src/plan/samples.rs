@@ -172,6 +172,7 @@ fn host_facts(name: &str, next: Option<u32>) -> HostFacts {
         auth_scheme: "SQL".to_owned(),
         is_encrypted: true,
         missing_rights: Vec::new(),
+        missing_to_restore: Vec::new(),
         links: if name == "PAY1" {
             vec![link(r"PAY2\SQL"), link("PAY3")]
         } else {
@@ -237,6 +238,7 @@ pub(super) fn target(name: &str) -> TargetFacts {
         data_folder: Some(r"E:\Data\".to_owned()),
         log_folder: Some(r"L:\Log\".to_owned()),
         databases: Vec::new(),
+        keys: Some(Vec::new()),
         volumes: vec![Volume {
             root: r"D:\".to_owned(),
             free_bytes: 1 << 40,
@@ -302,6 +304,7 @@ fn set(number: u128, kind: SetKind, pieces: Vec<Piece>, mark: Option<Mark>) -> S
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        settings: Vec::new(),
         best_effort: Vec::new(),
     }
 }

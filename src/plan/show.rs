@@ -120,6 +120,7 @@ pub const fn stage_word(name: StageName) -> &'static str {
         StageName::LastLogs => "last logs",
         StageName::Recover => "recover",
         StageName::Prove => "prove",
+        StageName::PutBack => "put back",
         StageName::CheckDatabases => "check databases",
         StageName::Checks => "check",
         StageName::Drop => "remove scratch",
@@ -173,6 +174,9 @@ fn head(step: &Step) -> String {
         Step::RestoreLog(step) => restore_log_words(step),
         Step::RecoverDatabase(step) => recover_words(step),
         Step::ProveMark(step) => prove_words(step),
+        Step::PutBack(step) => {
+            format!("put back owner, settings and logins of `{}`", step.target)
+        }
         Step::CheckDatabase(step) => {
             let pages = if step.physical_only {
                 ", pages only"
@@ -328,6 +332,7 @@ fn details(step: &Step) -> Vec<String> {
         | Step::Publish(_)
         | Step::RecoverDatabase(_)
         | Step::ProveMark(_)
+        | Step::PutBack(_)
         | Step::CheckDatabase(_)
         | Step::DropScratch(_)
         | Step::Certify(_)

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::copies::{CopyPiece, MirrorLog, ProveCopy};
 use super::drill_step::{Certify, CheckDatabase, DropScratch, RunCheck};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
-use super::restore_step::{Fetch, ProveMark, RecoverDatabase, RestoreDatabase, RestoreLog};
+use super::restore_step::{
+    Fetch, ProveMark, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
+};
 use super::retry::RetryRule;
 use super::step_links::{EnsureLink, RemoveLink, TestLink};
 use super::step_prepare::{PrepareMember, RemovePrepared};
@@ -18,8 +20,8 @@ use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUplo
 use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use crate::config::MarkLogKind;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MemberName, Origin, Piece, PieceId, PieceKind,
-    RunId, SetId, SetKind, Timestamp,
+    DatabaseName, GroupName, HostName, MarkName, MemberName, MemberSettings, Origin, Piece,
+    PieceId, PieceKind, RunId, SetId, SetKind, Timestamp,
 };
 
 /// One act.
@@ -64,6 +66,8 @@ pub enum Step {
     RecoverDatabase(RecoverDatabase),
     /// Requires that a restored member is online and its newest mark is the one asked for.
     ProveMark(ProveMark),
+    /// Puts back what a restored member had on its host beside its data.
+    PutBack(PutBack),
     /// Looks through a restored scratch database.
     CheckDatabase(CheckDatabase),
     /// Asks one of the user's own checks of restored members.
@@ -266,6 +270,9 @@ pub struct Publish {
     pub best_effort: Vec<MemberName>,
     /// The pieces planned; those not delivered become the set's `missing`.
     pub pieces: Vec<PieceId>,
+    /// What members whose fulls are planned have on their hosts beside their data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<MemberSettings>,
 }
 
 /// Removes delivered files.
@@ -337,6 +344,7 @@ impl Step {
             Self::RestoreLog(step) => step.retry,
             Self::RecoverDatabase(step) => step.retry,
             Self::DropScratch(step) => step.retry,
+            Self::PutBack(step) => step.retry,
             _ => None,
         }
     }
@@ -354,6 +362,7 @@ impl Step {
             Self::RestoreLog(step) => Some(&step.member),
             Self::RecoverDatabase(step) => Some(&step.member),
             Self::ProveMark(step) => Some(&step.member),
+            Self::PutBack(step) => Some(&step.member),
             Self::CheckDatabase(step) => Some(&step.member),
             Self::RemovePiece(step) => Some(&step.member),
             Self::TrimMarkLog(step) => Some(&step.member),
@@ -409,6 +418,7 @@ impl Step {
             | Self::Publish(_)
             | Self::RecoverDatabase(_)
             | Self::ProveMark(_)
+            | Self::PutBack(_)
             | Self::CheckDatabase(_)
             | Self::RunCheck(_)
             | Self::DropScratch(_)
@@ -466,6 +476,7 @@ impl Step {
             | Self::ClearStaging(_)
             | Self::Fetch(_)
             | Self::ProveMark(_)
+            | Self::PutBack(_)
             | Self::CheckDatabase(_)
             | Self::RunCheck(_)
             | Self::DropScratch(_)

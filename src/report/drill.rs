@@ -112,6 +112,9 @@ fn certificate_text(it: &Certificate) -> String {
             check.name, check.wanted
         ));
     }
+    if it.was_cut_short {
+        lines.push("  CUT SHORT: it was broken off before its end".to_owned());
+    }
     if !it.is_clean {
         lines.push("  NOT CLEAN: something that the drill had made is still there".to_owned());
     }

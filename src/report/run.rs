@@ -395,6 +395,7 @@ pub fn step_words(step: &Step) -> String {
         }
         Step::RecoverDatabase(step) => format!("opening of `{}`", step.target),
         Step::ProveMark(step) => format!("proof of mark {} in `{}`", step.mark, step.target),
+        Step::PutBack(step) => format!("settings of `{}`", step.target),
         Step::TrialBackup(_) => "trial backup of `model`".to_owned(),
         Step::RemoveTrial(_) => "removal of a trial's file".to_owned(),
         Step::ProbeStore(_) => "probe of the store".to_owned(),

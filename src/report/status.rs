@@ -37,6 +37,9 @@ pub struct Status {
     /// What waits on the shares for the store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backlog: Option<Backlog>,
+    /// What the service saw lately that will stop a member.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
     /// What is due next.
     pub schedule: Vec<Due>,
     /// Points that somebody pinned, with by whom and why.
@@ -108,6 +111,7 @@ impl Status {
             unfinished_runs: unfinished.to_vec(),
             store_away: None,
             backlog: None,
+            alarms: Vec::new(),
             schedule: due(config, now),
             pinned: Vec::new(),
             points_to_go: None,
@@ -130,10 +134,18 @@ impl Status {
         self
     }
 
+    /// With what the service saw lately, a line each.
+    #[must_use]
+    pub fn alarmed(mut self, alarms: Vec<String>) -> Self {
+        self.alarms = alarms;
+        self
+    }
+
     /// Whether somebody should look.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
-        let is_held_up = !self.held_back.is_empty() || !self.quarantined.is_empty();
+        let is_held_up =
+            !self.held_back.is_empty() || !self.quarantined.is_empty() || !self.alarms.is_empty();
         is_held_up || self.store_away.is_some() || !self.unfinished_runs.is_empty()
     }
 
@@ -161,6 +173,9 @@ impl Status {
         }
         for member in &self.quarantined {
             writeln!(text, "  QUARANTINE {member}").expect("a string takes everything");
+        }
+        for alarm in &self.alarms {
+            writeln!(text, "  ALARM     {alarm}").expect("a string takes everything");
         }
         for pinned in &self.pinned {
             writeln!(text, "  {pinned}").expect("a string takes everything");

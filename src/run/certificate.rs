@@ -51,9 +51,16 @@ pub fn certificate_of(
         rto_target_ms: step.rto_target_ms,
         checks: look.checks(),
         phases: look.phases(),
-        is_clean: look.all_ended(|stage| stage == StageName::Drop),
+        is_clean: look.all_ended(|stage| stage == StageName::Drop) || is_tidied(record),
+        was_cut_short: look.was_cut_short(),
         members,
     })
+}
+
+/// Whether a later start removed what the drill had left.
+fn is_tidied(record: &Record) -> bool {
+    let mut left = record.untidied().into_iter();
+    record.rounds.len() > 1 && left.all(|(_, step)| matches!(step, Step::Certify(_)))
 }
 
 /// What is looked at.
@@ -92,6 +99,16 @@ impl<'a> Look<'a> {
     fn all_ended(&self, is_wanted: impl Fn(StageName) -> bool) -> bool {
         let mut wanted = self.steps.iter().filter(|(_, stage, _)| is_wanted(*stage));
         wanted.all(|(place, ..)| self.is_ended(*place))
+    }
+
+    /// Whether the drill never came to the end of its clean-up: a kill, or somebody who stopped it. Its removals stand
+    /// for themselves, so each of them ends or fails unless the whole run was broken off.
+    fn was_cut_short(&self) -> bool {
+        let mut removals = self.steps.iter().filter(|it| it.1 == StageName::Drop);
+        removals.any(|(place, ..)| {
+            let state = self.round.steps.get(place);
+            !matches!(state, Some(StepState::Ended(_) | StepState::Failed(_)))
+        })
     }
 
     /// The scratch databases, each with its host, in the order of the members.

@@ -13,6 +13,7 @@ pub mod book;
 pub mod certificate;
 mod conduct;
 pub mod deeds;
+pub mod drill;
 pub mod events;
 pub mod executor;
 pub mod journal;
@@ -22,6 +23,7 @@ pub mod record;
 mod restore;
 mod resume;
 pub mod scrub;
+pub mod targets;
 pub mod verdict;
 
 pub use backlog::{Backlog, backlog};

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::Interrupt;
+use super::away::unfinished;
 use super::conduct::{carry_out_as, finish_those, refuse_unsound};
 use super::events::Verdict;
 use super::record::{Record, Round, StepState};
@@ -44,15 +45,10 @@ fn steps(plan: &Plan) -> impl Iterator<Item = &Step> {
 
 /// Whether an open restore may have taken tails that are in no store.
 fn owes(world: &World, group: &GroupName) -> Result<bool> {
-    for run in world.journals.unfinished()? {
-        let record = Record::fold(&world.journals.read(run)?)?;
-        let record = record.filter(|it| it.group == *group && it.kind == RunKind::Restore);
-        let mut rounds = record.iter().flat_map(|record| &record.rounds);
-        if rounds.any(|round| publishes(&round.plan)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let records = unfinished(world, group)?;
+    let restores = records.iter().filter(|it| it.kind == RunKind::Restore);
+    let mut rounds = restores.flat_map(|record| &record.rounds);
+    Ok(rounds.any(|round| publishes(&round.plan)))
 }
 
 /// A restore that was begun and did not end well.

@@ -117,6 +117,7 @@ pub(super) async fn look_up(
         | Step::RestoreLog(_)
         | Step::RecoverDatabase(_)
         | Step::ProveMark(_)
+        | Step::PutBack(_)
         | Step::CheckDatabase(_)
         | Step::RunCheck(_)
         | Step::DropScratch(_)

@@ -265,11 +265,12 @@ impl Record {
         unfinished.iter().any(|round| !round.taken.is_empty()) || !self.untidied().is_empty()
     }
 
-    /// The removals of what trials made or may have made, each with its host, that have not been done. A
-    /// trial that failed, or of which no end is known, may have left half of what it was to make.
+    /// The removals of what trials and drills made or may have made, each with its host, that have not been done,
+    /// and the certificate that a drill owes. A trial that failed, or of which no end is known, may have left half of
+    /// what it was to make.
     #[must_use]
     pub fn untidied(&self) -> Vec<(HostName, Step)> {
-        let is_removed = |removal: &Step| {
+        let is_removed = |removal: &Step| -> bool {
             let done = |(step, _): (&Step, &Outcome)| step == removal;
             self.rounds.iter().any(|round| round.ended().any(done))
         };
@@ -286,7 +287,9 @@ impl Record {
             }
             Undo::By(_) | Undo::Nothing | Undo::Never(_) => None,
         });
-        left.chain(scratch).collect()
+        let certificate = self.rounds.iter().filter_map(certificate_of);
+        let certificate = certificate.filter(|(_, step)| !is_removed(step));
+        left.chain(scratch).chain(certificate).collect()
     }
 
     fn unfinished_round(&self, round: &Round) -> Option<UnfinishedRound> {
@@ -418,6 +421,19 @@ fn scratch_of(round: &Round) -> Vec<(HostName, Step)> {
     });
     left.map(|(host, step)| (host.clone(), step.clone()))
         .collect()
+}
+
+/// The certificate of a drill that had begun: one that was cut short is told of too.
+fn certificate_of(round: &Round) -> Option<(HostName, Step)> {
+    if round.plan.kind != RunKind::Drill || round.steps.is_empty() {
+        return None;
+    }
+    let mut lanes = round.plan.stages.iter().flat_map(|stage| &stage.lanes);
+    lanes.find_map(|lane| {
+        let mut steps = lane.steps.iter();
+        let step = steps.find(|step| matches!(step, Step::Certify(_)))?;
+        Some((lane.host.clone(), step.clone()))
+    })
 }
 
 fn publishes(round: &Round, wanted: SetId) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::config::{Job, JobConfig, ScheduleConfig};
-use crate::model::{GroupName, Timestamp};
+use crate::model::{GroupName, MemberName, Timestamp};
 
 /// Later than this is late, and told as such.
 const LATE: Duration = Duration::from_secs(5 * 60);
@@ -26,7 +26,7 @@ const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
 const MISSED_MAX: u32 = 1000;
 
 /// What is known of a job's past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
     /// What came up to this moment was served, or came before anybody watched.
     pub served: Timestamp,
@@ -34,10 +34,12 @@ pub struct Past {
     pub failures: u32,
     /// When it last failed; none where it went well since.
     pub failed_at: Option<Timestamp>,
+    /// When and why it is due whatever its schedule says; none where nothing asks for it.
+    pub triggered: Option<(Timestamp, Why)>,
 }
 
 /// A job's next turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Turn {
     /// The job.
     pub job: Job,
@@ -50,7 +52,7 @@ pub struct Turn {
 }
 
 /// Why a job has its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Why {
     /// Its time comes.
@@ -70,6 +72,40 @@ pub enum Why {
         /// How often in a row.
         failures: u32,
     },
+    /// The logs that a member stored since its newest full have grown too large.
+    Grown {
+        /// The member.
+        member: MemberName,
+        /// What they have come to, in bytes.
+        bytes: u64,
+        /// What is too large, in bytes.
+        bound_bytes: u64,
+    },
+    /// The newest full of a member is then too old.
+    Aged {
+        /// The member.
+        member: MemberName,
+        /// When its set was planned.
+        since: Timestamp,
+    },
+    /// Chains are broken: no window holds back what mends them.
+    Broken {
+        /// Whose.
+        members: Vec<MemberName>,
+    },
+}
+
+impl Past {
+    /// Of a job that was served at this moment, and of which nothing else is known.
+    #[must_use]
+    pub const fn since(served: Timestamp) -> Self {
+        Self {
+            served,
+            failures: 0,
+            failed_at: None,
+            triggered: None,
+        }
+    }
 }
 
 /// Every job's next turn, those that are due first. `past_of` is asked for the past of each.
@@ -95,26 +131,29 @@ pub fn turn(
     past: Past,
     now: Timestamp,
 ) -> Option<Turn> {
-    let by_time = by_time(group, job, config, past, now);
+    let by_time = by_time(group, job, config, &past, now);
     let again = past.failed_at.map(|failed_at| {
         let at = failed_at.plus(wait_after(past.failures));
         let failures = past.failures;
         (at, Why::Again { failures })
     });
-    let (at, why) = match (by_time, again) {
-        (Some(by_time), Some(again)) => Some(if again.0 < by_time.0 { again } else { by_time }),
-        (by_time, again) => by_time.or(again),
-    }?;
-    let opens = config
-        .window
-        .map(|window| window.opens(at.max(now), &config.zone));
+    let reasons = by_time.into_iter().chain(again).chain(past.triggered);
+    let turns = reasons.map(|(at, why)| in_window(job, config, at, why, now));
+    turns.min_by_key(|turn| turn.at)
+}
+
+/// The turn that a reason gives, which may have to wait for the window.
+fn in_window(job: Job, config: &JobConfig, at: Timestamp, why: Why, now: Timestamp) -> Turn {
+    let heeds = !matches!(why, Why::Broken { .. });
+    let window = config.window.filter(|_| heeds);
+    let opens = window.map(|window| window.opens(at.max(now), &config.zone));
     let held = opens.filter(|opens| *opens > at.max(now));
-    Some(Turn {
+    Turn {
         job,
         at: held.unwrap_or(at),
         why,
         is_held: held.is_some(),
-    })
+    }
 }
 
 /// What may begin now, in the order of beginning: what is due and goes together with what is at work. Logs wait
@@ -135,11 +174,11 @@ pub fn startable(turns: &[Turn], working: &[Job], has_point: bool, now: Timestam
 }
 
 /// Whether two jobs may be at work at the same time: marks and logs go on while a full, a differential or a scrub
-/// does. A prune has the group to itself, since what it lets go must not be published or proven meanwhile.
+/// or a drill does. A prune has the group to itself, since what it lets go must not be published or proven meanwhile.
 #[must_use]
 pub const fn goes_together(one: Job, other: Job) -> bool {
     const fn is_long(job: Job) -> bool {
-        matches!(job, Job::Full | Job::Differential | Job::Scrub)
+        matches!(job, Job::Full | Job::Differential | Job::Scrub | Job::Drill)
     }
     match (one, other) {
         (Job::Log, other) => is_long(other),
@@ -152,7 +191,7 @@ fn by_time(
     group: &GroupName,
     job: Job,
     config: &JobConfig,
-    past: Past,
+    past: &Past,
     now: Timestamp,
 ) -> Option<(Timestamp, Why)> {
     let gone = STILL_OF_NOW + config.jitter;
@@ -210,11 +249,7 @@ mod tests {
     }
 
     fn served(text: &str) -> Past {
-        Past {
-            served: at(text),
-            failures: 0,
-            failed_at: None,
-        }
+        Past::since(at(text))
     }
 
     fn next(job_config: &JobConfig, past: Past, now: &str) -> Turn {
@@ -260,9 +295,9 @@ mod tests {
     fn a_failure_is_tried_again_after_waits_that_double_and_never_after_the_next_time() {
         let config = job("0 1 * * *");
         let failed = |failures| Past {
-            served: at("21T01:00"),
             failures,
             failed_at: Some(at("21T01:10")),
+            ..served("21T01:00")
         };
         for (failures, again) in [
             (1, "21T01:12"),
@@ -275,9 +310,9 @@ mod tests {
         }
         let often = job("*/5 * * * *");
         let past = Past {
-            served: at("21T01:10"),
             failures: 9,
             failed_at: Some(at("21T01:10")),
+            ..served("21T01:10")
         };
         assert_eq!(next(&often, past, "21T01:11").at, at("21T01:15"));
     }
@@ -295,6 +330,39 @@ mod tests {
         assert_eq!((turn.at, turn.is_held), (at("21T22:00"), true));
         let night = next(&config, served("20T01:30"), "21T23:00");
         assert_eq!((night.at, night.is_held), (at("21T01:30"), false));
+    }
+
+    #[test]
+    fn a_trigger_waits_for_the_window_and_a_broken_chain_does_not() {
+        let config = JobConfig {
+            window: Some(DayWindow {
+                from: civil::time(22, 0, 0, 0),
+                until: civil::time(6, 0, 0, 0),
+            }),
+            ..job("30 1 * * sun")
+        };
+        let triggered = |why: Why| Past {
+            triggered: Some((at("21T09:00"), why)),
+            ..served("20T01:30")
+        };
+        let member: MemberName = "SQL1/A".parse().expect("a name");
+        let aged = Why::Aged {
+            member: member.clone(),
+            since: at("13T09:00"),
+        };
+        let turn = next(&config, triggered(aged.clone()), "21T12:00");
+        assert_eq!(
+            (turn.at, turn.why, turn.is_held),
+            (at("21T22:00"), aged, true)
+        );
+        let broken = Why::Broken {
+            members: vec![member],
+        };
+        let turn = next(&config, triggered(broken.clone()), "21T12:00");
+        assert_eq!(
+            (turn.at, turn.why, turn.is_held),
+            (at("21T09:00"), broken, false)
+        );
     }
 
     #[test]
@@ -335,6 +403,8 @@ mod tests {
                 &[Job::Full, Job::Log][..],
             ),
             (&[Job::Log], &[Job::Scrub], &[Job::Log]),
+            (&[Job::Log, Job::Drill], &[], &[Job::Log, Job::Drill]),
+            (&[Job::Drill], &[Job::Prune], &[]),
             (&[Job::Log], &[Job::Log], &[]),
             (&[Job::Differential], &[Job::Full], &[]),
             (&[Job::Log, Job::Prune], &[], &[Job::Log]),

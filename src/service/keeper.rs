@@ -3,6 +3,11 @@
 //! Start at [`serve`]. A run is a task of its own, and a panic in it ends that run alone. Nothing is remembered
 //! here that is not in journals and ledger, but what makes waiting shorter.
 
+mod people;
+mod reload;
+mod role;
+mod rooms;
+
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,18 +17,20 @@ use futures::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::alarm::Rooms;
 use super::due::{Turn, startable, turns};
 use super::ends::{bug, end_of, is_served, log, status_line, undelivered};
 use super::ledger::Ledger;
 use super::live::Live;
 use super::lock::{self, Held};
 use super::past::{Known, Untold, pasts};
-use super::seen::{End, Last, Seen};
+use super::published::Published;
+use super::seen::{Last, Role, Seen};
 use super::work::{Deeds, House, Manager, Opened, Scene};
-use crate::config::{Job, diff};
-use crate::error::{Code, Error, Result, render};
+use crate::config::Job;
+use crate::error::{Error, Result, render};
 use crate::model::Timestamp;
-use crate::notify::telling::{Ended, Telling};
+use crate::notify::telling::Telling;
 use crate::report::run::RunReport;
 use crate::run::Interrupt;
 use crate::run::record::Record;
@@ -31,6 +38,9 @@ use crate::run::record::Record;
 /// The longest time between two looks: a wall clock that was set, and a lock that another command gave back, are
 /// noticed within it. A service manager may count on a sign of life three times as often as this.
 pub const TICK: Duration = Duration::from_secs(20);
+
+/// What commands did, and what a scrub found, is noticed within this.
+const RECOUNT: Duration = Duration::from_secs(5 * 60);
 
 /// How long a stop waits for notices that are on their way.
 const NOTICES_WITHIN: Duration = Duration::from_secs(10);
@@ -75,12 +85,18 @@ struct Keeper {
     preparing: Option<Job>,
     tasks: JoinSet<(Job, Result<Option<Record>>)>,
     notices: JoinSet<std::result::Result<(), String>>,
+    looking: JoinSet<Rooms>,
     telling: Telling,
     interrupt: Interrupt,
     acting: Option<Held>,
     /// When the last look began, on both clocks: what came due since then is seen by the next one.
     looked: (Duration, Timestamp),
     seen: Seen,
+    /// When another agent counts as gone, on the monotonic clock.
+    takes_over_at: Option<Duration>,
+    asked_rooms_at: Option<Timestamp>,
+    counted_at: Timestamp,
+    rooms: Rooms,
 }
 
 /// What a wait ended with.
@@ -88,6 +104,7 @@ enum Happened {
     Nothing,
     Ended(Job, Result<Option<Record>>),
     Told(std::result::Result<(), String>),
+    Looked(Rooms),
     Asked(Ask),
 }
 
@@ -111,6 +128,7 @@ pub async fn serve(parts: Parts, mut asks: mpsc::Receiver<Ask>) -> Result<(), Ve
             Happened::Nothing => {}
             Happened::Ended(job, ended) => keeper.take_in(job, ended).await,
             Happened::Told(told) => keeper.seen.undelivered = undelivered(told),
+            Happened::Looked(rooms) => keeper.take_in_rooms(rooms),
             Happened::Asked(Ask::Reload) => keeper.reload(),
             Happened::Asked(Ask::Stop) => break,
         }
@@ -134,11 +152,16 @@ impl Keeper {
             preparing: None,
             tasks: JoinSet::new(),
             notices: JoinSet::new(),
+            looking: JoinSet::new(),
             telling: Telling::default(),
             interrupt: Interrupt::default(),
             acting: None,
             looked: (Duration::ZERO, Timestamp::from_millis(0)),
             seen: Seen::default(),
+            takes_over_at: None,
+            asked_rooms_at: None,
+            counted_at: Timestamp::from_millis(0),
+            rooms: Rooms::new(),
             opened,
         };
         keeper.seen.group = Some(config.group.clone());
@@ -170,16 +193,21 @@ impl Keeper {
         let monotonic = self.opened.scene.world.clock.monotonic();
         let now = self.now();
         self.looked = (monotonic, now);
-        if self.is_stale {
-            self.count(now);
-        }
         self.seen.waiting = None;
-        if self.preparing.is_none()
+        let is_active = self.stand().await;
+        if self.is_stale || now >= self.counted_at.plus(RECOUNT) {
+            self.count(now).await;
+        }
+        if is_active {
+            self.look_at_rooms(now);
+        }
+        if is_active
+            && self.preparing.is_none()
             && self.next_startable(now).await.is_some()
             && let Some(acting) = self.claim()
         {
             // What another command did until a moment ago counts too.
-            self.count(now);
+            self.count(now).await;
             if let Some(job) = self.next_startable(now).await {
                 self.start(job, now);
                 self.acting = Some(acting);
@@ -190,12 +218,19 @@ impl Keeper {
     }
 
     /// Says anew when which job has its turn.
-    fn count(&mut self, now: Timestamp) {
+    async fn count(&mut self, now: Timestamp) {
+        self.counted_at = now;
+        let deeds = self.parts.deeds.clone();
+        let published = deeds.published(&self.opened.scene).await;
+        let published = published.unwrap_or_else(|error| {
+            self.wait_for(&error);
+            Published::default()
+        });
         let config = &self.opened.scene.config;
         let journals = self.opened.scene.world.journals.as_ref();
         let (ledger, untold) = (&self.ledger, &self.untold);
         let (schedule, known) = (&config.schedule, &mut self.known);
-        match pasts(
+        let counted = pasts(
             journals,
             &config.group,
             schedule,
@@ -203,9 +238,15 @@ impl Keeper {
             untold,
             known,
             now,
-        ) {
+        );
+        let counted = counted.and_then(|mut pasts| {
+            published.add_to(&mut pasts, &journals.runs()?, schedule);
+            Ok(pasts)
+        });
+        match counted {
             Ok(pasts) => {
-                self.turns = turns(&config.group, schedule, |job| pasts[&job], now);
+                let past_of = |job| pasts[&job].clone();
+                self.turns = turns(&config.group, schedule, past_of, now);
                 self.is_stale = false;
             }
             Err(error) => {
@@ -252,7 +293,7 @@ impl Keeper {
 
     fn start(&mut self, job: Job, now: Timestamp) {
         let turn = self.turns.iter().find(|turn| turn.job == job);
-        tracing::info!(job = job.word(), why = ?turn.map(|turn| turn.why), "begins");
+        tracing::info!(job = job.word(), why = ?turn.map(|turn| &turn.why), "begins");
         self.turns.retain(|turn| turn.job != job);
         self.working.insert(job, now);
         self.preparing = Some(job);
@@ -286,6 +327,7 @@ impl Keeper {
             Some(told) = self.notices.join_next() => {
                 Happened::Told(told.unwrap_or_else(|panic| Err(panic.to_string())))
             },
+            Some(Ok(rooms)) = self.looking.join_next() => Happened::Looked(rooms),
             Ok(()) = begun.changed() => {
                 self.preparing = None;
                 Happened::Nothing
@@ -295,10 +337,13 @@ impl Keeper {
     }
 
     fn wakes_at(&self) -> Timestamp {
-        let (_, now) = self.looked;
+        let (monotonic, now) = self.looked;
         let to_come = self.turns.iter().map(|turn| turn.at);
         let next = to_come.filter(|at| *at > now).min();
-        next.unwrap_or(now.plus(TICK)).min(now.plus(TICK))
+        let takes_over = self.takes_over_at;
+        let takes_over = takes_over.map(|at| now.plus(at.saturating_sub(monotonic)));
+        let latest = now.plus(self.tick());
+        next.into_iter().chain(takes_over).fold(latest, Ord::min)
     }
 
     /// Takes in how a job ended.
@@ -342,74 +387,14 @@ impl Keeper {
         }
     }
 
-    /// Tells people, beside the loop: a mail server that does not answer holds nothing up.
-    fn tell(&mut self, job: Job, end: &End, now: Timestamp) {
-        let scene = &self.opened.scene;
-        let notify = &scene.config.service.notify;
-        let group = &scene.config.group;
-        let words = end.words();
-        let ended = Ended {
-            job,
-            is_good: end.is_good(),
-            is_stopped: end.is_stopped(),
-            words: &words,
-        };
-        let notice = self.telling.notice(group, ended, notify, now);
-        let beats = job == Job::Log && end.is_good();
-        let notifier = scene.world.notifier.clone();
-        if notice.is_none() && !beats {
-            return;
-        }
-        self.notices.spawn(async move {
-            if beats {
-                notifier.beat().await?;
-            }
-            match notice {
-                Some(notice) => notifier.tell(&notice).await,
-                None => Ok(()),
-            }
-        });
-    }
-
     /// Nothing is at work any more: other agents and commands may.
     async fn rest(&mut self) {
-        if let Err(error) = self.parts.deeds.rest(&self.opened.scene).await {
+        // One of several agents goes on holding the lease, or the group would pass from one to the other.
+        let keeps = self.opened.scene.config.service.several_agents && !self.seen.is_stopping;
+        if !keeps && let Err(error) = self.parts.deeds.rest(&self.opened.scene).await {
             tracing::warn!(%error, "the lease was not given up; it ends by itself");
         }
         self.acting = None;
-    }
-
-    /// Takes up a changed configuration; one with faults is told, and the old one stays in force.
-    fn reload(&mut self) {
-        self.parts.manager.reloading();
-        let taken = self.parts.house.open().and_then(|opened| {
-            refuse_another(&self.opened, &opened).map_err(|error| vec![error])?;
-            Ok(opened)
-        });
-        match taken {
-            Ok(opened) => {
-                let changes = diff(&self.opened.text, &opened.text);
-                tracing::info!(changes = changes.len(), "the configuration was read again");
-                for change in &changes {
-                    tracing::info!("{change}");
-                }
-                self.opened = opened;
-                self.take_scene();
-                self.seen.fault = None;
-                let (now, schedule) = (self.now(), &self.opened.scene.config.schedule);
-                if let Err(error) = self.ledger.watch(schedule, now) {
-                    self.wait_for(&error);
-                }
-            }
-            Err(errors) => {
-                let told: String = errors.iter().map(render::text).collect();
-                log(&told, false);
-                tracing::error!("the old configuration stays in force");
-                self.seen.fault = Some(told);
-            }
-        }
-        self.is_stale = true;
-        self.parts.manager.ready();
     }
 
     /// Shows how things stand, to whoever looks and to the manager.
@@ -445,6 +430,10 @@ impl Keeper {
             }
         }
         self.tasks.shutdown().await;
+        if self.seen.role == Role::Active {
+            // Whoever stands by takes over at once.
+            self.rest().await;
+        }
         let deadline = clock.monotonic() + NOTICES_WITHIN;
         while !self.notices.is_empty() {
             tokio::select! {
@@ -454,17 +443,4 @@ impl Keeper {
         }
         tracing::info!("the service has stopped");
     }
-}
-
-/// Group and state folder belong to the service's identity: its locks and its ledger lie there.
-fn refuse_another(old: &Opened, new: &Opened) -> Result<()> {
-    let (old, new) = (&old.scene.config, &new.scene.config);
-    if old.group == new.group && old.state == new.state {
-        return Ok(());
-    }
-    let message = "group and state folder are not changed while the service runs";
-    Err(Error::new(Code::ReloadRefused, message)
-        .at("group", &new.group)
-        .at("state", new.state.display())
-        .hint("restart the service"))
 }

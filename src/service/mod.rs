@@ -5,6 +5,7 @@
 //!
 //! This room decides nothing about backups: it begins the runs that the commands begin too.
 
+pub mod alarm;
 pub mod due;
 mod ends;
 pub mod keeper;
@@ -13,11 +14,14 @@ pub mod live;
 pub mod lock;
 pub mod outlook;
 pub mod past;
+pub mod published;
 pub mod seen;
 #[cfg(unix)]
 pub mod systemd;
+#[cfg(windows)]
+pub mod windows;
 pub mod work;
 
 pub use keeper::{Ask, Parts, serve};
-pub use seen::Seen;
+pub use seen::{Role, Seen};
 pub use work::{Deeds, House, Manager, Opened, Runs, Scene, Unwatched};

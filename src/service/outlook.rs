@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::due::{Past, Turn, Why, turn};
 use crate::config::{Config, Job, JobConfig};
 use crate::model::{GroupName, Timestamp};
-use crate::report::bytes::{in_zone, span};
+use crate::report::bytes::{in_zone, size, span};
 
 /// Later runs that are shown of each job.
 const LATER: usize = 3;
@@ -46,7 +46,9 @@ impl Outlook {
     pub fn of(config: &Config, past_of: impl Fn(Job) -> Past, now: Timestamp) -> Self {
         let job = |(job, job_config): (&Job, &JobConfig)| {
             let turn = turn(&config.group, *job, job_config, past_of(*job), now);
-            let next = turn.map(|turn| turn.at.max(now));
+            let next = turn.as_ref().map(|turn| turn.at.max(now));
+            let why = turn.as_ref();
+            let why = why.map_or_else(|| "it comes no more".to_owned(), |it| self::why(it, now));
             let later = std::iter::successors(next, |at| job_config.next_after(*at));
             let runs = later.take(1 + LATER);
             JobOutlook {
@@ -54,7 +56,7 @@ impl Outlook {
                 schedule: job_config.expression.clone(),
                 time_zone: job_config.zone_name().to_owned(),
                 turn,
-                why: turn.map_or_else(|| "it comes no more".to_owned(), |it| why(&it, now)),
+                why,
                 runs: runs.map(|at| in_zone(at, &job_config.zone)).collect(),
             }
         };
@@ -92,8 +94,8 @@ impl Outlook {
 /// Why a job has its turn, in words.
 #[must_use]
 pub fn why(turn: &Turn, now: Timestamp) -> String {
-    let why = match turn.why {
-        Why::Time { scheduled } if scheduled < turn.at => {
+    let why = match &turn.why {
+        Why::Time { scheduled } if *scheduled < turn.at => {
             let more = span(turn.at.millis() - scheduled.millis());
             format!("by schedule, {more} later by chance")
         }
@@ -102,6 +104,22 @@ pub fn why(turn: &Turn, now: Timestamp) -> String {
         Why::Missed { times, .. } => format!("it was missed {times} times"),
         Why::Again { failures: 1 } => "it failed, and is tried again".to_owned(),
         Why::Again { failures } => format!("it failed {failures} times, and is tried again"),
+        Why::Grown {
+            member,
+            bytes,
+            bound_bytes,
+        } => {
+            let (bytes, bound) = (size(*bytes), size(*bound_bytes));
+            format!("the logs since the full of {member} have come to {bytes} of {bound}")
+        }
+        Why::Aged { member, since } => {
+            let age = span(turn.at.max(now).millis() - since.millis());
+            format!("the full of {member} is then {age} old")
+        }
+        Why::Broken { members } => {
+            let members: Vec<String> = members.iter().map(ToString::to_string).collect();
+            format!("a chain is broken: {}", members.join(", "))
+        }
     };
     match (turn.is_held, turn.at <= now) {
         (true, _) => format!("{why}; it waits for its window"),

@@ -100,14 +100,9 @@ impl Known {
 
 impl Look {
     const fn since(since: Timestamp) -> Self {
-        let past = Past {
-            served: since,
-            failures: 0,
-            failed_at: None,
-        };
         Self {
             since,
-            past,
+            past: Past::since(since),
             is_over: false,
         }
     }
@@ -129,12 +124,15 @@ impl Look {
 }
 
 fn with(past: Past, untold: Option<&Untold>) -> Past {
-    let newer = untold.filter(|untold| untold.at > past.served);
-    newer.map_or(past, |untold| Past {
+    let Some(untold) = untold.filter(|untold| untold.at > past.served) else {
+        return past;
+    };
+    Past {
         served: untold.at,
         failures: past.failures + untold.failures,
         failed_at: Some(untold.at),
-    })
+        triggered: None,
+    }
 }
 
 fn seen(journals: &dyn Journals, group: &GroupName, run: RunId) -> Option<Seen> {
@@ -156,6 +154,11 @@ fn seen(journals: &dyn Journals, group: &GroupName, run: RunId) -> Option<Seen> 
             verdict: Verdict::Done | Verdict::Degraded,
             ..
         }) => None,
+        // What a drill found out stands in its certificate, and would be the same an hour later.
+        Some(Event::RunEnded {
+            verdict: Verdict::Failed,
+            ..
+        }) if job == Job::Drill => None,
         Some(Event::RunEnded { at, .. }) => Some(at),
         _ => Some(at),
     };
@@ -174,6 +177,7 @@ const fn job_of(kind: RunKind) -> Option<Job> {
         RunKind::Log => Some(Job::Log),
         RunKind::Scrub => Some(Job::Scrub),
         RunKind::Prune => Some(Job::Prune),
+        RunKind::Drill => Some(Job::Drill),
         _ => None,
     }
 }

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use super::alarm::Alarm;
 use super::due::Turn;
 use crate::config::Job;
-use crate::model::{GroupName, Timestamp};
+use crate::model::{GroupName, HostName, Timestamp};
 use crate::run::events::Verdict;
+use crate::survey::HostRoom;
 use crate::world::{Progress, StepProgress};
 
 /// How a service stands.
@@ -39,6 +41,49 @@ pub struct Seen {
     pub undelivered: Option<String>,
     /// The service is stopping.
     pub is_stopping: bool,
+    /// Whether this agent works on the group.
+    pub role: Role,
+    /// What hosts had left when they were last asked.
+    pub rooms: BTreeMap<HostName, HostRoom>,
+    /// What is wrong with that.
+    pub alarms: Vec<Alarm>,
+}
+
+/// What this agent is to the group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Role {
+    /// The only one, as far as the configuration says.
+    #[default]
+    Alone,
+    /// One of several, and the one that works.
+    Active,
+    /// One of several that waits for another to go away.
+    Standby {
+        /// Who works; none where that cannot be found out.
+        holder: Option<String>,
+    },
+}
+
+impl Role {
+    /// Whether it works.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        !matches!(self, Self::Standby { .. })
+    }
+
+    /// The role in a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Alone => "alone".to_owned(),
+            Self::Active => "active".to_owned(),
+            Self::Standby {
+                holder: Some(holder),
+            } => format!("standby: {holder} works"),
+            Self::Standby { holder: None } => "standby: nobody knows who works".to_owned(),
+        }
+    }
 }
 
 /// How a job ended.

@@ -2,17 +2,23 @@
 //!
 //! Start at [`Runs`]: the same runs that the commands begin.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use tokio::runtime::Handle;
 
-use crate::config::{Config, Job};
+use super::alarm::Rooms;
+use super::published::Published;
+use crate::catalog;
+use crate::config::{Config, Job, MemberConfig};
 use crate::error::{Code, Error, Result};
+use crate::model::MemberName;
 use crate::plan::BackupKind;
 use crate::run::record::Record;
-use crate::run::{self, BackupWanted, Interrupt, prune, scrub};
-use crate::world::World;
+use crate::run::{self, BackupWanted, Interrupt, drill, prune, scrub};
+use crate::world::{Footing, World};
 
 /// A configuration and the world that it describes.
 #[derive(Clone)]
@@ -54,6 +60,22 @@ pub trait Deeds: Send + Sync {
     async fn has_point(&self, scene: &Scene) -> bool;
     /// Nothing is at work any more: what was held for work is let go.
     async fn rest(&self, scene: &Scene) -> Result<()>;
+    /// What this machine knows to be published; who keeps no catalog knows nothing.
+    async fn published(&self, _scene: &Scene) -> Result<Published> {
+        Ok(Published::default())
+    }
+    /// Who works on the group, asked again and again where several agents may.
+    async fn stand(&self, _scene: &Scene) -> Result<Footing> {
+        Ok(Footing::Active)
+    }
+    /// Takes in what other agents published.
+    async fn catch_up(&self, _scene: &Scene) -> Result<()> {
+        Ok(())
+    }
+    /// What the hosts have left; those that are not asked are absent.
+    async fn rooms(&self, _scene: &Scene) -> Rooms {
+        Rooms::new()
+    }
 }
 
 /// Whoever started the service and watches over it.
@@ -106,6 +128,46 @@ impl Deeds for Runs {
     async fn rest(&self, scene: &Scene) -> Result<()> {
         scene.world.store.release_lease(&scene.config.group).await
     }
+
+    async fn published(&self, scene: &Scene) -> Result<Published> {
+        Published::of(scene.world.catalog.as_ref(), &scene.config.group).await
+    }
+
+    async fn stand(&self, scene: &Scene) -> Result<Footing> {
+        let (store, group) = (&scene.world.store, &scene.config.group);
+        match store.stand(group).await {
+            // While the store is away its last holder goes on: nobody else can take over then.
+            Err(error) if error.code() == Code::StoreUnreachable && store.held_last(group) => {
+                Ok(Footing::Active)
+            }
+            stood => stood,
+        }
+    }
+
+    async fn catch_up(&self, scene: &Scene) -> Result<()> {
+        let caught_up = catalog::catch_up(&scene.world, &scene.config.group).await;
+        caught_up.map(|_| ())
+    }
+
+    async fn rooms(&self, scene: &Scene) -> Rooms {
+        let mut members: BTreeSet<MemberName> = scene.config.members.iter().map(name_of).collect();
+        // Members that are discovered are known by the newest set.
+        let newest = scene.world.catalog.page(&scene.config.group, None, 1).await;
+        members.extend(newest.into_iter().flatten().flat_map(|it| it.set.members));
+        let asked = scene.config.hosts.values().filter_map(|host| {
+            let own = members.iter().filter(|it| it.host.is_same_host(&host.name));
+            let own: Vec<_> = own.map(|member| member.database.clone()).collect();
+            (!own.is_empty()).then(|| async move {
+                let room = scene.world.fleet.room(&host.name, &own).await;
+                (host.name.clone(), room)
+            })
+        });
+        join_all(asked).await.into_iter().collect()
+    }
+}
+
+fn name_of(member: &MemberConfig) -> MemberName {
+    member.name.clone()
 }
 
 async fn run_of(scene: &Scene, job: Job, interrupt: &Interrupt) -> Result<Option<Record>> {
@@ -130,7 +192,23 @@ async fn run_of(scene: &Scene, job: Job, interrupt: &Interrupt) -> Result<Option
             let (_, record) = prune::prune(world, config, interrupt).await?;
             Ok(record)
         }
+        Job::Drill => {
+            let wanted = drill::DrillWanted::by(config);
+            let held = drill::hold(world, config, &wanted, interrupt).await;
+            held.map(Some).map_err(first_of)
+        }
     }
+}
+
+/// A schedule tells one error; the others are met again when that one is gone.
+fn first_of(errors: Vec<Error>) -> Error {
+    let more = errors.len().saturating_sub(1);
+    let first = errors.into_iter().next();
+    let first = first.unwrap_or_else(|| Error::new(Code::Bug, "a refusal without a reason"));
+    if more == 0 {
+        return first;
+    }
+    first.at("further faults", more)
 }
 
 impl Manager for Unwatched {

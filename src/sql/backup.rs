@@ -13,6 +13,7 @@ use super::quote::{disks, identifier, literal};
 use super::restore::empty_sql;
 use super::rows::{self, Cells};
 use super::session::SqlSession;
+use super::settings::let_in;
 use super::statement::{Batch, Parameter};
 use super::{SqlFleet, watch};
 use crate::chain::errors::os_error;
@@ -43,7 +44,15 @@ pub(super) async fn back_up(
         taken
     } else {
         let backing = watch::run_watched(fleet, session, &backup_sql(step), progress).await;
-        let session = backing.map_err(|fault| backup_error(fault, step))?;
+        let session = match backing {
+            Ok(session) => session,
+            Err(fault) => {
+                if step.tail == Some(Tail::Closing) {
+                    let_in(fleet, host, &step.member.database).await;
+                }
+                return Err(backup_error(fault, step));
+            }
+        };
         own_row(session, step).await.map_err(at_member)?.1
     };
     let taken = taken.ok_or_else(|| no_row(step))?;

@@ -8,7 +8,7 @@
 use super::statement::Batch;
 use super::{
     availability, backup, connect, discover, drill, event_session, facts, history, links, mark,
-    prepare, probe, recover, restore, restored, script, target, watch,
+    prepare, probe, recover, restore, restored, rights, room, script, settings, target, watch,
 };
 
 /// Names to make texts with.
@@ -73,13 +73,16 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(availability::statements(sample));
     all.extend(links::statements(sample));
     all.extend(prepare::statements(sample));
+    all.extend(rights::statements(sample));
     all.extend(event_session::statements(sample));
     all.extend(mark::statements(sample));
     all.extend(backup::statements(sample));
     all.extend(restore::statements(sample));
     all.extend(restored::statements(sample));
     all.extend(recover::statements(sample));
+    all.extend(settings::statements(sample));
     all.extend(target::statements(sample));
+    all.extend(room::statements(sample));
     all.extend(script::statements(sample));
     all.extend(drill::statements(sample));
     all.extend(history::statements(sample));

@@ -10,65 +10,16 @@ use std::collections::BTreeMap;
 use super::every::Sample;
 use super::fault::Fault;
 use super::history::NAMES_MAX;
+use super::rights::{self, Asked, Purpose, SEES_HISTORY, SEES_STATE};
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter, placeholders};
-use super::{SqlFleet, availability, links, member, reported};
+use super::{SqlFleet, availability, links, member, reported, settings};
 use crate::config::Encryption;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkPrefix};
 use crate::survey::{EventSession, HostFacts, MemberFacts, MemberState};
 use crate::world::FactsWanted;
-
-/// What the agent needs on every host: a name for people, and the question whose answer is 1.
-const RIGHTS: &[(&str, &str)] = &[
-    (
-        "VIEW SERVER STATE",
-        "HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE')",
-    ),
-    (
-        "ALTER ANY CONNECTION",
-        "HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY CONNECTION')",
-    ),
-    (
-        "SELECT on msdb.dbo.backupset",
-        "HAS_PERMS_BY_NAME(N'msdb.dbo.backupset', N'OBJECT', N'SELECT')",
-    ),
-    (
-        "SELECT on msdb.dbo.backupmediaset",
-        "HAS_PERMS_BY_NAME(N'msdb.dbo.backupmediaset', N'OBJECT', N'SELECT')",
-    ),
-    (
-        "SELECT on msdb.dbo.backupmediafamily",
-        "HAS_PERMS_BY_NAME(N'msdb.dbo.backupmediafamily', N'OBJECT', N'SELECT')",
-    ),
-    (
-        "SELECT on msdb.dbo.logmarkhistory",
-        "HAS_PERMS_BY_NAME(N'msdb.dbo.logmarkhistory', N'OBJECT', N'SELECT')",
-    ),
-];
-
-/// What it needs besides where marks begin.
-const MANAGEMENT_RIGHTS: &[(&str, &str)] = &[
-    (
-        "ALTER ANY LINKED SERVER",
-        "HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY LINKED SERVER')",
-    ),
-    (
-        "ALTER ANY LOGIN",
-        "HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY LOGIN')",
-    ),
-];
-
-/// The first of [`RIGHTS`]: without it, open transactions cannot be asked for.
-const SEES_STATE: &str = "VIEW SERVER STATE";
-
-/// Without these, a member's history cannot be asked for.
-const SEES_HISTORY: &[&str] = &[
-    "SELECT on msdb.dbo.backupset",
-    "SELECT on msdb.dbo.backupmediaset",
-    "SELECT on msdb.dbo.backupmediafamily",
-];
 
 /// Everything about one host, on one connection.
 pub(super) async fn host_facts(
@@ -76,7 +27,7 @@ pub(super) async fn host_facts(
     host: &HostName,
     wanted: &FactsWanted,
 ) -> Result<HostFacts> {
-    let rights = rights(wanted.is_management_host);
+    let rights = rights::asked(wanted.is_management_host);
     let (session, answer) = fleet.open(host).await?.ask(&identity_sql(&rights)).await?;
     let fill = || -> Result<HostFacts, Fault> {
         let row = rows::only(&answer)?;
@@ -105,15 +56,6 @@ fn lacks(facts: &HostFacts, rights: &[&str]) -> bool {
     facts.missing_rights.iter().any(is_one)
 }
 
-fn rights(is_management_host: bool) -> Vec<(&'static str, &'static str)> {
-    let more = if is_management_host {
-        MANAGEMENT_RIGHTS
-    } else {
-        &[]
-    };
-    RIGHTS.iter().chain(more).copied().collect()
-}
-
 impl SqlFleet {
     /// Whether the configuration lets no unencrypted session come about: tiberius refuses a server that
     /// cannot do what was asked for. `LoginOnly` promises nothing beyond the login.
@@ -124,16 +66,16 @@ impl SqlFleet {
     }
 }
 
-fn identity_sql(rights: &[(&str, &str)]) -> Batch {
+fn identity_sql(rights: &[Asked]) -> Batch {
     let mut text = "SELECT CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS true_name,\n    \
          CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,\n    \
          CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition,\n    \
          CAST(DATEPART(TZOFFSET, SYSDATETIMEOFFSET()) AS int) AS offset_minutes,\n    \
          CAST(CONNECTIONPROPERTY('auth_scheme') AS nvarchar(40)) AS auth_scheme"
         .to_owned();
-    for (at, (_, question)) in rights.iter().enumerate() {
+    for (at, right) in rights.iter().enumerate() {
         text.push_str(",\n    ");
-        text.push_str(question);
+        text.push_str(&right.question);
         text.push_str(" AS right_");
         text.push_str(&at.to_string());
     }
@@ -141,17 +83,18 @@ fn identity_sql(rights: &[(&str, &str)]) -> Batch {
     Batch::plain(text)
 }
 
-fn identity(
-    row: Cells<'_>,
-    rights: &[(&str, &str)],
-    is_encrypted: bool,
-) -> Result<HostFacts, Fault> {
+fn identity(row: Cells<'_>, rights: &[Asked], is_encrypted: bool) -> Result<HostFacts, Fault> {
     let name = row.text("true_name")?;
     let shape = |what: &str| Fault::Shape(format!("`{what}` cannot be a host's"));
-    let mut missing_rights = Vec::new();
-    for (at, (right, _)) in rights.iter().enumerate() {
+    let (mut missing_rights, mut missing_to_restore) = (Vec::new(), Vec::new());
+    for (at, right) in rights.iter().enumerate() {
         if row.int_or_null(&format!("right_{at}"))? != Some(1) {
-            missing_rights.push((*right).to_owned());
+            match right.purpose {
+                Purpose::Restore => missing_to_restore.push(right.label.clone()),
+                Purpose::Backup | Purpose::Check | Purpose::Prepare => {
+                    missing_rights.push(right.label.clone());
+                }
+            }
         }
     }
     Ok(HostFacts {
@@ -162,6 +105,7 @@ fn identity(
         auth_scheme: row.text_or_null("auth_scheme")?.unwrap_or_default(),
         is_encrypted,
         missing_rights,
+        missing_to_restore,
         links: Vec::new(),
         members: BTreeMap::new(),
         open_marks: Vec::new(),
@@ -195,10 +139,17 @@ async fn members(
     facts: &mut HostFacts,
 ) -> Result<SqlSession> {
     let sees_history = !lacks(facts, SEES_HISTORY);
+    let mut encryptors = BTreeMap::new();
+    if !lacks(facts, &[SEES_STATE]) {
+        (session, encryptors) = settings::encryptors(session).await?;
+    }
     for names in wanted.databases.chunks(NAMES_MAX) {
         let (back, answer) = session.ask(&databases_sql(names)).await?;
         session = back;
         for (name, may_enter, mut member) in databases(&answer, names, session.host())? {
+            if let Some(settings) = &mut member.settings {
+                settings.encryptor = encryptors.remove(name.as_str());
+            }
             if sees_history {
                 let offset = facts.offset_minutes;
                 (session, member.history) = member::history(session, &name, offset).await?;
@@ -267,13 +218,15 @@ fn databases_sql(names: &[DatabaseName]) -> Batch {
              r.database_guid, r.family_guid, r.recovery_fork_guid,\n    \
              CAST(r.last_log_backup_lsn AS varchar(30)) AS last_log_backup_lsn,\n    \
              g.name AS availability_group,\n    \
+             {settings},\n    \
              ISNULL(HAS_DBACCESS(d.name), 0) AS may_enter\n\
              FROM sys.databases AS d\n\
              LEFT JOIN sys.database_recovery_status AS r ON r.database_id = d.database_id\n\
              LEFT JOIN sys.availability_replicas AS a ON a.replica_id = d.replica_id\n\
              LEFT JOIN sys.availability_groups AS g ON g.group_id = a.group_id\n\
              WHERE d.name IN ({list})\n\
-             ORDER BY d.name;"
+             ORDER BY d.name;",
+            settings = settings::COLUMNS
         ),
         names.iter().map(|name| Parameter::text(name.as_str())),
     )
@@ -288,8 +241,11 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let names = [database(&sample.database), database(&sample.other_database)];
     let prefix: MarkPrefix = "BTS".parse().expect("a valid prefix");
     let mut all = vec![
-        ("facts.identity", identity_sql(&rights(false))),
-        ("facts.management_identity", identity_sql(&rights(true))),
+        ("facts.identity", identity_sql(&rights::asked(false))),
+        (
+            "facts.management_identity",
+            identity_sql(&rights::asked(true)),
+        ),
         ("facts.open_marks", open_marks_sql(&prefix)),
         ("facts.databases", databases_sql(&names)),
     ];

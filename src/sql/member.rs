@@ -10,15 +10,12 @@ use super::quote::identifier;
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter};
-use super::{SqlFleet, history};
+use super::{SqlFleet, history, rights, settings};
 use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkName};
 use crate::survey::{BackupRow, MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
 use crate::world::RestoredState;
-
-/// What a database needs beyond the server's rights.
-const DATABASE_RIGHTS: &[&str] = &["BACKUP DATABASE", "BACKUP LOG"];
 
 /// The facts that `sys.databases` knows; size, marks and history come after.
 pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
@@ -47,6 +44,7 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
         reported: Vec::new(),
         replica: None,
         seeding: None,
+        settings: Some(settings::read(row)?),
     })
 }
 
@@ -131,14 +129,15 @@ fn inside(
         has_table: row.int("has_table")? == 1,
         has_procedure: row.int("has_procedure")? == 1,
         has_remote_procedure: row.int("has_remote_procedure")? == 1,
-        newest: newest(answer, 2)?,
+        newest: newest(answer, 3)?,
     };
+    if let Some(settings) = &mut facts.settings {
+        settings.users = settings::users(answer, 2)?;
+    }
     let held = rows::set(answer, 1)
         .map(|row| row.text("permission_name"))
         .collect::<Result<Vec<_>, _>>()?;
-    let missing = DATABASE_RIGHTS
-        .iter()
-        .filter(|right| !held.iter().any(|held| held == *right));
+    let missing = rights::in_member().filter(|right| !held.iter().any(|held| held == right));
     Ok(missing
         .map(|right| format!("{right} in `{name}`"))
         .collect())
@@ -192,8 +191,7 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
              AND HAS_PERMS_BY_NAME(N'{object}', N'OBJECT', N'EXECUTE') = 1 THEN 1 ELSE 0 END"
         )
     };
-    let rights: Vec<_> = DATABASE_RIGHTS
-        .iter()
+    let rights: Vec<_> = rights::in_member()
         .map(|right| format!("N'{right}'"))
         .collect();
     Batch::plain(format!(
@@ -206,6 +204,7 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
          AS differential_base_guid;\n\
          SELECT p.permission_name FROM sys.fn_my_permissions(NULL, N'DATABASE') AS p\n\
          WHERE p.permission_name IN ({rights});\n\
+         {users}\n\
          IF OBJECT_ID(N'{table}', N'U') IS NOT NULL\n    \
          AND HAS_PERMS_BY_NAME(N'{table}', N'OBJECT', N'SELECT') = 1\n\
          {newest}",
@@ -214,6 +213,7 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
         procedure = has(names.procedure),
         remote_procedure = has(names.remote_procedure),
         rights = rights.join(", "),
+        users = settings::users_sql(),
         newest = names.newest,
     ))
 }

@@ -28,9 +28,12 @@ mod recover;
 mod reported;
 mod restore;
 mod restored;
+mod rights;
+mod room;
 mod rows;
 pub mod script;
 mod session;
+mod settings;
 mod statement;
 mod target;
 #[cfg(test)]
@@ -46,6 +49,7 @@ pub use links::{cure_script as link_cure_script, script as link_script};
 pub use prepare::script as prepare_script;
 pub use recover::recover_sql;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
+pub use rights::{GrantedRight, Grantee, Purpose, granted_rights, grants_script};
 pub use statement::{Batch, Parameter};
 
 use self::dial::Dial;
@@ -54,11 +58,11 @@ use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use crate::run::events::BackedUp;
-use crate::survey::{HostFacts, TargetFacts};
+use crate::survey::{HostFacts, HostRoom, TargetFacts};
 use crate::world::{CheckAnswer, Clock, FactsWanted, Fleet, RestoredState, StepProgress};
 
 /// The hosts of one configuration. Every verb opens its own connection, so verbs may run side by side.
@@ -126,6 +130,10 @@ impl Fleet for SqlFleet {
 
     async fn target_facts(&self, host: &HostName) -> Result<TargetFacts> {
         target::target_facts(self, host).await
+    }
+
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
+        room::room(self, host, databases).await
     }
 
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
@@ -214,6 +222,10 @@ impl Fleet for SqlFleet {
         progress: &dyn StepProgress,
     ) -> Result<()> {
         recover::recover_database(self, host, step, progress).await
+    }
+
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>> {
+        settings::put_back(self, host, step).await
     }
 
     async fn check_database(

@@ -111,7 +111,12 @@ async fn grant(session: SqlSession, login: &str) -> Result<SqlSession> {
 
 /// `USE` as a batch of its own, for those after it that must be alone in theirs.
 pub(super) fn use_sql(database: &DatabaseName) -> Batch {
-    Batch::plain(format!("USE {};", identifier(database.as_str())))
+    use_named_sql(database.as_str())
+}
+
+/// The same for a database of the system.
+pub(super) fn use_named_sql(database: &str) -> Batch {
+    Batch::plain(format!("USE {};", identifier(database)))
 }
 
 fn schema_id_sql() -> Batch {
@@ -173,7 +178,7 @@ fn user_of_sql(login: &str) -> Batch {
     )
 }
 
-fn create_user_sql(login: &str) -> Batch {
+pub(super) fn create_user_sql(login: &str) -> Batch {
     let name = identifier(login);
     Batch::plain(format!("CREATE USER {name} FOR LOGIN {name};"))
 }

@@ -8,12 +8,13 @@ use super::SqlFleet;
 use super::every::Sample;
 use super::fault::Fault;
 use super::quote::identifier;
-use super::restore::restore_error;
+use super::restore::{keeps_sql, restore_error};
+use super::session::SqlSession;
 use super::statement::{Batch, Parameter};
 use super::{rows, watch};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName};
-use crate::plan::RecoverDatabase;
+use crate::plan::{Keeps, RecoverDatabase};
 use crate::world::StepProgress;
 
 /// Opens the database, unless it is open already, and lets its users in where they were sent away.
@@ -28,21 +29,22 @@ pub(super) async fn recover_database(
             .at("member", &step.member)
             .at("database", &step.target)
     };
-    let session = fleet.open(host).await.map_err(at_member)?;
-    let asked = session.ask(&state_sql(&step.target)).await;
-    let (mut session, answer) = asked.map_err(at_member)?;
-    let read = || -> Result<Option<(String, bool)>, Fault> {
-        let row = rows::first(&answer, 0);
-        row.map(|row| Ok::<_, Fault>((row.text("state_desc")?, row.flag("is_in_standby")?)))
-            .transpose()
-    };
-    match read().map_err(|fault| at_member(fault.at(host)))? {
-        Some((state, true)) if state == "ONLINE" => {
-            let batch = recover_sql(&step.target);
-            let opening = watch::run_watched(fleet, session, &batch, progress).await;
-            session = opening.map_err(|fault| at_member(restore_error(fault, host)))?;
+    let (mut session, found) = standing(fleet, host, &step.target)
+        .await
+        .map_err(at_member)?;
+    match found {
+        Some(found) if found.is(Stands::By) => {
+            let batch = recover_sql(&step.target, step.keeps);
+            match watch::run_watched(fleet, session, &batch, progress).await {
+                Ok(opened) => session = opened,
+                // The statement of an agent that died may have opened it meanwhile.
+                Err(fault) => match standing(fleet, host, &step.target).await {
+                    Ok((again, Some(found))) if found.is(Stands::Open) => session = again,
+                    _ => return Err(at_member(restore_error(fault, host))),
+                },
+            }
         }
-        Some((state, false)) if state == "ONLINE" => progress.percent(100),
+        Some(found) if found.is(Stands::Open) => progress.percent(100),
         other => return Err(at_member(not_standing_by(other, host))),
     }
     if step.lets_in {
@@ -52,8 +54,44 @@ pub(super) async fn recover_database(
     Ok(())
 }
 
-fn not_standing_by(found: Option<(String, bool)>, host: &HostName) -> Error {
-    let state = found.map_or_else(|| "missing".to_owned(), |(state, _)| state);
+/// How a database that may be read stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    By,
+    Open,
+}
+
+/// A database's state, and whether it stands by.
+struct Found {
+    state: String,
+    is_standby: bool,
+}
+
+impl Found {
+    fn is(&self, wanted: Stands) -> bool {
+        self.state == "ONLINE" && self.is_standby == (wanted == Stands::By)
+    }
+}
+
+async fn standing(
+    fleet: &SqlFleet,
+    host: &HostName,
+    database: &DatabaseName,
+) -> Result<(SqlSession, Option<Found>)> {
+    let session = fleet.open(host).await?;
+    let (session, answer) = session.ask(&state_sql(database)).await?;
+    let found = rows::first(&answer, 0).map(|row| {
+        Ok::<_, Fault>(Found {
+            state: row.text("state_desc")?,
+            is_standby: row.flag("is_in_standby")?,
+        })
+    });
+    let found = found.transpose().map_err(|fault| fault.at(host))?;
+    Ok((session, found))
+}
+
+fn not_standing_by(found: Option<Found>, host: &HostName) -> Error {
+    let state = found.map_or_else(|| "missing".to_owned(), |found| found.state);
     Error::new(
         Code::RestoreFailed,
         "a database does not stand by at its mark, and is not opened",
@@ -65,10 +103,11 @@ fn not_standing_by(found: Option<(String, bool)>, host: &HostName) -> Error {
 
 /// The opening; only ever for a database that stands by and was proven to be at its mark.
 #[must_use]
-pub fn recover_sql(database: &DatabaseName) -> Batch {
+pub fn recover_sql(database: &DatabaseName, keeps: Keeps) -> Batch {
     Batch::plain(format!(
-        "RESTORE DATABASE {} WITH RECOVERY;",
-        identifier(database.as_str())
+        "RESTORE DATABASE {} WITH RECOVERY{};",
+        identifier(database.as_str()),
+        keeps_sql(keeps)
     ))
 }
 
@@ -94,7 +133,17 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         .expect("samples are valid names");
     vec![
         ("recover.state", state_sql(&database)),
-        ("recover.open", recover_sql(&database)),
+        ("recover.open", recover_sql(&database, Keeps::default())),
+        (
+            "recover.open_keeping",
+            recover_sql(
+                &database,
+                Keeps {
+                    cdc: true,
+                    replication: true,
+                },
+            ),
+        ),
         ("recover.let_in", multi_user_sql(&database)),
     ]
 }

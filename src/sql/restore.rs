@@ -9,12 +9,13 @@ use super::every::Sample;
 use super::fault::{Fault, missing_right};
 use super::quote::{disks, identifier, literal};
 use super::restored::{Leaves, Wanted, is_done};
+use super::settings::let_in;
 use super::statement::Batch;
 use super::{SqlFleet, watch};
 use crate::chain::errors::os_error;
 use crate::error::{Code, Error, Result, Retry, SqlCause};
 use crate::model::{DatabaseName, HostName};
-use crate::plan::{FileMove, RestoreDatabase, RestoreLog, RestorePiece, StopAt};
+use crate::plan::{FileMove, Keeps, RestoreDatabase, RestoreLog, RestorePiece, StopAt};
 use crate::world::StepProgress;
 
 /// `ERROR_DISK_FULL`.
@@ -34,7 +35,12 @@ pub(super) async fn restore_database(
         moves: &step.moves,
         leaves: Leaves::Restoring,
     };
-    restore(fleet, host, &wanted, &database_sql(step), progress).await
+    let restored = restore(fleet, host, &wanted, &database_sql(step), progress).await;
+    if restored.is_err() && step.replace {
+        // Its users were sent away for nothing, as far as anybody can tell.
+        let_in(fleet, host, &step.target).await;
+    }
+    restored
 }
 
 /// Restores a log up to the step's mark.
@@ -90,8 +96,22 @@ async fn restore(
         return Ok(());
     }
     let restoring = watch::run_watched(fleet, session, batch, progress).await;
-    restoring.map_err(|fault| at_member(restore_error(fault, host)))?;
-    Ok(())
+    let Err(fault) = restoring else { return Ok(()) };
+    // The statement of an agent that died goes on for a while, and may have ended after the look above.
+    if fault.number().is_some() && is_done_now(fleet, host, wanted).await {
+        progress.percent(100);
+        return Ok(());
+    }
+    Err(at_member(restore_error(fault, host)))
+}
+
+async fn is_done_now(fleet: &SqlFleet, host: &HostName, wanted: &Wanted<'_>) -> bool {
+    let Ok(session) = fleet.open(host).await else {
+        return false;
+    };
+    is_done(session, wanted)
+        .await
+        .is_ok_and(|(_, is_done)| is_done)
 }
 
 /// `RESTORE DATABASE`; a differential takes the same words, and the moves of files that it adds. Whoever uses a
@@ -126,7 +146,7 @@ pub fn log_sql(step: &RestoreLog) -> Batch {
         StopAt::End => (String::new(), false),
     };
     let leaves = match (has_mark && step.recover, &step.standby) {
-        (true, _) => "RECOVERY".to_owned(),
+        (true, _) => format!("RECOVERY{}", keeps_sql(step.keeps)),
         (false, Some(undo)) if has_mark => format!("STANDBY = {}", literal(undo)),
         (false, _) => "NORECOVERY".to_owned(),
     };
@@ -137,6 +157,16 @@ pub fn log_sql(step: &RestoreLog) -> Batch {
         checksum(&step.source),
         moves_sql(&step.moves),
     ))
+}
+
+/// What only the statement that opens a database may say.
+pub(super) fn keeps_sql(keeps: Keeps) -> String {
+    let words = [
+        (keeps.cdc, "KEEP_CDC"),
+        (keeps.replication, "KEEP_REPLICATION"),
+    ];
+    let kept = words.into_iter().filter(|(is_kept, _)| *is_kept);
+    kept.map(|(_, word)| format!(", {word}")).collect()
 }
 
 /// Checksums are compared where there are any; to ask for them where there are none is 3187.
@@ -319,6 +349,7 @@ pub(super) fn log_step(sample: &Sample, recover: bool) -> RestoreLog {
         },
         recover,
         standby: None,
+        keeps: Keeps::default(),
         moves: Vec::new(),
         retry: None,
     }

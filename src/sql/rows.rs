@@ -1,6 +1,6 @@
 //! Cells of an answer by column name, with errors instead of panics.
 //!
-//! Start at [`Cells`]. Statements cast what they select to `int`, `nvarchar`, `bit`, `datetime` or
+//! Start at [`Cells`]. Statements cast what they select to `int`, `nvarchar`, `bit`, `datetime`, `varbinary` or
 //! `uniqueidentifier`, and LSNs to `varchar(30)`; anything else in an answer is a [`Fault::Shape`].
 
 use chrono::{Datelike, NaiveDateTime, Timelike};
@@ -52,6 +52,12 @@ impl<'a> Cells<'a> {
     /// A text that may be null.
     pub(super) fn text_or_null(self, column: &str) -> Read<Option<String>> {
         Ok(self.cell::<&str>(column)?.map(str::to_owned))
+    }
+
+    /// A `varbinary` in capital hex digits.
+    pub(super) fn hex(self, column: &str) -> Read<String> {
+        let bytes: &[u8] = Self::filled(column, self.cell(column)?)?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02X}")).collect())
     }
 
     /// An `int`.

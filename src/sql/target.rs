@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::Batch;
-use super::{SqlFleet, member};
+use super::{SqlFleet, member, settings};
 use crate::error::Result;
 use crate::model::HostName;
 use crate::survey::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};
@@ -24,10 +24,12 @@ pub(super) async fn target_facts(fleet: &SqlFleet, host: &HostName) -> Result<Ta
     let (session, databases) = session.ask(&databases_sql()).await?;
     let (session, files) = session.ask(&files_sql()).await?;
     let (session, restored) = session.ask(&restored_sql()).await?;
+    let (session, keys) = settings::keys(session).await?;
     let (_, volumes) = volumes_of(session).await?;
     let fill = || -> Result<TargetFacts, Fault> {
         let mut facts = facts_of(rows::only(&identity)?)?;
         facts.databases = databases_of(&databases, &files, &restored)?;
+        facts.keys = keys;
         facts.volumes = volumes;
         Ok(facts)
     };
@@ -50,6 +52,7 @@ fn facts_of(row: Cells<'_>) -> Result<TargetFacts, Fault> {
         data_folder: folder("data_folder")?,
         log_folder: folder("log_folder")?,
         databases: Vec::new(),
+        keys: None,
         volumes: Vec::new(),
     })
 }
@@ -123,11 +126,9 @@ async fn volumes_of(session: SqlSession) -> Result<(SqlSession, Vec<Volume>)> {
     let mut read = || -> Result<(), Fault> {
         for row in rows::set(&answer, 0) {
             let mount = row.text_or_null("volume_mount_point")?;
-            let file = row.text("physical_name")?;
-            let folder = || file.rfind(['/', '\\']).map(|at| file[..=at].to_owned());
-            let root = mount.filter(|root| !root.is_empty()).or_else(folder);
-            if let Some(root) = root {
-                let free_bytes = u64::try_from(row.long("available_bytes")?).unwrap_or(0);
+            let root = root_of(mount, &row.text("physical_name")?);
+            let free_bytes = u64::try_from(row.long("available_bytes")?).unwrap_or(0);
+            if !root.is_empty() {
                 volumes.insert(root, free_bytes);
             }
         }
@@ -137,6 +138,13 @@ async fn volumes_of(session: SqlSession) -> Result<(SqlSession, Vec<Volume>)> {
     let volumes = volumes.into_iter();
     let volumes = volumes.map(|(root, free_bytes)| Volume { root, free_bytes });
     Ok((session, volumes.collect()))
+}
+
+/// Where a volume is mounted; where the server does not say, the folder of the file that lies there.
+pub(super) fn root_of(mount: Option<String>, file: &str) -> String {
+    let folder = || file.rfind(['/', '\\']).map_or("", |at| &file[..=at]);
+    let mount = mount.filter(|root| !root.is_empty());
+    mount.unwrap_or_else(|| folder().to_owned())
 }
 
 fn identity_sql() -> Batch {

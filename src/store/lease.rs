@@ -4,6 +4,7 @@
 //! expired only when this agent has watched it stay unchanged for the whole of its time, on its own monotonic
 //! clock.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{ObjectStore, keys};
 use crate::error::{Code, Error, Result, Retry};
 use crate::model::{GroupName, Timestamp};
-use crate::world::LogFact;
+use crate::world::{Footing, LogFact};
 
 /// The newest format of a lease.
 const LEASE_FORMAT: u16 = 1;
@@ -25,6 +26,15 @@ pub(super) struct Lease {
     group: GroupName,
     epoch: u64,
     renewed: Duration,
+}
+
+/// What is done about another agent's lease.
+#[derive(Clone, Copy, Debug)]
+enum Others {
+    /// It is watched for its whole time.
+    Watch,
+    /// It is left alone, but for the one of this epoch, which was watched already.
+    LetBe { but: Option<u64> },
 }
 
 /// A lease object.
@@ -55,12 +65,77 @@ impl ObjectStore {
         // let a stale agent go on.
         let was_held = held.take().filter(|lease| lease.group == *group);
         for _ in 0..TRIES_MAX {
-            if let Some(lease) = self.try_take(group, was_held.as_ref()).await? {
+            if let Some(lease) = self
+                .try_take(group, was_held.as_ref(), Others::Watch)
+                .await?
+            {
                 *held = Some(lease);
                 return Ok(());
             }
         }
         Err(held_by_another(group, "others"))
+    }
+
+    /// Takes or renews the lease where that needs no waiting; else says who holds it. The watch over another agent's
+    /// lease goes on from one call to the next.
+    pub(super) async fn look_at_lease(&self, group: &GroupName) -> Result<Footing> {
+        let is_held = self.lease.lock().await.is_some();
+        if is_held {
+            match self.take_or_renew(group).await {
+                // What was lost may be free again, or another's.
+                Err(error) if error.code() == Code::LeaseHeld => {}
+                renewed => return renewed.map(|()| Footing::Active),
+            }
+        }
+        let newest = self.lease_numbers(group).await?.last().copied();
+        let found = match newest {
+            Some(epoch) => self.read_lease(group, epoch).await?,
+            None => None,
+        };
+        let mut expired = None;
+        if let Some(other) = found.filter(|lease| lease.holder != self.agent.id) {
+            let until = self.unchanged_since(other.epoch) + self.patience(&other);
+            if self.clock.monotonic() < until {
+                let holder = other.name;
+                return Ok(Footing::Standby { holder, until });
+            }
+            tracing::warn!(holder = other.name, "another agent's lease has run out");
+            expired = Some(other.epoch);
+        }
+        let mut held = self.lease.lock().await;
+        match self
+            .try_take(group, None, Others::LetBe { but: expired })
+            .await?
+        {
+            Some(lease) => {
+                *held = Some(lease);
+                Ok(Footing::Active)
+            }
+            // Somebody was quicker; who, the next look says.
+            None => Ok(Footing::Standby {
+                holder: "another agent".to_owned(),
+                until: self.clock.monotonic() + self.lease_ttl,
+            }),
+        }
+    }
+
+    /// Since when the lease of this epoch has been seen to be the newest, on this agent's monotonic clock.
+    fn unchanged_since(&self, epoch: u64) -> Duration {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        match *watched {
+            Some((known, since)) if known == epoch => since,
+            _ => {
+                let now = self.clock.monotonic();
+                *watched = Some((epoch, now));
+                now
+            }
+        }
+    }
+
+    /// How long another agent's lease is watched; a holder that claims years is not waited for that long.
+    fn patience(&self, other: &LeaseObject) -> Duration {
+        let most = self.lease_ttl.max(Duration::from_secs(1)) * 10;
+        Duration::from_millis(other.ttl_ms).min(most)
     }
 
     /// Gives the lease up; one that is not held is no error.
@@ -83,7 +158,12 @@ impl ObjectStore {
     }
 
     /// One try; none when another agent was quicker. With what was held until now it is a renewal.
-    async fn try_take(&self, group: &GroupName, held: Option<&Lease>) -> Result<Option<Lease>> {
+    async fn try_take(
+        &self,
+        group: &GroupName,
+        held: Option<&Lease>,
+        others: Others,
+    ) -> Result<Option<Lease>> {
         // The log is asked first: who takes the lease after that stands in the list, or takes the number that this
         // agent is about to take.
         let logged = self.newest_epoch(group).await?;
@@ -102,7 +182,11 @@ impl ObjectStore {
             (Some(_), found) => return Err(lost_to(group, found.as_ref(), &self.agent.id)),
             (None, Some(lease)) if lease.holder != self.agent.id => {
                 self.uploads.forget_lease(group);
-                self.watch(group, lease).await?;
+                match others {
+                    Others::Watch => self.watch(group, lease).await?,
+                    Others::LetBe { but } if but != Some(lease.epoch) => return Ok(None),
+                    Others::LetBe { .. } => {}
+                }
             }
             (None, _) => {}
         }
@@ -152,8 +236,7 @@ impl ObjectStore {
             ttl_ms = other.ttl_ms,
             "waiting for another agent's lease"
         );
-        let ttl = Duration::from_millis(other.ttl_ms)
-            .min(self.lease_ttl.max(Duration::from_secs(1)) * 10);
+        let ttl = self.patience(other);
         let waiting = format!(
             "waiting up to {} s for the lease of group `{group}`: {} holds it",
             ttl.as_secs(),

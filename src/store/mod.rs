@@ -56,7 +56,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{Certificate, GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::seal::Ring;
 use crate::world::{
-    Chained, Clock, LogEntry, LogFact, Progress, Removal, StepProgress, Store, Tap,
+    Chained, Clock, Footing, LogEntry, LogFact, Progress, Removal, StepProgress, Store, Tap,
 };
 
 use lease::Lease;
@@ -100,6 +100,8 @@ pub struct ObjectStore {
     clock: Arc<dyn Clock>,
     lease_ttl: std::time::Duration,
     lease: Mutex<Option<Lease>>,
+    /// The lease of another agent that was looked at last, and since when it is unchanged.
+    watched: std::sync::Mutex<Option<(u64, std::time::Duration)>>,
     /// The newest log entry of each group that was seen here.
     seen: std::sync::Mutex<BTreeMap<GroupName, u64>>,
     transfer: Transfer,
@@ -152,6 +154,7 @@ impl ObjectStore {
             agent,
             lease_ttl,
             lease: Mutex::new(None),
+            watched: std::sync::Mutex::default(),
             seen: std::sync::Mutex::default(),
             transfer: Transfer {
                 parts_in_flight: TransferConfig::default().parts_in_flight,
@@ -347,6 +350,10 @@ impl Store for ObjectStore {
 
     async fn take_lease(&self, group: &GroupName) -> Result<()> {
         self.take_or_renew(group).await
+    }
+
+    async fn stand(&self, group: &GroupName) -> Result<Footing> {
+        self.look_at_lease(group).await
     }
 
     fn held_last(&self, group: &GroupName) -> bool {

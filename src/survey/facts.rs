@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::{EventSession, ReportedError};
 use crate::config::Config;
 use crate::model::{
-    DatabaseName, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal, SurveyId, Timestamp,
+    DatabaseName, DatabaseSettings, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal,
+    SurveyId, Timestamp,
 };
 
 /// What the hosts said, at one time.
@@ -86,6 +87,9 @@ pub struct HostFacts {
     pub is_encrypted: bool,
     /// Rights that Stopmark needs on this host and the login lacks, by SQL Server's names.
     pub missing_rights: Vec<String>,
+    /// Rights that only a restore onto this host needs and the login lacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_to_restore: Vec<String>,
     /// Linked servers on this host, by name.
     pub links: Vec<LinkFacts>,
     /// The databases of the group that the host has, by name.
@@ -126,6 +130,9 @@ pub struct MemberFacts {
     /// It is being seeded to another replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeding: Option<Seeding>,
+    /// What it has on its host beside its data; none where the host did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<DatabaseSettings>,
     /// Data and log files together, in bytes.
     pub size_bytes: u64,
     /// What marks need in it.

@@ -6,6 +6,7 @@
 mod facts;
 mod gather;
 mod reported;
+mod room;
 mod target;
 
 pub use facts::{
@@ -15,4 +16,5 @@ pub use facts::{
 };
 pub use gather::take;
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
+pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
 pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

@@ -24,6 +24,10 @@ pub struct TargetFacts {
     pub log_folder: Option<String>,
     /// Every database, in the order of their names.
     pub databases: Vec<TargetDatabase>,
+    /// The thumbprints, in capital hex digits, of the certificates and keys that it has; none where the login may not
+    /// see them.
+    #[serde(default)]
+    pub keys: Option<Vec<String>>,
     /// The volumes that hold files of databases, as far as the server tells of them.
     pub volumes: Vec<Volume>,
 }

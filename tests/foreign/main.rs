@@ -4,6 +4,7 @@
 //! A test that misses its program or its server fails; none is skipped.
 
 mod age;
+mod browser;
 mod clients;
 #[path = "../conformance/store.rs"]
 mod conformance;
@@ -18,3 +19,4 @@ mod service;
 mod stage;
 mod stores;
 mod tsql;
+mod windows;

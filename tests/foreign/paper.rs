@@ -1,6 +1,6 @@
 //! Restores on paper, carried out by programs that nobody here wrote, on a host that knows nothing of Stopmark.
 //!
-//! Start at [`tsql_alone_brings_the_group_back`].
+//! Start at [`tsql_alone_brings_the_group_back`] and [`mssql_cli_alone_brings_the_group_back`].
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use stopmark::error::Exit;
 
+use crate::clients::mssql_cli;
 use crate::clients::tsql::{Encryption, Tsql};
 use crate::stage::{AGENT, PASSWORD, Printed, Stage};
 use crate::tsql::parse;
@@ -31,20 +32,8 @@ async fn on_paper() -> (Stage, PathBuf) {
     let row = "INSERT INTO dbo.T VALUES (2);";
     stage.script("SQL1", "we]ird 'db'", row).await;
     must(&stage.run(&["backup", "log"]).await);
-    let (paper, files) = (stage.path("paper"), stage.path("restored"));
-    fs::create_dir_all(&files).expect("a folder");
-    let (folder, files) = (paper.display().to_string(), files.display().to_string());
-    let args = [
-        "restore",
-        "plan",
-        "--to-host",
-        "SPARE",
-        "--files-in",
-        &files,
-        "--script",
-        &folder,
-    ];
-    must(&stage.run(&args).await);
+    let (printed, paper) = stage.on_paper().await;
+    must(&printed);
     let fetched = Command::new("sh")
         .arg(paper.join("fetch-SPARE.sh"))
         .output();
@@ -89,6 +78,27 @@ async fn tsql_alone_brings_the_group_back() {
             .messages
             .contains("EVERY MEMBER ON THIS HOST STANDS AT MARK"),
         "{answer:?}"
+    );
+    assert_restored(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mssql_cli_alone_brings_the_group_back() {
+    let (stage, paper) = on_paper().await;
+    let (address, home) = (stage.host("SPARE").address(), stage.path("home"));
+    fs::create_dir_all(&home).expect("a folder");
+    let told = tokio::task::spawn_blocking(move || {
+        let login = mssql_cli::Login {
+            address,
+            user: AGENT,
+            password: PASSWORD,
+        };
+        mssql_cli::say(&login, &paper.join("restore-SPARE.sql"), &home)
+    });
+    let told = told.await.expect("the program ran");
+    assert!(
+        told.contains("EVERY MEMBER ON THIS HOST STANDS AT MARK") && !told.contains("Level 16"),
+        "{told}"
     );
     assert_restored(&stage).await;
 }

@@ -4,7 +4,9 @@
 #
 # Two object stores (SeaweedFS speaks S3, Azurite speaks Azure), one that ignores conditions (rclone), clients of SQL
 # Server (FreeTDS's tsql, and those that clients/install.sh brings), `age`, which opens sealed pieces, and Microsoft's
-# T-SQL parser (which tsql/run.sh installs when its test asks), and a browser (Debian's chromium) for the reports. Packages go into a cache folder
+# T-SQL parser (which tsql/run.sh installs when its test asks), and a browser (Debian's chromium) for the
+# reports and, driven by Playwright and judged by axe-core (which browser/run.sh installs when its test asks), for the
+# status page. Packages go into a cache folder
 # (STOPMARK_FOREIGN_CACHE, default ~/.cache/stopmark-foreign); the system gets Debian packages only where a program is
 # missing. What is missing and cannot be installed is a failure here, never a skip.
 #
@@ -80,7 +82,7 @@ install_programs() {
 # The folder's name changes with what is to be in it.
 install_clients() {
   local sources=$repository/tests/foreign/clients began=$SECONDS pins
-  pins=$(cat "$sources/install.sh" "$sources/requirements.txt" | sha256sum | cut -c 1-12)
+  pins=$(cat "$sources/install.sh" "$sources/requirements.txt" "$sources"/mssql_cli/* | sha256sum | cut -c 1-12)
   export STOPMARK_CLIENTS=$cache/clients-$pins
   if [ ! -e "$STOPMARK_CLIENTS/ready" ]; then
     say "installing clients into $STOPMARK_CLIENTS"
@@ -212,7 +214,10 @@ clean_up() {
 
 run_tests() {
   cd "$repository"
-  STOPMARK_TSQL_CACHE=${STOPMARK_TSQL_CACHE:-$cache/tsql} cargo test --features foreign --test foreign -- "$@"
+  export STOPMARK_BROWSER_CACHE=${STOPMARK_BROWSER_CACHE:-$cache/browser}
+  STOPMARK_TSQL_CACHE=${STOPMARK_TSQL_CACHE:-$cache/tsql} \
+    STOPMARK_POWERSHELL_CACHE=${STOPMARK_POWERSHELL_CACHE:-$cache/powershell} \
+    cargo test --features foreign --test foreign -- "$@"
 }
 
 trap clean_up EXIT

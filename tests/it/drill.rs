@@ -246,6 +246,7 @@ async fn what_a_killed_drill_left_is_removed_wherever_it_was_killed() {
     }
     let mut scene = Scene::set().await;
     scene.back_up(BackupKind::Log).await;
+    let mut cut_short = 0;
     // Each step has two lines: every seventh one is now a beginning, now an end, and all kinds of steps come by.
     for lines in (1..LINES_MAX).step_by(7) {
         let config = scene.stage.config_path();
@@ -256,12 +257,22 @@ async fn what_a_killed_drill_left_is_removed_wherever_it_was_killed() {
                 "a drill of two members has more than {lines} lines"
             );
             assert_clean(&scene.stage, "the end").await;
+            assert!(
+                cut_short > 5,
+                "certificates of drills that were cut short: {cut_short}"
+            );
             return;
         }
         // A new process on the same state folder, as a service would be.
         (_, scene.world) = scene.stage.world();
         start_again(&scene, lines).await;
         assert_clean(&scene.stage, &format!("killed after line {lines}")).await;
+        let shown = scene.stage.run(&["drill", "show", "--json"]).await;
+        if shown.stdout.contains("was_cut_short") {
+            let found = certificate(&shown);
+            assert!(found.was_cut_short && found.is_clean, "{found:#?}");
+            cut_short += 1;
+        }
     }
     panic!("the drill never came to its end");
 }

@@ -28,6 +28,7 @@ fn restore_log(step: &BackUp, mark: &MarkName, recover: bool) -> RestoreLog {
         },
         recover,
         standby: None,
+        keeps: stopmark::plan::Keeps::default(),
         moves: Vec::new(),
         retry: None,
     }

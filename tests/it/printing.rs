@@ -74,6 +74,8 @@ async fn every_command_that_prints_facts_prints_json_with_stable_keys() {
         &["restore", "plan", "--to-host", "SPARE"],
         &["restore", "run", "--to-host", "SPARE", "--files-in", &files],
         &["catalog", "rebuild"],
+        &["grants"],
+        &["secret", "test"],
     ] {
         let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let printed = stage.run(&with_json).await;
@@ -153,6 +155,12 @@ fn the_help_of_every_command_reads_well() {
         "restore run",
         "catalog",
         "catalog rebuild",
+        "grants",
+        "secret",
+        "secret test",
+        "secret set",
+        "completions",
+        "man",
         "sim",
         "demo",
     ] {

@@ -120,6 +120,7 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::RestoreLog(step) => format!("restore log of {}", step.target),
         Step::RecoverDatabase(step) => format!("recover {}", step.target),
         Step::ProveMark(step) => format!("prove {}", step.target),
+        Step::PutBack(step) => format!("put back {}", step.target),
         Step::TrialBackup(_) => "trial backup".to_owned(),
         Step::RemoveTrial(_) => "remove a trial".to_owned(),
         Step::ProbeStore(_) => "probe the store".to_owned(),

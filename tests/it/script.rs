@@ -38,22 +38,8 @@ async fn backed_up() -> Stage {
 
 /// The folder with the files.
 async fn written(stage: &Stage) -> PathBuf {
-    let (folder, files) = (stage.path("paper"), stage.path("restored"));
-    fs::create_dir_all(&files).expect("a folder");
-    let (paper, files) = (folder.display().to_string(), files.display().to_string());
-    let args = [
-        "restore",
-        "plan",
-        "--to-host",
-        "SPARE",
-        "--files-in",
-        &files,
-    ];
-    must(
-        &stage
-            .run(&[&args[..], &["--script", &paper]].concat())
-            .await,
-    );
+    let (printed, folder) = stage.on_paper().await;
+    must(&printed);
     folder
 }
 
@@ -192,19 +178,7 @@ async fn the_files_are_as_reviewed() {
         let text = shaped(&text, "0000-00-00 00:00:00", "<time>");
         insta::assert_snapshot!(name.clone(), text);
     }
-    let (folder, files) = (folder.display().to_string(), stage.path("restored"));
-    let files = files.display().to_string();
-    let args = [
-        "restore",
-        "plan",
-        "--to-host",
-        "SPARE",
-        "--files-in",
-        &files,
-    ];
-    let again = stage
-        .run(&[&args[..], &["--script", &folder]].concat())
-        .await;
+    let (again, _) = stage.on_paper().await;
     assert_eq!(
         again.exit,
         Exit::Usage,

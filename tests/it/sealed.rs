@@ -40,7 +40,7 @@ fn section(keys: &[Keys]) -> String {
 
 fn write_key(stage: &Stage, keys: &Keys) {
     let text = format!("# a key\n{}", keys.to_text().expose_secret());
-    fs::write(stage.path("key.txt"), text).expect("writes");
+    stage.write_secret("key.txt", &text);
 }
 
 fn without_key(stage: &Stage) {

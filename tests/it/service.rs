@@ -36,13 +36,14 @@ const MINUTE: i64 = 60_000;
 /// Turns of the only thread without a sleeper that comes or goes, after which everybody sleeps.
 const QUIET_YIELDS: u32 = 10;
 
-const SCHEDULE: [(Job, &str); 5] = [
+const SCHEDULE: [(Job, &str); 6] = [
     (Job::Full, "30 1 * * sun"),
     (Job::Differential, "30 1 * * mon-sat"),
     (Job::Log, "15 * * * *"),
     // On the night in which clocks leap over it, it comes with the first time that they show.
     (Job::Scrub, "30 2 * * *"),
     (Job::Prune, "10 4 * * *"),
+    (Job::Drill, "40 5 * * *"),
 ];
 
 /// One piece of work as it was done.
@@ -81,7 +82,7 @@ impl Work {
     fn seconds(&self, job: Job) -> u64 {
         match job {
             Job::Full => 3600 + self.draw(7200),
-            Job::Differential | Job::Scrub => 900 + self.draw(1800),
+            Job::Differential | Job::Scrub | Job::Drill => 900 + self.draw(1800),
             Job::Log => 5 + self.draw(90),
             Job::Prune => 30 + self.draw(300),
         }
@@ -95,6 +96,7 @@ const fn kind_of(job: Job) -> RunKind {
         Job::Log => RunKind::Log,
         Job::Scrub => RunKind::Scrub,
         Job::Prune => RunKind::Prune,
+        Job::Drill => RunKind::Drill,
     }
 }
 
@@ -312,6 +314,7 @@ fn comes(job: Job, minute: Timestamp, zone: &TimeZone) -> bool {
             Job::Log => minute == 15,
             Job::Scrub => (hour, minute) == (2, 30),
             Job::Prune => (hour, minute) == (4, 10),
+            Job::Drill => (hour, minute) == (5, 40),
         }
     };
     let now = local(minute);
@@ -436,7 +439,13 @@ async fn in_months_of_trouble_nothing_is_missed_and_nothing_is_doubled() {
         }
         let worked = life.worked();
         judge(Job::Log, &worked, &up, 75);
-        for job in [Job::Full, Job::Differential, Job::Scrub, Job::Prune] {
+        for job in [
+            Job::Full,
+            Job::Differential,
+            Job::Scrub,
+            Job::Prune,
+            Job::Drill,
+        ] {
             judge(job, &worked, &up, 10 * 60);
         }
         judge_company(&worked);

@@ -12,11 +12,16 @@ use stopmark::error::{Error, Exit, Result};
 use stopmark::model::Timestamp;
 use stopmark::run::Interrupt;
 use stopmark::run::record::Record;
+use stopmark::service::alarm::Rooms;
+use stopmark::service::due::Why;
+use stopmark::service::outlook::why;
+use stopmark::service::published::Published;
 use stopmark::service::{Ask, Deeds, House, Opened, Parts, Runs, Scene, Seen, Unwatched, serve};
 use stopmark::world::Clock as _;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::damage::stored;
 use crate::leaping::{ClockIds, LeapingClock};
 use crate::stage::{Stage, world_of};
 
@@ -52,6 +57,14 @@ impl Deeds for Held {
 
     async fn rest(&self, scene: &Scene) -> Result<()> {
         Runs.rest(scene).await
+    }
+
+    async fn published(&self, scene: &Scene) -> Result<Published> {
+        Runs.published(scene).await
+    }
+
+    async fn rooms(&self, scene: &Scene) -> Rooms {
+        Runs.rooms(scene).await
     }
 }
 
@@ -94,8 +107,16 @@ struct Story {
 
 impl Story {
     async fn begin() -> Self {
+        Self::with(SCHEDULE).await
+    }
+
+    async fn with(schedule: &str) -> Self {
         let stage = Stage::set(&[("SQL1", &["Ledger"]), ("SQL2", &["Accounts"])]).await;
-        stage.edit("[policy]", SCHEDULE);
+        stage.edit("[policy]", schedule);
+        Self::begin_on(stage).await
+    }
+
+    async fn begin_on(stage: Stage) -> Self {
         let start = "2026-11-21T00:30:00Z".parse().expect("a timestamp");
         let clock = LeapingClock::new(start);
         let deeds = Arc::new(Held::default());
@@ -227,6 +248,106 @@ async fn logs_go_on_beside_a_full_and_do_not_take_it_for_a_leftover() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_is_placed_and_logs_are_taken_while_a_full_is_half_done_on_its_host() {
+    let mut story = Story::begin().await;
+    story.rest_at("21T01:00").await;
+    let stall = "EXEC sp_sim_fault 'stall backup', 'BACKUP DATABASE', 'Ledger'";
+    story.stage.script("SQL1", "master", stall).await;
+    story.leap("22T01:00");
+    let seen = story
+        .until("a log beside the full", |seen| {
+            let log = seen.last.get(&Job::Log);
+            let is_new = log.is_some_and(|log| log.began_at.to_string().starts_with("2026-11-22"));
+            is_new && seen.working.contains_key(&Job::Full)
+        })
+        .await;
+    assert!(seen.last[&Job::Log].end.is_good(), "{seen:?}");
+    let half_done = "SELECT CAST(COUNT(*) AS bigint) FROM sys.dm_exec_requests WHERE command = 'BACKUP DATABASE'";
+    assert_eq!(story.stage.number("SQL1", "master", half_done).await, 1);
+    let go_on = "EXEC sp_sim_fault 'clear'";
+    story.stage.script("SQL1", "master", go_on).await;
+    let seen = story.rest_at("22T01:10").await;
+    assert!(
+        seen.last.values().all(|last| last.end.is_good()),
+        "{seen:?}"
+    );
+    let (stage, _, _) = story.stop().await;
+    let status = stage.run(&["status"]).await;
+    assert_eq!(status.exit, Exit::Ok, "{}", status.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logs_that_have_grown_make_a_full_due_within_its_window() {
+    let schedule = SCHEDULE.replace(
+        "\"0 1 * * *\"",
+        "{ at = \"0 1 1 1 *\", log_since = \"1KiB\", window = { from = \"22:00\", until = \"06:00\" } }",
+    );
+    let mut story = Story::with(&schedule).await;
+    let seen = story.rest_at("21T01:00").await;
+    assert!(
+        seen.last[&Job::Full].end.is_good(),
+        "after the first log: {seen:?}"
+    );
+    let seen = story.rest_at("21T12:00").await;
+    let full = seen.turns.iter().find(|turn| turn.job == Job::Full);
+    let full = full.expect("a turn");
+    assert_eq!(full.at.to_string(), "2026-11-21T22:00:00.000Z");
+    let told = why(full, story.clock.now());
+    assert!(told.contains("the logs since the full of SQL"), "{told}");
+    assert!(told.ends_with("it waits for its window"), "{told}");
+    let seen = story.rest_at("21T22:05").await;
+    let began = seen.last[&Job::Full].began_at.to_string();
+    assert!(began.starts_with("2026-11-21T22:0"), "{began}");
+    assert!(seen.last[&Job::Full].end.is_good(), "{seen:?}");
+    story.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_that_a_scrub_finds_broken_is_mended_before_the_next_log_is_due() {
+    let schedule = SCHEDULE.replace("log = \"0 * * * *\"", "log = \"0 */6 * * *\"");
+    let mut story = Story::with(&schedule).await;
+    story.rest_at("21T06:00").await;
+    let full = stored(&story.stage, ".full.1of1.bak").remove(0);
+    let mut bytes = fs::read(&full).expect("reads");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&full, bytes).expect("someone writes");
+    let scrubbed = story.stage.run(&["scrub"]).await;
+    assert_eq!(scrubbed.exit, Exit::Degraded, "{}", scrubbed.stdout);
+    story.leap("21T06:30");
+    let seen = story
+        .until("a log long before noon", |seen| {
+            let log = seen.last.get(&Job::Log);
+            log.is_some_and(|log| log.began_at.to_string().starts_with("2026-11-21T06:30"))
+        })
+        .await;
+    let is_broken = |why: &Why| matches!(why, Why::Broken { .. });
+    assert!(
+        !seen.turns.iter().any(|turn| is_broken(&turn.why)),
+        "it is mended: {seen:?}"
+    );
+    let (stage, _, _) = story.stop().await;
+    let status = stage.run(&["status"]).await;
+    assert_eq!(status.exit, Exit::Ok, "{}", status.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_without_room_is_seen_between_runs() {
+    let alarms = format!("[alarms]\ndisk_free = \"999TiB\"\n{SCHEDULE}");
+    let mut story = Story::with(&alarms).await;
+    let seen = story
+        .until("an alarm", |seen| !seen.alarms.is_empty())
+        .await;
+    assert_eq!(seen.rooms.len(), 2, "both hosts were asked");
+    assert!(
+        seen.alarms.iter().all(|alarm| alarm.code == "SM0223"),
+        "{seen:?}"
+    );
+    assert!(story.stage.path("state/alarms.json").exists());
+    story.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_configuration_broken_by_an_edit_leaves_the_old_one_in_force_and_is_told() {
     let mut story = Story::begin().await;
     story.rest_at("21T01:00").await;
@@ -269,5 +390,89 @@ async fn what_is_due_waits_while_a_command_is_at_work() {
     let began = seen.last[&Job::Log].began_at.to_string();
     let minutes = ["2026-11-21T02:00:00.000Z", "2026-11-21T02:01:00.000Z"];
     assert!(minutes.contains(&began.as_str()), "{began}");
+    story.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_comes_by_schedule_and_one_that_fails_is_not_held_again_before_its_next_time() {
+    let layout: &[(&str, &[&str])] = &[
+        ("SQL1", &["Ledger"]),
+        ("SQL2", &["Accounts"]),
+        ("SPARE", &[]),
+    ];
+    let stage = Stage::set(layout).await;
+    let drill = "[drill]\nhosts = [\"SPARE\"]\npoint = \"random\"\n";
+    stage.edit("[policy]", &format!("{drill}{SCHEDULE}"));
+    stage.edit("prune = ", "drill = \"30 2 * * *\"\nprune = ");
+    let mut story = Story::begin_on(stage).await;
+    story.rest_at("21T01:00").await;
+    let seen = story.rest_at("21T02:30").await;
+    assert!(seen.last[&Job::Drill].end.is_good(), "{seen:?}");
+    let damaged = "EXEC sp_sim_fault 'fail', @statement = 'RESTORE LOG', @times = 0, @number = 3183, \
+                   @text = N'A page is damaged.';";
+    story.stage.script("SPARE", "master", damaged).await;
+    let seen = story.rest_at("22T02:31").await;
+    let told = seen.last[&Job::Drill].end.words();
+    assert!(
+        !seen.last[&Job::Drill].end.is_good() && told.contains("SM0801"),
+        "{told}"
+    );
+    let next = seen.turns.iter().find(|turn| turn.job == Job::Drill);
+    let next = next.expect("a turn").at.to_string();
+    assert_eq!(
+        next, "2026-11-23T02:30:00.000Z",
+        "its certificate says it all"
+    );
+    let (stage, _, _) = story.stop().await;
+    let list = stage.run(&["drill", "list"]).await.stdout;
+    let verdicts: Vec<&str> = list
+        .split_whitespace()
+        .filter(|it| ["passed", "FAILED"].contains(it))
+        .collect();
+    assert_eq!(verdicts, ["passed", "FAILED"], "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_folder_that_cannot_be_read_is_waited_for() {
+    let mut story = Story::begin().await;
+    story.rest_at("21T01:00").await;
+    let (runs, away) = (
+        story.stage.path("state/runs"),
+        story.stage.path("state/away"),
+    );
+    fs::rename(&runs, &away).expect("somebody moves it");
+    fs::write(&runs, "").expect("writes");
+    story.leap("21T02:00");
+    let seen = story.until("it waits", |seen| seen.waiting.is_some()).await;
+    let waiting = seen.waiting.expect("a reason");
+    assert!(waiting.contains("SM0901"), "{waiting}");
+    fs::remove_file(&runs).expect("it is mended");
+    fs::rename(&away, &runs).expect("somebody brings it back");
+    let seen = story.rest_at("21T02:01").await;
+    assert!(seen.last[&Job::Log].end.is_good(), "{seen:?}");
+    let began = seen.last[&Job::Log].began_at.to_string();
+    assert!(began.starts_with("2026-11-21T02:0"), "{began}");
+    story.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_under_the_ledger_keeps_no_run_from_its_work() {
+    let mut story = Story::begin().await;
+    story.rest_at("21T01:00").await;
+    let full = story.stage.path("state/schedule.json.new");
+    std::os::unix::fs::symlink("/dev/full", &full).expect("a disk without room");
+    let seen = story.rest_at("21T02:00").await;
+    assert!(seen.last[&Job::Log].end.is_good(), "{seen:?}");
+    let next = seen.turns.iter().find(|turn| turn.job == Job::Log);
+    let next = next.expect("a turn").at.to_string();
+    assert_eq!(
+        next, "2026-11-21T03:00:00.000Z",
+        "the journal says that it was done"
+    );
+    fs::remove_file(&full).expect("there is room again");
+    story.rest_at("21T03:00").await;
+    let ledger = fs::read_to_string(story.stage.path("state/schedule.json")).expect("reads");
+    assert!(ledger.contains("2026-11-21T03:00"), "{ledger}");
     story.stop().await;
 }

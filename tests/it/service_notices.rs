@@ -155,6 +155,7 @@ async fn a_letter_reaches_everybody_it_is_meant_for() {
             from: "stopmark@example.com".to_owned(),
             to: vec!["dba@example.com".to_owned(), "boss@example.com".to_owned()],
             login: None,
+            only_bad: false,
         }),
         ..NotifyConfig::default()
     };

@@ -108,3 +108,35 @@ async fn a_service_with_a_faulty_configuration_does_not_start_and_says_why() {
     assert_eq!(code, Some(10), "{said}");
     assert!(said.contains("never comes"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_broken_by_an_edit_is_told_and_the_service_lives() {
+    let stage = stage().await;
+    let service = Managed::start(&stage);
+    service.until("READY=1");
+    service.until("WATCHDOG=1");
+    stage.edit("0 0 29 2 *", "0 0 30 2 *");
+    service.signal("HUP");
+    let again = service.until("READY=1");
+    assert!(again.contains("RELOADING=1"), "{again}");
+    service.until("WATCHDOG=1");
+    service.signal("TERM");
+    let (code, said) = service.end();
+    assert_eq!(code, Some(0), "{said}");
+    for line in ["never comes", "the old configuration stays in force"] {
+        assert!(said.contains(line), "{line} is not in:\n{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_cannot_write_its_state_does_not_start_and_says_where() {
+    let stage = stage().await;
+    // Nobody makes a folder there, not even root.
+    stage.edit("state = \"state\"", "state = \"/proc/stopmark\"");
+    let service = Managed::start(&stage);
+    let (code, said) = service.end();
+    assert_eq!(code, Some(1), "{said}");
+    for part in ["SM0901", "/proc/stopmark"] {
+        assert!(said.contains(part), "{part} is not in:\n{said}");
+    }
+}

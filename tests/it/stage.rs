@@ -164,8 +164,20 @@ impl Stage {
             );
             text.push_str(&section);
         }
-        fs::write(self.path("password"), PASSWORD).expect("writes");
+        self.write_secret("password", PASSWORD);
         text
+    }
+
+    /// Writes a file that only its owner may read, as a secret's should be.
+    pub(crate) fn write_secret(&self, below: &str, text: &str) {
+        let path = self.path(below);
+        fs::write(&path, text).expect("writes");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let private = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(&path, private).expect("its own file");
+        }
     }
 
     /// The file of the authority that signed every host's certificate.
@@ -293,6 +305,16 @@ impl Stage {
             stdout: text(done.stdout),
             stderr: text(done.stderr),
         }
+    }
+
+    /// Writes the restore of the newest point to `SPARE` on paper; what was said, and the folder.
+    pub(crate) async fn on_paper(&self) -> (Printed, PathBuf) {
+        let (folder, files) = (self.path("paper"), self.path("restored"));
+        fs::create_dir_all(&files).expect("a folder");
+        let (paper, files) = (folder.display().to_string(), files.display().to_string());
+        let to = ["restore", "plan", "--to-host", "SPARE"];
+        let args = [&to[..], &["--files-in", &files, "--script", &paper]].concat();
+        (self.run(&args).await, folder)
     }
 
     /// Changes the configuration's text; what is to be replaced must be there.

@@ -17,13 +17,13 @@ use stopmark::model::{
     PieceCopy, Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
     RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
 };
 use stopmark::run::events::BackedUp;
-use stopmark::survey::{HostFacts, TargetFacts};
+use stopmark::survey::{HostFacts, HostRoom, TargetFacts};
 use stopmark::world::{
-    Chained, CheckAnswer, FactsWanted, Fleet, LogEntry, LogFact, Removal, RestoredState,
+    Chained, CheckAnswer, FactsWanted, Fleet, Footing, LogEntry, LogFact, Removal, RestoredState,
     StepProgress, Store, Tap, World,
 };
 
@@ -202,6 +202,10 @@ impl Fleet for StruckFleet {
         self.pass("databases", self.0.databases(host)).await
     }
 
+    async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
+        self.0.room(host, databases).await
+    }
+
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {
         self.pass("probe_share", self.0.probe_share(host, sql_path))
             .await
@@ -300,6 +304,10 @@ impl Fleet for StruckFleet {
     ) -> Result<()> {
         let recover = self.0.recover_database(host, step, progress);
         self.pass("recover_database", recover).await
+    }
+
+    async fn put_back(&self, host: &HostName, step: &PutBack) -> Result<Vec<String>> {
+        self.pass("put_back", self.0.put_back(host, step)).await
     }
 
     async fn target_facts(&self, host: &HostName) -> Result<TargetFacts> {
@@ -457,6 +465,10 @@ impl Store for StruckStore {
 
     async fn take_lease(&self, group: &GroupName) -> Result<()> {
         self.pass("take_lease", self.0.take_lease(group)).await
+    }
+
+    async fn stand(&self, group: &GroupName) -> Result<Footing> {
+        self.pass("take_lease", self.0.stand(group)).await
     }
 
     fn held_last(&self, group: &GroupName) -> bool {

@@ -33,8 +33,10 @@ struct Run<'a, T, Story, Add> {
 }
 
 /// Plays what the command line asks for: seconds as the first word, or `--count N`; both begin at a seed taken from the
-/// clock unless `--from` names one. `story` plays a seed and says how much happened, which `add` adds up.
+/// clock unless `--from` names one. `story` plays a seed and says how much happened, which `add` adds up. Stories that
+/// wait in real time leave a core idle: `per_core` of them share one.
 pub(crate) fn play<T: Default + Debug + Send>(
+    per_core: usize,
     story: impl Fn(u64) -> Result<T, String> + Sync,
     add: impl Fn(&mut T, &T) + Sync,
 ) -> ExitCode {
@@ -49,9 +51,9 @@ pub(crate) fn play<T: Default + Debug + Send>(
         done: Mutex::default(),
         failure: Mutex::default(),
     };
-    let threads = thread::available_parallelism().map_or(1, Into::into);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..cores * per_core {
             scope.spawn(|| run.work());
         }
     });

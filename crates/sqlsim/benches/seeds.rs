@@ -20,5 +20,5 @@ use self::seeds::Told;
 
 fn main() -> ExitCode {
     let template = seeds::template();
-    long_run::play(|seed| seeds::run(&template, seed), Told::add)
+    long_run::play(1, |seed| seeds::run(&template, seed), Told::add)
 }

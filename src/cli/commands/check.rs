@@ -3,12 +3,14 @@
 //! Start at [`check`]. It changes nothing, but for a tiny backup of `model` on each share and a probe object in
 //! the store: these are a run of their own, planned, written down and removed again, by the next start if need be.
 
+use std::path::Path;
+
 use super::link::survey_of;
 use super::{Failed, shown};
 use crate::cli::args::{CheckArgs, Common};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
-use crate::config::{Encryption, LoginConfig};
+use crate::config::{Encryption, LoginConfig, OsSecrets, exposure, secrets_named};
 use crate::error::{Code, Exit};
 use crate::model::{HostName, MemberName};
 use crate::plan::{LinksAsked, Plan, Step, plan_check, plan_links};
@@ -16,6 +18,7 @@ use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::run::step_words;
 use crate::run::record::{Record, Round, StepState};
 use crate::run::{self, Interrupt, PlanNames};
+use crate::service::alarm;
 use crate::survey::{
     EventSession, HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey,
 };
@@ -36,6 +39,8 @@ pub(super) async fn check(
         return shown(out, &trials, Exit::Ok);
     }
     let mut report = look(&agent, &survey);
+    look_at_room(&agent, &survey, &mut report).await;
+    check_secrets(common, &mut report);
     try_out(&mut agent, &survey, &trials, &mut report, interrupt).await;
     check_sealing(&agent, &mut report);
     report.schedules(&agent.config, agent.world.clock.now());
@@ -86,6 +91,39 @@ fn look(agent: &Agent, survey: &Survey) -> CheckReport {
     report
 }
 
+/// How much room the logs of members and their disks have left. A right that is missing is told with the others.
+async fn look_at_room(agent: &Agent, survey: &Survey, report: &mut CheckReport) {
+    let limits = &agent.config.service.alarms;
+    for (host, said) in &survey.hosts {
+        let HostReport::Facts(facts) = said else {
+            continue;
+        };
+        let own: Vec<_> = facts.members.keys().cloned().collect();
+        if own.is_empty() {
+            continue;
+        }
+        match agent.world.fleet.room(host, &own).await {
+            Ok(room) => {
+                let alarms = alarm::of_room(limits, host, &room);
+                if alarms.is_empty() {
+                    report.fine(host.as_str(), "logs and disks have room");
+                }
+                for alarm in alarms {
+                    report.add(Finding {
+                        severity: Severity::Warning,
+                        about: alarm.about,
+                        code: Some(alarm.code),
+                        message: alarm.message,
+                        hint: Some(alarm.hint),
+                    });
+                }
+            }
+            Err(error) if error.code() == Code::RightMissing => {}
+            Err(error) => report.untried(&format!("{host}: room"), &error),
+        }
+    }
+}
+
 fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
     let about = facts.true_name.as_str();
     let (version, edition, scheme) = (&facts.version, &facts.edition, &facts.auth_scheme);
@@ -96,9 +134,12 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
     for right in &facts.missing_rights {
         let message = format!("the login lacks a right: {right}");
         let login = login_words(agent, &facts.true_name);
-        let hint = format!("let an administrator of this host grant it to {login}");
+        let hint = format!(
+            "an administrator of this host grants it to {login}: `stopmark grants --host {about}` prints how"
+        );
         report.fault(about, Code::RightMissing, &message, &hint);
     }
+    check_restoring(agent, facts, report);
     if !facts.is_encrypted {
         report.warn(
             about,
@@ -130,6 +171,35 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
             "WEAK: only the login is encrypted",
             hint,
         );
+    }
+}
+
+/// A host without members, and one for drills, is there to be restored to.
+fn check_restoring(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
+    let drill = agent.config.drill.iter();
+    let mut drill_hosts = drill.flat_map(|drill| &drill.hosts);
+    let is_target =
+        facts.members.is_empty() || drill_hosts.any(|name| name.is_same_host(&facts.true_name));
+    for right in facts.missing_to_restore.iter().filter(|_| is_target) {
+        let about = facts.true_name.as_str();
+        let message = format!("the login lacks a right that restores onto this host need: {right}");
+        let hint = format!("`stopmark grants --host {about} --for restore` prints the T-SQL");
+        report.warn(about, Code::RightMissing, &message, &hint);
+    }
+}
+
+/// Whether others can read or change what the configuration keeps secret.
+fn check_secrets(common: &Common, report: &mut CheckReport) {
+    let (uses, _) = secrets_named(&common.config, &OsSecrets);
+    let mut files: Vec<&Path> = uses.iter().filter_map(|it| it.place.file()).collect();
+    files.sort_unstable();
+    files.dedup();
+    for file in files {
+        if let Some(exposure) = exposure(file) {
+            let about = format!("secret file `{}`", file.display());
+            let hint = "`chmod go-w,o-r FILE` takes it away from them";
+            report.warn(&about, Code::SecretExposed, &exposure, hint);
+        }
     }
 }
 

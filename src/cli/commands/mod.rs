@@ -4,8 +4,10 @@ mod adopt;
 mod backup;
 mod catalog;
 mod check;
+mod completions;
 mod drill;
 mod explain;
+mod grants;
 mod group;
 mod init;
 mod inspect;
@@ -21,7 +23,11 @@ mod restore_point;
 mod schedule;
 mod script;
 mod scrub;
+mod secret;
 mod service;
+#[cfg_attr(windows, path = "service_windows.rs")]
+#[cfg_attr(not(windows), path = "service_unix.rs")]
+mod service_manager;
 mod show;
 mod status;
 mod verify;
@@ -63,11 +69,15 @@ pub(super) async fn carry_out(
         Command::Prune(command) => prune::prune(&common, command, out, interrupt).await,
         Command::Pin(args) => pin::pin(&common, &args, out).await,
         Command::Unpin(args) => pin::unpin(&common, &args, out).await,
-        Command::Schedule => schedule::schedule(&common, out),
-        Command::Service(command) => service::service(&common, command, interrupt).await,
+        Command::Schedule => schedule::schedule(&common, out).await,
+        Command::Service(command) => service::service(&common, &command, out, interrupt).await,
         Command::Notify(command) => notify::notify(&common, command, out).await,
         Command::Explain(args) => explain::explain(&args, out),
         Command::Catalog(command) => catalog::catalog(&common, command, out).await,
+        Command::Grants(args) => grants::grants(&common, &args, out).await,
+        Command::Secret(command) => secret::secret(&common, command, out),
+        Command::Completions(args) => completions::completions(&args, out),
+        Command::Man(args) => completions::man(&args, out),
         #[cfg(feature = "demo")]
         Command::Sim(args) => crate::cli::sim::sim(&args, out, interrupt).await,
         #[cfg(feature = "demo")]

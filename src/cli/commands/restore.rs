@@ -1,6 +1,5 @@
 //! `stopmark restore plan|run`: the group back to a mark, on its own hosts, on others or on one.
 
-use super::link::survey_of;
 use super::restore_asked::{Wanted, asked, begun};
 use super::restore_point::point;
 use super::script::script;
@@ -9,7 +8,7 @@ use crate::cli::args::{Common, RestoreArgs, RestoreCommand};
 use crate::cli::out::Out;
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit};
-use crate::model::RunId;
+use crate::model::{RunId, SurveyId};
 use crate::plan::{CatalogView, Plan, RestorePlace, plan_restore};
 use crate::report::forecast::{Pace, forecast};
 use crate::run::events::Verdict;
@@ -114,8 +113,9 @@ async fn plan(
     agent.catch_up().await?;
     let begun = begun(agent, wanted)?;
     let PointNeeds { point, sets } = point(agent, args, begun.as_ref()).await?;
-    let survey = survey_of(agent).await;
-    let asked = asked(agent, args, wanted, (&point, survey.id, begun)).await?;
+    // The hosts that were may be gone, and nothing of theirs is needed: only the targets are asked.
+    let survey = SurveyId(agent.world.ids.next());
+    let asked = asked(agent, args, wanted, (&point, survey, begun)).await?;
     let newest_stamp = agent.world.catalog.newest_stamp(group).await.map_err(one)?;
     let have = CatalogView {
         sets,

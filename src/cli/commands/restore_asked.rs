@@ -1,8 +1,6 @@
 //! From the words of `restore plan|run` to what the planner is asked. Start at [`asked`].
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use futures::future::join_all;
+use std::collections::BTreeMap;
 
 use super::{Failed, one};
 use crate::chain::Point;
@@ -11,8 +9,8 @@ use crate::cli::setup::Agent;
 use crate::error::{Code, Error, Result as Done};
 use crate::model::{DatabaseName, HostName, MemberName, RunId, SurveyId};
 use crate::plan::{FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule};
+use crate::run::targets::{target, target_facts};
 use crate::run::{self, BegunRestore};
-use crate::survey::TargetFacts;
 
 /// What goes for the whole run.
 pub(super) struct Wanted {
@@ -52,7 +50,7 @@ pub(super) async fn asked(
         .paths
         .keys()
         .filter_map(|member| asked.place.of(member));
-    let targets = targets(agent, hosts).await?;
+    let targets = target_facts(&agent.world, &agent.config, hosts).await?;
     Ok(RestoreAsked { targets, ..asked })
 }
 
@@ -85,42 +83,12 @@ pub(super) fn without_targets(
     })
 }
 
-/// The hosts that members go to, each asked at the same time; every one that does not answer is told.
-pub(super) async fn targets<'a>(
-    agent: &Agent,
-    hosts: impl Iterator<Item = &'a HostName>,
-) -> Result<BTreeMap<HostName, TargetFacts>, Failed> {
-    let known = hosts.filter_map(|host| agent.config.host(host));
-    let known: BTreeSet<&HostName> = known.map(|host| &host.name).collect();
-    let asking = known.into_iter().map(async |host| {
-        let facts = agent.world.fleet.target_facts(host).await?;
-        true_host(host, &facts.true_name)?;
-        Ok::<_, Error>((host.clone(), facts))
-    });
-    let answers = join_all(asking).await;
-    let (facts, errors): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-    if !errors.is_empty() {
-        return Err(errors.into_iter().filter_map(Result::err).collect());
-    }
-    Ok(facts.into_iter().filter_map(Result::ok).collect())
-}
-
-/// A host with another name is another host: nothing goes there.
-fn true_host(named: &HostName, true_name: &HostName) -> Done<()> {
-    if true_name.is_same_host(named) {
-        return Ok(());
-    }
-    let message = format!("the server at the address of `{named}` is `{true_name}`");
-    Err(Error::new(Code::WrongTrueName, message)
-        .hint("correct the host's `address`, or name the host by its true name"))
-}
-
 fn place(agent: &Agent, args: &RestoreArgs) -> Done<RestorePlace> {
     if args.in_place {
         return Ok(RestorePlace::OwnHosts);
     }
     if let Some(host) = &args.to_host {
-        return target(agent, host).map(RestorePlace::OneHost);
+        return target(&agent.config, host).map(RestorePlace::OneHost);
     }
     let mut hosts = BTreeMap::new();
     for rule in &args.map {
@@ -136,7 +104,7 @@ fn place(agent: &Agent, args: &RestoreArgs) -> Done<RestorePlace> {
             })
         };
         if hosts
-            .insert(name(from)?, target(agent, &name(to)?)?)
+            .insert(name(from)?, target(&agent.config, &name(to)?)?)
             .is_some()
         {
             let message = format!("`--map` says twice where the members on `{from}` go");
@@ -144,20 +112,6 @@ fn place(agent: &Agent, args: &RestoreArgs) -> Done<RestorePlace> {
         }
     }
     Ok(RestorePlace::Mapped(hosts))
-}
-
-/// The target as the configuration spells it.
-pub(super) fn target(agent: &Agent, named: &HostName) -> Done<HostName> {
-    let found = agent.config.host(named).map(|host| host.name.clone());
-    found.ok_or_else(|| {
-        let hosts = agent.config.hosts.keys().map(HostName::to_string);
-        Error::new(
-            Code::ConfigValue,
-            format!("the configuration has no host `{named}`"),
-        )
-        .at("hosts", hosts.collect::<Vec<_>>().join(", "))
-        .hint("a restore goes to one of these; write a section `[hosts.'NAME']` for another")
-    })
 }
 
 fn files(args: &RestoreArgs) -> Done<RestoreFiles> {

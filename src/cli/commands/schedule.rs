@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Failed, one, shown};
+use crate::catalog::{CopyPolicy, SqliteCatalog};
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup;
@@ -12,13 +13,16 @@ use crate::run::journal::JournalFolder;
 use crate::service::ledger::Ledger;
 use crate::service::outlook::Outlook;
 use crate::service::past::{Known, pasts};
-use crate::world::Clock as _;
+use crate::service::published::Published;
+use crate::world::{Clock as _, Journals as _};
 
 /// Shows the next runs.
-pub(super) fn schedule(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
+pub(super) async fn schedule(common: &Common, out: &mut Out<'_>) -> Result<Exit, Failed> {
     let config = setup::load(common)?;
     let now = SystemClock::new().now();
     let journals = JournalFolder::open(&config.state).map_err(one)?;
+    let policy = CopyPolicy::of(&config);
+    let catalog = SqliteCatalog::open_for(&config.state, policy).map_err(one)?;
     let ledger = Ledger::open(&config.state);
     let pasts = pasts(
         &journals,
@@ -29,8 +33,12 @@ pub(super) fn schedule(common: &Common, out: &mut Out<'_>) -> Result<Exit, Faile
         &mut Known::default(),
         now,
     );
-    let pasts = pasts.map_err(one)?;
-    let outlook = Outlook::of(&config, |job| pasts[&job], now);
+    let mut pasts = pasts.map_err(one)?;
+    // What others published since this machine last looked into the store is not known here.
+    let published = Published::of(&catalog, &config.group).await.map_err(one)?;
+    let own = journals.runs().map_err(one)?;
+    published.add_to(&mut pasts, &own, &config.schedule);
+    let outlook = Outlook::of(&config, |job| pasts[&job].clone(), now);
     shown(out, &outlook, Exit::Ok)
 }
 

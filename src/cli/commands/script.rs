@@ -101,6 +101,7 @@ async fn asked(
     let asked = RestoreAsked {
         proof,
         targets,
+        puts_back: false,
         ..asked
     };
     Ok((asked, warnings))
@@ -126,6 +127,7 @@ fn assumed(host: &HostName, have: &CatalogView) -> TargetFacts {
         data_folder: None,
         log_folder: None,
         databases: Vec::new(),
+        keys: None,
         volumes: Vec::new(),
     }
 }

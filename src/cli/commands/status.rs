@@ -11,6 +11,7 @@ use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Exit};
 use crate::report::status::{Doubts, Status};
 use crate::run::{self, prune};
+use crate::service::alarm::{self, Alarm};
 use crate::world::Standing;
 
 /// Shows the newest point, what holds newer marks back, unfinished runs and what is due.
@@ -36,6 +37,8 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
     let status = status.keeping(&pins.map_err(one)?, has_policy.then_some(to_go));
     let backlog = run::backlog(&agent.world, &agent.config.group).await;
     let status = status.waiting(backlog.map_err(one)?, store_away.as_ref());
+    let alarms = alarm::kept(&agent.config.state, now);
+    let status = status.alarmed(alarms.iter().map(Alarm::line).collect());
     let exit = match (&status.newest_point, status.is_degraded()) {
         (None, _) => Exit::NothingRestorable,
         (Some(_), true) => Exit::Degraded,

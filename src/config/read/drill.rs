@@ -2,13 +2,14 @@
 
 use super::Surroundings;
 use super::policy::{duration, section};
-use crate::config::checked::{CheckDepth, DrillCheckConfig, DrillConfig};
+use crate::config::checked::{CheckDepth, DrillCheckConfig, DrillConfig, DrillPoint};
 use crate::config::node::{Node, Table};
 use crate::error::Code;
 use crate::model::{DatabaseName, HostName};
 
 pub(super) const KEYS: &[&str] = &[
     "hosts",
+    "point",
     "prefix",
     "files_in",
     "check_database",
@@ -23,17 +24,26 @@ const DEPTHS: &[(&str, CheckDepth)] = &[
     ("off", CheckDepth::Off),
 ];
 
+const POINTS: &[(&str, DrillPoint)] = &[
+    ("newest", DrillPoint::Newest),
+    ("random", DrillPoint::Random),
+];
+
 /// How drills are held; none where the section is absent. A value with a fault keeps its default.
 pub(super) fn drill(root: &Table<'_>, around: &Surroundings<'_>) -> Option<DrillConfig> {
     let table = section(root, "drill", KEYS)?;
     let default = DrillConfig::default();
     let hosts = table.optional("hosts").and_then(|node| hosts(&node));
+    let point = table.optional("point");
     let prefix = table.optional("prefix").and_then(|node| prefix(&node));
     let files_in = table.optional("files_in");
     let depth = table.optional("check_database");
     let checks = table.optional("checks");
     Some(DrillConfig {
         hosts: hosts.unwrap_or_default(),
+        point: point
+            .and_then(|node| node.choice(POINTS))
+            .unwrap_or(default.point),
         prefix: prefix.unwrap_or(default.prefix),
         files_in: files_in.and_then(|node| node.filled().map(str::to_owned)),
         check_database: depth

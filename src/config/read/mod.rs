@@ -16,6 +16,7 @@ mod service;
 mod store;
 mod transfer;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -26,7 +27,7 @@ use self::secret::Secrets;
 use super::checked::Config;
 use super::fault::{Fault, Faults, Place};
 use super::node::{Node, Table};
-use super::secrets::SecretSource;
+use super::secrets::{SecretSource, SecretUse};
 use crate::error::{Code, Error};
 
 /// The only version of the file so far.
@@ -41,6 +42,7 @@ const SECTIONS: &[&str] = &[
     "schedule",
     "service",
     "page",
+    "alarms",
     "notify",
     "policy",
     "retention",
@@ -95,6 +97,16 @@ pub(super) fn config(
     secrets: &dyn SecretSource,
     platform: Platform,
 ) -> Result<Config, Vec<Error>> {
+    config_and_secrets(text, file, secrets, platform).0
+}
+
+/// The same, with every secret that was looked up on the way.
+pub(super) fn config_and_secrets(
+    text: &str,
+    file: &Path,
+    secrets: &dyn SecretSource,
+    platform: Platform,
+) -> (Result<Config, Vec<Error>>, Vec<SecretUse>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let faults = Faults::default();
     let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -102,6 +114,7 @@ pub(super) fn config(
         secrets: Secrets {
             source: secrets,
             folder: folder.clone(),
+            uses: RefCell::default(),
         },
         folder,
         platform,
@@ -119,14 +132,15 @@ pub(super) fn config(
         }
         None
     };
-    match config {
+    let config = match config {
         Some(config) if faults.is_empty() => Ok(config),
         None if faults.is_empty() => Err(vec![Error::new(
             Code::Bug,
             "the configuration was refused without a reason",
         )]),
         _ => Err(faults.into_errors(file, text)),
-    }
+    };
+    (config, around.secrets.uses.into_inner())
 }
 
 /// The parser's own words without the line that it quotes, which may hold a secret.
@@ -193,6 +207,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let policy = policy::policy(root, stores.as_ref().map(|(_, further)| 1 + further.len()));
     let retention = retention::retention(root);
     let drill = drill::drill(root, around);
+    schedule::drill_has_hosts(root, drill.as_ref());
     let (state, logs) = policy::paths(root, around);
     let group = group?;
     let (store, further_stores) = stores?;
@@ -238,6 +253,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         schedule::WINDOW_KEYS,
         service::KEYS,
         service::PAGE_KEYS,
+        service::ALARMS_KEYS,
         service::NOTIFY_KEYS,
         service::MAIL_KEYS,
         service::WEBHOOK_KEYS,

@@ -137,7 +137,7 @@ fn copies(node: &Node<'_>, stores: Option<usize>) -> Option<usize> {
 }
 
 /// A count of things that nobody wants many of.
-fn small(node: &Node<'_>) -> Option<u8> {
+pub(super) fn small(node: &Node<'_>) -> Option<u8> {
     let number = node.integer()?;
     let small = u8::try_from(number).ok().filter(|it| *it <= COUNT_MAX);
     if small.is_none() {

@@ -76,7 +76,7 @@ fn count(node: &Node<'_>) -> Option<u32> {
 }
 
 /// A span with units up to weeks; zero is allowed, and keeps nothing.
-fn span(node: &Node<'_>) -> Option<Duration> {
+pub(super) fn span(node: &Node<'_>) -> Option<Duration> {
     let text = node.string()?;
     let span = text
         .parse::<Span>()

@@ -1,17 +1,37 @@
 //! `[schedule]`: one key a job, an expression or a table with it. Start at [`schedule`].
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use super::policy::{duration, section};
-use super::retention::zone;
+use super::retention::{span, zone};
 use super::transfer::{TIME_FORMS, size, time_of_day};
+use crate::config::checked::DrillConfig;
 use crate::config::jobs::{DayWindow, Job, JobConfig, ScheduleConfig};
 use crate::config::node::{Node, Table};
 use crate::config::schedule::Schedule;
 use crate::error::Code;
 
-pub(super) const KEYS: &[&str] = &["time_zone", "full", "differential", "log", "scrub", "prune"];
-pub(super) const JOB_KEYS: &[&str] = &["at", "time_zone", "jitter", "window", "catch_up", "budget"];
+pub(super) const KEYS: &[&str] = &[
+    "time_zone",
+    "full",
+    "differential",
+    "log",
+    "scrub",
+    "prune",
+    "drill",
+];
+pub(super) const JOB_KEYS: &[&str] = &[
+    "at",
+    "time_zone",
+    "jitter",
+    "window",
+    "catch_up",
+    "budget",
+    "log_since",
+    "age",
+];
 pub(super) const WINDOW_KEYS: &[&str] = &["from", "until"];
 
 const FORMS: &str = "write minute, hour, day of month, month and weekday: `30 2 * * sun`";
@@ -33,6 +53,25 @@ pub(super) fn schedule(root: &Table<'_>) -> ScheduleConfig {
     schedule
 }
 
+/// A drill that comes by itself has nobody who would say `--on`.
+pub(super) fn drill_has_hosts(root: &Table<'_>, drill: Option<&DrillConfig>) {
+    let table = root.optional("schedule");
+    let job = table.and_then(|node| {
+        let entries = node.is_table().then(|| node.entries()).flatten()?;
+        let mut jobs = entries.into_iter();
+        jobs.find(|(key, _)| *key == Job::Drill.word())
+    });
+    let Some((_, job)) = job.filter(|_| drill.is_none_or(|drill| drill.hosts.is_empty())) else {
+        return;
+    };
+    let message = "a drill comes by schedule, and nobody says on which hosts it is held";
+    job.refuse(
+        Code::ConfigValue,
+        message,
+        "write `[drill] hosts = ['HOST']`",
+    );
+}
+
 fn job_config(node: &Node<'_>, job: Job, own: &TimeZone) -> Option<JobConfig> {
     if !node.is_table() {
         return expression(node, own);
@@ -51,7 +90,31 @@ fn job_config(node: &Node<'_>, job: Job, own: &TimeZone) -> Option<JobConfig> {
         read.catch_up = node.boolean()?;
     }
     if let Some(node) = table.optional("budget") {
-        read.budget_bytes = Some(budget(&node, job)?);
+        only(
+            &node,
+            job,
+            Job::Scrub,
+            "only a scrub reads back by the budget",
+        )?;
+        read.budget_bytes = Some(size(&node)?);
+    }
+    if let Some(node) = table.optional("log_since") {
+        only(
+            &node,
+            job,
+            Job::Full,
+            "only fulls come when logs have grown",
+        )?;
+        read.triggers.log_since_bytes = Some(size(&node)?);
+    }
+    if let Some(node) = table.optional("age") {
+        only(
+            &node,
+            job,
+            Job::Full,
+            "only fulls come when the last one is old",
+        )?;
+        read.triggers.age = Some(age(&node)?);
     }
     Some(read)
 }
@@ -80,11 +143,22 @@ pub(super) fn window(node: &Node<'_>) -> Option<DayWindow> {
     })
 }
 
-fn budget(node: &Node<'_>, job: Job) -> Option<u64> {
-    if job != Job::Scrub {
-        let message = "only a scrub reads back by the budget";
+/// Refuses a key that only one job has.
+fn only(node: &Node<'_>, job: Job, wanted: Job, message: &str) -> Option<()> {
+    if job != wanted {
         node.refuse(Code::ConfigValue, message, "leave the key out");
         return None;
     }
-    size(node)
+    Some(())
+}
+
+/// A span after which something is old: none at all would be old at once.
+fn age(node: &Node<'_>) -> Option<Duration> {
+    let age = span(node)?;
+    if age.is_zero() {
+        let hint = "write `36h`, `8d` or `5w`";
+        node.refuse(Code::ConfigValue, "every full would be too old", hint);
+        return None;
+    }
+    Some(age)
 }

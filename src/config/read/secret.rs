@@ -1,11 +1,12 @@
 //! Values that are secrets: `{ env = ".." }`, `{ file = ".." }` or `{ credential = ".." }`, never a literal.
 
-use std::path::{Path, PathBuf};
+use std::cell::RefCell;
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::node::Node;
-use crate::config::secrets::SecretSource;
+use crate::config::secrets::{SecretPlace, SecretSource, SecretUse};
 use crate::error::Code;
 
 const FORMS: &str = r#"write `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`"#;
@@ -15,6 +16,8 @@ pub(super) struct Secrets<'a> {
     pub(super) source: &'a dyn SecretSource,
     /// The folder at which a secret's path begins.
     pub(super) folder: PathBuf,
+    /// The secrets that were looked up so far.
+    pub(super) uses: RefCell<Vec<SecretUse>>,
 }
 
 impl Secrets<'_> {
@@ -27,79 +30,68 @@ impl Secrets<'_> {
         }
         let table = node.table(&["env", "file", "credential"])?;
         let named = ["env", "file", "credential"].map(|key| table.optional(key));
-        let secret = match &named {
-            [Some(name), None, None] => self.in_env(name),
-            [None, Some(path), None] => self.in_file(path),
-            [None, None, Some(name)] => self.in_credential(name),
+        let (place, named) = match &named {
+            [Some(name), None, None] => (SecretPlace::Env(name.filled()?.to_owned()), name),
+            [None, Some(path), None] => {
+                let place = SecretPlace::File(self.folder.join(path.filled()?));
+                (place, path)
+            }
+            [None, None, Some(name)] => (self.credential(name)?, name),
             _ => {
                 table.refuse(Code::ConfigValue, "a secret has exactly one place", FORMS);
-                None
+                return None;
             }
         };
-        secret.and_then(|secret| not_empty(node, secret))
+        let found = self.at(&place);
+        self.uses.borrow_mut().push(SecretUse {
+            key: node.place.key.clone(),
+            place,
+            failure: found.as_ref().err().cloned(),
+        });
+        let hint = "give the secret to the account that runs this command, or name another place";
+        found
+            .map_err(|message| named.refuse(Code::SecretMissing, message, hint))
+            .ok()
     }
 
-    fn in_env(&self, node: &Node<'_>) -> Option<SecretString> {
-        let name = node.filled()?;
-        let secret = self.source.env(name);
-        if secret.is_none() {
-            missing(
-                node,
-                &format!("the environment variable `{name}` is not set"),
-            );
-        }
-        secret
-    }
-
-    fn in_file(&self, node: &Node<'_>) -> Option<SecretString> {
-        let path = self.folder.join(node.filled()?);
-        self.at_path(node, &path)
-    }
-
-    fn in_credential(&self, node: &Node<'_>) -> Option<SecretString> {
+    fn credential(&self, node: &Node<'_>) -> Option<SecretPlace> {
         let name = node.filled()?;
         if name.contains(['/', '\\']) || name.starts_with('.') {
-            node.refuse(
-                Code::ConfigValue,
-                "a credential's name is not a path",
-                FORMS,
-            );
+            let message = "a credential's name is not a path";
+            node.refuse(Code::ConfigValue, message, FORMS);
             return None;
         }
-        let Some(folder) = self.source.credentials() else {
-            missing(
-                node,
-                "no credentials were given to this process: `CREDENTIALS_DIRECTORY` is not set",
-            );
-            return None;
-        };
-        self.at_path(node, &folder.join(name))
+        let folder = self.source.credentials();
+        let path = folder.map(|folder| folder.join(name));
+        Some(SecretPlace::Credential(name.to_owned(), path))
     }
 
-    fn at_path(&self, node: &Node<'_>, path: &Path) -> Option<SecretString> {
-        match self.source.file(path) {
-            Ok(secret) => Some(without_line_end(secret)),
-            Err(error) => {
-                // An error's text could quote what was read; its kind cannot.
-                let message = format!("`{}` cannot be read: {}", path.display(), error.kind());
-                missing(node, &message);
-                None
+    /// The secret at a place, or why there is none.
+    fn at(&self, place: &SecretPlace) -> Result<SecretString, String> {
+        let secret = match place {
+            SecretPlace::Env(name) => {
+                let unset = || format!("the environment variable `{name}` is not set");
+                self.source.env(name).ok_or_else(unset)?
             }
+            SecretPlace::File(path) | SecretPlace::Credential(_, Some(path)) => {
+                // An error's text could quote what was read; its kind cannot.
+                let unreadable = |error: std::io::Error| {
+                    format!("`{}` cannot be read: {}", path.display(), error.kind())
+                };
+                without_line_end(self.source.file(path).map_err(unreadable)?)
+            }
+            SecretPlace::Credential(_, None) => {
+                return Err(
+                    "no credentials were given to this process: `CREDENTIALS_DIRECTORY` is not set"
+                        .to_owned(),
+                );
+            }
+        };
+        if secret.expose_secret().is_empty() {
+            return Err("the secret is empty".to_owned());
         }
+        Ok(secret)
     }
-}
-
-fn missing(node: &Node<'_>, message: &str) {
-    let hint = "give the secret to the account that runs this command, or name another place";
-    node.refuse(Code::SecretMissing, message, hint);
-}
-
-fn not_empty(node: &Node<'_>, secret: SecretString) -> Option<SecretString> {
-    if secret.expose_secret().is_empty() {
-        missing(node, "the secret is empty");
-        return None;
-    }
-    Some(secret)
 }
 
 /// Editors end a file with a line end that is no part of the secret; any other blank is.

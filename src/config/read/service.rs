@@ -1,20 +1,26 @@
-//! `[service]`, `[page]` and `[notify]`: how the service runs, is seen, and whom it tells. Start at [`service`].
+//! `[service]`, `[page]`, `[alarms]` and `[notify]`: how the service runs, is seen, what it looks at, and whom it
+//! tells. Start at [`service`].
 
 use std::net::SocketAddr;
 
 use super::Surroundings;
-use super::policy::{duration, section};
+use super::policy::{duration, section, small};
 use super::schedule::window;
+use super::transfer::size;
 use crate::config::node::{Node, Table};
 use crate::config::service::{
-    MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig, WebhookKind,
+    AlarmsConfig, MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig,
+    WebhookKind,
 };
 use crate::error::Code;
 
-pub(super) const KEYS: &[&str] = &["stop_within", "log_json", "log_days"];
+pub(super) const KEYS: &[&str] = &["stop_within", "log_json", "log_days", "several_agents"];
+pub(super) const ALARMS_KEYS: &[&str] = &["every", "log_used", "disk_free"];
 pub(super) const PAGE_KEYS: &[&str] = &["listen", "token"];
 pub(super) const NOTIFY_KEYS: &[&str] = &["mail", "webhooks", "heartbeat", "quiet", "repeat_after"];
-pub(super) const MAIL_KEYS: &[&str] = &["server", "port", "tls", "from", "to", "user", "password"];
+pub(super) const MAIL_KEYS: &[&str] = &[
+    "server", "port", "tls", "from", "to", "user", "password", "only_bad",
+];
 pub(super) const WEBHOOK_KEYS: &[&str] = &["url", "kind", "only_bad"];
 
 /// Ten years of days.
@@ -32,10 +38,11 @@ const KINDS: &[(&str, WebhookKind)] = &[
     ("slack", WebhookKind::Slack),
 ];
 
-/// The three sections; a value with a fault keeps its default.
+/// The four sections; a value with a fault keeps its default.
 pub(super) fn service(root: &Table<'_>, around: &Surroundings<'_>) -> ServiceConfig {
     let mut service = ServiceConfig {
         page: page(root, around),
+        alarms: alarms(root),
         notify: notify(root, around),
         ..ServiceConfig::default()
     };
@@ -52,7 +59,31 @@ pub(super) fn service(root: &Table<'_>, around: &Surroundings<'_>) -> ServiceCon
     if let Some(days) = table.optional("log_days").and_then(|node| days(&node)) {
         service.log_days = days;
     }
+    let several = table.optional("several_agents");
+    if let Some(several) = several.and_then(|node| node.boolean()) {
+        service.several_agents = several;
+    }
     service
+}
+
+fn alarms(root: &Table<'_>) -> AlarmsConfig {
+    let mut alarms = AlarmsConfig::default();
+    let Some(table) = section(root, "alarms", ALARMS_KEYS) else {
+        return alarms;
+    };
+    if let Some(node) = table.optional("every") {
+        alarms.every = match node.string() {
+            Some("off") | None => None,
+            Some(_) => duration(&node),
+        };
+    }
+    if let Some(used) = table.optional("log_used").and_then(|node| small(&node)) {
+        alarms.log_used_percent = used;
+    }
+    if let Some(free) = table.optional("disk_free").and_then(|node| size(&node)) {
+        alarms.disk_free_bytes = free;
+    }
+    alarms
 }
 
 fn days(node: &Node<'_>) -> Option<u16> {
@@ -121,6 +152,7 @@ fn mail(node: &Node<'_>, around: &Surroundings<'_>) -> Option<MailConfig> {
     let to = table.required("to", "write the addresses in an array");
     let password = table.optional("password");
     let password = password.and_then(|node| around.secrets.read(&node));
+    let only_bad = table.optional("only_bad").and_then(|node| node.boolean());
     let user = table.optional("user");
     let user = user.and_then(|node| node.filled().map(str::to_owned));
     Some(MailConfig {
@@ -130,6 +162,7 @@ fn mail(node: &Node<'_>, around: &Surroundings<'_>) -> Option<MailConfig> {
         from: address(&from?)?,
         to: to?.items()?.iter().filter_map(address).collect(),
         login: user.zip(password),
+        only_bad: only_bad.unwrap_or(false),
     })
 }
 

@@ -181,8 +181,8 @@ fn a_missing_secret_is_told_by_its_place() {
       key:  hosts.'PAY1\SQL'.login.password.env
       hint: give the secret to the account that runs this command, or name another place
     error[SM0105]: the secret is empty
-      file: /etc/stopmark/stopmark.toml:12:30
-      key:  hosts.PAY2.login.password
+      file: /etc/stopmark/stopmark.toml:12:50
+      key:  hosts.PAY2.login.password.file
       hint: give the secret to the account that runs this command, or name another place
     error[SM0103]: a credential's name is not a path
       file: /etc/stopmark/stopmark.toml:14:57

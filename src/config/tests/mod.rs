@@ -1,6 +1,7 @@
 //! The whole room through one door: a file's text in, a Config or its faults out.
 
 mod faults;
+mod page;
 mod service;
 mod stores;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{SECRET, WHOLE, check, whole};
-use crate::config::{Job, MailTls, WebhookKind};
+use crate::config::{AlarmsConfig, DrillPoint, Job, MailTls, WebhookKind};
 use secrecy::ExposeSecret as _;
 
 fn with(from: &str, to: &str) -> String {
@@ -71,6 +71,18 @@ fn what_a_job_cannot_have_is_refused() {
 }
 
 #[test]
+fn a_drill_by_schedule_needs_hosts() {
+    let schedule = "drill = \"0 5 * * sat\"\nlog = ";
+    let faults = check(&[("log = ", schedule)]);
+    assert!(faults.contains("nobody says on which hosts"), "{faults}");
+    let hosts = "[drill]\nhosts = [\"DRILL1\"]\npoint = \"random\"\n[policy]";
+    let config = whole(&with("log = ", schedule).replacen("[policy]", hosts, 1));
+    assert!(config.schedule.jobs.contains_key(&Job::Drill));
+    let drill = config.drill.expect("a section");
+    assert_eq!(drill.point, DrillPoint::Random);
+}
+
+#[test]
 fn a_page_that_others_reach_needs_a_token() {
     let faults = check(&[("[policy]", "[page]\nlisten = \"0.0.0.0:80\"\n[policy]")]);
     assert!(
@@ -111,4 +123,46 @@ fn those_who_are_told_are_read_with_their_secrets() {
         "[notify]\nmail = { server = \"s\", port = 0, from = \"a b@c\", to = [\"nobody\"] }\n[policy]",
     )]);
     assert!(faults.contains("there is no such port"), "{faults}");
+}
+
+#[test]
+fn fulls_may_come_before_their_time_and_other_jobs_may_not() {
+    let text = "full = { at = \"30 1 * * sun\", log_since = \"2GiB\", age = \"8d\" }\nlog = ";
+    let schedule = whole(&with("log = ", text)).schedule;
+    let triggers = schedule.jobs[&Job::Full].triggers;
+    assert_eq!(triggers.log_since_bytes, Some(2 << 30));
+    assert_eq!(triggers.age, Some(Duration::from_secs(8 * 24 * 3600)));
+    for (value, told) in [
+        (
+            "{ at = \"0 * * * *\", log_since = \"2GiB\" }",
+            "only fulls come when logs have grown",
+        ),
+        (
+            "{ at = \"0 * * * *\", age = \"8d\" }",
+            "only fulls come when the last one is old",
+        ),
+    ] {
+        let faults = check(&[("\"*/15 * * * *\"", value)]);
+        assert!(faults.contains(told), "{value}: {faults}");
+    }
+    let none = "full = { at = \"30 1 * * sun\", age = \"0h\" }\nlog = ";
+    let faults = check(&[("log = ", none)]);
+    assert!(faults.contains("every full would be too old"), "{faults}");
+}
+
+#[test]
+fn what_is_looked_at_between_runs_may_be_said() {
+    let alarms = |text: &str| {
+        let text = with("[policy]", &format!("[alarms]\n{text}\n[policy]"));
+        whole(&text).service.alarms
+    };
+    let own = alarms("every = \"30s\"\nlog_used = 85\ndisk_free = \"1TiB\"");
+    assert_eq!(own.every, Some(Duration::from_secs(30)));
+    assert_eq!((own.log_used_percent, own.disk_free_bytes), (85, 1 << 40));
+    assert_eq!(alarms("every = \"off\"").every, None);
+    assert_eq!(alarms(""), AlarmsConfig::default());
+    let faults = check(&[("[policy]", "[alarms]\nlog_used = 101\n[policy]")]);
+    assert!(faults.contains("101 is not a count"), "{faults}");
+    let several = with("[policy]", "[service]\nseveral_agents = true\n[policy]");
+    assert!(whole(&several).service.several_agents);
 }

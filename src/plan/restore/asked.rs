@@ -30,6 +30,8 @@ pub struct RestoreAsked {
     pub tail: TailRule,
     /// When the mark is proven.
     pub proof: ProofRule,
+    /// What members had on their hosts beside their data is put back.
+    pub puts_back: bool,
     /// The databases that an earlier restore to this point began, each on its host: it is gone on with them.
     pub begun: BTreeSet<(HostName, DatabaseName)>,
     /// What the target hosts are and hold, by their names in the configuration.
@@ -102,6 +104,7 @@ impl RestoreAsked {
             replace: false,
             tail: TailRule::Take,
             proof: ProofRule::BeforeOpening,
+            puts_back: true,
             begun: BTreeSet::new(),
             targets: BTreeMap::new(),
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::asked::{RestoreAsked, RestoreFiles, RestorePlace};
 use super::files::Placed;
-use super::way::{Stands, Way, is_begun, major};
+use super::settings::lacks;
+use super::way::{Stands, Way, is_begun, is_express, major};
 use crate::chain::Point;
 use crate::config::Config;
 use crate::error::{Code, Error};
@@ -28,10 +29,17 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    const fn refusal(error: Error) -> Self {
+    pub(super) const fn refusal(error: Error) -> Self {
         Self {
             error,
             refuses: true,
+        }
+    }
+
+    pub(super) const fn told(error: Error) -> Self {
+        Self {
+            error,
+            refuses: false,
         }
     }
 
@@ -61,10 +69,12 @@ pub(super) fn check(
     for way in ways {
         found.extend(taken(cfg, asked, way));
         found.extend(unfit(asked, way));
+        found.extend(lacks(way));
     }
     found.extend(one_file_twice(ways, placed));
     found.extend(files_of_others(ways, placed));
     found.extend(room(ways, placed));
+    found.extend(too_large_for_the_shares(cfg, ways));
     found
 }
 
@@ -180,7 +190,7 @@ fn unfit(asked: &RestoreAsked, way: &Way<'_>) -> Vec<Finding> {
     let files = files.unwrap_or_default().iter();
     let data = files.filter(|file| file.kind == DatabaseFileKind::Data);
     let data_bytes: u64 = data.map(|file| file.size_bytes).sum();
-    if way.facts.edition.starts_with("Express") && data_bytes > EXPRESS_BYTES_MAX {
+    if is_express(way.facts) && data_bytes > EXPRESS_BYTES_MAX {
         unfit(
             "the member is larger than an Express edition can open".to_owned(),
             "take a host of another edition",
@@ -194,6 +204,30 @@ fn unfit(asked: &RestoreAsked, way: &Way<'_>) -> Vec<Finding> {
         );
     }
     found
+}
+
+/// A group that is restored over itself is brought whole from the store before it is touched, where the shares may hold
+/// all of it; a larger one is not.
+fn too_large_for_the_shares(cfg: &Config, ways: &[Way<'_>]) -> Option<Finding> {
+    let (needed_bytes, max_bytes) = (fetched_bytes(ways), cfg.policy.staging_max_bytes);
+    let is_over_itself = ways.iter().any(Way::is_over_itself);
+    if !is_over_itself || needed_bytes <= max_bytes {
+        return None;
+    }
+    let message = "the group is overwritten before all of its pieces were brought and found whole";
+    Some(Finding::told(
+        Error::new(Code::TargetRoom, message)
+            .at("needed bytes", needed_bytes)
+            .at("`staging_max` bytes", max_bytes)
+            .hint("raise `staging_max` under `[policy]` where the shares have the room; or restore to other hosts first"),
+    ))
+}
+
+/// All that is still to be brought from the store, in bytes.
+pub(super) fn fetched_bytes(ways: &[Way<'_>]) -> u64 {
+    let pieces = ways.iter().flat_map(Way::rest);
+    let stripes = pieces.flat_map(|(_, piece)| &piece.stripes);
+    stripes.map(|stripe| stripe.plain().size_bytes).sum()
 }
 
 /// No two databases may share a file.

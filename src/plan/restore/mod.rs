@@ -9,6 +9,7 @@
 mod asked;
 mod check;
 mod files;
+mod settings;
 mod steps;
 mod tail;
 mod way;
@@ -73,7 +74,7 @@ pub fn plan_restore(
 }
 
 /// All members come to the mark, or as near as they can without being opened; then all are proven, then all are
-/// opened. Whatever fails before the opening ends the round before it.
+/// opened. Whatever fails before the opening ends the round before it. What members had beside their data comes last.
 fn restore_stages(
     making: &Making<'_>,
     ways: &[Way<'_>],
@@ -117,16 +118,16 @@ fn restore_stages(
     stages.add(StageName::Recover, OnFailure::Skip, recover);
     let open = of(&|way, _| making.prove_recovered(way));
     stages.add(StageName::Prove, OnFailure::Skip, open);
+    let put_back = of(&|way, _| making.put_back(way));
+    stages.add(StageName::PutBack, OnFailure::Skip, put_back);
     stages.add(StageName::Clear, OnFailure::Pass, clear);
 }
 
 /// A group that is restored over itself is not touched before everything that it needs was brought from the store
 /// and found whole, as far as the shares may hold it all at once.
 fn is_fetched_first(cfg: &Config, ways: &[Way<'_>]) -> bool {
-    let pieces = ways.iter().flat_map(Way::rest);
-    let stripes = pieces.flat_map(|(_, piece)| &piece.stripes);
-    let bytes: u64 = stripes.map(|stripe| stripe.plain().size_bytes).sum();
-    bytes <= cfg.policy.staging_max_bytes && ways.iter().any(Way::is_over_itself)
+    let is_held = check::fetched_bytes(ways) <= cfg.policy.staging_max_bytes;
+    is_held && ways.iter().any(Way::is_over_itself)
 }
 
 /// Takes these steps out, in their order.

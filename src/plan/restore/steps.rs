@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::asked::RestoreAsked;
 use super::files::Placed;
+use super::settings::{keeps, put_back};
 use super::way::{Stands, Way};
 use crate::chain::Point;
 use crate::config::Config;
@@ -12,8 +13,8 @@ use crate::plan::keys::staged;
 use crate::plan::retry::RetryRule;
 use crate::plan::step::{ClearStaging, StagedStripe};
 use crate::plan::{
-    Fetch, ProveMark, ProvenState, RecoverDatabase, RestoreDatabase, RestoreLog, RestorePiece,
-    Step, StopAt,
+    Fetch, Keeps, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
+    RestorePiece, Step, StopAt,
 };
 
 /// Steps, each with its host.
@@ -98,6 +99,7 @@ impl Making<'_> {
             member: way.member.clone(),
             target: way.target.clone(),
             lets_in,
+            keeps: keeps(self.asked, way),
             retry: Some(RetryRule::of(&self.cfg.policy)),
         })]
     }
@@ -105,6 +107,15 @@ impl Making<'_> {
     /// The proof of a member that was opened after all had been proven.
     pub(super) fn prove_recovered(&self, way: &Way<'_>) -> Vec<Step> {
         self.prove(way, way.is_proven_shut, ProvenState::Online)
+    }
+
+    /// What the member had on its host beside its data.
+    pub(super) fn put_back(&self, way: &Way<'_>) -> Vec<Step> {
+        let step = put_back(self.asked, way).map(|step| PutBack {
+            retry: Some(RetryRule::of(&self.cfg.policy)),
+            ..step
+        });
+        step.map(Step::PutBack).into_iter().collect()
     }
 
     fn prove(&self, way: &Way<'_>, is_due: bool, state: ProvenState) -> Vec<Step> {
@@ -151,6 +162,11 @@ impl Making<'_> {
                 stop: self.stop(way, piece),
                 recover: leaves == Leaves::Open,
                 standby: (leaves == Leaves::StandingBy).then(|| placed.undo.clone()),
+                keeps: if leaves == Leaves::Open {
+                    keeps(self.asked, way)
+                } else {
+                    Keeps::default()
+                },
                 moves,
                 retry,
             }),

@@ -93,6 +93,7 @@ pub(super) fn bring_home(
         members: tails.iter().map(|tail| tail.member.clone()).collect(),
         best_effort: Vec::new(),
         pieces: tails.iter().map(|tail| tail.piece).collect(),
+        settings: Vec::new(),
     });
     let host = cfg.management_host.clone();
     stages.add(StageName::Publish, OnFailure::Unwind, [(host, publish)]);

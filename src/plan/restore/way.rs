@@ -5,7 +5,7 @@ use super::no_share;
 use crate::chain::{Path, Point};
 use crate::config::{Config, ShareConfig};
 use crate::error::{Code, Error};
-use crate::model::{DatabaseName, HostName, Lsn, MemberName, Piece, PieceId};
+use crate::model::{DatabaseName, DatabaseSettings, HostName, Lsn, MemberName, Piece, PieceId};
 use crate::plan::asked::CatalogView;
 use crate::plan::keys::share_of;
 use crate::survey::{TargetDatabase, TargetFacts, TargetState};
@@ -23,6 +23,8 @@ pub(super) struct Way<'a> {
     /// In the order of restoring; the last is the log that carries the mark.
     pub(super) pieces: Vec<&'a Piece>,
     pub(super) mark_lsn: Lsn,
+    /// What the member had on its host beside its data, where a manifest says so.
+    pub(super) settings: Option<&'a DatabaseSettings>,
     /// How far an earlier restore came.
     pub(super) stands: Stands,
     /// The mark is proven before the database is opened.
@@ -155,6 +157,7 @@ fn way<'a>(
             && is_of_one_version(&pieces, facts),
         pieces,
         mark_lsn: placed.ok_or_else(|| lost("the mark"))?.lsn,
+        settings: have.settings(member),
         stands: Stands::After(0),
     };
     way.stands = stands(&way, point, asked);
@@ -202,6 +205,11 @@ fn is_of_one_version(pieces: &[&Piece], facts: &TargetFacts) -> bool {
     let target = major(&facts.version);
     let mut sources = pieces.iter().map(|piece| major(&piece.server_version));
     target.is_some() && sources.all(|source| source == target)
+}
+
+/// An Express edition, of which there are several.
+pub(super) fn is_express(facts: &TargetFacts) -> bool {
+    facts.edition.starts_with("Express")
 }
 
 /// The release of a version, `16.0` of `16.0.1000.6`; none for what is no version.

@@ -7,7 +7,7 @@ use super::super::*;
 use super::{checked, planned, steps};
 use crate::chain::points;
 use crate::error::Error;
-use crate::model::{HostName, MarkName, RunId};
+use crate::model::{DatabaseSettings, HostName, MarkName, MemberSettings, RunId};
 use crate::survey::{LastRestored, TargetFacts, TargetState, Volume};
 
 /// All members to one host, under their own names but for one.
@@ -231,6 +231,117 @@ fn everything_that_a_host_cannot_take_is_told_at_once() {
     assert_eq!(
         codes, wanted,
         "a file, the room, the group, and the version five times"
+    );
+}
+
+/// A catalog whose full of one member says what it had beside its data.
+fn telling() -> CatalogView {
+    let mut have = catalog();
+    let settings = DatabaseSettings {
+        owner: Some("app".to_owned()),
+        is_cdc_enabled: true,
+        is_published: true,
+        encryptor: Some("C0FFEE".to_owned()),
+        server_collation: "Latin1_General_BIN".to_owned(),
+        server_edition: "Enterprise Edition (64-bit)".to_owned(),
+        ..DatabaseSettings::default()
+    };
+    let member = member("PAY1/Ledger");
+    have.sets[0].settings = vec![MemberSettings { member, settings }];
+    have
+}
+
+fn kept_and_put_back(plan: &Plan) -> (Vec<Keeps>, usize) {
+    let steps = steps(plan).into_iter();
+    let keeps = steps.filter_map(|step| match step {
+        Step::RecoverDatabase(step) if !step.keeps.is_nothing() => Some(step.keeps),
+        _ => None,
+    });
+    let keeps = keeps.collect();
+    let is_put_back = |stage: &&Stage| stage.name == StageName::PutBack;
+    let stage = plan.stages.iter().rev().find(is_put_back);
+    let lanes = stage.into_iter().flat_map(|stage| &stage.lanes);
+    (keeps, lanes.flat_map(|lane| &lane.steps).count())
+}
+
+#[test]
+fn a_host_without_the_certificate_of_an_encrypted_member_is_refused_before_anything_is_touched() {
+    let mut asked = restore_asked();
+    let errors = restored_of(&telling(), &asked).expect_err("it has no certificate");
+    let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].contains("SM0805"), "{told:?}");
+    let context = errors[0].context();
+    assert!(
+        context.iter().any(|(_, value)| value == "C0FFEE"),
+        "{context:?}"
+    );
+    change_target(&mut asked, "PAY3", |facts| facts.keys = None);
+    let unseen = restored_of(&telling(), &asked).expect("a plan");
+    assert!(
+        unseen
+            .warnings
+            .iter()
+            .any(|it| it.message.contains("may not see")),
+        "{:?}",
+        unseen.warnings
+    );
+}
+
+#[test]
+fn what_a_member_had_beside_its_data_is_compared_with_the_target_kept_and_put_back() {
+    let mut asked = restore_asked();
+    change_target(&mut asked, "PAY3", |facts| {
+        facts.keys = Some(vec!["C0FFEE".to_owned()]);
+        facts.edition = "Standard Edition (64-bit)".to_owned();
+    });
+    let plan = restored_of(&telling(), &asked).expect("a plan");
+    let told: Vec<&str> = plan.warnings.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].contains("collation") && told[1].contains("Standard"),
+        "{told:?}"
+    );
+    let elsewhere = Keeps {
+        cdc: true,
+        replication: false,
+    };
+    assert_eq!(kept_and_put_back(&plan), (vec![elsewhere], 1));
+    let mut over_itself = in_place();
+    for facts in over_itself.targets.values_mut() {
+        facts.keys = Some(vec!["C0FFEE".to_owned()]);
+    }
+    let plan = restored_of(&telling(), &over_itself).expect("a plan");
+    let whole = Keeps {
+        cdc: true,
+        replication: true,
+    };
+    assert_eq!(kept_and_put_back(&plan), (vec![whole], 1));
+    let unasked = RestoreAsked {
+        puts_back: false,
+        ..over_itself
+    };
+    let plan = restored_of(&telling(), &unasked).expect("a plan");
+    assert_eq!(kept_and_put_back(&plan), (Vec::new(), 0));
+}
+
+#[test]
+fn a_group_too_large_for_the_shares_is_overwritten_with_a_warning() {
+    let mut cfg = config();
+    cfg.policy.staging_max_bytes = 1;
+    let have = catalog();
+    let point = points(&have.sets, &[]).remove(0);
+    let plan = plan_restore(
+        &cfg,
+        &have,
+        &point,
+        &in_place(),
+        &mut Counter(0x4000),
+        now(),
+    );
+    let warnings = plan.expect("a plan").warnings;
+    assert!(
+        warnings.iter().any(|it| it.code == "SM0804"),
+        "{warnings:?}"
     );
 }
 

@@ -47,7 +47,11 @@ fn head(it: &Certificate) -> String {
         text(&minute(it.placed_at))
     );
     let whole = it.members.iter().filter(|member| is_whole(member)).count();
-    let sentence = if it.passed {
+    let sentence = if it.was_cut_short {
+        "The drill was cut short before its end; what stands below is how far it came. A later start removed what it \
+         had left."
+            .to_owned()
+    } else if it.passed {
         format!(
             "All {} came back to one mark on the drill hosts, were looked through, and were removed again.",
             counted(whole, "member")

@@ -75,6 +75,7 @@ pub(super) fn hostile() -> Certificate {
             lapse: lapse(30, 50),
         }],
         is_clean: true,
+        was_cut_short: false,
     }
 }
 

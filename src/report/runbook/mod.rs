@@ -27,7 +27,7 @@ pub(super) fn files(facts: &PaperFacts<'_>, hosts: &[HostPaper<'_>]) -> Vec<Pape
         restore(hosts),
         links(facts),
         logins(hosts),
-        rest(),
+        rest(facts, hosts),
     ];
     if is_biztalk {
         sections.push(biztalk::section(hosts));
@@ -199,17 +199,55 @@ fn logins(hosts: &[HostPaper<'_>]) -> String {
     text
 }
 
-fn rest() -> String {
+fn rest(facts: &PaperFacts<'_>, hosts: &[HostPaper<'_>]) -> String {
     "## 6. What else is not in the databases\n\n\
      - [ ] SQL Server Agent jobs, operators, alerts, Database Mail: in `msdb`. Restore it under another name and \
      script them from there, or from your own scripts. Leave backup jobs of others disabled.\n\
      - [ ] Owner, TRUSTWORTHY, cross-database chaining, Service Broker, CDC and replication settings: a restore resets \
-     some of them. Compare with the hosts that were:\n\n"
+     some of them. What the members had:\n\n"
         .to_owned()
+        + &had(facts, hosts)
+        + "\nCompare with the hosts that were, where they still answer, and with what is there now:\n\n"
         + &sql(&script::settings_sql())
         + "\n- [ ] Server settings (`sp_configure`), endpoints, credentials, availability groups, Always Encrypted \
            column master keys, certificates.\n\
            - [ ] Names that applications use: DNS, aliases, connection strings, firewalls.\n"
+}
+
+/// What the manifests say of owner, settings and certificate of each member.
+fn had(facts: &PaperFacts<'_>, hosts: &[HostPaper<'_>]) -> String {
+    let mut text =
+        "| member | owner | on | certificate (thumbprint) | its host's collation and edition |\n\
+         | --- | --- | --- | --- | --- |\n"
+            .to_owned();
+    for (_, proof) in proofs(hosts) {
+        let member = cell(&proof.member.to_string());
+        let Some(had) = facts.have.settings(&proof.member) else {
+            line(&mut text, &format!("| {member} | not known | | | |"));
+            continue;
+        };
+        let switches = [
+            (had.is_trustworthy, "TRUSTWORTHY"),
+            (had.is_db_chaining, "DB_CHAINING"),
+            (had.is_broker_enabled, "broker"),
+            (had.is_cdc_enabled, "CDC"),
+            (had.is_published, "replication"),
+        ];
+        let on = switches.iter().filter(|(is_on, _)| *is_on);
+        let on: Vec<&str> = on.map(|(_, word)| *word).collect();
+        line(
+            &mut text,
+            &format!(
+                "| {member} | {} | {} | {} | {}, {} |",
+                had.owner.as_deref().map_or_else(String::new, cell),
+                on.join(", "),
+                had.encryptor.as_deref().unwrap_or("none"),
+                cell(&had.server_collation),
+                cell(&had.server_edition)
+            ),
+        );
+    }
+    text
 }
 
 fn afterwards(facts: &PaperFacts<'_>) -> String {

@@ -56,6 +56,7 @@ pub async fn carry_out(
         Step::RestoreLog(step) => restore::log(world, host, step).await,
         Step::RecoverDatabase(step) => restore::recover(world, host, step).await,
         Step::ProveMark(step) => restore::prove_mark(world, host, step).await,
+        Step::PutBack(step) => done(restore::put_back(world, host, step).await),
         Step::CheckDatabase(step) => done(drill::check_database(world, host, step).await),
         Step::RunCheck(step) => done(drill::run_check(world, host, step).await),
         Step::DropScratch(step) => done(drill::drop_scratch(world, book, host, step).await),

@@ -77,6 +77,7 @@ pub fn set_of(record: &Record, step: &Publish) -> Result<Set> {
         pieces,
         missing,
         adopted,
+        settings: step.settings.clone(),
     })
 }
 
@@ -110,6 +111,7 @@ pub(in crate::run) fn waiting_set(record: &Record, round: &UnfinishedRound) -> O
         pieces: pieces.collect(),
         missing: Vec::new(),
         adopted: Vec::new(),
+        settings: Vec::new(),
     })
 }
 

@@ -5,7 +5,9 @@
 use super::super::events::Outcome;
 use crate::error::{Code, Error, Result};
 use crate::model::HostName;
-use crate::plan::{Fetch, ProveMark, ProvenState, RecoverDatabase, RestoreDatabase, RestoreLog};
+use crate::plan::{
+    Fetch, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
+};
 use crate::world::{RestoredState, World};
 
 /// Brings a piece's stripes to the share, digests checked. A file that an earlier restore left there is used again
@@ -66,8 +68,9 @@ pub(super) async fn prove_mark(
         .fleet
         .newest_mark(host, &step.target, step.mark_log)
         .await?;
-    let is_standby = step.state == ProvenState::Standby;
-    let is_right_state = found.state == "ONLINE" && found.is_standby == is_standby;
+    // One that should stand by may be open: the agent that died had all proven, and its statement went on.
+    let may_stand_by = step.state == ProvenState::Standby;
+    let is_right_state = found.state == "ONLINE" && (may_stand_by || !found.is_standby);
     match &found.newest {
         Some(newest) if *newest == step.mark && is_right_state && found.in_doubt == 0 => {
             Ok(Outcome::MarkProven {
@@ -77,6 +80,20 @@ pub(super) async fn prove_mark(
         }
         _ => Err(unproven(host, step, &found)),
     }
+}
+
+/// Puts back what the member had on its host beside its data; whatever cannot be is told at once.
+pub(super) async fn put_back(world: &World, host: &HostName, step: &PutBack) -> Result<()> {
+    let left = world.fleet.put_back(host, step).await?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    let message = format!("not everything that `{}` had was put back", step.target);
+    Err(Error::new(Code::SettingsLeft, message)
+        .at("host", host)
+        .at("member", &step.member)
+        .at("left", left.join("; "))
+        .hint("the data are whole; make the logins that are missing (RUNBOOK.md of `restore plan --script`), then set the rest by hand"))
 }
 
 fn unproven(host: &HostName, step: &ProveMark, found: &RestoredState) -> Error {

@@ -23,7 +23,7 @@ use crate::config::{Config, StoreConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{Certificate, GroupName, PieceCopy, Set, Sha256Digest, StoreName, StoredStripe};
 use crate::world::{
-    Chained, Clock, LogEntry, LogFact, Progress, Removal, StepProgress, Store, Tap,
+    Chained, Clock, Footing, LogEntry, LogFact, Progress, Removal, StepProgress, Store, Tap,
 };
 
 use distance::Distance;
@@ -294,6 +294,12 @@ impl Store for Stores {
         self.refuse_a_lost_log(group).await?;
         let taken = self.leading.take_or_renew(group).await;
         taken.map_err(|error| self.named(&self.leading, error))
+    }
+
+    async fn stand(&self, group: &GroupName) -> Result<Footing> {
+        self.refuse_a_lost_log(group).await?;
+        let stood = self.leading.look_at_lease(group).await;
+        stood.map_err(|error| self.named(&self.leading, error))
     }
 
     fn held_last(&self, group: &GroupName) -> bool {

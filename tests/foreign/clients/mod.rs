@@ -2,5 +2,6 @@
 
 mod conformance;
 mod login;
+pub(crate) mod mssql_cli;
 mod statements;
 pub(crate) mod tsql;

@@ -202,6 +202,8 @@ impl Scene {
             .clock
             .advance(Duration::from_secs(dice.below(600)));
         if std::mem::take(&mut self.is_rotten) {
+            // What rotted may belong to a run that was cut short, and only what is published is looked at again.
+            self.calm(world, Act::Log).await;
             self.calm(world, Act::Scrub).await;
         }
         let record = self.calm(world, Act::Log).await;

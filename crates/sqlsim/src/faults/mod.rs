@@ -21,6 +21,7 @@ use crate::storage::Disk;
 pub use dice::Dice;
 pub use procedure::PROCEDURES;
 pub use schedule::{FaultSchedule, PlannedFault, ScheduleScope};
+pub(crate) use strike::Suffered;
 pub use strike::WireFaults;
 
 /// What can go wrong.

@@ -110,8 +110,9 @@ impl Instance {
 
 impl Session {
     /// What befalls a statement before it runs: others act, it is delayed, its connection is cut or
-    /// falls silent.
-    pub(crate) async fn suffer(&mut self, command: &str, database: &str) {
+    /// falls silent. A silent one is gone in the end, and its session ends with its transaction
+    /// rolled back: nobody is left to whom it could answer.
+    pub(crate) async fn suffer(&mut self, command: &str, database: &str) -> Suffered {
         let instance = Arc::clone(&self.instance);
         for act in ACTS {
             if let Some(fault) = instance
@@ -128,12 +129,25 @@ impl Session {
             self.record.killed.cancel();
         }
         if strikes(FaultKind::Drop) {
-            instance.wait_until_cleared().await;
-            self.record.killed.cancel();
-            // The statement never ends: the wire takes the session away.
-            std::future::pending::<()>().await;
+            let killed = self.record.killed.clone();
+            tokio::select! {
+                () = instance.wait_until_cleared() => {}
+                () = killed.cancelled() => {}
+            }
+            killed.cancel();
+            return Suffered::Gone;
         }
+        Suffered::Stayed
     }
+}
+
+/// What is left of a session after its faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suffered {
+    /// Its statement runs.
+    Stayed,
+    /// It ends.
+    Gone,
 }
 
 impl Instance {

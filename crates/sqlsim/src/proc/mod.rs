@@ -8,6 +8,7 @@ pub(crate) mod administration;
 mod applock;
 mod ballast;
 pub(crate) mod functions;
+pub(crate) mod keys;
 mod metadata;
 mod properties;
 pub(crate) mod words;
@@ -31,6 +32,7 @@ pub fn find(name: &ObjectName) -> Option<&'static SystemProcedure> {
         applock::PROCEDURES,
         administration::PROCEDURES,
         ballast::PROCEDURES,
+        keys::PROCEDURES,
         LINKS,
         DTC,
         GROUPS,

@@ -180,7 +180,7 @@ impl Session {
         }
     }
 
-    fn keep_option(
+    pub(crate) fn keep_option(
         &self,
         database: &Arc<DatabaseHandle>,
         name: &str,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Session;
 use super::frame::Frame;
 use crate::error::{SqlError, SqlResult};
+use crate::faults::Suffered;
 use crate::lang;
 use crate::lang::ast::{Statement, StatementKind};
 use crate::messages;
@@ -132,13 +133,13 @@ impl Session {
         }
         self.note_command(statement);
         let fault = if self.instance.faults.is_idle() {
-            None
+            Ok(())
         } else {
             later(self, |s| s.fault(statement)).await
         };
         let outcome = match fault {
-            Some(error) => Err(error.into()),
-            None => later(self, |s| s.perform(statement)).await,
+            Err(failed) => Err(failed),
+            Ok(()) => later(self, |s| s.perform(statement)).await,
         };
         self.remote.clear();
         match outcome {
@@ -158,7 +159,7 @@ impl Session {
     /// The error that a fault has in store for a statement; before that, others may act and the
     /// connection may be cut. Backups and restores ask for their errors themselves, since a real
     /// one would come after their checks.
-    async fn fault(&mut self, statement: &Statement) -> Option<SqlError> {
+    async fn fault(&mut self, statement: &Statement) -> Result<(), Failed> {
         let kind = &statement.kind;
         let command = super::format::command_name(kind);
         let named = match kind {
@@ -170,11 +171,14 @@ impl Session {
             _ => None,
         };
         let database = named.unwrap_or_else(|| self.database.name());
-        self.suffer(command, &database).await;
-        match kind {
+        if self.suffer(command, &database).await == Suffered::Gone {
+            return Err(Failed::Stop(Stop::Batch));
+        }
+        let failure = match kind {
             StatementKind::Backup(_) | StatementKind::Restore(_) => None,
             _ => self.instance.faults.statement_failure(command, &database),
-        }
+        };
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Whether the client wants no more, or the session was killed.

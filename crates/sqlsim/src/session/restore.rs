@@ -43,6 +43,8 @@ const ACCEPTED: [&str; 18] = [
     "KEEP_CDC",
     "MEDIANAME",
 ];
+/// Options of a database that a restore leaves OFF, whatever was there before.
+const RESET: [&str; 3] = ["TRUSTWORTHY", "DB_CHAINING", "BROKER"];
 /// Options that are done.
 const KNOWN: [&str; 11] = [
     "FILE",
@@ -376,9 +378,11 @@ impl Job {
         let files = outcome.files.clone();
         if let Some(existing) = &self.existing {
             existing.set_storage(storage);
-            return self
-                .instance
-                .change_record(existing, |record| record.files = files);
+            return self.instance.change_record(existing, |record| {
+                record.files = files;
+                let is_reset = |name: &str| RESET.contains(&name);
+                record.options.retain(|(name, _)| !is_reset(name));
+            });
         }
         let name = &self.request.database;
         self.instance

@@ -253,3 +253,31 @@ async fn a_dropped_statement_is_not_answered_until_the_faults_are_cleared() {
     // It ends as a killed session does.
     assert!(answer.starts_with("error 596"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_connection_that_falls_silent_at_its_commit_leaves_no_transaction_open() {
+    let host = Host::new("SQL1").await;
+    let (mut one, mut two) = (host.client().await, host.client().await);
+    one.check("CREATE DATABASE D", "").await;
+    one.check("CREATE TABLE D.dbo.T (Id int)", "").await;
+    two.check("EXEC sp_sim_fault 'drop', 'COMMIT TRANSACTION'", "")
+        .await;
+    let silent = one.run("BEGIN TRAN Mine; INSERT D.dbo.T VALUES (7); COMMIT");
+    tokio::pin!(silent);
+    let struck = async {
+        while !host.instance().faults.is_idle() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = &mut silent => panic!("{answer}"),
+        () = struck => {}
+    }
+    let open = "SELECT COUNT(*) FROM sys.dm_tran_active_transactions WHERE name = 'Mine'";
+    two.check(open, "1").await;
+    two.check("EXEC sp_sim_fault 'clear'", "").await;
+    silent.await;
+    // Its locks are waited for, so that it is over when the answer comes.
+    two.check("SELECT COUNT(*) FROM D.dbo.T", "0").await;
+    two.check(open, "0").await;
+}

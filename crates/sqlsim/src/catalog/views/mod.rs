@@ -5,6 +5,7 @@
 //! anything.
 
 mod databases;
+mod keys;
 mod objects;
 mod principals;
 mod server;
@@ -72,6 +73,7 @@ pub fn relation(name: &ObjectName, context: &ViewContext<'_>) -> Option<SqlResul
     };
     let lists = [
         databases::VIEWS,
+        keys::VIEWS,
         objects::VIEWS,
         principals::VIEWS,
         server::VIEWS,

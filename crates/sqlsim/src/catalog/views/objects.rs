@@ -54,6 +54,12 @@ pub(super) const VIEWS: &[SystemView] = &[
     },
     SystemView {
         schema: "sys",
+        name: "all_columns",
+        columns: COLUMNS,
+        rows: columns,
+    },
+    SystemView {
+        schema: "sys",
         name: "schemas",
         columns: SCHEMAS,
         rows: schemas,
