@@ -146,6 +146,7 @@ codes! {
     LogFilling = "SM0221", Host, Degraded, "a member's log is nearly as full as it can become";
     LogHeld = "SM0222", Host, Degraded, "something other than log backups keeps a member's log from being reused";
     DiskFilling = "SM0223", Host, Degraded, "a disk that members have files on has little room left";
+    ReplicaContested = "SM0215", Host, Failed, "two hosts claim the primary replica of a member";
     LinkMissing = "SM0301", Link, Failed, "a linked server that a mark needs does not exist";
     LinkWrong = "SM0302", Link, Failed, "a linked server is not as a mark needs it";
     LinkTestFailed = "SM0303", Link, Failed, "a linked server cannot reach its host";

@@ -165,6 +165,18 @@ impl<'a> Assessment<'a> {
             );
             return self.keep_from_marking(best_effort, name, against);
         };
+        if let Some(claim) = survey.contested.iter().find(|it| it.listed == *name) {
+            let other = &claim.now.host;
+            let against = warning(
+                Code::ReplicaContested,
+                format!(
+                    "hosts `{home}` and `{other}` both claim the primary replica of member `{name}`"
+                ),
+                "find out which one applications use, and make the other one secondary: `ALTER AVAILABILITY GROUP .. SET \
+                 (ROLE = SECONDARY)`; what only that one has is lost",
+            );
+            return self.keep_from_marking(best_effort, name, against);
+        }
         if facts.state != MemberState::Online {
             let against = warning(
                 Code::MemberUnfit,

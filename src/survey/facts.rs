@@ -29,6 +29,10 @@ pub struct Survey {
     /// Members that are elsewhere than the configuration says, since their group failed over. They keep their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<MovedMember>,
+    /// Members of which a second host claims the primary replica too, as after a forced failover that the old primary one
+    /// has not heard of: nobody can say which log counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contested: Vec<MovedMember>,
     /// The host where marks begin now, if it is not the one of the configuration: the members that made that one the
     /// management host have failed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -264,6 +268,12 @@ pub struct BackupRow {
     pub started: ServerLocal,
     /// When it ended.
     pub finished: ServerLocal,
+}
+
+/// What stands among a host's missing rights where the login may not enter a database.
+#[must_use]
+pub fn no_access(database: &DatabaseName) -> String {
+    format!("access to the database `{database}`")
 }
 
 /// One linked server as its host has it.

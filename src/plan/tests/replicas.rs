@@ -153,3 +153,15 @@ fn links_lead_from_and_to_every_host_that_marks_may_begin_on() {
         ]
     );
 }
+
+#[test]
+fn a_member_that_two_hosts_claim_is_left_alone() {
+    let mut survey = survey(Some(30));
+    let (listed, now) = (member("PAY3/Archive"), member(r"PAY2\SQL/Archive"));
+    survey.contested = vec![MovedMember { listed, now }];
+    let (plan, text) = planned(&survey, &catalog(), &asked(BackupKind::Log));
+    assert!(!is_marked(&plan) && text.contains("SM0215"), "{text}");
+    let logs = taken(&plan, PieceKind::Log);
+    assert_eq!(logs.len(), 4, "the others' chains go on: {logs:?}");
+    assert!(!logs.contains(&"PAY3/Archive".to_owned()));
+}

@@ -76,9 +76,8 @@ fn prefers(instance: &Instance, group: &AvailabilityGroup) -> bool {
     let is_best = priority > 0 && others.all(|other| other.backup_priority() <= priority);
     match group.preference {
         BackupPreference::Primary => group.is_primary,
-        BackupPreference::None => is_best,
         BackupPreference::Secondary if group.is_primary => !has_secondary(instance, group),
-        BackupPreference::Secondary => is_best,
+        BackupPreference::Secondary | BackupPreference::None => is_best,
         BackupPreference::SecondaryOnly => !group.is_primary && is_best,
     }
 }
