@@ -387,6 +387,7 @@ mod tests {
             missing: Vec::new(),
             adopted: Vec::new(),
             best_effort: Vec::new(),
+            settings: Vec::new(),
         };
         let mended = set(1, &[full(1, 10, 12), log(2, 10, 20)]);
         let sets = [mended, set(2, &[log(3, 20, 30)])];

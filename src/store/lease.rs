@@ -167,7 +167,8 @@ impl ObjectStore {
         // The log is asked first: who takes the lease after that stands in the list, or takes the number that this
         // agent is about to take.
         let logged = self.newest_epoch(group).await?;
-        let newest = self.lease_numbers(group).await?.last().copied();
+        let numbers = self.lease_numbers(group).await?;
+        let newest = numbers.last().copied();
         let found = match newest {
             Some(epoch) => self.read_lease(group, epoch).await?,
             None => None,
@@ -199,7 +200,8 @@ impl ObjectStore {
             self.remove_lease(group, epoch).await?;
             return Ok(None);
         }
-        if let Some(old) = newest {
+        // An agent that was killed between its new lease and its old one left two.
+        for old in numbers {
             self.remove_lease(group, old).await?;
         }
         if !is_own {

@@ -287,6 +287,35 @@ fn finished<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+#[test]
+fn a_lease_that_a_killed_agent_left_beside_its_newer_one_goes_with_the_next() {
+    let paced = Arc::new(Paced::default());
+    let backend = Backend::of(paced.clone());
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
+    let take = || {
+        let again = agent("one", backend.clone(), clock.clone());
+        finished(again.take_lease(&group())).expect("its own");
+    };
+    let leases = || {
+        let listed = paced.inner.list(Some(&Key::from("v1/payments/lease")));
+        let listed: Vec<ObjectMeta> = finished(listed.try_collect()).expect("lists");
+        listed.into_iter().map(|it| it.location).collect::<Vec<_>>()
+    };
+    take();
+    let first = leases().pop().expect("a lease");
+    let kept = paced.inner.get_opts(&first, GetOptions::default());
+    let kept = finished(finished(kept).expect("it stands").bytes()).expect("reads");
+    take();
+    // As if it had been killed before it removed the first one.
+    let left = paced
+        .inner
+        .put_opts(&first, kept.into(), PutOptions::default());
+    finished(left).expect("puts");
+    assert_eq!(leases().len(), 2);
+    take();
+    assert_eq!(leases().len(), 1, "{:?}", leases());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 

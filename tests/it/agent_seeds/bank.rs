@@ -33,7 +33,7 @@ pub(crate) struct Bank {
 }
 
 /// How long a client waits for an answer.
-const PATIENCE_MS: u64 = 60_000;
+pub(super) const PATIENCE_MS: u64 = 60_000;
 
 /// What makes a ledger, in an empty database.
 const LEDGER: &str = "CREATE TABLE dbo.Account (Id int NOT NULL PRIMARY KEY, Total bigint NOT NULL)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sqlsim::error::SqlError;
 use sqlsim::faults::{Act, Dice, Fault, FaultKind, KillPoint};
 
-use super::bank::{Bank, Ledger};
+use super::bank::{Bank, Ledger, PATIENCE_MS};
 use super::books::Books;
 use super::hosts::Hosts;
 
@@ -214,7 +214,11 @@ pub(crate) async fn others(
             "BACKUP DATABASE {database} {to}, COPY_ONLY; RESTORE DATABASE {database} {over}"
         ),
     };
-    let answer = hosts.ask(*host, &sql).await;
+    // A fault that is still armed may stall them, and nobody would clear it before they are done.
+    let answer = tokio::select! {
+        answer = hosts.ask(*host, &sql) => answer,
+        () = hosts.clock.wait_ms(PATIENCE_MS) => None,
+    };
     let numbers = answer.map(|answer| answer.numbers());
     books.note(format!("somebody: {sql}: {numbers:?}"));
 }
