@@ -18,7 +18,7 @@ Who the service runs as: its own virtual account, or a group managed service acc
 account with a password is set afterwards, in services.msc.
 
 .PARAMETER ProgramFolder
-Where the program goes.
+Where the program goes: a folder of its own, called Stopmark, for its rights are set.
 
 .PARAMETER Uninstall
 Removes the service and the program.
@@ -47,7 +47,7 @@ param(
     [string] $Account = 'NT SERVICE\Stopmark',
 
     [Parameter()]
-    [ValidateNotNullOrEmpty()]
+    [ValidatePattern('\\Stopmark$')]
     [string] $ProgramFolder = "$env:ProgramFiles\Stopmark",
 
     [Parameter(Mandatory = $true, ParameterSetName = 'Uninstall')]

@@ -5,6 +5,8 @@
 //! its line; `read/` has one file for each section. This room contacts no host and no store.
 
 pub mod checked;
+#[cfg(windows)]
+pub mod dpapi;
 pub mod jobs;
 pub mod schedule;
 pub mod secrets;

@@ -104,7 +104,10 @@ impl SecretSource for OsSecrets {
         if text.len() as u64 > SECRET_BYTES_MAX {
             return Err(io::Error::other("the file is longer than any secret"));
         }
-        Ok(SecretString::from(text))
+        let text = SecretString::from(text);
+        #[cfg(windows)]
+        let text = super::dpapi::opened(text)?;
+        Ok(text)
     }
 
     fn credentials(&self) -> Option<PathBuf> {
@@ -115,8 +118,13 @@ impl SecretSource for OsSecrets {
 
 /// Windows gives a service no credentials of its own: there is a folder that the installer gives to nobody else.
 fn credentials_of_the_system() -> Option<PathBuf> {
-    let data = cfg!(windows).then(|| std::env::var_os("ProgramData"))??;
-    Some(PathBuf::from(data).join("Stopmark").join("credentials"))
+    cfg!(windows).then(|| program_data().join("Stopmark").join("credentials"))
+}
+
+/// Where Windows keeps programs' data. Not everybody who starts a service gives it the variable.
+pub(super) fn program_data() -> PathBuf {
+    let named = std::env::var_os("ProgramData").map(PathBuf::from);
+    named.unwrap_or_else(|| r"C:\ProgramData".into())
 }
 
 #[cfg(test)]

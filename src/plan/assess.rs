@@ -193,7 +193,7 @@ impl<'a> Assessment<'a> {
             );
             return self.keep_from_marking(best_effort, name, against);
         }
-        if let Some(seeding) = facts.seeding {
+        if let Some(seeding) = facts.seeding.filter(|seeding| !seeding.keeps_log) {
             let limit = cfg.policy.log_used_max;
             let waits = seeding.log_used_percent < limit;
             self.warnings.push(seeded(name, seeding, (waits, limit)));

@@ -22,6 +22,7 @@ mod links;
 mod lint;
 mod mark;
 mod prepare;
+mod probe_marks;
 mod prune;
 mod quarantine;
 mod replicas;
@@ -34,9 +35,11 @@ mod stages;
 mod step;
 mod step_links;
 mod step_prepare;
+mod step_probe;
 mod step_prune;
 mod stolen;
 mod trials;
+mod undo;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +63,7 @@ pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
+pub use probe_marks::{TrialAsked, plan_link_explain, plan_link_trial};
 pub use prune::{PruneView, ShareFile, plan_prune};
 pub use quarantine::{Quarantine, RunCures, plan_release, quarantined};
 pub use restore::{
@@ -73,14 +77,16 @@ pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::{show, stage_word};
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, Keep, MarkLeg, MarkTarget, PlaceMark,
-    Publish, Release, StagedStripe, Step, Tail, Undo,
+    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, MarkLeg, MarkTarget, PlaceMark,
+    Publish, Release, StagedStripe, Step, Tail,
 };
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
 pub use step_prepare::{PrepareMember, RemovePrepared};
+pub use step_probe::{ProbeMark, ReadWatch, WatchLink};
 pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 pub use stolen::{Stolen, stolen_logs};
 pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
+pub use undo::{Keep, Undo};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
 pub const PLAN_FORMAT: u16 = 1;

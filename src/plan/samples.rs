@@ -151,6 +151,7 @@ pub(super) fn link(name: &str) -> LinkFacts {
         is_promotion: true,
         query_timeout_s: 60,
         connect_timeout_s: 0,
+        is_collation_compatible: false,
         mappings: vec![LinkMapping {
             local_login: Some("stopmark".to_owned()),
             uses_self: false,

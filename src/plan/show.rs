@@ -5,9 +5,10 @@
 use std::fmt::{Display, Write as _};
 
 use super::{
-    AdoptPiece, BackUp, CopyPiece, Deliver, EnsureEventSession, EnsureLink, FileMove, LinkSecurity,
-    OnFailure, PlaceMark, Plan, ProveCopy, ProveMark, ProvenState, Prune, Publish, RecoverDatabase,
-    RestoreDatabase, RestoreLog, RunCheck, RunKind, Stage, StageName, Step, StopAt, Warning,
+    AdoptPiece, BackUp, CheckDatabase, CopyPiece, Deliver, EnsureEventSession, EnsureLink,
+    FileMove, LinkSecurity, OnFailure, PlaceMark, Plan, ProbeMark, ProveCopy, ProveMark,
+    ProvenState, Prune, Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind,
+    Stage, StageName, Step, StopAt, TrimMarkLog, Warning, WatchLink,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -177,14 +178,7 @@ fn head(step: &Step) -> String {
         Step::PutBack(step) => {
             format!("put back owner, settings and logins of `{}`", step.target)
         }
-        Step::CheckDatabase(step) => {
-            let pages = if step.physical_only {
-                ", pages only"
-            } else {
-                ""
-            };
-            format!("look through `{}` with CHECKDB{pages}", step.target)
-        }
+        Step::CheckDatabase(step) => check_words(step),
         Step::RunCheck(step) => format!("ask `{}`: it must find {}", step.name, step.wanted()),
         Step::DropScratch(step) => format!("remove scratch database `{}`", step.target),
         Step::Certify(step) => format!("certify the drill of mark `{}`", step.mark),
@@ -205,14 +199,41 @@ fn head(step: &Step) -> String {
         Step::NoteRemoved(_) => "write down what is gone".to_owned(),
         Step::SweepUploads(_) => "give up uploads that nobody goes on with".to_owned(),
         Step::SweepStaging(step) => format!("remove {} files of ours", step.files.len()),
-        Step::TrimMarkLog(step) => {
-            format!(
-                "delete the marks before `{}` from the table of `{}`",
-                step.oldest, step.member
-            )
-        }
+        Step::TrimMarkLog(step) => trim_words(step),
         Step::Release(step) => format!("end the quarantine of `{}`", step.member),
+        Step::ProbeMark(step) => probe_mark_words(step),
+        Step::WatchLink(step) => watch_words(step),
+        Step::ReadWatch(step) => format!("read event session `{}`", step.name),
     }
+}
+
+fn check_words(step: &CheckDatabase) -> String {
+    let pages = if step.physical_only {
+        ", pages only"
+    } else {
+        ""
+    };
+    format!("look through `{}` with CHECKDB{pages}", step.target)
+}
+
+fn trim_words(step: &TrimMarkLog) -> String {
+    let (oldest, member) = (&step.oldest, &step.member);
+    format!("delete the marks before `{oldest}` from the table of `{member}`")
+}
+
+fn watch_words(step: &WatchLink) -> String {
+    let (name, program) = (&step.name, &step.program);
+    format!("watch connections of `{program}` by event session `{name}`")
+}
+
+fn probe_mark_words(step: &ProbeMark) -> String {
+    let mark = &step.place.mark;
+    let end = if step.commits {
+        "commit it"
+    } else {
+        "roll it back"
+    };
+    format!("begin mark `{mark}` to try the links, and {end}")
 }
 
 fn event_session_words(step: &EnsureEventSession) -> String {
@@ -289,6 +310,7 @@ fn details(step: &Step) -> Vec<String> {
             .map(|stripe| stripe.sql_path.clone())
             .collect(),
         Step::PlaceMark(step) => mark_details(step),
+        Step::ProbeMark(step) => mark_details(&step.place),
         Step::Adopt(step) => step.origin.places.clone(),
         Step::ClearStaging(step) => step
             .agent_paths
@@ -319,6 +341,8 @@ fn details(step: &Step) -> Vec<String> {
             files.map(|path| path.display().to_string()).collect()
         }
         Step::Release(_)
+        | Step::WatchLink(_)
+        | Step::ReadWatch(_)
         | Step::RemoveLink(_)
         | Step::Prune(_)
         | Step::NoteRemoved(_)

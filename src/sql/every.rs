@@ -8,7 +8,8 @@
 use super::statement::Batch;
 use super::{
     availability, backup, connect, discover, drill, event_session, facts, history, links, mark,
-    prepare, probe, recover, restore, restored, rights, room, script, settings, target, watch,
+    milink, prepare, probe, probe_mark, recover, restore, restored, rights, room, script, settings,
+    target, watch, watch_link,
 };
 
 /// Names to make texts with.
@@ -88,6 +89,9 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(history::statements(sample));
     all.extend(discover::statements(sample));
     all.extend(probe::statements(sample));
+    all.extend(probe_mark::statements(sample));
+    all.extend(milink::statements(sample));
+    all.extend(watch_link::statements(sample));
     all
 }
 

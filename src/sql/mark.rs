@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::every::Sample;
 use super::fault::{Fault, missing_right};
 use super::quote::{identifier, literal};
-use super::session::{SqlSession, within};
+use super::session::{Answer, SqlSession, within};
 use super::statement::{Batch, Parameter};
 use super::watch;
 use super::{SqlFleet, prepare, rows};
@@ -24,11 +24,20 @@ use crate::plan::{MarkLeg, PlaceMark};
 
 /// Places the mark and returns after COMMIT; see [`crate::world::Fleet::place_mark`].
 pub(super) async fn place_mark(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
+    under_lock(fleet, step, &mark_sql(step)).await.map(drop)
+}
+
+/// Sends a batch that begins a marked transaction and ends it, under the step's lock; its answer.
+pub(super) async fn under_lock(
+    fleet: &SqlFleet,
+    step: &PlaceMark,
+    batch: &Batch,
+) -> Result<Answer> {
     let lock = match &step.app_lock {
         Some((database, resource)) => Some(take_lock(fleet, step, database, resource).await?),
         None => None,
     };
-    let placed = run(fleet, step).await;
+    let placed = run(fleet, step, batch).await;
     if let (Some(session), Some((_, resource))) = (lock, &step.app_lock) {
         // Ending the session frees the lock too, so a failure here is of no consequence.
         drop(session.ask(&release_lock_sql(resource)).await);
@@ -36,7 +45,7 @@ pub(super) async fn place_mark(fleet: &SqlFleet, step: &PlaceMark) -> Result<()>
     placed
 }
 
-async fn run(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
+async fn run(fleet: &SqlFleet, step: &PlaceMark, batch: &Batch) -> Result<Answer> {
     let host = &step.management_host;
     let mut session = fleet.open(host).await?;
     if let Some(first) = step.local.first() {
@@ -45,8 +54,7 @@ async fn run(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
     }
     let session_id = session.id();
     let limit = Duration::from_millis(step.timeout_ms);
-    let batch = mark_sql(step);
-    let marking = session.ask_without_limit(&batch);
+    let marking = session.ask_without_limit(batch);
     let Some(ended) = within(fleet.clock.as_ref(), limit, marking).await else {
         watch::kill(fleet, host, session_id).await;
         return Err(mark_error(Fault::Silent(limit), step));
@@ -56,7 +64,7 @@ async fn run(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
         .and_then(|row| row.int("open_transactions"))
         .map_err(|fault| mark_error(fault, step))?;
     if open == 0 {
-        Ok(())
+        Ok(answer)
     } else {
         let text = format!("{open} transactions are open after COMMIT");
         Err(mark_error(Fault::Shape(text), step))
@@ -104,6 +112,14 @@ async fn take_lock(
 
 /// The marking batch, sent in the context of the first local member. `BEGIN TRANSACTION` takes the mark's name and its description from one variable.
 pub(super) fn mark_sql(step: &PlaceMark) -> Batch {
+    let mut text = joining_sql(step);
+    line(&mut text, "COMMIT TRANSACTION;");
+    text.push_str("SELECT CAST(@@TRANCOUNT AS int) AS open_transactions;");
+    Batch::plain(text)
+}
+
+/// The transaction until every member has joined it, and before it ends.
+pub(super) fn joining_sql(step: &PlaceMark) -> String {
     let mut text = String::new();
     line(&mut text, "SET XACT_ABORT ON;");
     let mark = literal(step.mark.as_str());
@@ -125,9 +141,7 @@ pub(super) fn mark_sql(step: &PlaceMark) -> Batch {
     for leg in &step.remote {
         remote_legs(&mut text, leg, procedures);
     }
-    line(&mut text, "COMMIT TRANSACTION;");
-    text.push_str("SELECT CAST(@@TRANCOUNT AS int) AS open_transactions;");
-    Batch::plain(text)
+    text
 }
 
 /// The procedures that a member's marks go through.
@@ -204,7 +218,7 @@ fn release_lock_sql(resource: &str) -> Batch {
 }
 
 /// The error of a mark that was not placed, or of which that is not known.
-fn mark_error(fault: Fault, step: &PlaceMark) -> Error {
+pub(super) fn mark_error(fault: Fault, step: &PlaceMark) -> Error {
     let host = &step.management_host;
     let error = match fault {
         Fault::Refused(cause) if missing_right(&cause).is_none() => refused(cause),
@@ -303,7 +317,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     ]
 }
 
-fn step(sample: &Sample, mark_log: MarkLogKind, local: bool, remote: bool) -> PlaceMark {
+pub(super) fn step(sample: &Sample, mark_log: MarkLogKind, local: bool, remote: bool) -> PlaceMark {
     let database = |name: &String| {
         name.parse::<DatabaseName>()
             .expect("samples are valid names")

@@ -96,10 +96,11 @@ async fn grant(session: SqlSession, login: &str) -> Result<SqlSession> {
         Ok((
             row.int("is_known")? == 1,
             row.int("is_sysadmin")? == 1,
+            row.int("is_self")? == 1,
             row.text_or_null("user_name")?,
         ))
     };
-    let (is_known, is_sysadmin, user) = read().map_err(|fault| fault.at(&host))?;
+    let (is_known, is_sysadmin, is_self, user) = read().map_err(|fault| fault.at(&host))?;
     if !is_known {
         return Err(Error::new(
             Code::StatementFailed,
@@ -110,6 +111,8 @@ async fn grant(session: SqlSession, login: &str) -> Result<SqlSession> {
     }
     match user {
         Some(user) if user == "dbo" => Ok(session),
+        // Nobody may grant to themselves. Who prepares holds all of it now, and later what `stopmark grants` gave.
+        Some(_) if is_self => Ok(session),
         Some(user) => Ok(session.ask(&grant_sql(&user)).await?.0),
         None if is_sysadmin => Ok(session),
         None => {
@@ -183,6 +186,7 @@ fn user_of_sql(login: &str) -> Batch {
     Batch::with(
         "SELECT CASE WHEN SUSER_SID(@P1) IS NULL THEN 0 ELSE 1 END AS is_known,\n    \
          ISNULL(IS_SRVROLEMEMBER(N'sysadmin', @P1), 0) AS is_sysadmin,\n    \
+         CASE WHEN SUSER_SNAME() = @P1 THEN 1 ELSE 0 END AS is_self,\n    \
          (SELECT p.name FROM sys.database_principals AS p WHERE p.sid = SUSER_SID(@P1)) AS user_name;",
         [Parameter::text(login)],
     )
@@ -237,7 +241,7 @@ pub fn script(step: &PrepareMember) -> String {
 }
 
 /// `CREATE SCHEMA` must be alone in its batch, which a script cannot make depend on a condition.
-fn script_schema_sql() -> Batch {
+pub(super) fn script_schema_sql() -> Batch {
     Batch::plain(format!(
         "IF SCHEMA_ID(N'stopmark') IS NULL EXEC ({});",
         literal(&create_schema_sql().text)

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::every::Sample;
-use super::prepare::{create_user_sql, use_named_sql};
+use super::prepare::{create_user_sql, script_schema_sql, use_named_sql};
 use super::quote::{identifier, literal};
 use super::statement::Batch;
 use crate::config::MarkLogKind;
@@ -42,6 +42,8 @@ enum Place {
     History,
     /// Each member.
     Member,
+    /// The schema of the table and procedures for marks, in each member; made where there is none.
+    MarkSchema,
     /// A role of each member, which the name is.
     MemberRole,
     /// The database `model`.
@@ -128,6 +130,12 @@ const RIGHTS: &[Right] = &[
     ),
     right(Purpose::Backup, Place::Member, "BACKUP LOG", "log backups"),
     right(
+        Purpose::Backup,
+        Place::MarkSchema,
+        "EXECUTE, SELECT, DELETE",
+        "places marks, reads them after a restore, and prunes their rows",
+    ),
+    right(
         Purpose::Check,
         Place::Model,
         "BACKUP DATABASE",
@@ -155,6 +163,12 @@ const RIGHTS: &[Right] = &[
     ),
     right(
         Purpose::Restore,
+        Place::History,
+        "restorehistory",
+        "a database is removed after a drill only where this says that the drill made it",
+    ),
+    right(
+        Purpose::Restore,
         Place::Server,
         "VIEW ANY DEFINITION",
         "whether the certificate of an encrypted database is here, and whose login a user is",
@@ -167,6 +181,7 @@ impl Right {
         match self.place {
             Place::History => format!("SELECT on msdb.dbo.{}", self.name),
             Place::Server | Place::ManagementServer | Place::Member => self.name.to_owned(),
+            Place::MarkSchema => format!("{} in the schema `stopmark`", self.name),
             Place::MemberRole => format!("role {}", self.name),
             Place::Model => format!("{} in `model`", self.name),
         }
@@ -182,7 +197,7 @@ impl Right {
                 "HAS_PERMS_BY_NAME(N'msdb.dbo.{}', N'OBJECT', N'SELECT')",
                 self.name
             )),
-            Place::Member | Place::MemberRole | Place::Model => None,
+            Place::Member | Place::MarkSchema | Place::MemberRole | Place::Model => None,
         }
     }
 
@@ -194,6 +209,10 @@ impl Right {
                 format!("GRANT {name} TO {login};")
             }
             Place::History => format!("GRANT SELECT ON OBJECT::[dbo].[{name}] TO {login};"),
+            Place::MarkSchema => format!(
+                "{}\nGRANT {name} ON SCHEMA::[stopmark] TO {login};",
+                script_schema_sql().text
+            ),
             Place::MemberRole => format!("ALTER ROLE [{name}] ADD MEMBER {login};"),
         })
     }
@@ -311,7 +330,8 @@ pub fn grants_script(grantee: &Grantee<'_>, purposes: &[Purpose]) -> String {
     part("msdb", &[Place::History]);
     part("model", &[Place::Model]);
     for member in &grantee.members {
-        part(member.as_str(), &[Place::Member, Place::MemberRole]);
+        let places = [Place::Member, Place::MarkSchema, Place::MemberRole];
+        part(member.as_str(), &places);
     }
     if purposes.contains(&Purpose::Backup) {
         script.push_str(&biztalk(grantee));
@@ -329,7 +349,7 @@ fn wanted<'a>(
             Place::ManagementServer => grantee.is_management_host,
             Place::Member => !grantee.members.is_empty(),
             // BizTalk's own scripts make what marks need there.
-            Place::MemberRole => {
+            Place::MarkSchema | Place::MemberRole => {
                 !grantee.members.is_empty() && grantee.mark_log == MarkLogKind::Stopmark
             }
             Place::Server | Place::History | Place::Model => true,
@@ -410,6 +430,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("rights.server", of(Place::Server)),
         ("rights.history", of(Place::History)),
         ("rights.member", of(Place::Member)),
+        ("rights.mark_schema", of(Place::MarkSchema)),
         ("rights.member_role", of(Place::MemberRole)),
         ("rights.biztalk_role", biztalk_role_sql(login)),
         ("rights.biztalk_list", biztalk_list_sql(login)),
@@ -442,6 +463,7 @@ mod tests {
             "GRANT SELECT ON OBJECT::[dbo].[logmarkhistory] TO [stop]]mark];",
             "USE [Led]]ger];\nGO\n",
             "GRANT BACKUP LOG TO [stop]]mark];",
+            "GRANT EXECUTE, SELECT, DELETE ON SCHEMA::[stopmark] TO [stop]]mark];",
         ] {
             assert!(script.contains(part), "{part} is not in\n{script}");
         }
@@ -473,7 +495,11 @@ mod tests {
         assert!(!script.contains("LINKED"), "{script}");
         let rights = granted_rights(&spare, &[Purpose::Restore]);
         let names: Vec<&str> = rights.iter().map(|right| right.right.as_str()).collect();
-        assert_eq!(names, ["CREATE ANY DATABASE", "VIEW ANY DEFINITION"]);
+        let history = "SELECT on msdb.dbo.restorehistory";
+        assert_eq!(
+            names,
+            ["CREATE ANY DATABASE", history, "VIEW ANY DEFINITION"]
+        );
     }
 
     #[test]

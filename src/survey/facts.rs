@@ -176,6 +176,9 @@ pub struct Secondary {
 pub struct Seeding {
     /// How full the log is, in per cent of its files: no pause of log backups may fill it.
     pub log_used_percent: u8,
+    /// Trace flag 12381 is on for everybody: the log that seeding needs is kept, whoever backs it up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_log: bool,
 }
 
 /// Whether a database may be used.
@@ -301,6 +304,9 @@ pub struct LinkFacts {
     pub query_timeout_s: i32,
     /// 0: the server's default, else seconds.
     pub connect_timeout_s: i32,
+    /// `collation compatible`: the other side's text is compared as if it had this host's collation.
+    #[serde(default)]
+    pub is_collation_compatible: bool,
     /// Who is mapped to whom.
     pub mappings: Vec<LinkMapping>,
 }
@@ -327,6 +333,23 @@ impl LinkFacts {
         self.provider_string
             .as_deref()
             .is_some_and(|text| text.starts_with(LINK_SIGNATURE))
+    }
+
+    /// The program that its connections say they are (`program_name` on the other side): what its provider is told,
+    /// else the provider's own word.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        let words = self
+            .provider_string
+            .as_deref()
+            .unwrap_or_default()
+            .split(';');
+        let mut words = words.filter_map(|word| word.split_once('='));
+        let named = words.find(|(key, _)| {
+            let key = key.trim().to_ascii_lowercase();
+            key == "app" || key == "application name"
+        });
+        named.map_or("Microsoft SQL Server", |(_, program)| program.trim())
     }
 }
 

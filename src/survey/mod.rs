@@ -5,6 +5,7 @@
 
 mod facts;
 mod gather;
+mod milink;
 mod reported;
 mod room;
 mod target;
@@ -15,6 +16,7 @@ pub use facts::{
     UnresolvedMember, no_access,
 };
 pub use gather::take;
+pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
 pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
 pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

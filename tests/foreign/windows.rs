@@ -1,4 +1,4 @@
-//! `install.ps1`, parsed by a grammar of PowerShell and held to the rules that PSScriptAnalyzer would hold it to.
+//! `install.ps1`, parsed by a grammar of PowerShell and held to the rules that `PSScriptAnalyzer` would hold it to.
 //!
 //! No PowerShell is in reach of these tests: nothing here runs the script.
 

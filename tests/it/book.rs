@@ -124,7 +124,7 @@ fn refusal(words: &[String], quoted: Quoted) -> Option<String> {
     }
     let error = Cli::try_parse_from(words).err()?;
     let is_placeholder = |word: &String| {
-        word.len() > 1
+        !word.is_empty()
             && word
                 .chars()
                 .all(|c| c.is_ascii_uppercase() || "-_/=".contains(c))
@@ -161,7 +161,7 @@ fn command_of(line: &str) -> Option<Vec<String>> {
 /// A command that is named in prose: up to what stands for several words, such as `full|diff` or `..`.
 fn named_in(span: &str) -> Option<Vec<String>> {
     let words = span.strip_prefix("stopmark ")?.split_whitespace();
-    let words = words.take_while(|word| !word.contains('|') && !word.contains(".."));
+    let words = words.take_while(|word| !word.contains(['|', '<', '>']) && !word.contains(".."));
     let words = words.map(|word| word.trim_matches(['\'', '"']).to_owned());
     Some(
         std::iter::once("stopmark".to_owned())
@@ -214,7 +214,9 @@ fn every_command_that_a_message_or_a_sample_names_is_one_that_the_program_takes(
         // Backticks are not in pairs in a whole file, so each command is looked for by its first one.
         for (at, _) in text.match_indices("`stopmark ") {
             let span = text[at + 1..].split('`').next().unwrap_or_default();
-            if let Some(words) = named_in(&without_values(span)) {
+            let named = named_in(&without_values(span));
+            if let Some(words) = named.filter(|words| words.get(1).is_none_or(|word| word != VALUE))
+            {
                 seen += 1;
                 if let Some(why) = refusal(&words, Quoted::Named) {
                     faults.push(format!(
@@ -247,6 +249,9 @@ fn joined_lines(text: &str) -> String {
     joined
 }
 
+/// What stands for a value that a format puts in.
+const VALUE: &str = "VALUE";
+
 /// What a format puts in is some word.
 fn without_values(span: &str) -> String {
     let mut text = String::new();
@@ -256,7 +261,7 @@ fn without_values(span: &str) -> String {
             '{' => depth += 1,
             '}' => {
                 depth -= 1;
-                text.push_str("VALUE");
+                text.push_str(VALUE);
             }
             c if depth == 0 => text.push(c),
             _ => {}

@@ -139,6 +139,9 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::DropScratch(step) => format!("drop {}", step.target),
         Step::Certify(step) => format!("certify {}", step.mark),
         Step::Release(step) => format!("release {}", step.member),
+        Step::ProbeMark(step) => format!("try {}", step.place.mark),
+        Step::WatchLink(step) => format!("watch {}", step.program),
+        Step::ReadWatch(_) => "read what was watched".to_owned(),
     }
 }
 

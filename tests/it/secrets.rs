@@ -94,6 +94,8 @@ async fn tour(stage: &Stage) -> Vec<(String, Vec<u8>)> {
         &["group", "prepare", "--dry-run", "--json"][..],
         &["group", "prepare"],
         &["check"],
+        &["secret", "test"],
+        &["grants", "--json"],
         &["link", "plan", "--json"],
         &["link", "script"],
         &["backup", "full", "--dry-run", "--json"],

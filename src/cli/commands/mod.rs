@@ -13,6 +13,7 @@ mod init;
 mod inspect;
 mod link;
 mod list;
+mod milink;
 mod notify;
 mod pin;
 mod points;
@@ -54,6 +55,7 @@ pub(super) async fn carry_out(
         Command::Check(args) => check::check(&common, &args, out, interrupt).await,
         Command::Group(command) => group::group(&common, command, out, interrupt).await,
         Command::Link(command) => link::link(&common, command, out, interrupt).await,
+        Command::Milink(command) => milink::milink(&common, command, out, interrupt).await,
         Command::Backup(command) => backup::backup(&common, command, out, interrupt).await,
         Command::List => list::list(&common, out).await,
         Command::Show(args) => show::show(&common, &args, out).await,

@@ -145,9 +145,9 @@ fn set(
             Err(Error::new(Code::CommandLine, message).hint(hint))
         }
         SecretPlace::File(path) => value(key, out).and_then(|value| keep_in_file(path, &value)),
-        // Windows has a folder that the installer gives to nobody else, where systemd seals.
-        SecretPlace::Credential(_, Some(path)) if cfg!(windows) => {
-            value(key, out).and_then(|value| keep_in_file(path, &value))
+        #[cfg(windows)]
+        SecretPlace::Credential(_, Some(path)) => {
+            value(key, out).and_then(|value| keep_in_file(path, &sealed(path, &value)?))
         }
         SecretPlace::Credential(name, _) => {
             let file = credential_file(&common.config, name);
@@ -197,6 +197,17 @@ fn keep_in_file(path: &Path, value: &SecretString) -> Result<(String, String)> {
         "the service reads it when it starts or is told to: `systemctl reload stopmark`"
     };
     Ok((format!("file `{}`", path.display()), next.to_owned()))
+}
+
+/// Windows has a folder that the installer gives to nobody else, and seals for this machine, as systemd does.
+#[cfg(windows)]
+fn sealed(path: &Path, value: &SecretString) -> Result<SecretString> {
+    crate::config::dpapi::seal(value).map_err(|error| {
+        Error::new(Code::StateUnwritable, "Windows cannot seal the credential")
+            .at("file", path.display())
+            .hint("write `{ file = \"PATH\" }` instead, which its rights alone protect")
+            .source(error)
+    })
 }
 
 #[cfg(unix)]

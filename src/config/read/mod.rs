@@ -74,9 +74,9 @@ impl Platform {
     /// Of this build.
     pub(super) fn here() -> Self {
         if cfg!(windows) {
-            let program_data = std::env::var_os("ProgramData").map(PathBuf::from);
-            let program_data = program_data.unwrap_or_else(|| r"C:\ProgramData".into());
-            Self::Windows { program_data }
+            Self::Windows {
+                program_data: super::secrets::program_data(),
+            }
         } else {
             Self::Unix
         }

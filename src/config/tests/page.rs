@@ -188,18 +188,23 @@ fn tell(page: &mut String, section: &Section, entry: &Entry) {
     writeln!(page, "*{standing}:*\n\n```toml\n{code}\n```\n").expect("a string takes all");
 }
 
-/// Lines of a comment as Markdown: what looks like a tag or a list is none, and a table of three lines stays one.
+/// Lines of a comment as Markdown: lines that are set in are a list, and what looks like a tag or emphasis is none.
 fn paragraphs(lines: &[String]) -> String {
     let mut text = String::new();
+    let mut was_listed = false;
     for line in lines {
-        let is_listed = line.starts_with("  ");
-        let shown = line.trim();
-        if !text.is_empty() {
-            text.push_str(if is_listed { "\n- " } else { "\n" });
-        } else if is_listed {
-            text.push_str("- ");
-        }
-        text.push_str(&shown.replace('<', "\\<").replace('*', "\\*"));
+        let is_more = line.starts_with("   ");
+        let is_listed = line.starts_with("  ") && !is_more;
+        text.push_str(match (text.is_empty(), is_listed, was_listed) {
+            (true, true, _) => "- ",
+            (true, false, _) => "",
+            (false, true, false) => "\n\n- ",
+            (false, true, true) => "\n- ",
+            (false, false, true) if !is_more => "\n\n",
+            (false, false, _) => "\n",
+        });
+        text.push_str(&line.trim().replace('<', "\\<").replace('*', "\\*"));
+        was_listed = is_listed || (was_listed && is_more);
     }
     text
 }
@@ -242,5 +247,7 @@ fn what_a_key_is_without_its_line_is_found_by_reading() {
     };
     assert_eq!(standing(&path(&["group"]), "name"), "required");
     assert_eq!(standing(&path(&["policy"]), "lease_ttl"), "default");
-    assert_eq!(standing(&path(&["hosts", r"SQL1\PAY"]), "share"), "example");
+    let host = path(&["hosts", r"SQL1\PAY"]);
+    assert_eq!(standing(&host, "share"), "required");
+    assert_eq!(standing(&host, "address"), "default");
 }

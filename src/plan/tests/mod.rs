@@ -6,6 +6,7 @@ mod backups;
 mod drills;
 mod link_doctor;
 mod links;
+mod probe_marks;
 mod prunes;
 mod replicas;
 mod restores;

@@ -77,7 +77,7 @@ fn prefers(instance: &Instance, group: &AvailabilityGroup) -> bool {
     match group.preference {
         BackupPreference::Primary => group.is_primary,
         BackupPreference::Secondary if group.is_primary => !has_secondary(instance, group),
-        BackupPreference::Secondary | BackupPreference::None => is_best,
+        BackupPreference::None | BackupPreference::Secondary => is_best,
         BackupPreference::SecondaryOnly => !group.is_primary && is_best,
     }
 }
