@@ -8,6 +8,7 @@ pub mod config;
 pub mod doctor;
 pub mod error;
 pub mod media;
+pub mod milink;
 pub mod model;
 pub mod notify;
 pub mod page;

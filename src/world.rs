@@ -24,11 +24,12 @@ use crate::model::{
     MemberName, PieceCopy, RunId, Set, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
-    RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, ShareFile, StagedStripe,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
+    PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, ShareFile,
+    StagedStripe, WatchLink,
 };
-use crate::run::events::{BackedUp, Event};
-use crate::survey::{HostFacts, HostRoom, TargetFacts};
+use crate::run::events::{BackedUp, Event, LinkWatch, MarkCost};
+use crate::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
 
 pub use biztalk::{BizTalk, OldHistory};
 pub use log::{Chained, LogEntry, LogFact};
@@ -121,6 +122,8 @@ pub trait Fleet: BizTalk {
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>>;
     /// What a restore must know of a host that it goes to.
     async fn target_facts(&self, host: &HostName) -> Result<TargetFacts>;
+    /// What a link to a Managed Instance must know of a host and these of its databases.
+    async fn milink_facts(&self, host: &HostName, names: &[DatabaseName]) -> Result<MilinkFacts>;
     /// How much room the logs of these databases and their volumes have left; what the login cannot enter is left out.
     /// `SM0207` where it may see none of it.
     async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom>;
@@ -145,6 +148,12 @@ pub trait Fleet: BizTalk {
     async fn remove_event_session(&self, host: &HostName, name: &str) -> Result<()>;
     /// Places the mark in one batch on the management host; returns after COMMIT.
     async fn place_mark(&self, step: &PlaceMark) -> Result<()>;
+    /// Tries a mark out as [`Self::place_mark`] would place it; returns after its COMMIT or rollback.
+    async fn probe_mark(&self, step: &ProbeMark) -> Result<MarkCost>;
+    /// Makes the event session that watches a link, and starts it; safe to run again.
+    async fn watch_link(&self, host: &HostName, step: &WatchLink) -> Result<()>;
+    /// What that event session saw until now, and what the link's connections have left on the host.
+    async fn read_watch(&self, host: &HostName, step: &ReadWatch) -> Result<LinkWatch>;
     /// The mark's place in the history of each of these members of one host; members without it are absent.
     async fn mark_history(
         &self,

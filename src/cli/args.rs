@@ -4,6 +4,8 @@ mod biztalk;
 #[cfg(feature = "demo")]
 mod demo;
 mod drill;
+mod link;
+mod milink;
 mod tools;
 
 use std::path::PathBuf;
@@ -17,6 +19,8 @@ pub use biztalk::{CheckWhat, MigrateArgs};
 #[cfg(feature = "demo")]
 pub use demo::{DemoArgs, SimArgs};
 pub use drill::{DrillCommand, DrillRunArgs, DrillShowArgs};
+pub use link::{LinkApplyArgs, LinkCheckArgs, LinkCommand, LinkExplainArgs};
+pub use milink::{MilinkArgs, MilinkCommand, MilinkScriptArgs, MilinkWatchArgs};
 pub use tools::{CompletionsArgs, GrantsArgs, ManArgs, SecretCommand, SecretSetArgs};
 
 /// Keeps a group of SQL Server databases on several hosts restorable to one marked transaction.
@@ -76,6 +80,9 @@ pub enum Command {
     /// Plan, make and test the linked servers that marks go through.
     #[command(subcommand)]
     Link(LinkCommand),
+    /// Bring members to an Azure SQL Managed Instance link: check, prepare, write the steps, follow the seeding.
+    #[command(subcommand)]
+    Milink(MilinkCommand),
     /// Take backups.
     #[command(subcommand)]
     Backup(BackupCommand),
@@ -186,29 +193,6 @@ pub struct ReleaseArgs {
     /// The members.
     #[arg(required = true, value_name = "HOST/DATABASE")]
     pub members: Vec<MemberName>,
-}
-
-/// `stopmark link ...`
-#[derive(Debug, Subcommand)]
-pub enum LinkCommand {
-    /// Print which linked servers would be made or mended.
-    Plan,
-    /// Make and mend the linked servers.
-    Apply(LinkApplyArgs),
-    /// Print the T-SQL that would make and mend the linked servers, for a person to run.
-    Script,
-    /// Call through each linked server and compare true names.
-    Test,
-    /// Examine each linked server that marks need: what is wrong, why it matters, and the T-SQL that mends it.
-    Check,
-}
-
-/// `stopmark link apply`
-#[derive(Args, Debug)]
-pub struct LinkApplyArgs {
-    /// Also mend this linked server, which Stopmark did not make; may be given several times.
-    #[arg(long, value_name = "LINK")]
-    pub foreign: Vec<String>,
 }
 
 /// `stopmark backup ...`
@@ -379,6 +363,9 @@ pub struct RestoreArgs {
     /// Open each member with its last log and prove the mark then, instead of proving all before one is opened.
     #[arg(long)]
     pub no_standby: bool,
+    /// Leave every member standing by at the mark, to be looked into and changed by nobody; `--resume` opens them.
+    #[arg(long, conflicts_with = "no_standby")]
+    pub inspect: bool,
 }
 
 /// `stopmark restore plan`

@@ -9,12 +9,14 @@
 
 mod biztalk;
 mod login;
+mod names;
 mod options;
 mod route;
 
 use serde::Serialize;
 
 pub use biztalk::{BizTalkFinding, JobSettings, examine_biztalk, settings_of};
+pub use names::{LinkedName, linked_names};
 
 use crate::config::{Config, HostConfig};
 use crate::model::HostName;
@@ -69,6 +71,7 @@ pub struct LinkFinding {
 /// What one link is examined with.
 struct Case<'a> {
     cfg: &'a Config,
+    here: &'a HostName,
     management: &'a HostFacts,
     target: &'a HostConfig,
     link: &'a LinkFacts,
@@ -77,7 +80,7 @@ struct Case<'a> {
 impl Case<'_> {
     fn finding(&self, weight: Weight, what: impl Into<String>, why: &'static str) -> LinkFinding {
         LinkFinding {
-            host: self.cfg.management_host.clone(),
+            host: self.here.clone(),
             link: self.link.name.clone(),
             weight,
             what: what.into(),
@@ -100,20 +103,22 @@ impl LinkFinding {
 /// silent, which is a finding of its own for `check`.
 #[must_use]
 pub fn examine(cfg: &Config, survey: &Survey) -> Vec<LinkFinding> {
-    let Some(management) = survey.host(&cfg.management_host) else {
+    let here = survey.management(cfg);
+    let Some(management) = survey.host(here) else {
         return Vec::new();
     };
     let mut findings = route::twins(cfg, survey);
-    findings.extend(route::loops(cfg, management));
+    findings.extend(route::loops(cfg, here, management));
     for target in targets(cfg, survey) {
         let name = target.name.as_str();
         let mut links = management.links.iter();
         let Some(link) = links.find(|link| link.name.eq_ignore_ascii_case(name)) else {
-            findings.push(route::missing(cfg, target));
+            findings.push(route::missing(here, target));
             continue;
         };
         let case = Case {
             cfg,
+            here,
             management,
             target,
             link,
@@ -132,8 +137,8 @@ fn targets<'a>(cfg: &'a Config, survey: &'a Survey) -> impl Iterator<Item = &'a 
         let has_members = survey
             .members
             .iter()
-            .any(|member| member.host.is_same_host(&host.name));
-        has_members && !host.name.is_same_host(&cfg.management_host)
+            .any(|member| survey.home(member).is_same_host(&host.name));
+        has_members && !host.name.is_same_host(survey.management(cfg))
     };
     cfg.hosts.values().filter(is_needed)
 }

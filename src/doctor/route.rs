@@ -2,6 +2,7 @@
 
 use super::{Case, LinkCure, LinkFinding, Weight, facts_of};
 use crate::config::{Config, HostConfig};
+use crate::model::HostName;
 use crate::survey::{HostFacts, LinkFacts, Survey};
 
 /// The first major version without the native client.
@@ -11,9 +12,9 @@ const MAJOR_2025: u32 = 17;
 
 const REMADE: &str = "the link is dropped and made anew; who uses it meanwhile is cut off";
 
-pub(super) fn missing(cfg: &Config, target: &HostConfig) -> LinkFinding {
+pub(super) fn missing(here: &HostName, target: &HostConfig) -> LinkFinding {
     LinkFinding {
-        host: cfg.management_host.clone(),
+        host: here.clone(),
         link: target.name.to_string(),
         weight: Weight::Blocks,
         what: "there is no linked server of this name".to_owned(),
@@ -50,14 +51,14 @@ pub(super) fn twins(cfg: &Config, survey: &Survey) -> Vec<LinkFinding> {
 }
 
 /// Links of the management host that lead back to it.
-pub(super) fn loops(cfg: &Config, management: &HostFacts) -> Vec<LinkFinding> {
-    let own = cfg.host(&cfg.management_host);
+pub(super) fn loops(cfg: &Config, here: &HostName, management: &HostFacts) -> Vec<LinkFinding> {
+    let own = cfg.host(here);
     let is_loop = |link: &&LinkFacts| {
         own.is_some_and(|own| leads_to(link, own)) || is_here(link, management.true_name.as_str())
     };
     let found = management.links.iter().filter(is_loop);
     let finding = |link: &LinkFacts| LinkFinding {
-        host: cfg.management_host.clone(),
+        host: here.clone(),
         link: link.name.clone(),
         weight: Weight::Risk,
         what: "it leads back to its own host".to_owned(),

@@ -6,17 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::asked::{CatalogView, Names};
+use super::assess::warning;
 use super::drill_checks::{DrillCheck, placed};
 use super::drill_step::{Certify, CheckDatabase, DropScratch, Scratch};
 use super::keys::slug;
 use super::retry::RetryRule;
 use super::stages::Stages;
 use super::{
-    OnFailure, Plan, RestoreAsked, RestoreFiles, RunKind, StageName, Step, SweepStaging,
+    OnFailure, Plan, RestoreAsked, RestoreFiles, RunKind, StageName, Step, SweepStaging, Warning,
     plan_restore,
 };
 use crate::chain::Point;
 use crate::config::{CheckDepth, Config, DrillConfig};
+use crate::doctor::linked_names;
 use crate::error::{Code, Error};
 use crate::model::{DatabaseName, HostName, MemberName, PieceId, Timestamp};
 
@@ -47,6 +49,7 @@ pub fn plan_drill(
     let mut stages = Stages::default();
     check_databases(&drill, &scratch, &mut stages);
     run_checks(checks, &scratch, &mut stages)?;
+    plan.warnings.extend(checks.iter().flat_map(linked));
     clean_up(cfg, &plan, &scratch, &mut stages);
     let certify = Certify {
         group: cfg.group.clone(),
@@ -60,6 +63,18 @@ pub fn plan_drill(
     stages.add(StageName::Certify, OnFailure::Pass, certify);
     plan.stages.extend(stages.into_vec());
     Ok(plan)
+}
+
+/// What a check names behind links: it may read the databases in use instead of the drill's.
+fn linked(check: &DrillCheck) -> Vec<Warning> {
+    let names = linked_names(&check.text).into_iter();
+    let faults = names.filter_map(|name| Some((name.fault()?, name)));
+    let told = faults.map(|(fault, name)| {
+        let message = format!("check `{}` names `{name}`: {fault}", check.name);
+        let hint = "name members between braces: the drill puts its own databases there";
+        warning(Code::DrillCheckUnfit, message, hint)
+    });
+    told.collect()
 }
 
 /// The restore that was asked for, with the drill's own names and nothing overwritten.

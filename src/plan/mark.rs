@@ -10,7 +10,7 @@ use super::links::Links;
 use super::step_mark::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
 use super::{Step, Warning};
 use crate::chain::errors::{Class, classify};
-use crate::config::Discovery;
+use crate::config::{Config, Discovery};
 use crate::error::Code;
 use crate::model::{DatabaseName, HostName, MemberName};
 
@@ -50,15 +50,22 @@ pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
         management_host: management.clone(),
         local,
         remote: legs.into_iter().map(leg).collect(),
-        app_lock: ctx
-            .cfg
-            .discovery
-            .as_ref()
-            .map(|Discovery::BizTalk { database }| (database.clone(), BIZTALK_LOCK.to_owned())),
-        timeout_ms: u64::try_from(ctx.cfg.policy.mark_timeout.as_millis()).unwrap_or(u64::MAX),
+        app_lock: app_lock(ctx.cfg),
+        timeout_ms: timeout_ms(ctx.cfg),
         tracking: known.and_then(|known| known.tracking(&ctx.marked, to_member)),
         by_procedure,
     })
+}
+
+/// The application lock that marks of this group are placed under, with its database.
+pub(super) fn app_lock(cfg: &Config) -> Option<(DatabaseName, String)> {
+    let discovery = cfg.discovery.as_ref();
+    discovery.map(|Discovery::BizTalk { database }| (database.clone(), BIZTALK_LOCK.to_owned()))
+}
+
+/// How long a mark may take, in milliseconds.
+pub(super) fn timeout_ms(cfg: &Config) -> u64 {
+    u64::try_from(cfg.policy.mark_timeout.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn link_to(links: &Links, host: &HostName) -> String {

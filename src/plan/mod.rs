@@ -23,6 +23,7 @@ mod links;
 mod lint;
 mod mark;
 mod prepare;
+mod probe_marks;
 mod prune;
 mod quarantine;
 mod replicas;
@@ -37,9 +38,11 @@ mod step_biztalk;
 mod step_links;
 mod step_mark;
 mod step_prepare;
+mod step_probe;
 mod step_prune;
 mod stolen;
 mod trials;
+mod undo;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +66,7 @@ pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};
 pub use prepare::{PrepareAsked, plan_prepare};
+pub use probe_marks::{TrialAsked, plan_link_explain, plan_link_trial};
 pub use prune::{PruneView, ShareFile, plan_prune};
 pub use quarantine::{Quarantine, RunCures, plan_release, quarantined};
 pub use restore::{
@@ -76,8 +80,7 @@ pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::{show, stage_word};
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, Deliver, Keep, Publish, Release, StagedStripe, Step, Tail,
-    Undo,
+    AdoptPiece, BackUp, ClearStaging, Deliver, Publish, Release, StagedStripe, Step, Tail,
 };
 pub use step_biztalk::{
     BlockTracking, ByProcedure, HistoryRow, HistorySet, ShippedFolder, TrimHistory, WriteHistory,
@@ -85,9 +88,11 @@ pub use step_biztalk::{
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
 pub use step_mark::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
 pub use step_prepare::{PrepareMember, RemovePrepared};
+pub use step_probe::{ProbeMark, ReadWatch, WatchLink};
 pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 pub use stolen::{Stolen, stolen_logs};
 pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
+pub use undo::{Keep, Undo};
 
 /// The newest format of a serialised plan; readers refuse newer ones.
 pub const PLAN_FORMAT: u16 = 1;

@@ -152,6 +152,7 @@ pub(super) fn link(name: &str) -> LinkFacts {
         is_promotion: true,
         query_timeout_s: 60,
         connect_timeout_s: 0,
+        is_collation_compatible: false,
         mappings: vec![LinkMapping {
             local_login: Some("stopmark".to_owned()),
             uses_self: false,
@@ -204,6 +205,7 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         moved: Vec::new(),
         biztalk: None,
         drift: Vec::new(),
+        contested: Vec::new(),
         management_host: None,
     }
 }

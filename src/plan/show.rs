@@ -3,12 +3,13 @@
 //! Everything that will happen stands here, in order; nothing is summed up.
 
 use std::fmt::{Display, Write as _};
+use std::path::PathBuf;
 
 use super::{
     AdoptPiece, BackUp, CheckDatabase, CopyPiece, Deliver, EnsureEventSession, EnsureLink,
-    FileMove, LinkSecurity, OnFailure, PlaceMark, Plan, ProveCopy, ProveMark, ProvenState, Prune,
-    Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind, Stage, StageName,
-    Step, StopAt, TrimHistory, Warning, WriteHistory,
+    FileMove, LinkSecurity, OnFailure, PlaceMark, Plan, ProbeMark, ProveCopy, ProveMark,
+    ProvenState, Prune, Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind,
+    Stage, StageName, Step, StopAt, TrimMarkLog, Warning, WatchLink,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -200,15 +201,13 @@ fn head(step: &Step) -> String {
         Step::NoteRemoved(_) => "write down what is gone".to_owned(),
         Step::SweepUploads(_) => "give up uploads that nobody goes on with".to_owned(),
         Step::SweepStaging(step) => format!("remove {} files of ours", step.files.len()),
-        Step::TrimMarkLog(step) => {
-            format!(
-                "delete the marks before `{}` from the table of `{}`",
-                step.oldest, step.member
-            )
-        }
+        Step::TrimMarkLog(step) => trim_words(step),
         Step::Release(step) => format!("end the quarantine of `{}`", step.member),
-        Step::WriteHistory(step) => history_words(step),
-        Step::TrimHistory(step) => trim_history_words(step),
+        Step::WriteHistory(step) => step.words(),
+        Step::TrimHistory(step) => step.words(),
+        Step::ProbeMark(step) => probe_mark_words(step),
+        Step::WatchLink(step) => watch_words(step),
+        Step::ReadWatch(step) => format!("read event session `{}`", step.name),
     }
 }
 
@@ -221,32 +220,24 @@ fn check_database_words(step: &CheckDatabase) -> String {
     format!("look through `{}` with CHECKDB{pages}", step.target)
 }
 
-fn history_words(step: &WriteHistory) -> String {
-    let (database, sets) = (&step.database, step.sets.len());
-    let answer = if step.answers.is_empty() {
-        ""
+fn trim_words(step: &TrimMarkLog) -> String {
+    let (oldest, member) = (&step.oldest, &step.member);
+    format!("delete the marks before `{oldest}` from the table of `{member}`")
+}
+
+fn watch_words(step: &WatchLink) -> String {
+    let (name, program) = (&step.name, &step.program);
+    format!("watch connections of `{program}` by event session `{name}`")
+}
+
+fn probe_mark_words(step: &ProbeMark) -> String {
+    let mark = &step.place.mark;
+    let end = if step.commits {
+        "commit it"
     } else {
-        ", and set `ForceFull` back"
+        "roll it back"
     };
-    format!("write into the backup history of `{database}`, sets: {sets}{answer}")
-}
-
-fn trim_history_words(step: &TrimHistory) -> String {
-    let (database, days) = (&step.database, step.keep_minutes / (24 * 60));
-    format!("delete rows and files over {days} days from the backup history of `{database}`")
-}
-
-fn history_details(step: &WriteHistory) -> Vec<String> {
-    let sets = step.sets.iter().map(|set| {
-        let (kind, rows) = (kind_word(set.piece_kind), set.rows.len());
-        let end = if set.is_whole {
-            "complete"
-        } else {
-            "not whole"
-        };
-        format!("{kind}, {rows} rows, {end}")
-    });
-    sets.collect()
+    format!("begin mark `{mark}` to try the links, and {end}")
 }
 
 fn event_session_words(step: &EnsureEventSession) -> String {
@@ -323,12 +314,9 @@ fn details(step: &Step) -> Vec<String> {
             .map(|stripe| stripe.sql_path.clone())
             .collect(),
         Step::PlaceMark(step) => mark_details(step),
+        Step::ProbeMark(step) => mark_details(&step.place),
         Step::Adopt(step) => step.origin.places.clone(),
-        Step::ClearStaging(step) => step
-            .agent_paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+        Step::ClearStaging(step) => path_words(&step.agent_paths),
         Step::Fetch(step) => step
             .source
             .stripes
@@ -348,12 +336,11 @@ fn details(step: &Step) -> Vec<String> {
             let stored = step.stored.iter();
             stored.map(|stripe| stripe.key.clone()).collect()
         }
-        Step::SweepStaging(step) => {
-            let files = step.files.iter();
-            files.map(|path| path.display().to_string()).collect()
-        }
-        Step::WriteHistory(step) => history_details(step),
+        Step::SweepStaging(step) => path_words(&step.files),
+        Step::WriteHistory(step) => step.details(),
         Step::Release(_)
+        | Step::WatchLink(_)
+        | Step::ReadWatch(_)
         | Step::TrimHistory(_)
         | Step::RemoveLink(_)
         | Step::Prune(_)
@@ -374,6 +361,11 @@ fn details(step: &Step) -> Vec<String> {
         | Step::Certify(_)
         | Step::MirrorLog(_) => Vec::new(),
     }
+}
+
+fn path_words(paths: &[PathBuf]) -> Vec<String> {
+    let paths = paths.iter();
+    paths.map(|path| path.display().to_string()).collect()
 }
 
 /// What stands for what in a check.

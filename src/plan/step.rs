@@ -18,8 +18,10 @@ use super::step_biztalk::{ByProcedure, TrimHistory, WriteHistory};
 use super::step_links::{EnsureLink, RemoveLink, TestLink};
 use super::step_mark::{ConfirmMark, PlaceMark};
 use super::step_prepare::{PrepareMember, RemovePrepared};
+use super::step_probe::{ProbeMark, ReadWatch, WatchLink};
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
+use super::undo::{Keep, Undo};
 use crate::model::{
     GroupName, HostName, MarkName, MemberName, MemberSettings, Origin, Piece, PieceId, PieceKind,
     RunId, SetId, SetKind, Timestamp,
@@ -109,6 +111,12 @@ pub enum Step {
     WriteHistory(WriteHistory),
     /// Deletes old rows of that history, with our files that they name.
     TrimHistory(TrimHistory),
+    /// Tries a mark out.
+    ProbeMark(ProbeMark),
+    /// Watches what comes to a host through a link.
+    WatchLink(WatchLink),
+    /// Reads what was seen.
+    ReadWatch(ReadWatch),
 }
 
 /// One stripe file under its three names.
@@ -248,32 +256,6 @@ pub struct Release {
     pub member: MemberName,
 }
 
-/// What it would take to make a step not have happened.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Undo {
-    /// It only read, or what it left is harmless and swept later.
-    Nothing,
-    /// A step that puts things back; safe to run twice.
-    By(Box<Step>),
-    /// It cannot be taken back.
-    Never(Keep),
-}
-
-/// What must be remembered because of a step that cannot be taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// The mark stands in the logs whatever becomes of the run.
-    Mark,
-    /// The log was truncated: the piece is part of the chain.
-    Piece,
-    /// The set was published.
-    Set,
-    /// The database exists now.
-    Database,
-    /// The pieces are let go.
-    Gap,
-}
-
 impl BackUp {
     /// The host that takes it.
     #[must_use]
@@ -315,7 +297,10 @@ impl Step {
             Self::RemovePiece(step) => Some(&step.member),
             Self::TrimMarkLog(step) => Some(&step.member),
             Self::Release(step) => Some(&step.member),
-            Self::EnsureLink(_)
+            Self::ProbeMark(_)
+            | Self::WatchLink(_)
+            | Self::ReadWatch(_)
+            | Self::EnsureLink(_)
             | Self::RemoveLink(_)
             | Self::TestLink(_)
             | Self::EnsureEventSession(_)
@@ -385,6 +370,9 @@ impl Step {
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
             | Self::TrimMarkLog(_)
+            | Self::ProbeMark(_)
+            | Self::WatchLink(_)
+            | Self::ReadWatch(_)
             | Self::Release(_)
             | Self::WriteHistory(_)
             | Self::TrimHistory(_) => None,
@@ -414,6 +402,11 @@ impl Step {
                 key: step.key.clone(),
                 store: step.store.clone(),
             }))),
+            Self::WatchLink(step) => {
+                Undo::By(Box::new(Self::RemoveEventSession(RemoveEventSession {
+                    name: step.name.clone(),
+                })))
+            }
             // What marks need is wanted even when the run fails, and part of it may be older than the run.
             Self::PrepareMember(_)
             | Self::EnsureLink(_)
@@ -442,6 +435,8 @@ impl Step {
             | Self::SweepUploads(_)
             | Self::SweepStaging(_)
             | Self::TrimMarkLog(_)
+            | Self::ProbeMark(_)
+            | Self::ReadWatch(_)
             | Self::Release(_)
             | Self::WriteHistory(_)
             | Self::TrimHistory(_) => Undo::Nothing,

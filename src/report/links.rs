@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::link_trials::{LinkTrial, PastMarks, trials_of};
 use crate::config::Config;
 use crate::doctor::{LinkFinding, Weight, examine};
 use crate::error::Exit;
 use crate::model::HostName;
+use crate::plan::Warning;
+use crate::run::record::Record;
 use crate::sql::link_cure_script;
 use crate::survey::{HostReport, Survey};
 
@@ -21,6 +24,15 @@ pub struct LinkReport {
     pub silent: Option<String>,
     /// What is wrong, the gravest first.
     pub findings: Vec<Examined>,
+    /// Marks that were tried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<LinkTrial>,
+    /// What was not tried, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untried: Vec<String>,
+    /// What marks took before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub past_marks: Option<PastMarks>,
 }
 
 /// One finding with the T-SQL that mends it.
@@ -38,24 +50,41 @@ impl LinkReport {
     #[must_use]
     pub fn of(config: &Config, survey: &Survey) -> Self {
         let findings = examine(config, survey).into_iter();
-        let silent = match survey.hosts.get(&config.management_host) {
+        let silent = match survey.hosts.get(survey.management(config)) {
             Some(HostReport::Silent { message, .. }) => Some(message.clone()),
             _ => None,
         };
         Self {
-            host: config.management_host.clone(),
+            host: survey.management(config).clone(),
             silent,
             findings: findings.map(Examined::of).collect(),
+            trials: Vec::new(),
+            untried: Vec::new(),
+            past_marks: None,
         }
+    }
+
+    /// Takes in what a run tried.
+    #[must_use]
+    pub fn with_trials(mut self, record: &Record) -> Self {
+        self.trials = trials_of(record);
+        let warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
+        let words = |warning: &Warning| format!("{}: {}", warning.code, warning.message);
+        self.untried = warnings.map(words).collect();
+        self
     }
 
     /// Degraded where only risks were found, failed where no mark passes.
     #[must_use]
     pub fn exit(&self) -> Exit {
         let blocks = |it: &Examined| it.finding.weight == Weight::Blocks;
-        if self.silent.is_some() || self.findings.iter().any(blocks) {
+        let failed = |trial: &LinkTrial| trial.cost.is_none();
+        if self.silent.is_some()
+            || self.findings.iter().any(blocks)
+            || self.trials.iter().any(failed)
+        {
             Exit::Failed
-        } else if self.findings.is_empty() {
+        } else if self.findings.is_empty() && self.untried.is_empty() {
             Exit::Ok
         } else {
             Exit::Degraded
@@ -78,6 +107,15 @@ impl LinkReport {
             examined
                 .write(&mut text)
                 .expect("a string takes everything");
+        }
+        for trial in &self.trials {
+            trial.write(&mut text).expect("a string takes everything");
+        }
+        for why in &self.untried {
+            writeln!(text, "  untried: {why}").expect("a string takes everything");
+        }
+        if let Some(past) = &self.past_marks {
+            writeln!(text, "  past    {}", past.text()).expect("a string takes everything");
         }
         text
     }

@@ -249,6 +249,21 @@ pub enum Outcome {
         /// The drill passed.
         passed: bool,
     },
+    /// A mark was tried.
+    MarkProbed {
+        /// The mark.
+        mark: MarkName,
+        /// What it took.
+        cost: MarkCost,
+    },
+    /// What came to a host through a link.
+    Watched {
+        /// In order.
+        events: Vec<WatchedEvent>,
+        /// What connections that died have left on the host.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_behind: Vec<LeftBehind>,
+    },
     /// The member stopped at the mark.
     MarkProven {
         /// The newest mark in the restored member.
@@ -257,6 +272,52 @@ pub enum Outcome {
         #[serde(default)]
         state: ProvenState,
     },
+}
+
+/// What a mark took on the host where it began, by that host's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkCost {
+    /// Microseconds from its beginning until every member had joined.
+    pub joined_us: i64,
+    /// Microseconds that its end took then: its COMMIT over all hosts, or its rollback.
+    pub ended_us: i64,
+}
+
+/// One event that a host saw of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchedEvent {
+    /// When, on that host's clock.
+    pub at: Timestamp,
+    /// The event's name: `login`, `rpc_completed`, ...
+    pub name: String,
+    /// `session_id`; none where the event belongs to no session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<i32>,
+    /// Its statement, or what a transaction's coordinator did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
+    /// How long it took, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_us: Option<i64>,
+}
+
+/// Something that a connection left on a host and that holds locks until somebody ends it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftBehind {
+    /// `session_id`; -2 for a transaction that no session has any more.
+    pub session: i32,
+    /// The transaction's unit of work, where no session has it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_of_work: Option<Uuid>,
+}
+
+/// What a host saw of a link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkWatch {
+    /// In order.
+    pub events: Vec<WatchedEvent>,
+    /// What connections that died have left there.
+    pub left_behind: Vec<LeftBehind>,
 }
 
 /// What msdb says of a backup that was taken.

@@ -94,7 +94,8 @@ pub(super) fn unconfirmed(mark: &MarkName, missing: &[MemberName], members: usiz
         )
 }
 
-async fn history(
+/// Where the mark stands now, looked at once.
+pub(super) async fn history(
     world: &World,
     mark: &MarkName,
     members: &[MemberName],

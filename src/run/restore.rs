@@ -13,7 +13,7 @@ use super::record::{Record, Round, StepState};
 use crate::config::Config;
 use crate::error::Result;
 use crate::model::{DatabaseName, GroupName, HostName, MarkName, RunId};
-use crate::plan::{Plan, RunKind, Step};
+use crate::plan::{Plan, ProvenState, RunKind, Step};
 use crate::world::World;
 
 /// Carries a restore out under this name, after what earlier restores left open is closed.
@@ -51,7 +51,7 @@ fn owes(world: &World, group: &GroupName) -> Result<bool> {
     Ok(rounds.any(|round| publishes(&round.plan)))
 }
 
-/// A restore that was begun and did not end well.
+/// A restore that was begun and did not end well, or that left its members standing by to be looked into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BegunRestore {
     /// The mark that it went to.
@@ -72,7 +72,8 @@ pub fn begun_restore(world: &World, group: &GroupName) -> Result<Option<BegunRes
         let record = record.filter(|it| it.group == *group && it.kind == RunKind::Restore);
         let Some(record) = record else { continue };
         let mark = record.rounds.iter().find_map(mark_of);
-        let is_done = matches!(record.ended, Some((Verdict::Done, _)));
+        let opens = record.rounds.iter().any(|round| opens(&round.plan));
+        let is_done = matches!(record.ended, Some((Verdict::Done, _))) && opens;
         let is_same = found
             .as_ref()
             .is_none_or(|found| Some(&found.mark) == mark.as_ref());
@@ -88,6 +89,12 @@ pub fn begun_restore(world: &World, group: &GroupName) -> Result<Option<BegunRes
             .extend(record.rounds.iter().flat_map(databases_of));
     }
     Ok(found)
+}
+
+/// Whether the plan brings any member into use.
+fn opens(plan: &Plan) -> bool {
+    steps(plan)
+        .any(|step| matches!(step, Step::ProveMark(proof) if proof.state == ProvenState::Online))
 }
 
 fn mark_of(round: &Round) -> Option<MarkName> {

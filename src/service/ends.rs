@@ -71,6 +71,9 @@ pub(super) fn log(text: &str, is_good: bool) {
 
 /// One line for `systemctl status` and its like.
 pub(super) fn status_line(seen: &Seen) -> String {
+    if !seen.role.is_active() {
+        return seen.role.words();
+    }
     let words: Vec<&str> = seen.working.keys().map(|job| job.word()).collect();
     match (words.is_empty(), seen.turns.first()) {
         (false, _) => format!("at work: {}", words.join(", ")),

@@ -6,12 +6,15 @@ use super::SqlFleet;
 use super::every::Sample;
 use super::fault::Fault;
 use super::quote::identifier;
-use super::rows;
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter, placeholders};
+use super::{milink, rows};
 use crate::error::Result;
 use crate::model::{DatabaseName, HostName, Lsn};
 use crate::survey::{HostFacts, Replica, Secondary, Seeding};
+
+/// The trace flag under which a log backup during seeding does no harm.
+const KEEPS_LOG_WHILE_SEEDING: i32 = 12381;
 
 /// Adds replicas and what is being seeded to a host's facts.
 pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<SqlSession> {
@@ -27,6 +30,13 @@ pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<Sq
     let seeded = rows::set(&answer, 0).map(|row| row.text("name"));
     let seeded = seeded.collect::<Result<Vec<_>, Fault>>();
     let seeded = seeded.map_err(|fault| fault.at(session.host()))?;
+    let mut keeps_log = false;
+    if !seeded.is_empty() {
+        let (back, flags) = session.ask(&milink::flags_sql()).await?;
+        session = back;
+        let flags = milink::flags_of(&flags).map_err(|fault| fault.at(session.host()))?;
+        keeps_log = flags.contains(&KEEPS_LOG_WHILE_SEEDING);
+    }
     for name in names.iter().filter(|name| is_among(&seeded, name)) {
         let (back, answer) = session.ask(&log_used_sql(name)).await?;
         session = back;
@@ -35,6 +45,7 @@ pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<Sq
         if let Some(member) = facts.members.get_mut(name) {
             member.seeding = Some(Seeding {
                 log_used_percent: u8::try_from(used.clamp(0, 100)).unwrap_or(100),
+                keeps_log,
             });
         }
     }

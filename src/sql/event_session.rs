@@ -34,7 +34,7 @@ pub(super) async fn remove(fleet: &SqlFleet, host: &HostName, name: &str) -> Res
     Ok(())
 }
 
-fn drop_sql(name: &str) -> Batch {
+pub(super) fn drop_sql(name: &str) -> Batch {
     Batch::plain(format!(
         "IF EXISTS (SELECT 1 FROM sys.server_event_sessions AS s WHERE s.name = {})\n    \
          DROP EVENT SESSION {} ON SERVER;",
@@ -67,7 +67,7 @@ fn create_sql(step: &EnsureEventSession) -> Batch {
     ))
 }
 
-fn start_sql(name: &str) -> Batch {
+pub(super) fn start_sql(name: &str) -> Batch {
     Batch::plain(format!(
         "ALTER EVENT SESSION {} ON SERVER STATE = START;",
         identifier(name)

@@ -8,8 +8,8 @@
 use super::statement::Batch;
 use super::{
     applock, availability, backup, backup_history, biztalk, connect, discover, drill,
-    event_session, facts, history, links, mark, prepare, probe, recover, restore, restored, rights,
-    room, script, settings, target, watch,
+    event_session, facts, history, links, mark, milink, prepare, probe, probe_mark, recover,
+    restore, restored, rights, room, script, settings, target, watch, watch_link,
 };
 
 /// Names to make texts with.
@@ -92,6 +92,9 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(biztalk::statements(sample));
     all.extend(backup_history::statements(sample));
     all.extend(probe::statements(sample));
+    all.extend(probe_mark::statements(sample));
+    all.extend(milink::statements(sample));
+    all.extend(watch_link::statements(sample));
     all
 }
 

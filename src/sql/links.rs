@@ -144,6 +144,7 @@ fn link(row: Cells<'_>, mappings: &[(i32, LinkMapping)]) -> Result<LinkFacts, Fa
         is_promotion: row.flag("is_remote_proc_transaction_promotion_enabled")?,
         query_timeout_s: row.int_or_null("query_timeout")?.unwrap_or(0),
         connect_timeout_s: row.int_or_null("connect_timeout")?.unwrap_or(0),
+        is_collation_compatible: row.flag("is_collation_compatible")?,
         mappings: own.map(|(_, mapping)| mapping.clone()).collect(),
     })
 }
@@ -207,7 +208,8 @@ fn links_sql() -> Batch {
     Batch::plain(
         "SELECT s.server_id, s.name, s.product, s.provider, s.data_source, s.provider_string,\n    \
          s.is_remote_login_enabled, s.is_rpc_out_enabled, s.is_data_access_enabled,\n    \
-         s.is_remote_proc_transaction_promotion_enabled, s.query_timeout, s.connect_timeout\n\
+         s.is_remote_proc_transaction_promotion_enabled, s.query_timeout, s.connect_timeout,\n    \
+         s.is_collation_compatible\n\
          FROM sys.servers AS s\n\
          WHERE s.is_linked = 1\n\
          ORDER BY s.name;\n\

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::every::Sample;
 use super::fault::{Fault, missing_right};
 use super::quote::{identifier, literal};
-use super::session::within;
+use super::session::{Answer, within};
 use super::statement::Batch;
 use super::watch;
 use super::{SqlFleet, applock, prepare, rows};
@@ -24,8 +24,17 @@ use crate::plan::{BlockTracking, MarkLeg, PlaceMark};
 
 /// Places the mark and returns after COMMIT; see [`crate::world::Fleet::place_mark`].
 pub(super) async fn place_mark(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
+    under_lock(fleet, step, &mark_sql(step)).await.map(drop)
+}
+
+/// Sends a batch that begins a marked transaction and ends it, under the step's lock; its answer.
+pub(super) async fn under_lock(
+    fleet: &SqlFleet,
+    step: &PlaceMark,
+    batch: &Batch,
+) -> Result<Answer> {
     let Some((database, resource)) = &step.app_lock else {
-        return run(fleet, step).await;
+        return run(fleet, step, batch).await;
     };
     let wanted = applock::Wanted {
         host: &step.management_host,
@@ -34,12 +43,12 @@ pub(super) async fn place_mark(fleet: &SqlFleet, step: &PlaceMark) -> Result<()>
         timeout_ms: step.timeout_ms,
     };
     let lock = applock::take(fleet, wanted).await?;
-    let placed = run(fleet, step).await;
+    let placed = run(fleet, step, batch).await;
     applock::release(lock, resource).await;
     placed
 }
 
-async fn run(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
+async fn run(fleet: &SqlFleet, step: &PlaceMark, batch: &Batch) -> Result<Answer> {
     let host = &step.management_host;
     let mut session = fleet.open(host).await?;
     if let Some(first) = step.local.first() {
@@ -48,8 +57,7 @@ async fn run(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
     }
     let session_id = session.id();
     let limit = Duration::from_millis(step.timeout_ms);
-    let batch = mark_sql(step);
-    let marking = session.ask_without_limit(&batch);
+    let marking = session.ask_without_limit(batch);
     let Some(ended) = within(fleet.clock.as_ref(), limit, marking).await else {
         watch::kill(fleet, host, session_id).await;
         return Err(mark_error(Fault::Silent(limit), step));
@@ -59,7 +67,7 @@ async fn run(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
         .and_then(|row| row.int("open_transactions"))
         .map_err(|fault| mark_error(fault, step))?;
     if open == 0 {
-        Ok(())
+        Ok(answer)
     } else {
         let text = format!("{open} transactions are open after COMMIT");
         Err(mark_error(Fault::Shape(text), step))
@@ -68,34 +76,49 @@ async fn run(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
 
 /// The marking batch, sent in the context of the first local member. `BEGIN TRANSACTION` takes the mark's name and its description from one variable.
 pub(super) fn mark_sql(step: &PlaceMark) -> Batch {
+    let mut text = match &step.by_procedure {
+        Some(database) => by_procedure_sql(step, database),
+        None => {
+            let mut text = joining_sql(step);
+            line(&mut text, "COMMIT TRANSACTION;");
+            text
+        }
+    };
+    text.push_str("SELECT CAST(@@TRANCOUNT AS int) AS open_transactions;");
+    Batch::plain(text)
+}
+
+fn begin_text(step: &PlaceMark) -> String {
     let mut text = String::new();
     line(&mut text, "SET XACT_ABORT ON;");
     let mark = literal(step.mark.as_str());
     line(&mut text, &format!("DECLARE @mark nvarchar(32) = {mark};"));
     line(&mut text, "DECLARE @status int;");
-    match &step.by_procedure {
-        Some(database) => mark_by_procedure(&mut text, database),
-        None => mark_by_batch(&mut text, step),
-    }
-    text.push_str("SELECT CAST(@@TRANCOUNT AS int) AS open_transactions;");
-    Batch::plain(text)
+    text
 }
 
 /// BizTalk's own procedure begins the transaction, goes through the members, and commits. Where it fails, it leaves
 /// the transaction open (its own job ends there), so that it must not be left to the session's end.
-fn mark_by_procedure(text: &mut String, database: &DatabaseName) {
+fn by_procedure_sql(step: &PlaceMark, database: &DatabaseName) -> String {
+    let mut text = begin_text(step);
     let database = identifier(database.as_str());
     line(
-        text,
+        &mut text,
         &format!("EXEC @status = {database}.[dbo].[sp_MarkBTSLogs] @MarkName = @mark;"),
     );
-    refuse(text, "stopmark: `sp_MarkBTSLogs` did not place the mark");
+    refuse(
+        &mut text,
+        "stopmark: `sp_MarkBTSLogs` did not place the mark",
+    );
+    text
 }
 
-fn mark_by_batch(text: &mut String, step: &PlaceMark) {
+/// The transaction until every member has joined it, and before it ends.
+pub(super) fn joining_sql(step: &PlaceMark) -> String {
+    let mut text = begin_text(step);
     // Without a local member nothing here can carry a mark; the remote ones still begin theirs.
     line(
-        text,
+        &mut text,
         if step.local.is_empty() {
             "BEGIN TRANSACTION @mark;"
         } else {
@@ -103,16 +126,16 @@ fn mark_by_batch(text: &mut String, step: &PlaceMark) {
         },
     );
     if let Some(tracking) = &step.tracking {
-        block_tracking(text, tracking);
+        block_tracking(&mut text, tracking);
     }
     let procedures = Procedures::of(step.mark_log);
     for database in &step.local {
-        take_part(text, &identifier(database.as_str()), procedures.joins);
+        take_part(&mut text, &identifier(database.as_str()), procedures.joins);
     }
     for leg in &step.remote {
-        remote_legs(text, leg, procedures);
+        remote_legs(&mut text, leg, procedures);
     }
-    line(text, "COMMIT TRANSACTION;");
+    text
 }
 
 /// The decoder of tracked data moves them outside of the marked transaction, so it stands still until that ends.
@@ -194,7 +217,7 @@ fn line(text: &mut String, line: &str) {
 }
 
 /// The error of a mark that was not placed, or of which that is not known.
-fn mark_error(fault: Fault, step: &PlaceMark) -> Error {
+pub(super) fn mark_error(fault: Fault, step: &PlaceMark) -> Error {
     let host = &step.management_host;
     let error = match fault {
         Fault::Refused(cause) if missing_right(&cause).is_none() => refused(cause),
@@ -302,7 +325,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     ]
 }
 
-fn step(sample: &Sample, mark_log: MarkLogKind, local: bool, remote: bool) -> PlaceMark {
+pub(super) fn step(sample: &Sample, mark_log: MarkLogKind, local: bool, remote: bool) -> PlaceMark {
     let database = |name: &String| {
         name.parse::<DatabaseName>()
             .expect("samples are valid names")

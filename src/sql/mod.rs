@@ -23,9 +23,11 @@ mod history;
 mod links;
 mod mark;
 mod member;
+mod milink;
 pub mod observe;
 mod prepare;
 mod probe;
+mod probe_mark;
 pub mod quote;
 mod recover;
 mod reported;
@@ -42,6 +44,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod watch_link;
+mod xevent;
 
 use std::sync::Arc;
 
@@ -49,6 +53,9 @@ use async_trait::async_trait;
 
 pub use every::every_statement;
 pub use links::{cure_script as link_cure_script, script as link_script};
+pub use milink::{
+    LinkScript, MilinkNames, cure_script as milink_cure_script, script as milink_script,
+};
 pub use prepare::script as prepare_script;
 pub use recover::recover_sql;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
@@ -61,11 +68,11 @@ use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
-    RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
+    PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, WatchLink,
 };
-use crate::run::events::BackedUp;
-use crate::survey::{HostFacts, HostRoom, TargetFacts};
+use crate::run::events::{BackedUp, LinkWatch, MarkCost};
+use crate::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
 use crate::world::{CheckAnswer, Clock, FactsWanted, Fleet, RestoredState, StepProgress};
 
 /// The hosts of one configuration. Every verb opens its own connection, so verbs may run side by side.
@@ -127,6 +134,10 @@ impl Fleet for SqlFleet {
         target::target_facts(self, host).await
     }
 
+    async fn milink_facts(&self, host: &HostName, names: &[DatabaseName]) -> Result<MilinkFacts> {
+        milink::milink_facts(self, host, names).await
+    }
+
     async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
         room::room(self, host, databases).await
     }
@@ -169,6 +180,18 @@ impl Fleet for SqlFleet {
 
     async fn place_mark(&self, step: &PlaceMark) -> Result<()> {
         mark::place_mark(self, step).await
+    }
+
+    async fn probe_mark(&self, step: &ProbeMark) -> Result<MarkCost> {
+        probe_mark::probe_mark(self, step).await
+    }
+
+    async fn watch_link(&self, host: &HostName, step: &WatchLink) -> Result<()> {
+        watch_link::begin(self, host, step).await
+    }
+
+    async fn read_watch(&self, host: &HostName, step: &ReadWatch) -> Result<LinkWatch> {
+        watch_link::read(self, host, step).await
     }
 
     async fn mark_history(

@@ -138,12 +138,29 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
             "recover.open_keeping",
             recover_sql(
                 &database,
+                // Microsoft's public parser does not know KEEP_CDC, which its documents have.
                 Keeps {
-                    cdc: true,
+                    cdc: false,
                     replication: true,
                 },
             ),
         ),
         ("recover.let_in", multi_user_sql(&database)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_opening_keeps_stands_behind_it() {
+        let keeps = Keeps {
+            cdc: true,
+            replication: true,
+        };
+        let text = recover_sql(&"Ledger".parse().expect("a database"), keeps).text;
+        let wanted = "RESTORE DATABASE [Ledger] WITH RECOVERY, KEEP_CDC, KEEP_REPLICATION;";
+        assert_eq!(text, wanted);
+    }
 }

@@ -3,12 +3,11 @@
 //! Start at [`add`]. An event belongs to the member that its message names in quotes: the database that it was raised
 //! in is usually master (design, 10.10). What cannot be read is told in the facts, never an error of the survey.
 
-use serde::Deserialize;
-
 use super::event_session::{events_sql, state_sql};
 use super::fault::Fault;
 use super::rows;
 use super::session::{Answer, SqlSession};
+use super::xevent::{self, shape};
 use crate::model::{DatabaseName, ServerLocal};
 use crate::survey::{EventSession, HostFacts, ReportedError};
 use crate::world::FactsWanted;
@@ -72,54 +71,27 @@ fn reported(answer: &Answer, offset_minutes: i16) -> Result<Vec<(String, Reporte
     Ok(found)
 }
 
-/// An event as its file has it.
-#[derive(Deserialize)]
-struct EventXml {
-    #[serde(rename = "@timestamp")]
-    timestamp: String,
-    #[serde(default)]
-    data: Vec<ItemXml>,
-    #[serde(default)]
-    action: Vec<ItemXml>,
-}
-
-#[derive(Deserialize)]
-struct ItemXml {
-    #[serde(rename = "@name")]
-    name: String,
-    #[serde(default)]
-    value: String,
-}
-
 /// The database that an event names, and what happened; none where it names no database.
 fn event(xml: &str, offset_minutes: i16) -> Result<Option<(String, ReportedError)>, Fault> {
-    let shape = |what: &str| Fault::Shape(format!("an event cannot be read: {what}"));
-    let event: EventXml =
-        quick_xml::de::from_str(xml).map_err(|error| shape(&error.to_string()))?;
-    let value = |items: &[ItemXml], name: &str| {
-        let found = items.iter().find(|item| item.name == name);
-        found
-            .map(|item| item.value.clone())
-            .filter(|value| !value.is_empty())
-    };
-    let message = value(&event.data, "message").unwrap_or_default();
+    let event = xevent::event(xml)?;
+    let message = event.data("message").unwrap_or_default();
     let Some(database) = quoted(&message) else {
         return Ok(None);
     };
-    let number = value(&event.data, "error_number").and_then(|number| number.parse().ok());
-    let at: jiff::Timestamp = event.timestamp.parse().map_err(|_| shape("its time"))?;
+    let number = event
+        .data("error_number")
+        .and_then(|number| number.parse().ok());
     let offset = jiff::tz::Offset::from_seconds(i32::from(offset_minutes) * 60);
     let offset = offset.map_err(|_| shape("the host's offset"))?;
-    let action = |name| value(&event.action, name);
     let error = ReportedError {
         number: number.ok_or_else(|| shape("its number"))?,
         at: ServerLocal {
-            civil: offset.to_datetime(at),
+            civil: offset.to_datetime(event.at()?),
             offset_minutes: Some(offset_minutes),
         },
-        login: action("server_principal_name"),
-        client: action("client_hostname"),
-        program: action("client_app_name"),
+        login: event.action("server_principal_name"),
+        client: event.action("client_hostname"),
+        program: event.action("client_app_name"),
         message: message.clone(),
     };
     Ok(Some((database.to_owned(), error)))

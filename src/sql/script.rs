@@ -11,10 +11,11 @@ use super::every::Sample;
 use super::member::newest_if_any_sql;
 use super::quote::{disks, identifier, literal};
 use super::restore::{database_sql, log_sql};
+use super::settings::{sample_step, switched_on};
 use super::statement::Batch;
 use crate::config::MarkLogKind;
 use crate::model::{DatabaseName, MarkName, MemberName};
-use crate::plan::{ProveMark, RestoreDatabase, RestoreLog, RestorePiece};
+use crate::plan::{ProveMark, PutBack, RestoreDatabase, RestoreLog, RestorePiece};
 
 /// What a runbook calls a backup of the tail of a log.
 pub const TAIL_WORDS: &str = "BACKUP LOG .. WITH NO_TRUNCATE, NORECOVERY";
@@ -98,7 +99,8 @@ pub fn header_sql(source: &RestorePiece) -> Batch {
 pub fn proof_sql(step: &ProveMark) -> Batch {
     let (target, mark) = (literal(step.target.as_str()), literal(step.mark.as_str()));
     let member = literal(&step.member.to_string());
-    let newest = literal(&newest_if_any_sql(&step.target, step.mark_log).text);
+    let newest = unterminated(&newest_if_any_sql(&step.target, step.mark_log).text);
+    let newest = literal(&newest);
     Batch::plain(format!(
         "DECLARE @state nvarchar(60), @newest nvarchar(128);\n\
          DELETE FROM #stopmark_newest;\n\
@@ -115,6 +117,75 @@ pub fn proof_sql(step: &ProveMark) -> Batch {
          RAISERROR (N'%s DOES NOT STAND AT THE MARK. State: %s. Newest mark: %s.', 16, 1, {member}, @state, @newest);\n\
          END"
     ))
+}
+
+/// What a proven member had on its host beside its data. A login that the host lacks is told, and the rest is done.
+#[must_use]
+pub fn put_back_sql(step: &PutBack) -> Vec<Batch> {
+    let (member_text, had) = (step.member.to_string(), &step.settings);
+    let database = identifier(step.target.as_str());
+    let mut all = Vec::new();
+    if let Some(owner) = &had.owner {
+        let statement = format!(
+            "ALTER AUTHORIZATION ON DATABASE::{database} TO {};",
+            identifier(owner)
+        );
+        all.push(with_login(&member_text, owner, "owner", &statement));
+    }
+    all.extend(switched_on(step).map(|(_, statement)| statement));
+    for it in &had.users {
+        let (user, login) = (identifier(&it.user), identifier(&it.login));
+        let inside = format!("USE {database}\nALTER USER {user} WITH LOGIN = {login}");
+        let statement = format!("EXEC ({});", literal(&inside));
+        let what = format!("login of user {}", it.user);
+        all.push(with_login(&member_text, &it.login, &what, &statement));
+    }
+    let member = literal(&member_text);
+    let guarded = all.into_iter().map(|statement| {
+        Batch::plain(format!(
+            "IF NOT EXISTS (SELECT 1 FROM #stopmark_wrong AS w WHERE w.member = {member})\n\
+             BEGIN\n{statement}\nEND"
+        ))
+    });
+    guarded.collect()
+}
+
+/// A statement that needs a login, and what is said where there is none.
+fn with_login(member: &str, login: &str, what: &str, statement: &str) -> String {
+    let lacks = format!("{member}: {what} is not put back, for there is no login {login} here.");
+    format!(
+        "IF SUSER_SID({}) IS NULL\n    PRINT {};\nELSE\n    {statement}",
+        literal(login),
+        literal(&lacks)
+    )
+}
+
+/// The text with no semicolon but at its end: one client (mssql-cli) cuts a file at each of them and sends the parts one
+/// by one, whatever batch they belong to, and shows the first message of each. No statement of ours needs one.
+#[must_use]
+pub fn unterminated(text: &str) -> String {
+    let mut left = String::with_capacity(text.len());
+    let mut ends_with = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match (ends_with, c) {
+            (None, ';') => continue,
+            (None, '\'' | '"') => ends_with = Some(c),
+            (None, '[') => ends_with = Some(']'),
+            (None, '-') if rest.peek() == Some(&'-') => ends_with = Some('\n'),
+            (Some(end), c) if c == end => {
+                // A doubled one is part of the name or text.
+                if end != '\n' && rest.next_if_eq(&end).is_some() {
+                    left.push(end);
+                } else {
+                    ends_with = None;
+                }
+            }
+            _ => {}
+        }
+        left.push(c);
+    }
+    left
 }
 
 /// The last word: an error that ends `sqlcmd` with a code of its own (state 127), or a line that says that all is well.
@@ -183,7 +254,15 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         super::restore::database_step(sample, true),
         super::restore::log_step(sample, true),
     );
-    vec![
+    let names = [
+        "script.owner",
+        "script.trustworthy",
+        "script.chaining",
+        "script.broker",
+        "script.user",
+    ];
+    let put_back = put_back_sql(&sample_step(sample));
+    let mut all = vec![
         ("script.begin", begin_sql()),
         ("script.absent", absent_sql(&member, &database)),
         ("script.full", restore_database_sql(&full, "its full")),
@@ -198,7 +277,9 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("script.orphans", orphans_sql(&database)),
         ("script.logins", logins_sql()),
         ("script.settings", settings_sql()),
-    ]
+    ];
+    all.extend(names.into_iter().zip(put_back));
+    all
 }
 
 #[cfg(test)]
@@ -218,6 +299,21 @@ mod tests {
                     "{name}: {line}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn statements_lose_their_semicolons_and_nothing_else() {
+        for (text, left) in [
+            (
+                "USE [a;b]; SELECT ';', \"x;\";",
+                "USE [a;b] SELECT ';', \"x;\"",
+            ),
+            ("PRINT 'it''s; here';", "PRINT 'it''s; here'"),
+            ("-- it's; a word\nGO;", "-- it's; a word\nGO"),
+            ("DROP DATABASE [x]];y];", "DROP DATABASE [x]];y]"),
+        ] {
+            assert_eq!(unterminated(text), left);
         }
     }
 

@@ -131,20 +131,7 @@ fn batches(step: &PutBack, orphans: &[String]) -> Vec<(String, Batch)> {
         );
         all.push((format!("owner `{owner}`"), text));
     }
-    for (is_on, name, clause) in [
-        (had.is_trustworthy, "TRUSTWORTHY", "TRUSTWORTHY ON"),
-        (had.is_db_chaining, "DB_CHAINING", "DB_CHAINING ON"),
-        (
-            had.is_broker_enabled,
-            "ENABLE_BROKER",
-            "ENABLE_BROKER WITH ROLLBACK IMMEDIATE",
-        ),
-    ] {
-        if is_on {
-            let text = format!("ALTER DATABASE {database} SET {clause};");
-            all.push((name.to_owned(), text));
-        }
-    }
+    all.extend(switched_on(step).map(|(what, text)| (what.to_owned(), text)));
     let is_orphan = |it: &&UserLogin| orphans.contains(&it.user);
     for it in had.users.iter().filter(is_orphan) {
         let (user, login) = (identifier(&it.user), identifier(&it.login));
@@ -153,6 +140,22 @@ fn batches(step: &PutBack, orphans: &[String]) -> Vec<(String, Batch)> {
     }
     let all = all.into_iter();
     all.map(|(what, text)| (what, Batch::plain(text))).collect()
+}
+
+/// What was on and a restore leaves off, each with its statement.
+pub(super) fn switched_on(step: &PutBack) -> impl Iterator<Item = (&'static str, String)> {
+    let (database, had) = (identifier(step.target.as_str()), &step.settings);
+    let switches = [
+        (had.is_trustworthy, "TRUSTWORTHY", "TRUSTWORTHY ON"),
+        (had.is_db_chaining, "DB_CHAINING", "DB_CHAINING ON"),
+        (
+            had.is_broker_enabled,
+            "ENABLE_BROKER",
+            "ENABLE_BROKER WITH ROLLBACK IMMEDIATE",
+        ),
+    ];
+    let on = switches.into_iter().filter(|(is_on, ..)| *is_on);
+    on.map(move |(_, what, clause)| (what, format!("ALTER DATABASE {database} SET {clause};")))
 }
 
 fn encryptors_sql() -> Batch {
@@ -206,15 +209,15 @@ fn let_in_sql(database: &DatabaseName) -> Batch {
     )
 }
 
-/// The texts of this file.
-pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+/// A step with everything that there is to put back.
+pub(super) fn sample_step(sample: &Sample) -> PutBack {
     let database: DatabaseName = sample.database.parse().expect("samples are valid names");
-    let step = PutBack {
+    PutBack {
         member: crate::model::MemberName::new(
             sample.host.parse().expect("samples are valid names"),
             database.clone(),
         ),
-        target: database.clone(),
+        target: database,
         settings: DatabaseSettings {
             owner: Some(sample.login.clone()),
             is_trustworthy: true,
@@ -227,7 +230,13 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
             ..DatabaseSettings::default()
         },
         retry: None,
-    };
+    }
+}
+
+/// The texts of this file.
+pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
+    let step = sample_step(sample);
+    let database = &step.target;
     let names = [
         "settings.owner",
         "settings.trustworthy",
@@ -240,8 +249,8 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let mut all = vec![
         ("settings.encryptors", encryptors_sql()),
         ("settings.keys", keys_sql()),
-        ("settings.orphans", orphans_sql(&database)),
-        ("settings.let_in", let_in_sql(&database)),
+        ("settings.orphans", orphans_sql(database)),
+        ("settings.let_in", let_in_sql(database)),
     ];
     all.extend(names.into_iter().zip(batches));
     all

@@ -1,6 +1,6 @@
 //! The shapes of facts. Start at [`Survey`]; everything here is a value that prints and serialises.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -35,6 +35,10 @@ pub struct Survey {
     /// How its list differs from the group that the newest set holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
+    /// Members of which a second host claims the primary replica too, as after a forced failover that the old primary one
+    /// has not heard of: nobody can say which log counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contested: Vec<MovedMember>,
     /// The host where marks begin now, if it is not the one of the configuration: the members that made that one the
     /// management host have failed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,6 +185,9 @@ pub struct Secondary {
 pub struct Seeding {
     /// How full the log is, in per cent of its files: no pause of log backups may fill it.
     pub log_used_percent: u8,
+    /// Trace flag 12381 is on for everybody: the log that seeding needs is kept, whoever backs it up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_log: bool,
 }
 
 /// Whether a database may be used.
@@ -278,6 +285,12 @@ pub struct BackupRow {
     pub finished: ServerLocal,
 }
 
+/// What stands among a host's missing rights where the login may not enter a database.
+#[must_use]
+pub fn no_access(database: &DatabaseName) -> String {
+    format!("access to the database `{database}`")
+}
+
 /// One linked server as its host has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkFacts {
@@ -303,6 +316,9 @@ pub struct LinkFacts {
     pub query_timeout_s: i32,
     /// 0: the server's default, else seconds.
     pub connect_timeout_s: i32,
+    /// `collation compatible`: the other side's text is compared as if it had this host's collation.
+    #[serde(default)]
+    pub is_collation_compatible: bool,
     /// Who is mapped to whom.
     pub mappings: Vec<LinkMapping>,
 }
@@ -329,6 +345,23 @@ impl LinkFacts {
         self.provider_string
             .as_deref()
             .is_some_and(|text| text.starts_with(LINK_SIGNATURE))
+    }
+
+    /// The program that its connections say they are (`program_name` on the other side): what its provider is told,
+    /// else the provider's own word.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        let words = self
+            .provider_string
+            .as_deref()
+            .unwrap_or_default()
+            .split(';');
+        let mut words = words.filter_map(|word| word.split_once('='));
+        let named = words.find(|(key, _)| {
+            let key = key.trim().to_ascii_lowercase();
+            key == "app" || key == "application name"
+        });
+        named.map_or("Microsoft SQL Server", |(_, program)| program.trim())
     }
 }
 
@@ -375,6 +408,36 @@ impl Survey {
     pub fn member(&self, name: &MemberName) -> Option<&MemberFacts> {
         let place = self.place(name);
         self.host(&place.host)?.members.get(&place.database)
+    }
+
+    /// The hosts of the configuration that marks would begin on if the members of the management host failed over: each
+    /// that has a secondary replica of one of them.
+    #[must_use]
+    pub fn management_standbys<'a>(&'a self, cfg: &'a Config) -> BTreeSet<&'a HostName> {
+        let management = self.management(cfg);
+        let own = self
+            .members
+            .iter()
+            .filter(|it| self.home(it).is_same_host(management));
+        let replicas = own.filter_map(|it| self.member(it)?.replica.as_ref());
+        let hosts = replicas.flat_map(|replica| &replica.replicas);
+        let others = hosts.filter(|host| !host.is_same_host(management));
+        others
+            .filter_map(|host| cfg.host(host).map(|it| &it.name))
+            .collect()
+    }
+
+    /// Every host of the configuration that members are on, or may be on after a failover.
+    #[must_use]
+    pub fn possible_homes<'a>(&'a self, cfg: &'a Config) -> BTreeSet<&'a HostName> {
+        let replicas = self
+            .members
+            .iter()
+            .filter_map(|it| self.member(it)?.replica.as_ref());
+        let replicas = replicas.flat_map(|replica| &replica.replicas);
+        let all = self.members.iter().map(|it| self.home(it)).chain(replicas);
+        all.filter_map(|host| cfg.host(host).map(|it| &it.name))
+            .collect()
     }
 
     /// Where marks begin: on the configuration's management host, or where its members are now.

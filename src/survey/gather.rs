@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
+use super::biztalk;
 use super::drift::{self, Change, Drift};
 use super::{
     BackupRow, BizTalkFacts, HostFacts, HostReport, ListedDatabase, MemberFacts, MemberState,
-    MovedMember, Survey, UnresolvedMember, event_session_name,
+    MovedMember, Survey, event_session_name, no_access,
 };
 use crate::config::{Config, Discovery, DriftRule, HostConfig};
 use crate::error::{Code, Error, Result};
@@ -23,7 +24,7 @@ pub async fn take(world: &World, config: &Config) -> Survey {
     let by_hand = config.members.iter().map(|member| member.name.clone());
     let named = rows.iter().filter_map(|row| row.member.clone());
     let listed: BTreeSet<MemberName> = by_hand.chain(named).collect();
-    let unresolved = unresolved(rows);
+    let unresolved = biztalk::unresolved(rows);
     let before = published(world, config).await;
     let wanted: BTreeSet<MemberName> = listed.union(&before).cloned().collect();
     let asked = config
@@ -35,9 +36,10 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         hosts.insert(config.management_host.clone(), silent(error));
     }
     let found = look_further(world, config, &wanted, &hosts).await;
+    let contested = contested(&wanted, &hosts, &found);
     let moved = moved(&wanted, &hosts, &found);
     bring_home(&moved, &mut hosts, &found);
-    let each = once(wanted, &moved, config);
+    let each = once(&wanted, &moved, config);
     let [listed, before] = [listed, before].map(|names| called(&names, &each, &moved));
     if let Ok(Some(facts)) = &mut discovered {
         facts.call(|name| call(name, &each, &moved));
@@ -58,11 +60,8 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         .collect();
     gather_histories(&members, &moved, &mut hosts, &found);
     let management_host = management_host(config, &members, &moved);
-    if let Some(host) = &management_host {
-        look_for_links(world, config, host, &mut hosts).await;
-    }
     let id = SurveyId(world.ids.next());
-    Survey {
+    let mut survey = Survey {
         id,
         taken_at,
         hosts,
@@ -71,8 +70,22 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         moved,
         biztalk: discovered.ok().flatten(),
         drift,
+        contested,
         management_host,
+    };
+    for host in further_managers(&survey, config) {
+        look_for_links(world, config, &host, &mut survey.hosts).await;
     }
+    survey
+}
+
+/// The hosts that manage marks in place of the configuration's, or would after a failover.
+fn further_managers(survey: &Survey, config: &Config) -> Vec<HostName> {
+    let now = survey.management_host.iter().cloned();
+    let later = survey.management_standbys(config).into_iter().cloned();
+    now.chain(later)
+        .filter(|host| !host.is_same_host(&config.management_host))
+        .collect()
 }
 
 /// The members of the newest set, as far as the configuration knows their hosts; none for groups whose members only
@@ -132,15 +145,6 @@ fn settled(
         }
     }
     (members, drifts)
-}
-
-fn unresolved(listed: &[ListedDatabase]) -> Vec<UnresolvedMember> {
-    let unresolved = listed.iter().filter(|row| row.member.is_none());
-    let unresolved = unresolved.map(|row| UnresolvedMember {
-        server: row.server.clone(),
-        database: row.database.clone(),
-    });
-    unresolved.collect()
 }
 
 /// What hosts say of databases that are listed with another one.
@@ -238,9 +242,43 @@ fn moved(
     moved.collect()
 }
 
+/// The members that are where they are listed, and elsewhere too.
+fn contested(
+    members: &BTreeSet<MemberName>,
+    hosts: &BTreeMap<HostName, HostReport>,
+    found: &Found,
+) -> Vec<MovedMember> {
+    let own = |it: &&MemberName| {
+        let facts = answering(hosts, &it.host).and_then(|host| host.members.get(&it.database));
+        facts.is_some_and(|facts| has_primary(facts, it))
+    };
+    let claims = members.iter().filter(own).filter_map(|listed| {
+        let mut others = found
+            .iter()
+            .filter(|(host, _)| !host.is_same_host(&listed.host));
+        let (host, _) = others.find(|(_, databases)| {
+            let facts = databases.get(&listed.database);
+            facts.is_some_and(|facts| has_primary(facts, listed))
+        })?;
+        Some(MovedMember {
+            listed: listed.clone(),
+            now: MemberName::new(host.clone(), listed.database.clone()),
+        })
+    });
+    claims.collect()
+}
+
 /// The facts of a member join those of the host that it is on.
 fn bring_home(moved: &[MovedMember], hosts: &mut BTreeMap<HostName, HostReport>, found: &Found) {
     for it in moved {
+        let left = hosts
+            .iter_mut()
+            .find(|(host, _)| host.is_same_host(&it.listed.host));
+        if let Some((_, HostReport::Facts(left))) = left {
+            // A secondary replica need not be readable.
+            let access = no_access(&it.listed.database);
+            left.missing_rights.retain(|right| *right != access);
+        }
         let facts = found
             .get(&it.now.host)
             .and_then(|databases| databases.get(&it.now.database));
@@ -255,7 +293,7 @@ fn bring_home(moved: &[MovedMember], hosts: &mut BTreeMap<HostName, HostReport>,
 
 /// The members, each once: of two names whose database is the same one, the one that is listed first keeps it, whatever
 /// replica is the primary one.
-fn once(members: BTreeSet<MemberName>, moved: &[MovedMember], config: &Config) -> Vec<MemberName> {
+fn once(members: &BTreeSet<MemberName>, moved: &[MovedMember], config: &Config) -> Vec<MemberName> {
     let place = |name: &MemberName| {
         let moved = moved.iter().find(|it| it.listed == *name);
         moved.map_or(name, |it| &it.now).clone()

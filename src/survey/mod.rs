@@ -7,6 +7,7 @@ mod biztalk;
 mod drift;
 mod facts;
 mod gather;
+mod milink;
 mod reported;
 mod room;
 mod target;
@@ -16,9 +17,10 @@ pub use drift::{Change, Drift};
 pub use facts::{
     BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
     MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary, Seeding, Survey,
-    UnresolvedMember,
+    UnresolvedMember, no_access,
 };
 pub use gather::take;
+pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
 pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
 pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

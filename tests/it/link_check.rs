@@ -49,6 +49,16 @@ async fn what_breaks_a_link_is_found_and_its_t_sql_mends_it() {
             "`SQL2`: `data access` is off",
         ),
         (
+            "EXEC sp_serveroption N'SQL2', N'collation compatible', N'true';",
+            Exit::Degraded,
+            "`SQL2`: `collation compatible` is on",
+        ),
+        (
+            "EXEC sp_serveroption N'SQL2', N'connect timeout', N'900';",
+            Exit::Degraded,
+            "`SQL2`: the connect timeout is 900 s",
+        ),
+        (
             "EXEC sp_addlinkedsrvlogin N'SQL2', 'TRUE', NULL;",
             Exit::Degraded,
             "`SQL2`: every local login may pass as itself",

@@ -37,10 +37,12 @@ mod inspect_places;
 mod kill;
 mod leaping;
 mod link_check;
+mod link_trial;
 mod log_shipping;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
+mod milink;
 mod packages;
 mod points;
 mod printing;

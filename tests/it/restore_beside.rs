@@ -103,3 +103,25 @@ async fn a_restore_that_is_refused_lets_the_users_in_again() {
         "SELECT state_desc + N' ' + user_access_desc FROM sys.databases WHERE name = N'Ledger';";
     assert_eq!(stage.text("SQL1", access).await, "ONLINE MULTI_USER");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_can_be_looked_into_at_the_mark_before_they_are_opened() {
+    let stage = backed_up(HAD).await;
+    let inspect = [&TO_DR[..], &["--inspect"]].concat();
+    let printed = stage.run(&inspect).await;
+    must(&printed);
+    assert!(printed.stdout.contains("--resume"), "{}", printed.stdout);
+    let standing = "SELECT COUNT_BIG(*) FROM sys.databases WHERE is_in_standby = 1;";
+    assert_eq!(stage.number("DR1", "master", standing).await, 2);
+    let marks = "SELECT COUNT_BIG(*) FROM stopmark.MarkLog;";
+    assert_eq!(
+        stage.number("DR1", "Ledger", marks).await,
+        1,
+        "it can be read"
+    );
+    let logins = "CREATE LOGIN app WITH PASSWORD = 'Other!1';\nGO\nCREATE LOGIN boss WITH PASSWORD = 'Other!1';";
+    stage.script("DR1", "master", logins).await;
+    must(&stage.run(&[&TO_DR[..], &["--resume"]].concat()).await);
+    assert_eq!(stage.number("DR1", "master", standing).await, 0);
+    assert_eq!(found(&stage).await, "boss 111 1");
+}

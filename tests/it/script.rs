@@ -19,6 +19,10 @@ fn must(printed: &Printed) {
     assert_eq!(printed.exit, Exit::Ok, "{said}");
 }
 
+/// Logins of the application and of who owns its databases; another host gives them other SIDs.
+const LOGINS: &str = "CREATE LOGIN [ap'p] WITH PASSWORD = 'Str0ng!pass';\nGO\n\
+    CREATE LOGIN [bo]]ss] WITH PASSWORD = 'Str0ng!pass';";
+
 /// Two hosts with three members, a row before the full, one before the log, and one that no mark carries.
 async fn backed_up() -> Stage {
     let stage = Stage::set(&[
@@ -29,6 +33,11 @@ async fn backed_up() -> Stage {
     .await;
     let row = |sql: &'static str| stage.script("SQL1", "Led]ger", sql);
     row("CREATE TABLE dbo.T (id bigint NOT NULL); INSERT INTO dbo.T VALUES (1);").await;
+    stage.script("SQL1", "master", LOGINS).await;
+    row("CREATE USER [work]]er] FOR LOGIN [ap'p];").await;
+    let had = "ALTER AUTHORIZATION ON DATABASE::[Led]]ger] TO [bo]]ss];\nGO\n\
+               ALTER DATABASE [Led]]ger] SET TRUSTWORTHY ON;";
+    stage.script("SQL1", "master", had).await;
     must(&stage.run(&["backup", "full"]).await);
     row("INSERT INTO dbo.T VALUES (2);").await;
     must(&stage.run(&["backup", "log"]).await);
@@ -79,6 +88,7 @@ async fn the_scripts_alone_bring_the_group_back() {
     let folder = written(&stage).await;
     let (is_ok, said) = fetched(&folder);
     assert!(is_ok && said.contains("ALL FILES ARE THERE"), "{said}");
+    stage.script("SPARE", "master", LOGINS).await;
     assert_eq!(sent(&stage, &folder).await, Vec::<String>::new());
     let sum = "SELECT SUM(id) FROM dbo.T;";
     assert_eq!(
@@ -86,6 +96,13 @@ async fn the_scripts_alone_bring_the_group_back() {
         3,
         "to the mark, and no further"
     );
+
+    let had = "SELECT SUSER_SNAME(d.owner_sid) + CAST(d.is_trustworthy_on AS nvarchar(1)) \
+               FROM sys.databases AS d WHERE d.name = N'Led]ger';";
+    assert_eq!(stage.text("SPARE", had).await, "bo]ss1");
+    let mapped = "SELECT COUNT_BIG(*) FROM sys.database_principals AS p \
+                  INNER JOIN sys.server_principals AS s ON s.sid = p.sid WHERE p.name = N'work]er';";
+    assert_eq!(stage.number("SPARE", "Led]ger", mapped).await, 1);
 
     let (is_ok, said) = fetched(&folder);
     assert!(is_ok && !said.contains("fetching"), "{said}");

@@ -159,7 +159,7 @@ impl Story {
         reason = "the patience of a test, not of the agent"
     )]
     async fn until(&mut self, what: &str, is_so: impl FnMut(&Seen) -> bool) -> Seen {
-        let seen = tokio::time::timeout(Duration::from_secs(30), self.seen.wait_for(is_so)).await;
+        let seen = tokio::time::timeout(Duration::from_secs(60), self.seen.wait_for(is_so)).await;
         seen.unwrap_or_else(|_| panic!("never: {what}"))
             .expect("the service lives")
             .clone()

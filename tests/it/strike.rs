@@ -17,11 +17,11 @@ use stopmark::model::{
     PieceCopy, Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, PutBack,
-    RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
+    PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, WatchLink,
 };
-use stopmark::run::events::BackedUp;
-use stopmark::survey::{HostFacts, HostRoom, TargetFacts};
+use stopmark::run::events::{BackedUp, LinkWatch, MarkCost};
+use stopmark::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
 use stopmark::world::{
     Chained, CheckAnswer, FactsWanted, Fleet, Footing, LogEntry, LogFact, Removal, RestoredState,
     StepProgress, Store, Tap, World,
@@ -29,30 +29,7 @@ use stopmark::world::{
 
 use crate::fate::{Fate, Fates};
 use crate::strike_share::{READING, StruckForeign, StruckStaging};
-
-/// Whether the effect is done before it fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
-    /// It fails and nothing was done.
-    Before,
-    /// It is done, and whoever asked never hears of it.
-    After,
-}
-
-/// Which effect is struck.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
-    /// The n-th of all, from 1.
-    Nth(usize),
-    /// The first of this verb.
-    First(&'static str),
-    /// The first upload to a key that holds this text: uploads of two hosts go on side by side.
-    UploadOf(&'static str),
-    /// Every call of the store, until [`Strike::mend`].
-    StoreAway,
-    /// No failure: the store holds back every object of a piece whose key holds this text.
-    HoldBack(&'static str),
-}
+pub(crate) use crate::strike_share::{Target, When};
 
 /// One failure to come, or as many as somebody else decides.
 pub(crate) struct Strike {
@@ -125,9 +102,7 @@ impl Strike {
         let is_it = match self.target {
             Target::Nth(nth) => seen.count == nth,
             Target::First(wanted) => seen.struck.is_none() && verb == wanted,
-            Target::UploadOf(part) => {
-                seen.struck.is_none() && verb == "upload" && key.contains(part)
-            }
+            Target::UploadOf(it) => seen.struck.is_none() && verb == "upload" && key.contains(it),
             Target::StoreAway => code == Code::StoreUnreachable && !seen.is_mended,
             Target::HoldBack(_) => false,
         };
@@ -194,6 +169,10 @@ impl Fleet for StruckFleet {
         self.pass("databases", self.0.databases(host)).await
     }
 
+    async fn milink_facts(&self, host: &HostName, names: &[DatabaseName]) -> Result<MilinkFacts> {
+        self.0.milink_facts(host, names).await
+    }
+
     async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
         self.0.room(host, databases).await
     }
@@ -244,6 +223,18 @@ impl Fleet for StruckFleet {
 
     async fn place_mark(&self, step: &PlaceMark) -> Result<()> {
         self.pass("place_mark", self.0.place_mark(step)).await
+    }
+
+    async fn probe_mark(&self, step: &ProbeMark) -> Result<MarkCost> {
+        self.pass("probe_mark", self.0.probe_mark(step)).await
+    }
+
+    async fn watch_link(&self, host: &HostName, step: &WatchLink) -> Result<()> {
+        self.pass("watch_link", self.0.watch_link(host, step)).await
+    }
+
+    async fn read_watch(&self, host: &HostName, step: &ReadWatch) -> Result<LinkWatch> {
+        self.pass("read_watch", self.0.read_watch(host, step)).await
     }
 
     async fn mark_history(

@@ -11,6 +11,30 @@ use stopmark::world::{Brought, Foreign, Staging, StepProgress};
 
 use crate::strike::Strike;
 
+/// Whether the effect is done before it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// It fails and nothing was done.
+    Before,
+    /// It is done, and whoever asked never hears of it.
+    After,
+}
+
+/// Which effect is struck.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    /// The n-th of all, from 1.
+    Nth(usize),
+    /// The first of this verb.
+    First(&'static str),
+    /// The first upload to a key that holds this text: uploads of two hosts go on side by side.
+    UploadOf(&'static str),
+    /// Every call of the store, until [`Strike::mend`].
+    StoreAway,
+    /// No failure: the store holds back every object of a piece whose key holds this text.
+    HoldBack(&'static str),
+}
+
 /// The verbs that change nothing.
 pub(crate) const READING: [&str; 14] = [
     "biztalk_facts",

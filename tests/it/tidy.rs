@@ -17,7 +17,7 @@ const TIERS: &[&[&str]] = &[
     &["seal"],
     &["config"],
     &["survey"],
-    &["chain", "doctor"],
+    &["chain", "doctor", "milink"],
     &["retention"],
     &["plan"],
     &["run::events"],

@@ -14,6 +14,7 @@ mod init;
 mod inspect;
 mod link;
 mod list;
+mod milink;
 mod notify;
 mod pin;
 mod points;
@@ -59,6 +60,7 @@ pub(super) async fn carry_out(
         Command::MigrateFromBiztalkJob(args) => biztalk::migrate(&common, &args, out).await,
         Command::Group(command) => group::group(&common, command, out, interrupt).await,
         Command::Link(command) => link::link(&common, command, out, interrupt).await,
+        Command::Milink(command) => milink::milink(&common, command, out, interrupt).await,
         Command::Backup(command) => backup::backup(&common, command, out, interrupt).await,
         Command::List => list::list(&common, out).await,
         Command::Show(args) => show::show(&common, &args, out).await,

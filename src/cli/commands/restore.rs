@@ -57,7 +57,13 @@ pub(super) async fn restore(
             let done = run::restore(world, config, &plan, wanted.run, interrupt).await;
             let record = done.map_err(one)?;
             let exit = end_run(out, &record)?;
-            advise(out, &place, record.ended.map(|(verdict, _)| verdict))?;
+            let verdict = record.ended.map(|(verdict, _)| verdict);
+            if args.restore.inspect && verdict == Some(Verdict::Done) {
+                let lines = "  next      look into the databases; the same words with `--resume` instead of `--inspect` open them";
+                out.say(lines).map_err(unprintable)?;
+            } else {
+                advise(out, &place, verdict)?;
+            }
             Ok(exit)
         }
     }

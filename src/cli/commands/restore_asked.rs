@@ -78,6 +78,7 @@ pub(super) fn without_targets(
         } else {
             ProofRule::BeforeOpening
         },
+        inspects: args.inspect,
         begun: begun.map(|begun| begun.databases).unwrap_or_default(),
         ..RestoreAsked::to(place, wanted.run, survey)
     })

@@ -101,16 +101,16 @@ async fn asked(
     let asked = RestoreAsked {
         proof,
         targets,
-        puts_back: false,
         ..asked
     };
     Ok((asked, warnings))
 }
 
-/// The host without its databases: what is there on the day is for the script to find.
+/// The host without its databases and certificates: what is there on the day is for people to find.
 fn emptied(facts: TargetFacts) -> TargetFacts {
     TargetFacts {
         databases: Vec::new(),
+        keys: None,
         volumes: Vec::new(),
         ..facts
     }

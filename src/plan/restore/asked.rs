@@ -30,6 +30,8 @@ pub struct RestoreAsked {
     pub tail: TailRule,
     /// When the mark is proven.
     pub proof: ProofRule,
+    /// Members stay as they stand by at the mark, for people to look into; whoever goes on opens them.
+    pub inspects: bool,
     /// What members had on their hosts beside their data is put back.
     pub puts_back: bool,
     /// The databases that an earlier restore to this point began, each on its host: it is gone on with them.
@@ -104,6 +106,7 @@ impl RestoreAsked {
             replace: false,
             tail: TailRule::Take,
             proof: ProofRule::BeforeOpening,
+            inspects: false,
             puts_back: true,
             begun: BTreeSet::new(),
             targets: BTreeMap::new(),

@@ -70,6 +70,7 @@ pub(super) fn check(
         found.extend(taken(cfg, asked, way));
         found.extend(unfit(asked, way));
         found.extend(lacks(way));
+        found.extend(cannot_stand_by(asked, way));
     }
     found.extend(one_file_twice(ways, placed));
     found.extend(files_of_others(ways, placed));
@@ -228,6 +229,21 @@ pub(super) fn fetched_bytes(ways: &[Way<'_>]) -> u64 {
     let pieces = ways.iter().flat_map(Way::rest);
     let stripes = pieces.flat_map(|(_, piece)| &piece.stripes);
     stripes.map(|stripe| stripe.plain().size_bytes).sum()
+}
+
+/// Only a database of the host's own version can be looked into before it is opened (3180).
+fn cannot_stand_by(asked: &RestoreAsked, way: &Way<'_>) -> Option<Finding> {
+    if !asked.inspects || way.is_proven_shut {
+        return None;
+    }
+    let message =
+        "the host has another version, and the member cannot stand by there to be looked into";
+    Some(Finding::refusal(
+        Error::new(Code::TargetUnfit, message)
+            .at("host", &way.host)
+            .at("member", way.member)
+            .hint("leave `--inspect` out, or take a host of the version that was backed up"),
+    ))
 }
 
 /// No two databases may share a file.

@@ -111,6 +111,23 @@ fn restore_stages(
     stages.add_fetching_ahead(StageName::Restore, OnFailure::Halt, to_mark, ahead);
     let shut = of(&|way, _| making.prove_shut(way));
     stages.add(StageName::Prove, OnFailure::Halt, shut);
+    if !making.asked.inspects {
+        open_stages(making, &of, last, ahead, stages);
+    }
+    stages.add(StageName::Clear, OnFailure::Pass, clear);
+}
+
+/// What makes a member's steps, for every member.
+type Every<'a> = dyn Fn(&dyn Fn(&Way<'_>, &files::Placed) -> Vec<Step>) -> StepsOf + 'a;
+
+/// Members that could not stand by come to the mark now; then all are opened, proven, and given back what they had.
+fn open_stages(
+    making: &Making<'_>,
+    of: &Every<'_>,
+    last: StepsOf,
+    ahead: u64,
+    stages: &mut Stages,
+) {
     stages.add_fetching_ahead(StageName::LastLogs, OnFailure::Halt, last, ahead);
     let opened = of(&|way, _| making.prove_opened_by_log(way));
     stages.add(StageName::Prove, OnFailure::Halt, opened);
@@ -120,7 +137,6 @@ fn restore_stages(
     stages.add(StageName::Prove, OnFailure::Skip, open);
     let put_back = of(&|way, _| making.put_back(way));
     stages.add(StageName::PutBack, OnFailure::Skip, put_back);
-    stages.add(StageName::Clear, OnFailure::Pass, clear);
 }
 
 /// A group that is restored over itself is not touched before everything that it needs was brought from the store

@@ -32,7 +32,7 @@ fn key(way: &Way<'_>, had: &DatabaseSettings) -> Option<Finding> {
             .hint(hint)
     };
     let Some(keys) = &way.facts.keys else {
-        let message = "the member's data are encrypted, and the login may not see whether the host has the certificate";
+        let message = "the member's data are encrypted, and whether the host has the certificate is not known";
         let error = Error::new(Code::TargetUnfit, message);
         return Some(Finding::told(at(
             error,

@@ -70,6 +70,31 @@ fn one(name: &str) -> RestorePlace {
 }
 
 #[test]
+fn a_check_that_reads_through_a_link_is_planned_with_a_warning() {
+    let drill = |text: &str| {
+        let planned = drilled(
+            DrillConfig::default(),
+            asked_of(one("DRILL1")),
+            &[check(text)],
+        );
+        let warnings = planned.expect("a plan").warnings;
+        let told = warnings
+            .iter()
+            .filter(|it| it.message.contains("check `sum.sql`"));
+        told.map(|it| (it.code.clone(), it.message.clone()))
+            .collect::<Vec<_>>()
+    };
+    let far = drill("SELECT SUM(a) FROM {Ledger}.dbo.T JOIN PAY2.Accounts..T ON 1 = 1");
+    assert_eq!(far.len(), 1);
+    assert_eq!(far[0].0, "SM0808");
+    assert!(
+        far[0].1.contains("`PAY2.Accounts..T`") && far[0].1.contains("7313"),
+        "{far:?}"
+    );
+    assert_eq!(drill("SELECT SUM(a) FROM {Ledger}.dbo.T"), []);
+}
+
+#[test]
 fn a_drill_of_five_members_on_one_host() {
     let drill = DrillConfig {
         files_in: Some("/drill".to_owned()),

@@ -7,6 +7,7 @@ mod biztalk;
 mod drills;
 mod link_doctor;
 mod links;
+mod probe_marks;
 mod prunes;
 mod replicas;
 mod restores;

@@ -281,7 +281,7 @@ fn a_host_without_the_certificate_of_an_encrypted_member_is_refused_before_anyth
         unseen
             .warnings
             .iter()
-            .any(|it| it.message.contains("may not see")),
+            .any(|it| it.message.contains("is not known")),
         "{:?}",
         unseen.warnings
     );

@@ -15,7 +15,7 @@ use super::runbook;
 use crate::config::Config;
 use crate::error::plain::plain;
 use crate::model::{HostName, Mark, MemberName, Piece, PieceId, PieceKind, Timestamp};
-use crate::plan::{CatalogView, Fetch, Plan, ProveMark, Step, slug};
+use crate::plan::{CatalogView, Fetch, Plan, ProveMark, PutBack, Step, slug};
 
 /// What the files are made from.
 #[derive(Clone, Copy)]
@@ -48,6 +48,8 @@ pub(super) struct HostPaper<'a> {
     /// Restores of databases and logs.
     pub(super) restores: Vec<&'a Step>,
     pub(super) proofs: Vec<&'a ProveMark>,
+    /// What the members had beside their data.
+    pub(super) put_backs: Vec<&'a PutBack>,
 }
 
 /// The files of a restore: `RUNBOOK.md` first, then two for each host.
@@ -120,12 +122,14 @@ fn hosts_of(plan: &Plan) -> Vec<HostPaper<'_>> {
             fetches: Vec::new(),
             restores: Vec::new(),
             proofs: Vec::new(),
+            put_backs: Vec::new(),
         });
         for step in &lane.steps {
             match step {
                 Step::Fetch(step) => host.fetches.push(step),
                 Step::RestoreDatabase(_) | Step::RestoreLog(_) => host.restores.push(step),
                 Step::ProveMark(step) => host.proofs.push(step),
+                Step::PutBack(step) => host.put_backs.push(step),
                 // The rest of a restore is done by the agent for itself: it clears what it brought.
                 _ => {}
             }

@@ -24,12 +24,31 @@ pub(super) fn text(facts: &PaperFacts<'_>, host: &HostPaper<'_>) -> String {
     for proof in &host.proofs {
         batch(&mut text, &script::proof_sql(proof));
     }
+    text.push_str(&put_back_part(host));
     batch(&mut text, &script::end_sql(&facts.mark.name));
     text
 }
 
+/// What proven members had on their hosts beside their data, as far as a manifest says so.
+fn put_back_part(host: &HostPaper<'_>) -> String {
+    let steps = host.put_backs.iter();
+    let statements: Vec<Batch> = steps.flat_map(|step| script::put_back_sql(step)).collect();
+    if statements.is_empty() {
+        return String::new();
+    }
+    let words = "-------------------------------------------------------------------------------\n\
+                 WHAT THE MEMBERS HAD BESIDE THEIR DATA: owner, switches that a restore leaves off, logins of users.\n\
+                 Only members that stand at the mark get it back. Errors here do not concern the data.\n";
+    let mut text = commented("--", words);
+    for statement in &statements {
+        batch(&mut text, statement);
+    }
+    text
+}
+
 fn batch(text: &mut String, batch: &Batch) {
-    writeln!(text, "{}\nGO", batch.text).expect("a string takes everything");
+    let statements = script::unterminated(&batch.text);
+    writeln!(text, "{statements};\nGO").expect("a string takes everything");
 }
 
 fn head(facts: &PaperFacts<'_>, host: &HostPaper<'_>) -> String {

@@ -10,6 +10,7 @@ mod copies;
 mod deliver;
 mod drill;
 mod history;
+mod probe_mark;
 mod prune;
 mod publish;
 mod replica;
@@ -78,6 +79,9 @@ pub async fn carry_out(
             let (member, oldest) = (&step.member, &step.oldest);
             done(world.fleet.trim_mark_log(member, oldest).await)
         }
+        Step::ProbeMark(step) => probe_mark::probe_mark(world, book, step).await,
+        Step::WatchLink(step) => done(world.fleet.watch_link(host, step).await),
+        Step::ReadWatch(step) => probe_mark::read_watch(world, host, step).await,
         // That it stands in the journal is all there is to it.
         Step::Release(_) => Ok(Outcome::Done),
         Step::WriteHistory(step) => done(history::write(world, book, host, step).await),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Closing, Outcome, Participant, close, decisions};
 use crate::error::SqlResult;
+use crate::events::{Coordinated, Happening};
 use crate::faults::KillPoint;
 use crate::link::messages::dtc_cancelled;
 use crate::messages;
@@ -60,6 +61,7 @@ async fn begin(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
         return Err(messages::transaction_context_in_use());
     }
     session.begin_transaction(None, None).await?;
+    tell(session, Coordinated::Enlisting);
     if let Some(transaction) = &mut session.transaction {
         transaction.gtrid = gtrid;
         transaction.coordinator = Some(coordinator);
@@ -87,14 +89,21 @@ async fn prepare(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     if enlisted(session, gtrid)?.doomed {
         return Err(dtc_cancelled());
     }
+    tell(session, Coordinated::Preparing);
     let Some(transaction) = session.transaction.take() else {
         return Err(dtc_cancelled());
     };
     session.record.update(|now| now.transactions = 0);
     let part = participant(session, transaction);
     part.prepare(&session.instance.dtc, gtrid).await?;
+    tell(session, Coordinated::Prepared);
     session.instance.kill_point(KillPoint::AfterPrepare).await;
     Ok((0, call))
+}
+
+/// Event sessions hear of each step.
+fn tell(session: &Session, step: Coordinated) {
+    session.output.happened(Happening::Coordinated(step));
 }
 
 fn participant(session: &Session, transaction: Transaction) -> Participant {
@@ -106,6 +115,7 @@ fn participant(session: &Session, transaction: Transaction) -> Participant {
 }
 
 async fn commit(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+    tell(session, Coordinated::Committing);
     session.instance.dtc.resolve(gtrid(&call)?, true).await?;
     Ok((0, call))
 }
@@ -113,6 +123,7 @@ async fn commit(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
 /// Undoes the part, prepared or not, and opens the gate if it was closed for this transaction.
 async fn abort(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     let gtrid = gtrid(&call)?;
+    tell(session, Coordinated::Aborting);
     if enlisted(session, gtrid).is_ok() {
         session.roll_back_all().await;
     }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::happening::EVENTS;
 use super::predicate;
 use crate::catalog::record::{self, Record};
 use crate::error::{SqlError, SqlResult};
@@ -106,7 +107,7 @@ fn check_event(event: &EventDefinition) -> SqlResult<()> {
     if !PACKAGES.contains(&package.as_str()) {
         return Err(unknown("event package", &package));
     }
-    if event.name != "error_reported" {
+    if !EVENTS.contains(&event.name.as_str()) {
         return Err(unknown("event", &event.name));
     }
     if let Some(action) = event

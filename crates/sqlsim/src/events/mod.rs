@@ -1,13 +1,14 @@
-//! Extended Events, so far as somebody needs them who waits for errors: sessions on
-//! `error_reported`, with predicates, actions, a ring buffer and event files.
+//! Extended Events, so far as somebody needs them who waits for errors or watches a link: sessions
+//! on a handful of events, with predicates, actions, a ring buffer and event files.
 //!
 //! Start at [`Events`] (what runs) and `Session::event_session` in `statements.rs` (what is
 //! defined). Definitions are records in master, so that `STARTUP_STATE = ON` outlives a restart.
 //! Events reach their targets at once: there is no dispatch latency, and none is ever lost but by
-//! the limits of a target. No other event than `error_reported` ever fires.
+//! the limits of a target. No other events fire than those of `happening.rs`.
 
 mod definition;
 mod file;
+mod happening;
 mod occurrence;
 mod predicate;
 mod statements;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::civil::DateTime;
 
 pub use definition::EventSession;
+pub use happening::{Coordinated, Happening};
 pub use occurrence::{Ears, Occurrence};
 pub(crate) use views::{VIEWS, read_file_target};
 
@@ -45,6 +47,9 @@ impl Events {
     pub fn fire(&self, occurrence: &Occurrence) {
         for running in self.lock().iter_mut() {
             let wants = |event: &&crate::lang::ast::EventDefinition| {
+                if event.name != occurrence.what.event() {
+                    return false;
+                }
                 let predicate = event.predicate.as_ref();
                 predicate.is_none_or(|predicate| predicate::holds(predicate, occurrence))
             };

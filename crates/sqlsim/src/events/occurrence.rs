@@ -1,6 +1,6 @@
-//! One `error_reported`: what happened, in which session, and its XML.
+//! One event: what happened, in which session, and its XML.
 //!
-//! Start at [`Ears`], through which a session's messages come here, and [`Occurrence::xml`]. The
+//! Start at [`Ears`], through which all that a session does comes here, and [`Occurrence::xml`]. The
 //! shape of the XML is that of SQL Server's `target_data` and `event_data`.
 
 use std::fmt::Write as _;
@@ -8,18 +8,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::happening::Happening;
 use crate::error::SqlError;
 use crate::instance::{Instance, SessionRecord};
 
-/// An error or information that was reported.
+/// Something that happened in a session.
 #[derive(Clone, Debug)]
 pub struct Occurrence {
     /// When, in UTC.
     pub at: Timestamp,
-    /// The message.
-    pub message: SqlError,
-    /// A CATCH kept it from the client.
-    pub is_intercepted: bool,
+    /// What.
+    pub what: Happening,
     /// `session_id`.
     pub session_id: i16,
     /// `client_app_name`.
@@ -58,16 +57,34 @@ impl Ears {
 
     /// A message was reported.
     pub fn hear(&self, message: &SqlError, is_intercepted: bool) {
-        if self.instance.events.is_idle() {
-            return;
+        if self.is_listened_to() {
+            self.tell(Happening::Error {
+                message: message.clone(),
+                is_intercepted,
+            });
         }
+    }
+
+    /// Whether anybody listens; what nobody hears need not be described.
+    #[must_use]
+    pub fn is_listened_to(&self) -> bool {
+        !self.instance.events.is_idle()
+    }
+
+    /// The host's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.instance.clock.now()
+    }
+
+    /// Something happened.
+    pub fn tell(&self, what: Happening) {
         let (now, record) = (self.record.activity(), &self.record);
         let databases = self.instance.databases();
         let current = databases.iter().find(|db| db.id() == now.database);
         self.instance.events.fire(&Occurrence {
             at: self.instance.clock.now(),
-            message: message.clone(),
-            is_intercepted,
+            what,
             session_id: record.id,
             program_name: record.program_name.clone(),
             host_name: record.host_name.clone(),
@@ -90,18 +107,13 @@ impl Occurrence {
     /// The value of an attribute of the event or of a global source; none if there is none of this
     /// name.
     pub(super) fn attribute(&self, name: &str) -> Option<Attribute> {
-        let message = &self.message;
+        if let Some(value) = self.of_message(name) {
+            return Some(value);
+        }
         Some(match name {
-            "error_number" | "error" => Attribute::Number(message.number.into()),
-            "severity" => Attribute::Number(message.class.into()),
-            "state" => Attribute::Number(message.state.into()),
-            "user_defined" => Attribute::Number((message.number >= 50_000).into()),
-            "category" | "destination" => Attribute::Number(2),
-            "is_intercepted" => Attribute::Number(self.is_intercepted.into()),
             "is_system" => Attribute::Number(0),
             "session_id" => Attribute::Number(self.session_id.into()),
             "database_id" => Attribute::Number(self.database_id.into()),
-            "message" => Attribute::Text(message.text.clone()),
             "database_name" => Attribute::Text(self.database_name.clone()),
             "client_app_name" => Attribute::Text(self.program_name.clone()),
             "client_hostname" => Attribute::Text(self.host_name.clone()),
@@ -114,31 +126,36 @@ impl Occurrence {
         })
     }
 
+    /// The value of an attribute that only messages have.
+    fn of_message(&self, name: &str) -> Option<Attribute> {
+        let Happening::Error {
+            message,
+            is_intercepted,
+        } = &self.what
+        else {
+            return None;
+        };
+        Some(match name {
+            "error_number" | "error" => Attribute::Number(message.number.into()),
+            "severity" => Attribute::Number(message.class.into()),
+            "state" => Attribute::Number(message.state.into()),
+            "user_defined" => Attribute::Number((message.number >= 50_000).into()),
+            "category" | "destination" => Attribute::Number(2),
+            "is_intercepted" => Attribute::Number((*is_intercepted).into()),
+            "message" => Attribute::Text(message.text.clone()),
+            _ => return None,
+        })
+    }
+
     /// The event as XML, with these actions.
     #[must_use]
     pub fn xml(&self, actions: &[String]) -> String {
         let mut xml = format!(
-            "<event name=\"error_reported\" package=\"sqlserver\" timestamp=\"{}\">",
+            "<event name=\"{}\" package=\"sqlserver\" timestamp=\"{}\">",
+            self.what.event(),
             self.at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
         );
-        let message = &self.message;
-        let is = |truth: bool| if truth { "true" } else { "false" };
-        data(
-            &mut xml,
-            "error_number",
-            "int32",
-            &message.number.to_string(),
-        );
-        data(&mut xml, "severity", "int32", &message.class.to_string());
-        data(&mut xml, "state", "int32", &message.state.to_string());
-        let is_own = message.number >= 50_000;
-        data(&mut xml, "user_defined", "boolean", is(is_own));
-        map(&mut xml, "category", "error_category", ("2", "SERVER"));
-        let destination = ("0x00000002", "USER");
-        map(&mut xml, "destination", "error_destination", destination);
-        let intercepted = is(self.is_intercepted);
-        data(&mut xml, "is_intercepted", "boolean", intercepted);
-        data(&mut xml, "message", "unicode_string", &message.text);
+        self.what.values(&mut xml);
         for name in actions {
             self.action(&mut xml, name);
         }
@@ -170,7 +187,7 @@ impl Occurrence {
     }
 }
 
-fn data(xml: &mut String, name: &str, ty: &str, value: &str) {
+pub(super) fn data(xml: &mut String, name: &str, ty: &str, value: &str) {
     let _ = write!(
         xml,
         "<data name=\"{name}\"><type name=\"{ty}\" package=\"package0\"/><value>{}</value></data>",
@@ -178,7 +195,7 @@ fn data(xml: &mut String, name: &str, ty: &str, value: &str) {
     );
 }
 
-fn map(xml: &mut String, name: &str, ty: &str, (value, text): (&str, &str)) {
+pub(super) fn map(xml: &mut String, name: &str, ty: &str, (value, text): (&str, &str)) {
     let _ = write!(
         xml,
         "<data name=\"{name}\"><type name=\"{ty}\" package=\"sqlserver\"/><value>{value}</value>\

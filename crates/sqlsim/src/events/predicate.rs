@@ -126,8 +126,10 @@ mod tests {
     fn occurrence() -> Occurrence {
         Occurrence {
             at: jiff::Timestamp::UNIX_EPOCH,
-            message: SqlError::new(1475, 16, "Database \"Pay\" might contain changes"),
-            is_intercepted: false,
+            what: crate::events::Happening::Error {
+                message: SqlError::new(1475, 16, "Database \"Pay\" might contain changes"),
+                is_intercepted: false,
+            },
             session_id: 51,
             program_name: "stopmark".to_owned(),
             host_name: "AGENT".to_owned(),

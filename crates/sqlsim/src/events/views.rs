@@ -313,10 +313,12 @@ fn file_columns(has_time: bool) -> Vec<Column> {
 }
 
 fn file_row(read: file::Read, has_time: bool) -> Row {
+    // An event's XML begins with its name in quotes.
+    let name = read.xml.split('"').nth(1).unwrap_or_default().to_owned();
     let mut row: Row = vec![
         MODULE.into(),
         SQLSERVER.into(),
-        "error_reported".into(),
+        name.into(),
         read.xml.into(),
         read.file.display().to_string().into(),
         i64::try_from(read.offset).unwrap_or(i64::MAX).into(),

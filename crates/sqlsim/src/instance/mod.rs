@@ -8,6 +8,7 @@ mod applock;
 mod backend;
 mod bootstrap;
 mod database;
+pub mod estate;
 mod logins;
 mod options;
 mod paths;

@@ -217,7 +217,10 @@ fn target(session: &Session, link: &LinkedServer) -> SqlResult<Target> {
         password,
         database: link.catalog.clone().filter(|catalog| !catalog.is_empty()),
         security: security(link, session.instance.options.version),
-        program: "Microsoft SQL Server".to_owned(),
+        program: link
+            .provider_keyword("APP")
+            .unwrap_or("Microsoft SQL Server")
+            .to_owned(),
     })
 }
 

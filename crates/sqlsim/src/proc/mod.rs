@@ -20,6 +20,7 @@ static LINKS: &[SystemProcedure] = &crate::link::PROCEDURES;
 static DTC: &[SystemProcedure] = &crate::dtc::PROCEDURES;
 static GROUPS: &[SystemProcedure] = &crate::availability::PROCEDURES;
 static HISTORY: &[SystemProcedure] = &crate::msdb::PROCEDURES;
+static ESTATE: &[SystemProcedure] = &crate::instance::estate::PROCEDURES;
 static FAULTS: &[SystemProcedure] = &crate::faults::PROCEDURES;
 
 /// A system procedure by name; it may be named with `sys` or `dbo`, and in any database.
@@ -36,6 +37,7 @@ pub fn find(name: &ObjectName) -> Option<&'static SystemProcedure> {
         LINKS,
         DTC,
         GROUPS,
+        ESTATE,
         FAULTS,
         HISTORY,
     ];

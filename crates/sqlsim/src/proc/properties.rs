@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::words::{recovery, status, user_access};
-use crate::instance::{COLLATION, DatabaseHandle};
+use crate::instance::{COLLATION, DatabaseHandle, estate};
 use crate::session::{Scope, text_of};
 use crate::storage::DatabaseState;
 use crate::value::{SqlType, Typed, Value};
@@ -51,7 +51,7 @@ fn server(scope: &Scope<'_>, property: &str) -> Typed {
         "editionid" => Typed::new(SqlType::BigInt, -2_117_995_310_i64),
         "engineedition" => Typed::int(engine_edition(&options.edition)),
         "collation" => Typed::sysname(COLLATION),
-        "ishadrenabled" => Typed::int(1_i64),
+        "ishadrenabled" => Typed::int(i64::from(estate::of(instance).hadr)),
         "isclustered"
         | "isintegratedsecurityonly"
         | "issingleuser"

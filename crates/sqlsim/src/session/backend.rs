@@ -12,7 +12,7 @@ use super::call::Argument;
 use super::{Last, Options, Output, Session, Temporary};
 use crate::catalog::principal::Login;
 use crate::error::{SqlError, SqlResult};
-use crate::events::Ears;
+use crate::events::{Ears, Happening};
 use crate::instance::{
     Activity, DatabaseHandle, Instance, LockOwner, RunningRequest, SessionRecord,
 };
@@ -51,6 +51,7 @@ impl SessionHandle {
         if !may_enter || super::names::readable(&database).is_err() {
             return Err(messages::cannot_open_database(&wanted));
         }
+        session.output.happened(Happening::Login);
         Ok(Self {
             session: Some(session),
             home: database,
@@ -251,6 +252,10 @@ impl BackendSession for SessionHandle {
         session.output.attach(answer);
         let running = running(&session.instance, &request);
         session.record.update(|now| now.request = Some(running));
+        let heard = session
+            .output
+            .listening_since()
+            .map(|began| (began, heard_as(&request)));
         if let Request::Reset { keep_transaction } = request {
             session.reset(&home, keep_transaction).await;
         } else {
@@ -262,6 +267,14 @@ impl BackendSession for SessionHandle {
         session.frames.clear();
         session.try_depth = 0;
         session.output.detach();
+        if let Some((began, Some((is_rpc, text)))) = heard {
+            let took = session.instance.clock.now().duration_since(began);
+            session.output.happened(Happening::Completed {
+                is_rpc,
+                text,
+                microseconds: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            });
+        }
         session.record.update(|now| now.request = None);
     }
 
@@ -281,6 +294,7 @@ impl Drop for SessionHandle {
             return;
         };
         session.output.detach();
+        session.output.happened(Happening::Logout);
         if session.transaction.is_none() {
             return;
         }
@@ -315,6 +329,20 @@ fn running(instance: &Instance, request: &Request) -> RunningRequest {
         percent: 0.0,
         text,
     }
+}
+
+/// How event sessions hear of a request when it is over: whether it calls a procedure by name, and its
+/// text. What hosts say to each other of a transaction is `dtc_transaction` and no statement.
+fn heard_as(request: &Request) -> Option<(bool, String)> {
+    let heard = match request {
+        Request::Batch(text) => (false, text.clone()),
+        Request::Rpc { procedure, .. } => {
+            (true, procedure.well_known().unwrap_or_default().to_owned())
+        }
+        Request::Reset { .. } => (true, "exec sp_reset_connection".to_owned()),
+        _ => return None,
+    };
+    Some(heard).filter(|(_, text)| !text.contains("sp_sim_"))
 }
 
 /// SQL Server raises 17809 when no more connections can be taken.

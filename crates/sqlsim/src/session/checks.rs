@@ -10,7 +10,7 @@ use mtf::page::{self, PageHeader, PageVerdict};
 
 use super::Session;
 use crate::error::{SqlError, SqlResult};
-use crate::instance::DatabaseHandle;
+use crate::instance::{DatabaseHandle, estate};
 use crate::lang::ast::{Dbcc, Expr};
 use crate::messages;
 
@@ -25,13 +25,38 @@ impl Session {
                 let database = self.checked_database(dbcc.arguments.first())?;
                 self.check_pages(dbcc, &database).await?;
             }
-            "TRACEON" | "TRACEOFF" | "FREEPROCCACHE" | "DROPCLEANBUFFERS" => {
+            "TRACEON" | "TRACEOFF" => {
+                self.require_server("ALTER SERVER STATE")?;
+                self.trace(dbcc)?;
+            }
+            "TRACESTATUS" => {
+                let status = estate::trace_status(&self.instance);
+                self.output.rows(status).await;
+            }
+            "FREEPROCCACHE" | "DROPCLEANBUFFERS" => {
                 self.require_server("ALTER SERVER STATE")?;
             }
             _ => return Err(messages::dbcc_unknown()),
         }
         if !is_quiet(dbcc) {
             self.output.message(messages::dbcc_done()).await;
+        }
+        Ok(())
+    }
+
+    /// Trace flags for everybody (a last argument of -1) are remembered; for one session they change nothing here.
+    fn trace(&self, dbcc: &Dbcc) -> SqlResult<()> {
+        let texts = dbcc.arguments.iter().map(|argument| self.text(argument));
+        let texts = texts.collect::<SqlResult<Vec<_>>>()?;
+        let numbers = texts
+            .into_iter()
+            .flatten()
+            .filter_map(|text| text.parse().ok());
+        let numbers: Vec<i64> = numbers.collect();
+        if numbers.last() == Some(&-1) {
+            for flag in numbers.into_iter().filter(|flag| *flag > 0) {
+                estate::trace(self, flag, dbcc.name == "TRACEON")?;
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! who send.
 
 use crate::error::{SqlError, SqlResult};
-use crate::events::Ears;
+use crate::events::{Ears, Happening};
 use crate::value::{Column, Row, Rows};
 use crate::wire::api::{Answer, Done, Event};
 
@@ -31,6 +31,19 @@ impl Output {
         if let Some(ears) = &self.ears {
             ears.hear(message, true);
         }
+    }
+
+    /// Event sessions hear of what happened.
+    pub fn happened(&self, what: Happening) {
+        if let Some(ears) = self.ears.as_ref().filter(|ears| ears.is_listened_to()) {
+            ears.tell(what);
+        }
+    }
+
+    /// Now by the host's clock, where anybody listens.
+    pub(super) fn listening_since(&self) -> Option<jiff::Timestamp> {
+        let ears = self.ears.as_ref().filter(|ears| ears.is_listened_to())?;
+        Some(ears.now())
     }
 
     /// Events of the next request go to `answer`.

@@ -9,6 +9,7 @@
 
 use super::{SystemView, ViewContext};
 use crate::error::SqlResult;
+use crate::instance::estate;
 use crate::proc::keys;
 use crate::value::{Row, SqlType, Value};
 
@@ -23,7 +24,7 @@ pub(super) const VIEWS: &[SystemView] = &[
     SystemView {
         schema: "sys",
         name: "asymmetric_keys",
-        columns: CERTIFICATES,
+        columns: ASYMMETRIC_KEYS,
         rows: |_| Ok(Vec::new()),
     },
     SystemView {
@@ -36,8 +37,18 @@ pub(super) const VIEWS: &[SystemView] = &[
 
 const CERTIFICATES: &[(&str, SqlType)] = &[
     ("name", SqlType::SYSNAME),
+    ("certificate_id", SqlType::Int),
+    ("thumbprint", SqlType::VarBinary(Some(32))),
+    ("expiry_date", SqlType::DateTime),
+];
+
+const ASYMMETRIC_KEYS: &[(&str, SqlType)] = &[
+    ("name", SqlType::SYSNAME),
     ("thumbprint", SqlType::VarBinary(Some(32))),
 ];
+
+/// Numbers of certificates with a thumbprint begin here; those of endpoints are `instance/estate.rs`'s.
+const FIRST_CERTIFICATE: i64 = 1000;
 
 /// Only `master` has any here.
 fn certificates(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
@@ -46,9 +57,15 @@ fn certificates(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
     if context.database.id() != master.id() || !may_see {
         return Ok(Vec::new());
     }
-    let row =
-        |(name, thumbprint): (String, Vec<u8>)| vec![Value::text(name), Value::Binary(thumbprint)];
-    Ok(keys::certificates(&master).into_iter().map(row).collect())
+    let row = |(id, (name, thumbprint)): (i64, (String, Vec<u8>))| {
+        let thumbprint = Value::Binary(thumbprint);
+        vec![Value::text(name), id.into(), thumbprint, Value::Null]
+    };
+    let with_thumbprint = (FIRST_CERTIFICATE..).zip(keys::certificates(&master));
+    let of_endpoints = estate::certificates(context.instance).into_iter();
+    let of_endpoints = of_endpoints
+        .map(|(id, name, expiry)| vec![Value::text(name), id.into(), Value::Null, expiry]);
+    Ok(with_thumbprint.map(row).chain(of_endpoints).collect())
 }
 
 const ENCRYPTION_KEYS: &[(&str, SqlType)] = &[

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::availability;
 use crate::error::SqlResult;
 use crate::events;
-use crate::instance::{DatabaseHandle, Instance};
+use crate::instance::{DatabaseHandle, Instance, estate};
 use crate::lang::ast::ObjectName;
 use crate::session::Session;
 use crate::value::{Column, Row, Rows, SqlType, Value};
@@ -79,6 +79,7 @@ pub fn relation(name: &ObjectName, context: &ViewContext<'_>) -> Option<SqlResul
         server::VIEWS,
         availability::VIEWS,
         events::VIEWS,
+        estate::VIEWS,
     ];
     let view = lists
         .into_iter()

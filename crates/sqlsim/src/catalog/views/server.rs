@@ -284,6 +284,7 @@ const LOCKS: &[(&str, SqlType)] = &[
     ("resource_database_id", SqlType::Int),
     ("request_session_id", SqlType::Int),
     ("request_mode", DESC),
+    ("request_owner_guid", SqlType::UniqueIdentifier),
 ];
 
 /// Transactions in doubt belong to session -2, as SQL Server shows them.
@@ -298,6 +299,7 @@ fn locks(context: &ViewContext<'_>) -> SqlResult<Vec<Row>> {
                     database,
                     spid,
                     Value::text("S"),
+                    Value::Guid(doubt.info.gtrid),
                 ]);
             }
         }

@@ -10,7 +10,13 @@ use crate::error::SqlResult;
 use crate::lang::ast::{Aggregate, AggregateKind, Expr, ObjectName, OrderItem};
 
 /// Functions whose first argument is a bare word such as `day`.
-const WITH_DATE_PART: [&str; 4] = ["DATEADD", "DATEDIFF", "DATEPART", "DATENAME"];
+const WITH_DATE_PART: [&str; 5] = [
+    "DATEADD",
+    "DATEDIFF",
+    "DATEDIFF_BIG",
+    "DATEPART",
+    "DATENAME",
+];
 
 /// Functions that are called without brackets.
 const WITHOUT_BRACKETS: [&str; 5] = [
