@@ -43,6 +43,7 @@ mod step_prune;
 mod stolen;
 mod trials;
 mod undo;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +79,7 @@ pub use restore_step::{
 };
 pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
-pub use show::{show, stage_word};
+pub use show::show;
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, Deliver, Publish, Release, StagedStripe, Step, Tail,
 };
@@ -93,6 +94,7 @@ pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads
 pub use stolen::{Stolen, stolen_logs};
 pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 pub use undo::{Keep, Undo};
+pub use words::stage_word;
 
 /// The newest format of a serialised plan; readers refuse newer ones.
 pub const PLAN_FORMAT: u16 = 1;

@@ -278,6 +278,7 @@ impl<'a> Marks<'a> {
             remote: there.map(leg).collect(),
             app_lock: super::mark::app_lock(self.cfg),
             timeout_ms: super::mark::timeout_ms(self.cfg),
+            // A trial is our own batch, and no decoder stands still for it.
             tracking: None,
             by_procedure: None,
         };

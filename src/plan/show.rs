@@ -5,11 +5,12 @@
 use std::fmt::{Display, Write as _};
 use std::path::PathBuf;
 
+use super::words::{run_word, stage_word};
 use super::{
     AdoptPiece, BackUp, CheckDatabase, CopyPiece, Deliver, EnsureEventSession, EnsureLink,
     FileMove, LinkSecurity, OnFailure, PlaceMark, Plan, ProbeMark, ProveCopy, ProveMark,
-    ProvenState, Prune, Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind,
-    Stage, StageName, Step, StopAt, TrimMarkLog, Warning, WatchLink,
+    ProvenState, Prune, Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, Stage,
+    Step, StopAt, TrimMarkLog, Warning, WatchLink,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -80,61 +81,6 @@ fn show_warning(text: &mut String, warning: &Warning) {
     );
     if let Some(hint) = &warning.hint {
         line(text, 1, format!("hint: {hint}"));
-    }
-}
-
-const fn run_word(kind: RunKind) -> &'static str {
-    match kind {
-        RunKind::Full => "full run",
-        RunKind::Differential => "differential run",
-        RunKind::Log => "log run",
-        RunKind::Salvage => "salvage",
-        RunKind::Restore => "restore",
-        RunKind::Drill => "drill",
-        RunKind::Link => "links",
-        RunKind::Prepare => "preparation",
-        RunKind::Adopt => "adoption",
-        RunKind::Check => "trials",
-        RunKind::Copy => "copies",
-        RunKind::Scrub => "scrub",
-        RunKind::Prune => "prune",
-        RunKind::Release => "release",
-    }
-}
-
-/// What a stage is, in a word or two.
-#[must_use]
-pub const fn stage_word(name: StageName) -> &'static str {
-    match name {
-        StageName::Links => "links",
-        StageName::Prepare => "prepare",
-        StageName::EventSessions => "event sessions",
-        StageName::Bases => "bases",
-        StageName::Mark => "mark",
-        StageName::Logs => "logs",
-        StageName::History => "history",
-        StageName::Deliver => "deliver",
-        StageName::Adopt => "adopt",
-        StageName::Publish => "publish",
-        StageName::Clear => "clear",
-        StageName::Fetch => "fetch",
-        StageName::Restore => "restore",
-        StageName::Tail => "tails of logs",
-        StageName::LastLogs => "last logs",
-        StageName::Recover => "recover",
-        StageName::Prove => "prove",
-        StageName::PutBack => "put back",
-        StageName::CheckDatabases => "check databases",
-        StageName::Checks => "check",
-        StageName::Drop => "remove scratch",
-        StageName::Certify => "certify",
-        StageName::Trial => "try",
-        StageName::Copy => "copy",
-        StageName::Scrub => "scrub",
-        StageName::LetGo => "let go",
-        StageName::Remove => "remove",
-        StageName::Sweep => "sweep",
-        StageName::Release => "release",
     }
 }
 
