@@ -86,7 +86,6 @@ fn shell_words(line: &str) -> Vec<String> {
     for c in line.chars() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
@@ -94,7 +93,7 @@ fn shell_words(line: &str) -> Vec<String> {
             (None, ' ') => words.extend(word.take()),
             (None, '#') if word.is_none() => break,
             (None, '|' | '>' | '<' | '&' | ';') => break,
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word);

@@ -129,7 +129,7 @@ fn set(
     out: &mut Out<'_>,
 ) -> Result<Exit, Failed> {
     let key = &args.key;
-    let Some(used) = uses.iter().find(|it| it.key == *key) else {
+    let Some(wanted) = uses.iter().find(|it| it.key == *key) else {
         let message = format!(
             "the configuration names no secret by the key `{}`",
             key.escape_debug()
@@ -137,7 +137,7 @@ fn set(
         let hint = "`stopmark secret test` lists the keys";
         return Err(one(Error::new(Code::CommandLine, message).hint(hint)));
     };
-    let kept = match &used.place {
+    let kept = match &wanted.place {
         SecretPlace::Env(name) => {
             let message =
                 format!("environment variable `{name}` belongs to who starts the program");
