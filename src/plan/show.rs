@@ -304,19 +304,17 @@ fn details(step: &Step) -> Vec<String> {
             let numbers: Vec<_> = step.numbers.iter().map(ToString::to_string).collect();
             vec![format!("errors {}", numbers.join(", "))]
         }
-        Step::BackUp(step) => step
-            .stripes
-            .iter()
-            .map(|stripe| stripe.sql_path.clone())
-            .collect(),
+        Step::BackUp(step) => {
+            let stripes = step.stripes.iter();
+            stripes.map(|stripe| stripe.sql_path.clone()).collect()
+        }
         Step::PlaceMark(step) => mark_details(step),
         Step::ProbeMark(step) => mark_details(&step.place),
         Step::Adopt(step) => step.origin.places.clone(),
-        Step::ClearStaging(step) => step
-            .agent_paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+        Step::ClearStaging(step) => {
+            let paths = step.agent_paths.iter();
+            paths.map(|path| path.display().to_string()).collect()
+        }
         Step::Fetch(step) => step
             .source
             .stripes
