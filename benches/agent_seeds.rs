@@ -14,6 +14,8 @@ mod long_run;
 #[path = "../tests/it/strike.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod strike;
+#[path = "../tests/it/strike_biztalk.rs"]
+mod strike_biztalk;
 #[path = "../tests/it/strike_share.rs"]
 mod strike_share;
 

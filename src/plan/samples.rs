@@ -203,9 +203,9 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         members,
         unresolved: Vec::new(),
         moved: Vec::new(),
-        contested: Vec::new(),
         biztalk: None,
         drift: Vec::new(),
+        contested: Vec::new(),
         management_host: None,
     }
 }

@@ -9,7 +9,7 @@ use super::{
     AdoptPiece, BackUp, CheckDatabase, CopyPiece, Deliver, EnsureEventSession, EnsureLink,
     FileMove, LinkSecurity, OnFailure, PlaceMark, Plan, ProbeMark, ProveCopy, ProveMark,
     ProvenState, Prune, Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind,
-    Stage, StageName, Step, StopAt, TrimHistory, TrimMarkLog, Warning, WatchLink, WriteHistory,
+    Stage, StageName, Step, StopAt, TrimMarkLog, Warning, WatchLink,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -199,11 +199,11 @@ fn head(step: &Step) -> String {
         Step::SweepStaging(step) => format!("remove {} files of ours", step.files.len()),
         Step::TrimMarkLog(step) => trim_words(step),
         Step::Release(step) => format!("end the quarantine of `{}`", step.member),
+        Step::WriteHistory(step) => step.words(),
+        Step::TrimHistory(step) => step.words(),
         Step::ProbeMark(step) => probe_mark_words(step),
         Step::WatchLink(step) => watch_words(step),
         Step::ReadWatch(step) => format!("read event session `{}`", step.name),
-        Step::WriteHistory(step) => history_words(step),
-        Step::TrimHistory(step) => trim_history_words(step),
     }
 }
 
@@ -230,34 +230,6 @@ fn probe_mark_words(step: &ProbeMark) -> String {
         "roll it back"
     };
     format!("begin mark `{mark}` to try the links, and {end}")
-}
-
-fn history_words(step: &WriteHistory) -> String {
-    let (database, sets) = (&step.database, step.sets.len());
-    let answer = if step.answers.is_empty() {
-        ""
-    } else {
-        ", and set `ForceFull` back"
-    };
-    format!("write into the backup history of `{database}`, sets: {sets}{answer}")
-}
-
-fn trim_history_words(step: &TrimHistory) -> String {
-    let (database, days) = (&step.database, step.keep_minutes / (24 * 60));
-    format!("delete rows and files over {days} days from the backup history of `{database}`")
-}
-
-fn history_details(step: &WriteHistory) -> Vec<String> {
-    let sets = step.sets.iter().map(|set| {
-        let (kind, rows) = (kind_word(set.piece_kind), set.rows.len());
-        let end = if set.is_whole {
-            "complete"
-        } else {
-            "not whole"
-        };
-        format!("{kind}, {rows} rows, {end}")
-    });
-    sets.collect()
 }
 
 fn event_session_words(step: &EnsureEventSession) -> String {
@@ -354,7 +326,7 @@ fn details(step: &Step) -> Vec<String> {
             stored.map(|stripe| stripe.key.clone()).collect()
         }
         Step::SweepStaging(step) => path_words(&step.files),
-        Step::WriteHistory(step) => history_details(step),
+        Step::WriteHistory(step) => step.details(),
         Step::Release(_)
         | Step::WatchLink(_)
         | Step::ReadWatch(_)

@@ -22,7 +22,6 @@ use super::step_probe::{ProbeMark, ReadWatch, WatchLink};
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use super::undo::{Keep, Undo};
-use crate::config::MarkLogKind;
 use crate::model::{
     GroupName, HostName, MarkName, MemberName, MemberSettings, Origin, Piece, PieceId, PieceKind,
     RunId, SetId, SetKind, Timestamp,
@@ -108,16 +107,16 @@ pub enum Step {
     TrimMarkLog(TrimMarkLog),
     /// Ends a member's quarantine: the journal then says so.
     Release(Release),
+    /// Writes what was taken into the backup history of a BizTalk group.
+    WriteHistory(WriteHistory),
+    /// Deletes old rows of that history, with our files that they name.
+    TrimHistory(TrimHistory),
     /// Tries a mark out.
     ProbeMark(ProbeMark),
     /// Watches what comes to a host through a link.
     WatchLink(WatchLink),
     /// Reads what was seen.
     ReadWatch(ReadWatch),
-    /// Writes what was taken into the backup history of a BizTalk group.
-    WriteHistory(WriteHistory),
-    /// Deletes old rows of that history, with our files that they name.
-    TrimHistory(TrimHistory),
 }
 
 /// One stripe file under its three names.

@@ -89,3 +89,38 @@ pub struct ByProcedure {
     /// What its files have in their names (`@seq`).
     pub sequence: String,
 }
+
+impl WriteHistory {
+    /// What it does, in one line for people.
+    pub(super) fn words(&self) -> String {
+        let (database, sets) = (&self.database, self.sets.len());
+        let answer = if self.answers.is_empty() {
+            ""
+        } else {
+            ", and set `ForceFull` back"
+        };
+        format!("write into the backup history of `{database}`, sets: {sets}{answer}")
+    }
+
+    /// A line a set.
+    pub(super) fn details(&self) -> Vec<String> {
+        let sets = self.sets.iter().map(|set| {
+            let (kind, rows) = (set.piece_kind.word(), set.rows.len());
+            let end = if set.is_whole {
+                "complete"
+            } else {
+                "not whole"
+            };
+            format!("{kind}, {rows} rows, {end}")
+        });
+        sets.collect()
+    }
+}
+
+impl TrimHistory {
+    /// What it does, in one line for people.
+    pub(super) fn words(&self) -> String {
+        let (database, days) = (&self.database, self.keep_minutes / (24 * 60));
+        format!("delete rows and files over {days} days from the backup history of `{database}`")
+    }
+}

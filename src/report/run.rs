@@ -417,11 +417,11 @@ pub fn step_words(step: &Step) -> String {
         Step::DropScratch(step) => format!("removal of scratch database `{}`", step.target),
         Step::Certify(step) => format!("certificate of the drill of mark {}", step.mark),
         Step::Release(step) => format!("end of the quarantine of {}", step.member),
+        Step::WriteHistory(_) => "writing of BizTalk's backup history".to_owned(),
+        Step::TrimHistory(_) => "trimming of BizTalk's backup history".to_owned(),
         Step::ProbeMark(step) => format!("trial mark {}", step.place.mark),
         Step::WatchLink(step) => format!("event session `{}`", step.name),
         Step::ReadWatch(step) => format!("reading of event session `{}`", step.name),
-        Step::WriteHistory(_) => "writing of BizTalk's backup history".to_owned(),
-        Step::TrimHistory(_) => "trimming of BizTalk's backup history".to_owned(),
     }
 }
 

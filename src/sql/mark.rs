@@ -14,7 +14,7 @@ use super::every::Sample;
 use super::fault::{Fault, missing_right};
 use super::quote::{identifier, literal};
 use super::session::{Answer, within};
-use super::statement::{Batch, Parameter};
+use super::statement::Batch;
 use super::watch;
 use super::{SqlFleet, applock, prepare, rows};
 use crate::config::MarkLogKind;
@@ -78,13 +78,17 @@ async fn run(fleet: &SqlFleet, step: &PlaceMark, batch: &Batch) -> Result<Answer
 pub(super) fn mark_sql(step: &PlaceMark) -> Batch {
     let mut text = match &step.by_procedure {
         Some(database) => by_procedure_sql(step, database),
-        None => joining_sql(step) + "COMMIT TRANSACTION;\n",
+        None => {
+            let mut text = joining_sql(step);
+            line(&mut text, "COMMIT TRANSACTION;");
+            text
+        }
     };
     text.push_str("SELECT CAST(@@TRANCOUNT AS int) AS open_transactions;");
     Batch::plain(text)
 }
 
-fn declared(step: &PlaceMark) -> String {
+fn begin_text(step: &PlaceMark) -> String {
     let mut text = String::new();
     line(&mut text, "SET XACT_ABORT ON;");
     let mark = literal(step.mark.as_str());
@@ -96,7 +100,7 @@ fn declared(step: &PlaceMark) -> String {
 /// BizTalk's own procedure begins the transaction, goes through the members, and commits. Where it fails, it leaves
 /// the transaction open (its own job ends there), so that it must not be left to the session's end.
 fn by_procedure_sql(step: &PlaceMark, database: &DatabaseName) -> String {
-    let mut text = declared(step);
+    let mut text = begin_text(step);
     let database = identifier(database.as_str());
     line(
         &mut text,
@@ -111,7 +115,7 @@ fn by_procedure_sql(step: &PlaceMark, database: &DatabaseName) -> String {
 
 /// The transaction until every member has joined it, and before it ends.
 pub(super) fn joining_sql(step: &PlaceMark) -> String {
-    let mut text = declared(step);
+    let mut text = begin_text(step);
     // Without a local member nothing here can carry a mark; the remote ones still begin theirs.
     line(
         &mut text,

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::UnresolvedMember;
 use crate::model::{DatabaseName, MemberName, PieceKind};
 
 /// The management database, as one survey found it.
@@ -95,4 +96,14 @@ impl BizTalkFacts {
         found.retain(|(_, servers)| servers.len() > 1);
         found
     }
+}
+
+/// The rows whose server is no configured host.
+pub(super) fn unresolved(listed: &[ListedDatabase]) -> Vec<UnresolvedMember> {
+    let unresolved = listed.iter().filter(|row| row.member.is_none());
+    let unresolved = unresolved.map(|row| UnresolvedMember {
+        server: row.server.clone(),
+        database: row.database.clone(),
+    });
+    unresolved.collect()
 }

@@ -29,16 +29,16 @@ pub struct Survey {
     /// Members that are elsewhere than the configuration says, since their group failed over. They keep their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<MovedMember>,
-    /// Members of which a second host claims the primary replica too, as after a forced failover that the old primary one
-    /// has not heard of: nobody can say which log counts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub contested: Vec<MovedMember>,
     /// What the management database of a BizTalk group says; none for other groups, and where it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub biztalk: Option<BizTalkFacts>,
     /// How its list differs from the group that the newest set holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
+    /// Members of which a second host claims the primary replica too, as after a forced failover that the old primary one
+    /// has not heard of: nobody can say which log counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contested: Vec<MovedMember>,
     /// The host where marks begin now, if it is not the one of the configuration: the members that made that one the
     /// management host have failed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]

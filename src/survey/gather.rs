@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
+use super::biztalk;
 use super::drift::{self, Change, Drift};
 use super::{
     BackupRow, BizTalkFacts, HostFacts, HostReport, ListedDatabase, MemberFacts, MemberState,
-    MovedMember, Survey, UnresolvedMember, event_session_name, no_access,
+    MovedMember, Survey, event_session_name, no_access,
 };
 use crate::config::{Config, Discovery, DriftRule, HostConfig};
 use crate::error::{Code, Error, Result};
@@ -23,7 +24,7 @@ pub async fn take(world: &World, config: &Config) -> Survey {
     let by_hand = config.members.iter().map(|member| member.name.clone());
     let named = rows.iter().filter_map(|row| row.member.clone());
     let listed: BTreeSet<MemberName> = by_hand.chain(named).collect();
-    let unresolved = unresolved(rows);
+    let unresolved = biztalk::unresolved(rows);
     let before = published(world, config).await;
     let wanted: BTreeSet<MemberName> = listed.union(&before).cloned().collect();
     let asked = config
@@ -53,11 +54,10 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         Err(_) => (listed.union(&before).cloned().collect(), Vec::new()),
     };
     let members: Vec<MemberName> = members.into_iter().collect();
-    let of_group = |moved: Vec<MovedMember>| -> Vec<MovedMember> {
-        let own = moved.into_iter().filter(|it| members.contains(&it.listed));
-        own.collect()
-    };
-    let [moved, contested] = [moved, contested].map(of_group);
+    let moved: Vec<MovedMember> = moved
+        .into_iter()
+        .filter(|it| members.contains(&it.listed))
+        .collect();
     gather_histories(&members, &moved, &mut hosts, &found);
     let management_host = management_host(config, &members, &moved);
     let id = SurveyId(world.ids.next());
@@ -68,9 +68,9 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         members,
         unresolved,
         moved,
-        contested,
         biztalk: discovered.ok().flatten(),
         drift,
+        contested,
         management_host,
     };
     for host in further_managers(&survey, config) {
@@ -145,15 +145,6 @@ fn settled(
         }
     }
     (members, drifts)
-}
-
-fn unresolved(listed: &[ListedDatabase]) -> Vec<UnresolvedMember> {
-    let unresolved = listed.iter().filter(|row| row.member.is_none());
-    let unresolved = unresolved.map(|row| UnresolvedMember {
-        server: row.server.clone(),
-        database: row.database.clone(),
-    });
-    unresolved.collect()
 }
 
 /// What hosts say of databases that are listed with another one.

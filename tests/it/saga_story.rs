@@ -139,11 +139,11 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::DropScratch(step) => format!("drop {}", step.target),
         Step::Certify(step) => format!("certify {}", step.mark),
         Step::Release(step) => format!("release {}", step.member),
+        Step::WriteHistory(_) => "write the history".to_owned(),
+        Step::TrimHistory(_) => "trim the history".to_owned(),
         Step::ProbeMark(step) => format!("try {}", step.place.mark),
         Step::WatchLink(step) => format!("watch {}", step.program),
         Step::ReadWatch(_) => "read what was watched".to_owned(),
-        Step::WriteHistory(_) => "write the history".to_owned(),
-        Step::TrimHistory(_) => "trim the history".to_owned(),
     }
 }
 
