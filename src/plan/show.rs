@@ -97,10 +97,8 @@ fn head(step: &Step) -> String {
         Step::EnsureLink(step) => ensure_words(step),
         Step::RemoveLink(step) => format!("remove linked server `{}`", step.link),
         Step::TestLink(step) => {
-            format!(
-                "test linked server `{}`: `{}` must answer",
-                step.link, step.target
-            )
+            let (link, target) = (&step.link, &step.target);
+            format!("test linked server `{link}`: `{target}` must answer")
         }
         Step::PrepareMember(step) => format!("make what marks need in `{}`", step.member),
         Step::RemovePrepared(step) => format!("remove what marks need from `{}`", step.member),
@@ -123,10 +121,8 @@ fn head(step: &Step) -> String {
         Step::RestoreLog(step) => restore_log_words(step),
         Step::RecoverDatabase(step) => recover_words(step),
         Step::ProveMark(step) => prove_words(step),
-        Step::PutBack(step) => {
-            format!("put back owner, settings and logins of `{}`", step.target)
-        }
-        Step::CheckDatabase(step) => check_database_words(step),
+        Step::PutBack(step) => format!("put back owner, settings and logins of `{}`", step.target),
+        Step::CheckDatabase(step) => check_words(step),
         Step::RunCheck(step) => format!("ask `{}`: it must find {}", step.name, step.wanted()),
         Step::DropScratch(step) => format!("remove scratch database `{}`", step.target),
         Step::Certify(step) => format!("certify the drill of mark `{}`", step.mark),
@@ -157,13 +153,9 @@ fn head(step: &Step) -> String {
     }
 }
 
-fn check_database_words(step: &CheckDatabase) -> String {
-    let pages = if step.physical_only {
-        ", pages only"
-    } else {
-        ""
-    };
-    format!("look through `{}` with CHECKDB{pages}", step.target)
+fn check_words(it: &CheckDatabase) -> String {
+    let pages = if it.physical_only { ", pages only" } else { "" };
+    format!("look through `{}` with CHECKDB{pages}", it.target)
 }
 
 fn trim_words(step: &TrimMarkLog) -> String {
@@ -254,21 +246,18 @@ fn details(step: &Step) -> Vec<String> {
             let numbers: Vec<_> = step.numbers.iter().map(ToString::to_string).collect();
             vec![format!("errors {}", numbers.join(", "))]
         }
-        Step::BackUp(step) => step
-            .stripes
-            .iter()
-            .map(|stripe| stripe.sql_path.clone())
-            .collect(),
+        Step::BackUp(step) => {
+            let stripes = step.stripes.iter();
+            stripes.map(|stripe| stripe.sql_path.clone()).collect()
+        }
         Step::PlaceMark(step) => mark_details(step),
         Step::ProbeMark(step) => mark_details(&step.place),
         Step::Adopt(step) => step.origin.places.clone(),
         Step::ClearStaging(step) => path_words(&step.agent_paths),
-        Step::Fetch(step) => step
-            .source
-            .stripes
-            .iter()
-            .map(|stripe| stripe.key.clone())
-            .collect(),
+        Step::Fetch(step) => {
+            let stripes = step.source.stripes.iter();
+            stripes.map(|stripe| stripe.key.clone()).collect()
+        }
         Step::RestoreDatabase(step) => move_words(&step.moves),
         Step::RestoreLog(step) => move_words(&step.moves),
         Step::TrialBackup(step) => vec![step.stripe.sql_path.clone()],
@@ -378,13 +367,13 @@ fn move_words(moves: &[FileMove]) -> Vec<String> {
         .collect()
 }
 
-fn recover_words(step: &RecoverDatabase) -> String {
-    let who = if step.lets_in {
+fn recover_words(it: &RecoverDatabase) -> String {
+    let who = if it.lets_in {
         ", and let its users in"
     } else {
         ""
     };
-    format!("open `{}`{who}", step.target)
+    format!("open `{}`{who}", it.target)
 }
 
 fn prove_words(step: &ProveMark) -> String {
