@@ -74,7 +74,7 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
                 "member `{}` is `{}` since its availability group failed over",
                 moved.listed, moved.now
             ),
-            "its chain goes on there; list it with that host if it is to stay",
+            "nothing needs to be done: it keeps the name that it is listed with, and its chain goes on",
         ));
     }
     for member in &survey.members {
@@ -165,6 +165,18 @@ impl<'a> Assessment<'a> {
             );
             return self.keep_from_marking(best_effort, name, against);
         };
+        if let Some(claim) = survey.contested.iter().find(|it| it.listed == *name) {
+            let other = &claim.now.host;
+            let against = warning(
+                Code::ReplicaContested,
+                format!(
+                    "hosts `{home}` and `{other}` both claim the primary replica of member `{name}`"
+                ),
+                "find out which one applications use, and make the other one secondary: `ALTER AVAILABILITY GROUP .. SET \
+                 (ROLE = SECONDARY)`; what only that one has is lost",
+            );
+            return self.keep_from_marking(best_effort, name, against);
+        }
         if facts.state != MemberState::Online {
             let against = warning(
                 Code::MemberUnfit,

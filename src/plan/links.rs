@@ -43,22 +43,23 @@ pub fn plan_links(
     names: &mut dyn Names,
     now: Timestamp,
 ) -> Plan {
-    let links = wanted_links(cfg, survey, &survey.members, asked);
-    let mut steps = links.steps;
-    let tested: BTreeSet<String> = steps.iter().filter_map(tested_link).collect();
-    for (target, link) in &links.names {
-        if !tested.contains(link) {
-            steps.push(test(link, target));
-        }
-    }
-    let lane = Lane {
-        host: survey.management(cfg).clone(),
-        steps,
-    };
+    // A failover must find links in place: from and to every replica that may become the management host's.
+    let homes = survey.possible_homes(cfg);
+    let standbys = survey.management_standbys(cfg);
+    let managers = std::iter::once(survey.management(cfg)).chain(standbys);
+    let mut blocking = Vec::new();
+    let lanes: Vec<Lane> = managers
+        .filter_map(|manager| {
+            let links = links_from(cfg, survey, manager, &homes, asked);
+            let (lane, more) = applied(manager, links);
+            blocking.extend(more);
+            (!lane.steps.is_empty()).then_some(lane)
+        })
+        .collect();
     let stage = Stage {
         name: StageName::Links,
         on_failure: OnFailure::Skip,
-        lanes: vec![lane],
+        lanes,
         fan_out: None,
         fetch_ahead_bytes: None,
     };
@@ -71,11 +72,24 @@ pub fn plan_links(
         based_on: survey.id,
         made_at: now,
         stages: Some(stage)
-            .filter(|stage| !stage.lanes[0].steps.is_empty())
+            .filter(|stage| !stage.lanes.is_empty())
             .into_iter()
             .collect(),
-        warnings: links.blocking,
+        warnings: blocking,
     }
+}
+
+/// One host's links made or mended, and all of them tested.
+fn applied(manager: &HostName, links: Links) -> (Lane, Vec<Warning>) {
+    let mut steps = links.steps;
+    let tested: BTreeSet<String> = steps.iter().filter_map(tested_link).collect();
+    for (target, link) in &links.names {
+        if !tested.contains(link) {
+            steps.push(test(link, target));
+        }
+    }
+    let host = manager.clone();
+    (Lane { host, steps }, links.blocking)
 }
 
 fn tested_link(step: &Step) -> Option<String> {
@@ -99,16 +113,23 @@ pub(super) fn wanted_links(
     members: &[MemberName],
     asked: &LinksAsked,
 ) -> Links {
+    let hosts: BTreeSet<&HostName> = members.iter().map(|member| survey.home(member)).collect();
+    links_from(cfg, survey, survey.management(cfg), &hosts, asked)
+}
+
+/// The links that lead from one host to these others, compared with those that it has.
+fn links_from(
+    cfg: &Config,
+    survey: &Survey,
+    from: &HostName,
+    to: &BTreeSet<&HostName>,
+    asked: &LinksAsked,
+) -> Links {
     let mut links = Links::default();
-    let name = survey.management(cfg);
-    let Some(management) = survey.host(name) else {
+    let Some(management) = survey.host(from) else {
         return links;
     };
-    let hosts: BTreeSet<&HostName> = members.iter().map(|member| survey.home(member)).collect();
-    for host in hosts {
-        if host.is_same_host(name) {
-            continue;
-        }
+    for host in to.iter().filter(|host| !host.is_same_host(from)) {
         if let Some(target) = cfg.host(host) {
             links.consider(cfg, management, target, asked);
         }

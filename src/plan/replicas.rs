@@ -47,21 +47,24 @@ pub(super) fn place_of<'a>(ctx: &'a Ctx<'_>, base: &'a Base) -> Place<'a> {
         return primary;
     }
     match choose(ctx, &base.member) {
-        Choice::Plain => primary,
+        // Logs that wait are not planned; other backups have no choice.
+        Choice::Plain | Choice::Nowhere(_) => primary,
         Choice::Instead(why) => Place {
             why: Some(why),
             ..primary
         },
         Choice::On(secondary) => Place {
-            host: &secondary.host,
+            // Lanes go by the names of the configuration.
+            host: ctx
+                .cfg
+                .host(&secondary.host)
+                .map_or(&secondary.host, |host| &host.name),
             wait_ms: Some(millis(ctx.cfg.policy.replica_wait)),
             why: Some(format!(
                 "on the secondary replica of `{}`, priority {}",
                 secondary.host, secondary.backup_priority
             )),
         },
-        // Its logs are not planned, its other backups have no choice.
-        Choice::Nowhere(_) => primary,
     }
 }
 

@@ -202,6 +202,7 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         members,
         unresolved: Vec::new(),
         moved: Vec::new(),
+        contested: Vec::new(),
         management_host: None,
     }
 }

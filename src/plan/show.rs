@@ -3,6 +3,7 @@
 //! Everything that will happen stands here, in order; nothing is summed up.
 
 use std::fmt::{Display, Write as _};
+use std::path::PathBuf;
 
 use super::{
     AdoptPiece, BackUp, CheckDatabase, CopyPiece, Deliver, EnsureEventSession, EnsureLink,
@@ -312,11 +313,7 @@ fn details(step: &Step) -> Vec<String> {
         Step::PlaceMark(step) => mark_details(step),
         Step::ProbeMark(step) => mark_details(&step.place),
         Step::Adopt(step) => step.origin.places.clone(),
-        Step::ClearStaging(step) => step
-            .agent_paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+        Step::ClearStaging(step) => path_words(&step.agent_paths),
         Step::Fetch(step) => step
             .source
             .stripes
@@ -336,10 +333,7 @@ fn details(step: &Step) -> Vec<String> {
             let stored = step.stored.iter();
             stored.map(|stripe| stripe.key.clone()).collect()
         }
-        Step::SweepStaging(step) => {
-            let files = step.files.iter();
-            files.map(|path| path.display().to_string()).collect()
-        }
+        Step::SweepStaging(step) => path_words(&step.files),
         Step::Release(_)
         | Step::WatchLink(_)
         | Step::ReadWatch(_)
@@ -362,6 +356,11 @@ fn details(step: &Step) -> Vec<String> {
         | Step::Certify(_)
         | Step::MirrorLog(_) => Vec::new(),
     }
+}
+
+fn path_words(paths: &[PathBuf]) -> Vec<String> {
+    let paths = paths.iter();
+    paths.map(|path| path.display().to_string()).collect()
 }
 
 /// What stands for what in a check.

@@ -47,12 +47,15 @@ pub fn stolen_logs(cfg: &Config, survey: &Survey, have: &CatalogView) -> Vec<Sto
     stolen.collect()
 }
 
+/// Where a backup went, and the host that remembers it where that is not the member's own.
+type Device = (Option<HostName>, String);
+
 fn stolen_of(
     cfg: &Config,
     have: &CatalogView,
     name: &MemberName,
     facts: &MemberFacts,
-) -> Option<(Break, Vec<(Option<HostName>, String)>)> {
+) -> Option<(Break, Vec<Device>)> {
     with_holding(cfg, have, name, |held| match health(facts, held) {
         Health::Broken(reason @ Break::ForeignLog { .. }) => {
             let rows = foreign_logs(facts, held);

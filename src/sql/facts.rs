@@ -18,7 +18,7 @@ use super::{SqlFleet, availability, links, member, reported, settings};
 use crate::config::Encryption;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, MarkPrefix};
-use crate::survey::{EventSession, HostFacts, MemberFacts, MemberState};
+use crate::survey::{EventSession, HostFacts, MemberFacts, MemberState, no_access};
 use crate::world::FactsWanted;
 
 /// Everything about one host, on one connection.
@@ -161,7 +161,7 @@ async fn members(
                     (session, missing) = looking.await?;
                 }
                 (MemberState::Online, false) => {
-                    missing.push(format!("access to the database `{name}`"));
+                    missing.push(no_access(&name));
                 }
                 (MemberState::Restoring | MemberState::Unusable, _) => {}
             }

@@ -49,15 +49,25 @@ pub(super) async fn trim_mark_log(
 ) -> Result<()> {
     let at_member = |error: Error| error.at("member", member);
     let session = fleet.open(&member.host).await.map_err(at_member)?;
-    let (session, _) = session
-        .ask(&use_sql(&member.database))
-        .await
-        .map_err(at_member)?;
-    let trimmed = session.ask(&trim_sql(oldest.as_str())).await;
-    trimmed.map_err(|error| {
-        at_member(error).hint("`stopmark group prepare` grants the right to delete rows")
-    })?;
-    Ok(())
+    let entered = session.ask(&use_sql(&member.database)).await;
+    let trimmed = match entered {
+        Ok((session, _)) => session.ask(&trim_sql(oldest.as_str())).await,
+        Err(error) => Err(error),
+    };
+    match trimmed {
+        // After a failover it is a secondary replica: the rows go when it is the primary one again.
+        Err(error) if is_of_secondary(&error) => Ok(()),
+        Err(error) => {
+            Err(at_member(error).hint("`stopmark group prepare` grants the right to delete rows"))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Whether a database refuses since it is a secondary replica: not to be entered, or not to be changed.
+fn is_of_secondary(error: &Error) -> bool {
+    let number = error.sql().map(|cause| cause.number);
+    matches!(number, Some(976 | 978 | 3906))
 }
 
 async fn make_objects(session: SqlSession, database: &DatabaseName) -> Result<SqlSession> {

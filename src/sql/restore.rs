@@ -162,11 +162,11 @@ pub fn log_sql(step: &RestoreLog) -> Batch {
 /// What only the statement that opens a database may say.
 pub(super) fn keeps_sql(keeps: Keeps) -> String {
     let words = [
-        (keeps.cdc, "KEEP_CDC"),
-        (keeps.replication, "KEEP_REPLICATION"),
+        (keeps.cdc, ", KEEP_CDC"),
+        (keeps.replication, ", KEEP_REPLICATION"),
     ];
     let kept = words.into_iter().filter(|(is_kept, _)| *is_kept);
-    kept.map(|(_, word)| format!(", {word}")).collect()
+    kept.map(|(_, word)| word).collect()
 }
 
 /// Checksums are compared where there are any; to ask for them where there are none is 3187.

@@ -57,7 +57,8 @@ impl<'a> Cells<'a> {
     /// A `varbinary` in capital hex digits.
     pub(super) fn hex(self, column: &str) -> Read<String> {
         let bytes: &[u8] = Self::filled(column, self.cell(column)?)?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02X}")).collect())
+        let hex = |text: String, byte: &u8| text + &format!("{byte:02X}");
+        Ok(bytes.iter().fold(String::new(), hex))
     }
 
     /// An `int`.

@@ -1,6 +1,6 @@
 //! The shapes of facts. Start at [`Survey`]; everything here is a value that prints and serialises.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -29,6 +29,10 @@ pub struct Survey {
     /// Members that are elsewhere than the configuration says, since their group failed over. They keep their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<MovedMember>,
+    /// Members of which a second host claims the primary replica too, as after a forced failover that the old primary one
+    /// has not heard of: nobody can say which log counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contested: Vec<MovedMember>,
     /// The host where marks begin now, if it is not the one of the configuration: the members that made that one the
     /// management host have failed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -269,6 +273,12 @@ pub struct BackupRow {
     pub finished: ServerLocal,
 }
 
+/// What stands among a host's missing rights where the login may not enter a database.
+#[must_use]
+pub fn no_access(database: &DatabaseName) -> String {
+    format!("access to the database `{database}`")
+}
+
 /// One linked server as its host has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkFacts {
@@ -386,6 +396,36 @@ impl Survey {
     pub fn member(&self, name: &MemberName) -> Option<&MemberFacts> {
         let place = self.place(name);
         self.host(&place.host)?.members.get(&place.database)
+    }
+
+    /// The hosts of the configuration that marks would begin on if the members of the management host failed over: each
+    /// that has a secondary replica of one of them.
+    #[must_use]
+    pub fn management_standbys<'a>(&'a self, cfg: &'a Config) -> BTreeSet<&'a HostName> {
+        let management = self.management(cfg);
+        let own = self
+            .members
+            .iter()
+            .filter(|it| self.home(it).is_same_host(management));
+        let replicas = own.filter_map(|it| self.member(it)?.replica.as_ref());
+        let hosts = replicas.flat_map(|replica| &replica.replicas);
+        let others = hosts.filter(|host| !host.is_same_host(management));
+        others
+            .filter_map(|host| cfg.host(host).map(|it| &it.name))
+            .collect()
+    }
+
+    /// Every host of the configuration that members are on, or may be on after a failover.
+    #[must_use]
+    pub fn possible_homes<'a>(&'a self, cfg: &'a Config) -> BTreeSet<&'a HostName> {
+        let replicas = self
+            .members
+            .iter()
+            .filter_map(|it| self.member(it)?.replica.as_ref());
+        let replicas = replicas.flat_map(|replica| &replica.replicas);
+        let all = self.members.iter().map(|it| self.home(it)).chain(replicas);
+        all.filter_map(|host| cfg.host(host).map(|it| &it.name))
+            .collect()
     }
 
     /// Where marks begin: on the configuration's management host, or where its members are now.

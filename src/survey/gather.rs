@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use super::{
     BackupRow, HostFacts, HostReport, MemberFacts, MovedMember, Survey, UnresolvedMember,
-    event_session_name,
+    event_session_name, no_access,
 };
 use crate::config::{Config, Discovery, HostConfig};
 use crate::error::{Code, Error, Result};
@@ -45,24 +45,36 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         hosts.insert(config.management_host.clone(), silent(&error));
     }
     let found = look_further(world, config, &members, &hosts).await;
+    let contested = contested(&members, &hosts, &found);
     let moved = moved(&members, &hosts, &found);
     bring_home(&moved, &mut hosts, &found);
-    let members = once(members, &moved, config);
+    let members = once(&members, &moved, config);
     gather_histories(&members, &moved, &mut hosts, &found);
     let management_host = management_host(config, &members, &moved);
-    if let Some(host) = &management_host {
-        look_for_links(world, config, host, &mut hosts).await;
-    }
     let id = SurveyId(world.ids.next());
-    Survey {
+    let mut survey = Survey {
         id,
         taken_at,
         hosts,
         members,
         unresolved,
         moved,
+        contested,
         management_host,
+    };
+    for host in further_managers(&survey, config) {
+        look_for_links(world, config, &host, &mut survey.hosts).await;
     }
+    survey
+}
+
+/// The hosts that manage marks in place of the configuration's, or would after a failover.
+fn further_managers(survey: &Survey, config: &Config) -> Vec<HostName> {
+    let now = survey.management_host.iter().cloned();
+    let later = survey.management_standbys(config).into_iter().cloned();
+    now.chain(later)
+        .filter(|host| !host.is_same_host(&config.management_host))
+        .collect()
 }
 
 /// What hosts say of databases that are listed with another one.
@@ -160,9 +172,43 @@ fn moved(
     moved.collect()
 }
 
+/// The members that are where they are listed, and elsewhere too.
+fn contested(
+    members: &BTreeSet<MemberName>,
+    hosts: &BTreeMap<HostName, HostReport>,
+    found: &Found,
+) -> Vec<MovedMember> {
+    let own = |it: &&MemberName| {
+        let facts = answering(hosts, &it.host).and_then(|host| host.members.get(&it.database));
+        facts.is_some_and(|facts| has_primary(facts, it))
+    };
+    let claims = members.iter().filter(own).filter_map(|listed| {
+        let mut others = found
+            .iter()
+            .filter(|(host, _)| !host.is_same_host(&listed.host));
+        let (host, _) = others.find(|(_, databases)| {
+            let facts = databases.get(&listed.database);
+            facts.is_some_and(|facts| has_primary(facts, listed))
+        })?;
+        Some(MovedMember {
+            listed: listed.clone(),
+            now: MemberName::new(host.clone(), listed.database.clone()),
+        })
+    });
+    claims.collect()
+}
+
 /// The facts of a member join those of the host that it is on.
 fn bring_home(moved: &[MovedMember], hosts: &mut BTreeMap<HostName, HostReport>, found: &Found) {
     for it in moved {
+        let left = hosts
+            .iter_mut()
+            .find(|(host, _)| host.is_same_host(&it.listed.host));
+        if let Some((_, HostReport::Facts(left))) = left {
+            // A secondary replica need not be readable.
+            let access = no_access(&it.listed.database);
+            left.missing_rights.retain(|right| *right != access);
+        }
         let facts = found
             .get(&it.now.host)
             .and_then(|databases| databases.get(&it.now.database));
@@ -177,7 +223,7 @@ fn bring_home(moved: &[MovedMember], hosts: &mut BTreeMap<HostName, HostReport>,
 
 /// The members, each once: of two names whose database is the same one, the one that is listed first keeps it, whatever
 /// replica is the primary one.
-fn once(members: BTreeSet<MemberName>, moved: &[MovedMember], config: &Config) -> Vec<MemberName> {
+fn once(members: &BTreeSet<MemberName>, moved: &[MovedMember], config: &Config) -> Vec<MemberName> {
     let place = |name: &MemberName| {
         let moved = moved.iter().find(|it| it.listed == *name);
         moved.map_or(name, |it| &it.now).clone()

@@ -13,7 +13,7 @@ mod target;
 pub use facts::{
     BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
     MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary, Seeding, Survey,
-    UnresolvedMember,
+    UnresolvedMember, no_access,
 };
 pub use gather::take;
 pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};

@@ -3,7 +3,7 @@
 //!
 //! Start at [`grouped`]. `Accounts` has its primary replica on `SQL2`, and another one on `SQL3`.
 
-use stopmark::chain::Point;
+use stopmark::chain::{Break, Point, judge};
 use stopmark::plan::{BackupKind, Step};
 use stopmark::run::events::Verdict;
 use stopmark::run::record::{Record, Round};
@@ -270,14 +270,17 @@ async fn a_mark_that_a_forced_failover_lost_is_none_and_the_chain_is_mended() {
     );
     assert_eq!(points.len(), 2);
     restores(&scene, &point).await;
-    let listed = scene.stage.run(&["list"]).await;
-    assert!(listed.stdout.contains(lost.as_str()), "{}", listed.stdout);
+    let judged = judge(&scene.sets().await, &[]);
+    let judged = judged.into_iter().find(|it| it.mark.name == lost);
+    let breaks = judged.expect("a judgement").verdict.expect_err("no Point");
+    let accounts = "SQL2/Accounts".parse().expect("a member");
+    assert_eq!(breaks, [(accounts, Break::MarkMissing)]);
     insta::assert_snapshot!(scene.stage.scrub(&story(&record)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn marks_begin_on_the_host_that_the_management_host_s_member_failed_over_to() {
-    let scene = grouped("SQL1", "Ledger", "primary").await;
+    let mut scene = grouped("SQL1", "Ledger", "primary").await;
     on(&scene, SECOND, "ALTER AVAILABILITY GROUP ag FAILOVER;").await;
     let record = scene.back_up(BackupKind::Log).await;
     healthy(&scene, &record).await;
@@ -287,7 +290,13 @@ async fn marks_begin_on_the_host_that_the_management_host_s_member_failed_over_t
     });
     assert_eq!(began.as_deref(), Some(SECOND));
     assert_eq!(taken(&record, "Ledger"), [(SECOND.to_owned(), "log")]);
-    // Its old host goes down, and marks go on.
+    // A listener's name leads to another host than before.
+    let port = |host: &str| format!("127.0.0.1,{}", scene.stage.host(host).address().port());
+    scene.stage.edit(&port("SQL1"), &port(SECOND));
+    (scene.config, scene.world) = scene.stage.world();
+    let through_listener = scene.back_up(BackupKind::Log).await;
+    healthy(&scene, &through_listener).await;
+    // The old host goes down, and marks go on.
     scene.stage.host("SQL1").instance().kill();
     let again = scene.back_up(BackupKind::Log).await;
     let point = healthy(&scene, &again).await;

@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use super::super::samples::{full, log, lsn, member, on_fork};
-use super::super::{Break, SetState, Verdict, judge, log_ends, points, published};
+use super::super::{
+    Break, Carrier, SetState, Verdict, carries, judge, log_ends, points, published,
+};
 use super::path;
 use crate::model::{
     Mark, MarkName, MemberMark, MemberName, Piece, RunId, Set, SetId, SetKind, Timestamp,
@@ -171,4 +173,27 @@ fn a_point_is_offered_without_a_member_of_best_effort_and_names_it() {
         points(&[sets[0].clone(), only], &[]).is_empty(),
         "nothing is not a Point"
     );
+}
+
+#[test]
+fn a_log_carries_only_marks_of_the_fork_that_it_is_on_there() {
+    let (before, after) = (Uuid::from_u128(0xb), Uuid::from_u128(0xa));
+    let carrier = |at, fork| Carrier {
+        mark: lsn(at),
+        fork: Some(fork),
+        own: None,
+    };
+    let mut piece = log(1, 10, 40);
+    (piece.first_fork_guid, piece.last_fork_guid) = (before, after);
+    piece.fork_point_lsn = Some(lsn(20));
+    assert!(carries(&piece, carrier(15, before)));
+    assert!(
+        !carries(&piece, carrier(25, before)),
+        "lost by the failover"
+    );
+    assert!(carries(&piece, carrier(25, after)));
+    assert!(!carries(&piece, carrier(15, after)));
+    (piece.first_fork_guid, piece.fork_point_lsn) = (after, None);
+    assert!(carries(&piece, carrier(25, after)));
+    assert!(!carries(&piece, carrier(25, before)));
 }

@@ -2,6 +2,7 @@
 //! definition.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use serde::Serialize;
@@ -67,11 +68,13 @@ pub(super) fn man(args: &ManArgs, out: &mut Out<'_>) -> Result<Exit, Failed> {
 }
 
 /// The names of our pages in the folder, in order.
-fn pages(folder: &std::path::Path) -> std::io::Result<Vec<String>> {
+fn pages(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.starts_with("stopmark") && name.ends_with(".1") {
+        let name = PathBuf::from(entry?.file_name());
+        let is_page = name.extension().is_some_and(|section| section == "1");
+        let name = name.display().to_string();
+        if is_page && name.starts_with("stopmark") {
             found.push(name);
         }
     }

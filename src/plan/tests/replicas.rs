@@ -123,3 +123,45 @@ fn a_member_that_moved_keeps_its_name_and_is_backed_up_where_it_is() {
     let (_, text) = planned(&survey, &catalog(), &asked(BackupKind::Log));
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn links_lead_from_and_to_every_host_that_marks_may_begin_on() {
+    let survey = with(vec![secondary("PAY3", true, 50)]);
+    let plan = plan_links(
+        &config(),
+        &survey,
+        &LinksAsked::default(),
+        &mut Counter(1),
+        now(),
+    );
+    let lanes = plan.stages.iter().flat_map(|stage| &stage.lanes);
+    let links: Vec<(String, Vec<String>)> = lanes
+        .map(|lane| {
+            let tested = lane.steps.iter().filter_map(|step| match step {
+                Step::TestLink(step) => Some(step.target.to_string()),
+                _ => None,
+            });
+            (lane.host.to_string(), tested.collect())
+        })
+        .collect();
+    let from = |host: &str, to: [&str; 2]| (host.to_owned(), to.map(str::to_owned).to_vec());
+    assert_eq!(
+        links,
+        [
+            from("PAY1", [r"PAY2\SQL", "PAY3"]),
+            from("PAY3", ["PAY1", r"PAY2\SQL"])
+        ]
+    );
+}
+
+#[test]
+fn a_member_that_two_hosts_claim_is_left_alone() {
+    let mut survey = survey(Some(30));
+    let (listed, now) = (member("PAY3/Archive"), member(r"PAY2\SQL/Archive"));
+    survey.contested = vec![MovedMember { listed, now }];
+    let (plan, text) = planned(&survey, &catalog(), &asked(BackupKind::Log));
+    assert!(!is_marked(&plan) && text.contains("SM0215"), "{text}");
+    let logs = taken(&plan, PieceKind::Log);
+    assert_eq!(logs.len(), 4, "the others' chains go on: {logs:?}");
+    assert!(!logs.contains(&"PAY3/Archive".to_owned()));
+}
