@@ -142,6 +142,7 @@ fn set(number: u64, members: u64) -> Set {
         missing: Vec::new(),
         adopted: Vec::new(),
         best_effort: Vec::new(),
+        settings: Vec::new(),
     }
 }
 
