@@ -5,6 +5,7 @@
 //!
 //! This file holds contracts only; it does nothing itself.
 
+mod biztalk;
 mod catalog;
 mod log;
 
@@ -30,6 +31,7 @@ use crate::plan::{
 use crate::run::events::{BackedUp, Event, LinkWatch, MarkCost};
 use crate::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
 
+pub use biztalk::{BizTalk, OldHistory};
 pub use log::{Chained, LogEntry, LogFact};
 
 pub use catalog::{
@@ -113,15 +115,9 @@ pub trait Ids: Send + Sync {
 /// The hosts, spoken to in typed verbs. Every verb connects as its host's configuration says, reads its
 /// answer to the end, and leaves no transaction open. Errors name host and member.
 #[async_trait]
-pub trait Fleet: Send + Sync {
+pub trait Fleet: BizTalk {
     /// Everything that a survey wants of one host: identity, rights, links, and the named databases.
     async fn host_facts(&self, host: &HostName, wanted: &FactsWanted) -> Result<HostFacts>;
-    /// The rows of `admv_BackupDatabases`: server name as configured there, and database.
-    async fn biztalk_members(
-        &self,
-        host: &HostName,
-        database: &DatabaseName,
-    ) -> Result<Vec<(String, DatabaseName)>>;
     /// The names of all databases of a host.
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>>;
     /// What a restore must know of a host that it goes to.

@@ -104,6 +104,7 @@ pub(crate) fn facts(next: Option<u32>) -> MemberFacts {
             has_procedure: true,
             has_remote_procedure: true,
             newest: None,
+            blocks_tracking: false,
         },
         history: Vec::new(),
         reported: Vec::new(),

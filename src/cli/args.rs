@@ -1,5 +1,6 @@
 //! The command line: what was typed. Meaning is given to it in the files beside this one.
 
+mod biztalk;
 #[cfg(feature = "demo")]
 mod demo;
 mod drill;
@@ -14,6 +15,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use crate::config::size_bytes;
 use crate::model::{HostName, MemberName, StoreName};
 
+pub use biztalk::{CheckWhat, MigrateArgs};
 #[cfg(feature = "demo")]
 pub use demo::{DemoArgs, SimArgs};
 pub use drill::{DrillCommand, DrillRunArgs, DrillShowArgs};
@@ -70,6 +72,8 @@ pub enum Command {
     Init(InitArgs),
     /// Check the configuration, every host, the shares and the store; leave nothing behind.
     Check(CheckArgs),
+    /// Print a configuration that does what BizTalk's own backup job does, and the cut-over to it.
+    MigrateFromBiztalkJob(MigrateArgs),
     /// Prepare the members for marks.
     #[command(subcommand)]
     Group(GroupCommand),
@@ -155,6 +159,9 @@ pub struct InitArgs {
 /// `stopmark check`
 #[derive(Args, Debug)]
 pub struct CheckArgs {
+    /// Look at one thing more closely instead: `biztalk`, how a BizTalk group is backed up.
+    #[arg(value_enum)]
+    pub what: Option<CheckWhat>,
     /// Print what would be tried on shares and store, and do nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -205,6 +212,9 @@ pub struct BackupArgs {
     /// Print the plan and do nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Let the group become what BizTalk's list says: databases that left it, or stand with another server.
+    #[arg(long)]
+    pub approve: bool,
 }
 
 /// `stopmark backup full`

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::biztalk::BizTalkConfig;
 use super::jobs::ScheduleConfig;
 use super::service::ServiceConfig;
 use crate::model::{DatabaseName, GroupName, HostName, MarkPrefix, MemberName, StoreName};
@@ -29,6 +30,8 @@ pub struct Config {
     pub mark_log: MarkLogKind,
     /// Where further members are found, beside `members`.
     pub discovery: Option<Discovery>,
+    /// How a BizTalk group is kept; of no meaning without `discovery`.
+    pub biztalk: BizTalkConfig,
     /// The members listed by hand, in the order of the file, no two of one name.
     pub members: Vec<MemberConfig>,
     /// Every host, by true name.

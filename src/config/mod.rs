@@ -4,6 +4,7 @@
 //! key by key (`node`), so that an unknown key, a wrong type and a bad value are all found in one go, each with
 //! its line; `read/` has one file for each section. This room contacts no host and no store.
 
+pub mod biztalk;
 pub mod checked;
 #[cfg(windows)]
 pub mod dpapi;
@@ -22,6 +23,7 @@ mod tests;
 
 use std::path::Path;
 
+pub use biztalk::{BizTalkConfig, DriftRule, Engine};
 pub use checked::{
     BandwidthWindow, CheckDepth, Config, Discovery, DrillCheckConfig, DrillConfig, DrillPoint,
     Encryption, HostConfig, KeepingConfig, LockConfig, LockMode, LogBackupPreference, LoginConfig,

@@ -7,6 +7,7 @@
 //!
 //! Nothing is contacted here, and nothing is changed.
 
+mod biztalk;
 mod login;
 mod names;
 mod options;
@@ -14,6 +15,7 @@ mod route;
 
 use serde::Serialize;
 
+pub use biztalk::{BizTalkFinding, JobSettings, examine_biztalk, settings_of};
 pub use names::{LinkedName, linked_names};
 
 use crate::config::{Config, HostConfig};

@@ -147,6 +147,9 @@ codes! {
     LogFilling = "SM0221", Host, Degraded, "a member's log is nearly as full as it can become";
     LogHeld = "SM0222", Host, Degraded, "something other than log backups keeps a member's log from being reused";
     DiskFilling = "SM0223", Host, Degraded, "a disk that members have files on has little room left";
+    BizTalkUnfit = "SM0231", Host, Degraded, "the management database of a BizTalk group lacks something, or names something in two ways";
+    BackupJobBeside = "SM0232", Host, Degraded, "another job backs up the same databases";
+    TopologyDrift = "SM0233", Host, Degraded, "the databases of a BizTalk group are not those that its newest set holds";
     LinkMissing = "SM0301", Link, Failed, "a linked server that a mark needs does not exist";
     LinkWrong = "SM0302", Link, Failed, "a linked server is not as a mark needs it";
     LinkTestFailed = "SM0303", Link, Failed, "a linked server cannot reach its host";

@@ -64,7 +64,8 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
             format!(
                 "member `{database}` is on server `{server}`, which is no host of the configuration"
             ),
-            "add that server under `[hosts]`, by its true name",
+            "add that server under `[hosts]`, by its true name; if it is another name of a host, say so: \
+             `[biztalk] servers = { 'NAME' = 'HOST' }`",
         ));
     }
     for moved in &survey.moved {

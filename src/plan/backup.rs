@@ -7,6 +7,7 @@
 use super::asked::{Asked, BackupKind, CatalogView, LinksAsked, Names};
 use super::assess::{Able, Assessment, assess};
 use super::bases::{Base, bases_of_broken, differentials, fulls};
+use super::biztalk::{self, by_procedure, known};
 use super::identity::replaced;
 use super::keys::{Naming, share_of};
 use super::links::{Links, wanted_links};
@@ -98,9 +99,12 @@ fn unmarked(
     let bases = back_ups(ctx, bases, &stamp, names);
     let mut stages = Stages::default();
     stages.back_up(StageName::Bases, &bases);
+    let trim = write_history(ctx, &mut stages, &bases, &[]);
     deliver_and_publish(ctx, &mut stages, &bases, (kind, false), names);
+    add_trim(ctx, &mut stages, trim);
     let found = replaced(ctx.have, &group.able);
-    let warnings = [group.warnings, group.blocking, found, more].concat();
+    let (unfit, told) = known(ctx.cfg, ctx.survey).map_or_else(Default::default, |it| it.look());
+    let warnings = [group.warnings, group.blocking, unfit, told, found, more].concat();
     (stages, warnings)
 }
 
@@ -109,10 +113,18 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let links = wanted_links(ctx.cfg, ctx.survey, &ctx.marked, &LinksAsked::default());
     let untried = mark_is_worth_trying(ctx.asked).err();
     let group_wide = untried.into_iter().chain(startless(ctx)).collect();
-    let blocking = [group.blocking, links.blocking.clone(), group_wide].concat();
+    let known = known(ctx.cfg, ctx.survey);
+    let (unfit, told) = known.map_or_else(Default::default, |it| it.look());
+    let blocking = [group.blocking, links.blocking.clone(), group_wide, unfit].concat();
     let has_members = !ctx.survey.members.is_empty();
     let is_marked = blocking.is_empty() && has_members;
-    let (bases, more) = bases_of_broken(ctx, &group.able, is_marked);
+    let (mut bases, more) = bases_of_broken(ctx, &group.able, is_marked);
+    // Without a mark the fulls would be taken again by every run until one is placed.
+    if let Some(known) = known.filter(|_| is_marked)
+        && let Some(why) = known.wants_fulls(ctx)
+    {
+        biztalk::add_fulls(&group.able, &why, &mut bases);
+    }
     let logs = logs(ctx, &group.able, is_marked);
     let stamp = if is_marked {
         ctx.mark.to_string()
@@ -132,15 +144,38 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
         stages.add(StageName::Mark, OnFailure::Unwind, mark);
     }
     stages.back_up(StageName::Logs, &logs);
+    let trim = write_history(ctx, &mut stages, &bases, &logs);
     let taken = [bases, logs].concat();
     deliver_and_publish(ctx, &mut stages, &taken, (SetKind::Log, is_marked), names);
+    add_trim(ctx, &mut stages, trim);
     let found = replaced(ctx.have, &group.able);
     let paused = replicas::paused(ctx, &group.able);
-    let mut warnings = [group.warnings, blocking, found, more, paused].concat();
+    let mut warnings = [group.warnings, blocking, told, found, more, paused].concat();
     if !has_members {
         warnings.push(no_members());
     }
     (stages, warnings)
+}
+
+/// Tells BizTalk's backup history of what is taken; the step that trims it, for the end of the plan. A destination
+/// of log shipping reads the files on the shares, so that it is not made to wait for the store.
+fn write_history(
+    ctx: &Ctx<'_>,
+    stages: &mut Stages,
+    bases: &[BackUp],
+    logs: &[BackUp],
+) -> Option<Step> {
+    let known = known(ctx.cfg, ctx.survey)?;
+    let (history, trim) = biztalk::steps(&known, bases, logs);
+    let host = ctx.survey.management(ctx.cfg).clone();
+    let history = history.map(|step| (host, step));
+    stages.add(StageName::History, OnFailure::Pass, history);
+    trim
+}
+
+fn add_trim(ctx: &Ctx<'_>, stages: &mut Stages, trim: Option<Step>) {
+    let trim = trim.map(|step| (ctx.survey.management(ctx.cfg).clone(), step));
+    stages.add(StageName::History, OnFailure::Pass, trim);
 }
 
 /// The members that runs and Points are whole without.
@@ -231,9 +266,19 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
         group: &ctx.cfg.group,
         stamp: if is_first_log { &own_stamp } else { stamp },
     };
+    let key = naming.key(&base.member, base.kind, 1, 1);
+    let procedure = by_procedure(ctx.cfg, place.host, &base, naming.stamp, key);
+    let (by_procedure, stripes) = match procedure {
+        Some((call, stripe)) => (Some(call), vec![stripe]),
+        None => (
+            None,
+            naming.stripes(share, &base.member, base.kind, own.stripes),
+        ),
+    };
     Some(BackUp {
         piece: PieceId(names.next()),
-        stripes: naming.stripes(share, &base.member, base.kind, own.stripes),
+        stripes,
+        by_procedure,
         taken_on: Some(place.host)
             .filter(|host| **host != base.member.host)
             .cloned(),
@@ -296,5 +341,8 @@ fn deliver_and_publish(
         OnFailure::Unwind,
         [(host, Step::Publish(publish))],
     );
-    stages.clear(taken);
+    // Files that a destination of log shipping reads stay, and go with their rows.
+    if !known(ctx.cfg, ctx.survey).is_some_and(|known| known.ships()) {
+        stages.clear(taken);
+    }
 }

@@ -29,7 +29,7 @@ pub(super) struct Base {
     pub(super) reason: String,
 }
 
-fn base(member: &MemberName, kind: PieceKind, reason: String) -> Base {
+pub(super) fn base(member: &MemberName, kind: PieceKind, reason: String) -> Base {
     Base {
         member: member.clone(),
         kind,

@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 use super::asked::{Asked, FailedDeed, RoundResult, StepFailure};
 use super::assess::warning;
 use super::backup::Ctx;
+use super::biztalk::{BIZTALK_LOCK, known, marks_by_procedure};
 use super::links::Links;
-use super::step::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
+use super::step_mark::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
 use super::{Step, Warning};
 use crate::chain::errors::{Class, classify};
 use crate::config::{Config, Discovery};
 use crate::error::Code;
-use crate::model::{DatabaseName, HostName};
+use crate::model::{DatabaseName, HostName, MemberName};
 
 /// A run has at most this many rounds.
 pub const ROUNDS_MAX: u8 = 3;
-/// The application lock that BizTalk's own backup job and its log-shipping readers take.
-const BIZTALK_LOCK: &str = "BTS_BackupJob_Lock";
 /// The mark was a deadlock victim, or the transaction coordinator lost a participant: another name, again.
 const TRANSIENT: &[i32] = &[1205, 1222, 8501, 8509, 8517, 8518, 8519, 8520, 8521, 8522];
 
@@ -38,6 +37,12 @@ pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
         link: link_to(links, host),
         databases,
     };
+    let to_member = |member: &MemberName| {
+        let home = ctx.survey.home(member);
+        (!home.is_same_host(management)).then(|| link_to(links, home))
+    };
+    let by_procedure = marks_by_procedure(ctx.cfg);
+    let known = known(ctx.cfg, ctx.survey).filter(|_| by_procedure.is_none());
     Step::PlaceMark(PlaceMark {
         mark: ctx.mark.clone(),
         stamped_at: ctx.stamped_at,
@@ -47,6 +52,8 @@ pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
         remote: legs.into_iter().map(leg).collect(),
         app_lock: app_lock(ctx.cfg),
         timeout_ms: timeout_ms(ctx.cfg),
+        tracking: known.and_then(|known| known.tracking(&ctx.marked, to_member)),
+        by_procedure,
     })
 }
 

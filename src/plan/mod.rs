@@ -10,6 +10,7 @@ mod asked;
 mod assess;
 mod backup;
 mod bases;
+mod biztalk;
 mod check;
 mod copies;
 mod drill;
@@ -33,7 +34,9 @@ mod salvage;
 mod show;
 mod stages;
 mod step;
+mod step_biztalk;
 mod step_links;
+mod step_mark;
 mod step_prepare;
 mod step_probe;
 mod step_prune;
@@ -77,10 +80,13 @@ pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
 pub use show::{show, stage_word};
 pub use step::{
-    AdoptPiece, BackUp, ClearStaging, ConfirmMark, Deliver, MarkLeg, MarkTarget, PlaceMark,
-    Publish, Release, StagedStripe, Step, Tail,
+    AdoptPiece, BackUp, ClearStaging, Deliver, Publish, Release, StagedStripe, Step, Tail,
+};
+pub use step_biztalk::{
+    BlockTracking, ByProcedure, HistoryRow, HistorySet, ShippedFolder, TrimHistory, WriteHistory,
 };
 pub use step_links::{EnsureLink, LinkSecurity, RemoveLink, TestLink};
+pub use step_mark::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
 pub use step_prepare::{PrepareMember, RemovePrepared};
 pub use step_probe::{ProbeMark, ReadWatch, WatchLink};
 pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
@@ -183,6 +189,8 @@ pub enum StageName {
     Mark,
     /// Log backups taken.
     Logs,
+    /// What was taken written into the backup history of a BizTalk group, or trimmed there.
+    History,
     /// Pieces checked, uploaded, read back.
     Deliver,
     /// Foreign backups brought into the store.

@@ -11,7 +11,7 @@ use super::keys::{is_our_file, staged_name};
 use super::stages::Stages;
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 use super::{Names, OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
-use crate::config::{Config, MarkLogKind, RetentionConfig};
+use crate::config::{Config, RetentionConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{HostName, Piece, PieceId, PieceKind, PlanId, Set, SetId, SurveyId, Timestamp};
 use crate::retention::Verdict;
@@ -178,10 +178,16 @@ fn forgotten(
     let held: BTreeSet<String> = held.collect();
     let span = i64::try_from(policy.staging_for.as_millis()).unwrap_or(i64::MAX);
     let old = now.plus_millis(span.saturating_neg());
+    let ships = cfg.discovery.is_some() && cfg.biztalk.log_shipping;
     let is_forgotten = |file: &ShareFile| {
         let name = file.path.file_name().and_then(|name| name.to_str());
         let is_old = file.changed_at < old;
-        name.is_some_and(|name| is_our_file(name) && (held.contains(name) || is_old))
+        // Files that log shipping reads go with their rows in BizTalk's history, which this plan does not know.
+        let is_unneeded = |name| {
+            let is_held = held.contains(name);
+            (is_held && !ships) || (is_old && !is_held)
+        };
+        name.is_some_and(|name| is_our_file(name) && is_unneeded(name))
             && !view.busy.contains(&file.path)
     };
     let mut seen = BTreeSet::new();
@@ -200,13 +206,12 @@ fn forgotten(
     steps
 }
 
-/// Rows of marks before the oldest kept one. BizTalk's own table is left to BizTalk's own job. Where nothing is
-/// let go there is nothing to trim, and no host is asked.
+/// Rows of marks before the oldest kept one. Where nothing is let go there is nothing to trim, and no host is asked.
 fn trims(cfg: &Config, view: &PruneView<'_>) -> Vec<(HostName, Step)> {
     let (Some(oldest), Some(newest)) = (view.verdict.oldest_kept(), view.sets.last()) else {
         return Vec::new();
     };
-    if cfg.mark_log != MarkLogKind::Stopmark || view.verdict.let_go.is_empty() {
+    if view.verdict.let_go.is_empty() {
         return Vec::new();
     }
     let members = newest.members.iter();

@@ -25,6 +25,8 @@ pub struct UnfinishedRound {
     pub is_published: bool,
     /// Pieces that are in a published set, or were broken off, and whose files may still be on the share.
     pub uncleared: Vec<PieceId>,
+    /// What was taken was to be told to a BizTalk group's backup history, and was not.
+    pub owes_history: bool,
 }
 
 /// What is left to be done of these rounds, oldest first; none where nothing is.
@@ -36,7 +38,9 @@ pub fn plan_salvage(
     number: u8,
     now: Timestamp,
 ) -> Option<Plan> {
-    let is_left = |round: &&UnfinishedRound| !round.taken.is_empty() || !round.uncleared.is_empty();
+    let is_left = |round: &&UnfinishedRound| {
+        !round.taken.is_empty() || !round.uncleared.is_empty() || round.owes_history
+    };
     let first = unfinished.iter().find(is_left)?;
     let id = PlanId(names.next());
     let deliver: Vec<Lane> = unfinished.iter().flat_map(deliver_lanes).collect();
@@ -54,7 +58,10 @@ pub fn plan_salvage(
             fetch_ahead_bytes: None,
         })
     };
+    let owing = unfinished.iter().filter(|round| round.owes_history);
+    let history: Vec<Lane> = owing.flat_map(history_lanes).collect();
     let stages = [
+        stage(StageName::History, OnFailure::Pass, history),
         stage(StageName::Deliver, OnFailure::Skip, deliver),
         stage(StageName::Publish, OnFailure::Unwind, publish),
         stage(StageName::Clear, OnFailure::Skip, clear),
@@ -89,6 +96,11 @@ fn deliver_lanes(round: &UnfinishedRound) -> Vec<Lane> {
         Step::Adopt(step) => is_open(step.piece.id),
         _ => false,
     })
+}
+
+/// Rows of the history come in the order in which they are restored, so that an older round's go before the next run's.
+fn history_lanes(round: &UnfinishedRound) -> Vec<Lane> {
+    lanes_of(round, |step| matches!(step, Step::WriteHistory(_)))
 }
 
 fn clear_lanes(round: &UnfinishedRound) -> Vec<Lane> {

@@ -10,8 +10,8 @@ use super::asked::Names;
 use super::{Asked, BackupKind, CatalogView};
 use crate::chain::samples::{lsn, piece};
 use crate::config::{
-    Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, MemberConfig,
-    PolicyConfig, ReadBack, ScheduleConfig, ServiceConfig, ShareConfig, StoreConfig,
+    BizTalkConfig, Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind,
+    MemberConfig, PolicyConfig, ReadBack, ScheduleConfig, ServiceConfig, ShareConfig, StoreConfig,
     TransferConfig,
 };
 use crate::model::{
@@ -88,6 +88,7 @@ pub(super) fn config() -> Config {
         mark_prefix: "SM".parse().expect("a prefix"),
         mark_log: MarkLogKind::Stopmark,
         discovery: None,
+        biztalk: BizTalkConfig::default(),
         members: MEMBERS
             .map(|name| MemberConfig {
                 name: member(name),
@@ -203,6 +204,8 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         unresolved: Vec::new(),
         moved: Vec::new(),
         contested: Vec::new(),
+        biztalk: None,
+        drift: Vec::new(),
         management_host: None,
     }
 }

@@ -9,7 +9,7 @@ use super::{
     AdoptPiece, BackUp, CheckDatabase, CopyPiece, Deliver, EnsureEventSession, EnsureLink,
     FileMove, LinkSecurity, OnFailure, PlaceMark, Plan, ProbeMark, ProveCopy, ProveMark,
     ProvenState, Prune, Publish, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, RunKind,
-    Stage, StageName, Step, StopAt, TrimMarkLog, Warning, WatchLink,
+    Stage, StageName, Step, StopAt, TrimHistory, TrimMarkLog, Warning, WatchLink, WriteHistory,
 };
 use crate::model::{DatabaseName, PieceCopy, PieceKind, StoreName, StoredStripe};
 
@@ -112,6 +112,7 @@ pub const fn stage_word(name: StageName) -> &'static str {
         StageName::Bases => "bases",
         StageName::Mark => "mark",
         StageName::Logs => "logs",
+        StageName::History => "history",
         StageName::Deliver => "deliver",
         StageName::Adopt => "adopt",
         StageName::Publish => "publish",
@@ -179,7 +180,7 @@ fn head(step: &Step) -> String {
         Step::PutBack(step) => {
             format!("put back owner, settings and logins of `{}`", step.target)
         }
-        Step::CheckDatabase(step) => check_words(step),
+        Step::CheckDatabase(step) => check_database_words(step),
         Step::RunCheck(step) => format!("ask `{}`: it must find {}", step.name, step.wanted()),
         Step::DropScratch(step) => format!("remove scratch database `{}`", step.target),
         Step::Certify(step) => format!("certify the drill of mark `{}`", step.mark),
@@ -205,10 +206,12 @@ fn head(step: &Step) -> String {
         Step::ProbeMark(step) => probe_mark_words(step),
         Step::WatchLink(step) => watch_words(step),
         Step::ReadWatch(step) => format!("read event session `{}`", step.name),
+        Step::WriteHistory(step) => history_words(step),
+        Step::TrimHistory(step) => trim_history_words(step),
     }
 }
 
-fn check_words(step: &CheckDatabase) -> String {
+fn check_database_words(step: &CheckDatabase) -> String {
     let pages = if step.physical_only {
         ", pages only"
     } else {
@@ -235,6 +238,34 @@ fn probe_mark_words(step: &ProbeMark) -> String {
         "roll it back"
     };
     format!("begin mark `{mark}` to try the links, and {end}")
+}
+
+fn history_words(step: &WriteHistory) -> String {
+    let (database, sets) = (&step.database, step.sets.len());
+    let answer = if step.answers.is_empty() {
+        ""
+    } else {
+        ", and set `ForceFull` back"
+    };
+    format!("write into the backup history of `{database}`, sets: {sets}{answer}")
+}
+
+fn trim_history_words(step: &TrimHistory) -> String {
+    let (database, days) = (&step.database, step.keep_minutes / (24 * 60));
+    format!("delete rows and files over {days} days from the backup history of `{database}`")
+}
+
+fn history_details(step: &WriteHistory) -> Vec<String> {
+    let sets = step.sets.iter().map(|set| {
+        let (kind, rows) = (kind_word(set.piece_kind), set.rows.len());
+        let end = if set.is_whole {
+            "complete"
+        } else {
+            "not whole"
+        };
+        format!("{kind}, {rows} rows, {end}")
+    });
+    sets.collect()
 }
 
 fn event_session_words(step: &EnsureEventSession) -> String {
@@ -334,9 +365,11 @@ fn details(step: &Step) -> Vec<String> {
             stored.map(|stripe| stripe.key.clone()).collect()
         }
         Step::SweepStaging(step) => path_words(&step.files),
+        Step::WriteHistory(step) => history_details(step),
         Step::Release(_)
         | Step::WatchLink(_)
         | Step::ReadWatch(_)
+        | Step::TrimHistory(_)
         | Step::RemoveLink(_)
         | Step::Prune(_)
         | Step::NoteRemoved(_)

@@ -14,7 +14,9 @@ use super::restore_step::{
     Fetch, ProveMark, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
 };
 use super::retry::RetryRule;
+use super::step_biztalk::{ByProcedure, TrimHistory, WriteHistory};
 use super::step_links::{EnsureLink, RemoveLink, TestLink};
+use super::step_mark::{ConfirmMark, PlaceMark};
 use super::step_prepare::{PrepareMember, RemovePrepared};
 use super::step_probe::{ProbeMark, ReadWatch, WatchLink};
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
@@ -22,8 +24,8 @@ use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use super::undo::{Keep, Undo};
 use crate::config::MarkLogKind;
 use crate::model::{
-    DatabaseName, GroupName, HostName, MarkName, MemberName, MemberSettings, Origin, Piece,
-    PieceId, PieceKind, RunId, SetId, SetKind, Timestamp,
+    GroupName, HostName, MarkName, MemberName, MemberSettings, Origin, Piece, PieceId, PieceKind,
+    RunId, SetId, SetKind, Timestamp,
 };
 
 /// One act.
@@ -112,6 +114,10 @@ pub enum Step {
     WatchLink(WatchLink),
     /// Reads what was seen.
     ReadWatch(ReadWatch),
+    /// Writes what was taken into the backup history of a BizTalk group.
+    WriteHistory(WriteHistory),
+    /// Deletes old rows of that history, with our files that they name.
+    TrimHistory(TrimHistory),
 }
 
 /// One stripe file under its three names.
@@ -159,6 +165,9 @@ pub struct BackUp {
     /// How often it is tried again where a failure passes by itself; none in plans older than this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
+    /// BizTalk's own procedure takes it; none: Stopmark's statement does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_procedure: Option<ByProcedure>,
 }
 
 /// How the end of a log is backed up.
@@ -169,57 +178,6 @@ pub enum Tail {
     Closing,
     /// `NO_TRUNCATE`: the database cannot be used, but its log may be whole.
     Damaged,
-}
-
-/// The marked transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlaceMark {
-    /// Its name.
-    pub mark: MarkName,
-    /// The instant in its name.
-    pub stamped_at: Timestamp,
-    /// Whose table carries it.
-    pub mark_log: MarkLogKind,
-    /// The host where it begins, through which all others are reached.
-    pub management_host: HostName,
-    /// Members on the management host itself; the first is the context that the transaction begins in.
-    pub local: Vec<DatabaseName>,
-    /// The other hosts, ordered by name.
-    pub remote: Vec<MarkLeg>,
-    /// The application lock held around mark and history rows (`BTS_BackupJob_Lock`), with its database.
-    pub app_lock: Option<(DatabaseName, String)>,
-    /// How long the transaction may take, in milliseconds.
-    pub timeout_ms: u64,
-}
-
-/// The mark on one other host: its first database begins its own `WITH MARK`, the rest join.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkLeg {
-    /// The host.
-    pub host: HostName,
-    /// The linked server that leads there.
-    pub link: String,
-    /// Its members, never empty.
-    pub databases: Vec<DatabaseName>,
-}
-
-/// Looks for the mark in every member's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConfirmMark {
-    /// The mark.
-    pub mark: MarkName,
-    /// Every member that must hold it, each asked on its own host.
-    pub members: Vec<MarkTarget>,
-}
-
-/// One member that must hold a mark.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkTarget {
-    /// The member.
-    pub member: MemberName,
-    /// The host of its primary replica, where that is not the member's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub home: Option<HostName>,
 }
 
 /// Brings one piece into the store.
@@ -307,15 +265,6 @@ impl BackUp {
     }
 }
 
-impl MarkTarget {
-    /// The member as the host that its mark was placed on names it.
-    #[must_use]
-    pub fn place(&self) -> MemberName {
-        let host = self.home.as_ref().unwrap_or(&self.member.host);
-        MemberName::new(host.clone(), self.member.database.clone())
-    }
-}
-
 impl Step {
     /// The rule by which it is tried again; none for steps that are not.
     #[must_use]
@@ -375,7 +324,9 @@ impl Step {
             | Self::Prune(_)
             | Self::NoteRemoved(_)
             | Self::SweepUploads(_)
-            | Self::SweepStaging(_) => None,
+            | Self::SweepStaging(_)
+            | Self::WriteHistory(_)
+            | Self::TrimHistory(_) => None,
         }
     }
 
@@ -423,7 +374,9 @@ impl Step {
             | Self::ProbeMark(_)
             | Self::WatchLink(_)
             | Self::ReadWatch(_)
-            | Self::Release(_) => None,
+            | Self::Release(_)
+            | Self::WriteHistory(_)
+            | Self::TrimHistory(_) => None,
         }
     }
 
@@ -485,7 +438,9 @@ impl Step {
             | Self::TrimMarkLog(_)
             | Self::ProbeMark(_)
             | Self::ReadWatch(_)
-            | Self::Release(_) => Undo::Nothing,
+            | Self::Release(_)
+            | Self::WriteHistory(_)
+            | Self::TrimHistory(_) => Undo::Nothing,
         }
     }
 }

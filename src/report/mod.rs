@@ -4,6 +4,7 @@
 //! `cli/out.rs` does.
 
 pub mod adopt;
+pub mod biztalk;
 pub mod bytes;
 pub mod chains;
 pub mod check;
@@ -17,6 +18,7 @@ pub mod lineages;
 pub mod link_explain;
 pub mod link_trials;
 pub mod links;
+pub mod migration;
 pub mod milink;
 pub mod milink_script;
 mod places;

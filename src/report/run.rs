@@ -420,6 +420,8 @@ pub fn step_words(step: &Step) -> String {
         Step::ProbeMark(step) => format!("trial mark {}", step.place.mark),
         Step::WatchLink(step) => format!("event session `{}`", step.name),
         Step::ReadWatch(step) => format!("reading of event session `{}`", step.name),
+        Step::WriteHistory(_) => "writing of BizTalk's backup history".to_owned(),
+        Step::TrimHistory(_) => "trimming of BizTalk's backup history".to_owned(),
     }
 }
 

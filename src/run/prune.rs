@@ -136,7 +136,7 @@ fn unswept(error: &Error) -> Warning {
 }
 
 /// Every file that a run which has not ended wrote or is to write.
-fn busy(world: &World) -> Result<BTreeSet<PathBuf>> {
+pub(super) fn busy(world: &World) -> Result<BTreeSet<PathBuf>> {
     let mut busy = BTreeSet::new();
     for run in world.journals.unfinished()? {
         let Some(record) = Record::fold(&world.journals.read(run)?)? else {

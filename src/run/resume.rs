@@ -137,7 +137,9 @@ pub(super) async fn look_up(
         | Step::SweepUploads(_)
         | Step::SweepStaging(_)
         | Step::TrimMarkLog(_)
-        | Step::Release(_) => Ok(None),
+        | Step::Release(_)
+        | Step::WriteHistory(_)
+        | Step::TrimHistory(_) => Ok(None),
     }
 }
 

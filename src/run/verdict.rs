@@ -310,8 +310,9 @@ impl Record {
         let uncleared: Vec<PieceId> = home
             .into_iter()
             .chain(broken_off(round))
-            .filter(|piece| !self.is_cleared(*piece))
+            .filter(|piece| is_to_be_cleared(round, *piece) && !self.is_cleared(*piece))
             .collect();
+        let owes_history = self.owes_history(round);
         let is_mark_confirmed = round
             .outcomes()
             .any(|outcome| matches!(outcome, Outcome::MarkConfirmed { .. }));
@@ -320,14 +321,35 @@ impl Record {
             .copied()
             .filter(|piece| self.delivered(*piece).is_some())
             .collect();
-        (!taken.is_empty() || !uncleared.is_empty()).then(|| UnfinishedRound {
+        let is_left = !taken.is_empty() || !uncleared.is_empty() || owes_history;
+        is_left.then(|| UnfinishedRound {
             plan: round.plan.clone(),
             taken,
             delivered,
             is_mark_confirmed,
             is_published: self.rounds.iter().any(|round| publishes(round, own)),
             uncleared,
+            owes_history,
         })
+    }
+
+    /// Whether the round took something that BizTalk's history was to be told of, and no round told it. What was tried
+    /// twice is left: the next run sees that the history is behind, and mends that by fulls.
+    fn owes_history(&self, round: &Round) -> bool {
+        let told = |it: &Step| matches!(it, Step::WriteHistory(_));
+        let Some(own) = steps(&round.plan).find(|it| told(it)) else {
+            return false;
+        };
+        let tries = self.rounds.iter().flat_map(|round| &round.steps);
+        let tries = tries.filter(|(place, state)| {
+            let step = self.rounds[usize::from(place.round) - 1].step(**place);
+            step == Some(own) && !matches!(state, StepState::Skipped(_))
+        });
+        let states: Vec<&StepState> = tries.map(|(_, state)| state).collect();
+        let is_told = states.iter().any(|it| matches!(it, StepState::Ended(_)));
+        let mut outcomes = round.outcomes();
+        let has_taken = outcomes.any(|outcome| matches!(outcome, Outcome::BackedUp(_)));
+        has_taken && !is_told && states.len() < 2
     }
 
     /// Foreign backups whose adoption began: what is in the store is published, what may be there in part is
@@ -396,6 +418,11 @@ impl Record {
             .filter_map(|(round, (place, state))| Some((round.step(*place)?, state)))
             .filter(move |(step, _)| step.piece() == Some(piece))
     }
+}
+
+/// Whether the round's plan removes the piece's files; those that log shipping reads stay.
+fn is_to_be_cleared(round: &Round, piece: PieceId) -> bool {
+    steps(&round.plan).any(|it| matches!(it, Step::ClearStaging(it) if it.piece == piece))
 }
 
 /// The removals of scratch databases that a drill began to make, and of the files that it began to bring.

@@ -71,6 +71,7 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
     for row in rows::set(answer, 0) {
         let (name, replica) = (row.text("name")?, row.text("replica_server_name")?);
         let is_primary = row.int("is_primary")? == 1;
+        let lacks_dtc = !row.flag("dtc_support")?;
         let is_meant = |name: &DatabaseName, meant: &str| is_among(&[meant.to_owned()], name);
         let mut members = facts.members.iter_mut();
         let Some((_, member)) = members.find(|(it, _)| is_meant(it, &name)) else {
@@ -80,6 +81,7 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
             is_primary,
             replicas: Vec::new(),
             secondaries: Vec::new(),
+            lacks_dtc,
         });
         // A name that no host can have is no host's.
         let Ok(host) = replica.parse::<HostName>() else {
@@ -108,13 +110,14 @@ fn replicas_sql(names: &[DatabaseName]) -> Batch {
     Batch::with(
         format!(
             "SELECT d.name, CASE WHEN s.role_desc = N'PRIMARY' THEN 1 ELSE 0 END AS is_primary,\n    \
-             r.replica_server_name, r.backup_priority,\n    \
+             r.replica_server_name, r.backup_priority, g.dtc_support,\n    \
              CASE WHEN r.replica_id = d.replica_id THEN 0 ELSE 1 END AS is_other,\n    \
              CASE WHEN b.synchronization_state_desc IN (N'SYNCHRONIZED', N'SYNCHRONIZING') THEN 1 ELSE 0 END\n        \
              AS is_synchronizing\n\
              FROM sys.databases AS d\n\
              INNER JOIN sys.dm_hadr_availability_replica_states AS s ON s.replica_id = d.replica_id\n\
              INNER JOIN sys.availability_replicas AS r ON r.group_id = s.group_id\n\
+             INNER JOIN sys.availability_groups AS g ON g.group_id = r.group_id\n\
              LEFT JOIN sys.dm_hadr_database_replica_states AS b\n    \
              ON b.replica_id = r.replica_id AND b.group_database_id = d.group_database_id\n\
              WHERE s.is_local = 1 AND d.name IN ({list})\n\

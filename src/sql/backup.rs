@@ -19,7 +19,7 @@ use super::{SqlFleet, watch};
 use crate::chain::errors::os_error;
 use crate::error::{Code, Error, Result, Retry, SqlCause};
 use crate::model::{DifferentialBase, PieceId, PieceKind};
-use crate::plan::{BackUp, Tail};
+use crate::plan::{BackUp, ByProcedure, Tail};
 use crate::run::events::BackedUp;
 use crate::world::StepProgress;
 
@@ -43,7 +43,11 @@ pub(super) async fn back_up(
     let taken = if taken.is_some() {
         taken
     } else {
-        let backing = watch::run_watched(fleet, session, &backup_sql(step), progress).await;
+        let batch = match &step.by_procedure {
+            Some(call) => procedure_sql(step, call),
+            None => backup_sql(step),
+        };
+        let backing = watch::run_watched(fleet, session, &batch, progress).await;
         let session = match backing {
             Ok(session) => session,
             Err(fault) => {
@@ -156,6 +160,35 @@ fn backup_sql(step: &BackUp) -> Batch {
     ))
 }
 
+/// The procedure that BizTalk's own job calls. It names its file by itself; where that is not the planned one, nobody
+/// would find it, so it says where it is.
+fn procedure_sql(step: &BackUp, call: &ByProcedure) -> Batch {
+    let procedure = match step.piece_kind {
+        PieceKind::Full | PieceKind::Differential => "sp_BackupBizTalkFull",
+        PieceKind::Log => "sp_BackupBizTalkLog",
+    };
+    // Old procedures of custom databases, and those of the SSO database, know no compression.
+    let compression = match step.compression {
+        Some(true) => ", @bCompression = 1",
+        Some(false) | None => "",
+    };
+    let file = step.stripes.first().map_or("", |it| it.sql_path.as_str());
+    Batch::plain(format!(
+        "DECLARE @location nvarchar(4000), @status int;\n\
+         EXEC @status = {}.[dbo].[{procedure}] @seq = {}, @path = {},\n    \
+         @BackupLocation = @location OUTPUT{compression};\n\
+         IF @status <> 0 OR @location <> {}\n\
+         BEGIN\n    \
+             DECLARE @said nvarchar(2000) = N'stopmark: the procedure wrote to ' + ISNULL(@location, N'nothing');\n    \
+             THROW 50002, @said, 1;\n\
+         END;",
+        identifier(step.member.database.as_str()),
+        literal(&call.sequence),
+        literal(&call.folder),
+        literal(file),
+    ))
+}
+
 /// The name that a piece has on its medium and in msdb, wherever it was backed up or restored.
 pub(super) fn piece_name(piece: PieceId) -> String {
     format!("Stopmark {piece}")
@@ -181,13 +214,18 @@ fn find_sql(step: &BackUp) -> Batch {
         .stripes
         .first()
         .map_or("", |stripe| stripe.sql_path.as_str());
+    // BizTalk's procedures give no name; their files' names are this step's own.
+    let named = match step.by_procedure {
+        Some(_) => "(s.name = @P4 OR s.name IS NULL)",
+        None => "s.name = @P4",
+    };
     Batch::with(
         format!(
             "SELECT TOP (1) {}\n\
              FROM msdb.dbo.backupset AS s\n\
              INNER JOIN msdb.dbo.backupmediafamily AS f ON f.media_set_id = s.media_set_id\n\
              WHERE f.physical_device_name = @P1 AND f.family_sequence_number = 1\n    \
-             AND s.database_name = @P2 AND s.type = @P3 AND s.name = @P4\n\
+             AND s.database_name = @P2 AND s.type = @P3 AND {named}\n\
              ORDER BY s.backup_set_id DESC;",
             backup_columns()
         ),
@@ -305,6 +343,14 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         tail: Some(tail),
         ..log.clone()
     };
+    let call = ByProcedure {
+        folder: sample.folder.clone(),
+        sequence: "BTS_2026_11_21_02_00_00_007".to_owned(),
+    };
+    let by_procedure = BackUp {
+        by_procedure: Some(call.clone()),
+        ..log.clone()
+    };
     vec![
         ("backup.full", backup_sql(&full)),
         ("backup.full_striped", backup_sql(&striped)),
@@ -314,6 +360,8 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("backup.damaged_tail", backup_sql(&tail(Tail::Damaged))),
         ("backup.find", find_sql(&log)),
         ("backup.running", running_sql(&log)),
+        ("backup.by_procedure", procedure_sql(&log, &call)),
+        ("backup.find_by_procedure", find_sql(&by_procedure)),
     ]
 }
 
@@ -339,6 +387,7 @@ fn step(sample: &Sample, piece_kind: PieceKind, stripes: u16, compression: Optio
         is_cure: false,
         tail: None,
         retry: None,
+        by_procedure: None,
     }
 }
 

@@ -9,7 +9,7 @@ use super::quote::identifier;
 use super::session::Answer;
 use super::statement::Batch;
 use super::{SqlFleet, rows};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName};
 
 /// Server name and database of every row of `admv_BackupDatabases`, in their order.
@@ -20,11 +20,23 @@ pub(super) async fn biztalk_members(
 ) -> Result<Vec<(String, DatabaseName)>> {
     let at_database = |error: Error| error.at("database", database);
     let session = fleet.open(host).await.map_err(at_database)?;
-    let (_, answer) = session
-        .ask(&members_sql(database))
-        .await
-        .map_err(at_database)?;
+    let asked = session.try_ask(&members_sql(database)).await;
+    let (_, answer) = asked.map_err(|fault| at_database(unlisted(fault, host)))?;
     members(&answer).map_err(|fault| at_database(fault.at(host)))
+}
+
+/// A database without the list is another one, or its setup ended half way.
+fn unlisted(fault: Fault, host: &HostName) -> Error {
+    match fault.number() {
+        Some(207 | 208 | 4413) => {
+            let what = "the database has no list of a BizTalk group (`admv_BackupDatabases`)";
+            fault.at_as(host, Code::BizTalkUnfit, what).hint(
+                "name BizTalk's management database in `discover`; if it is the right one, run BizTalk's setup of \
+                 its backup procedures again",
+            )
+        }
+        _ => fault.at(host),
+    }
 }
 
 fn members(answer: &Answer) -> Result<Vec<(String, DatabaseName)>, Fault> {

@@ -7,9 +7,9 @@
 
 use super::statement::Batch;
 use super::{
-    availability, backup, connect, discover, drill, event_session, facts, history, links, mark,
-    milink, prepare, probe, probe_mark, recover, restore, restored, rights, room, script, settings,
-    target, watch, watch_link,
+    applock, availability, backup, backup_history, biztalk, connect, discover, drill,
+    event_session, facts, history, links, mark, milink, prepare, probe, probe_mark, recover,
+    restore, restored, rights, room, script, settings, target, watch, watch_link,
 };
 
 /// Names to make texts with.
@@ -88,6 +88,9 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(drill::statements(sample));
     all.extend(history::statements(sample));
     all.extend(discover::statements(sample));
+    all.extend(applock::statements());
+    all.extend(biztalk::statements(sample));
+    all.extend(backup_history::statements(sample));
     all.extend(probe::statements(sample));
     all.extend(probe_mark::statements(sample));
     all.extend(milink::statements(sample));

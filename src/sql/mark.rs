@@ -13,14 +13,14 @@ use std::time::Duration;
 use super::every::Sample;
 use super::fault::{Fault, missing_right};
 use super::quote::{identifier, literal};
-use super::session::{Answer, SqlSession, within};
+use super::session::{Answer, within};
 use super::statement::{Batch, Parameter};
 use super::watch;
-use super::{SqlFleet, prepare, rows};
+use super::{SqlFleet, applock, prepare, rows};
 use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result, Retry, SqlCause};
 use crate::model::{DatabaseName, HostName, Timestamp};
-use crate::plan::{MarkLeg, PlaceMark};
+use crate::plan::{BlockTracking, MarkLeg, PlaceMark};
 
 /// Places the mark and returns after COMMIT; see [`crate::world::Fleet::place_mark`].
 pub(super) async fn place_mark(fleet: &SqlFleet, step: &PlaceMark) -> Result<()> {
@@ -33,15 +33,18 @@ pub(super) async fn under_lock(
     step: &PlaceMark,
     batch: &Batch,
 ) -> Result<Answer> {
-    let lock = match &step.app_lock {
-        Some((database, resource)) => Some(take_lock(fleet, step, database, resource).await?),
-        None => None,
+    let Some((database, resource)) = &step.app_lock else {
+        return run(fleet, step, batch).await;
     };
+    let wanted = applock::Wanted {
+        host: &step.management_host,
+        database,
+        resource,
+        timeout_ms: step.timeout_ms,
+    };
+    let lock = applock::take(fleet, wanted).await?;
     let placed = run(fleet, step, batch).await;
-    if let (Some(session), Some((_, resource))) = (lock, &step.app_lock) {
-        // Ending the session frees the lock too, so a failure here is of no consequence.
-        drop(session.ask(&release_lock_sql(resource)).await);
-    }
+    applock::release(lock, resource).await;
     placed
 }
 
@@ -71,60 +74,44 @@ async fn run(fleet: &SqlFleet, step: &PlaceMark, batch: &Batch) -> Result<Answer
     }
 }
 
-/// Takes the application lock on a connection of its own, which does nothing else.
-async fn take_lock(
-    fleet: &SqlFleet,
-    step: &PlaceMark,
-    database: &DatabaseName,
-    resource: &str,
-) -> Result<SqlSession> {
-    let host = &step.management_host;
-    let (session, _) = fleet
-        .open(host)
-        .await?
-        .ask(&prepare::use_sql(database))
-        .await?;
-    let wait_ms = i32::try_from(step.timeout_ms).unwrap_or(i32::MAX);
-    let limit =
-        Duration::from_millis(step.timeout_ms).saturating_add(fleet.config.policy.connect_timeout);
-    let batch = take_lock_sql(resource, wait_ms);
-    let asked = session.ask_without_limit(&batch);
-    let asked = within(fleet.clock.as_ref(), limit, asked).await;
-    let (session, answer) = asked
-        .unwrap_or(Err(Fault::Silent(limit)))
-        .map_err(|fault| fault.at(host))?;
-    let result = rows::only(&answer)
-        .and_then(|row| row.int("result"))
-        .map_err(|fault| fault.at(host))?;
-    // 0: granted at once, 1: granted after waiting; -1 timed out, -2 cancelled, -3 deadlock, -999 wrong.
-    if result >= 0 {
-        return Ok(session);
-    }
-    Err(Error::new(
-        Code::AppLockHeld,
-        format!("another job holds `{resource}` (`sp_getapplock` returned {result})"),
-    )
-    .at("host", host)
-    .at("database", database)
-    .hint("wait for the other backup job to end, and disable it if Stopmark has taken over")
-    .retry(Retry::Safe))
-}
-
 /// The marking batch, sent in the context of the first local member. `BEGIN TRANSACTION` takes the mark's name and its description from one variable.
 pub(super) fn mark_sql(step: &PlaceMark) -> Batch {
-    let mut text = joining_sql(step);
-    line(&mut text, "COMMIT TRANSACTION;");
+    let mut text = match &step.by_procedure {
+        Some(database) => by_procedure_sql(step, database),
+        None => joining_sql(step) + "COMMIT TRANSACTION;\n",
+    };
     text.push_str("SELECT CAST(@@TRANCOUNT AS int) AS open_transactions;");
     Batch::plain(text)
 }
 
-/// The transaction until every member has joined it, and before it ends.
-pub(super) fn joining_sql(step: &PlaceMark) -> String {
+fn declared(step: &PlaceMark) -> String {
     let mut text = String::new();
     line(&mut text, "SET XACT_ABORT ON;");
     let mark = literal(step.mark.as_str());
     line(&mut text, &format!("DECLARE @mark nvarchar(32) = {mark};"));
     line(&mut text, "DECLARE @status int;");
+    text
+}
+
+/// BizTalk's own procedure begins the transaction, goes through the members, and commits. Where it fails, it leaves
+/// the transaction open (its own job ends there), so that it must not be left to the session's end.
+fn by_procedure_sql(step: &PlaceMark, database: &DatabaseName) -> String {
+    let mut text = declared(step);
+    let database = identifier(database.as_str());
+    line(
+        &mut text,
+        &format!("EXEC @status = {database}.[dbo].[sp_MarkBTSLogs] @MarkName = @mark;"),
+    );
+    refuse(
+        &mut text,
+        "stopmark: `sp_MarkBTSLogs` did not place the mark",
+    );
+    text
+}
+
+/// The transaction until every member has joined it, and before it ends.
+pub(super) fn joining_sql(step: &PlaceMark) -> String {
+    let mut text = declared(step);
     // Without a local member nothing here can carry a mark; the remote ones still begin theirs.
     line(
         &mut text,
@@ -134,6 +121,9 @@ pub(super) fn joining_sql(step: &PlaceMark) -> String {
             "BEGIN TRANSACTION @mark WITH MARK @mark;"
         },
     );
+    if let Some(tracking) = &step.tracking {
+        block_tracking(&mut text, tracking);
+    }
     let procedures = Procedures::of(step.mark_log);
     for database in &step.local {
         take_part(&mut text, &identifier(database.as_str()), procedures.joins);
@@ -142,6 +132,23 @@ pub(super) fn joining_sql(step: &PlaceMark) -> String {
         remote_legs(&mut text, leg, procedures);
     }
     text
+}
+
+/// The decoder of tracked data moves them outside of the marked transaction, so it stands still until that ends.
+fn block_tracking(text: &mut String, tracking: &BlockTracking) {
+    let database = identifier(tracking.database.as_str());
+    let place = match &tracking.link {
+        Some(link) => format!("{}.{database}", identifier(link)),
+        None => database,
+    };
+    line(
+        text,
+        &format!("EXEC @status = {place}.[dbo].[TDDS_BlockTDDS];"),
+    );
+    refuse(
+        text,
+        &format!("stopmark: the decoder of {place} does not stand still"),
+    );
 }
 
 /// The procedures that a member's marks go through.
@@ -188,9 +195,14 @@ fn take_part(text: &mut String, place: &str, procedure: &str) {
         text,
         &format!("EXEC @status = {place}.{procedure} @name = @mark;"),
     );
+    refuse(text, &format!("stopmark: {place} did not take the mark"));
+}
+
+/// Ends the batch where the call before did not go well.
+fn refuse(text: &mut String, message: &str) {
     line(text, "IF @@ERROR <> 0 OR @status <> 0");
     line(text, "BEGIN");
-    let message = literal(&format!("stopmark: {place} did not take the mark"));
+    let message = literal(message);
     line(text, &format!("    ;THROW 50001, {message}, 1;"));
     line(text, "END;");
 }
@@ -198,23 +210,6 @@ fn take_part(text: &mut String, place: &str, procedure: &str) {
 fn line(text: &mut String, line: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{line}");
-}
-
-fn take_lock_sql(resource: &str, wait_ms: i32) -> Batch {
-    Batch::with(
-        "DECLARE @result int;\n\
-         EXEC @result = sys.sp_getapplock @Resource = @P1, @LockMode = N'Exclusive',\n    \
-         @LockOwner = N'Session', @LockTimeout = @P2;\n\
-         SELECT @result AS result;",
-        [Parameter::text(resource), Parameter::Int(wait_ms)],
-    )
-}
-
-fn release_lock_sql(resource: &str) -> Batch {
-    Batch::with(
-        "EXEC sys.sp_releaseapplock @Resource = @P1, @LockOwner = N'Session';",
-        [Parameter::text(resource)],
-    )
 }
 
 /// The error of a mark that was not placed, or of which that is not known.
@@ -304,16 +299,25 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let several = step(sample, MarkLogKind::Stopmark, true, true);
     let biztalk = step(sample, MarkLogKind::BizTalk, true, true);
     let remote_only = step(sample, MarkLogKind::Stopmark, false, true);
+    let database = |name: &String| name.parse().expect("samples are valid names");
+    let tracking = PlaceMark {
+        tracking: Some(BlockTracking {
+            link: Some(sample.host.clone()),
+            database: database(&sample.database),
+        }),
+        ..biztalk.clone()
+    };
+    let by_procedure = PlaceMark {
+        by_procedure: Some(database(&sample.database)),
+        ..biztalk.clone()
+    };
     vec![
         ("mark.one_host", mark_sql(&one)),
         ("mark.several_hosts", mark_sql(&several)),
         ("mark.biztalk", mark_sql(&biztalk)),
         ("mark.no_local_member", mark_sql(&remote_only)),
-        (
-            "mark.take_lock",
-            take_lock_sql("BTS_BackupJob_Lock", 60_000),
-        ),
-        ("mark.release_lock", release_lock_sql("BTS_BackupJob_Lock")),
+        ("mark.tracking", mark_sql(&tracking)),
+        ("mark.by_procedure", mark_sql(&by_procedure)),
     ]
 }
 
@@ -345,6 +349,8 @@ pub(super) fn step(sample: &Sample, mark_log: MarkLogKind, local: bool, remote: 
         },
         app_lock: None,
         timeout_ms: 60_000,
+        tracking: None,
+        by_procedure: None,
     }
 }
 

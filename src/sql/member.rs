@@ -6,7 +6,7 @@
 
 use super::every::Sample;
 use super::fault::Fault;
-use super::quote::identifier;
+use super::quote::{identifier, literal};
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter};
@@ -39,6 +39,7 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
             has_procedure: false,
             has_remote_procedure: false,
             newest: None,
+            blocks_tracking: false,
         },
         history: Vec::new(),
         reported: Vec::new(),
@@ -130,6 +131,7 @@ fn inside(
         has_procedure: row.int("has_procedure")? == 1,
         has_remote_procedure: row.int("has_remote_procedure")? == 1,
         newest: newest(answer, 3)?,
+        blocks_tracking: row.int("blocks_tracking")? == 1,
     };
     if let Some(settings) = &mut facts.settings {
         settings.users = settings::users(answer, 2)?;
@@ -159,6 +161,10 @@ struct MarkLogNames {
     procedure: &'static str,
     remote_procedure: &'static str,
     newest: &'static str,
+    /// Where the decoder of BizTalk's tracking database is held still.
+    blocks: Option<&'static str>,
+    /// The column without which the table is no mark log.
+    column: &'static str,
 }
 
 const fn names(kind: MarkLogKind) -> MarkLogNames {
@@ -168,6 +174,8 @@ const fn names(kind: MarkLogKind) -> MarkLogNames {
             procedure: "stopmark.SetMark",
             remote_procedure: "stopmark.SetMarkRemote",
             newest: "SELECT TOP (1) l.mark_name FROM [stopmark].[MarkLog] AS l ORDER BY l.id DESC;",
+            blocks: None,
+            column: "mark_name",
         },
         // BizTalk's table has neither key nor order: the newest is the one whose stamp, the last 23
         // characters, is greatest. Rows that are no stamped mark do not count.
@@ -178,6 +186,8 @@ const fn names(kind: MarkLogKind) -> MarkLogNames {
             newest: "SELECT TOP (1) l.MarkName AS mark_name FROM [dbo].[MarkLog] AS l\n\
                      WHERE l.MarkName LIKE N'%[_]____[_]__[_]__[_]__[_]__[_]__[_]___'\n\
                      ORDER BY RIGHT(l.MarkName, 23) DESC;",
+            blocks: Some("dbo.TDDS_BlockTDDS"),
+            column: "MarkName",
         },
     }
 }
@@ -196,7 +206,8 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
         .collect();
     Batch::plain(format!(
         "USE {database};\n\
-         SELECT CASE WHEN OBJECT_ID(N'{table}', N'U') IS NULL THEN 0 ELSE 1 END AS has_table,\n    \
+         SELECT CASE WHEN COL_LENGTH(N'{table}', N'{column}') IS NULL THEN 0 ELSE 1 END AS has_table,\n    \
+         {blocks} AS blocks_tracking,\n    \
          {procedure} AS has_procedure,\n    \
          {remote_procedure} AS has_remote_procedure,\n    \
          (SELECT SUM(CAST(f.size AS bigint)) * 8192 FROM sys.database_files AS f) AS size_bytes,\n    \
@@ -205,16 +216,19 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
          SELECT p.permission_name FROM sys.fn_my_permissions(NULL, N'DATABASE') AS p\n\
          WHERE p.permission_name IN ({rights});\n\
          {users}\n\
-         IF OBJECT_ID(N'{table}', N'U') IS NOT NULL\n    \
+         IF COL_LENGTH(N'{table}', N'{column}') IS NOT NULL\n    \
          AND HAS_PERMS_BY_NAME(N'{table}', N'OBJECT', N'SELECT') = 1\n\
-         {newest}",
+         EXEC ({newest});",
         database = identifier(database.as_str()),
         table = names.table,
         procedure = has(names.procedure),
         remote_procedure = has(names.remote_procedure),
         rights = rights.join(", "),
+        column = names.column,
+        blocks = names.blocks.map_or_else(|| "0".to_owned(), has),
         users = settings::users_sql(),
-        newest = names.newest,
+        // A text of its own: a batch that names a column which is not there is refused before it begins.
+        newest = literal(names.newest),
     ))
 }
 

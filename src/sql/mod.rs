@@ -6,8 +6,11 @@
 //!
 //! This room decides nothing about backups, never retries by itself, and offers no general query.
 
+mod applock;
 mod availability;
 mod backup;
+mod backup_history;
+mod biztalk;
 mod connect;
 pub mod dial;
 mod discover;
@@ -121,14 +124,6 @@ impl SqlFleet {
 impl Fleet for SqlFleet {
     async fn host_facts(&self, host: &HostName, wanted: &FactsWanted) -> Result<HostFacts> {
         facts::host_facts(self, host, wanted).await
-    }
-
-    async fn biztalk_members(
-        &self,
-        host: &HostName,
-        database: &DatabaseName,
-    ) -> Result<Vec<(String, DatabaseName)>> {
-        discover::biztalk_members(self, host, database).await
     }
 
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {

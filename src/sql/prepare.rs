@@ -11,6 +11,7 @@ use super::quote::{identifier, literal};
 use super::session::SqlSession;
 use super::statement::{Batch, Parameter};
 use super::{SqlFleet, rows};
+use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, MarkName, MemberName};
 use crate::plan::PrepareMember;
@@ -49,17 +50,21 @@ pub(super) async fn trim_mark_log(
 ) -> Result<()> {
     let at_member = |error: Error| error.at("member", member);
     let session = fleet.open(&member.host).await.map_err(at_member)?;
+    let trim = match fleet.config.mark_log {
+        MarkLogKind::Stopmark => trim_sql(oldest.as_str()),
+        MarkLogKind::BizTalk => trim_biztalk_sql(oldest.as_str()),
+    };
     let entered = session.ask(&use_sql(&member.database)).await;
     let trimmed = match entered {
-        Ok((session, _)) => session.ask(&trim_sql(oldest.as_str())).await,
+        Ok((session, _)) => session.ask(&trim).await,
         Err(error) => Err(error),
     };
     match trimmed {
         // After a failover it is a secondary replica: the rows go when it is the primary one again.
         Err(error) if is_of_secondary(&error) => Ok(()),
-        Err(error) => {
-            Err(at_member(error).hint("`stopmark group prepare` grants the right to delete rows"))
-        }
+        Err(error) => Err(at_member(error).hint(
+            "`stopmark group prepare` grants the right to delete rows; in a BizTalk group an administrator does",
+        )),
         Ok(_) => Ok(()),
     }
 }
@@ -214,6 +219,19 @@ fn trim_sql(oldest: &str) -> Batch {
     )
 }
 
+/// BizTalk's table has no key: rows are told by their stamps, the last 23 characters, and only those of this group's
+/// own prefix go.
+fn trim_biztalk_sql(oldest: &str) -> Batch {
+    Batch::with(
+        "DELETE FROM [dbo].[MarkLog]\n\
+         WHERE [MarkName] LIKE N'%[_]____[_]__[_]__[_]__[_]__[_]__[_]___'\n    \
+         AND LEFT([MarkName], LEN([MarkName]) - 23) = LEFT(@P1, LEN(@P1) - 23)\n    \
+         AND RIGHT([MarkName], 23) < RIGHT(@P1, 23)\n    \
+         AND EXISTS (SELECT 1 FROM [dbo].[MarkLog] AS m WHERE m.[MarkName] = @P1);",
+        [Parameter::text(oldest)],
+    )
+}
+
 fn remove_sql() -> Batch {
     Batch::plain(
         "DROP PROCEDURE IF EXISTS [stopmark].[SetMarkRemote];\n\
@@ -273,6 +291,10 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("prepare.create_user", create_user_sql(&sample.login)),
         ("prepare.grant", grant_sql(&sample.login)),
         ("prepare.trim", trim_sql("SM_2026_11_21_02_00_00_007")),
+        (
+            "prepare.trim_biztalk",
+            trim_biztalk_sql("BTS_2026_11_21_02_00_00_007"),
+        ),
         ("prepare.remove", remove_sql()),
         ("prepare.script_schema", script_schema_sql()),
         ("prepare.script_user", script_user_sql(&sample.login)),

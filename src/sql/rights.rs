@@ -397,8 +397,11 @@ fn biztalk(grantee: &Grantee<'_>) -> String {
     if let Some(database) = grantee.listed_in {
         begin(&mut script, database.as_str(), Some(grantee.login));
         let text = biztalk_list_sql(grantee.login).text;
-        writeln!(script, "-- BizTalk's own list of its databases\n{text}\nGO")
-            .expect("a string takes all");
+        writeln!(
+            script,
+            "-- BizTalk's own list of its databases, and its backup history\n{text}\nGO"
+        )
+        .expect("a string takes all");
     }
     script
 }
@@ -412,9 +415,13 @@ fn biztalk_role_sql(login: &str) -> Batch {
 }
 
 fn biztalk_list_sql(login: &str) -> Batch {
+    let login = identifier(login);
     Batch::plain(format!(
-        "GRANT SELECT ON OBJECT::[dbo].[admv_BackupDatabases] TO {};",
-        identifier(login)
+        "GRANT SELECT ON OBJECT::[dbo].[admv_BackupDatabases] TO {login};\n\
+         GRANT SELECT, INSERT, UPDATE, DELETE ON OBJECT::[dbo].[adm_BackupHistory] TO {login};\n\
+         GRANT SELECT, UPDATE ON OBJECT::[dbo].[adm_BackupSettings] TO {login};\n\
+         GRANT EXECUTE ON OBJECT::[dbo].[sp_GetNextBackupSetId] TO {login};\n\
+         GRANT EXECUTE ON OBJECT::[dbo].[sp_MarkBTSLogs] TO {login};"
     ))
 }
 

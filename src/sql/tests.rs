@@ -14,8 +14,8 @@ use super::dial::{Dial, Wire};
 use super::observe;
 use crate::clock::ManualClock;
 use crate::config::{
-    Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, PolicyConfig,
-    ReadBack, ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
+    BizTalkConfig, Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind,
+    PolicyConfig, ReadBack, ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
 };
 use crate::error::{Code, Error, Retry};
 use crate::model::{HostName, Timestamp};
@@ -47,6 +47,7 @@ pub(super) fn config() -> Config {
         mark_prefix: "BTS".parse().expect("valid"),
         mark_log: MarkLogKind::Stopmark,
         discovery: None,
+        biztalk: BizTalkConfig::default(),
         members: Vec::new(),
         hosts: BTreeMap::from([(name(), host)]),
         store: StoreConfig {

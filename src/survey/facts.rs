@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EventSession, ReportedError};
+use super::{BizTalkFacts, Drift, EventSession, ReportedError};
 use crate::config::Config;
 use crate::model::{
     DatabaseName, DatabaseSettings, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal,
@@ -33,6 +33,12 @@ pub struct Survey {
     /// has not heard of: nobody can say which log counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contested: Vec<MovedMember>,
+    /// What the management database of a BizTalk group says; none for other groups, and where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub biztalk: Option<BizTalkFacts>,
+    /// How its list differs from the group that the newest set holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
     /// The host where marks begin now, if it is not the one of the configuration: the members that made that one the
     /// management host have failed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -158,6 +164,9 @@ pub struct Replica {
     /// How the secondary replicas stand; empty where this host has not the primary one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondaries: Vec<Secondary>,
+    /// The group has no `DTC_SUPPORT = PER_DB`: after a failover the outcome of a distributed transaction may be lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_dtc: bool,
 }
 
 /// A secondary replica as the primary one knows it.
@@ -216,6 +225,9 @@ pub struct MarkLogFacts {
     pub has_remote_procedure: bool,
     /// The newest mark in the table.
     pub newest: Option<MarkName>,
+    /// It is BizTalk's tracking database, whose decoder can be held still (`TDDS_BlockTDDS`).
+    #[serde(default)]
+    pub blocks_tracking: bool,
 }
 
 /// One row of `msdb.dbo.backupset` with its first file.

@@ -4,51 +4,60 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
+use super::drift::{self, Change, Drift};
 use super::{
-    BackupRow, HostFacts, HostReport, MemberFacts, MovedMember, Survey, UnresolvedMember,
-    event_session_name, no_access,
+    BackupRow, BizTalkFacts, HostFacts, HostReport, ListedDatabase, MemberFacts, MemberState,
+    MovedMember, Survey, UnresolvedMember, event_session_name, no_access,
 };
-use crate::config::{Config, Discovery, HostConfig};
+use crate::config::{Config, Discovery, DriftRule, HostConfig};
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, MemberName, SurveyId};
+use crate::model::{DatabaseName, HostName, MemberName, SetKind, SurveyId};
 use crate::world::{FactsWanted, World};
 
 /// Takes a survey of the whole group. Reads only; never fails, since silence is a fact.
 pub async fn take(world: &World, config: &Config) -> Survey {
     let taken_at = world.clock.now();
-    let mut members: BTreeSet<MemberName> = config
-        .members
-        .iter()
-        .map(|member| member.name.clone())
-        .collect();
-    let mut unresolved = Vec::new();
-    let discovered = discover(world, config).await;
-    if let Ok(rows) = &discovered {
-        for (server, database) in rows {
-            match host_called(config, server) {
-                Some(host) => {
-                    members.insert(MemberName::new(host.name.clone(), database.clone()));
-                }
-                None => unresolved.push(UnresolvedMember {
-                    server: server.clone(),
-                    database: database.clone(),
-                }),
-            }
-        }
-    }
+    let mut discovered = discover(world, config).await;
+    let rows = discovered.as_ref().ok().and_then(Option::as_ref);
+    let rows = rows.map_or(&[][..], |facts| facts.listed.as_slice());
+    let by_hand = config.members.iter().map(|member| member.name.clone());
+    let named = rows.iter().filter_map(|row| row.member.clone());
+    let listed: BTreeSet<MemberName> = by_hand.chain(named).collect();
+    let unresolved = unresolved(rows);
+    let before = published(world, config).await;
+    let wanted: BTreeSet<MemberName> = listed.union(&before).cloned().collect();
     let asked = config
         .hosts
         .values()
-        .map(|host| ask(world, config, host, &members));
+        .map(|host| ask(world, config, host, &wanted));
     let mut hosts: BTreeMap<HostName, HostReport> = join_all(asked).await.into_iter().collect();
-    if let Err(error) = discovered {
-        hosts.insert(config.management_host.clone(), silent(&error));
+    if let Err(error) = &discovered {
+        hosts.insert(config.management_host.clone(), silent(error));
     }
-    let found = look_further(world, config, &members, &hosts).await;
-    let contested = contested(&members, &hosts, &found);
-    let moved = moved(&members, &hosts, &found);
+    let found = look_further(world, config, &wanted, &hosts).await;
+    let contested = contested(&wanted, &hosts, &found);
+    let moved = moved(&wanted, &hosts, &found);
     bring_home(&moved, &mut hosts, &found);
-    let members = once(&members, &moved, config);
+    let each = once(&wanted, &moved, config);
+    let [listed, before] = [listed, before].map(|names| called(&names, &each, &moved));
+    if let Ok(Some(facts)) = &mut discovered {
+        facts.call(|name| call(name, &each, &moved));
+    }
+    let (members, drift) = match discovered {
+        Ok(_) => settled(
+            drift::judge(&listed, &before, config.biztalk.drift),
+            config,
+            &hosts,
+        ),
+        // The list cannot be read: the group is what it was, so that its chains go on.
+        Err(_) => (listed.union(&before).cloned().collect(), Vec::new()),
+    };
+    let members: Vec<MemberName> = members.into_iter().collect();
+    let of_group = |moved: Vec<MovedMember>| -> Vec<MovedMember> {
+        let own = moved.into_iter().filter(|it| members.contains(&it.listed));
+        own.collect()
+    };
+    let [moved, contested] = [moved, contested].map(of_group);
     gather_histories(&members, &moved, &mut hosts, &found);
     let management_host = management_host(config, &members, &moved);
     let id = SurveyId(world.ids.next());
@@ -60,6 +69,8 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         unresolved,
         moved,
         contested,
+        biztalk: discovered.ok().flatten(),
+        drift,
         management_host,
     };
     for host in further_managers(&survey, config) {
@@ -75,6 +86,74 @@ fn further_managers(survey: &Survey, config: &Config) -> Vec<HostName> {
     now.chain(later)
         .filter(|host| !host.is_same_host(&config.management_host))
         .collect()
+}
+
+/// The members of the newest set, as far as the configuration knows their hosts; none for groups whose members only
+/// the configuration lists, and where nothing was published yet.
+async fn published(world: &World, config: &Config) -> BTreeSet<MemberName> {
+    if config.discovery.is_none() {
+        return BTreeSet::new();
+    }
+    let sets = world.catalog.recent(&config.group, 1, &[]).await;
+    let sets = sets.unwrap_or_default().into_iter();
+    let mut own = sets.filter(|set| !matches!(set.kind, SetKind::Salvage | SetKind::Adopted));
+    let newest = own.next_back().map(|set| set.members);
+    let members = newest.unwrap_or_default().into_iter();
+    members
+        .filter(|member| config.host(&member.host).is_some())
+        .collect()
+}
+
+/// What a database is called in this survey: of several names of one the group counts by the same.
+fn call(name: &MemberName, each: &[MemberName], moved: &[MovedMember]) -> MemberName {
+    let place = |name: &MemberName| {
+        let moved = moved.iter().find(|it| it.listed == *name);
+        moved.map_or(name, |it| &it.now).clone()
+    };
+    let same = each.iter().find(|it| place(it) == place(name));
+    same.unwrap_or(name).clone()
+}
+
+fn called(
+    names: &BTreeSet<MemberName>,
+    each: &[MemberName],
+    moved: &[MovedMember],
+) -> BTreeSet<MemberName> {
+    names.iter().map(|name| call(name, each, moved)).collect()
+}
+
+/// A database that stands with another server now, and that its old host has no more, is where the list says.
+fn settled(
+    (mut members, mut drifts): (BTreeSet<MemberName>, Vec<Drift>),
+    config: &Config,
+    hosts: &BTreeMap<HostName, HostReport>,
+) -> (BTreeSet<MemberName>, Vec<Drift>) {
+    let is_gone = |member: &MemberName| {
+        let mut hosts = hosts.iter();
+        let own = hosts.find(|(name, _)| name.is_same_host(&member.host));
+        let Some((_, HostReport::Facts(facts))) = own else {
+            return false; // A host that says nothing may still have it.
+        };
+        let database = facts.members.get(&member.database);
+        database.is_none_or(|it| it.state != MemberState::Online)
+    };
+    let joins = config.biztalk.drift == DriftRule::Join;
+    for drift in drifts.iter_mut().filter(|it| joins && !it.is_followed) {
+        if matches!(drift.change, Change::Moved { .. }) && is_gone(&drift.member) {
+            members.remove(&drift.member);
+            drift.is_followed = true;
+        }
+    }
+    (members, drifts)
+}
+
+fn unresolved(listed: &[ListedDatabase]) -> Vec<UnresolvedMember> {
+    let unresolved = listed.iter().filter(|row| row.member.is_none());
+    let unresolved = unresolved.map(|row| UnresolvedMember {
+        server: row.server.clone(),
+        database: row.database.clone(),
+    });
+    unresolved.collect()
 }
 
 /// What hosts say of databases that are listed with another one.
@@ -324,20 +403,33 @@ fn has_primary(facts: &MemberFacts, listed: &MemberName) -> bool {
     })
 }
 
-async fn discover(world: &World, config: &Config) -> Result<Vec<(String, DatabaseName)>> {
-    match &config.discovery {
-        Some(Discovery::BizTalk { database }) => {
-            world
-                .fleet
-                .biztalk_members(&config.management_host, database)
-                .await
+/// What BizTalk says of its group; none where the group is none of BizTalk's.
+async fn discover(world: &World, config: &Config) -> Result<Option<BizTalkFacts>> {
+    let Some(Discovery::BizTalk { database }) = &config.discovery else {
+        return Ok(None);
+    };
+    let (fleet, host) = (&world.fleet, &config.management_host);
+    let rows = fleet.biztalk_members(host, database).await?;
+    let mut facts = fleet.biztalk_facts(host, database).await?;
+    let listed = rows.into_iter().map(|(server, database)| {
+        let host = host_called(config, &server);
+        ListedDatabase {
+            member: host.map(|host| MemberName::new(host.name.clone(), database.clone())),
+            server,
+            database,
         }
-        None => Ok(Vec::new()),
-    }
+    });
+    facts.listed = listed.collect();
+    Ok(Some(facts))
 }
 
-/// The host that a BizTalk table means: by true name, or by the address that people put there instead.
+/// The host that a BizTalk table means: by a name that the configuration explains, by true name, or by the address
+/// that people put there instead.
 fn host_called<'a>(config: &'a Config, server: &str) -> Option<&'a HostConfig> {
+    let mut explained = config.biztalk.servers.iter();
+    if let Some((_, host)) = explained.find(|(name, _)| name.eq_ignore_ascii_case(server)) {
+        return config.host(host);
+    }
     let by_name = server
         .parse()
         .ok()

@@ -3,6 +3,8 @@
 //! Start at [`Survey`] and [`take`]; [`TargetFacts`] are those of a host that a restore goes to. Gathering reads
 //! only; a host that does not answer is a fact of its own.
 
+mod biztalk;
+mod drift;
 mod facts;
 mod gather;
 mod milink;
@@ -10,6 +12,8 @@ mod reported;
 mod room;
 mod target;
 
+pub use biztalk::{BackupJobFacts, BizTalkFacts, HistoryRowFacts, ListedDatabase};
+pub use drift::{Change, Drift};
 pub use facts::{
     BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
     MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary, Seeding, Survey,

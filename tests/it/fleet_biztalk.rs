@@ -4,7 +4,7 @@ use sqlsim::biztalk::{self, Group};
 use stopmark::config::MarkLogKind;
 use stopmark::model::PieceKind;
 use stopmark::plan::PlaceMark;
-use stopmark::world::{FactsWanted, Fleet};
+use stopmark::world::{BizTalk as _, FactsWanted, Fleet};
 
 use crate::fleet_hosts::{Hosts, Told, mark, member, named, wanted};
 

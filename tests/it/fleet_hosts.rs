@@ -14,8 +14,8 @@ use sqlsim::link::Network;
 use sqlsim::{Instance, InstanceOptions, Simulator};
 use stopmark::clock::SystemClock;
 use stopmark::config::{
-    Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind, PolicyConfig,
-    ReadBack, ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
+    BizTalkConfig, Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind,
+    PolicyConfig, ReadBack, ScheduleConfig, ServiceConfig, StoreConfig, TransferConfig,
 };
 use stopmark::model::{DatabaseName, HostName, MarkName, MemberName, PieceId, PieceKind};
 use stopmark::plan::{
@@ -166,6 +166,7 @@ impl Hosts {
             mark_prefix: named("BTS"),
             mark_log: MarkLogKind::Stopmark,
             discovery: None,
+            biztalk: BizTalkConfig::default(),
             members: Vec::new(),
             hosts: self.started.iter().map(host).collect(),
             store: StoreConfig {
@@ -302,6 +303,7 @@ impl Hosts {
             is_cure: false,
             tail: None,
             retry: None,
+            by_procedure: None,
         }
     }
 }
@@ -348,5 +350,7 @@ pub(crate) fn mark(
             .collect(),
         app_lock: None,
         timeout_ms: 30_000,
+        tracking: None,
+        by_procedure: None,
     }
 }

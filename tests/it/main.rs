@@ -9,6 +9,8 @@ mod agent_stories;
 mod agreement;
 mod bad_input;
 mod bank;
+mod biztalk_group;
+mod biztalk_stage;
 mod book;
 mod bucket;
 mod chain_stories;
@@ -36,6 +38,7 @@ mod kill;
 mod leaping;
 mod link_check;
 mod link_trial;
+mod log_shipping;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;
@@ -79,5 +82,6 @@ mod store_options;
 mod stores;
 mod storms;
 mod strike;
+mod strike_biztalk;
 mod strike_share;
 mod tidy;

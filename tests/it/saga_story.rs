@@ -142,6 +142,8 @@ pub(crate) fn act_of(step: &Step) -> String {
         Step::ProbeMark(step) => format!("try {}", step.place.mark),
         Step::WatchLink(step) => format!("watch {}", step.program),
         Step::ReadWatch(_) => "read what was watched".to_owned(),
+        Step::WriteHistory(_) => "write the history".to_owned(),
+        Step::TrimHistory(_) => "trim the history".to_owned(),
     }
 }
 

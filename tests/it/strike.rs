@@ -129,11 +129,12 @@ impl Strike {
     }
 }
 
-struct StruckFleet(Arc<dyn Fleet>, Arc<Strike>);
+/// The hosts, struck; what only BizTalk groups ask is in `strike_biztalk`.
+pub(crate) struct StruckFleet(pub(crate) Arc<dyn Fleet>, Arc<Strike>);
 struct StruckStore(Arc<dyn Store>, Arc<Strike>);
 
 impl StruckFleet {
-    async fn pass<T: Send>(
+    pub(crate) async fn pass<T: Send>(
         &self,
         verb: &'static str,
         effect: impl Future<Output = Result<T>> + Send,
@@ -162,15 +163,6 @@ impl Fleet for StruckFleet {
             return facts.await; // The silence of a host that the run does not need is no failure of the run.
         }
         self.pass("host_facts", facts).await
-    }
-
-    async fn biztalk_members(
-        &self,
-        host: &HostName,
-        database: &DatabaseName,
-    ) -> Result<Vec<(String, DatabaseName)>> {
-        self.pass("biztalk_members", self.0.biztalk_members(host, database))
-            .await
     }
 
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {

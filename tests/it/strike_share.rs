@@ -36,7 +36,9 @@ pub(crate) enum Target {
 }
 
 /// The verbs that change nothing.
-pub(crate) const READING: [&str; 12] = [
+pub(crate) const READING: [&str; 14] = [
+    "biztalk_facts",
+    "old_backup_history",
     "bring",
     "host_facts",
     "databases",

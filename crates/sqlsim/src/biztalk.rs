@@ -1,10 +1,11 @@
 //! A group of databases as BizTalk Server lays it out, made by one call.
 //!
 //! Start at [`create_group`]. Names, columns and meanings are those of the product's documentation;
-//! the T-SQL is our own. Only what a backup of the group needs is here: no message is ever processed,
-//! nothing is archived, and `sp_BlockTDDS` blocks nobody.
+//! the T-SQL is our own. Only what a backup of the group needs is here: no message is ever processed, and
+//! nothing is archived. [`install_job`] writes down the Agent job as an administrator filled it in; nobody runs it.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::error::SqlResult;
@@ -23,6 +24,15 @@ pub const MANAGEMENT_SCRIPT: &str = include_str!("biztalk/management.sql");
 
 /// What the backup job calls: full and log runs, and the mark over all members.
 pub const JOB_SCRIPT: &str = include_str!("biztalk/job.sql");
+
+/// What the tracking database needs besides: `TDDS_BlockTDDS` and the table that it locks.
+pub const TRACKING_SCRIPT: &str = include_str!("biztalk/tracking.sql");
+
+/// The tables of msdb that hold the Agent's jobs and their steps.
+pub const AGENT_SCRIPT: &str = include_str!("biztalk/agent.sql");
+
+/// What the product calls its job, before the management database's name in brackets.
+pub const JOB_NAME: &str = "Backup BizTalk Server";
 
 /// Where the databases of a group are: server names as the group is to know them, and database
 /// names.
@@ -109,6 +119,57 @@ pub async fn install_member(instance: &Arc<Instance>, database: &str) -> SqlResu
     run_script(instance, database, MEMBER_SCRIPT).await
 }
 
+/// Makes an existing member the tracking database.
+pub async fn install_tracking(instance: &Arc<Instance>, database: &str) -> SqlResult<()> {
+    run_script(instance, database, TRACKING_SCRIPT).await
+}
+
+/// Writes the job down, as the Agent of the management database's instance holds it: four steps, of which `full` and
+/// `log` are the parameters of `sp_BackupAllFull_Schedule` and `sp_MarkAll`.
+pub async fn install_job(
+    instance: &Arc<Instance>,
+    management: &str,
+    is_enabled: bool,
+    (full, log): (&str, &str),
+) -> SqlResult<()> {
+    run_script(instance, "msdb", AGENT_SCRIPT).await?;
+    let name = format!("{JOB_NAME} ({management})");
+    let steps = [
+        (
+            "Set Compression Option",
+            "sp_SetBackupCompression",
+            "@bCompression = 0",
+        ),
+        ("BackupFull", "sp_BackupAllFull_Schedule", full),
+        ("MarkAndBackupLog", "sp_MarkAll", log),
+        (
+            "Clear Backup History",
+            "sp_DeleteBackupHistory",
+            "@DaysToKeep = 14",
+        ),
+    ];
+    let mut script = format!(
+        "DECLARE @job uniqueidentifier = NEWID();\n\
+         INSERT INTO dbo.sysjobs (job_id, name, enabled) VALUES (@job, {}, {});\n",
+        text(&name),
+        u8::from(is_enabled)
+    );
+    for (at, (step, procedure, parameters)) in steps.into_iter().enumerate() {
+        let command = format!("exec [dbo].[{procedure}] {parameters}");
+        writeln!(
+            script,
+            "INSERT INTO dbo.sysjobsteps (job_id, step_id, step_name, subsystem, command, database_name)\n\
+             VALUES (@job, {}, {}, N'TSQL', {}, {});",
+            at + 1,
+            text(step),
+            text(&command),
+            text(management)
+        )
+        .expect("a string takes everything");
+    }
+    run_script(instance, "msdb", &script).await
+}
+
 /// Makes a whole group: databases that are not there yet, on the hosts of these names, and all that a
 /// backup needs in them. Raises 7202 for a server that is not among the hosts.
 pub async fn create_group(
@@ -124,6 +185,9 @@ pub async fn create_group(
         let host = host(server)?;
         create_database(host, database).await?;
         install_member(host, database).await?;
+    }
+    if let Some((server, database)) = &group.tracking {
+        install_tracking(host(server)?, database).await?;
     }
     let host = host(server)?;
     create_database(host, management).await?;

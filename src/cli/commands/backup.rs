@@ -5,6 +5,7 @@ use super::{Failed, end_run, one, shown};
 use crate::cli::args::{BackupCommand, Common};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
+use crate::config::{Config, DriftRule};
 use crate::error::{Code, Error, Exit};
 use crate::model::MemberName;
 use crate::plan::{self, BackupKind, Plan};
@@ -34,18 +35,28 @@ pub(super) async fn backup(
     let agent = agent(common, access)?;
     let new_chain = members(&agent, new_chain).await.map_err(one)?;
     let wanted = BackupWanted { kind, new_chain };
+    let config = approved(&agent, args.approve);
     if args.dry_run {
-        let (_, plan) = run::plan_only(&agent.world, &agent.config, &wanted)
+        let (_, plan) = run::plan_only(&agent.world, &config, &wanted)
             .await
             .map_err(one)?;
         return shown(out, &plan, Exit::Ok);
     }
-    let record = run::back_up(&agent.world, &agent.config, &wanted, interrupt).await;
+    let record = run::back_up(&agent.world, &config, &wanted, interrupt).await;
     let released = agent.world.store.release_lease(&agent.config.group).await;
     let record = record.map_err(one)?;
     released.map_err(one)?;
     tell(&agent, &record).await;
     end_run(out, &record)
+}
+
+/// The configuration, under which the group follows BizTalk's list where somebody approved.
+fn approved(agent: &Agent, approve: bool) -> Config {
+    let mut config = (*agent.config).clone();
+    if approve {
+        config.biztalk.drift = DriftRule::Follow;
+    }
+    config
 }
 
 /// The members that were named, as the group spells them: a name that is not of the group would otherwise be

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod backup;
+mod biztalk;
 mod catalog;
 mod check;
 mod completions;
@@ -34,7 +35,7 @@ mod status;
 mod verify;
 mod verify_chain;
 
-use super::args::{Cli, Command};
+use super::args::{CheckWhat, Cli, Command};
 use super::out::{Out, Shown};
 use super::{Failed, unprintable};
 use crate::error::{Error, Exit};
@@ -52,7 +53,11 @@ pub(super) async fn carry_out(
     let common = cli.common;
     match cli.command {
         Command::Init(args) => init::init(&common, &args, out),
+        Command::Check(args) if args.what == Some(CheckWhat::Biztalk) => {
+            biztalk::check(&common, out).await
+        }
         Command::Check(args) => check::check(&common, &args, out, interrupt).await,
+        Command::MigrateFromBiztalkJob(args) => biztalk::migrate(&common, &args, out).await,
         Command::Group(command) => group::group(&common, command, out, interrupt).await,
         Command::Link(command) => link::link(&common, command, out, interrupt).await,
         Command::Milink(command) => milink::milink(&common, command, out, interrupt).await,

@@ -62,6 +62,7 @@ impl<'a, 'o> Stage<'a, 'o> {
     fn configure(&self) -> Result<()> {
         let mut text = "format = 1\n\n[group]\nname = \"payments\"\nmanagement_host = \"MGMT\"\n\
             mark_prefix = \"BTS\"\nmark_log = \"biztalk\"\ndiscover = { biztalk = \"BizTalkMgmtDb\" }\n\n\
+            [biztalk]\nlog_shipping = false\n\n\
             [store]\nurl = \"STORE\"\n\n[schedule]\nfull = \"0 2 * * *\"\nlog = \"*/15 * * * *\"\n\n\
             [paths]\nstate = \"state\"\nlogs = \"logs\"\n"
             .replace("STORE", &file_url(&self.folder.join("store")));

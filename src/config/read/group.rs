@@ -8,6 +8,7 @@ use crate::model::{GroupName, HostName, MarkPrefix, MemberName};
 
 pub(super) const KEYS: &[&str] = &[
     "name",
+    "kind",
     "management_host",
     "mark_prefix",
     "mark_log",
@@ -16,6 +17,9 @@ pub(super) const KEYS: &[&str] = &[
 ];
 
 pub(super) const MEMBER_KEYS: &[&str] = &["name", "stripes", "compression", "best_effort"];
+
+/// Whether the group is one that BizTalk lists.
+const KINDS: &[(&str, bool)] = &[("listed", false), ("biztalk", true)];
 
 /// SQL Server takes at most this many devices for one backup.
 const STRIPES_MAX: u16 = 64;
@@ -41,21 +45,29 @@ pub(super) fn read(root: &Table<'_>, hosts: &Hosts<'_>) -> Option<Group> {
     let management_host = table
         .required("management_host", "name the host at which marks start")
         .and_then(|node| management_host(&node, hosts));
+    let is_biztalk = match table.optional("kind") {
+        Some(node) => node.choice(KINDS),
+        None => Some(false),
+    };
     let mark_prefix = match table.optional("mark_prefix") {
         Some(node) => {
             node.parsed("it begins every mark's name, as in `SM_2026_11_21_02_00_00_000`")
         }
+        None if is_biztalk == Some(true) => "BTS".parse().ok(),
         None => "SM".parse().ok(),
     };
     let discovery = match table.optional("discover") {
         Some(node) => discovery(&node).map(Some),
+        None if is_biztalk == Some(true) => usual_discovery().map(Some),
         None => Some(None),
     };
     let mark_log = match table.optional("mark_log") {
         Some(node) => mark_log(&node),
         None => Some(default_mark_log(discovery.as_ref())),
     };
-    let members = members(&table, hosts);
+    let is_discovered = table.optional("discover").is_some() || is_biztalk == Some(true);
+    let members = members(&table, hosts, is_discovered);
+    is_biztalk?;
     Some(Group {
         name: name?,
         management_host: management_host?,
@@ -110,12 +122,18 @@ fn discovery(node: &Node<'_>) -> Option<Discovery> {
     Some(Discovery::BizTalk { database })
 }
 
-fn members(table: &Table<'_>, hosts: &Hosts<'_>) -> Option<Vec<MemberConfig>> {
+/// The management database's usual name.
+fn usual_discovery() -> Option<Discovery> {
+    let database = "BizTalkMgmtDb".parse().ok()?;
+    Some(Discovery::BizTalk { database })
+}
+
+fn members(table: &Table<'_>, hosts: &Hosts<'_>, is_discovered: bool) -> Option<Vec<MemberConfig>> {
     let items = match table.optional("members") {
         Some(node) => node.items()?,
         None => Vec::new(),
     };
-    if items.is_empty() && table.optional("discover").is_none() {
+    if items.is_empty() && !is_discovered {
         let hint = r#"write `members = ['HOST\INSTANCE/DATABASE']` or `discover = { biztalk = "BizTalkMgmtDb" }`"#;
         table.refuse(Code::ConfigValue, "the group has no members", hint);
         return None;

@@ -3,6 +3,7 @@
 //! Start at [`config`]. A reader gives none where it added a fault; the last line below therefore holds a
 //! whole Config exactly when there is no fault.
 
+mod biztalk;
 mod drill;
 mod group;
 mod hosts;
@@ -47,6 +48,7 @@ const SECTIONS: &[&str] = &[
     "policy",
     "retention",
     "drill",
+    "biztalk",
     "paths",
 ];
 
@@ -200,6 +202,7 @@ fn is_known_format(root: &Table<'_>) -> bool {
 fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let hosts = hosts::read(root, around);
     let group = group::read(root, &hosts);
+    let biztalk = biztalk::biztalk(root, group.as_ref(), &hosts);
     let stores = store::read(root, around);
     let sealing = sealing::read(root, around);
     let schedule = schedule::schedule(root);
@@ -217,6 +220,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         mark_prefix: group.mark_prefix,
         mark_log: group.mark_log,
         discovery: group.discovery,
+        biztalk,
         members: group.members,
         hosts: hosts.whole,
         store,
@@ -262,6 +266,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         retention::KEYS,
         drill::KEYS,
         drill::CHECK_KEYS,
+        biztalk::KEYS,
     ]);
     sections.flatten().copied()
 }

@@ -23,7 +23,7 @@ fn every_fault_is_told_at_once_in_the_order_of_the_file() {
     error[SM0102]: key `nmae` is not known here
       file: /etc/stopmark/stopmark.toml:5:1
       key:  group.nmae
-      hint: the keys here are `name`, `management_host`, `mark_prefix`, `mark_log`, `members`, `discover`
+      hint: the keys here are `name`, `kind`, `management_host`, `mark_prefix`, `mark_log`, `members`, `discover`
     error[SM0103]: host `PAY3` is not configured
       file: /etc/stopmark/stopmark.toml:7:40
       key:  group.members[1].name
@@ -380,4 +380,35 @@ fn a_value_of_any_type_in_any_place_is_refused_without_a_panic() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_said_of_a_biztalk_group_must_fit_one() {
+    let no_group = check(&[("[store]", "[biztalk]\nengine = 'stopmark'\n[store]")]);
+    assert!(
+        no_group.contains("the group is no BizTalk group"),
+        "{no_group}"
+    );
+    let kind = ("[group]", "[group]\nkind = \"biztalk\"");
+    for (rules, told) in [
+        ("engine = \"oracle\"", "`oracle` is not known here"),
+        ("keep_for = \"1h\"", "must still find its files"),
+        ("drift = true", "a string is wanted here"),
+        (
+            "servers = { 'x' = 'NOBODY' }",
+            "host `NOBODY` is not configured",
+        ),
+        ("journal = 1", "journal"),
+    ] {
+        let faults = check(&[kind, ("[store]", &format!("[biztalk]\n{rules}\n[store]"))]);
+        assert!(faults.contains(told), "{told}: {faults}");
+    }
+    let striped = check(&[
+        kind,
+        (
+            "'PAY1\\SQL/Orders'",
+            "{ name = 'PAY1\\SQL/Orders', stripes = 2 }",
+        ),
+    ]);
+    assert!(striped.contains("names one file"), "{striped}");
 }

@@ -52,6 +52,7 @@ pub(super) fn tails(
             is_cure: false,
             tail: Some(tail),
             retry: Some(RetryRule::of(&cfg.policy)),
+            by_procedure: None,
         }
     };
     with_tail.map(back_up).collect()

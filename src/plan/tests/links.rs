@@ -120,6 +120,7 @@ fn what_an_interrupted_round_took_is_brought_away_by_its_own_steps() {
         is_mark_confirmed: true,
         is_published: false,
         uncleared: Vec::new(),
+        owes_history: false,
     };
     let plan = salvage(&unfinished).expect("pieces to bring away");
     insta::assert_snapshot!(show(&plan));
@@ -145,6 +146,7 @@ fn what_came_too_late_for_its_set_comes_in_a_set_of_its_own() {
         is_mark_confirmed: true,
         is_published: true,
         uncleared: own.pieces[1..2].to_vec(),
+        owes_history: false,
     };
     let plan = salvage(&late).expect("a piece to bring away");
     let published = steps(&plan).into_iter().find_map(|step| match step {

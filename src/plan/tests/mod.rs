@@ -3,6 +3,7 @@
 mod adopts;
 mod any_survey;
 mod backups;
+mod biztalk;
 mod drills;
 mod link_doctor;
 mod links;

@@ -165,7 +165,7 @@ fn without_a_policy_nothing_is_done() {
 }
 
 #[test]
-fn the_marks_of_biztalk_are_left_to_its_own_job() {
+fn the_marks_of_biztalk_are_trimmed_too() {
     let given = given();
     let verdict = verdict(&given.sets, true);
     let plan = pruned(
@@ -176,5 +176,5 @@ fn the_marks_of_biztalk_are_left_to_its_own_job() {
     )
     .expect("a plan");
     let mut all = steps(&plan).into_iter();
-    assert!(!all.any(|step| matches!(step, Step::TrimMarkLog(_))));
+    assert!(all.any(|step| matches!(step, Step::TrimMarkLog(_))));
 }

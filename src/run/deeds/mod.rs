@@ -9,6 +9,7 @@ mod adopt;
 mod copies;
 mod deliver;
 mod drill;
+mod history;
 mod probe_mark;
 mod prune;
 mod publish;
@@ -83,6 +84,8 @@ pub async fn carry_out(
         Step::ReadWatch(step) => probe_mark::read_watch(world, host, step).await,
         // That it stands in the journal is all there is to it.
         Step::Release(_) => Ok(Outcome::Done),
+        Step::WriteHistory(step) => done(history::write(world, book, host, step).await),
+        Step::TrimHistory(step) => done(history::trim(world, host, step).await),
     }
 }
 

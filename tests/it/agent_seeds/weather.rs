@@ -18,7 +18,11 @@ use crate::fate::{Fate, Fates};
 use crate::strike::Strike;
 
 /// The verbs that hosts answer; their faults are the simulator's.
-const OF_HOSTS: [&str; 24] = [
+const OF_HOSTS: [&str; 28] = [
+    "biztalk_facts",
+    "write_backup_history",
+    "old_backup_history",
+    "trim_backup_history",
     "host_facts",
     "biztalk_members",
     "databases",

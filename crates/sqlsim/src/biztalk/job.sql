@@ -63,7 +63,13 @@ BEGIN
     SET NOCOUNT ON;
     IF @@TRANCOUNT = 0
         RETURN 1;
-    RETURN 0;
+    DECLARE @server nvarchar(80), @db nvarchar(128), @proc nvarchar(600), @status int;
+    SELECT @server = TrackingDBServerName, @db = TrackingDBName FROM dbo.adm_Group;
+    IF ISNULL(@server, N'') = N'' OR ISNULL(@db, N'') = N''
+        RETURN 0;
+    EXEC dbo.sp_RemoteProcedureName @server, @db, N'TDDS_BlockTDDS', @proc OUTPUT;
+    EXEC @status = @proc;
+    RETURN @status;
 END
 GO
 CREATE PROCEDURE dbo.sp_MarkBTSLogs @MarkName nvarchar(32)

@@ -45,6 +45,8 @@ CREATE TABLE dbo.adm_BackupHistory (
     ServerName nvarchar(128) NULL
 );
 GO
+CREATE UNIQUE INDEX IX_BackupHistory ON dbo.adm_BackupHistory (BackupSetId, DatabaseName, ServerName);
+GO
 CREATE VIEW dbo.admv_BackupDatabases
 AS
 SELECT CONVERT(nvarchar(80), SERVERPROPERTY('ServerName')) AS ServerName, DB_NAME() AS DatabaseName

@@ -80,7 +80,8 @@ BEGIN
     EXEC dbo.sp_GetServerName @name = @server OUTPUT;
     IF CHARINDEX(N'/', @path) > 0
         SET @between = N'/';
-    SET @BackupLocation = @path + @between + REPLACE(@server, N'\', N'_') + N'_' + DB_NAME()
+    -- The server's name is cut at 30 characters, as in the product.
+    SET @BackupLocation = @path + @between + LEFT(REPLACE(@server, N'\', N'_'), 30) + N'_' + DB_NAME()
         + N'_' + @kind + N'_' + @seq + N'.bak';
     RETURN 0;
 END

@@ -117,3 +117,39 @@ async fn a_failed_full_leaves_a_partial_set_that_counts_as_this_days_full() {
         [[Value::Int(2), Value::Int(1)]]
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_decoder_stands_still_to_the_end_of_the_transaction_that_marks() {
+    let (cluster, mut marking) = group().await;
+    cluster.link().await;
+    let mut decoder = cluster.hosts[1].client().await;
+    decoder.run("SET LOCK_TIMEOUT 0; USE BizTalkDTADb").await;
+    let moves_on = "UPDATE dbo.TDDS_StreamStatus SET LastSeqNum = LastSeqNum + 1";
+    decoder.run(moves_on).await;
+    marking
+        .run("SET XACT_ABORT ON; BEGIN TRANSACTION; EXEC dbo.sp_BlockTDDS;")
+        .await;
+    let waits = decoder.fail(moves_on).await;
+    assert!(waits.contains(&1222), "{waits:?}");
+    marking.run("COMMIT TRANSACTION;").await;
+    decoder.run(moves_on).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_job_stands_in_the_agents_tables_as_it_was_filled_in() {
+    let (cluster, mut client) = group().await;
+    let full = "'d', 'BTS', '\\\\nas\\it''s', 0";
+    sqlsim::biztalk::install_job(
+        &cluster.hosts[0].instance,
+        "BizTalkMgmtDb",
+        true,
+        (full, "'BTS', '\\\\nas'"),
+    )
+    .await
+    .expect("it is written down");
+    let sql = "SELECT s.command FROM msdb.dbo.sysjobs AS j\n\
+               INNER JOIN msdb.dbo.sysjobsteps AS s ON s.job_id = j.job_id\n\
+               WHERE j.enabled = 1 AND s.step_id = 2";
+    let command = format!("exec [dbo].[sp_BackupAllFull_Schedule] {full}");
+    assert_eq!(client.run(sql).await.value(), &command.into());
+}

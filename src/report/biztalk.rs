@@ -1,0 +1,98 @@
+//! What `stopmark check biztalk` found, for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::doctor::{BizTalkFinding, Weight, examine_biztalk};
+use crate::error::Exit;
+use crate::model::{DatabaseName, HostName};
+use crate::survey::{HostReport, Survey};
+
+/// Everything that was found about a BizTalk group.
+#[derive(Clone, Debug, Serialize)]
+pub struct BizTalkReport {
+    /// The management database.
+    pub database: DatabaseName,
+    /// Its host.
+    pub host: HostName,
+    /// Why nothing could be examined: what the host said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent: Option<String>,
+    /// How many databases the list has.
+    pub listed: usize,
+    /// What is wrong, the gravest first.
+    pub findings: Vec<BizTalkFinding>,
+}
+
+impl BizTalkReport {
+    /// Examines a group whose management database this is.
+    #[must_use]
+    pub fn of(config: &Config, survey: &Survey, database: &DatabaseName) -> Self {
+        let silent = match survey.hosts.get(&config.management_host) {
+            Some(HostReport::Silent { message, .. }) => Some(message.clone()),
+            _ => None,
+        };
+        Self {
+            database: database.clone(),
+            host: config.management_host.clone(),
+            silent,
+            listed: survey
+                .biztalk
+                .as_ref()
+                .map_or(0, |facts| facts.listed.len()),
+            findings: examine_biztalk(config, survey),
+        }
+    }
+
+    /// Degraded where only risks were found, failed where the group gets no points.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        let blocks = |it: &BizTalkFinding| it.weight == Weight::Blocks;
+        if self.silent.is_some() || self.findings.iter().any(blocks) {
+            Exit::Failed
+        } else if self.findings.is_empty() {
+            Exit::Ok
+        } else {
+            Exit::Degraded
+        }
+    }
+
+    /// The text for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("BizTalk group of `{}` on `{}`\n", self.database, self.host);
+        if let Some(why) = &self.silent {
+            writeln!(text, "  not examined: {why}").expect("a string takes everything");
+            return text;
+        }
+        if self.findings.is_empty() {
+            let listed = self.listed;
+            writeln!(
+                text,
+                "  {listed} databases are listed, and nothing is wrong"
+            )
+            .expect("a string takes everything");
+        }
+        for finding in &self.findings {
+            let word = match finding.weight {
+                Weight::Blocks => "BLOCKS",
+                Weight::Risk => "risk  ",
+            };
+            let BizTalkFinding {
+                about,
+                what,
+                why,
+                cure,
+                ..
+            } = finding;
+            writeln!(
+                text,
+                "  {word} `{about}`: {what}\n         why:  {why}\n         cure: {cure}"
+            )
+            .expect("a string takes everything");
+        }
+        text
+    }
+}
