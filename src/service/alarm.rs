@@ -75,10 +75,10 @@ pub fn of_room(config: &AlarmsConfig, host: &HostName, room: &HostRoom) -> Vec<A
     let full = |free_bytes: u64| free_bytes < config.disk_free_bytes;
     let volumes = room.volumes.iter().filter(|it| full(it.free_bytes));
     let volumes = volumes.map(|volume| {
-        let (free, root) = (size(volume.free_bytes), &volume.root);
+        let (free, place) = (size(volume.free_bytes), &volume.root);
         let hint = "make room, or `[alarms] disk_free` says what is enough";
-        let message = format!("{free} free on `{root}`, where members have their files");
-        alarm(Code::DiskFilling, format!("{host} {root}"), message, hint)
+        let message = format!("{free} free on `{place}`, where members have their files");
+        alarm(Code::DiskFilling, format!("{host} {place}"), message, hint)
     });
     logs.chain(volumes).collect()
 }

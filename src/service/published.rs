@@ -188,7 +188,7 @@ fn broken(standing: &Standing) -> Option<Broken> {
     let (marked, breaks) = standing.held_back.as_ref()?;
     let mended = breaks.iter().filter(|(_, why)| is_mended_by_full(why));
     let members: Vec<MemberName> = mended.map(|(member, _)| member.clone()).collect();
-    (!members.is_empty()).then(|| Broken {
+    (!members.is_empty()).then_some(Broken {
         since: marked.mark.placed_at,
         members,
     })

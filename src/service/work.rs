@@ -157,7 +157,7 @@ impl Deeds for Runs {
         let asked = scene.config.hosts.values().filter_map(|host| {
             let own = members.iter().filter(|it| it.host.is_same_host(&host.name));
             let own: Vec<_> = own.map(|member| member.database.clone()).collect();
-            (!own.is_empty()).then(|| async move {
+            (!own.is_empty()).then_some(async move {
                 let room = scene.world.fleet.room(&host.name, &own).await;
                 (host.name.clone(), room)
             })
