@@ -278,6 +278,8 @@ impl<'a> Marks<'a> {
             remote: there.map(leg).collect(),
             app_lock: super::mark::app_lock(self.cfg),
             timeout_ms: super::mark::timeout_ms(self.cfg),
+            tracking: None,
+            by_procedure: None,
         };
         let host = self.management.clone();
         (host, Step::ProbeMark(ProbeMark { place, commits }))

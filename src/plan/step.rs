@@ -22,7 +22,6 @@ use super::step_probe::{ProbeMark, ReadWatch, WatchLink};
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
 use super::trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 use super::undo::{Keep, Undo};
-use crate::config::MarkLogKind;
 use crate::model::{
     GroupName, HostName, MarkName, MemberName, MemberSettings, Origin, Piece, PieceId, PieceKind,
     RunId, SetId, SetKind, Timestamp,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::step::PlaceMark;
+use super::step_mark::PlaceMark;
 
 /// A marked transaction that nobody's Point is made of: to see whether hosts join it, and what it costs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

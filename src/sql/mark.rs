@@ -14,7 +14,7 @@ use super::every::Sample;
 use super::fault::{Fault, missing_right};
 use super::quote::{identifier, literal};
 use super::session::{Answer, within};
-use super::statement::{Batch, Parameter};
+use super::statement::Batch;
 use super::watch;
 use super::{SqlFleet, applock, prepare, rows};
 use crate::config::MarkLogKind;
