@@ -17,6 +17,7 @@ mod strike;
 #[path = "../tests/it/strike_biztalk.rs"]
 mod strike_biztalk;
 #[path = "../tests/it/strike_share.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod strike_share;
 
 use std::process::ExitCode;

@@ -76,13 +76,12 @@ async fn run(fleet: &SqlFleet, step: &PlaceMark, batch: &Batch) -> Result<Answer
 
 /// The marking batch, sent in the context of the first local member. `BEGIN TRANSACTION` takes the mark's name and its description from one variable.
 pub(super) fn mark_sql(step: &PlaceMark) -> Batch {
-    let mut text = match &step.by_procedure {
-        Some(database) => by_procedure_sql(step, database),
-        None => {
-            let mut text = joining_sql(step);
-            line(&mut text, "COMMIT TRANSACTION;");
-            text
-        }
+    let mut text = if let Some(database) = &step.by_procedure {
+        by_procedure_sql(step, database)
+    } else {
+        let mut text = joining_sql(step);
+        line(&mut text, "COMMIT TRANSACTION;");
+        text
     };
     text.push_str("SELECT CAST(@@TRANCOUNT AS int) AS open_transactions;");
     Batch::plain(text)
