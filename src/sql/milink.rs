@@ -299,14 +299,13 @@ pub fn script(names: &MilinkNames, has_cluster_type: bool) -> LinkScript {
     }
 }
 
-/// The texts of this file, but for two that are younger than the parser that reads all texts: a certificate out of
-/// bytes, and the distributed group. The names in those are looked at by a test of their own.
+/// The texts of this file, but for three that are younger than the parser that reads all texts: a certificate out of
+/// bytes, a group that seeds by itself, and the distributed group. The names in those are looked at by a test of their own.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let names = sample_names(sample);
     let database = std::slice::from_ref(&names.database);
     let link = script(&names, false);
     let texts = [
-        ("milink.group", link.group),
         ("milink.watch", link.watch),
         ("milink.drop_distributed_group", link.drop_distributed_group),
         ("milink.drop_group", link.drop_group),
@@ -397,6 +396,13 @@ mod tests {
         let names = sample_names(&Sample::hostile());
         let script = script(&names, true);
         assert!(script.group.contains("WITH (CLUSTER_TYPE = NONE)"));
+        assert!(
+            script
+                .group
+                .contains("CREATE AVAILABILITY GROUP [AG_DOM'AIN]]\\agent'; GO]"),
+            "{}",
+            script.group
+        );
         assert!(
             script
                 .trust

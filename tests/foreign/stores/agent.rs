@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use stopmark::cli;
@@ -49,7 +50,10 @@ impl<'a> Agent<'a> {
 
     /// Writes the configuration: these members, the S3 server as store, every secret named and none written.
     pub(super) fn configure(&self, members: &[&str]) {
-        fs::write(self.hosts.folder().join("password"), PASSWORD).expect("writes");
+        let password = self.hosts.folder().join("password");
+        fs::write(&password, PASSWORD).expect("writes");
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&password, private).expect("its own file");
         let management = self.hosts.names().next().expect("a host");
         let mut text = format!(
             "format = 1\n\n[group]\nname = \"{GROUP}\"\nmanagement_host = \"{management}\"\n\
