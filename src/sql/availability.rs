@@ -160,7 +160,7 @@ fn log_used_sql(name: &DatabaseName) -> Batch {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let name: DatabaseName = sample.database.parse().expect("samples are valid names");
+    let name = sample.database_name();
     vec![
         (
             "availability.replicas",

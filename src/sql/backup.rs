@@ -375,7 +375,7 @@ fn step(sample: &Sample, piece_kind: PieceKind, stripes: u16, compression: Optio
         piece: PieceId(uuid::Uuid::nil()),
         member: crate::model::MemberName::new(
             sample.host.parse().expect("samples are valid names"),
-            sample.database.parse().expect("samples are valid names"),
+            sample.database_name(),
         ),
         taken_on: None,
         replica_wait_ms: None,

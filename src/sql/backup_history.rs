@@ -236,10 +236,7 @@ fn table(database: &DatabaseName) -> String {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let database = sample
-        .database
-        .parse::<DatabaseName>()
-        .expect("samples are valid names");
+    let database = sample.database_name();
     let row = HistoryRow {
         piece: crate::model::PieceId(uuid::Uuid::nil()),
         server: sample.host.clone(),

@@ -256,10 +256,7 @@ fn jobs_sql(database: &DatabaseName) -> Batch {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let database = sample
-        .database
-        .parse::<DatabaseName>()
-        .expect("samples are valid names");
+    let database = sample.database_name();
     vec![
         ("biztalk.objects", objects_sql(&database)),
         ("biztalk.history", history_sql(&database)),

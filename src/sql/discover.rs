@@ -63,9 +63,6 @@ fn members_sql(database: &DatabaseName) -> Batch {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let database = sample
-        .database
-        .parse::<DatabaseName>()
-        .expect("samples are valid names");
+    let database = sample.database_name();
     vec![("discover.biztalk", members_sql(&database))]
 }

@@ -172,7 +172,7 @@ fn drop_sql(database: &DatabaseName) -> Batch {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let database: DatabaseName = sample.database.parse().expect("samples are valid names");
+    let database = sample.database_name();
     let check = |physical_only| CheckDatabase {
         member: crate::model::MemberName::new(
             sample.host.parse().expect("samples are valid names"),

@@ -11,6 +11,7 @@ use super::{
     event_session, facts, history, links, mark, milink, prepare, probe, probe_mark, recover,
     restore, restored, rights, room, script, settings, target, watch, watch_link,
 };
+use crate::model::DatabaseName;
 
 /// Names to make texts with.
 pub(super) struct Sample {
@@ -39,6 +40,11 @@ impl Sample {
             folder: r"\\nas\backup\PAY1".to_owned(),
             file: "Ledger_data".to_owned(),
         }
+    }
+
+    /// The first database.
+    pub(super) fn database_name(&self) -> DatabaseName {
+        self.database.parse().expect("samples are valid names")
     }
 
     /// Names that try to end their quotes, or are as long as SQL Server allows.

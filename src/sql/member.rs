@@ -263,10 +263,7 @@ pub(super) fn newest_if_any_sql(database: &DatabaseName, kind: MarkLogKind) -> B
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let database = sample
-        .database
-        .parse::<DatabaseName>()
-        .expect("samples are valid names");
+    let database = sample.database_name();
     vec![
         (
             "member.inside",

@@ -331,7 +331,7 @@ fn sample_names(sample: &Sample) -> MilinkNames {
     let name = &sample.login;
     MilinkNames {
         host: sample.host.parse().expect("samples are valid names"),
-        database: sample.database.parse().expect("samples are valid names"),
+        database: sample.database_name(),
         endpoint_url: "tcp://10.1.0.4:5022".to_owned(),
         group: format!("AG_{name}"),
         distributed_group: format!("DAG_{name}"),

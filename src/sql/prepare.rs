@@ -276,10 +276,7 @@ fn script_user_sql(login: &str) -> Batch {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let database = sample
-        .database
-        .parse::<DatabaseName>()
-        .expect("samples are valid names");
+    let database = sample.database_name();
     vec![
         ("prepare.use", use_sql(&database)),
         ("prepare.schema_id", schema_id_sql()),

@@ -127,10 +127,7 @@ fn state_sql(database: &DatabaseName) -> Batch {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let database = sample
-        .database
-        .parse::<DatabaseName>()
-        .expect("samples are valid names");
+    let database = sample.database_name();
     vec![
         ("recover.state", state_sql(&database)),
         ("recover.open", recover_sql(&database, Keeps::default())),

@@ -308,7 +308,7 @@ fn source(sample: &Sample) -> RestorePiece {
 fn member(sample: &Sample) -> crate::model::MemberName {
     crate::model::MemberName::new(
         sample.host.parse().expect("samples are valid names"),
-        sample.database.parse().expect("samples are valid names"),
+        sample.database_name(),
     )
 }
 

@@ -184,10 +184,7 @@ fn files_sql(database: &DatabaseName) -> Batch {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let database = sample
-        .database
-        .parse::<DatabaseName>()
-        .expect("samples are valid names");
+    let database = sample.database_name();
     vec![
         ("restored.newest", newest_sql(&database)),
         ("restored.files", files_sql(&database)),

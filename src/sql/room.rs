@@ -155,7 +155,7 @@ fn log_sql(name: &DatabaseName) -> Batch {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let name: DatabaseName = sample.database.parse().expect("samples are valid names");
+    let name = sample.database_name();
     vec![
         ("room.open", open_sql(std::slice::from_ref(&name))),
         ("room.log", log_sql(&name)),

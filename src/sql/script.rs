@@ -238,7 +238,7 @@ pub fn settings_sql() -> Batch {
 
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
-    let database: DatabaseName = sample.database.parse().expect("samples are valid names");
+    let database = sample.database_name();
     let member = MemberName::new(
         sample.host.parse().expect("samples are valid names"),
         database.clone(),

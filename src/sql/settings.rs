@@ -211,7 +211,7 @@ fn let_in_sql(database: &DatabaseName) -> Batch {
 
 /// A step with everything that there is to put back.
 pub(super) fn sample_step(sample: &Sample) -> PutBack {
-    let database: DatabaseName = sample.database.parse().expect("samples are valid names");
+    let database = sample.database_name();
     PutBack {
         member: crate::model::MemberName::new(
             sample.host.parse().expect("samples are valid names"),

@@ -226,20 +226,7 @@ fn moved(
     found: &Found,
 ) -> Vec<MovedMember> {
     let lost = members.iter().filter(|member| is_lost(hosts, member));
-    let moved = lost.filter_map(|listed| {
-        let mut places = found
-            .iter()
-            .filter(|(host, _)| !host.is_same_host(&listed.host));
-        let (host, _) = places.find(|(_, databases)| {
-            let facts = databases.get(&listed.database);
-            facts.is_some_and(|facts| has_primary(facts, listed))
-        })?;
-        Some(MovedMember {
-            listed: listed.clone(),
-            now: MemberName::new(host.clone(), listed.database.clone()),
-        })
-    });
-    moved.collect()
+    lost.filter_map(|listed| elsewhere(listed, found)).collect()
 }
 
 /// The members that are where they are listed, and elsewhere too.
@@ -252,20 +239,25 @@ fn contested(
         let facts = answering(hosts, &it.host).and_then(|host| host.members.get(&it.database));
         facts.is_some_and(|facts| has_primary(facts, it))
     };
-    let claims = members.iter().filter(own).filter_map(|listed| {
-        let mut others = found
-            .iter()
-            .filter(|(host, _)| !host.is_same_host(&listed.host));
-        let (host, _) = others.find(|(_, databases)| {
-            let facts = databases.get(&listed.database);
-            facts.is_some_and(|facts| has_primary(facts, listed))
-        })?;
-        Some(MovedMember {
-            listed: listed.clone(),
-            now: MemberName::new(host.clone(), listed.database.clone()),
-        })
-    });
-    claims.collect()
+    let claimed = members.iter().filter(own);
+    claimed
+        .filter_map(|listed| elsewhere(listed, found))
+        .collect()
+}
+
+/// The member on another host that says that its primary replica is there.
+fn elsewhere(listed: &MemberName, found: &Found) -> Option<MovedMember> {
+    let mut others = found
+        .iter()
+        .filter(|(host, _)| !host.is_same_host(&listed.host));
+    let (host, _) = others.find(|(_, databases)| {
+        let facts = databases.get(&listed.database);
+        facts.is_some_and(|facts| has_primary(facts, listed))
+    })?;
+    Some(MovedMember {
+        listed: listed.clone(),
+        now: MemberName::new(host.clone(), listed.database.clone()),
+    })
 }
 
 /// The facts of a member join those of the host that it is on.

@@ -7,17 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use stopmark::error::Exit;
 
-use crate::stage::{Printed, Stage};
-
-async fn must(stage: &Stage, args: &[&str]) -> String {
-    let Printed {
-        exit,
-        stdout,
-        stderr,
-    } = stage.run(args).await;
-    assert_eq!(exit, Exit::Ok, "{args:?}\n{stdout}\n{stderr}");
-    stdout
-}
+use crate::stage::Stage;
 
 async fn points(stage: &Stage) -> u64 {
     let printed = stage.run(&["status", "--json"]).await;
@@ -47,10 +37,10 @@ fn collect(folder: &Path, end: &str, found: &mut Vec<PathBuf>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_piece_voids_its_points_and_the_next_run_heals_the_group() {
     let stage = Stage::set(&[("SQL1", &["Orders", "Ledger"])]).await;
-    must(&stage, &["backup", "full"]).await;
-    must(&stage, &["backup", "log"]).await;
+    stage.must(&["backup", "full"]).await;
+    stage.must(&["backup", "log"]).await;
     assert_eq!(points(&stage).await, 1);
-    let clean = must(&stage, &["scrub"]).await;
+    let clean = stage.must(&["scrub"]).await;
     assert!(clean.starts_with("4 pieces"), "{clean}");
     let full = stored(&stage, ".full.1of1.bak").remove(0);
     let whole = fs::read(&full).expect("reads");
@@ -68,10 +58,10 @@ async fn a_damaged_piece_voids_its_points_and_the_next_run_heals_the_group() {
     stage.run(&["backup", "log"]).await;
     let healed = points(&stage).await;
     assert!(healed >= 1, "a point again without anybody's help");
-    must(&stage, &["catalog", "rebuild"]).await;
+    stage.must(&["catalog", "rebuild"]).await;
     assert_eq!(points(&stage).await, healed, "the store knows it all");
     fs::write(&full, &whole).expect("someone brings it back");
-    let back = must(&stage, &["scrub"]).await;
+    let back = stage.must(&["scrub"]).await;
     assert!(back.contains("1 pieces are whole again"), "{back}");
     assert!(points(&stage).await > healed, "the first mark counts again");
 }
@@ -79,9 +69,9 @@ async fn a_damaged_piece_voids_its_points_and_the_next_run_heals_the_group() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scrub_keeps_to_its_budget_and_comes_round() {
     let stage = Stage::set(&[("SQL1", &["Orders"])]).await;
-    must(&stage, &["backup", "full"]).await;
-    must(&stage, &["backup", "log"]).await;
-    let first = must(&stage, &["scrub", "--budget", "1KiB"]).await;
+    stage.must(&["backup", "full"]).await;
+    stage.must(&["backup", "log"]).await;
+    let first = stage.must(&["scrub", "--budget", "1KiB"]).await;
     assert!(first.contains("1 left for another time"), "{first}");
     let full = stored(&stage, ".bak").len();
     assert_eq!(full, 2);
@@ -95,9 +85,9 @@ async fn a_scrub_keeps_to_its_budget_and_comes_round() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_missing_altered_or_cut_off_in_the_log_is_found() {
     let stage = Stage::set(&[("SQL1", &["Orders"])]).await;
-    must(&stage, &["backup", "full"]).await;
-    must(&stage, &["backup", "log"]).await;
-    must(&stage, &["verify", "--chain"]).await;
+    stage.must(&["backup", "full"]).await;
+    stage.must(&["backup", "log"]).await;
+    stage.must(&["verify", "--chain"]).await;
     let logs: Vec<PathBuf> = stored(&stage, ".json")
         .into_iter()
         .filter(|path| path.parent().is_some_and(|it| it.ends_with("log")))
@@ -132,5 +122,5 @@ async fn what_is_missing_altered_or_cut_off_in_the_log_is_found() {
         }
         fs::write(path, kept).expect("brings back");
     }
-    must(&stage, &["verify", "--chain"]).await;
+    stage.must(&["verify", "--chain"]).await;
 }

@@ -1,18 +1,6 @@
 //! The job from end to end on two hosts: prepare, full, mark and logs, list, verify, restore, prove.
 
-use stopmark::error::Exit;
-
-use crate::stage::{Printed, Stage};
-
-fn must(printed: &Printed) {
-    assert_eq!(
-        printed.exit,
-        Exit::Ok,
-        "{}\n{}",
-        printed.stdout,
-        printed.stderr
-    );
-}
+use crate::stage::{Stage, must};
 
 /// A table in SQL1's Ledger with a row before the full and one before the log.
 async fn back_up_two_rows(stage: &Stage) {

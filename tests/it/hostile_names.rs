@@ -5,9 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use stopmark::error::Exit;
-
-use crate::stage::{Printed, Stage};
+use crate::stage::{Stage, must};
 
 const BRACKET: &str = "x]; DROP DATABASE master; --";
 const QUOTES: &str = "o'brien \"q\"";
@@ -18,11 +16,6 @@ const SLASH: &str = "a/b";
 /// 128 characters, the most that SQL Server takes; all of them brackets and quotes at the end.
 fn longest() -> String {
     format!("{}]']\"", "l".repeat(124))
-}
-
-fn must(printed: &Printed) {
-    let (out, err) = (&printed.stdout, &printed.stderr);
-    assert_eq!(printed.exit, Exit::Ok, "{out}\n{err}");
 }
 
 /// The names of all databases of a host, system's included.

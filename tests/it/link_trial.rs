@@ -6,25 +6,15 @@ use stopmark::plan::plan_link_explain;
 use stopmark::run::{self, Interrupt, PlanNames};
 use stopmark::survey;
 
-use crate::stage::{Printed, Stage};
+use crate::stage::{Printed, Stage, must};
 use crate::strike::{Strike, Target, When};
 
 /// Two hosts with links, three members.
 async fn linked() -> Stage {
     let layout: [(&str, &[&str]); 2] = [("SQL1", &["Ledger"]), ("SQL2", &["Accounts", "Cards"])];
     let stage = Stage::set(&layout).await;
-    well(&stage.run(&["link", "apply"]).await);
+    must(&stage.run(&["link", "apply"]).await);
     stage
-}
-
-fn well(printed: &Printed) {
-    assert_eq!(
-        printed.exit,
-        Exit::Ok,
-        "{}{}",
-        printed.stdout,
-        printed.stderr
-    );
 }
 
 async fn marks_in(stage: &Stage, host: &str, database: &str) -> i64 {
@@ -46,7 +36,7 @@ fn json(printed: &Printed) -> Value {
 async fn a_trial_mark_joins_every_host_and_stands_nowhere() {
     let stage = linked().await;
     let tried = stage.run(&["link", "check", "--trial-mark"]).await;
-    well(&tried);
+    must(&tried);
     assert!(
         tried.stdout.contains("trial  `SQL2`: joins"),
         "{}",
@@ -64,11 +54,11 @@ async fn a_trial_mark_joins_every_host_and_stands_nowhere() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_committed_probe_is_measured_and_is_never_a_point() {
     let stage = linked().await;
-    well(&stage.run(&["backup", "full"]).await);
+    must(&stage.run(&["backup", "full"]).await);
     let tried = stage
         .run(&["link", "check", "--trial-mark", "--commit", "--json"])
         .await;
-    well(&tried);
+    must(&tried);
     let trials = json(&tried)["trials"].clone();
     let probe = &trials[1];
     assert_eq!(probe["committed"], true, "{trials}");
@@ -88,9 +78,9 @@ async fn a_committed_probe_is_measured_and_is_never_a_point() {
             "{host}/{database}"
         );
     }
-    well(&stage.run(&["backup", "log"]).await);
+    must(&stage.run(&["backup", "log"]).await);
     let points = stage.run(&["points"]).await;
-    well(&points);
+    must(&points);
     assert!(points.stdout.contains("SM_"), "{}", points.stdout);
     assert!(!points.stdout.contains("SMPROBE"), "{}", points.stdout);
     let past = stage.run(&["link", "check"]).await;
@@ -106,7 +96,7 @@ async fn a_coordinator_that_is_off_is_found_by_the_trial_alone() {
     let stage = linked().await;
     let off = "EXEC sp_sim_fault @kind = 'dtc off', @times = 0;";
     stage.script("SQL2", "master", off).await;
-    well(&stage.run(&["link", "check"]).await);
+    must(&stage.run(&["link", "check"]).await);
     let tried = stage.run(&["link", "check", "--trial-mark"]).await;
     assert_eq!(tried.exit, Exit::Failed, "{}", tried.stdout);
     assert!(
@@ -122,7 +112,7 @@ async fn a_coordinator_that_is_off_is_found_by_the_trial_alone() {
     stage
         .script("SQL2", "master", "EXEC sp_sim_fault 'clear';")
         .await;
-    well(&stage.run(&["link", "check", "--trial-mark"]).await);
+    must(&stage.run(&["link", "check", "--trial-mark"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,8 +128,8 @@ async fn a_host_that_did_not_join_is_found_by_the_mark_that_outlives_its_rollbac
         tried.stdout
     );
     assert!(tried.stdout.contains("SM0302"), "{}", tried.stdout);
-    well(&stage.run(&["link", "apply"]).await);
-    well(&stage.run(&["link", "check", "--trial-mark"]).await);
+    must(&stage.run(&["link", "apply"]).await);
+    must(&stage.run(&["link", "check", "--trial-mark"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -167,7 +157,7 @@ async fn members_that_take_no_mark_are_left_out_by_name() {
 async fn the_other_host_tells_step_by_step_what_a_mark_did_there() {
     let stage = linked().await;
     let explained = stage.run(&["link", "explain", "SQL2", "--json"]).await;
-    well(&explained);
+    must(&explained);
     let steps = json(&explained)["steps"].clone();
     let steps = steps.as_array().expect("steps");
     let phases: Vec<&str> = steps

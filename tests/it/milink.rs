@@ -3,22 +3,12 @@
 use serde_json::Value;
 use stopmark::error::Exit;
 
-use crate::stage::{Printed, Stage};
+use crate::stage::{Stage, must};
 
 async fn two_members() -> Stage {
     let stage = Stage::set(&[("SQL1", &["Ledger"]), ("SQL2", &["Accounts"])]).await;
-    well(&stage.run(&["link", "apply"]).await);
+    must(&stage.run(&["link", "apply"]).await);
     stage
-}
-
-fn well(printed: &Printed) {
-    assert_eq!(
-        printed.exit,
-        Exit::Ok,
-        "{}{}",
-        printed.stdout,
-        printed.stderr
-    );
 }
 
 /// The rows of `milink check` that fail, by what they are about.
@@ -54,22 +44,22 @@ async fn what_a_host_lacks_fails_row_by_row_until_it_is_there() {
     give(&stage, "endpoint", "Cert_SQL1_endpoint", "5022").await;
     assert_eq!(failing(&stage, member).await, ["chain"]);
     let prepared = stage.run(&["milink", "prepare", member]).await;
-    well(&prepared);
+    must(&prepared);
     assert_eq!(failing(&stage, member).await, [""; 0]);
     let again = stage.run(&["milink", "prepare", member]).await;
-    well(&again);
+    must(&again);
     assert!(
         again.stdout.contains("every chain is as a link needs it"),
         "{}",
         again.stdout
     );
-    well(&stage.run(&["points"]).await);
+    must(&stage.run(&["points"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_that_met_bulk_changes_is_begun_anew_for_the_link() {
     let stage = two_members().await;
-    well(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
+    must(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
     give(&stage, "hadr", "-", "0").await;
     let lost = stage.run(&["milink", "check", "SQL1/Ledger"]).await;
     assert!(
@@ -88,7 +78,7 @@ async fn a_chain_that_met_bulk_changes_is_begun_anew_for_the_link() {
             .await
             .contains(&"chain".to_owned())
     );
-    well(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
+    must(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
     assert!(
         !failing(&stage, "SQL1/Ledger")
             .await
@@ -108,7 +98,7 @@ async fn other_recovery_models_and_system_databases_are_refused_with_the_stateme
     let cure = "ALTER DATABASE [Ledger] SET RECOVERY FULL;";
     assert!(checked.stdout.contains(cure), "{}", checked.stdout);
     stage.script("SQL1", "master", cure).await;
-    well(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
+    must(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
     let system = stage.run(&["milink", "check", "SQL1/msdb"]).await;
     assert!(
         system.stdout.contains("FAIL  database: a system database"),
@@ -132,7 +122,7 @@ async fn the_steps_of_a_link_have_their_names_their_order_and_their_way_back() {
         "10.1.0.4:5022",
     ];
     let written = stage.run(&words).await;
-    well(&written);
+    must(&written);
     let order = [
         "CREATE MASTER KEY",
         "CREATE CERTIFICATE [Cert_SQL1_endpoint]",
@@ -163,7 +153,7 @@ async fn the_steps_of_a_link_have_their_names_their_order_and_their_way_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seeding_is_followed_with_what_its_pause_costs_until_it_ends() {
     let stage = two_members().await;
-    well(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
+    must(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
     let watch = ["milink", "watch", "SQL1/Ledger", "--once"];
     let quiet = stage.run(&watch).await;
     assert!(
@@ -179,7 +169,7 @@ async fn seeding_is_followed_with_what_its_pause_costs_until_it_ends() {
         .script("SQL1", "master", "EXEC sp_sim_seeding 'Ledger', 1;")
         .await;
     let seeding = stage.run(&watch).await;
-    well(&seeding);
+    must(&seeding);
     assert!(
         seeding
             .stdout
@@ -200,7 +190,7 @@ async fn seeding_is_followed_with_what_its_pause_costs_until_it_ends() {
         .script("SQL1", "master", "EXEC sp_sim_seeding 'Ledger', 0;")
         .await;
     let ended = stage.run(&["milink", "watch", "SQL1/Ledger"]).await;
-    well(&ended);
+    must(&ended);
     assert!(
         ended.stdout.contains("no seeding goes on"),
         "{}",

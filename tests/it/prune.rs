@@ -14,7 +14,6 @@ use insta::assert_snapshot;
 use stopmark::catalog;
 use stopmark::clock::SystemClock;
 use stopmark::config::{Config, RetentionConfig};
-use stopmark::error::Exit;
 use stopmark::model::{PieceKind, Timestamp};
 use stopmark::plan::{BackupKind, Step};
 use stopmark::report::run::RunReport;
@@ -278,17 +277,6 @@ async fn tell(stage: &Stage, args: &[&str]) -> String {
     told(stage, args, &printed)
 }
 
-async fn must(stage: &Stage, args: &[&str]) {
-    let printed = stage.run(args).await;
-    assert_eq!(
-        printed.exit,
-        Exit::Ok,
-        "{}{}",
-        printed.stdout,
-        printed.stderr
-    );
-}
-
 /// The mark of the newest set.
 async fn newest_mark(stage: &Stage) -> String {
     let listed = stage.run(&["list", "--json"]).await;
@@ -301,12 +289,12 @@ async fn newest_mark(stage: &Stage) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pinned_point_stays_until_it_is_unpinned() {
     let stage = commands().await;
-    must(&stage, &["backup", "full"]).await;
-    must(&stage, &["backup", "log"]).await;
+    stage.must(&["backup", "full"]).await;
+    stage.must(&["backup", "log"]).await;
     let mark = newest_mark(&stage).await;
     let mut story = tell(&stage, &["pin", &mark, "--reason", "the auditors asked"]).await;
-    must(&stage, &["backup", "full"]).await;
-    must(&stage, &["backup", "log"]).await;
+    stage.must(&["backup", "full"]).await;
+    stage.must(&["backup", "log"]).await;
     story += &tell(&stage, &["prune", "plan"]).await;
     story += &tell(&stage, &["list"]).await;
     let status = stage.run(&["status"]).await;
@@ -324,11 +312,11 @@ async fn what_would_leave_no_proven_point_is_refused_until_one_is_proven() {
     let stage = commands().await;
     stage.edit("[policy]\n", "[policy]\nread_back = \"size\"\n");
     for _ in 0..2 {
-        must(&stage, &["backup", "full"]).await;
-        must(&stage, &["backup", "log"]).await;
+        stage.must(&["backup", "full"]).await;
+        stage.must(&["backup", "log"]).await;
     }
     let mut story = tell(&stage, &["prune", "run"]).await;
-    must(&stage, &["scrub"]).await;
+    stage.must(&["scrub"]).await;
     story += &tell(&stage, &["prune", "run"]).await;
     assert_snapshot!(story);
 }
@@ -336,8 +324,8 @@ async fn what_would_leave_no_proven_point_is_refused_until_one_is_proven() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_policy_everything_is_kept() {
     let stage = Stage::set(&[("SQL1", &["Ledger"])]).await;
-    must(&stage, &["backup", "full"]).await;
-    must(&stage, &["backup", "log"]).await;
+    stage.must(&["backup", "full"]).await;
+    stage.must(&["backup", "log"]).await;
     let pin = ["pin", "SM_2026_11_21_02_00_00_000", "--reason", "why not"];
     let story = [
         tell(&stage, &["prune", "run"]).await,

@@ -10,20 +10,10 @@ use stopmark::error::Exit;
 use crate::bank::{Bank, LEDGERS, TOTAL};
 use crate::damage::stored;
 use crate::saga_kinds::files_below;
-use crate::stage::{Printed, Stage};
+use crate::stage::{Stage, must};
 
 /// The hosts that the ledgers' own hosts are mapped to.
 const MAPPED: [&str; 4] = ["--map", "SQL1=DR1", "--map", "SQL2=DR2"];
-
-fn must(printed: &Printed) -> &str {
-    let Printed {
-        exit,
-        stdout,
-        stderr,
-    } = printed;
-    assert_eq!(*exit, Exit::Ok, "{stdout}\n{stderr}");
-    stdout
-}
 
 /// Money moves between two hosts, and a mark is placed in the middle of it.
 async fn set() -> (Stage, Bank) {

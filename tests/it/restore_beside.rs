@@ -4,19 +4,10 @@
 
 use stopmark::error::Exit;
 
-use crate::stage::{Printed, Stage};
+use crate::stage::{Stage, must};
 
 /// To one host, which has a login of the same name and another SID.
 const TO_DR: [&str; 5] = ["restore", "run", "--to-host", "DR1", "--default-folders"];
-
-fn must(printed: &Printed) {
-    let Printed {
-        exit,
-        stdout,
-        stderr,
-    } = printed;
-    assert_eq!(*exit, Exit::Ok, "{stdout}\n{stderr}");
-}
 
 /// Two hosts with a member each and a spare one; the first member is prepared by `script`, then backed up.
 async fn backed_up(script: &str) -> Stage {

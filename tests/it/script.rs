@@ -12,12 +12,7 @@ use stopmark::error::Exit;
 use tiberius::QueryItem;
 
 use crate::scrub::shaped;
-use crate::stage::{Printed, Stage};
-
-fn must(printed: &Printed) {
-    let said = format!("{}\n{}", printed.stdout, printed.stderr);
-    assert_eq!(printed.exit, Exit::Ok, "{said}");
-}
+use crate::stage::{Stage, must};
 
 /// Logins of the application and of who owns its databases; another host gives them other SIDs.
 const LOGINS: &str = "CREATE LOGIN [ap'p] WITH PASSWORD = 'Str0ng!pass';\nGO\n\

@@ -47,20 +47,13 @@ fn without_key(stage: &Stage) {
     stage.edit("identity = { file = \"key.txt\" }\n", "");
 }
 
-async fn must(stage: &Stage, args: &[&str]) -> String {
-    let printed = stage.run(args).await;
-    let Printed { stdout, stderr, .. } = &printed;
-    assert_eq!(printed.exit, Exit::Ok, "{args:?}\n{stdout}\n{stderr}");
-    printed.stdout
-}
-
 async fn back_up(stage: &Stage) {
     let table = "CREATE TABLE dbo.T (id bigint NOT NULL); INSERT INTO dbo.T VALUES (1);";
     stage.script("SQL1", "Ledger", table).await;
-    must(stage, &["backup", "full"]).await;
+    stage.must(&["backup", "full"]).await;
     let insert = "INSERT INTO dbo.T VALUES (20);";
     stage.script("SQL1", "Ledger", insert).await;
-    must(stage, &["backup", "log"]).await;
+    stage.must(&["backup", "log"]).await;
     let late = "INSERT INTO dbo.T VALUES (300);";
     stage.script("SQL1", "Ledger", late).await;
 }
@@ -90,8 +83,8 @@ async fn a_sealed_group_comes_back_and_nothing_in_the_store_can_be_read() {
         let has_media = content.windows(4).any(|window| window == b"TAPE");
         assert!(!has_media, "{} can be read", piece.display());
     }
-    must(&stage, &["verify"]).await;
-    must(&stage, &["scrub"]).await;
+    stage.must(&["verify"]).await;
+    stage.must(&["scrub"]).await;
     let printed = restore(&stage).await;
     assert_eq!(
         printed.exit,
@@ -108,7 +101,7 @@ async fn a_sealed_group_comes_back_and_nothing_in_the_store_can_be_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn inspect_names_sealed_pieces_as_such() {
     let (stage, _) = sealed_stage().await;
-    must(&stage, &["backup", "full"]).await;
+    stage.must(&["backup", "full"]).await;
     let store = stage.path("store").display().to_string();
     let inspected = stage.run(&["inspect", &store]).await;
     let said = "passed over, being sealed (age): ";
@@ -142,7 +135,7 @@ fn no_secret_was_written(stage: &Stage, keys: &[Keys]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_manifest_names_both_files_and_who_can_open_them() {
     let (stage, keys) = sealed_stage().await;
-    must(&stage, &["backup", "full"]).await;
+    stage.must(&["backup", "full"]).await;
     let manifest = stored(&stage, ".json");
     let manifest = manifest
         .iter()
@@ -163,7 +156,7 @@ async fn the_manifest_names_both_files_and_who_can_open_them() {
         "{stored} of {plain}"
     );
     assert_ne!(stripe["root"], stripe["sealed"]["plain"]["root"]);
-    must(&stage, &["catalog", "rebuild"]).await;
+    stage.must(&["catalog", "rebuild"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,7 +170,7 @@ async fn what_is_let_go_of_a_sealed_group_leaves_no_note_behind() {
     let before = stored(&stage, ".sealed");
     assert!(!before.is_empty(), "each sealed stripe has a note");
     for args in [["backup", "full"], ["backup", "log"], ["prune", "run"]] {
-        must(&stage, &args).await;
+        stage.must(&args).await;
     }
     let left = stored(&stage, ".sealed");
     assert!(!left.is_empty(), "the newest point keeps its own");
@@ -191,8 +184,8 @@ async fn without_the_right_key_a_group_is_backed_up_and_proven_and_not_restored(
     let (stage, keys) = sealed_stage().await;
     without_key(&stage);
     back_up(&stage).await;
-    must(&stage, &["verify"]).await;
-    must(&stage, &["scrub"]).await;
+    stage.must(&["verify"]).await;
+    stage.must(&["scrub"]).await;
     let printed = restore(&stage).await;
     assert_ne!(printed.exit, Exit::Ok);
     let told = format!("{}{}", printed.stdout, printed.stderr);

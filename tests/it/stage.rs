@@ -265,6 +265,11 @@ impl Stage {
         self.run_once(args).await
     }
 
+    /// Runs a command that must end well, and gives what it printed.
+    pub(crate) async fn must(&self, args: &[&str]) -> String {
+        must(&self.run(args).await).to_owned()
+    }
+
     async fn run_once(&self, args: &[&str]) -> Printed {
         let config = self.config_path();
         let all = [
@@ -376,4 +381,11 @@ fn url_of(path: &Path) -> String {
     url::Url::from_file_path(path)
         .expect("an absolute path")
         .to_string()
+}
+
+/// What a command printed that must have ended well.
+pub(crate) fn must(printed: &Printed) -> &str {
+    let (out, err) = (&printed.stdout, &printed.stderr);
+    assert_eq!(printed.exit, Exit::Ok, "{out}\n{err}");
+    out
 }
