@@ -217,6 +217,16 @@ async fn a_failover_in_good_order_loses_nothing_and_keeps_the_fork() {
 }
 
 #[tokio::test]
+async fn a_transaction_whose_log_travels_in_two_parts_is_there_once_it_has_committed() {
+    let mut pair = Pair::joined().await;
+    let begun = "BEGIN TRAN; INSERT INTO D.dbo.T VALUES (2)";
+    pair.one.run(begun).await;
+    pair.level().await;
+    pair.one.run("INSERT INTO D.dbo.T VALUES (3); COMMIT").await;
+    pair.two.wait_for(COUNT, &Value::Int(3)).await;
+}
+
+#[tokio::test]
 async fn a_forced_failover_goes_on_from_what_had_arrived_on_a_fork_of_its_own() {
     let mut pair = Pair::joined().await;
     let fork = pair.one.run(FORK).await;
