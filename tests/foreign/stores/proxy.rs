@@ -4,6 +4,7 @@
 //! that an answer may be sent instead of the server's. The signature covers the address that the agent was given,
 //! so the server sees a valid request.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -106,10 +107,25 @@ impl Drop for Proxy {
 }
 
 impl State {
-    /// The harm that this connection gets; one that it is counted for.
+    /// The harm that a new connection gets; one that it is counted for.
     fn take_harm(&self) -> Harm {
+        let is_for_new = |harm| matches!(harm, Harm::Busy(_) | Harm::CutUpload(..));
+        self.take_if(is_for_new).unwrap_or(Harm::None)
+    }
+
+    /// The harm to an answer that comes to these bytes of its connection. Sizes and bytes are asked for side by side, so
+    /// that nobody knows before which connection will carry that much.
+    fn take_answer_harm(&self, bytes: &Range<u64>) -> Harm {
+        let comes_to = |harm| match harm {
+            Harm::CutAnswer(_, at) | Harm::FlipAnswer(_, at) => bytes.contains(&at),
+            _ => false,
+        };
+        self.take_if(comes_to).unwrap_or(Harm::None)
+    }
+
+    fn take_if(&self, is_wanted: impl Fn(Harm) -> bool) -> Option<Harm> {
         let mut harm = self.harm.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = *harm;
+        let taken = Some(*harm).filter(|harm| is_wanted(*harm))?;
         *harm = match taken {
             Harm::Busy(left) if left > 1 => Harm::Busy(left - 1),
             Harm::CutUpload(left, at) if left > 1 => Harm::CutUpload(left - 1, at),
@@ -117,7 +133,7 @@ impl State {
             Harm::FlipAnswer(left, at) if left > 1 => Harm::FlipAnswer(left - 1, at),
             _ => Harm::None,
         };
-        taken
+        Some(taken)
     }
 }
 
@@ -164,14 +180,16 @@ async fn pump(
             return;
         };
         let end = passed + read as u64;
-        match (way, harm) {
-            (Way::ToServer, Harm::CutUpload(_, at)) | (Way::ToClient, Harm::CutAnswer(_, at))
-                if end > at =>
-            {
+        let harm = match way {
+            Way::ToServer => harm,
+            Way::ToClient => state.take_answer_harm(&(passed..end)),
+        };
+        match harm {
+            Harm::CutUpload(_, at) | Harm::CutAnswer(_, at) if end > at => {
                 state.harmed.fetch_add(1, Ordering::SeqCst);
                 return;
             }
-            (Way::ToClient, Harm::FlipAnswer(_, at)) if (passed..end).contains(&at) => {
+            Harm::FlipAnswer(_, at) => {
                 state.harmed.fetch_add(1, Ordering::SeqCst);
                 let at = usize::try_from(at - passed).expect("inside the buffer");
                 buffer[at] ^= 1;
