@@ -1,13 +1,17 @@
 //! Hears what the client library only logs: information, and every error of an answer.
 //!
 //! Start at [`Ears::listen`]. It hears the thread that it was told to listen on, and nothing else.
+//!
+//! One subscriber serves the whole process, and hands each thread its own lines. A subscriber of one thread would not
+//! do: where it is the only one, another thread that raises an event for the first time is asked alone whether anybody
+//! wants to hear it, and its no counts for all.
 
+use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Once;
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Metadata, Subscriber};
 
 /// Where the library raises what a server says.
@@ -28,28 +32,41 @@ const NOT_SAID: [&str; 10] = [
     "Changed database context",
 ];
 
-/// Lines that were heard and not yet taken.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ears(Arc<Mutex<Vec<String>>>);
+thread_local! {
+    /// Lines that this thread heard and nobody took yet; none where it does not listen.
+    static LINES: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// The ears of the thread that made them, open as long as they live.
+#[derive(Debug)]
+pub(crate) struct Ears(());
 
 impl Ears {
-    /// Listens on this thread until the guard is dropped.
-    pub(crate) fn listen(&self) -> DefaultGuard {
-        tracing::subscriber::set_default(self.clone())
-    }
-
-    /// Opens the ears again: what other threads raise for the first time while one begins to listen
-    /// may be taken for what nobody wants to hear.
-    pub(crate) fn open() {
-        tracing::callsite::rebuild_interest_cache();
+    /// Listens on this thread.
+    pub(crate) fn listen() -> Self {
+        static SUBSCRIBED: Once = Once::new();
+        SUBSCRIBED.call_once(|| {
+            tracing::subscriber::set_global_default(Everybody).expect("nobody else subscribes");
+        });
+        LINES.set(Some(Vec::new()));
+        Self(())
     }
 
     /// What was heard since the last time. Numbers in information vary from run to run and become
     /// `N`.
     pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        LINES.replace(Some(Vec::new())).unwrap_or_default()
     }
 }
+
+impl Drop for Ears {
+    fn drop(&mut self) {
+        LINES.set(None);
+    }
+}
+
+/// Hands each line to the thread that raised it.
+struct Everybody;
 
 #[derive(Default)]
 struct Heard {
@@ -94,7 +111,7 @@ fn without_numbers(text: &str) -> String {
     out
 }
 
-impl Subscriber for Ears {
+impl Subscriber for Everybody {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == TARGET && *metadata.level() <= tracing::Level::DEBUG
     }
@@ -111,8 +128,7 @@ impl Subscriber for Ears {
         let mut heard = Heard::default();
         event.record(&mut heard);
         if let Some(line) = heard.line() {
-            let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            lines.push(line);
+            LINES.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.push(line)));
         }
     }
 

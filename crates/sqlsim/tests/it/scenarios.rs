@@ -123,7 +123,6 @@ type Connection = Client<Compat<TcpStream>>;
 async fn answer(client: &mut Connection, ears: &Ears, batch: &str) -> String {
     let columns_only = batch.trim_start().starts_with(COLUMNS_ONLY);
     let mut text = String::new();
-    Ears::open();
     let mut stream = match client.simple_query(batch).await {
         Ok(stream) => Box::pin(stream),
         // An answer without a result set was read to its end before the library told its error.
@@ -203,8 +202,7 @@ fn scripts() -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn every_scenario_answers_as_expected() {
-    let ears = Ears::default();
-    let _listening = ears.listen();
+    let ears = Ears::listen();
     let server = Server::start().await;
     let is_blessed = server.simulator.is_some() && var("STOPMARK_BLESS").is_ok();
     let scripts = scripts();
