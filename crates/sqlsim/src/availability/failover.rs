@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::transport::{Lines, take_all};
-use super::{AvailabilityGroup, groups, put_group};
+use super::{AvailabilityGroup, change_group, groups};
 use crate::error::{SqlError, SqlResult};
 use crate::instance::Instance;
 use crate::link::literal::text;
@@ -19,7 +19,7 @@ impl Session {
     /// order would lose something, or nobody can say whether it would.
     pub(super) async fn fail_over(
         &mut self,
-        mut group: AvailabilityGroup,
+        group: AvailabilityGroup,
         is_forced: bool,
     ) -> SqlResult<()> {
         let instance = Arc::clone(&self.instance);
@@ -41,15 +41,17 @@ impl Session {
             }
             (None, true) => {}
         }
-        for name in &group.databases {
-            let database = instance.needed_database(name)?;
-            let fork = is_forced.then(|| instance.new_guid());
-            database.storage().take_over(fork)?;
-            database.forget_schema();
-            instance.replicas.forget(name);
-        }
-        (group.is_primary, group.epoch) = (true, epoch);
-        put_group(&instance, &group.name, Some(&group))
+        change_group(&instance, &group.name, |group| {
+            for name in &group.databases {
+                let database = instance.needed_database(name)?;
+                let fork = is_forced.then(|| instance.new_guid());
+                database.storage().take_over(fork)?;
+                database.forget_schema();
+                instance.replicas.forget(name);
+            }
+            (group.is_primary, group.epoch) = (true, epoch);
+            Ok(())
+        })
     }
 }
 
@@ -72,9 +74,21 @@ async fn catch_up(
 /// The primary replica of a group becomes a secondary one: all work in its databases ends.
 pub(super) fn step_down(instance: &Arc<Instance>, name: &str, epoch: u64) -> SqlResult<()> {
     let mut all = groups(instance).into_iter();
-    let Some(mut group) = all.find(|group| group.is_primary && same(&group.name, name)) else {
+    if !all.any(|group| same(&group.name, name)) {
         return Ok(());
-    };
+    }
+    change_group(instance, name, |group| lay_down(instance, group, epoch))
+}
+
+/// The same for a group that is being changed.
+pub(super) fn lay_down(
+    instance: &Instance,
+    group: &mut AvailabilityGroup,
+    epoch: u64,
+) -> SqlResult<()> {
+    if !group.is_primary {
+        return Ok(());
+    }
     for name in &group.databases {
         let database = instance.needed_database(name)?;
         database.storage().step_down()?;
@@ -82,7 +96,7 @@ pub(super) fn step_down(instance: &Arc<Instance>, name: &str, epoch: u64) -> Sql
     }
     group.is_primary = false;
     group.epoch = group.epoch.max(epoch);
-    put_group(instance, name, Some(&group))
+    Ok(())
 }
 
 /// 41142

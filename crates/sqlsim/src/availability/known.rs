@@ -13,7 +13,11 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is known of replicas elsewhere.
 #[derive(Debug, Default)]
-pub struct Known(Mutex<Inside>);
+pub struct Known {
+    inside: Mutex<Inside>,
+    /// Held by whoever changes what this host has written down of a group.
+    changing: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Inside {
@@ -94,7 +98,12 @@ impl Known {
         inside.archived.remove(&name);
     }
 
+    /// Returns when nobody else changes a group of this host, and keeps others from it.
+    pub(super) fn alone(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

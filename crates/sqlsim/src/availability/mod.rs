@@ -190,8 +190,42 @@ pub fn identity(instance: &Instance, database: &DatabaseHandle) -> (Value, Value
     }
 }
 
-/// Writes what this host knows of a group, or forgets it. Whoever has a group has to be reached by its replicas.
+/// The group of this name; 15151 is what ALTER and DROP raise for an unknown one.
+fn needed_group(instance: &Instance, name: &str) -> SqlResult<AvailabilityGroup> {
+    let mut all = groups(instance).into_iter();
+    all.find(|group| same(&group.name, name))
+        .ok_or_else(|| messages::principal_not_found("alter", "availability group", name))
+}
+
+/// Changes what this host knows of a group. Reading and writing are one, because a greeting of the primary replica
+/// would undo a statement that came between, or the other way round. Returns what `change` does.
+fn change_group<T>(
+    instance: &Arc<Instance>,
+    name: &str,
+    change: impl FnOnce(&mut AvailabilityGroup) -> SqlResult<T>,
+) -> SqlResult<T> {
+    let _alone = instance.replicas.alone();
+    let known = needed_group(instance, name)?;
+    let mut group = known.clone();
+    let done = change(&mut group)?;
+    if group != known {
+        write_group(instance, name, Some(&group))?;
+    }
+    Ok(done)
+}
+
+/// Writes a group that this host did not know, or forgets one.
 fn put_group(
+    instance: &Arc<Instance>,
+    name: &str,
+    group: Option<&AvailabilityGroup>,
+) -> SqlResult<()> {
+    let _alone = instance.replicas.alone();
+    write_group(instance, name, group)
+}
+
+/// Whoever has a group has to be reached by its replicas.
+fn write_group(
     instance: &Arc<Instance>,
     name: &str,
     group: Option<&AvailabilityGroup>,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::known::Heard;
 use super::transport::{LOGIN, Parcel, Role};
-use super::{AvailabilityGroup, failover, group_of, groups};
+use super::{AvailabilityGroup, change_group, failover, group_of, needed_group};
 use crate::error::{SqlError, SqlResult};
 use crate::link::server::same;
 use crate::messages;
@@ -97,20 +97,19 @@ async fn greeted(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     let told = call.needed_text("@group")?;
     let told: AvailabilityGroup =
         serde_json::from_str(&told).map_err(|_| messages::incorrect_syntax("@group"))?;
-    let mut group = known(session, &told.name)?;
-    if !group.is_primary && told.epoch >= group.epoch {
-        let kept = group.clone();
-        group = AvailabilityGroup {
-            is_primary: false,
-            databases: kept.databases.clone(),
-            seeding: kept.seeding.clone(),
-            ..told
-        };
-        if group != kept {
-            session.put_group(&kept.name, Some(&group))?;
+    let name = known(session, &told.name)?.name;
+    let role = change_group(&session.instance, &name, |group| {
+        if !group.is_primary && told.epoch >= group.epoch {
+            *group = AvailabilityGroup {
+                is_primary: false,
+                databases: std::mem::take(&mut group.databases),
+                seeding: std::mem::take(&mut group.seeding),
+                ..told
+            };
         }
-    }
-    answer(session, json(&role_of(&group))?).await;
+        Ok(role_of(group))
+    })?;
+    answer(session, json(&role)?).await;
     Ok((0, call))
 }
 
@@ -193,9 +192,7 @@ fn known(session: &Session, name: &str) -> SqlResult<AvailabilityGroup> {
     if session.login().name != LOGIN {
         session.require_server("CONTROL SERVER")?;
     }
-    let mut all = groups(&session.instance).into_iter();
-    all.find(|group| same(&group.name, name))
-        .ok_or_else(|| messages::principal_not_found("alter", "availability group", name))
+    needed_group(&session.instance, name)
 }
 
 /// A database whose primary replica this host has; 41190 where it has not.
@@ -241,15 +238,15 @@ fn seed(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     session.require_server("CONTROL SERVER")?;
     let name = call.needed_text("@db")?;
     let database = session.instance.needed_database(&name)?.name();
-    let Some(mut group) = group_of(&session.instance, &database) else {
+    let Some(group) = group_of(&session.instance, &database) else {
         return Err(messages::option_does_not_exist(&name));
     };
-    group.seeding.retain(|known| !same(known, &database));
-    if call.integer("@goes_on")? == Some(1) {
-        group.seeding.push(database);
-    }
-    let known = group.name.clone();
-    session.put_group(&known, Some(&group))?;
+    let goes_on = call.integer("@goes_on")? == Some(1);
+    change_group(&session.instance, &group.name, |group| {
+        group.seeding.retain(|known| !same(known, &database));
+        group.seeding.extend(goes_on.then_some(database));
+        Ok(())
+    })?;
     Ok((0, call))
 }
 

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use super::{
-    AvailabilityGroup, BackupPreference, ReplicaRecord, failover, group_of, groups, put_group,
+    AvailabilityGroup, BackupPreference, ReplicaRecord, change_group, failover, group_of, groups,
+    needed_group, put_group,
 };
 use crate::error::{SqlError, SqlResult};
 use crate::instance::DatabaseHandle;
@@ -27,11 +28,11 @@ impl Session {
                 self.alter_group(name, action).await
             }
             StatementKind::DropAvailabilityGroup { name } => {
-                let group = self.needed_group(name)?;
+                let group = needed_group(&self.instance, name)?;
                 for database in &group.databases {
                     self.leave(&group, database)?;
                 }
-                self.put_group(name, None)
+                put_group(&self.instance, name, None)
             }
             _ => Ok(()),
         }
@@ -58,24 +59,35 @@ impl Session {
         for database in &create.databases {
             self.join_group(&mut group, database)?;
         }
-        self.put_group(&create.name, Some(&group))
+        put_group(&self.instance, &create.name, Some(&group))
     }
 
     async fn alter_group(&mut self, name: &str, action: &AvailabilityGroupAction) -> SqlResult<()> {
         if let (AvailabilityGroupAction::Join, false) = (action, self.has_group(name)) {
             return self.join_as_replica(name);
         }
-        let mut group = self.needed_group(name)?;
+        let group = needed_group(&self.instance, name)?;
+        if let AvailabilityGroupAction::Failover { is_forced } = action
+            && !group.is_primary
+        {
+            return self.fail_over(group, *is_forced).await;
+        }
+        let change = |group: &mut AvailabilityGroup| self.change(group, action);
+        change_group(&self.instance, name, change)
+    }
+
+    fn change(
+        &self,
+        group: &mut AvailabilityGroup,
+        action: &AvailabilityGroupAction,
+    ) -> SqlResult<()> {
         if !group.is_primary && changes_databases(action) {
-            return Err(messages::availability_group_state(
-                name,
-                "ALTER AVAILABILITY GROUP",
-            ));
+            return Err(not_in_this_role(group));
         }
         match action {
             AvailabilityGroupAction::AddDatabases(databases) => {
                 for database in databases {
-                    self.join_group(&mut group, database)?;
+                    self.join_group(group, database)?;
                 }
             }
             AvailabilityGroupAction::RemoveDatabases(databases) => {
@@ -86,23 +98,17 @@ impl Session {
                 group.replicas.extend(self.replicas(replicas)?);
             }
             AvailabilityGroupAction::ModifyReplica(replica) => {
-                self.modify_replica(&mut group, replica)?;
+                self.modify_replica(group, replica)?;
             }
             AvailabilityGroupAction::Set(options) => {
-                self.set_group_options(&mut group, options)?;
-            }
-            AvailabilityGroupAction::Failover { is_forced } if !group.is_primary => {
-                return self.fail_over(group, *is_forced).await;
+                self.set_group_options(group, options)?;
             }
             AvailabilityGroupAction::GrantCreateAnyDatabase => {}
             AvailabilityGroupAction::Join | AvailabilityGroupAction::Failover { .. } => {
-                return Err(messages::availability_group_state(
-                    name,
-                    "ALTER AVAILABILITY GROUP",
-                ));
+                return Err(not_in_this_role(group));
             }
         }
-        self.put_group(name, Some(&group))
+        Ok(())
     }
 
     /// The checks of SQL Server in its order: the database is there and open, in FULL, in no group,
@@ -141,7 +147,7 @@ impl Session {
             cluster_type: "NONE".to_owned(),
             epoch: 0,
         };
-        self.put_group(name, Some(&group))
+        put_group(&self.instance, name, Some(&group))
     }
 
     fn has_group(&self, name: &str) -> bool {
@@ -212,8 +218,7 @@ impl Session {
                 ("DTC_SUPPORT", word) => group.dtc_support = word == "PER_DB",
                 ("CLUSTER_TYPE", word) => word.clone_into(&mut group.cluster_type),
                 ("ROLE", "SECONDARY") => {
-                    failover::step_down(&self.instance, &group.name, group.epoch)?;
-                    group.is_primary = false;
+                    failover::lay_down(&self.instance, group, 0)?;
                 }
                 _ => {}
             }
@@ -229,27 +234,27 @@ impl Session {
         database: &Arc<DatabaseHandle>,
         group: &str,
     ) -> SqlResult<()> {
-        let mut group = self.needed_group(group)?;
-        if group.is_primary {
-            check_joinable(database)?;
-            return Err(messages::replica_not_connected());
-        }
-        if database.storage().facts().state != DatabaseState::Restoring {
-            return Err(not_restoring(&database.name()));
-        }
-        database.storage().join_replica()?;
-        database.forget_schema();
-        if !group.has(&database.name()) {
-            group.databases.push(database.name());
-        }
-        let name = group.name.clone();
-        self.put_group(&name, Some(&group))
+        change_group(&self.instance, group, |group| {
+            if group.is_primary {
+                check_joinable(database)?;
+                return Err(messages::replica_not_connected());
+            }
+            if database.storage().facts().state != DatabaseState::Restoring {
+                return Err(not_restoring(&database.name()));
+            }
+            database.storage().join_replica()?;
+            database.forget_schema();
+            if !group.has(&database.name()) {
+                group.databases.push(database.name());
+            }
+            Ok(())
+        })
     }
 
     /// `ALTER DATABASE .. SET HADR OFF | SUSPEND | RESUME`.
     pub(crate) fn hadr(&mut self, database: &Arc<DatabaseHandle>, action: &str) -> SqlResult<()> {
         let name = database.name();
-        let Some(mut group) = group_of(&self.instance, &name) else {
+        let Some(group) = group_of(&self.instance, &name) else {
             // 35240: the database is in no group.
             let text = format!(
                 "Database '{name}' cannot be joined to or unjoined from availability \
@@ -259,10 +264,11 @@ impl Session {
             return Err(SqlError::new(35240, 16, text));
         };
         if action.trim() == "OFF" {
-            self.leave(&group, &name)?;
-            group.databases.retain(|known| !same(known, &name));
-            let group_name = group.name.clone();
-            return self.put_group(&group_name, Some(&group));
+            return change_group(&self.instance, &group.name, |group| {
+                self.leave(group, &name)?;
+                group.databases.retain(|known| !same(known, &name));
+                Ok(())
+            });
         }
         Ok(())
     }
@@ -290,20 +296,6 @@ impl Session {
         }
         database.storage().leave_restoring()
     }
-
-    fn needed_group(&self, name: &str) -> SqlResult<AvailabilityGroup> {
-        let found = groups(&self.instance)
-            .into_iter()
-            .find(|group| same(&group.name, name));
-        found.ok_or_else(|| {
-            // 41106 is for databases; 15151 is what ALTER and DROP raise for an unknown group.
-            messages::principal_not_found("alter", "availability group", name)
-        })
-    }
-
-    pub(super) fn put_group(&self, name: &str, group: Option<&AvailabilityGroup>) -> SqlResult<()> {
-        put_group(&self.instance, name, group)
-    }
 }
 
 fn check_joinable(database: &DatabaseHandle) -> SqlResult<()> {
@@ -320,6 +312,10 @@ fn check_joinable(database: &DatabaseHandle) -> SqlResult<()> {
         return Err(messages::bulk_logged_changes(&name));
     }
     Ok(())
+}
+
+fn not_in_this_role(group: &AvailabilityGroup) -> SqlError {
+    messages::availability_group_state(&group.name, "ALTER AVAILABILITY GROUP")
 }
 
 /// What only the primary may do.

@@ -22,6 +22,8 @@ const LOGS: &str = "SELECT first_lsn, last_lsn FROM msdb.dbo.backupset WHERE typ
                     ORDER BY backup_set_id";
 const FORK: &str = "SELECT recovery_fork_guid FROM sys.database_recovery_status \
                     WHERE database_id = DB_ID('D')";
+const PREFERRED_AND_SEEDED: &str = "SELECT automated_backup_preference_desc, \
+    (SELECT COUNT(*) FROM sys.dm_hadr_automatic_seeding) FROM sys.availability_groups";
 const COUNT: &str = "SELECT COUNT(*) FROM D.dbo.T";
 
 impl Pair {
@@ -283,5 +285,26 @@ async fn backups_are_preferred_where_the_group_says() {
         pair.two.wait_for(preferred, &Value::Bit(on_two)).await;
         let bit = pair.one.run(preferred).await;
         assert_eq!(bit.value(), &Value::Bit(on_one), "{preference}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_sessions_change_of_a_group_at_once_is_changed_both() {
+    let mut pair = Pair::joined().await;
+    let mut other = pair.cluster.hosts[0].client().await;
+    for round in 0..50 {
+        let (preference, goes_on) = [("PRIMARY", 1), ("SECONDARY", 0)][round % 2];
+        let seeding = tokio::spawn(async move {
+            let seed = format!("EXEC sp_sim_seeding 'D', {goes_on}");
+            other.run(&seed).await;
+            other
+        });
+        let set =
+            format!("ALTER AVAILABILITY GROUP ag SET (AUTOMATED_BACKUP_PREFERENCE = {preference})");
+        pair.one.run(&set).await;
+        other = seeding.await.expect("nobody stops it");
+        let known = pair.one.run(PREFERRED_AND_SEEDED).await.rows;
+        let wanted = vec![Value::from(preference), Value::Int(goes_on)];
+        assert_eq!(known, [wanted], "after {round} rounds");
     }
 }
