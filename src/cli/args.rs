@@ -204,6 +204,8 @@ pub enum BackupCommand {
     Diff(BackupArgs),
     /// A mark and log backups, with repairs where chains are broken.
     Log(BackupArgs),
+    /// Full backups of the databases beside the group that `[companions]` names: master, msdb and such.
+    Companions(DryRunArgs),
 }
 
 /// Options of every backup.
@@ -215,6 +217,14 @@ pub struct BackupArgs {
     /// Let the group become what BizTalk's list says: databases that left it, or stand with another server.
     #[arg(long)]
     pub approve: bool,
+}
+
+/// Options of a command that can be planned only.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct DryRunArgs {
+    /// Print the plan and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `stopmark backup full`

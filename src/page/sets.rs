@@ -6,7 +6,7 @@ use super::shell::{Level, badge, in_address, page};
 use crate::chain::{SetState, log_ends};
 use crate::model::{GroupName, ProofLevel, Set};
 use crate::report::bytes::size;
-use crate::report::sets::{SetLine, kind_word};
+use crate::report::sets::SetLine;
 use crate::world::{Counts, Listed};
 
 /// Some sets, the newest first.
@@ -70,7 +70,7 @@ impl SetsView {
                 } }
                 tbody { @for line in &self.lines { tr {
                     td { a.mono href={ "/set?name=" (in_address(&line.stamp)) } { (line.stamp) } }
-                    td { (kind_word(line.kind)) }
+                    td { (line.kind_word()) }
                     td { (state(line.state)) }
                     td { (point_word(line)) }
                     td.number { (line.fulls) } td.number { (line.differentials) } td.number { (line.logs) }
@@ -100,7 +100,7 @@ impl SetView {
         let main = html! {
             h1 { "Set " (line.stamp) }
             section {
-                p { (state(line.state)) " " (kind_word(line.kind)) ", planned " (self.set.made_at) }
+                p { (state(line.state)) " " (line.kind_word()) ", planned " (self.set.made_at) }
                 p { @match line.is_point {
                     Some(true) => "The group can be brought back to this mark.",
                     Some(false) => "The group cannot be brought back to this mark.",

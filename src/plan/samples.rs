@@ -124,6 +124,7 @@ pub(super) fn config() -> Config {
         },
         retention: None,
         drill: None,
+        companions: Vec::new(),
         state: PathBuf::from("/var/lib/stopmark"),
         logs: PathBuf::from("/var/log/stopmark"),
     }
@@ -309,6 +310,7 @@ fn set(number: u128, kind: SetKind, pieces: Vec<Piece>, mark: Option<Mark>) -> S
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         settings: Vec::new(),
         best_effort: Vec::new(),
     }

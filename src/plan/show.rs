@@ -198,7 +198,11 @@ fn ensure_words(step: &EnsureLink) -> String {
 
 fn back_up_words(step: &BackUp) -> String {
     let kind = kind_word(step.piece_kind);
-    format!("back up the {kind} of `{}`: {}", step.member, step.reason)
+    let copy = if step.is_copy_only { ", COPY_ONLY" } else { "" };
+    format!(
+        "back up the {kind} of `{}`{copy}: {}",
+        step.member, step.reason
+    )
 }
 
 fn deliver_words(step: &Deliver) -> String {
@@ -343,6 +347,10 @@ fn publish_words(step: &Publish) -> String {
         .as_ref()
         .map_or("no mark".to_owned(), |mark| format!("mark `{mark}`"));
     let (pieces, members) = (step.pieces.len(), step.members.len());
+    if !step.companions.is_empty() {
+        let named = step.companions.len();
+        return format!("publish the set: {pieces} pieces of {named} companions, no mark");
+    }
     format!("publish the set: {pieces} pieces, {members} members, {mark}")
 }
 

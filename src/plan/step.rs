@@ -164,6 +164,10 @@ pub struct BackUp {
     /// How often it is tried again where a failure passes by itself; none in plans older than this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
+    /// It is a copy that neither begins a chain nor is the base of a differential, so that whoever backs the database up
+    /// beside us goes on undisturbed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_copy_only: bool,
     /// BizTalk's own procedure takes it; none: Stopmark's statement does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_procedure: Option<ByProcedure>,
@@ -235,6 +239,9 @@ pub struct Publish {
     pub best_effort: Vec<MemberName>,
     /// The pieces planned; those not delivered become the set's `missing`.
     pub pieces: Vec<PieceId>,
+    /// The databases beside the group that the set is of; empty in every other set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<MemberName>,
     /// What members whose fulls are planned have on their hosts beside their data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<MemberSettings>,

@@ -19,6 +19,7 @@ pub(super) const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Scrub => "scrub",
         RunKind::Prune => "prune",
         RunKind::Release => "release",
+        RunKind::Companions => "run of companions",
     }
 }
 

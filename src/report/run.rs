@@ -359,6 +359,7 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Scrub => "scrub",
         RunKind::Prune => "prune",
         RunKind::Release => "release",
+        RunKind::Companions => "companions",
     }
 }
 

@@ -15,6 +15,7 @@ mod book;
 mod bucket;
 mod chain_stories;
 mod clock_time;
+mod companions;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod damage;
