@@ -367,6 +367,10 @@ pub struct RestoreArgs {
     /// A prefix for the names of the restored databases.
     #[arg(long, default_value = "")]
     pub prefix: String,
+    /// Take databases that would be overwritten out of their availability groups first, on the primary replica. Their
+    /// secondary replicas are left restoring, and have to be joined again afterwards.
+    #[arg(long)]
+    pub leave_group: bool,
     /// Give up the tail of the log of members that are restored over themselves.
     #[arg(long)]
     pub no_tail: bool,

@@ -209,6 +209,7 @@ codes! {
     DatabaseUnsound = "SM0810", Restore, Failed, "a restored database is not sound";
     ScratchForeign = "SM0811", Restore, Failed, "a database of a drill's name is not what the drill made";
     SettingsLeft = "SM0812", Restore, Degraded, "a restored database lacks what it had on its host beside its data";
+    GroupLeft = "SM0813", Restore, Degraded, "a database leaves its availability group before it is restored over";
     StateUnwritable = "SM0901", Host, Failed, "the state folder cannot be used";
     JournalUnreadable = "SM0902", Bug, Failed, "a journal cannot be read";
     Interrupted = "SM0903", Host, Interrupted, "interrupted by a person";

@@ -102,7 +102,7 @@ fn against(
 fn left_out(name: &MemberName, why: &str, hint: &str) -> Warning {
     Warning {
         code: Code::CompanionLeftOut.text().to_owned(),
-        message: format!("companion `{name}` was not backed up: {why}"),
+        message: format!("companion `{name}` is left out: {why}"),
         hint: Some(hint.to_owned()),
     }
 }

@@ -76,8 +76,8 @@ pub use restore::{
     FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule, plan_restore,
 };
 pub use restore_step::{
-    Fetch, FileMove, Keeps, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase,
-    RestoreLog, RestorePiece, StopAt,
+    Fetch, FileMove, Keeps, LeaveGroup, ProveMark, ProvenState, PutBack, RecoverDatabase,
+    RestoreDatabase, RestoreLog, RestorePiece, StopAt,
 };
 pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
@@ -207,6 +207,8 @@ pub enum StageName {
     Clear,
     /// Pieces fetched from the store.
     Fetch,
+    /// Databases taken out of their availability groups.
+    LeaveGroups,
     /// The ends of logs backed up, over which members are restored.
     Tail,
     /// Members restored.

@@ -259,6 +259,7 @@ pub(super) fn there(name: &str, state: TargetState) -> TargetDatabase {
         state,
         recovery_model: RecoveryModel::Full,
         availability_group: None,
+        is_primary: false,
         files: vec![TargetFile {
             logical_name: "rows".to_owned(),
             physical_name: format!(r"D:\there\{name}.mdf"),

@@ -117,6 +117,10 @@ fn head(step: &Step) -> String {
         Step::Publish(step) => publish_words(step),
         Step::ClearStaging(step) => format!("remove the files of piece {}", step.piece),
         Step::Fetch(step) => format!("fetch piece {} from the store", step.source.piece),
+        Step::LeaveGroup(step) => format!(
+            "take database `{}` out of availability group `{}`",
+            step.target, step.group
+        ),
         Step::RestoreDatabase(step) => restore_words(step),
         Step::RestoreLog(step) => restore_log_words(step),
         Step::RecoverDatabase(step) => recover_words(step),
@@ -292,6 +296,7 @@ fn details(step: &Step) -> Vec<String> {
         | Step::ConfirmMark(_)
         | Step::Deliver(_)
         | Step::Publish(_)
+        | Step::LeaveGroup(_)
         | Step::RecoverDatabase(_)
         | Step::ProveMark(_)
         | Step::PutBack(_)

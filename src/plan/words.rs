@@ -40,6 +40,7 @@ pub const fn stage_word(name: StageName) -> &'static str {
         StageName::Clear => "clear",
         StageName::Fetch => "fetch",
         StageName::Restore => "restore",
+        StageName::LeaveGroups => "leave availability groups",
         StageName::Tail => "tails of logs",
         StageName::LastLogs => "last logs",
         StageName::Recover => "recover",

@@ -394,6 +394,10 @@ pub fn step_words(step: &Step) -> String {
         Step::RestoreLog(step) => {
             format!("restore of a log of {} into `{}`", step.member, step.target)
         }
+        Step::LeaveGroup(step) => {
+            let (target, group) = (&step.target, &step.group);
+            format!("removal of `{target}` from availability group `{group}`")
+        }
         Step::RecoverDatabase(step) => format!("opening of `{}`", step.target),
         Step::ProveMark(step) => format!("proof of mark {} in `{}`", step.mark, step.target),
         Step::PutBack(step) => format!("settings of `{}`", step.target),

@@ -27,6 +27,12 @@ pub const LINK_WORDS: [&str; 3] = [
     "sp_addlinkedsrvlogin",
 ];
 
+/// How a database that left its availability group comes back into it, on the primary replica and on each other one.
+pub const GROUP_WORDS: [&str; 2] = [
+    "ALTER AVAILABILITY GROUP .. ADD DATABASE",
+    "ALTER DATABASE .. SET HADR AVAILABILITY GROUP",
+];
+
 /// How `master` is put back, in single-user mode.
 pub const MASTER_WORDS: &str =
     "RESTORE DATABASE [master] FROM DISK = N'FILE' WITH REPLACE, CHECKSUM";

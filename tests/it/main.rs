@@ -56,6 +56,7 @@ mod reported;
 mod restore;
 mod restore_beside;
 mod restore_faults;
+mod restore_late;
 mod saga;
 mod saga_kinds;
 mod saga_story;

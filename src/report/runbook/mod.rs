@@ -264,7 +264,11 @@ fn afterwards(facts: &PaperFacts<'_>) -> String {
          - [ ] Look for transactions in doubt: `SELECT * FROM sys.dm_tran_locks WHERE request_session_id = -2`.\n\
          - [ ] Begin new chains at once, for nothing is protected until then: `stopmark backup full`, then \
          `stopmark backup log`, then `stopmark points` must offer a point of group {group} again.\n\
-         - [ ] Start applications, one after the other. Write down when: that was your recovery time.\n"
+         - [ ] Members that are to be in an availability group: after their full and log `{}` on the primary replica, then let the \
+         others be seeded, or restore full and logs there WITH NORECOVERY and `{}`.\n\
+         - [ ] Start applications, one after the other. Write down when: that was your recovery time.\n",
+        script::GROUP_WORDS[0],
+        script::GROUP_WORDS[1]
     )
 }
 
