@@ -340,7 +340,7 @@ async fn a_host_without_the_room_is_refused_before_anything_is_touched() {
         let small = ["restore", act, "--to-host", "DR1", "--default-folders"];
         let refused = stage.run(&small).await;
         assert_eq!(refused.exit, Exit::Failed, "{}", refused.stdout);
-        for part in ["SM0804", "needed bytes", "free bytes: 65536", "make room"] {
+        for part in ["SM0804", "needed bytes", "free bytes:   65536", "make room"] {
             assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
         }
     }
