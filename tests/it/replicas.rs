@@ -341,6 +341,8 @@ async fn a_member_in_a_group_is_restored_over_itself_only_by_those_who_let_it_le
     assert_eq!(after - before, 20, "the second transfer is undone");
     let accounts = stage.number("SQL2", "Accounts", ledger).await;
     assert_eq!(after + accounts, TOTAL);
+    // A simulated secondary replica does not hear by itself that its database has left the group.
+    on(&scene, SECOND, "ALTER DATABASE Accounts SET HADR OFF;").await;
     assert_eq!(state(&scene, SECOND).await, "RESTORING");
 
     must(&stage.run(&["backup", "full"]).await);
