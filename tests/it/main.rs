@@ -15,6 +15,7 @@ mod book;
 mod bucket;
 mod chain_stories;
 mod clock_time;
+mod companions;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod damage;
@@ -55,6 +56,7 @@ mod reported;
 mod restore;
 mod restore_beside;
 mod restore_faults;
+mod restore_late;
 mod saga;
 mod saga_kinds;
 mod saga_story;

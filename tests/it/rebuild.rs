@@ -34,6 +34,7 @@ fn set(number: u32) -> Set {
         pieces: Vec::new(),
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         settings: Vec::new(),
         best_effort: Vec::new(),
     }
