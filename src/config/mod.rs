@@ -37,7 +37,7 @@ pub use schedule::{Schedule, next_runs};
 pub use secrets::{OsSecrets, SecretPlace, SecretSource, SecretUse, exposure};
 pub use service::{
     AlarmsConfig, MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig,
-    WebhookKind,
+    Wants, WebhookKind,
 };
 
 use crate::error::{Code, Error};
