@@ -86,7 +86,9 @@ mod tests {
             assert_eq!(years(version), expected, "{version}");
         }
         let page = include_str!("../../docs/versions.md");
-        let line = page.lines().find(|line| line.starts_with("| SQL Server 2016"));
+        let line = page
+            .lines()
+            .find(|line| line.starts_with("| SQL Server 2016"));
         let line = line.expect("the line of releases");
         for (_, release, _) in RELEASES {
             assert!(line.contains(release), "{release} is not in {line}");

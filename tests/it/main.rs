@@ -80,6 +80,7 @@ mod stage;
 mod store_away;
 mod store_options;
 mod stores;
+mod story;
 mod storms;
 mod strike;
 mod strike_biztalk;

@@ -185,17 +185,27 @@ fn check_support(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
     let members = agent.config.members.iter();
     let mut own = members.filter(|it| it.name.host.is_same_host(&facts.true_name));
     match support(&facts.version, &facts.edition) {
-        Support::Expected { release, is_express } => {
+        Support::Expected {
+            release,
+            is_express,
+        } => {
             let words = format!("SQL Server {release}: {TRIED}");
             report.fine(about, &words);
             if is_express && own.any(|it| it.compression == Some(true)) {
-                let message = "this edition does not compress backups, and `compression` is asked of it";
-                report.fault(about, code, message, "remove `compression` from its members");
+                let message =
+                    "this edition does not compress backups, and `compression` is asked of it";
+                report.fault(
+                    about,
+                    code,
+                    message,
+                    "remove `compression` from its members",
+                );
             }
         }
         Support::Cloud => {
             let message = "a service in the cloud takes no marks and no log backups of one's own";
-            let hint = "take its databases out of the group; `stopmark milink check` is for links to it";
+            let hint =
+                "take its databases out of the group; `stopmark milink check` is for links to it";
             report.fault(about, code, message, hint);
         }
         Support::Unknown { why } => {
