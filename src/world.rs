@@ -21,7 +21,7 @@ use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{
     Certificate, DatabaseName, GroupName, HostName, Lsn, MarkName, MarkPrefix, MemberMark,
-    MemberName, PieceCopy, RunId, Set, Sha256Digest, StoreName, StoredStripe, Timestamp,
+    MemberName, PieceCopy, RunId, Set, Severity, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
@@ -458,6 +458,8 @@ pub struct Notice {
     pub title: String,
     /// A few lines.
     pub body: String,
-    /// Whether somebody should get up.
+    /// Trouble, or else the end of it, or a piece of good news.
     pub is_bad: bool,
+    /// How grave it is; of the end of trouble, how grave that was.
+    pub severity: Severity,
 }

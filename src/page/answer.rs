@@ -15,6 +15,7 @@ use super::members::MemberView;
 use super::metrics::{MetricFacts, metrics};
 use super::sets::{SetView, SetsView};
 use super::{Shelf, shell};
+use crate::catalog::kept::last_drill;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::run::backlog;
@@ -175,6 +176,7 @@ async fn group_view(shelf: &Shelf, scene: &Scene) -> Result<Option<String>> {
         steps,
         standing: catalog.standing(group).await?,
         recent: catalog.page(group, None, RECENT_SETS).await?,
+        last_drill: last_drill(&catalog.retention_facts(group).await?),
         unfinished: scene.world.journals.unfinished()?.len(),
         backlog: backlog(&scene.world, group).await?,
         companions: companions(scene).await?,

@@ -168,7 +168,10 @@ mod tests {
         let fields = older["set"].as_object_mut().expect("fields");
         assert!(fields.remove("companions").is_some());
         let older = parse(older.to_string().as_bytes()).expect("without the field");
-        assert_eq!((older.kind, older.is_of_companions()), (SetKind::Salvage, false));
+        assert_eq!(
+            (older.kind, older.is_of_companions()),
+            (SetKind::Salvage, false)
+        );
         assert!(older.mark.is_none(), "it is no point's");
     }
 

@@ -10,6 +10,7 @@ mod gather;
 mod milink;
 mod reported;
 mod room;
+mod support;
 mod target;
 
 pub use biztalk::{BackupJobFacts, BizTalkFacts, HistoryRowFacts, ListedDatabase};
@@ -23,4 +24,5 @@ pub use gather::take;
 pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
 pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
+pub use support::{Support, support};
 pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

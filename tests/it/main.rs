@@ -83,6 +83,7 @@ mod store_away;
 mod store_options;
 mod stores;
 mod storms;
+mod story;
 mod strike;
 mod strike_biztalk;
 mod strike_share;

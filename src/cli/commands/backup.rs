@@ -7,7 +7,7 @@ use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::config::{Config, DriftRule};
 use crate::error::{Code, Error, Exit};
-use crate::model::MemberName;
+use crate::model::{MemberName, Severity};
 use crate::plan::{self, BackupKind, Plan};
 use crate::report::run::RunReport;
 use crate::run::events::Verdict;
@@ -129,6 +129,10 @@ async fn tell(agent: &Agent, record: &Record) {
             .mark
             .map_or_else(String::new, |mark| format!("mark {mark}")),
         is_bad: !is_good,
+        severity: match is_good {
+            true => Severity::Information,
+            false => Severity::Warning,
+        },
     };
     if let Err(reason) = agent.world.notifier.tell(&notice).await {
         tracing::debug!(reason, "no notice was shown");
