@@ -15,6 +15,7 @@ use crate::model::MemberName;
 use crate::survey::{BizTalkFacts, HostReport, Survey};
 
 pub use job::{JobSettings, settings_of};
+pub(super) use job::{parameters, without_comments};
 
 /// BizTalk's procedures take the folder as `nvarchar(128)`, and cut what is longer.
 const FOLDER_CHARACTERS_MAX: usize = 128;

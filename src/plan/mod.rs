@@ -62,7 +62,7 @@ pub use drill::plan_drill;
 pub use drill_checks::DrillCheck;
 pub use drill_step::{Certify, CheckDatabase, DropScratch, RunCheck};
 pub use event_sessions::{EnsureEventSession, RemoveEventSession};
-pub use keys::slug;
+pub use keys::{our_folder, slug};
 pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};

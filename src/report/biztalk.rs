@@ -76,10 +76,7 @@ impl BizTalkReport {
             .expect("a string takes everything");
         }
         for finding in &self.findings {
-            let word = match finding.weight {
-                Weight::Blocks => "BLOCKS",
-                Weight::Risk => "risk  ",
-            };
+            let word = finding.weight.word();
             let BizTalkFinding {
                 about,
                 what,

@@ -403,6 +403,18 @@ impl Survey {
         moved.map_or(name, |moved| &moved.now)
     }
 
+    /// The databases of members that this host has, or has a replica of.
+    #[must_use]
+    pub fn databases_on(&self, host: &HostName) -> Vec<DatabaseName> {
+        let is_here = |name: &&MemberName| {
+            let replica = self.member(name).and_then(|it| it.replica.as_ref());
+            let mut replicas = replica.into_iter().flat_map(|it| &it.replicas);
+            self.home(name).is_same_host(host) || replicas.any(|it| it.is_same_host(host))
+        };
+        let here = self.members.iter().filter(is_here);
+        here.map(|name| self.place(name).database.clone()).collect()
+    }
+
     /// The facts of one member.
     #[must_use]
     pub fn member(&self, name: &MemberName) -> Option<&MemberFacts> {

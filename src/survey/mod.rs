@@ -9,6 +9,7 @@ mod facts;
 mod gather;
 mod milink;
 mod reported;
+mod rivals;
 mod room;
 mod target;
 
@@ -22,5 +23,6 @@ pub use facts::{
 pub use gather::take;
 pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
+pub use rivals::{JobStep, RivalFacts, ShippedDatabase, TakenByOthers};
 pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
 pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

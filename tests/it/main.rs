@@ -55,6 +55,7 @@ mod reported;
 mod restore;
 mod restore_beside;
 mod restore_faults;
+mod rivals;
 mod saga;
 mod saga_kinds;
 mod saga_story;

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::link::survey_of;
-use super::{Failed, shown};
+use super::{Failed, rivals, shown};
 use crate::cli::args::{CheckArgs, Common};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
@@ -40,6 +40,7 @@ pub(super) async fn check(
     }
     let mut report = look(&agent, &survey);
     look_at_room(&agent, &survey, &mut report).await;
+    rivals::check(&agent, &survey, &mut report).await;
     check_secrets(common, &mut report);
     try_out(&mut agent, &survey, &trials, &mut report, interrupt).await;
     check_sealing(&agent, &mut report);
