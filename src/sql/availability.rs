@@ -11,7 +11,7 @@ use super::statement::{Batch, Parameter, placeholders};
 use super::{milink, rows};
 use crate::error::Result;
 use crate::model::{DatabaseName, HostName, Lsn};
-use crate::survey::{HostFacts, Replica, Secondary, Seeding};
+use crate::survey::{FarSide, HostFacts, Replica, Secondary, Seeding};
 
 /// The trace flag under which a log backup during seeding does no harm.
 const KEEPS_LOG_WHILE_SEEDING: i32 = 12381;
@@ -26,6 +26,8 @@ pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<Sq
     }
     let (session, answer) = session.ask(&replicas_sql(&names)).await?;
     add_replicas(&answer, facts).map_err(|fault| fault.at(session.host()))?;
+    let (session, answer) = session.ask(&far_sides_sql(&names)).await?;
+    add_far_sides(&answer, facts).map_err(|fault| fault.at(session.host()))?;
     let (mut session, answer) = session.ask(&seeding_sql(&names)).await?;
     let seeded = rows::set(&answer, 0).map(|row| row.text("name"));
     let seeded = seeded.collect::<Result<Vec<_>, Fault>>();
@@ -80,6 +82,7 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
         let found = member.replica.get_or_insert_with(|| Replica {
             is_primary,
             replicas: Vec::new(),
+            far_side: None,
             secondaries: Vec::new(),
             lacks_dtc,
         });
@@ -94,6 +97,24 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
                 is_synchronizing: row.int("is_synchronizing")? == 1,
                 backup_priority: u8::try_from(row.int("backup_priority")?).unwrap_or(0),
             });
+        }
+    }
+    Ok(())
+}
+
+fn add_far_sides(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
+    for row in rows::set(answer, 0) {
+        let name = row.text("name")?.to_lowercase();
+        let far_side = FarSide {
+            group: row.text("distributed_group")?,
+            name: row.text("other")?,
+            is_primary_here: row.text_or_null("own_role")?.as_deref() == Some("PRIMARY"),
+            is_primary_there: row.text_or_null("other_role")?.as_deref() == Some("PRIMARY"),
+        };
+        let mut members = facts.members.iter_mut();
+        let member = members.find(|(it, _)| it.as_str().to_lowercase() == name);
+        if let Some(replica) = member.and_then(|(_, member)| member.replica.as_mut()) {
+            replica.far_side = Some(far_side);
         }
     }
     Ok(())
@@ -122,6 +143,31 @@ fn replicas_sql(names: &[DatabaseName]) -> Batch {
              ON b.replica_id = r.replica_id AND b.group_database_id = d.group_database_id\n\
              WHERE s.is_local = 1 AND d.name IN ({list})\n\
              ORDER BY d.name, r.replica_server_name;"
+        ),
+        names.iter().map(|name| Parameter::text(name.as_str())),
+    )
+}
+
+/// The distributed groups of these databases: one side has the name of the database's own group. The other side's role is
+/// known where this host has heard of it.
+fn far_sides_sql(names: &[DatabaseName]) -> Batch {
+    let list = placeholders(0, names.len());
+    Batch::with(
+        format!(
+            "SELECT d.name, dg.name AS distributed_group, o.replica_server_name AS other,\n    \
+             ms.role_desc AS own_role, os.role_desc AS other_role\n\
+             FROM sys.databases AS d\n\
+             INNER JOIN sys.availability_replicas AS r ON r.replica_id = d.replica_id\n\
+             INNER JOIN sys.availability_groups AS g ON g.group_id = r.group_id\n\
+             INNER JOIN sys.availability_replicas AS m ON m.replica_server_name = g.name\n\
+             INNER JOIN sys.availability_groups AS dg ON dg.group_id = m.group_id AND dg.is_distributed = 1\n\
+             INNER JOIN sys.availability_replicas AS o ON o.group_id = dg.group_id AND o.replica_id <> m.replica_id\n\
+             INNER JOIN sys.dm_hadr_availability_replica_states AS ms\n    \
+             ON ms.replica_id = m.replica_id AND ms.group_id = dg.group_id\n\
+             LEFT JOIN sys.dm_hadr_availability_replica_states AS os\n    \
+             ON os.replica_id = o.replica_id AND os.group_id = dg.group_id\n\
+             WHERE d.name IN ({list})\n\
+             ORDER BY d.name;"
         ),
         names.iter().map(|name| Parameter::text(name.as_str())),
     )
@@ -165,6 +211,10 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         (
             "availability.replicas",
             replicas_sql(std::slice::from_ref(&name)),
+        ),
+        (
+            "availability.far_sides",
+            far_sides_sql(std::slice::from_ref(&name)),
         ),
         (
             "availability.seeding",

@@ -164,9 +164,25 @@ pub struct Replica {
     /// How the secondary replicas stand; empty where this host has not the primary one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondaries: Vec<Secondary>,
+    /// Its group is one side of a distributed one, as a link to a Managed Instance is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far_side: Option<FarSide>,
     /// The group has no `DTC_SUPPORT = PER_DB`: after a failover the outcome of a distributed transaction may be lost.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_dtc: bool,
+}
+
+/// The other side of a distributed availability group: a Managed Instance, or another group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FarSide {
+    /// The distributed group, which is the link's name.
+    pub group: String,
+    /// The Managed Instance, or the other group.
+    pub name: String,
+    /// This side is the primary one, which applications write to.
+    pub is_primary_here: bool,
+    /// The other side says that it is the primary one; not known where nothing is heard of it.
+    pub is_primary_there: bool,
 }
 
 /// A secondary replica as the primary one knows it.
@@ -413,6 +429,13 @@ impl Survey {
         };
         let here = self.members.iter().filter(is_here);
         here.map(|name| self.place(name).database.clone()).collect()
+    }
+
+    /// The other side of a member's distributed group, where that is the primary one.
+    #[must_use]
+    pub fn away(&self, name: &MemberName) -> Option<&FarSide> {
+        let far = self.member(name)?.replica.as_ref()?.far_side.as_ref()?;
+        (!far.is_primary_here).then_some(far)
     }
 
     /// The facts of one member.

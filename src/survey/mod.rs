@@ -16,7 +16,7 @@ mod target;
 pub use biztalk::{BackupJobFacts, BizTalkFacts, HistoryRowFacts, ListedDatabase};
 pub use drift::{Change, Drift};
 pub use facts::{
-    BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
+    BackupRow, FarSide, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
     MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary, Seeding, Survey,
     UnresolvedMember, no_access,
 };

@@ -54,6 +54,7 @@ impl Session {
             dtc_support: false,
             cluster_type: "WSFC".to_owned(),
             epoch: 0,
+            distributed: None,
         };
         self.set_group_options(&mut group, &create.options)?;
         for database in &create.databases {
@@ -146,6 +147,7 @@ impl Session {
             dtc_support: false,
             cluster_type: "NONE".to_owned(),
             epoch: 0,
+            distributed: None,
         };
         put_group(&self.instance, name, Some(&group))
     }

@@ -5,7 +5,7 @@
 use mtf::Lsn;
 
 use super::state::{DatabaseReplica, SynchronizationState, database_replicas};
-use super::{AvailabilityGroup, BackupPreference, ReplicaRecord, groups};
+use super::{AvailabilityGroup, BackupPreference, DistributedGroup, ReplicaRecord, groups};
 use crate::catalog::views::{SystemView, ViewContext};
 use crate::link::server::same;
 use crate::value::{Row, SqlType, Value};
@@ -32,7 +32,7 @@ pub(crate) const VIEWS: &[SystemView] = &[
             ("is_distributed", BIT),
             ("cluster_type_desc", DESC),
         ],
-        rows: |context| Ok(of_groups(context, |_, group| vec![group_row(group)])),
+        rows: |context| Ok(of_groups(context, |_, group| group_rows(group))),
     },
     SystemView {
         schema: "sys",
@@ -156,6 +156,75 @@ fn of_groups(
         .collect()
 }
 
+fn group_rows(group: &AvailabilityGroup) -> Vec<Row> {
+    let distributed = group.distributed.iter().map(|it| {
+        vec![
+            it.id().into(),
+            it.name.as_str().into(),
+            it.id().to_string().into(),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            true.into(),
+            "NONE".into(),
+        ]
+    });
+    std::iter::once(group_row(group))
+        .chain(distributed)
+        .collect()
+}
+
+/// The two sides of a distributed group: this one by its group's name, and the other.
+fn sides<'a>(
+    group: &'a AvailabilityGroup,
+    of: &'a DistributedGroup,
+) -> [(&'a str, Option<&'a str>); 2] {
+    let own = (group.name.as_str(), Some(of.role.as_str()));
+    [own, (of.other.as_str(), of.other_role.as_deref())]
+}
+
+fn side_rows(group: &AvailabilityGroup) -> Vec<Row> {
+    let of = group.distributed.iter();
+    let sides = of.flat_map(|of| sides(group, of).map(|(side, _)| (of, side)));
+    let row = |(of, side): (&DistributedGroup, &str)| {
+        vec![
+            of.replica_id(side).into(),
+            of.id().into(),
+            side.into(),
+            format!("tcp://{side}:5022").into(),
+            "ASYNCHRONOUS_COMMIT".into(),
+            "MANUAL".into(),
+            "AUTOMATIC".into(),
+            Value::Null,
+        ]
+    };
+    sides.map(row).collect()
+}
+
+fn side_state_rows(group: &AvailabilityGroup) -> Vec<Row> {
+    let of = group.distributed.iter();
+    let sides = of.flat_map(|of| {
+        sides(group, of)
+            .into_iter()
+            .enumerate()
+            .filter_map(move |(at, (side, role))| Some((of, at == 0, side, role?)))
+    });
+    let row = |(of, is_local, side, role): (&DistributedGroup, bool, &str, &str)| {
+        vec![
+            of.replica_id(side).into(),
+            of.id().into(),
+            is_local.into(),
+            if role == "PRIMARY" { 1 } else { 2 }.into(),
+            role.into(),
+            is_local.then_some("ONLINE").into(),
+            "CONNECTED".into(),
+            "HEALTHY".into(),
+        ]
+    };
+    sides.map(row).collect()
+}
+
 fn group_row(group: &AvailabilityGroup) -> Row {
     let (number, word) = match group.preference {
         BackupPreference::Primary => (0, "PRIMARY"),
@@ -190,7 +259,8 @@ fn replica_rows(group: &AvailabilityGroup) -> Vec<Row> {
             replica.backup_priority().into(),
         ]
     };
-    group.replicas.iter().map(row).collect()
+    let own = group.replicas.iter().map(row);
+    own.chain(side_rows(group)).collect()
 }
 
 fn database_rows(group: &AvailabilityGroup) -> Vec<Row> {
@@ -276,7 +346,8 @@ fn replica_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> V
             health(&its).into(),
         ])
     };
-    group.replicas.iter().filter_map(row).collect()
+    let own = group.replicas.iter().filter_map(row);
+    own.chain(side_state_rows(group)).collect()
 }
 
 /// This host's own row of each database; on the primary replica those of all others too.
