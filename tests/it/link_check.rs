@@ -7,14 +7,7 @@ use crate::stage::Stage;
 
 async fn linked() -> Stage {
     let stage = Stage::set(&[("SQL1", &["Ledger"]), ("SQL2", &["Accounts"])]).await;
-    let applied = stage.run(&["link", "apply"]).await;
-    assert_eq!(
-        applied.exit,
-        Exit::Ok,
-        "{}{}",
-        applied.stdout,
-        applied.stderr
-    );
+    stage.must(&["link", "apply"]).await;
     stage
 }
 

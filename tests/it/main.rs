@@ -10,6 +10,7 @@ mod agreement;
 mod bad_input;
 mod bank;
 mod biztalk_group;
+mod biztalk_kill;
 mod biztalk_stage;
 mod book;
 mod bucket;
