@@ -354,6 +354,15 @@ pub struct LinkMapping {
 /// on the other side (`program_name`).
 pub const LINK_SIGNATURE: &str = "APP=Stopmark;";
 
+impl LinkMapping {
+    /// Whether it is of this login alone; of any one login, where that one is not known.
+    #[must_use]
+    pub fn is_of(&self, login: Option<&str>) -> bool {
+        let local = self.local_login.as_deref();
+        local.is_some_and(|local| login.is_none_or(|login| local.eq_ignore_ascii_case(login)))
+    }
+}
+
 impl LinkFacts {
     /// Whether Stopmark made it; a run changes no other link.
     #[must_use]

@@ -16,9 +16,9 @@ mod target;
 pub use biztalk::{BackupJobFacts, BizTalkFacts, HistoryRowFacts, ListedDatabase};
 pub use drift::{Change, Drift};
 pub use facts::{
-    BackupRow, FarSide, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
-    MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary, Seeding, Survey,
-    UnresolvedMember, no_access,
+    BackupRow, FarSide, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping,
+    MarkLogFacts, MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary,
+    Seeding, Survey, UnresolvedMember, no_access,
 };
 pub use gather::take;
 pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
