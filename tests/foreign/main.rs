@@ -9,6 +9,7 @@ mod clients;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod hosts;
+mod milink;
 mod page;
 mod paper;
 #[path = "../it/scrub.rs"]
