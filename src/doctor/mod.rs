@@ -1,9 +1,9 @@
 //! The linked-server doctor: what is wrong with the links that marks travel through, why it matters, and the cure.
 //!
-//! Start at [`examine`]; [`examine_rivals`] is about those who back members up beside us. It judges links whoever made them, by what the survey read; what only a call can show (a
-//! password, a firewall, the other side's MSDTC) is for `stopmark link test`. Sources are sections 4.1 to 4.5 of the
-//! facts about SQL Server that this product is built on: Microsoft's pages on `sp_addlinkedserver`,
-//! `sp_serveroption`, `sp_addlinkedsrvlogin` and `sys.servers`.
+//! Start at [`examine`]; [`examine_rivals`] is about those who back members up beside us. Links are judged whoever made
+//! them, by what the survey read; what only a call can show (a password, a firewall, the other side's MSDTC) is for
+//! `stopmark link test`. Sources are sections 4.1 to 4.5 of the facts about SQL Server that this product is built on:
+//! Microsoft's pages on `sp_addlinkedserver`, `sp_serveroption`, `sp_addlinkedsrvlogin` and `sys.servers`.
 //!
 //! Nothing is contacted here, and nothing is changed.
 

@@ -11,7 +11,9 @@ mod bad_input;
 mod bank;
 mod biztalk_group;
 mod biztalk_kill;
+mod biztalk_moves;
 mod biztalk_stage;
+mod biztalk_traps;
 mod book;
 mod bucket;
 mod chain_stories;
@@ -37,7 +39,7 @@ mod inspect_corpus;
 mod inspect_places;
 mod kill;
 mod leaping;
-mod link_check;
+mod link_kinds;
 mod link_trial;
 mod log_shipping;
 #[path = "../../crates/mtf/tests/it/common.rs"]
