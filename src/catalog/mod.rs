@@ -45,8 +45,7 @@ pub async fn catch_up(world: &World, group: &GroupName) -> Result<u64> {
 
 /// Like [`catch_up`], for those who have no world.
 pub async fn fold(store: &dyn Store, catalog: &dyn Catalog, group: &GroupName) -> Result<u64> {
-    let known = catalog.newest_entry(group).await?;
-    let digest = catalog.newest_digest(group).await?;
+    let (known, digest) = catalog.newest_entry(group).await?;
     let mut log = Log {
         batches: store.log_batches(group, known, digest),
         waiting: VecDeque::new(),
