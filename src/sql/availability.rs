@@ -28,6 +28,8 @@ pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<Sq
     add_replicas(&answer, facts).map_err(|fault| fault.at(session.host()))?;
     let (session, answer) = session.ask(&far_sides_sql(&names)).await?;
     add_far_sides(&answer, facts).map_err(|fault| fault.at(session.host()))?;
+    let (session, answer) = session.ask(&failed_seeding_sql(&names)).await?;
+    add_failures(&answer, facts).map_err(|fault| fault.at(session.host()))?;
     let (mut session, answer) = session.ask(&seeding_sql(&names)).await?;
     let seeded = rows::set(&answer, 0).map(|row| row.text("name"));
     let seeded = seeded.collect::<Result<Vec<_>, Fault>>();
@@ -82,6 +84,7 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
         let found = member.replica.get_or_insert_with(|| Replica {
             is_primary,
             replicas: Vec::new(),
+            seeding_failure: None,
             far_side: None,
             secondaries: Vec::new(),
             lacks_dtc,
@@ -104,20 +107,37 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
 
 fn add_far_sides(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
     for row in rows::set(answer, 0) {
-        let name = row.text("name")?.to_lowercase();
         let far_side = FarSide {
             group: row.text("distributed_group")?,
             name: row.text("other")?,
             is_primary_here: row.text_or_null("own_role")?.as_deref() == Some("PRIMARY"),
             is_primary_there: row.text_or_null("other_role")?.as_deref() == Some("PRIMARY"),
         };
-        let mut members = facts.members.iter_mut();
-        let member = members.find(|(it, _)| it.as_str().to_lowercase() == name);
-        if let Some(replica) = member.and_then(|(_, member)| member.replica.as_mut()) {
+        if let Some(replica) = replica_of(facts, &row.text("name")?) {
             replica.far_side = Some(far_side);
         }
     }
     Ok(())
+}
+
+fn add_failures(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
+    for row in rows::set(answer, 0) {
+        let why = row.text_or_null("why")?.unwrap_or_default();
+        let number = row.int_or_null("error_code")?;
+        let number = number.map_or_else(String::new, |number| format!(" ({number})"));
+        if let Some(replica) = replica_of(facts, &row.text("name")?) {
+            replica.seeding_failure = Some(format!("{why}{number}"));
+        }
+    }
+    Ok(())
+}
+
+/// The replicas of the member that a row names in its own letters.
+fn replica_of<'a>(facts: &'a mut HostFacts, name: &str) -> Option<&'a mut Replica> {
+    let name = name.to_lowercase();
+    let mut members = facts.members.iter_mut();
+    let (_, member) = members.find(|(it, _)| it.as_str().to_lowercase() == name)?;
+    member.replica.as_mut()
 }
 
 fn is_among(seeded: &[String], name: &DatabaseName) -> bool {
@@ -186,6 +206,23 @@ fn seeding_sql(names: &[DatabaseName]) -> Batch {
     )
 }
 
+/// Those whose newest seeding from here failed, with SQL Server's words; one that goes on counts more.
+fn failed_seeding_sql(names: &[DatabaseName]) -> Batch {
+    let list = placeholders(0, names.len());
+    Batch::with(
+        format!(
+            "SELECT d.name, s.failure_state_desc AS why, CAST(s.error_code AS int) AS error_code\n\
+             FROM sys.databases AS d\n\
+             INNER JOIN sys.dm_hadr_automatic_seeding AS s ON s.ag_db_id = d.group_database_id\n\
+             WHERE s.is_source = 1 AND s.current_state = N'FAILED' AND d.name IN ({list})\n    \
+             AND NOT EXISTS (SELECT 1 FROM sys.dm_hadr_automatic_seeding AS n\n        \
+             WHERE n.ag_db_id = s.ag_db_id AND n.is_source = 1\n        \
+             AND (n.completion_time IS NULL OR n.completion_time > s.completion_time));"
+        ),
+        names.iter().map(|name| Parameter::text(name.as_str())),
+    )
+}
+
 fn hardened_sql(name: &DatabaseName) -> Batch {
     Batch::with(
         "SELECT CAST(b.last_hardened_lsn AS varchar(30)) AS last_hardened_lsn\n\
@@ -219,6 +256,10 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         (
             "availability.seeding",
             seeding_sql(std::slice::from_ref(&name)),
+        ),
+        (
+            "availability.failed_seeding",
+            failed_seeding_sql(std::slice::from_ref(&name)),
         ),
         ("availability.log_used", log_used_sql(&name)),
         ("availability.hardened", hardened_sql(&name)),

@@ -43,7 +43,7 @@ pub(super) async fn rivals(
     let (mut session, answer) = fleet.open(host).await?.ask(&sees_sql()).await?;
     let sees = sees_of(&answer).map_err(|fault| fault.at(host))?;
     let mut facts = RivalFacts {
-        unseen: unseen(&sees),
+        unseen: unseen(sees),
         ..RivalFacts::default()
     };
     let [jobs, steps, shipping, managed] = sees;
@@ -97,8 +97,8 @@ fn sees_of(answer: &Answer) -> Result<[bool; 4], Fault> {
     Ok(sees)
 }
 
-fn unseen(sees: &[bool; 4]) -> Vec<String> {
-    let missing = ASKED.iter().zip(sees).filter(|(_, sees)| !**sees);
+fn unseen(sees: [bool; 4]) -> Vec<String> {
+    let missing = ASKED.iter().zip(sees).filter(|(_, sees)| !*sees);
     missing
         .map(|((_, object), _)| format!("SELECT on {object}"))
         .collect()

@@ -164,6 +164,9 @@ pub struct Replica {
     /// How the secondary replicas stand; empty where this host has not the primary one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondaries: Vec<Secondary>,
+    /// Why its last seeding to another replica failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeding_failure: Option<String>,
     /// Its group is one side of a distributed one, as a link to a Managed Instance is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub far_side: Option<FarSide>,

@@ -187,6 +187,13 @@ async fn seeding_is_followed_with_what_its_pause_costs_until_it_ends() {
         kept.stdout
     );
     stage
+        .script("SQL1", "master", "EXEC sp_sim_seeding 'Ledger', 2;")
+        .await;
+    let failed = stage.run(&watch).await;
+    let told = "its seeding failed: Seeding Check Message Timeout (1412)";
+    assert!(failed.stdout.contains(told), "{}", failed.stdout);
+    must(&stage.run(&["backup", "log"]).await);
+    stage
         .script("SQL1", "master", "EXEC sp_sim_seeding 'Ledger', 0;")
         .await;
     let ended = stage.run(&["milink", "watch", "SQL1/Ledger"]).await;

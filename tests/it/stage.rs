@@ -82,7 +82,7 @@ impl Stage {
     /// As [`Self::unprepared`], each host on a clock of its own.
     pub(crate) async fn on_clocks(
         layout: &[(&str, &[&str])],
-        clock_of: impl Fn(&str) -> Arc<dyn sqlsim::clock::Clock>,
+        clock_of: impl Fn(&str) -> Arc<dyn sqlsim::clock::Clock> + Send + Sync,
     ) -> Self {
         Self::of(layout, |name, options| options.clock = clock_of(name)).await
     }
@@ -90,7 +90,7 @@ impl Stage {
     /// As [`Self::unprepared`], each host with options of its own.
     pub(crate) async fn of(
         layout: &[(&str, &[&str])],
-        change: impl Fn(&str, &mut InstanceOptions),
+        change: impl Fn(&str, &mut InstanceOptions) + Send + Sync,
     ) -> Self {
         observe::install_alone();
         let folder = tempfile::tempdir().expect("a folder");
@@ -120,7 +120,7 @@ impl Stage {
     }
 
     /// Starts one host on a free port, on the folder of that name.
-    async fn start_host(&mut self, name: &str, change: impl Fn(&str, &mut InstanceOptions)) {
+    async fn start_host(&mut self, name: &str, change: impl Fn(&str, &mut InstanceOptions) + Send) {
         let home = self
             .folder
             .path()

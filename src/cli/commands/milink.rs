@@ -268,6 +268,14 @@ fn seeding_words(survey: &Survey, member: &MemberName) -> (String, bool) {
     if let Some(told) = facts.and_then(|facts| far_side(member, facts)) {
         return (told.message, false);
     }
+    let replica = facts.and_then(|facts| facts.replica.as_ref());
+    if let Some(why) = replica.and_then(|replica| replica.seeding_failure.as_ref()) {
+        let words = format!(
+            "{member}: its seeding failed: {why}; log backups go on. Drop the link and its distributed group as \
+             `stopmark milink script` says, run `stopmark milink prepare {member}`, and make the link anew"
+        );
+        return (words, false);
+    }
     let Some(seeding) = facts.and_then(|facts| facts.seeding) else {
         return (format!("{member}: no seeding goes on"), false);
     };

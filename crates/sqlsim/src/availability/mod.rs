@@ -50,6 +50,9 @@ pub struct AvailabilityGroup {
     /// Those that are being seeded to another replica, as far as `sp_sim_seeding` says so.
     #[serde(default)]
     pub seeding: Vec<String>,
+    /// Those whose last seeding failed.
+    #[serde(default)]
+    pub seeding_failed: Vec<String>,
     /// `AUTOMATED_BACKUP_PREFERENCE`.
     pub preference: BackupPreference,
     /// `DTC_SUPPORT = PER_DB`.

@@ -22,7 +22,8 @@ const GROUP: Parameter = Parameter::needed("@group");
 const DATABASE: Parameter = Parameter::needed("@db");
 
 /// `sp_sim_bulk_change @db`: a minimally logged change, such as SELECT INTO under `BULK_LOGGED`.
-/// `sp_sim_seeding @db, @goes_on`: whether a database of a group is being seeded to another replica.
+/// `sp_sim_seeding @db, @goes_on`: whether a database of a group is being seeded to another replica: 1 yes, 0 no longer, 2 no
+/// longer, since it failed.
 /// `sp_sim_distributed @group, @name, @other, @role, @other_role`: the distributed group that a group is one side of; no
 /// role ends it, no role of the other side means that nothing is heard of it. The others are for replicas only.
 pub const PROCEDURES: [SystemProcedure; 9] = [
@@ -116,6 +117,7 @@ async fn greeted(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
                 is_primary: false,
                 databases: std::mem::take(&mut group.databases),
                 seeding: std::mem::take(&mut group.seeding),
+                seeding_failed: std::mem::take(&mut group.seeding_failed),
                 ..told
             };
         }
@@ -253,10 +255,15 @@ fn seed(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     let Some(group) = group_of(&session.instance, &database) else {
         return Err(messages::option_does_not_exist(&name));
     };
-    let goes_on = call.integer("@goes_on")? == Some(1);
+    let state = call.integer("@goes_on")?;
     change_group(&session.instance, &group.name, |group| {
         group.seeding.retain(|known| !same(known, &database));
-        group.seeding.extend(goes_on.then_some(database));
+        group.seeding_failed.retain(|known| !same(known, &database));
+        match state {
+            Some(1) => group.seeding.push(database),
+            Some(2) => group.seeding_failed.push(database),
+            _ => {}
+        }
         Ok(())
     })?;
     Ok((0, call))

@@ -128,8 +128,10 @@ pub(crate) const VIEWS: &[SystemView] = &[
             ("ag_db_id", GUID),
             ("is_source", BIT),
             ("current_state", DESC),
+            ("failure_state_desc", DESC),
+            ("error_code", INT),
         ],
-        rows: |context| Ok(of_groups(context, |_, group| seeding_rows(group))),
+        rows: |context| Ok(of_groups(context, seeding_rows)),
     },
     SystemView {
         schema: "sys",
@@ -271,8 +273,21 @@ fn database_rows(group: &AvailabilityGroup) -> Vec<Row> {
     group.databases.iter().map(row).collect()
 }
 
-/// A seeding that is over leaves no row here.
-fn seeding_rows(group: &AvailabilityGroup) -> Vec<Row> {
+/// A seeding that is over leaves no row here unless it failed.
+fn seeding_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {
+    let ended = crate::msdb::datetime(context.instance.clock.local());
+    let failed = |name: &String| {
+        vec![
+            Value::Null,
+            ended.clone(),
+            group.id().into(),
+            group.database_id(name).into(),
+            group.is_primary.into(),
+            "FAILED".into(),
+            "Seeding Check Message Timeout".into(),
+            1412_i64.into(),
+        ]
+    };
     let row = |name: &String| {
         vec![
             Value::Null,
@@ -281,9 +296,14 @@ fn seeding_rows(group: &AvailabilityGroup) -> Vec<Row> {
             group.database_id(name).into(),
             group.is_primary.into(),
             "SEEDING".into(),
+            Value::Null,
+            Value::Null,
         ]
     };
-    group.seeding.iter().map(row).collect()
+    let goes_on = group.seeding.iter().map(row);
+    goes_on
+        .chain(group.seeding_failed.iter().map(failed))
+        .collect()
 }
 
 /// The worst health of a group's databases here, as a word.
