@@ -24,9 +24,9 @@ use crate::model::{
     MemberName, PieceCopy, RunId, Set, Severity, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
-    PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, ShareFile,
-    StagedStripe, WatchLink,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
+    ProbeMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
+    ShareFile, StagedStripe, WatchLink,
 };
 use crate::run::events::{BackedUp, Event, LinkWatch, MarkCost};
 use crate::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
@@ -168,6 +168,8 @@ pub trait Fleet: BizTalk {
     async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>>;
     /// The row of a backup that was written to this step's files, if msdb has one: for resuming.
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>>;
+    /// Takes a database out of its availability group, on the primary replica; one that is in none is no error.
+    async fn leave_group(&self, host: &HostName, step: &LeaveGroup) -> Result<()>;
     /// Restores a full or differential on `host`, `NORECOVERY`.
     async fn restore_database(
         &self,

@@ -45,7 +45,7 @@ pub async fn catch_up(world: &World, group: &GroupName) -> Result<u64> {
 
 /// Like [`catch_up`], for those who have no world.
 pub async fn fold(store: &dyn Store, catalog: &dyn Catalog, group: &GroupName) -> Result<u64> {
-    let (known, digest) = held(catalog, group).await?;
+    let (known, digest) = catalog.newest_entry(group).await?;
     let mut log = Log {
         batches: store.log_batches(group, known, digest),
         waiting: VecDeque::new(),
@@ -62,20 +62,6 @@ pub async fn fold(store: &dyn Store, catalog: &dyn Catalog, group: &GroupName) -
         }
         entries += u64::try_from(read.len()).unwrap_or(u64::MAX);
         size = size_after(&read);
-    }
-}
-
-/// The newest entry that the catalog holds, and its digest, both of one moment: a run beside this one may take entries
-/// in between the two questions.
-async fn held(catalog: &dyn Catalog, group: &GroupName) -> Result<(u64, Option<Sha256Digest>)> {
-    let mut entry = catalog.newest_entry(group).await?;
-    loop {
-        let digest = catalog.newest_digest(group).await?;
-        let now = catalog.newest_entry(group).await?;
-        if now == entry {
-            return Ok((entry, digest));
-        }
-        entry = now;
     }
 }
 

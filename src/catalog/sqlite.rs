@@ -146,25 +146,16 @@ impl SqliteCatalog {
 
 #[async_trait]
 impl Catalog for SqliteCatalog {
-    async fn newest_entry(&self, group: &GroupName) -> Result<u64> {
+    async fn newest_entry(&self, group: &GroupName) -> Result<(u64, Option<Sha256Digest>)> {
         let newest = self.ask(group, |shelf| {
-            let sql = "SELECT entry FROM held WHERE id = ?1";
-            shelf
-                .connection
-                .query_row(sql, [shelf.group], |row| row.get(0))
+            let sql = "SELECT entry, digest FROM held WHERE id = ?1";
+            shelf.connection.query_row(sql, [shelf.group], |row| {
+                let digest: Option<[u8; 32]> = row.get(1)?;
+                Ok((row.get(0)?, digest))
+            })
         });
-        Ok(unsigned(newest.await?))
-    }
-
-    async fn newest_digest(&self, group: &GroupName) -> Result<Option<Sha256Digest>> {
-        let digest = self.ask(group, |shelf| {
-            let sql = "SELECT digest FROM held WHERE id = ?1";
-            let digest = shelf
-                .connection
-                .query_row(sql, [shelf.group], |row| row.get(0));
-            digest as rusqlite::Result<Option<[u8; 32]>>
-        });
-        Ok(digest.await?.map(Sha256Digest))
+        let (entry, digest) = newest.await?;
+        Ok((unsigned(entry), digest.map(Sha256Digest)))
     }
 
     async fn take_in(&self, group: &GroupName, entries: Vec<Taken>) -> Result<()> {

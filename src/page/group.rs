@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use super::companions::{self, CompanionRow};
 use super::members::{MemberRow, table};
 use super::shell::{Level, badge, page, rough, time};
 use super::timeline::Timeline;
@@ -39,6 +40,8 @@ pub struct GroupFacts {
     pub unfinished: usize,
     /// What waits on the shares for the store.
     pub backlog: Backlog,
+    /// The databases beside the group.
+    pub companions: Vec<CompanionRow>,
     /// Now.
     pub now: Timestamp,
 }
@@ -65,6 +68,7 @@ pub struct GroupView {
     turns: Vec<Turn>,
     last: Vec<(Job, Last)>,
     members: Vec<MemberRow>,
+    companions: Vec<CompanionRow>,
     timeline: Option<Timeline>,
 }
 
@@ -117,6 +121,7 @@ impl GroupView {
                 .map(|(job, last)| (*job, last.clone()))
                 .collect(),
             members: rows.collect(),
+            companions: facts.companions.clone(),
             timeline: Timeline::of(&members, &facts.recent, now),
         }
     }
@@ -138,6 +143,12 @@ impl GroupView {
             section aria-labelledby="members" {
                 h2 id="members" { "Members" }
                 (table(&self.members, self.now))
+            }
+            @if !self.companions.is_empty() {
+                section aria-labelledby="beside" {
+                    h2 id="beside" { "Beside the group" }
+                    (companions::table(&self.companions, self.now))
+                }
             }
         };
         page(Some(&self.group), "Group", &main)

@@ -70,6 +70,16 @@ pub fn segment(stripe_key: &str, number: u64) -> String {
     format!("{stripe_key}.seg{number:05}")
 }
 
+/// A stripe whose first key something else took: damaged before it was proven, or somebody's. No object is ever
+/// overwritten, so the next try has a key of its own.
+#[must_use]
+pub fn tried(stripe_key: &str, attempt: u32) -> String {
+    match attempt {
+        0 => stripe_key.to_owned(),
+        again => format!("{stripe_key}.try{}", again + 1),
+    }
+}
+
 /// A stripe that is sealed on its way. An attempt that broke off leaves its key used, and the next has a number:
 /// sealed again, the same file becomes other bytes, and no object is ever overwritten.
 #[must_use]

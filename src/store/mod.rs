@@ -260,7 +260,8 @@ impl Store for ObjectStore {
         tap: &mut dyn Tap,
         progress: &dyn StepProgress,
     ) -> Result<StoredStripe> {
-        self.upload_file(file, key, tap, progress).await
+        let mut feed = upload::Feed::new(tap, progress);
+        self.upload_file(file, key, &mut feed).await
     }
 
     async fn prove(

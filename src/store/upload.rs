@@ -101,17 +101,15 @@ impl ObjectStore {
         &self,
         path: &Path,
         key: &str,
-        tap: &mut dyn Tap,
-        progress: &dyn StepProgress,
+        feed: &mut Feed<'_>,
     ) -> Result<StoredStripe> {
-        let mut feed = Feed::new(tap, progress);
         if let Some(ring) = &self.ring {
-            return self.upload_sealed(path, key, ring, &mut feed).await;
+            return self.upload_sealed(path, key, ring, feed).await;
         }
-        match self.pass_over(path, key, &mut feed).await {
+        match self.pass_over(path, key, feed).await {
             // The store has dropped an upload that an earlier process began; it is forgotten now.
             Err(error) if error.code() == Code::ObjectMissing => {
-                self.pass_over(path, key, &mut feed).await
+                self.pass_over(path, key, feed).await
             }
             settled => settled,
         }

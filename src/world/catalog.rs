@@ -19,10 +19,9 @@ use crate::retention::PrunedSet;
 /// as missing. What was let go is in no answer but that of [`Self::unremoved`], and nobody misses it.
 #[async_trait]
 pub trait Catalog: Send + Sync {
-    /// The newest entry of the group's log that the catalog holds; 0 for none.
-    async fn newest_entry(&self, group: &GroupName) -> Result<u64>;
-    /// The digest of that entry, as it was stored when it was read; none for an empty catalog.
-    async fn newest_digest(&self, group: &GroupName) -> Result<Option<Sha256Digest>>;
+    /// The newest entry of the group's log that the catalog holds (0 for none), and its digest as it was stored when it
+    /// was read (none for an empty catalog). Both in one answer: what others take in between would make them unlike.
+    async fn newest_entry(&self, group: &GroupName) -> Result<(u64, Option<Sha256Digest>)>;
     /// Takes in entries that follow what is held; all of them or none. Those that are held already are passed by.
     async fn take_in(&self, group: &GroupName, entries: Vec<Taken>) -> Result<()>;
     /// How many sets and pieces are held.

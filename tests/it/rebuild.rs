@@ -34,6 +34,7 @@ fn set(number: u32) -> Set {
         pieces: Vec::new(),
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         settings: Vec::new(),
         best_effort: Vec::new(),
     }
@@ -108,7 +109,7 @@ async fn a_rebuild_that_is_broken_off_goes_on_from_what_it_held() {
     let (_folder, catalog) = catalog();
     let error = fold(&store, &catalog, &group).await.expect_err("a gap");
     assert_eq!(error.code(), Code::ObjectMissing);
-    let held = catalog.newest_entry(&group).await.expect("answers");
+    let (held, _) = catalog.newest_entry(&group).await.expect("answers");
     assert!((1..u64::from(SETS / 2)).contains(&held), "{held}");
     objects
         .put(&middle, content.into())

@@ -36,10 +36,11 @@ const MINUTE: i64 = 60_000;
 /// Turns of the only thread without a sleeper that comes or goes, after which everybody sleeps.
 const QUIET_YIELDS: u32 = 10;
 
-const SCHEDULE: [(Job, &str); 6] = [
+const SCHEDULE: [(Job, &str); 7] = [
     (Job::Full, "30 1 * * sun"),
     (Job::Differential, "30 1 * * mon-sat"),
     (Job::Log, "15 * * * *"),
+    (Job::Companions, "50 0 * * *"),
     // On the night in which clocks leap over it, it comes with the first time that they show.
     (Job::Scrub, "30 2 * * *"),
     (Job::Prune, "10 4 * * *"),
@@ -84,6 +85,7 @@ impl Work {
             Job::Full => 3600 + self.draw(7200),
             Job::Differential | Job::Scrub | Job::Drill => 900 + self.draw(1800),
             Job::Log => 5 + self.draw(90),
+            Job::Companions => 20 + self.draw(600),
             Job::Prune => 30 + self.draw(300),
         }
     }
@@ -94,6 +96,7 @@ const fn kind_of(job: Job) -> RunKind {
         Job::Full => RunKind::Full,
         Job::Differential => RunKind::Differential,
         Job::Log => RunKind::Log,
+        Job::Companions => RunKind::Companions,
         Job::Scrub => RunKind::Scrub,
         Job::Prune => RunKind::Prune,
         Job::Drill => RunKind::Drill,
@@ -312,6 +315,7 @@ fn comes(job: Job, minute: Timestamp, zone: &TimeZone) -> bool {
             Job::Full => (hour, minute) == (1, 30) && is_sunday,
             Job::Differential => (hour, minute) == (1, 30) && !is_sunday,
             Job::Log => minute == 15,
+            Job::Companions => (hour, minute) == (0, 50),
             Job::Scrub => (hour, minute) == (2, 30),
             Job::Prune => (hour, minute) == (4, 10),
             Job::Drill => (hour, minute) == (5, 40),

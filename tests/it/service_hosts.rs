@@ -50,6 +50,28 @@ async fn a_day_of_the_schedule_makes_points_and_a_stop_leaves_nothing_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn companions_come_by_schedule_beside_the_group() {
+    let schedule = format!(
+        "[companions]\ndatabases = ['SQL1/master', 'SQL2/msdb']\n\n{}",
+        SCHEDULE.replace("prune", "companions = \"30 1 * * *\"\nprune")
+    );
+    let mut story = Story::with(&schedule).await;
+    for time in ["21T01:00", "21T01:30", "21T02:00"] {
+        let seen = story.rest_at(time).await;
+        let is_good = seen.last.values().all(|last| last.end.is_good());
+        assert!(is_good, "{seen:?}");
+    }
+    let (stage, _, _) = story.stop().await;
+    let list = stage.must(&["list"]).await;
+    let words: Vec<&str> = list.split_whitespace().collect();
+    let first = words.iter().position(|word| *word == "companions");
+    assert!(
+        first.is_some_and(|at| words[at..].contains(&"log")),
+        "{list}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn logs_go_on_beside_a_full_and_do_not_take_it_for_a_leftover() {
     let mut story = Story::begin().await;
     story.rest_at("21T01:00").await;

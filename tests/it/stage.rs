@@ -76,13 +76,21 @@ impl Stage {
 
     /// As [`Self::set`], but the members lack what marks need.
     pub(crate) async fn unprepared(layout: &[(&str, &[&str])]) -> Self {
-        Self::on_clocks(layout, |_| Arc::new(sqlsim::clock::SystemClock::new())).await
+        Self::of(layout, |_, _| {}).await
     }
 
     /// As [`Self::unprepared`], each host on a clock of its own.
     pub(crate) async fn on_clocks(
         layout: &[(&str, &[&str])],
         clock_of: impl Fn(&str) -> Arc<dyn sqlsim::clock::Clock>,
+    ) -> Self {
+        Self::of(layout, |name, options| options.clock = clock_of(name)).await
+    }
+
+    /// As [`Self::unprepared`], each host told at its start what `adjust` makes of it.
+    pub(crate) async fn of(
+        layout: &[(&str, &[&str])],
+        adjust: impl Fn(&str, &mut InstanceOptions),
     ) -> Self {
         observe::install_alone();
         let folder = tempfile::tempdir().expect("a folder");
@@ -96,7 +104,7 @@ impl Stage {
             authority,
         };
         for (name, databases) in layout {
-            stage.start_host(name, clock_of(name)).await;
+            stage.start_host(name, &adjust).await;
             for database in *databases {
                 stage
                     .script(
@@ -112,14 +120,14 @@ impl Stage {
     }
 
     /// Starts one host on a free port, on the folder of that name.
-    async fn start_host(&mut self, name: &str, clock: Arc<dyn sqlsim::clock::Clock>) {
+    async fn start_host(&mut self, name: &str, adjust: &impl Fn(&str, &mut InstanceOptions)) {
         let home = self
             .folder
             .path()
             .join("hosts")
             .join(self.hosts.len().to_string());
         let mut options = InstanceOptions::new(name).with_dial(self.network.clone());
-        options.clock = clock;
+        adjust(name, &mut options);
         let any = "127.0.0.1:0".parse().expect("an address");
         let host = Simulator::start(&home, options, any, &self.authority)
             .await

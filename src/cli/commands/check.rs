@@ -14,6 +14,7 @@ use crate::config::{Encryption, LoginConfig, OsSecrets, exposure, secrets_named}
 use crate::error::{Code, Exit};
 use crate::model::{HostName, MemberName};
 use crate::plan::{LinksAsked, Plan, Step, plan_check, plan_links};
+use crate::report::bytes::counted;
 use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::run::step_words;
 use crate::run::record::{Record, Round, StepState};
@@ -44,6 +45,7 @@ pub(super) async fn check(
     }
     let mut report = look(&agent, &survey);
     look_at_room(&agent, &survey, &mut report).await;
+    look_beside(&agent, &mut report).await;
     check_secrets(common, &mut report);
     try_out(&mut agent, &survey, &trials, &mut report, interrupt).await;
     check_sealing(&agent, &mut report);
@@ -125,6 +127,28 @@ async fn look_at_room(agent: &Agent, survey: &Survey, report: &mut CheckReport) 
             Err(error) if error.code() == Code::RightMissing => {}
             Err(error) => report.untried(&format!("{host}: room"), &error),
         }
+    }
+}
+
+/// Whether the databases beside the group could be backed up, where the configuration names any.
+async fn look_beside(agent: &Agent, report: &mut CheckReport) {
+    let count = agent.config.companions.len();
+    if count == 0 {
+        return;
+    }
+    let about = "companions";
+    match run::companions::plan_only(&agent.world, &agent.config).await {
+        Ok(plan) if plan.warnings.is_empty() => {
+            let named = counted(count, "database");
+            report.fine(about, &format!("{named} beside the group can be backed up"));
+        }
+        Ok(plan) => {
+            for it in plan.warnings {
+                let hint = it.hint.unwrap_or_default();
+                report.warn(about, Code::CompanionLeftOut, &it.message, &hint);
+            }
+        }
+        Err(error) => report.untried(about, &error),
     }
 }
 

@@ -53,13 +53,12 @@ pub(super) async fn verify_chain(
 
 async fn read(agent: &Agent) -> Result<Chain> {
     let (world, group) = (&agent.world, &agent.config.group);
-    let known = world.catalog.newest_entry(group).await?;
+    let (known, digest) = world.catalog.newest_entry(group).await?;
     let mut chain = Chain {
         entries: 0,
         manifests: 0,
         faults: Vec::new(),
     };
-    let digest = world.catalog.newest_digest(group).await?;
     let mut batches = world.store.log_batches(group, 0, None);
     let mut last = 0;
     loop {

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 
+use super::upload::Feed;
 use super::{AgentIdentity, ObjectStore, located};
 use crate::config::{Config, StoreConfig};
 use crate::error::{Code, Error, Result};
@@ -174,13 +175,8 @@ impl Store for Stores {
         tap: &mut dyn Tap,
         progress: &dyn StepProgress,
     ) -> Result<StoredStripe> {
-        if self.further.is_empty() {
-            return self.leading.upload(file, key, tap, progress).await;
-        }
-        if self.leading.ring.is_some() {
-            return self.upload_sealed(file, key, tap, progress).await;
-        }
-        self.upload_to_all(file, key, tap, progress).await
+        let mut feed = Feed::new(tap, progress);
+        self.upload_somewhere(file, key, &mut feed).await
     }
 
     async fn prove(

@@ -221,6 +221,30 @@ async fn a_store_that_stalls_is_left_behind_and_then_left_alone() {
 }
 
 #[tokio::test]
+async fn a_stripe_that_rotted_before_it_was_proven_is_sent_again_under_a_key_of_its_own() {
+    for (chunks, more) in [(0, 77), (2, 3)] {
+        let two = Two::new();
+        let (stores, path) = (two.stores(), two.file(chunks, more));
+        let stripe = sent(&stores, &path).await;
+        for memory in &two.memories {
+            let damaged = vec![0_u8; usize::try_from(stripe.size_bytes).expect("fits")];
+            let place = Key::from(KEY);
+            let rots = memory.put(&place, damaged.into());
+            rots.await.expect("someone writes");
+        }
+        let mut tap = Passed::default();
+        let again = stores.upload(&path, KEY, &mut tap, &Nobody).await;
+        let again = again.expect("no damage keeps a piece out");
+        assert_eq!(again.key, format!("{KEY}.try2"));
+        assert_eq!(again.copies, [copy("main"), copy("cloud")]);
+        assert_eq!(tap.total(), stripe.size_bytes, "the tap saw each byte once");
+        let whole = stores.prove(&again, true, &Nobody).await;
+        whole.expect("both whole");
+        assert_eq!(sent(&stores, &path).await, again, "what is there counts");
+    }
+}
+
+#[tokio::test]
 async fn a_copy_is_made_from_whoever_is_whole_and_never_spreads_damage() {
     let two = Two::new();
     let (stores, path) = (two.stores(), two.file(2, 3));

@@ -19,12 +19,12 @@ use super::distance::{Distance, too_slow};
 use super::{Stores, located};
 use crate::error::{Code, Error, Result};
 use crate::model::{PieceCopy, StoredStripe};
-use crate::store::ObjectStore;
 use crate::store::chunk::Stored;
 use crate::store::layout::spans;
 use crate::store::source::{Chunk, Chunks, Source};
 use crate::store::upload::{Feed, Pass};
-use crate::world::{Clock, StepProgress, Tap};
+use crate::store::{ObjectStore, keys};
+use crate::world::{Clock, StepProgress};
 
 /// A store that is this much slower than the others is left behind ...
 const TIMES_SLOWER_MAX: u32 = 3;
@@ -48,7 +48,46 @@ struct Lane<'a> {
     distance: Option<&'a Distance>,
 }
 
+/// Keys that are tried for one stripe: what takes them all is no accident.
+const KEYS_MAX: u32 = 3;
+
 impl Stores {
+    /// Sends a file under its key; where something else stands there, under the next.
+    pub(super) async fn upload_somewhere(
+        &self,
+        path: &Path,
+        key: &str,
+        feed: &mut Feed<'_>,
+    ) -> Result<StoredStripe> {
+        let mut failed = None;
+        for attempt in 0..KEYS_MAX {
+            let key = keys::tried(key, attempt);
+            match self.upload_under(path, &key, feed).await {
+                Err(error) if is_taken(&error) => {
+                    tracing::warn!("sent again under another key: {error}");
+                    failed = failed.or(Some(error));
+                }
+                settled => return settled,
+            }
+        }
+        Err(failed.unwrap_or_else(|| Error::new(Code::Bug, "no key was tried")))
+    }
+
+    async fn upload_under(
+        &self,
+        path: &Path,
+        key: &str,
+        feed: &mut Feed<'_>,
+    ) -> Result<StoredStripe> {
+        if self.further.is_empty() {
+            return self.leading.upload_file(path, key, feed).await;
+        }
+        if self.leading.ring.is_some() {
+            return self.upload_sealed(path, key, feed).await;
+        }
+        self.upload_to_all(path, key, feed).await
+    }
+
     /// Sends a file to every store that is not left alone. One copy is enough for the piece to be delivered; what the
     /// others lack is owed.
     ///
@@ -58,14 +97,12 @@ impl Stores {
         &self,
         path: &Path,
         key: &str,
-        tap: &mut dyn Tap,
-        progress: &dyn StepProgress,
+        feed: &mut Feed<'_>,
     ) -> Result<StoredStripe> {
-        let mut feed = Feed::new(tap, progress);
-        match self.hand_round(path, key, &mut feed).await {
+        match self.hand_round(path, key, feed).await {
             // The leading store has dropped an upload that an earlier process began; it is forgotten now.
             Err(error) if error.code() == Code::ObjectMissing => {
-                self.hand_round(path, key, &mut feed).await
+                self.hand_round(path, key, feed).await
             }
             settled => settled,
         }
@@ -76,10 +113,9 @@ impl Stores {
         &self,
         path: &Path,
         key: &str,
-        tap: &mut dyn Tap,
-        progress: &dyn StepProgress,
+        feed: &mut Feed<'_>,
     ) -> Result<StoredStripe> {
-        let sent = self.leading.upload_file(path, key, tap, progress).await;
+        let sent = self.leading.upload_file(path, key, feed).await;
         let mut stripe = sent.map_err(|error| self.named(&self.leading, error))?;
         stripe.copies = vec![PieceCopy::first(self.leading.name.clone())];
         for further in &self.further {
@@ -247,6 +283,11 @@ impl<F: Future<Output = Result<StoredStripe>>> Receiving<'_, F> {
             }
         }
     }
+}
+
+/// Whether an object with other bytes has the key.
+fn is_taken(error: &Error) -> bool {
+    matches!(error.code(), Code::StoreMismatch | Code::ObjectExists)
 }
 
 /// How long a store may keep those waiting that have needed so long themselves.
