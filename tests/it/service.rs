@@ -389,10 +389,10 @@ fn judge_company(worked: &[Worked]) {
     }
 }
 
-/// Months in which the clocks of Berlin go forward and back.
+/// A month in which the clocks of Berlin go forward, and days in which they go back.
 const MONTHS: [(&str, &str); 2] = [
     ("2026-03-10T12:07:00Z", "2026-04-10T12:07:00Z"),
-    ("2026-10-10T12:07:00Z", "2026-11-10T12:07:00Z"),
+    ("2026-10-23T12:07:00Z", "2026-10-28T12:07:00Z"),
 ];
 
 #[tokio::test]
