@@ -83,7 +83,12 @@ async fn companions_are_taken_told_and_written_into_the_runbook() {
     let status: Vec<&str> = beside.collect();
     let status = status.join("\n");
     assert!(stage.must(&["points"]).await.contains("back to mark"));
-    assert_snapshot!(stage.scrub(&format!("{plan}\n{taken}\n{list}\n{status}")));
+    let told = stage.scrub(&format!("{plan}\n{taken}\n{list}\n{status}"));
+    // How much of msdb is in use hangs on what came before.
+    assert_snapshot!(
+        told.replace("1.4 MiB", "<size>")
+            .replace("1.5 MiB", "<size>")
+    );
 
     let (printed, folder) = stage.on_paper().await;
     must(&printed);

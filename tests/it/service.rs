@@ -30,9 +30,7 @@ use crate::stage::world_of;
 
 /// Clocks of Berlin, by rule: a bare machine has no tz database.
 const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
-
 const MINUTE: i64 = 60_000;
-
 /// Turns of the only thread without a sleeper that comes or goes, after which everybody sleeps.
 const QUIET_YIELDS: u32 = 10;
 
@@ -41,8 +39,7 @@ const SCHEDULE: [(Job, &str); 7] = [
     (Job::Differential, "30 1 * * mon-sat"),
     (Job::Log, "15 * * * *"),
     (Job::Companions, "50 0 * * *"),
-    // On the night in which clocks leap over it, it comes with the first time that they show.
-    (Job::Scrub, "30 2 * * *"),
+    (Job::Scrub, "30 2 * * *"), // Left out where clocks leap over it: it comes right after.
     (Job::Prune, "10 4 * * *"),
     (Job::Drill, "40 5 * * *"),
 ];
@@ -85,8 +82,7 @@ impl Work {
             Job::Full => 3600 + self.draw(7200),
             Job::Differential | Job::Scrub | Job::Drill => 900 + self.draw(1800),
             Job::Log => 5 + self.draw(90),
-            Job::Companions => 20 + self.draw(600),
-            Job::Prune => 30 + self.draw(300),
+            Job::Companions | Job::Prune => 30 + self.draw(300),
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::config::{Config, DriftRule};
 use crate::error::{Code, Error, Exit};
 use crate::model::{MemberName, Severity};
 use crate::plan::{self, BackupKind, Plan};
+use crate::report::bytes::counted;
+use crate::report::check::CheckReport;
 use crate::report::run::RunReport;
 use crate::run::events::Verdict;
 use crate::run::record::Record;
@@ -77,6 +79,28 @@ async fn companions(
     }
     let record = run::companions::back_up(&agent.world, &agent.config, interrupt).await;
     finished(&agent, record, out).await
+}
+
+/// Whether the databases beside the group could be backed up, where the configuration names any.
+pub(super) async fn look_beside(agent: &Agent, report: &mut CheckReport) {
+    let count = agent.config.companions.len();
+    if count == 0 {
+        return;
+    }
+    let about = "companions";
+    match run::companions::plan_only(&agent.world, &agent.config).await {
+        Ok(plan) if plan.warnings.is_empty() => {
+            let named = counted(count, "database");
+            report.fine(about, &format!("{named} beside the group can be backed up"));
+        }
+        Ok(plan) => {
+            for it in plan.warnings {
+                let hint = it.hint.unwrap_or_default();
+                report.warn(about, Code::CompanionLeftOut, &it.message, &hint);
+            }
+        }
+        Err(error) => report.untried(about, &error),
+    }
 }
 
 /// The configuration, under which the group follows BizTalk's list where somebody approved.

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::backup::look_beside;
 use super::link::survey_of;
 use super::{Failed, rivals, shown};
 use crate::cli::args::{CheckArgs, Common};
@@ -14,7 +15,6 @@ use crate::config::{Encryption, LoginConfig, OsSecrets, exposure, secrets_named}
 use crate::error::{Code, Exit};
 use crate::model::{HostName, MemberName};
 use crate::plan::{LinksAsked, Plan, Step, far_side, plan_check, plan_links};
-use crate::report::bytes::counted;
 use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::run::step_words;
 use crate::run::record::{Record, Round, StepState};
@@ -128,28 +128,6 @@ async fn look_at_room(agent: &Agent, survey: &Survey, report: &mut CheckReport) 
             Err(error) if error.code() == Code::RightMissing => {}
             Err(error) => report.untried(&format!("{host}: room"), &error),
         }
-    }
-}
-
-/// Whether the databases beside the group could be backed up, where the configuration names any.
-async fn look_beside(agent: &Agent, report: &mut CheckReport) {
-    let count = agent.config.companions.len();
-    if count == 0 {
-        return;
-    }
-    let about = "companions";
-    match run::companions::plan_only(&agent.world, &agent.config).await {
-        Ok(plan) if plan.warnings.is_empty() => {
-            let named = counted(count, "database");
-            report.fine(about, &format!("{named} beside the group can be backed up"));
-        }
-        Ok(plan) => {
-            for it in plan.warnings {
-                let hint = it.hint.unwrap_or_default();
-                report.warn(about, Code::CompanionLeftOut, &it.message, &hint);
-            }
-        }
-        Err(error) => report.untried(about, &error),
     }
 }
 

@@ -49,7 +49,7 @@ fn of(names: &[&str], silent: Option<&str>) -> Plan {
 #[test]
 fn all_but_master_are_copies_that_disturb_nobody() {
     let plan = of(
-        &["PAY1/master", "PAY1/msdb", "PAY3/model", "PAY3/Archive"],
+        &["PAY1/master", "PAY1/msdb", "PAY3/model", "PAY3/Beside"],
         None,
     );
     assert_eq!(plan.warnings, []);
