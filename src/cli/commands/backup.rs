@@ -129,9 +129,10 @@ async fn tell(agent: &Agent, record: &Record) {
             .mark
             .map_or_else(String::new, |mark| format!("mark {mark}")),
         is_bad: !is_good,
-        severity: match is_good {
-            true => Severity::Information,
-            false => Severity::Warning,
+        severity: if is_good {
+            Severity::Information
+        } else {
+            Severity::Warning
         },
     };
     if let Err(reason) = agent.world.notifier.tell(&notice).await {
