@@ -31,7 +31,12 @@ fn main() -> ExitCode {
     let template = agent_seeds::template();
     long_run::play(
         STORIES_PER_CORE,
-        |seed| agent_seeds::run(&template, seed),
+        // One story in four is a BizTalk group's.
+        |seed| match seed % 8 {
+            3 => agent_seeds::run_biztalk(&template, seed, "stopmark"),
+            7 => agent_seeds::run_biztalk(&template, seed, "microsoft"),
+            _ => agent_seeds::run(&template, seed),
+        },
         Told::add,
     )
 }

@@ -29,7 +29,7 @@ use crate::plan::{
     ShareFile, StagedStripe, WatchLink,
 };
 use crate::run::events::{BackedUp, Event, LinkWatch, MarkCost};
-use crate::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
+use crate::survey::{HostFacts, HostRoom, MilinkFacts, RivalFacts, TargetFacts};
 
 pub use biztalk::{BizTalk, OldHistory};
 pub use log::{Chained, LogEntry, LogFact};
@@ -127,6 +127,8 @@ pub trait Fleet: BizTalk {
     /// How much room the logs of these databases and their volumes have left; what the login cannot enter is left out.
     /// `SM0207` where it may see none of it.
     async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom>;
+    /// Who else backs these databases up, as the host's msdb tells; what the login may not see is told beside.
+    async fn rivals(&self, host: &HostName, databases: &[DatabaseName]) -> Result<RivalFacts>;
     /// Writes a tiny `COPY_ONLY` backup of `model` to this file, as the host names it; for `check`.
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()>;
     /// Makes the link, or mends it in place; the wildcard mapping is dropped, one login mapped.

@@ -10,11 +10,12 @@ mod job;
 use serde::Serialize;
 
 use super::Weight;
-use crate::config::{Config, Engine};
+use crate::config::{Config, Engine, HostConfig};
 use crate::model::MemberName;
 use crate::survey::{BizTalkFacts, HostReport, Survey};
 
 pub use job::{JobSettings, settings_of};
+pub(super) use job::{parameters, without_comments};
 
 /// BizTalk's procedures take the folder as `nvarchar(128)`, and cut what is longer.
 const FOLDER_CHARACTERS_MAX: usize = 128;
@@ -66,6 +67,7 @@ pub fn examine_biztalk(config: &Config, survey: &Survey) -> Vec<BizTalkFinding> 
     found.extend(sso(facts));
     found.extend(versions(survey));
     found.extend(folders(config, survey));
+    found.extend(unreachable(config, survey));
     found.sort_by_key(|it| std::cmp::Reverse(it.weight));
     found
 }
@@ -309,15 +311,42 @@ fn versions(survey: &Survey) -> Vec<BizTalkFinding> {
     found
 }
 
+/// The configured hosts that have members.
+fn homes<'a>(config: &'a Config, survey: &'a Survey) -> impl Iterator<Item = &'a HostConfig> {
+    config.hosts.values().filter(|host| {
+        let mut members = survey.members.iter();
+        members.any(|member| member.host.is_same_host(&host.name))
+    })
+}
+
+/// A destination of log shipping reads the files where the history says that they are.
+fn unreachable(config: &Config, survey: &Survey) -> Vec<BizTalkFinding> {
+    if !config.biztalk.log_shipping {
+        return Vec::new();
+    }
+    let local = homes(config, survey).filter_map(|host| {
+        let folder = host.share.as_ref()?.sql.as_str();
+        let mut start = folder.chars();
+        let is_drive = start.next().is_some_and(|c| c.is_ascii_alphabetic()) && start.next() == Some(':');
+        is_drive.then(|| {
+            finding(
+                Weight::Risk,
+                host.name.as_str(),
+                format!("its backups go to `{folder}`, a folder of its own disks"),
+                "the history names the folder as it is, and a destination of log shipping looks for it on its own disks: it \
+                 stops at the first set",
+                "name the folder as a share, `\\\\HOST\\SHARE`; or `log_shipping = false` where no destination reads it",
+            )
+        })
+    });
+    local.collect()
+}
+
 fn folders(config: &Config, survey: &Survey) -> Vec<BizTalkFinding> {
     if config.biztalk.engine != Engine::Microsoft {
         return Vec::new();
     }
-    let hosts = config.hosts.values().filter(|host| {
-        let mut members = survey.members.iter();
-        members.any(|member| member.host.is_same_host(&host.name))
-    });
-    let long = hosts.filter_map(|host| {
+    let long = homes(config, survey).filter_map(|host| {
         let folder = &host.share.as_ref()?.sql;
         // The group's own folder comes below it.
         let is_long = is_long(&format!("{folder}/{}", config.group));

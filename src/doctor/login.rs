@@ -1,6 +1,7 @@
 //! Who passes through a link as whom.
 
 use super::{Case, LinkCure, LinkFinding, Weight};
+use crate::config::LoginConfig;
 use crate::survey::LinkMapping;
 
 const WILDCARD_RISK: &str = "logins that used it without a mapping of their own lose it (7416); map those who need it first";
@@ -15,10 +16,27 @@ pub(super) fn examine(case: &Case<'_>) -> Vec<LinkFinding> {
         );
         return vec![found.cured_by(LinkCure::Apply, "none")];
     }
-    mappings
+    let mut findings: Vec<LinkFinding> = mappings
         .iter()
         .filter_map(|mapping| judged(case, mapping))
-        .collect()
+        .collect();
+    findings.extend(unmapped(case));
+    findings
+}
+
+/// Others are mapped, and the agent is not.
+fn unmapped(case: &Case<'_>) -> Option<LinkFinding> {
+    let LoginConfig::Sql { user, .. } = &case.cfg.host(&case.management.true_name)?.login else {
+        return None; // Which Windows account it is only the host knows.
+    };
+    let mut mappings = case.link.mappings.iter();
+    let passes = mappings.any(|it| it.local_login.is_none() || it.is_of(Some(user)));
+    (!passes).then(|| {
+        let what = format!("`{user}`, the agent's own login, is not mapped");
+        let why = "others pass and the agent does not: error 7416 refuses its calls";
+        let found = case.finding(Weight::Blocks, what, why);
+        found.cured_by(LinkCure::Apply, "none")
+    })
 }
 
 fn judged(case: &Case<'_>, mapping: &LinkMapping) -> Option<LinkFinding> {

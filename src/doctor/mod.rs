@@ -1,9 +1,9 @@
 //! The linked-server doctor: what is wrong with the links that marks travel through, why it matters, and the cure.
 //!
-//! Start at [`examine`]. It judges links whoever made them, by what the survey read; what only a call can show (a
-//! password, a firewall, the other side's MSDTC) is for `stopmark link test`. Sources are sections 4.1 to 4.5 of the
-//! facts about SQL Server that this product is built on: Microsoft's pages on `sp_addlinkedserver`,
-//! `sp_serveroption`, `sp_addlinkedsrvlogin` and `sys.servers`.
+//! Start at [`examine`]; [`examine_rivals`] is about those who back members up beside us. Links are judged whoever made
+//! them, by what the survey read; what only a call can show (a password, a firewall, the other side's MSDTC) is for
+//! `stopmark link test`. Sources are sections 4.1 to 4.5 of the facts about SQL Server that this product is built on:
+//! Microsoft's pages on `sp_addlinkedserver`, `sp_serveroption`, `sp_addlinkedsrvlogin` and `sys.servers`.
 //!
 //! Nothing is contacted here, and nothing is changed.
 
@@ -11,12 +11,14 @@ mod biztalk;
 mod login;
 mod names;
 mod options;
+mod rivals;
 mod route;
 
 use serde::Serialize;
 
 pub use biztalk::{BizTalkFinding, JobSettings, examine_biztalk, settings_of};
 pub use names::{LinkedName, linked_names};
+pub use rivals::{RivalCure, RivalFinding, examine_rivals};
 
 use crate::config::{Config, HostConfig};
 use crate::model::HostName;
@@ -30,6 +32,17 @@ pub enum Weight {
     Risk,
     /// No mark passes, or it would not be one moment.
     Blocks,
+}
+
+impl Weight {
+    /// The word that findings begin with, six letters wide.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Blocks => "BLOCKS",
+            Self::Risk => "risk  ",
+        }
+    }
 }
 
 /// The change that mends a link; `sql` writes it as T-SQL.

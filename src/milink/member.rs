@@ -74,6 +74,7 @@ pub(super) fn rows(host: &MilinkFacts, candidate: &Candidate<'_>) -> Vec<MilinkR
     rows.push(chain(&about, facts, candidate));
     rows.push(checksum(&about, facts, candidate));
     rows.push(group(&about, facts));
+    rows.extend(link(&about, facts));
     rows.extend(option_rows(&about, host, options, database));
     rows
 }
@@ -151,6 +152,33 @@ fn group(about: &About<'_>, facts: &MemberFacts) -> MilinkRow {
         .done_by(
             "make the distributed group from the one that is there, or take the database out of it",
         )
+}
+
+/// The link that is there already: which side is the primary one.
+fn link(about: &About<'_>, facts: &MemberFacts) -> Option<MilinkRow> {
+    let far = facts.replica.as_ref()?.far_side.as_ref()?;
+    let (standing, side, why) = match (far.is_primary_here, far.is_primary_there) {
+        (true, false) => (
+            Standing::Pass,
+            "here",
+            "marks and log backups go on on this side",
+        ),
+        (true, true) => (
+            Standing::Fail,
+            "on both sides (split brain)",
+            "after a forced failover each side takes writes that the other one never gets",
+        ),
+        (false, _) => (
+            Standing::Warn,
+            "over there",
+            "a Managed Instance takes its own backups and no distributed transaction: the member is in no mark",
+        ),
+    };
+    let found = format!("`{}` to `{}`, primary {side}", far.group, far.name);
+    let row = about.row("link", standing, found, why);
+    Some(row.done_by(
+        "decide which side counts; fail over by plan, or drop the link on the other side and seed it anew",
+    ))
 }
 
 fn option_rows(

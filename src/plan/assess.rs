@@ -178,6 +178,11 @@ impl<'a> Assessment<'a> {
             );
             return self.keep_from_marking(best_effort, name, against);
         }
+        if let Some(against) = far_side(name, facts) {
+            // Where it is away nobody here can mark it, and nobody should wait for it.
+            let is_away = against.code == Code::PrimaryAway.text();
+            return self.keep_from_marking(best_effort || is_away, name, against);
+        }
         if facts.state != MemberState::Online {
             let against = warning(
                 Code::MemberUnfit,
@@ -216,6 +221,34 @@ impl<'a> Assessment<'a> {
             ));
         }
         self.able.push(Able { name, facts });
+    }
+}
+
+/// What the other side of a member's distributed group has to do with its marks; none where this side is the primary one.
+#[must_use]
+pub fn far_side(name: &MemberName, facts: &MemberFacts) -> Option<Warning> {
+    let far = facts.replica.as_ref()?.far_side.as_ref()?;
+    let (group, other) = (&far.group, &far.name);
+    match (far.is_primary_here, far.is_primary_there) {
+        (true, false) => None,
+        (true, true) => Some(warning(
+            Code::ReplicaContested,
+            format!(
+                "split brain: after a forced failover both this side and `{other}` claim to be primary of member \
+                 `{name}` (distributed group `{group}`)"
+            ),
+            "find out which side applications wrote to; on the other one drop the link, and seed it anew: what only that \
+             one has is lost, so take a tail of its log first",
+        )),
+        (false, _) => Some(warning(
+            Code::PrimaryAway,
+            format!(
+                "member `{name}` leaves the marked set: its primary is `{other}` (distributed group `{group}`), where no \
+                 log can be backed up and no distributed transaction goes"
+            ),
+            "points are offered without it until the link fails back; until then the Managed Instance's own backups are \
+             all it has. The first run after that begins its chain where it has to",
+        )),
     }
 }
 

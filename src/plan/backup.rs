@@ -181,7 +181,8 @@ fn add_trim(ctx: &Ctx<'_>, stages: &mut Stages, trim: Option<Step>) {
 /// The members that runs and Points are whole without.
 fn best_effort(ctx: &Ctx<'_>) -> Vec<MemberName> {
     let members = ctx.survey.members.iter();
-    let best_effort = members.filter(|name| ctx.cfg.member(name).best_effort);
+    let best_effort =
+        members.filter(|name| ctx.cfg.member(name).best_effort || ctx.survey.away(name).is_some());
     best_effort.cloned().collect()
 }
 

@@ -145,7 +145,8 @@ pub(super) fn probe_key(id: uuid::Uuid) -> String {
 }
 
 /// The folder that our backups of one host go to, as SQL Server names it, with its separator at the end.
-pub(super) fn our_folder(share: &ShareConfig, group: &GroupName) -> String {
+#[must_use]
+pub fn our_folder(share: &ShareConfig, group: &GroupName) -> String {
     let separator = separator_of(&share.sql);
     let root = share.sql.trim_end_matches(['/', '\\']);
     format!("{root}{separator}{group}{separator}")

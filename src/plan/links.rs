@@ -161,15 +161,20 @@ impl Links {
         };
         let may_change = found.is_ours() || asked.take_over.contains(&found.name);
         let faults = if may_change {
-            faults(found, &wanted)
+            faults(found, &wanted, own_login(cfg, management))
         } else {
             foreign_faults(found)
         };
-        if faults.is_empty() {
+        let is_named = asked.take_over.contains(&found.name);
+        if faults.is_empty() && !is_named {
             return;
         }
         wanted.exists = true;
         wanted.reason = faults.join(", ");
+        if faults.is_empty() {
+            // Whether the password is the right one shows in no catalog.
+            "asked for by its name: its login is mapped anew".clone_into(&mut wanted.reason);
+        }
         if may_change {
             self.ensure(wanted);
         } else {
@@ -253,8 +258,16 @@ fn major_of(host: &HostFacts) -> u32 {
     first.and_then(|first| first.parse().ok()).unwrap_or(0)
 }
 
+/// The login that the agent is on the management host; none where only the host knows.
+pub(super) fn own_login<'a>(cfg: &'a Config, management: &HostFacts) -> Option<&'a str> {
+    match &cfg.host(&management.true_name)?.login {
+        LoginConfig::Sql { user, .. } => Some(user),
+        LoginConfig::Integrated => None,
+    }
+}
+
 /// What is wrong with a link that we may change.
-fn faults(found: &LinkFacts, wanted: &EnsureLink) -> Vec<String> {
+fn faults(found: &LinkFacts, wanted: &EnsureLink, own_login: Option<&str>) -> Vec<String> {
     let mut faults = Vec::new();
     if !is_provider(&found.provider, &wanted.provider) {
         faults.push(format!("its provider is `{}`", found.provider));
@@ -278,7 +291,7 @@ fn faults(found: &LinkFacts, wanted: &EnsureLink) -> Vec<String> {
     if !found
         .mappings
         .iter()
-        .any(|mapping| mapping.local_login.is_some() && is_secured(mapping, wanted))
+        .any(|mapping| mapping.is_of(own_login) && is_secured(mapping, wanted))
     {
         faults.push("the agent's login is not mapped".to_owned());
     }

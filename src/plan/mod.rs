@@ -54,6 +54,7 @@ pub use adopt::{AdoptAsked, Adoption, Becomes, Found, Judged, Mapped, Offer, Who
 pub use asked::{
     Asked, BackupKind, CatalogView, FailedDeed, LinksAsked, Names, RoundResult, StepFailure,
 };
+pub use assess::far_side;
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
 pub use companions::{CompanionsAsked, fetches_of, plan_companions};
@@ -64,7 +65,7 @@ pub use drill::plan_drill;
 pub use drill_checks::DrillCheck;
 pub use drill_step::{Certify, CheckDatabase, DropScratch, RunCheck};
 pub use event_sessions::{EnsureEventSession, RemoveEventSession};
-pub use keys::slug;
+pub use keys::{our_folder, slug};
 pub use links::plan_links;
 pub use lint::lint;
 pub use mark::{ROUNDS_MAX, wants_another_round};

@@ -20,6 +20,9 @@ pub struct BizTalkReport {
     /// Why nothing could be examined: what the host said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silent: Option<String>,
+    /// What a person should do about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent_cure: Option<String>,
     /// How many databases the list has.
     pub listed: usize,
     /// What is wrong, the gravest first.
@@ -30,14 +33,16 @@ impl BizTalkReport {
     /// Examines a group whose management database this is.
     #[must_use]
     pub fn of(config: &Config, survey: &Survey, database: &DatabaseName) -> Self {
-        let silent = match survey.hosts.get(&config.management_host) {
-            Some(HostReport::Silent { message, .. }) => Some(message.clone()),
-            _ => None,
+        let host = survey.management(config);
+        let (silent, silent_cure) = match survey.hosts.get(host) {
+            Some(HostReport::Silent { message, hint, .. }) => (Some(message.clone()), hint.clone()),
+            _ => (None, None),
         };
         Self {
             database: database.clone(),
-            host: config.management_host.clone(),
+            host: host.clone(),
             silent,
+            silent_cure,
             listed: survey
                 .biztalk
                 .as_ref()
@@ -65,6 +70,9 @@ impl BizTalkReport {
         let mut text = format!("BizTalk group of `{}` on `{}`\n", self.database, self.host);
         if let Some(why) = &self.silent {
             writeln!(text, "  not examined: {why}").expect("a string takes everything");
+            if let Some(cure) = &self.silent_cure {
+                writeln!(text, "         cure: {cure}").expect("a string takes everything");
+            }
             return text;
         }
         if self.findings.is_empty() {
@@ -76,10 +84,7 @@ impl BizTalkReport {
             .expect("a string takes everything");
         }
         for finding in &self.findings {
-            let word = match finding.weight {
-                Weight::Blocks => "BLOCKS",
-                Weight::Risk => "risk  ",
-            };
+            let word = finding.weight.word();
             let BizTalkFinding {
                 about,
                 what,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::link_trials::{LinkTrial, PastMarks, trials_of};
+use super::rivals::RivalReport;
 use crate::config::Config;
 use crate::doctor::{LinkFinding, Weight, examine};
 use crate::error::Exit;
@@ -24,6 +25,8 @@ pub struct LinkReport {
     pub silent: Option<String>,
     /// What is wrong, the gravest first.
     pub findings: Vec<Examined>,
+    /// Who else backs members up.
+    pub rivals: RivalReport,
     /// Marks that were tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<LinkTrial>,
@@ -58,6 +61,7 @@ impl LinkReport {
             host: survey.management(config).clone(),
             silent,
             findings: findings.map(Examined::of).collect(),
+            rivals: RivalReport::default(),
             trials: Vec::new(),
             untried: Vec::new(),
             past_marks: None,
@@ -81,10 +85,14 @@ impl LinkReport {
         let failed = |trial: &LinkTrial| trial.cost.is_none();
         if self.silent.is_some()
             || self.findings.iter().any(blocks)
+            || self.rivals.worst() == Some(Weight::Blocks)
             || self.trials.iter().any(failed)
         {
             Exit::Failed
-        } else if self.findings.is_empty() && self.untried.is_empty() {
+        } else if self.findings.is_empty()
+            && self.untried.is_empty()
+            && self.rivals.findings.is_empty()
+        {
             Exit::Ok
         } else {
             Exit::Degraded
@@ -108,6 +116,7 @@ impl LinkReport {
                 .write(&mut text)
                 .expect("a string takes everything");
         }
+        text.push_str(&self.rivals.text());
         for trial in &self.trials {
             trial.write(&mut text).expect("a string takes everything");
         }
@@ -138,10 +147,7 @@ impl Examined {
             cure,
             ..
         } = &self.finding;
-        let word = match weight {
-            Weight::Blocks => "BLOCKS",
-            Weight::Risk => "risk  ",
-        };
+        let word = weight.word();
         writeln!(text, "  {word} `{link}`: {what}\n         why:  {why}")?;
         match (&self.script, cure) {
             (Some(script), _) => writeln!(text, "         cure: {}", script.trim_end())?,

@@ -2,7 +2,8 @@
 //! before the next one, and the way back.
 //!
 //! Start at [`LinkSteps::of`]. Each step can be run again by itself, which the wizard's cannot. The PowerShell is written
-//! after Microsoft's pages (module `Az.Sql` 7.1 or newer); it was never run here.
+//! after Microsoft's pages (module `Az.Sql` 7.1 or newer) and parsed by a grammar of PowerShell (`tests/foreign`); it was
+//! never run here.
 
 use std::fmt::Write as _;
 
@@ -114,9 +115,18 @@ impl LinkStep {
     }
 }
 
-/// A text as PowerShell takes it literally.
+/// What PowerShell takes for a single quote: the plain one and the typographic ones.
+const QUOTES: [char; 5] = ['\'', '\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}'];
+
+/// A text as PowerShell takes it literally: each quote in it stands twice.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let mut quoted = String::from("'");
+    for c in text.chars() {
+        quoted.extend(QUOTES.contains(&c).then_some(c));
+        quoted.push(c);
+    }
+    quoted.push('\'');
+    quoted
 }
 
 fn keys_step(keys: &[MilinkCure]) -> Option<LinkStep> {
@@ -232,4 +242,15 @@ fn group_steps(facts: &MilinkFacts, names: &MilinkNames, azure: &AzureNames) -> 
             back: None,
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_quote_that_powershell_knows_is_doubled() {
+        assert_eq!(quoted("o'x \u{2019}; rm"), "'o''x \u{2019}\u{2019}; rm'");
+        assert_eq!(quoted("$env:x `n"), "'$env:x `n'");
+    }
 }

@@ -26,6 +26,7 @@ mod places;
 pub mod points;
 pub mod prune;
 pub mod remarks;
+pub mod rivals;
 pub mod run;
 mod runbook;
 pub mod script;

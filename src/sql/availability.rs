@@ -12,7 +12,7 @@ use super::{milink, rows};
 use crate::error::{Error, Result};
 use crate::model::{DatabaseName, HostName, Lsn, MemberName};
 use crate::plan::LeaveGroup;
-use crate::survey::{HostFacts, Replica, Secondary, Seeding};
+use crate::survey::{FarSide, HostFacts, Replica, Secondary, Seeding};
 
 /// The trace flag under which a log backup during seeding does no harm.
 const KEEPS_LOG_WHILE_SEEDING: i32 = 12381;
@@ -27,6 +27,10 @@ pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<Sq
     }
     let (session, answer) = session.ask(&replicas_sql(&names)).await?;
     add_replicas(&answer, facts).map_err(|fault| fault.at(session.host()))?;
+    let (session, answer) = session.ask(&far_sides_sql(&names)).await?;
+    add_far_sides(&answer, facts).map_err(|fault| fault.at(session.host()))?;
+    let (session, answer) = session.ask(&failed_seeding_sql(&names)).await?;
+    add_failures(&answer, facts).map_err(|fault| fault.at(session.host()))?;
     let (mut session, answer) = session.ask(&seeding_sql(&names)).await?;
     let seeded = rows::set(&answer, 0).map(|row| row.text("name"));
     let seeded = seeded.collect::<Result<Vec<_>, Fault>>();
@@ -101,6 +105,8 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
         let found = member.replica.get_or_insert_with(|| Replica {
             is_primary,
             replicas: Vec::new(),
+            seeding_failure: None,
+            far_side: None,
             secondaries: Vec::new(),
             lacks_dtc,
         });
@@ -118,6 +124,41 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+fn add_far_sides(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
+    for row in rows::set(answer, 0) {
+        let far_side = FarSide {
+            group: row.text("distributed_group")?,
+            name: row.text("other")?,
+            is_primary_here: row.text_or_null("own_role")?.as_deref() == Some("PRIMARY"),
+            is_primary_there: row.text_or_null("other_role")?.as_deref() == Some("PRIMARY"),
+        };
+        if let Some(replica) = replica_of(facts, &row.text("name")?) {
+            replica.far_side = Some(far_side);
+        }
+    }
+    Ok(())
+}
+
+fn add_failures(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
+    for row in rows::set(answer, 0) {
+        let why = row.text_or_null("why")?.unwrap_or_default();
+        let number = row.int_or_null("error_code")?;
+        let number = number.map_or_else(String::new, |number| format!(" ({number})"));
+        if let Some(replica) = replica_of(facts, &row.text("name")?) {
+            replica.seeding_failure = Some(format!("{why}{number}"));
+        }
+    }
+    Ok(())
+}
+
+/// The replicas of the member that a row names in its own letters.
+fn replica_of<'a>(facts: &'a mut HostFacts, name: &str) -> Option<&'a mut Replica> {
+    let name = name.to_lowercase();
+    let mut members = facts.members.iter_mut();
+    let (_, member) = members.find(|(it, _)| it.as_str().to_lowercase() == name)?;
+    member.replica.as_mut()
 }
 
 fn is_among(seeded: &[String], name: &DatabaseName) -> bool {
@@ -148,6 +189,31 @@ fn replicas_sql(names: &[DatabaseName]) -> Batch {
     )
 }
 
+/// The distributed groups of these databases: one side has the name of the database's own group. The other side's role is
+/// known where this host has heard of it.
+fn far_sides_sql(names: &[DatabaseName]) -> Batch {
+    let list = placeholders(0, names.len());
+    Batch::with(
+        format!(
+            "SELECT d.name, dg.name AS distributed_group, o.replica_server_name AS other,\n    \
+             ms.role_desc AS own_role, os.role_desc AS other_role\n\
+             FROM sys.databases AS d\n\
+             INNER JOIN sys.availability_replicas AS r ON r.replica_id = d.replica_id\n\
+             INNER JOIN sys.availability_groups AS g ON g.group_id = r.group_id\n\
+             INNER JOIN sys.availability_replicas AS m ON m.replica_server_name = g.name\n\
+             INNER JOIN sys.availability_groups AS dg ON dg.group_id = m.group_id AND dg.is_distributed = 1\n\
+             INNER JOIN sys.availability_replicas AS o ON o.group_id = dg.group_id AND o.replica_id <> m.replica_id\n\
+             INNER JOIN sys.dm_hadr_availability_replica_states AS ms\n    \
+             ON ms.replica_id = m.replica_id AND ms.group_id = dg.group_id\n\
+             LEFT JOIN sys.dm_hadr_availability_replica_states AS os\n    \
+             ON os.replica_id = o.replica_id AND os.group_id = dg.group_id\n\
+             WHERE d.name IN ({list})\n\
+             ORDER BY d.name;"
+        ),
+        names.iter().map(|name| Parameter::text(name.as_str())),
+    )
+}
+
 /// The databases among these that this replica is the source of a seeding of.
 fn seeding_sql(names: &[DatabaseName]) -> Batch {
     let list = placeholders(0, names.len());
@@ -170,6 +236,23 @@ fn leave_sql(step: &LeaveGroup) -> Batch {
         identifier(&step.group),
         identifier(name)
     ))
+}
+
+/// Those whose newest seeding from here failed, with SQL Server's words; one that goes on counts more.
+fn failed_seeding_sql(names: &[DatabaseName]) -> Batch {
+    let list = placeholders(0, names.len());
+    Batch::with(
+        format!(
+            "SELECT d.name, s.failure_state_desc AS why, CAST(s.error_code AS int) AS error_code\n\
+             FROM sys.databases AS d\n\
+             INNER JOIN sys.dm_hadr_automatic_seeding AS s ON s.ag_db_id = d.group_database_id\n\
+             WHERE s.is_source = 1 AND s.current_state = N'FAILED' AND d.name IN ({list})\n    \
+             AND NOT EXISTS (SELECT 1 FROM sys.dm_hadr_automatic_seeding AS n\n        \
+             WHERE n.ag_db_id = s.ag_db_id AND n.is_source = 1\n        \
+             AND (n.completion_time IS NULL OR n.completion_time > s.completion_time));"
+        ),
+        names.iter().map(|name| Parameter::text(name.as_str())),
+    )
 }
 
 fn hardened_sql(name: &DatabaseName) -> Batch {
@@ -208,8 +291,16 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
             replicas_sql(std::slice::from_ref(&name)),
         ),
         (
+            "availability.far_sides",
+            far_sides_sql(std::slice::from_ref(&name)),
+        ),
+        (
             "availability.seeding",
             seeding_sql(std::slice::from_ref(&name)),
+        ),
+        (
+            "availability.failed_seeding",
+            failed_seeding_sql(std::slice::from_ref(&name)),
         ),
         ("availability.log_used", log_used_sql(&name)),
         ("availability.hardened", hardened_sql(&name)),

@@ -1,8 +1,8 @@
 //! BizTalk's backup history: what was taken is written there, and what is too old is deleted.
 //!
-//! Start at [`write`]. Rows come one by one, and the set becomes complete last, all under the lock that BizTalk's
-//! log-shipping readers take too: they see a set whole, or as one that never became so. Everything may run again; a set
-//! that was begun is found by the file of its first row.
+//! Start at [`write`]. Rows come one by one, and the set becomes complete last, all in one transaction and under the lock
+//! that BizTalk's log-shipping readers take too: they see a set whole, or as one that never became so, or not at all,
+//! whatever becomes of us meanwhile. Everything may run again; a set that was begun is found by the file of its first row.
 //!
 //! No file is touched here.
 
@@ -35,7 +35,8 @@ pub(super) async fn write(fleet: &SqlFleet, host: &HostName, step: &WriteHistory
 }
 
 async fn write_sets(fleet: &SqlFleet, host: &HostName, step: &WriteHistory) -> Result<()> {
-    let mut session = fleet.open(host).await?;
+    // A connection that ends before the commit takes everything back.
+    let (mut session, _) = fleet.open(host).await?.ask(&begin_sql()).await?;
     let mut whole = Vec::new();
     for set in step.sets.iter().filter(|set| !set.rows.is_empty()) {
         let id;
@@ -48,8 +49,9 @@ async fn write_sets(fleet: &SqlFleet, host: &HostName, step: &WriteHistory) -> R
         session = complete(session, &step.database, &id, count).await?;
     }
     if !step.answers.is_empty() {
-        session.ask(&answer_force_full_sql(&step.database)).await?;
+        session = session.ask(&answer_force_full_sql(&step.database)).await?.0;
     }
+    session.ask(&commit_sql()).await?;
     Ok(())
 }
 
@@ -129,6 +131,14 @@ pub(super) async fn trim(
     let trimmed = session.ask(&trim_sql(database, &old.before_set)).await;
     trimmed.map_err(at_database)?;
     Ok(())
+}
+
+fn begin_sql() -> Batch {
+    Batch::plain("SET XACT_ABORT ON;\nBEGIN TRANSACTION;")
+}
+
+fn commit_sql() -> Batch {
+    Batch::plain("COMMIT TRANSACTION;")
 }
 
 /// The set that its first row was written to, or the next number. Numbers travel as text, since they are `bigint`.
@@ -256,6 +266,8 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         folders: Vec::new(),
     };
     vec![
+        ("backup_history.begin", begin_sql()),
+        ("backup_history.commit", commit_sql()),
         ("backup_history.set_id", set_id_sql(&database, &row)),
         ("backup_history.row", row_sql(&database, "7", &set, &row)),
         ("backup_history.complete", complete_sql(&database, "7")),

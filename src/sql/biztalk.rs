@@ -108,7 +108,12 @@ async fn objects(
         .map(|row| row.text("missing"))
         .collect();
     let missing = missing.map_err(|fault| fault.at(session.host()))?;
+    let (session, answer) = session.ask(&secondary_sql(database)).await?;
+    let is_secondary = rows::only(&answer)
+        .and_then(|row| row.int("is_secondary"))
+        .map_err(|fault| fault.at(session.host()))?;
     let facts = BizTalkFacts {
+        is_secondary: is_secondary == 1,
         missing,
         ..BizTalkFacts::default()
     };
@@ -185,6 +190,14 @@ async fn jobs(session: SqlSession, database: &DatabaseName) -> Result<Vec<Backup
     Ok(jobs)
 }
 
+/// The function says nothing of a database that is in no group.
+fn secondary_sql(database: &DatabaseName) -> Batch {
+    Batch::with(
+        "SELECT CASE WHEN sys.fn_hadr_is_primary_replica(@P1) = 0 THEN 1 ELSE 0 END AS is_secondary;",
+        [Parameter::text(database.as_str())],
+    )
+}
+
 fn objects_sql(database: &DatabaseName) -> Batch {
     let mut parts = Vec::new();
     for (object, kind, rights) in NEEDED {
@@ -259,6 +272,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let database = sample.database_name();
     vec![
         ("biztalk.objects", objects_sql(&database)),
+        ("biztalk.secondary", secondary_sql(&database)),
         ("biztalk.history", history_sql(&database)),
         ("biztalk.may_see_jobs", may_see_jobs_sql()),
         ("biztalk.jobs", jobs_sql(&database)),

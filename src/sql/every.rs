@@ -9,7 +9,7 @@ use super::statement::Batch;
 use super::{
     applock, availability, backup, backup_history, biztalk, connect, discover, drill,
     event_session, facts, history, links, mark, milink, prepare, probe, probe_mark, recover,
-    restore, restored, rights, room, script, settings, target, watch, watch_link,
+    restore, restored, rights, rivals, room, script, settings, target, watch, watch_link,
 };
 use crate::model::DatabaseName;
 
@@ -90,6 +90,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(settings::statements(sample));
     all.extend(target::statements(sample));
     all.extend(room::statements(sample));
+    all.extend(rivals::statements(sample));
     all.extend(script::statements(sample));
     all.extend(drill::statements(sample));
     all.extend(history::statements(sample));

@@ -185,7 +185,8 @@ fn test_error(fault: Fault, host: &HostName) -> Error {
         ),
         Some(18452 | 18456) => (
             Code::LinkTestFailed,
-            "the other side refuses the mapped login: see `link_login` of that host",
+            "the other side refuses the mapped login: see `link_login` of that host; `stopmark link apply --foreign 'LINK'` \
+             maps it anew",
         ),
         _ => (
             Code::LinkTestFailed,

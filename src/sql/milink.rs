@@ -13,6 +13,7 @@ use super::quote::{identifier, literal};
 use super::rows::{self, Cells};
 use super::session::Answer;
 use super::statement::{Batch, Parameter, placeholders};
+use super::target::IDENTITY;
 use crate::error::Result;
 use crate::milink::MilinkCure;
 use crate::model::{DatabaseName, HostName};
@@ -117,17 +118,14 @@ fn databases_of(
 }
 
 fn identity_sql() -> Batch {
-    Batch::plain(
-        "SELECT CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS true_name,\n    \
-         CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,\n    \
+    Batch::plain(format!(
+        "SELECT {IDENTITY},\n    \
          CAST(SERVERPROPERTY('ProductUpdateLevel') AS nvarchar(128)) AS update_level,\n    \
-         CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition,\n    \
-         CAST(SERVERPROPERTY('Collation') AS nvarchar(128)) AS collation,\n    \
          CAST(SERVERPROPERTY('IsHadrEnabled') AS int) AS is_hadr_enabled,\n    \
          CAST(IS_SRVROLEMEMBER(N'sysadmin') AS int) AS is_sysadmin,\n    \
          (SELECT COUNT(*) FROM master.sys.symmetric_keys AS k\n    \
-         WHERE k.name = N'##MS_DatabaseMasterKey##') AS has_master_key;",
-    )
+         WHERE k.name = N'##MS_DatabaseMasterKey##') AS has_master_key;"
+    ))
 }
 
 fn endpoint_sql() -> Batch {

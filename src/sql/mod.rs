@@ -34,6 +34,7 @@ mod reported;
 mod restore;
 mod restored;
 mod rights;
+mod rivals;
 mod room;
 mod rows;
 pub mod script;
@@ -60,6 +61,7 @@ pub use prepare::script as prepare_script;
 pub use recover::recover_sql;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
 pub use rights::{GrantedRight, Grantee, Purpose, granted_rights, grants_script};
+pub use rivals::rival_cure_script;
 pub use statement::{Batch, Parameter};
 
 use self::dial::Dial;
@@ -73,7 +75,7 @@ use crate::plan::{
     WatchLink,
 };
 use crate::run::events::{BackedUp, LinkWatch, MarkCost};
-use crate::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
+use crate::survey::{HostFacts, HostRoom, MilinkFacts, RivalFacts, TargetFacts};
 use crate::world::{CheckAnswer, Clock, FactsWanted, Fleet, RestoredState, StepProgress};
 
 /// The hosts of one configuration. Every verb opens its own connection, so verbs may run side by side.
@@ -141,6 +143,10 @@ impl Fleet for SqlFleet {
 
     async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
         room::room(self, host, databases).await
+    }
+
+    async fn rivals(&self, host: &HostName, databases: &[DatabaseName]) -> Result<RivalFacts> {
+        rivals::rivals(self, host, databases).await
     }
 
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {

@@ -151,6 +151,24 @@ const RIGHTS: &[Right] = &[
          this host: leave this part out where that is not wanted, and `stopmark check` cannot try the share",
     ),
     right(
+        Purpose::Check,
+        Place::History,
+        "sysjobs",
+        "who else backs members up, and would take their logs",
+    ),
+    right(
+        Purpose::Check,
+        Place::History,
+        "sysjobsteps",
+        "what these jobs do",
+    ),
+    right(
+        Purpose::Check,
+        Place::History,
+        "log_shipping_primary_databases",
+        "whose logs are shipped already",
+    ),
+    right(
         Purpose::Prepare,
         Place::Server,
         "ALTER ANY EVENT SESSION",

@@ -156,15 +156,19 @@ pub(super) fn root_of(mount: Option<String>, file: &str) -> String {
     mount.unwrap_or_else(|| folder().to_owned())
 }
 
+/// What an instance says of itself, as columns.
+pub(super) const IDENTITY: &str =
+    "CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS true_name,
+    CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,
+    CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition,
+    CAST(SERVERPROPERTY('Collation') AS nvarchar(128)) AS collation";
+
 fn identity_sql() -> Batch {
-    Batch::plain(
-        "SELECT CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS true_name,\n    \
-         CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,\n    \
-         CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition,\n    \
-         CAST(SERVERPROPERTY('Collation') AS nvarchar(128)) AS collation,\n    \
+    Batch::plain(format!(
+        "SELECT {IDENTITY},\n    \
          CAST(SERVERPROPERTY('InstanceDefaultDataPath') AS nvarchar(512)) AS data_folder,\n    \
-         CAST(SERVERPROPERTY('InstanceDefaultLogPath') AS nvarchar(512)) AS log_folder;",
-    )
+         CAST(SERVERPROPERTY('InstanceDefaultLogPath') AS nvarchar(512)) AS log_folder;"
+    ))
 }
 
 fn databases_sql() -> Batch {

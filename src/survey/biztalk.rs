@@ -11,6 +11,9 @@ use crate::model::{DatabaseName, MemberName, PieceKind};
 /// The management database, as one survey found it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BizTalkFacts {
+    /// What was read is a secondary replica.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_secondary: bool,
     /// The rows of `admv_BackupDatabases`, in their order.
     pub listed: Vec<ListedDatabase>,
     /// Tables, procedures and columns that backups of the group need and that are not there, or may not be used.

@@ -164,9 +164,28 @@ pub struct Replica {
     /// How the secondary replicas stand; empty where this host has not the primary one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondaries: Vec<Secondary>,
+    /// Why its last seeding to another replica failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeding_failure: Option<String>,
+    /// Its group is one side of a distributed one, as a link to a Managed Instance is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far_side: Option<FarSide>,
     /// The group has no `DTC_SUPPORT = PER_DB`: after a failover the outcome of a distributed transaction may be lost.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_dtc: bool,
+}
+
+/// The other side of a distributed availability group: a Managed Instance, or another group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FarSide {
+    /// The distributed group, which is the link's name.
+    pub group: String,
+    /// The Managed Instance, or the other group.
+    pub name: String,
+    /// This side is the primary one, which applications write to.
+    pub is_primary_here: bool,
+    /// The other side says that it is the primary one; not known where nothing is heard of it.
+    pub is_primary_there: bool,
 }
 
 /// A secondary replica as the primary one knows it.
@@ -338,6 +357,15 @@ pub struct LinkMapping {
 /// on the other side (`program_name`).
 pub const LINK_SIGNATURE: &str = "APP=Stopmark;";
 
+impl LinkMapping {
+    /// Whether it is of this login alone; of any one login, where that one is not known.
+    #[must_use]
+    pub fn is_of(&self, login: Option<&str>) -> bool {
+        let local = self.local_login.as_deref();
+        local.is_some_and(|local| login.is_none_or(|login| local.eq_ignore_ascii_case(login)))
+    }
+}
+
 impl LinkFacts {
     /// Whether Stopmark made it; a run changes no other link.
     #[must_use]
@@ -401,6 +429,25 @@ impl Survey {
     pub fn place<'a>(&'a self, name: &'a MemberName) -> &'a MemberName {
         let moved = self.moved.iter().find(|moved| moved.listed == *name);
         moved.map_or(name, |moved| &moved.now)
+    }
+
+    /// The databases of members that this host has, or has a replica of.
+    #[must_use]
+    pub fn databases_on(&self, host: &HostName) -> Vec<DatabaseName> {
+        let is_here = |name: &&MemberName| {
+            let replica = self.member(name).and_then(|it| it.replica.as_ref());
+            let mut replicas = replica.into_iter().flat_map(|it| &it.replicas);
+            self.home(name).is_same_host(host) || replicas.any(|it| it.is_same_host(host))
+        };
+        let here = self.members.iter().filter(is_here);
+        here.map(|name| self.place(name).database.clone()).collect()
+    }
+
+    /// The other side of a member's distributed group, where that is the primary one.
+    #[must_use]
+    pub fn away(&self, name: &MemberName) -> Option<&FarSide> {
+        let far = self.member(name)?.replica.as_ref()?.far_side.as_ref()?;
+        (!far.is_primary_here).then_some(far)
     }
 
     /// The facts of one member.

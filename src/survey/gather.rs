@@ -1,17 +1,20 @@
 //! Gathering: every host is asked at the same time; what does not answer is a fact too.
 
+mod list;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
+use self::list::discover;
 use super::biztalk;
 use super::drift::{self, Change, Drift};
 use super::{
-    BackupRow, BizTalkFacts, HostFacts, HostReport, ListedDatabase, MemberFacts, MemberState,
-    MovedMember, Survey, event_session_name, no_access,
+    BackupRow, HostFacts, HostReport, MemberFacts, MemberState, MovedMember, Survey,
+    event_session_name, no_access,
 };
 use crate::config::{Config, Discovery, DriftRule, HostConfig};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error};
 use crate::model::{DatabaseName, HostName, MemberName, SetKind, SurveyId};
 use crate::world::{FactsWanted, World};
 
@@ -33,7 +36,11 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         .map(|host| ask(world, config, host, &wanted));
     let mut hosts: BTreeMap<HostName, HostReport> = join_all(asked).await.into_iter().collect();
     if let Err(error) = &discovered {
-        hosts.insert(config.management_host.clone(), silent(error));
+        let said = hosts.get(&config.management_host);
+        // A host that is silent, or another one than was meant, says so more plainly.
+        if !matches!(said, Some(HostReport::Silent { .. })) {
+            hosts.insert(config.management_host.clone(), silent(error));
+        }
     }
     let found = look_further(world, config, &wanted, &hosts).await;
     let contested = contested(&wanted, &hosts, &found);
@@ -355,6 +362,12 @@ fn management_host(
 ) -> Option<HostName> {
     let is_own = |name: &MemberName| name.host.is_same_host(&config.management_host);
     let place = |name: &MemberName| moved.iter().find(|it| it.listed == *name);
+    if let Some(Discovery::BizTalk { database }) = &config.discovery {
+        // The lock, the history and Microsoft's procedures are in that database, wherever the others are.
+        let mut own = moved.iter().filter(|it| is_own(&it.listed));
+        let database = own.find(|it| it.listed.database == *database);
+        return database.map(|it| it.now.host.clone());
+    }
     let stays = members.iter().any(|it| is_own(it) && place(it).is_none());
     let mut gone = members.iter().filter(|it| is_own(it)).filter_map(place);
     if stays {
@@ -383,45 +396,6 @@ fn has_primary(facts: &MemberFacts, listed: &MemberName) -> bool {
     facts.replica.as_ref().is_some_and(|replica| {
         let mut hosts = replica.replicas.iter();
         replica.is_primary && hosts.any(|host| host.is_same_host(&listed.host))
-    })
-}
-
-/// What BizTalk says of its group; none where the group is none of BizTalk's.
-async fn discover(world: &World, config: &Config) -> Result<Option<BizTalkFacts>> {
-    let Some(Discovery::BizTalk { database }) = &config.discovery else {
-        return Ok(None);
-    };
-    let (fleet, host) = (&world.fleet, &config.management_host);
-    let rows = fleet.biztalk_members(host, database).await?;
-    let mut facts = fleet.biztalk_facts(host, database).await?;
-    let listed = rows.into_iter().map(|(server, database)| {
-        let host = host_called(config, &server);
-        ListedDatabase {
-            member: host.map(|host| MemberName::new(host.name.clone(), database.clone())),
-            server,
-            database,
-        }
-    });
-    facts.listed = listed.collect();
-    Ok(Some(facts))
-}
-
-/// The host that a BizTalk table means: by a name that the configuration explains, by true name, or by the address
-/// that people put there instead.
-fn host_called<'a>(config: &'a Config, server: &str) -> Option<&'a HostConfig> {
-    let mut explained = config.biztalk.servers.iter();
-    if let Some((_, host)) = explained.find(|(name, _)| name.eq_ignore_ascii_case(server)) {
-        return config.host(host);
-    }
-    let by_name = server
-        .parse()
-        .ok()
-        .and_then(|name: HostName| config.host(&name));
-    by_name.or_else(|| {
-        config
-            .hosts
-            .values()
-            .find(|host| host.address.eq_ignore_ascii_case(server))
     })
 }
 

@@ -9,6 +9,7 @@ mod facts;
 mod gather;
 mod milink;
 mod reported;
+mod rivals;
 mod room;
 mod support;
 mod target;
@@ -16,13 +17,14 @@ mod target;
 pub use biztalk::{BackupJobFacts, BizTalkFacts, HistoryRowFacts, ListedDatabase};
 pub use drift::{Change, Drift};
 pub use facts::{
-    BackupRow, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping, MarkLogFacts,
-    MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary, Seeding, Survey,
-    UnresolvedMember, no_access,
+    BackupRow, FarSide, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping,
+    MarkLogFacts, MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary,
+    Seeding, Survey, UnresolvedMember, no_access,
 };
 pub use gather::take;
 pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
+pub use rivals::{JobStep, RivalFacts, ShippedDatabase, TakenByOthers};
 pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
 pub use support::{Support, support};
 pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

@@ -12,6 +12,7 @@ mod hosts;
 #[path = "../it/leaping.rs"]
 #[expect(dead_code, reason = "made for the tests of `it`, which use all of it")]
 mod leaping;
+mod milink;
 mod page;
 mod paper;
 #[path = "../it/scrub.rs"]

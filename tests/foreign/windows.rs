@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What is wrong with a script, a line each; none where nothing is.
-fn faults(script: &Path) -> String {
+pub(crate) fn faults(script: &Path) -> String {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign/powershell/run.sh");
     let output = Command::new(&here).arg(script).output();
     let output = output.unwrap_or_else(|error| panic!("{}: {error}", here.display()));

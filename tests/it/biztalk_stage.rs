@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sqlsim::Instance;
 use sqlsim::biztalk::{Group, create_group};
+use sqlsim::instance::Version;
 use stopmark::error::Exit;
 
 use crate::stage::{Printed, Stage};
@@ -34,7 +35,13 @@ pub(crate) fn group() -> Group {
 
 /// Two hosts with a group, and the host `DR`; `rules` is what `[biztalk]` says.
 pub(crate) async fn biztalk(rules: &str) -> Stage {
-    let stage = Stage::unprepared(&[("BTS1", &[]), ("BTS2", &[]), ("DR", &[])]).await;
+    biztalk_of(Version::V2022, rules).await
+}
+
+/// The same, of this version of SQL Server.
+pub(crate) async fn biztalk_of(version: Version, rules: &str) -> Stage {
+    let layout: [(&str, &[&str]); 3] = [("BTS1", &[]), ("BTS2", &[]), ("DR", &[])];
+    let stage = Stage::of(&layout, |_, options| options.version = version).await;
     let hosts: Vec<Arc<Instance>> = stage
         .hosts
         .iter()
@@ -77,7 +84,12 @@ pub(crate) async fn ends(stage: &Stage, args: &[&str], exit: Exit) -> Printed {
 
 /// The sets of the history, oldest first: number, type, rows, complete rows, rows with a mark.
 pub(crate) async fn history(stage: &Stage) -> Vec<String> {
-    let mut client = stage.client("BTS1", MANAGEMENT).await;
+    history_on(stage, "BTS1").await
+}
+
+/// The same where the management database is on another host.
+pub(crate) async fn history_on(stage: &Stage, host: &str) -> Vec<String> {
+    let mut client = stage.client(host, MANAGEMENT).await;
     let sql = "SELECT CAST(BackupSetId AS bigint), CAST(BackupType AS nvarchar(2)), COUNT(*),\n\
                SUM(CAST(SetComplete AS int)), COUNT(MarkName)\n\
                FROM adm_BackupHistory GROUP BY BackupSetId, BackupType ORDER BY BackupSetId";

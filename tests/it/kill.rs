@@ -31,7 +31,7 @@ const CONFIG: &str = "STOPMARK_TEST_KILLED_CONFIG";
 const LINES: &str = "STOPMARK_TEST_KILLED_AFTER";
 
 /// More lines than any journal of these scenes has.
-const LINES_MAX: usize = 200;
+pub(crate) const LINES_MAX: usize = 200;
 
 /// Lines of journal from one kill of a prune to the next: its steps are many and alike.
 const PRUNED_LINES: usize = 4;
@@ -283,7 +283,7 @@ pub(crate) fn run_the_agent(test: &str, config: &PathBuf, lines: usize) -> ExitS
 }
 
 /// In the process that is to be killed: the run. In any other: false.
-async fn be_the_agent(kind: BackupKind) -> bool {
+pub(crate) async fn be_the_agent(kind: BackupKind) -> bool {
     let Some((_, config, world)) = mortal() else {
         return false;
     };

@@ -19,25 +19,25 @@ const NEVER_COMPLETE: &str = "a set that is not whole is never called complete";
 
 /// One row of the history, as the destination keeps it.
 #[derive(Clone, Debug)]
-struct Shipped {
-    set: i64,
-    mark: Option<String>,
-    database: String,
-    path: String,
-    is_full: bool,
-    is_complete: bool,
+pub(crate) struct Shipped {
+    pub(crate) set: i64,
+    pub(crate) mark: Option<String>,
+    pub(crate) database: String,
+    pub(crate) path: String,
+    pub(crate) is_full: bool,
+    pub(crate) is_complete: bool,
 }
 
 /// The other site.
-struct Destination<'a> {
+pub(crate) struct Destination<'a> {
     stage: &'a Stage,
-    history: Vec<Shipped>,
+    pub(crate) history: Vec<Shipped>,
     /// The set that every database was restored to.
-    restored: Option<i64>,
+    pub(crate) restored: Option<i64>,
 }
 
 impl<'a> Destination<'a> {
-    fn of(stage: &'a Stage) -> Self {
+    pub(crate) fn of(stage: &'a Stage) -> Self {
         Self {
             stage,
             history: Vec::new(),
@@ -46,7 +46,7 @@ impl<'a> Destination<'a> {
     }
 
     /// "Get Backup History": what is new since the last pull.
-    async fn pull(&mut self) {
+    pub(crate) async fn pull(&mut self) {
         let mut client = self.stage.client("BTS1", MANAGEMENT).await;
         let last = self.history.iter().map(|row| row.set).max().unwrap_or(0);
         run(&mut client, "EXEC sp_AcquireBackupWriterLock;").await;
@@ -58,7 +58,7 @@ impl<'a> Destination<'a> {
     }
 
     /// "Restore Databases": as far as can be gone now.
-    async fn restore(&mut self) {
+    pub(crate) async fn restore(&mut self) {
         if let Some(fulls) = self.fulls_to_begin_with() {
             for row in self.rows(fulls) {
                 self.restore_full(&row).await;
@@ -75,7 +75,7 @@ impl<'a> Destination<'a> {
     }
 
     /// "Restore To Mark": the set that was held back.
-    async fn restore_to_mark(&mut self) -> String {
+    pub(crate) async fn restore_to_mark(&mut self) -> String {
         let (held_back, _) = self.next_logs().expect("a set is held back");
         let rows = self.rows(held_back);
         let mark = rows[0].mark.clone().expect("the last set has a mark");
@@ -145,7 +145,7 @@ impl<'a> Destination<'a> {
     }
 
     /// The sum of both hosts' amounts, once the databases are open.
-    async fn sums(&self) -> [i64; 2] {
+    pub(crate) async fn sums(&self) -> [i64; 2] {
         let sql = "SELECT ISNULL(SUM(id), 0) FROM dbo.Amount;";
         let stage = self.stage;
         [
@@ -361,4 +361,27 @@ async fn rows_that_could_not_be_written_are_written_before_the_run_ends() {
             "3 lg 4/4 marked 4"
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_whose_writer_died_in_the_middle_is_not_there_until_the_next_run_writes_it() {
+    for (statement, rows) in [("INSERT", 2), ("UPDATE", 0)] {
+        let stage = biztalk("").await;
+        ends(&stage, &["backup", "full"], Exit::Ok).await;
+        pay(&stage, 1).await;
+        let cut = format!(
+            "EXEC sp_sim_fault 'cut', @statement = '{statement}', @database = '{MANAGEMENT}', @skip = {rows};"
+        );
+        stage.script("BTS1", "master", &cut).await;
+        let log = stage.run(&["backup", "log"]).await;
+        let sets = history(&stage).await;
+        let told = format!("{statement}: {sets:?}\n{}", log.stdout);
+        assert!(sets.iter().all(|set| set.contains("4/4")), "{told}");
+        ends(&stage, &["backup", "log"], Exit::Ok).await;
+        let mut destination = Destination::of(&stage);
+        destination.pull().await;
+        destination.restore().await;
+        destination.restore_to_mark().await;
+        assert_eq!(destination.sums().await, [1, 1], "{told}");
+    }
 }

@@ -187,6 +187,13 @@ async fn seeding_is_followed_with_what_its_pause_costs_until_it_ends() {
         kept.stdout
     );
     stage
+        .script("SQL1", "master", "EXEC sp_sim_seeding 'Ledger', 2;")
+        .await;
+    let failed = stage.run(&watch).await;
+    let told = "its seeding failed: Seeding Check Message Timeout (1412)";
+    assert!(failed.stdout.contains(told), "{}", failed.stdout);
+    must(&stage.run(&["backup", "log"]).await);
+    stage
         .script("SQL1", "master", "EXEC sp_sim_seeding 'Ledger', 0;")
         .await;
     let ended = stage.run(&["milink", "watch", "SQL1/Ledger"]).await;
@@ -196,4 +203,86 @@ async fn seeding_is_followed_with_what_its_pause_costs_until_it_ends() {
         "{}",
         ended.stdout
     );
+}
+
+/// A stage whose `Ledger` is in a group of its own host.
+async fn linked_by_a_group() -> Stage {
+    let stage = Stage::set(&[("SQL1", &["Ledger", "Orders"]), ("SQL2", &["Accounts"])]).await;
+    must(&stage.run(&["backup", "full"]).await);
+    let group = "CREATE AVAILABILITY GROUP ag WITH (CLUSTER_TYPE = NONE) FOR DATABASE Ledger \
+        REPLICA ON N'SQL1' WITH (ENDPOINT_URL = N'TCP://sql1:5022', AVAILABILITY_MODE = SYNCHRONOUS_COMMIT, \
+        FAILOVER_MODE = MANUAL);";
+    stage.script("SQL1", "master", group).await;
+    stage
+}
+
+/// The roles of the two sides of the link to `mi1`.
+async fn sides(stage: &Stage, here: &str, there: &str) {
+    let sql = format!("EXEC sp_sim_distributed 'ag', 'DAG_Ledger', 'mi1', '{here}', '{there}';");
+    stage.script("SQL1", "master", &sql).await;
+}
+
+/// The members that the newest point holds.
+async fn marked(stage: &Stage) -> Vec<String> {
+    let shown = stage.must(&["show", "--json"]).await;
+    let shown: Value = serde_json::from_str(&shown).expect("json");
+    let members = shown["set"]["mark"]["members"].as_array();
+    let members = members.unwrap_or_else(|| panic!("{shown:#}")).iter();
+    let name = |it: &Value| it["member"].as_str().expect("a name").to_owned();
+    members.map(name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_whose_primary_is_the_managed_instance_leaves_the_marked_set_until_it_fails_back()
+{
+    let stage = linked_by_a_group().await;
+    sides(&stage, "PRIMARY", "SECONDARY").await;
+    let linked = stage.must(&["backup", "log"]).await;
+    assert!(!linked.contains("SM0216"), "{linked}");
+    assert_eq!(marked(&stage).await.len(), 3);
+    for there in ["PRIMARY", ""] {
+        sides(&stage, "SECONDARY", there).await;
+        let away = stage.must(&["backup", "log"]).await;
+        assert!(away.contains("SM0216"), "{away}");
+        let told = "`SQL1/Ledger` leaves the marked set: its primary is `mi1`";
+        assert!(away.contains(told), "{away}");
+        assert_eq!(marked(&stage).await, ["SQL1/Orders", "SQL2/Accounts"]);
+        let points = stage.must(&["points"]).await;
+        assert!(
+            points.contains("SQL1/Ledger"),
+            "what it lacks is named: {points}"
+        );
+        let checked = stage.run(&["check"]).await;
+        assert_eq!(checked.exit, Exit::Degraded, "{}", checked.stdout);
+        assert!(checked.stdout.contains(told), "{}", checked.stdout);
+        let row = stage.run(&["milink", "check", "SQL1/Ledger"]).await;
+        let told = "`DAG_Ledger` to `mi1`, primary over there";
+        assert!(row.stdout.contains(told), "{}", row.stdout);
+    }
+    sides(&stage, "PRIMARY", "SECONDARY").await;
+    stage.must(&["backup", "log"]).await;
+    assert_eq!(marked(&stage).await.len(), 3);
+    stage.must(&["verify"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_brain_after_a_forced_failover_is_named_and_no_mark_is_placed() {
+    let stage = linked_by_a_group().await;
+    sides(&stage, "PRIMARY", "PRIMARY").await;
+    let split = stage.run(&["backup", "log"]).await;
+    assert_ne!(split.exit, Exit::Ok, "{}", split.stdout);
+    let told = "split brain: after a forced failover both this side and `mi1` claim to be primary of member \
+                `SQL1/Ledger`";
+    assert!(split.stdout.contains(told), "{}", split.stdout);
+    assert!(split.stdout.contains("SM0215"), "{}", split.stdout);
+    let checked = stage.run(&["check"]).await;
+    assert_eq!(checked.exit, Exit::Failed, "{}", checked.stdout);
+    assert!(checked.stdout.contains(told), "{}", checked.stdout);
+    let row = stage.run(&["milink", "check", "SQL1/Ledger"]).await;
+    let told = "FAIL  link: `DAG_Ledger` to `mi1`, primary on both sides (split brain)";
+    assert!(row.stdout.contains(told), "{}", row.stdout);
+    sides(&stage, "", "").await;
+    stage.must(&["backup", "log"]).await;
+    stage.must(&["check"]).await;
+    assert_eq!(marked(&stage).await.len(), 3);
 }

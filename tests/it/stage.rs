@@ -82,15 +82,15 @@ impl Stage {
     /// As [`Self::unprepared`], each host on a clock of its own.
     pub(crate) async fn on_clocks(
         layout: &[(&str, &[&str])],
-        clock_of: impl Fn(&str) -> Arc<dyn sqlsim::clock::Clock>,
+        clock_of: impl Fn(&str) -> Arc<dyn sqlsim::clock::Clock> + Send + Sync,
     ) -> Self {
         Self::of(layout, |name, options| options.clock = clock_of(name)).await
     }
 
-    /// As [`Self::unprepared`], each host told at its start what `adjust` makes of it.
+    /// As [`Self::unprepared`], each host with options of its own.
     pub(crate) async fn of(
         layout: &[(&str, &[&str])],
-        adjust: impl Fn(&str, &mut InstanceOptions),
+        change: impl Fn(&str, &mut InstanceOptions) + Send + Sync,
     ) -> Self {
         observe::install_alone();
         let folder = tempfile::tempdir().expect("a folder");
@@ -104,7 +104,7 @@ impl Stage {
             authority,
         };
         for (name, databases) in layout {
-            stage.start_host(name, &adjust).await;
+            stage.start_host(name, &change).await;
             for database in *databases {
                 stage
                     .script(
@@ -120,14 +120,14 @@ impl Stage {
     }
 
     /// Starts one host on a free port, on the folder of that name.
-    async fn start_host(&mut self, name: &str, adjust: &impl Fn(&str, &mut InstanceOptions)) {
+    async fn start_host(&mut self, name: &str, change: impl Fn(&str, &mut InstanceOptions) + Send) {
         let home = self
             .folder
             .path()
             .join("hosts")
             .join(self.hosts.len().to_string());
         let mut options = InstanceOptions::new(name).with_dial(self.network.clone());
-        adjust(name, &mut options);
+        change(name, &mut options);
         let any = "127.0.0.1:0".parse().expect("an address");
         let host = Simulator::start(&home, options, any, &self.authority)
             .await
@@ -137,6 +137,21 @@ impl Stage {
             .create_login(AGENT, PASSWORD, &["sysadmin"])
             .expect("a login");
         self.hosts.push((name.to_owned(), host));
+    }
+
+    /// Stops a host and starts it on its folder and its port under another name, as a computer that was renamed.
+    pub(crate) async fn rename(&mut self, from: &str, to: &str) {
+        let at = self.hosts.iter().position(|(name, _)| name == from);
+        let at = at.expect("a host of the stage");
+        let (_, host) = self.hosts.remove(at);
+        let address = host.address();
+        host.stop().await.expect("it stops");
+        let home = self.folder.path().join("hosts").join(at.to_string());
+        let options = InstanceOptions::new(to).with_dial(self.network.clone());
+        let host = Simulator::start(&home, options, address, &self.authority).await;
+        let host = host.expect("it starts");
+        self.network.enter(to, &host.address().to_string());
+        self.hosts.insert(at, (to.to_owned(), host));
     }
 
     fn config_text(&self, layout: &[(&str, &[&str])]) -> String {

@@ -22,7 +22,7 @@ use stopmark::plan::{
     WatchLink,
 };
 use stopmark::run::events::{BackedUp, LinkWatch, MarkCost};
-use stopmark::survey::{HostFacts, HostRoom, MilinkFacts, TargetFacts};
+use stopmark::survey::{HostFacts, HostRoom, MilinkFacts, RivalFacts, TargetFacts};
 use stopmark::world::{
     Chained, CheckAnswer, FactsWanted, Fleet, Footing, LogEntry, LogFact, Removal, RestoredState,
     StepProgress, Store, Tap, World,
@@ -176,6 +176,10 @@ impl Fleet for StruckFleet {
 
     async fn room(&self, host: &HostName, databases: &[DatabaseName]) -> Result<HostRoom> {
         self.0.room(host, databases).await
+    }
+
+    async fn rivals(&self, host: &HostName, databases: &[DatabaseName]) -> Result<RivalFacts> {
+        self.0.rivals(host, databases).await
     }
 
     async fn probe_share(&self, host: &HostName, sql_path: &str) -> Result<()> {

@@ -28,9 +28,6 @@ pub const JOB_SCRIPT: &str = include_str!("biztalk/job.sql");
 /// What the tracking database needs besides: `TDDS_BlockTDDS` and the table that it locks.
 pub const TRACKING_SCRIPT: &str = include_str!("biztalk/tracking.sql");
 
-/// The tables of msdb that hold the Agent's jobs and their steps.
-pub const AGENT_SCRIPT: &str = include_str!("biztalk/agent.sql");
-
 /// What the product calls its job, before the management database's name in brackets.
 pub const JOB_NAME: &str = "Backup BizTalk Server";
 
@@ -132,7 +129,6 @@ pub async fn install_job(
     is_enabled: bool,
     (full, log): (&str, &str),
 ) -> SqlResult<()> {
-    run_script(instance, "msdb", AGENT_SCRIPT).await?;
     let name = format!("{JOB_NAME} ({management})");
     let steps = [
         (

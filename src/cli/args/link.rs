@@ -24,7 +24,7 @@ pub enum LinkCommand {
 /// `stopmark link apply`
 #[derive(Args, Clone, Debug)]
 pub struct LinkApplyArgs {
-    /// Also mend this linked server, which Stopmark did not make; may be given several times.
+    /// Also mend this linked server, which Stopmark did not make, or map its login anew; may be given several times.
     #[arg(long, value_name = "LINK")]
     pub foreign: Vec<String>,
 }

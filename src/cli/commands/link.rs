@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Failed, end_run, one, shown};
+use super::{Failed, end_run, one, rivals, shown};
 use crate::cli::args::{Common, LinkCheckArgs, LinkCommand};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
@@ -103,6 +103,7 @@ async fn check(
     interrupt: &Interrupt,
 ) -> Result<Exit, Failed> {
     let mut report = LinkReport::of(&agent.config, survey);
+    report.rivals = rivals::look(agent, survey).await;
     if args.trial_mark {
         let (config, world) = (&agent.config, &agent.world);
         let asked = TrialAsked {

@@ -16,7 +16,7 @@ use crate::milink::{
     Candidate, MilinkCure, MilinkRow, Standing, examine, has_fit_chain, is_system_database,
 };
 use crate::model::{HostName, MemberName};
-use crate::plan::BackupKind;
+use crate::plan::{BackupKind, far_side};
 use crate::report::milink::MilinkReport;
 use crate::report::milink_script::{AzureNames, LinkSteps};
 use crate::run::events::Verdict;
@@ -264,7 +264,19 @@ fn link_names(facts: &MilinkFacts, member: &MemberName, args: &MilinkScriptArgs)
 
 /// How seeding stands, for people.
 fn seeding_words(survey: &Survey, member: &MemberName) -> (String, bool) {
-    let Some(seeding) = survey.member(member).and_then(|facts| facts.seeding) else {
+    let facts = survey.member(member);
+    if let Some(told) = facts.and_then(|facts| far_side(member, facts)) {
+        return (told.message, false);
+    }
+    let replica = facts.and_then(|facts| facts.replica.as_ref());
+    if let Some(why) = replica.and_then(|replica| replica.seeding_failure.as_ref()) {
+        let words = format!(
+            "{member}: its seeding failed: {why}; log backups go on. Drop the link and its distributed group as \
+             `stopmark milink script` says, run `stopmark milink prepare {member}`, and make the link anew"
+        );
+        return (words, false);
+    }
+    let Some(seeding) = facts.and_then(|facts| facts.seeding) else {
         return (format!("{member}: no seeding goes on"), false);
     };
     let used = seeding.log_used_percent;

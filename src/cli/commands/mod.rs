@@ -22,6 +22,7 @@ mod prune;
 mod restore;
 mod restore_asked;
 mod restore_point;
+mod rivals;
 mod schedule;
 mod script;
 mod scrub;

@@ -78,7 +78,11 @@ impl JobSettings {
 }
 
 /// The parameters of one call, names in lower case without `@`; empty where the text does not call the procedure.
-fn parameters(command: &str, procedure: &str, order: &[&str]) -> Vec<(String, String)> {
+pub(in crate::doctor) fn parameters(
+    command: &str,
+    procedure: &str,
+    order: &[&str],
+) -> Vec<(String, String)> {
     let text = without_comments(command);
     // ASCII letters change no lengths, so that places in one text are places in the other.
     let lower = text.to_ascii_lowercase();
@@ -140,7 +144,7 @@ fn unquoted(value: &str) -> String {
 }
 
 /// BizTalk's own step texts explain each value behind it: `'d' /* Frequency */`.
-fn without_comments(text: &str) -> String {
+pub(in crate::doctor) fn without_comments(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("/*") {

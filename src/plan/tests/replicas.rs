@@ -30,6 +30,8 @@ fn with(secondaries: Vec<Secondary>) -> Survey {
             is_primary: true,
             replicas: secondaries.iter().map(|it| it.host.clone()).collect(),
             secondaries,
+            seeding_failure: None,
+            far_side: None,
             lacks_dtc: false,
         });
     });

@@ -27,6 +27,7 @@ use stopmark::world::{Clock, Ids, World};
 use uuid::Uuid;
 
 use super::bank::Bank;
+use super::biztalk::MANAGEMENT;
 use super::client::PASSWORD;
 use super::hosts::{Hosts, LOGIN};
 
@@ -49,6 +50,8 @@ pub(crate) struct Habits {
     pub(crate) keep_last: Option<u64>,
     /// Where it looks for stolen logs: everywhere, or nowhere but on the shares.
     pub(crate) sees_elsewhere: bool,
+    /// The group is one of BizTalk's, with a destination of log shipping, and this is its engine.
+    pub(crate) biztalk: Option<&'static str>,
 }
 
 /// An agent, alive or not.
@@ -195,13 +198,20 @@ fn config_text(folder: &Path, hosts: &Hosts, bank: &Bank, habits: Habits) -> Str
         format!("\"{host}/{}\"", ledger.database)
     });
     let members: Vec<String> = members.collect();
+    let members = match habits.biztalk {
+        None => format!(
+            "mark_prefix = \"SM\"\nmark_log = \"stopmark\"\nmembers = [{}]",
+            members.join(", ")
+        ),
+        Some(engine) => format!(
+            "kind = \"biztalk\"\ndiscover = {{ biztalk = '{MANAGEMENT}' }}\n[biztalk]\nengine = \"{engine}\""
+        ),
+    };
     let mut text = format!(
-        "format = 1\n[group]\nname = \"seeds\"\nmanagement_host = \"{}\"\nmark_prefix = \"SM\"\n\
-         mark_log = \"stopmark\"\nmembers = [{}]\n[paths]\nstate = \"state\"\nlogs = \"logs\"\n\
+        "format = 1\n[group]\nname = \"seeds\"\nmanagement_host = \"{}\"\n{members}\n[paths]\nstate = \"state\"\nlogs = \"logs\"\n\
          [policy]\ncures_max = 0\nretry_times = 2\nretry_first_wait = \"1s\"\n\
          retry_wait_max = \"10s\"\nbusy_wait_max = \"20s\"\nstatement_silence_max = \"2m\"\n",
-        hosts.name(0),
-        members.join(", ")
+        hosts.name(0)
     );
     if let Some(keep_last) = habits.keep_last {
         write!(text, "[retention]\nkeep_last = {keep_last}\n").expect("a string");

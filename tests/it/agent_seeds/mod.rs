@@ -11,6 +11,7 @@
 
 mod agent;
 mod bank;
+mod biztalk;
 mod books;
 #[path = "../../../crates/sqlsim/tests/it/hosts.rs"]
 #[expect(
@@ -51,10 +52,26 @@ pub(crate) fn template() -> Template {
 
 /// Plays a seed to its end. On a failure says what was wrong, how to see it again, and the story.
 pub(crate) fn run(template: &Template, seed: u64) -> Result<Told, String> {
+    run_as(template, (seed, None))
+}
+
+/// The same of a BizTalk group with this engine, `stopmark` or `microsoft`.
+pub(crate) fn run_biztalk(
+    template: &Template,
+    seed: u64,
+    engine: &'static str,
+) -> Result<Told, String> {
+    run_as(template, (seed, Some(engine)))
+}
+
+fn run_as(
+    template: &Template,
+    (seed, engine): (u64, Option<&'static str>),
+) -> Result<Told, String> {
     let clock = Arc::new(StoryClock::default());
     let books = Books::by(&clock);
     let played = alone(&clock, async || {
-        story::play(template, seed, &clock, &books).await;
+        story::play(template, (seed, engine), &clock, &books).await;
     });
     played.map(|()| books.told()).map_err(|panic| {
         format!(

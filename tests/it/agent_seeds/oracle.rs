@@ -77,7 +77,8 @@ pub(crate) async fn is_whole(scene: &Scene, world: &World, record: &Record) {
         );
     }
     // What could not be removed or delivered stays until a prune sweeps it.
-    let may_be_left = scene.habits.keep_last.is_none();
+    let is_shipped = scene.habits.biztalk.is_some();
+    let may_be_left = scene.habits.keep_last.is_none() || is_shipped;
     for at in 0..scene.hosts.count() {
         let files = files_below(&share(scene.folder.path(), at));
         assert!(
@@ -89,6 +90,9 @@ pub(crate) async fn is_whole(scene: &Scene, world: &World, record: &Record) {
     let leases = files_below(&leases);
     assert_eq!(leases.len(), 1, "one lease holds: {leases:?}");
     no_set_twice(scene, world).await;
+    if is_shipped {
+        super::biztalk::is_shippable(&scene.hosts, &scene.bank).await;
+    }
 }
 
 /// No piece is in two sets.

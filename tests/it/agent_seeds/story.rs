@@ -48,13 +48,13 @@ pub(crate) struct Scene {
 /// Plays the story of a seed. Panics when something is not as it must be.
 pub(crate) async fn play(
     template: &Template,
-    seed: u64,
+    (seed, engine): (u64, Option<&'static str>),
     clock: &Arc<StoryClock>,
     books: &Arc<Books>,
 ) {
     let mut dice = Dice::new(seed);
     clock.advance(BEFORE);
-    let mut scene = Scene::set(template, clock, books, &mut dice).await;
+    let mut scene = Scene::set(template, engine, (clock, books), &mut dice).await;
     let hosts = Arc::clone(&scene.hosts);
     let mut keepers = JoinSet::new();
     for at in 0..hosts.count() {
@@ -72,8 +72,8 @@ pub(crate) async fn play(
 impl Scene {
     async fn set(
         template: &Template,
-        clock: &Arc<StoryClock>,
-        books: &Arc<Books>,
+        biztalk: Option<&'static str>,
+        (clock, books): (&Arc<StoryClock>, &Arc<Books>),
         dice: &mut Dice,
     ) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
@@ -83,7 +83,11 @@ impl Scene {
             stores: 1 + dice.below(3) / 2,
             keep_last: (dice.below(2) == 0).then(|| 2 + dice.below(3)),
             sees_elsewhere: dice.below(2) == 0,
+            biztalk,
         };
+        if biztalk.is_some() {
+            super::biztalk::install(&hosts, &bank).await;
+        }
         books.note(format!("{habits:?}, {:?}", bank.ledgers));
         Self {
             agent: Agent::install(folder.path(), &hosts, &bank, habits),

@@ -58,6 +58,7 @@ impl Template {
             stores: 1,
             keep_last: None,
             sees_elsewhere: false,
+            biztalk: None,
         };
         let agent = Agent::install(folder.path(), &hosts, &bank, habits);
         agent.prepare().await;

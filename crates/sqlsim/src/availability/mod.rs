@@ -50,6 +50,9 @@ pub struct AvailabilityGroup {
     /// Those that are being seeded to another replica, as far as `sp_sim_seeding` says so.
     #[serde(default)]
     pub seeding: Vec<String>,
+    /// Those whose last seeding failed.
+    #[serde(default)]
+    pub seeding_failed: Vec<String>,
     /// `AUTOMATED_BACKUP_PREFERENCE`.
     pub preference: BackupPreference,
     /// `DTC_SUPPORT = PER_DB`.
@@ -59,6 +62,36 @@ pub struct AvailabilityGroup {
     /// How often it has failed over: of two that think themselves the primary replica, the later counts.
     #[serde(default)]
     pub epoch: u64,
+    /// The distributed group that it is one side of, as far as `sp_sim_distributed` says so.
+    #[serde(default)]
+    pub distributed: Option<DistributedGroup>,
+}
+
+/// A distributed availability group, of which the other side is somewhere that nobody simulates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DistributedGroup {
+    /// Its name.
+    pub name: String,
+    /// The group on the other side, or the Managed Instance.
+    pub other: String,
+    /// The role of this side, `PRIMARY` or `SECONDARY`.
+    pub role: String,
+    /// The role that the other side is heard to have; none where nothing is heard of it.
+    pub other_role: Option<String>,
+}
+
+impl DistributedGroup {
+    /// `group_id`.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        guid(&["group", &self.name])
+    }
+
+    /// `replica_id` of one side.
+    #[must_use]
+    pub fn replica_id(&self, side: &str) -> Uuid {
+        guid(&["replica", &self.name, side])
+    }
 }
 
 /// A replica and its options.

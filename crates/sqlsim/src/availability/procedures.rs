@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::known::Heard;
 use super::transport::{LOGIN, Parcel, Role};
-use super::{AvailabilityGroup, change_group, failover, group_of, needed_group};
+use super::{AvailabilityGroup, DistributedGroup, change_group, failover, group_of, needed_group};
 use crate::error::{SqlError, SqlResult};
 use crate::link::server::same;
 use crate::messages;
@@ -22,9 +22,11 @@ const GROUP: Parameter = Parameter::needed("@group");
 const DATABASE: Parameter = Parameter::needed("@db");
 
 /// `sp_sim_bulk_change @db`: a minimally logged change, such as SELECT INTO under `BULK_LOGGED`.
-/// `sp_sim_seeding @db, @goes_on`: whether a database of a group is being seeded to another replica.
-/// The others are for replicas only.
-pub const PROCEDURES: [SystemProcedure; 8] = [
+/// `sp_sim_seeding @db, @goes_on`: whether a database of a group is being seeded to another replica: 1 yes, 0 no longer, 2 no
+/// longer, since it failed.
+/// `sp_sim_distributed @group, @name, @other, @role, @other_role`: the distributed group that a group is one side of; no
+/// role ends it, no role of the other side means that nothing is heard of it. The others are for replicas only.
+pub const PROCEDURES: [SystemProcedure; 9] = [
     SystemProcedure {
         name: "sp_sim_bulk_change",
         parameters: &[DATABASE],
@@ -34,6 +36,17 @@ pub const PROCEDURES: [SystemProcedure; 8] = [
         name: "sp_sim_seeding",
         parameters: &[DATABASE, Parameter::needed("@goes_on")],
         run: |session, call| Box::pin(ready(seed(session, call))),
+    },
+    SystemProcedure {
+        name: "sp_sim_distributed",
+        parameters: &[
+            GROUP,
+            Parameter::needed("@name"),
+            Parameter::needed("@other"),
+            Parameter::needed("@role"),
+            Parameter::needed("@other_role"),
+        ],
+        run: |session, call| Box::pin(ready(distribute(session, call))),
     },
     SystemProcedure {
         name: "sp_sim_hadr_role",
@@ -104,6 +117,7 @@ async fn greeted(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
                 is_primary: false,
                 databases: std::mem::take(&mut group.databases),
                 seeding: std::mem::take(&mut group.seeding),
+                seeding_failed: std::mem::take(&mut group.seeding_failed),
                 ..told
             };
         }
@@ -241,10 +255,32 @@ fn seed(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     let Some(group) = group_of(&session.instance, &database) else {
         return Err(messages::option_does_not_exist(&name));
     };
-    let goes_on = call.integer("@goes_on")? == Some(1);
+    let state = call.integer("@goes_on")?;
     change_group(&session.instance, &group.name, |group| {
         group.seeding.retain(|known| !same(known, &database));
-        group.seeding.extend(goes_on.then_some(database));
+        group.seeding_failed.retain(|known| !same(known, &database));
+        match state {
+            Some(1) => group.seeding.push(database),
+            Some(2) => group.seeding_failed.push(database),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok((0, call))
+}
+
+fn distribute(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
+    session.require_server("CONTROL SERVER")?;
+    let group = needed_group(&session.instance, &call.needed_text("@group")?)?;
+    let other_role = call.needed_text("@other_role")?;
+    let distributed = DistributedGroup {
+        name: call.needed_text("@name")?,
+        other: call.needed_text("@other")?,
+        role: call.needed_text("@role")?.to_uppercase(),
+        other_role: (!other_role.is_empty()).then(|| other_role.to_uppercase()),
+    };
+    change_group(&session.instance, &group.name, |group| {
+        group.distributed = Some(distributed).filter(|it| !it.role.is_empty());
         Ok(())
     })?;
     Ok((0, call))

@@ -50,10 +50,12 @@ impl Session {
             replicas: self.replicas(&create.replicas)?,
             databases: Vec::new(),
             seeding: Vec::new(),
+            seeding_failed: Vec::new(),
             preference: BackupPreference::Secondary,
             dtc_support: false,
             cluster_type: "WSFC".to_owned(),
             epoch: 0,
+            distributed: None,
         };
         self.set_group_options(&mut group, &create.options)?;
         for database in &create.databases {
@@ -142,10 +144,12 @@ impl Session {
             replicas: vec![own],
             databases: Vec::new(),
             seeding: Vec::new(),
+            seeding_failed: Vec::new(),
             preference: BackupPreference::Secondary,
             dtc_support: false,
             cluster_type: "NONE".to_owned(),
             epoch: 0,
+            distributed: None,
         };
         put_group(&self.instance, name, Some(&group))
     }

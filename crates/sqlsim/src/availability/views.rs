@@ -5,7 +5,7 @@
 use mtf::Lsn;
 
 use super::state::{DatabaseReplica, SynchronizationState, database_replicas};
-use super::{AvailabilityGroup, BackupPreference, ReplicaRecord, groups};
+use super::{AvailabilityGroup, BackupPreference, DistributedGroup, ReplicaRecord, groups};
 use crate::catalog::views::{SystemView, ViewContext};
 use crate::link::server::same;
 use crate::value::{Row, SqlType, Value};
@@ -32,7 +32,7 @@ pub(crate) const VIEWS: &[SystemView] = &[
             ("is_distributed", BIT),
             ("cluster_type_desc", DESC),
         ],
-        rows: |context| Ok(of_groups(context, |_, group| vec![group_row(group)])),
+        rows: |context| Ok(of_groups(context, |_, group| group_rows(group))),
     },
     SystemView {
         schema: "sys",
@@ -128,8 +128,10 @@ pub(crate) const VIEWS: &[SystemView] = &[
             ("ag_db_id", GUID),
             ("is_source", BIT),
             ("current_state", DESC),
+            ("failure_state_desc", DESC),
+            ("error_code", INT),
         ],
-        rows: |context| Ok(of_groups(context, |_, group| seeding_rows(group))),
+        rows: |context| Ok(of_groups(context, seeding_rows)),
     },
     SystemView {
         schema: "sys",
@@ -154,6 +156,75 @@ fn of_groups(
         .iter()
         .flat_map(|group| rows(context, group))
         .collect()
+}
+
+fn group_rows(group: &AvailabilityGroup) -> Vec<Row> {
+    let distributed = group.distributed.iter().map(|it| {
+        vec![
+            it.id().into(),
+            it.name.as_str().into(),
+            it.id().to_string().into(),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            true.into(),
+            "NONE".into(),
+        ]
+    });
+    std::iter::once(group_row(group))
+        .chain(distributed)
+        .collect()
+}
+
+/// The two sides of a distributed group: this one by its group's name, and the other.
+fn sides<'a>(
+    group: &'a AvailabilityGroup,
+    of: &'a DistributedGroup,
+) -> [(&'a str, Option<&'a str>); 2] {
+    let own = (group.name.as_str(), Some(of.role.as_str()));
+    [own, (of.other.as_str(), of.other_role.as_deref())]
+}
+
+fn side_rows(group: &AvailabilityGroup) -> Vec<Row> {
+    let of = group.distributed.iter();
+    let sides = of.flat_map(|of| sides(group, of).map(|(side, _)| (of, side)));
+    let row = |(of, side): (&DistributedGroup, &str)| {
+        vec![
+            of.replica_id(side).into(),
+            of.id().into(),
+            side.into(),
+            format!("tcp://{side}:5022").into(),
+            "ASYNCHRONOUS_COMMIT".into(),
+            "MANUAL".into(),
+            "AUTOMATIC".into(),
+            Value::Null,
+        ]
+    };
+    sides.map(row).collect()
+}
+
+fn side_state_rows(group: &AvailabilityGroup) -> Vec<Row> {
+    let of = group.distributed.iter();
+    let sides = of.flat_map(|of| {
+        sides(group, of)
+            .into_iter()
+            .enumerate()
+            .filter_map(move |(at, (side, role))| Some((of, at == 0, side, role?)))
+    });
+    let row = |(of, is_local, side, role): (&DistributedGroup, bool, &str, &str)| {
+        vec![
+            of.replica_id(side).into(),
+            of.id().into(),
+            is_local.into(),
+            if role == "PRIMARY" { 1 } else { 2 }.into(),
+            role.into(),
+            is_local.then_some("ONLINE").into(),
+            "CONNECTED".into(),
+            "HEALTHY".into(),
+        ]
+    };
+    sides.map(row).collect()
 }
 
 fn group_row(group: &AvailabilityGroup) -> Row {
@@ -190,7 +261,8 @@ fn replica_rows(group: &AvailabilityGroup) -> Vec<Row> {
             replica.backup_priority().into(),
         ]
     };
-    group.replicas.iter().map(row).collect()
+    let own = group.replicas.iter().map(row);
+    own.chain(side_rows(group)).collect()
 }
 
 fn database_rows(group: &AvailabilityGroup) -> Vec<Row> {
@@ -201,8 +273,21 @@ fn database_rows(group: &AvailabilityGroup) -> Vec<Row> {
     group.databases.iter().map(row).collect()
 }
 
-/// A seeding that is over leaves no row here.
-fn seeding_rows(group: &AvailabilityGroup) -> Vec<Row> {
+/// A seeding that is over leaves no row here unless it failed.
+fn seeding_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> Vec<Row> {
+    let ended = crate::msdb::datetime(context.instance.clock.local());
+    let failed = |name: &String| {
+        vec![
+            Value::Null,
+            ended.clone(),
+            group.id().into(),
+            group.database_id(name).into(),
+            group.is_primary.into(),
+            "FAILED".into(),
+            "Seeding Check Message Timeout".into(),
+            1412_i64.into(),
+        ]
+    };
     let row = |name: &String| {
         vec![
             Value::Null,
@@ -211,9 +296,14 @@ fn seeding_rows(group: &AvailabilityGroup) -> Vec<Row> {
             group.database_id(name).into(),
             group.is_primary.into(),
             "SEEDING".into(),
+            Value::Null,
+            Value::Null,
         ]
     };
-    group.seeding.iter().map(row).collect()
+    let goes_on = group.seeding.iter().map(row);
+    goes_on
+        .chain(group.seeding_failed.iter().map(failed))
+        .collect()
 }
 
 /// The worst health of a group's databases here, as a word.
@@ -276,7 +366,8 @@ fn replica_state_rows(context: &ViewContext<'_>, group: &AvailabilityGroup) -> V
             health(&its).into(),
         ])
     };
-    group.replicas.iter().filter_map(row).collect()
+    let own = group.replicas.iter().filter_map(row);
+    own.chain(side_state_rows(group)).collect()
 }
 
 /// This host's own row of each database; on the primary replica those of all others too.

@@ -32,6 +32,9 @@ pub struct Estate {
     pub algorithm: String,
     /// Trace flags that are on for everybody.
     pub trace_flags: Vec<i64>,
+    /// Databases that managed backup knows, and whether it backs them up.
+    #[serde(default)]
+    pub managed: Vec<(String, bool)>,
 }
 
 impl Record for Estate {
@@ -47,13 +50,14 @@ impl Default for Estate {
             endpoint: None,
             algorithm: "AES".to_owned(),
             trace_flags: Vec::new(),
+            managed: Vec::new(),
         }
     }
 }
 
 /// `sp_sim_estate @what, @name, @value`: `hadr` and `master key` take 1 or 0 as `@value`; `certificate`
 /// a name and its last day; `endpoint` the certificate's name and the port; `algorithm` a name; `trace
-/// flag` a number as `@name` and 1 or 0.
+/// flag` a number as `@name` and 1 or 0; `managed backup` a database and 1 or 0.
 pub const PROCEDURES: [SystemProcedure; 1] = [SystemProcedure {
     name: "sp_sim_estate",
     parameters: &[
@@ -90,6 +94,10 @@ fn change(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
         "endpoint" => estate.endpoint = Some((number(&value), name)),
         "algorithm" => estate.algorithm = name,
         "trace flag" => set_flag(&mut estate, number(&name), value == "1"),
+        "managed backup" => {
+            estate.managed.retain(|(known, _)| *known != name);
+            estate.managed.push((name, value == "1"));
+        }
         _ => return Err(messages::option_does_not_exist(&what)),
     }
     keep(&session.instance, &estate)?;
@@ -127,6 +135,19 @@ pub(crate) fn trace_status(instance: &Instance) -> Rows {
     Rows {
         columns: columns.into(),
         rows: of(instance).trace_flags.into_iter().map(row).collect(),
+    }
+}
+
+/// `managed_backup.fn_backup_db_config`: the databases that managed backup knows; the name that may be asked for is
+/// heeded by none of ours.
+pub(crate) fn managed_backups(instance: &Instance) -> Rows {
+    let row = |(name, is_enabled): (String, bool)| vec![name.into(), i64::from(is_enabled).into()];
+    Rows {
+        columns: vec![
+            Column::required("db_name", SqlType::SYSNAME),
+            Column::required("is_managed_backup_enabled", SqlType::Int),
+        ],
+        rows: of(instance).managed.into_iter().map(row).collect(),
     }
 }
 

@@ -20,13 +20,17 @@ pub use erase::PROCEDURES;
 
 use mtf::Lsn;
 
+/// What msdb holds of the Agent's jobs, log shipping and managed backup.
+const AGENT_SCRIPT: &str = include_str!("agent.sql");
+
 /// The batches that make msdb's tables, separated by lines of `GO`.
 #[must_use]
 pub fn schema(version: Version) -> String {
-    let texts: Vec<_> = tables::TABLES
+    let mut texts: Vec<_> = tables::TABLES
         .iter()
         .map(|table| tables::text(table, version))
         .collect();
+    texts.push(AGENT_SCRIPT.to_owned());
     texts.join("\nGO\n")
 }
 

@@ -5,6 +5,7 @@
 use crate::availability;
 use crate::error::SqlResult;
 use crate::events;
+use crate::instance::estate;
 use crate::lang::ast::ObjectName;
 use crate::messages;
 use crate::session::{Scope, text_of};
@@ -34,6 +35,7 @@ pub(crate) fn rows(scope: &Scope<'_>, name: &ObjectName, arguments: &[Typed]) ->
         "fn_my_permissions" => Ok(metadata::my_permissions(scope, arguments)),
         "dm_os_volume_stats" => metadata::volume_stats(scope, arguments),
         "fn_xe_file_target_read_file" => events::read_file_target(scope, arguments),
+        "fn_backup_db_config" => Ok(estate::managed_backups(&scope.session.instance)),
         "fn_helpcollations" => Ok(Rows {
             columns: vec![Column::required("name", SqlType::SYSNAME)],
             rows: vec![vec![Value::text(crate::instance::COLLATION)]],
