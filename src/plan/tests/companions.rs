@@ -12,8 +12,8 @@ use crate::survey::{HostReport, MemberState, RecoveryModel};
 /// The plan of these companions, of which the hosts have all but `PAY1/Gone`, and its warnings.
 fn of(names: &[&str], silent: Option<&str>) -> Plan {
     let mut cfg = config();
-    let named = names.iter().map(|name| MemberConfig::of(member(name)));
-    cfg.companions = named.collect();
+    let companions = names.iter().map(|it| MemberConfig::of(member(it)));
+    cfg.companions = companions.collect();
     let mut survey = survey(None);
     for companion in cfg.companions.iter().map(|it| &it.name) {
         if companion.database.as_str() == "Gone" {
@@ -58,9 +58,9 @@ fn all_but_master_are_copies_that_disturb_nobody() {
         _ => None,
     });
     let copies: Vec<_> = copies.collect();
-    let plain = copies.iter().filter(|(_, is_copy)| !is_copy);
-    let plain: Vec<_> = plain.map(|(name, _)| name.as_str()).collect();
-    assert_eq!((copies.len(), plain), (4, vec!["PAY1/master"]));
+    let others = copies.iter().filter(|(_, is_copy)| !is_copy);
+    let others: Vec<_> = others.map(|(name, _)| name.as_str()).collect();
+    assert_eq!((copies.len(), others), (4, vec!["PAY1/master"]));
     let publishes = steps(&plan).into_iter().find_map(|step| match step {
         Step::Publish(step) => Some(step),
         _ => None,
