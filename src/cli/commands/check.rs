@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::check_support::check_support;
 use super::link::survey_of;
 use super::{Failed, rivals, shown};
 use crate::cli::args::{CheckArgs, Common};
@@ -21,12 +22,8 @@ use crate::run::record::{Record, Round, StepState};
 use crate::run::{self, Interrupt, PlanNames};
 use crate::service::alarm;
 use crate::survey::{
-    EventSession, HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Support, Survey,
-    support,
+    EventSession, HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey,
 };
-
-/// How far the matrix of versions was proven, for every release alike.
-const TRIED: &str = "expected to work, tried on a simulator, never run live";
 
 /// Checks hosts, members, links, shares, store and schedules; or prints what would be tried.
 pub(super) async fn check(
@@ -201,43 +198,6 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
             "WEAK: only the login is encrypted",
             hint,
         );
-    }
-}
-
-/// Whether the host is one of the matrix of versions, and what its edition cannot do.
-fn check_support(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
-    let (about, code) = (facts.true_name.as_str(), Code::HostUntried);
-    let members = agent.config.members.iter();
-    let mut own = members.filter(|it| it.name.host.is_same_host(&facts.true_name));
-    match support(&facts.version, &facts.edition) {
-        Support::Expected {
-            release,
-            is_express,
-        } => {
-            let words = format!("SQL Server {release}: {TRIED}");
-            report.fine(about, &words);
-            if is_express && own.any(|it| it.compression == Some(true)) {
-                let message =
-                    "this edition does not compress backups, and `compression` is asked of it";
-                report.fault(
-                    about,
-                    code,
-                    message,
-                    "remove `compression` from its members",
-                );
-            }
-        }
-        Support::Cloud => {
-            let message = "a service in the cloud takes no marks and no log backups of one's own";
-            let hint =
-                "take its databases out of the group; `stopmark milink check` is for links to it";
-            report.fault(about, code, message, hint);
-        }
-        Support::Unknown { why } => {
-            let message = format!("nobody looked whether Stopmark works with this version: {why}");
-            let hint = "hold a drill of its members first; `docs/versions.md` has the versions";
-            report.warn(about, code, &message, hint);
-        }
     }
 }
 
