@@ -40,7 +40,7 @@ Removes the service and the program; configuration, secrets, state and logs stay
 param(
     [Parameter(ParameterSetName = 'Install', Position = 0)]
     [ValidateNotNullOrEmpty()]
-    [string] $Program = (Join-Path -Path $PSScriptRoot -ChildPath 'stopmark.exe'),
+    [string] $Program,
 
     [Parameter(ParameterSetName = 'Install')]
     [ValidateNotNullOrEmpty()]
@@ -56,6 +56,13 @@ param(
 
 Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
+# Where PowerShell 7 is told to take exit codes for errors, those that are expected here would end the script.
+$PSNativeCommandUseErrorActionPreference = $false
+
+# Not as the parameter's default: with -File, Windows PowerShell 5.1 does not know the folder there yet.
+if (-not $Program) {
+    $Program = Join-Path -Path $PSScriptRoot -ChildPath 'stopmark.exe'
+}
 
 $ServiceName = 'Stopmark'
 # The service's own identity. It is in the service's token whatever account the service runs as.
@@ -103,6 +110,10 @@ function Assert-TrustedFolder {
     if (-not (Test-Path -LiteralPath $Path)) {
         return
     }
+    # Rights would be set where it leads.
+    if ((Get-Item -LiteralPath $Path -Force).Attributes -band [IO.FileAttributes]::ReparsePoint) {
+        throw "$Path leads to another folder: look into it, and remove it"
+    }
     $acl = Get-Acl -LiteralPath $Path
     $owner = $acl.GetOwner([Security.Principal.SecurityIdentifier]).Value
     $trusted = @('S-1-5-18', 'S-1-5-32-544', [Security.Principal.WindowsIdentity]::GetCurrent().User.Value)
@@ -142,8 +153,13 @@ function Stop-StopmarkService {
         return $false
     }
     if ($PSCmdlet.ShouldProcess($ServiceName, 'stop the service')) {
+        $process = (Get-CimInstance -ClassName Win32_Service -Filter "Name='$ServiceName'").ProcessId
         Stop-Service -Name $ServiceName -WarningAction SilentlyContinue
         $service.WaitForStatus('Stopped', [TimeSpan]::FromMinutes(6))
+        # Windows is told of the end a moment before the process lets go of its file.
+        if ($process) {
+            Wait-Process -Id $process -Timeout 60 -ErrorAction SilentlyContinue
+        }
     }
     return $true
 }
@@ -165,6 +181,8 @@ function New-StopmarkFolder {
     foreach ($path in @($DataFolder, "$DataFolder\credentials", "$DataFolder\state", "$DataFolder\logs")) {
         if (-not (Test-Path -LiteralPath $path -ErrorAction SilentlyContinue) -and $PSCmdlet.ShouldProcess($path, 'make the folder')) {
             New-Item -ItemType Directory -Path $path | Out-Null
+            # At once: whoever may write below ProgramData would put something in it meanwhile.
+            Set-FolderRight -Path $path -Grant @("${System}:(OI)(CI)F", "${Administrators}:(OI)(CI)F")
         }
     }
 }

@@ -141,6 +141,7 @@ fn set(number: u64, members: u64) -> Set {
         members: names,
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         best_effort: Vec::new(),
         settings: Vec::new(),
     }

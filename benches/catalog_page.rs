@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use stopmark::catalog::SqliteCatalog;
+use stopmark::catalog::kept::last_drill;
 use stopmark::clock::SystemClock;
 use stopmark::model::Timestamp;
 use stopmark::page::group::{GroupFacts, GroupView};
@@ -29,6 +30,7 @@ pub(super) async fn page(state: &Path) -> Outcome<()> {
             steps: Vec::new(),
             standing: catalog.standing(&group).await?,
             recent: catalog.page(&group, None, 120).await?,
+            last_drill: last_drill(&catalog.retention_facts(&group).await?),
             unfinished: 0,
             backlog: Backlog::default(),
             now: Timestamp::from_millis(1_900_000_000_000),

@@ -21,12 +21,12 @@ use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result};
 use crate::model::{
     Certificate, DatabaseName, GroupName, HostName, Lsn, MarkName, MarkPrefix, MemberMark,
-    MemberName, PieceCopy, RunId, Set, Sha256Digest, StoreName, StoredStripe, Timestamp,
+    MemberName, PieceCopy, RunId, Set, Severity, Sha256Digest, StoreName, StoredStripe, Timestamp,
 };
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
-    PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, ShareFile,
-    StagedStripe, WatchLink,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
+    ProbeMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
+    ShareFile, StagedStripe, WatchLink,
 };
 use crate::run::events::{BackedUp, Event, LinkWatch, MarkCost};
 use crate::survey::{HostFacts, HostRoom, MilinkFacts, RivalFacts, TargetFacts};
@@ -170,6 +170,8 @@ pub trait Fleet: BizTalk {
     async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>>;
     /// The row of a backup that was written to this step's files, if msdb has one: for resuming.
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>>;
+    /// Takes a database out of its availability group, on the primary replica; one that is in none is no error.
+    async fn leave_group(&self, host: &HostName, step: &LeaveGroup) -> Result<()>;
     /// Restores a full or differential on `host`, `NORECOVERY`.
     async fn restore_database(
         &self,
@@ -458,6 +460,8 @@ pub struct Notice {
     pub title: String,
     /// A few lines.
     pub body: String,
-    /// Whether somebody should get up.
+    /// Trouble, or else the end of it, or a piece of good news.
     pub is_bad: bool,
+    /// How grave it is; of the end of trouble, how grave that was.
+    pub severity: Severity,
 }

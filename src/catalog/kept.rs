@@ -4,9 +4,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use uuid::Uuid;
+
 use crate::model::{MarkName, Timestamp};
 use crate::retention::Pin;
 use crate::world::LogFact;
+
+/// The newest drill of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastDrill {
+    /// The mark of the Point that was restored.
+    pub mark: MarkName,
+    /// Everything that the drill asks for was found.
+    pub passed: bool,
+    /// When it began; none where an older version wrote of it.
+    pub begun_at: Option<Timestamp>,
+}
 
 /// The pins that were not taken back and hold at this time, by mark.
 #[must_use]
@@ -51,6 +64,35 @@ pub fn drilled(facts: &[LogFact]) -> BTreeSet<MarkName> {
     drilled
 }
 
+/// The newest drill; none where nobody ever held one.
+#[must_use]
+pub fn last_drill(facts: &[LogFact]) -> Option<LastDrill> {
+    facts.iter().rev().find_map(|fact| match fact {
+        LogFact::Drilled {
+            mark,
+            passed,
+            certificate,
+            ..
+        } => Some(LastDrill {
+            mark: mark.clone(),
+            passed: *passed,
+            begun_at: certificate.as_deref().and_then(begun_at),
+        }),
+        _ => None,
+    })
+}
+
+/// A certificate is named by its run, whose id tells the time.
+fn begun_at(certificate: &str) -> Option<Timestamp> {
+    let run = certificate.rsplit('/').next()?.strip_suffix(".json")?;
+    let stamp = run.parse::<Uuid>().ok()?.get_timestamp()?;
+    let (seconds, nanos) = stamp.to_unix();
+    let millis = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+    Some(Timestamp::from_millis(
+        millis + i64::from(nanos / 1_000_000),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +116,14 @@ mod tests {
     ]"#;
 
     #[test]
+    fn the_name_of_a_certificate_tells_when_its_drill_began() {
+        let key = "group/drills/019e4cf2-a800-7000-8000-000000000000.json";
+        let at = begun_at(key).map(|at| at.to_string());
+        assert_eq!(at.as_deref(), Some("2026-05-21T23:50:31.680Z"));
+        assert_eq!(begun_at("group/drills/other.json"), None);
+    }
+
+    #[test]
     fn pins_and_drills_are_what_was_said_last() {
         let facts: Vec<LogFact> = serde_json::from_str(FACTS).expect("facts");
         let pinned = |text: &str| {
@@ -85,6 +135,12 @@ mod tests {
         assert_eq!(pinned("2026-11-22T00:00:00.000Z"), ["SM_2"]);
         let drilled: Vec<String> = drilled(&facts).iter().map(MarkName::to_string).collect();
         assert_eq!(drilled, ["SM_1"]);
+        let last = last_drill(&facts).expect("one was held");
+        assert_eq!(
+            (last.mark.as_str(), last.passed, last.begun_at),
+            ("SM_2", false, None)
+        );
+        assert_eq!(last_drill(&[]), None);
     }
 
     #[test]

@@ -163,6 +163,7 @@ fn set_of(number: u128, pieces: Vec<Piece>, mark: Option<(u32, Option<u32>)>) ->
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         settings: Vec::new(),
         best_effort: Vec::new(),
     }

@@ -204,6 +204,8 @@ pub enum BackupCommand {
     Diff(BackupArgs),
     /// A mark and log backups, with repairs where chains are broken.
     Log(BackupArgs),
+    /// Full backups of the databases beside the group that `[companions]` names: master, msdb and such.
+    Companions(DryRunArgs),
 }
 
 /// Options of every backup.
@@ -215,6 +217,14 @@ pub struct BackupArgs {
     /// Let the group become what BizTalk's list says: databases that left it, or stand with another server.
     #[arg(long)]
     pub approve: bool,
+}
+
+/// Options of a command that can be planned only.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct DryRunArgs {
+    /// Print the plan and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `stopmark backup full`
@@ -357,6 +367,10 @@ pub struct RestoreArgs {
     /// A prefix for the names of the restored databases.
     #[arg(long, default_value = "")]
     pub prefix: String,
+    /// Take databases that would be overwritten out of their availability groups first, on the primary replica. Their
+    /// secondary replicas are left restoring, and have to be joined again afterwards.
+    #[arg(long)]
+    pub leave_group: bool,
     /// Give up the tail of the log of members that are restored over themselves.
     #[arg(long)]
     pub no_tail: bool,

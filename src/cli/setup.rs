@@ -16,14 +16,14 @@ use super::journal::ForJournal;
 use super::progress;
 use crate::catalog::{CopyPolicy, SqliteCatalog, catch_up};
 use crate::clock::{RandomIds, SystemClock};
-use crate::config::{self, Config};
+use crate::config::{self, Config, NotifyConfig};
 use crate::error::{Code, Error, Result};
 use crate::media::{self, ForeignMedia};
 use crate::model::{Set, StoreName};
 use crate::notify::{Desktop, Everyone};
 use crate::run::journal::JournalFolder;
 use crate::service::lock::{self, Held};
-use crate::service::{House, Opened, Scene};
+use crate::service::{House, Opened, Scene, SystemLog};
 use crate::sql::{SqlFleet, dial::TcpDial, observe};
 use crate::store::{AgentIdentity, LocalStaging, Stores};
 use crate::world::{Clock, Ids as _, Notifier, Progress, Store, World};
@@ -156,6 +156,15 @@ fn world_of(
     Ok((world, foreign))
 }
 
+/// Everybody whom a service tells.
+pub(super) fn everyone(config: &NotifyConfig) -> Everyone {
+    let everyone = Everyone::of(config);
+    match config.system_log {
+        Some(from) => everyone.and("system log", SystemLog::default(), from),
+        None => everyone,
+    }
+}
+
 /// The house of a service: the configuration file, read again at each reload.
 pub(super) struct Home {
     file: PathBuf,
@@ -179,7 +188,7 @@ impl House for Home {
         let text = fs::read_to_string(&self.file).unwrap_or_default();
         let one = |error| vec![error];
         make_state(&config).map_err(one)?;
-        let notifier = Arc::new(Everyone::of(&config.service.notify));
+        let notifier = Arc::new(everyone(&config.service.notify));
         let (world, _) = world_of(&config, self.progress.clone(), notifier).map_err(one)?;
         let scene = Scene { config, world };
         Ok(Opened { scene, text })

@@ -34,6 +34,8 @@ pub struct Config {
     pub biztalk: BizTalkConfig,
     /// The members listed by hand, in the order of the file, no two of one name.
     pub members: Vec<MemberConfig>,
+    /// The databases beside the group that are backed up and never marked, in the order of the file.
+    pub companions: Vec<MemberConfig>,
     /// Every host, by true name.
     pub hosts: BTreeMap<HostName, HostConfig>,
     /// The object store; of several the one that leads: it holds the lease and the group's log that counts.

@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::schedule::Schedule;
 use crate::model::Timestamp;
 
-/// Work that comes round; the order is that of beginning where several are due at once. The companions' own backups
-/// take their place here with the run that does them.
+/// Work that comes round; the order is that of beginning where several are due at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
@@ -23,6 +22,8 @@ pub enum Job {
     Differential,
     /// A mark and logs.
     Log,
+    /// Fulls of the databases beside the group.
+    Companions,
     /// Stored copies proven again.
     Scrub,
     /// What no rule keeps is let go.
@@ -33,10 +34,11 @@ pub enum Job {
 
 impl Job {
     /// Every job, in the order of beginning.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Full,
         Self::Differential,
         Self::Log,
+        Self::Companions,
         Self::Scrub,
         Self::Prune,
         Self::Drill,
@@ -49,6 +51,7 @@ impl Job {
             Self::Full => "full",
             Self::Differential => "differential",
             Self::Log => "log",
+            Self::Companions => "companions",
             Self::Scrub => "scrub",
             Self::Prune => "prune",
             Self::Drill => "drill",

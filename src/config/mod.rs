@@ -36,8 +36,8 @@ pub use read::size_bytes;
 pub use schedule::{Schedule, next_runs};
 pub use secrets::{OsSecrets, SecretPlace, SecretSource, SecretUse, exposure};
 pub use service::{
-    AlarmsConfig, MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig,
-    WebhookKind,
+    AlarmsConfig, MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, Wants,
+    WebhookConfig, WebhookKind,
 };
 
 use crate::error::{Code, Error};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::jobs::DayWindow;
+use crate::model::Severity;
 
 /// Where the status page is when the file does not say: this machine only.
 const PAGE_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7475);
@@ -57,12 +58,25 @@ pub struct NotifyConfig {
     pub mail: Option<MailConfig>,
     /// By HTTP.
     pub webhooks: Vec<WebhookConfig>,
+    /// On the desktop of whoever runs the service, from this severity on; none: never.
+    pub desktop: Option<Severity>,
+    /// In the log of the system, from this severity on: syslog or the journal, on Windows the event log; none: never.
+    pub system_log: Option<Severity>,
     /// A URL that is fetched after each good run of logs: who watches it notices silence.
     pub heartbeat: Option<SecretString>,
-    /// Hours in which only what is new and bad is told, in local time.
+    /// Hours in which only what is new and bad is told, in local time; the end of trouble is told when they are over.
     pub quiet: Option<DayWindow>,
     /// How long the same trouble is not told again.
     pub repeat_after: Duration,
+}
+
+/// What somebody wants to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wants {
+    /// Nothing below this.
+    pub min_severity: Severity,
+    /// Only trouble, not its end.
+    pub only_bad: bool,
 }
 
 /// How mail is sent.
@@ -80,8 +94,8 @@ pub struct MailConfig {
     pub to: Vec<String>,
     /// The login; none where the server wants none.
     pub login: Option<(String, SecretString)>,
-    /// Only trouble is told there, not its end.
-    pub only_bad: bool,
+    /// What is told there.
+    pub wants: Wants,
 }
 
 /// How a connection to a mail server is protected.
@@ -102,8 +116,8 @@ pub struct WebhookConfig {
     pub url: SecretString,
     /// Who listens there.
     pub kind: WebhookKind,
-    /// Only trouble is told there, not its end.
-    pub only_bad: bool,
+    /// What is told there.
+    pub wants: Wants,
 }
 
 /// Who listens at an address.
@@ -115,6 +129,23 @@ pub enum WebhookKind {
     Teams,
     /// Slack, or who speaks as it does.
     Slack,
+}
+
+impl Wants {
+    /// Everything from a severity on, its end included.
+    #[must_use]
+    pub const fn from(min_severity: Severity) -> Self {
+        Self {
+            min_severity,
+            only_bad: false,
+        }
+    }
+}
+
+impl Default for Wants {
+    fn default() -> Self {
+        Self::from(Severity::Information)
+    }
 }
 
 impl Default for ServiceConfig {
@@ -155,6 +186,8 @@ impl Default for NotifyConfig {
         Self {
             mail: None,
             webhooks: Vec::new(),
+            desktop: None,
+            system_log: None,
             heartbeat: None,
             quiet: None,
             repeat_after: Duration::from_secs(4 * 60 * 60),

@@ -143,6 +143,7 @@ codes! {
     AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
     RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the `BULK_LOGGED` recovery model: a bulk change voids the mark in its log";
     ReplicaMoved = "SM0214", Host, Degraded, "an availability group has failed over, and a member is on another host than listed";
+    HostUntried = "SM0216", Host, Degraded, "a host's version or edition is none that Stopmark is expected to work with";
     ReplicaContested = "SM0215", Host, Failed, "two hosts claim the primary replica of a member";
     PrimaryAway = "SM0216", Host, Degraded, "the primary of a member is a Managed Instance, where no mark can be placed";
     LogFilling = "SM0221", Host, Degraded, "a member's log is nearly as full as it can become";
@@ -168,6 +169,7 @@ codes! {
     ShareBacklog = "SM0506", Store, Degraded, "more waits on the shares for a store than may";
     LogsPaused = "SM0507", Backup, Degraded, "a member's backups wait until it has been seeded to a replica, or until a secondary replica is in step";
     ReplicaBehind = "SM0508", Backup, Degraded, "a secondary replica had not yet the log that holds a mark";
+    CompanionLeftOut = "SM0509", Backup, Degraded, "a database beside the group was not backed up";
     ChainBroken = "SM0601", Chain, Degraded, "a member's log chain is broken";
     NoPoint = "SM0602", Chain, NothingRestorable, "there is no mark to which every member can be restored";
     PointUnknown = "SM0603", Chain, Failed, "no such point";
@@ -209,6 +211,7 @@ codes! {
     DatabaseUnsound = "SM0810", Restore, Failed, "a restored database is not sound";
     ScratchForeign = "SM0811", Restore, Failed, "a database of a drill's name is not what the drill made";
     SettingsLeft = "SM0812", Restore, Degraded, "a restored database lacks what it had on its host beside its data";
+    GroupLeft = "SM0813", Restore, Degraded, "a database leaves its availability group before it is restored over";
     StateUnwritable = "SM0901", Host, Failed, "the state folder cannot be used";
     JournalUnreadable = "SM0902", Bug, Failed, "a journal cannot be read";
     Interrupted = "SM0903", Host, Interrupted, "interrupted by a person";

@@ -13,6 +13,7 @@ mod names;
 mod piece;
 mod set;
 mod settings;
+mod severity;
 mod store;
 mod time;
 
@@ -31,5 +32,6 @@ pub use piece::{
 };
 pub use set::{MissingMember, Origin, Set, SetKind};
 pub use settings::{DatabaseSettings, MemberSettings, UserLogin};
+pub use severity::Severity;
 pub use store::{PieceCopy, StoreName, StoreNameError};
 pub use time::{ServerLocal, Timestamp};

@@ -73,12 +73,22 @@ pub struct Set {
     /// Where adopted pieces came from; absent in manifests of what Stopmark took itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adopted: Vec<Origin>,
+    /// The databases beside the group that the set is of; empty in every other set. Its kind is then `salvage`, which
+    /// makes no claim about a mark, so that versions that know no companions read it too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<MemberName>,
     /// What members whose fulls are here had on their hosts beside their data; absent where nobody could say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<MemberSettings>,
 }
 
 impl Set {
+    /// Whether it is of companions: its pieces are of databases beside the group, and `members` are still the group's.
+    #[must_use]
+    pub const fn is_of_companions(&self) -> bool {
+        !self.companions.is_empty()
+    }
+
     /// The name in store keys: the mark's, else the time of the round's planning, `2026_11_21_02_00_00_007`.
     #[must_use]
     pub fn stamp(&self) -> String {

@@ -46,9 +46,6 @@ impl Heartbeat {
 #[async_trait]
 impl Notifier for Webhook {
     async fn tell(&self, notice: &Notice) -> Result<(), String> {
-        if !notice.is_bad && self.config.only_bad {
-            return Ok(());
-        }
         let body = body(self.config.kind, notice).to_string();
         let request = client()?
             .post(self.config.url.expose_secret())
@@ -100,7 +97,8 @@ fn body(kind: WebhookKind, notice: &Notice) -> Value {
     match kind {
         WebhookKind::Generic => json!({
             "source": "stopmark",
-            "severity": if notice.is_bad { "bad" } else { "good" },
+            "severity": notice.severity.word(),
+            "is_bad": notice.is_bad,
             "title": title,
             "body": text,
         }),
@@ -130,6 +128,7 @@ fn body(kind: WebhookKind, notice: &Notice) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Severity;
 
     #[test]
     fn each_listener_gets_what_it_understands() {
@@ -137,11 +136,12 @@ mod tests {
             title: "log <needs> a look".to_owned(),
             body: "SM0201".to_owned(),
             is_bad: true,
+            severity: Severity::Warning,
         };
         let generic = body(WebhookKind::Generic, &notice);
         assert_eq!(
             (&generic["severity"], &generic["body"]),
-            (&json!("bad"), &json!("SM0201"))
+            (&json!("warning"), &json!("SM0201"))
         );
         let slack = body(WebhookKind::Slack, &notice);
         assert_eq!(slack["text"], "log &lt;needs&gt; a look\nSM0201");

@@ -61,9 +61,6 @@ fn said(error: &lettre::transport::smtp::Error) -> String {
 #[async_trait]
 impl Notifier for Mail {
     async fn tell(&self, notice: &Notice) -> Result<(), String> {
-        if !notice.is_bad && self.config.only_bad {
-            return Ok(());
-        }
         let message = self.message(notice)?;
         let sent = self.transport()?.send(message).await;
         sent.map(|_| ()).map_err(|error| said(&error))

@@ -8,12 +8,14 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
+use super::companions::CompanionRow;
 use super::group::{GroupFacts, GroupView};
 use super::guard::{Admission, Guard};
 use super::members::MemberView;
 use super::metrics::{MetricFacts, metrics};
 use super::sets::{SetView, SetsView};
 use super::{Shelf, shell};
+use crate::catalog::kept::last_drill;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::run::backlog;
@@ -174,11 +176,27 @@ async fn group_view(shelf: &Shelf, scene: &Scene) -> Result<Option<String>> {
         steps,
         standing: catalog.standing(group).await?,
         recent: catalog.page(group, None, RECENT_SETS).await?,
+        last_drill: last_drill(&catalog.retention_facts(group).await?),
         unfinished: scene.world.journals.unfinished()?.len(),
         backlog: backlog(&scene.world, group).await?,
+        companions: companions(scene).await?,
         now: scene.world.clock.now(),
     };
     Ok(Some(GroupView::of(&scene.config, &facts).html()))
+}
+
+/// The newest backup of each database beside the group; the catalog is asked only where there are any.
+async fn companions(scene: &Scene) -> Result<Vec<CompanionRow>> {
+    let config = &scene.config;
+    let newest = if config.companions.is_empty() {
+        Vec::new()
+    } else {
+        scene.world.catalog.recent(&config.group, 1, &[]).await?
+    };
+    let named = config.companions.iter();
+    Ok(named
+        .map(|it| CompanionRow::of(&it.name, &newest))
+        .collect())
 }
 
 async fn sets(State(shelf): State<Shelf>, Query(wanted): Query<Wanted>) -> Response {

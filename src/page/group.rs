@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use super::companions::{self, CompanionRow};
 use super::members::{MemberRow, table};
 use super::shell::{Level, badge, page, rough, time};
 use super::timeline::Timeline;
+use crate::catalog::kept::LastDrill;
 use crate::chain::{self, worded};
 use crate::config::{Config, Job};
 use crate::model::{GroupName, MemberName, Timestamp};
@@ -32,10 +34,14 @@ pub struct GroupFacts {
     pub standing: Standing,
     /// The newest sets, the newest first.
     pub recent: Vec<Listed>,
+    /// The newest drill; none where nobody held one.
+    pub last_drill: Option<LastDrill>,
     /// Runs that the next one goes on with.
     pub unfinished: usize,
     /// What waits on the shares for the store.
     pub backlog: Backlog,
+    /// The databases beside the group.
+    pub companions: Vec<CompanionRow>,
     /// Now.
     pub now: Timestamp,
 }
@@ -52,6 +58,7 @@ pub struct GroupView {
     /// The newest point's mark and when it was placed.
     newest: Option<(String, Timestamp)>,
     points: u64,
+    last_drill: Option<LastDrill>,
     /// What somebody should know, a line each.
     remarks: Vec<String>,
     /// What is wrong with the configuration file.
@@ -61,6 +68,7 @@ pub struct GroupView {
     turns: Vec<Turn>,
     last: Vec<(Job, Last)>,
     members: Vec<MemberRow>,
+    companions: Vec<CompanionRow>,
     timeline: Option<Timeline>,
 }
 
@@ -70,7 +78,8 @@ impl GroupView {
     pub fn of(config: &Config, facts: &GroupFacts) -> Self {
         let (seen, standing, now) = (&facts.seen, &facts.standing, facts.now);
         let members = members_of(config, &facts.recent);
-        let remarks = remarks(facts);
+        let mut remarks = remarks(facts);
+        remarks.extend(grown_old(config, standing, now));
         let newest = standing.newest_point.as_ref();
         let newest = newest.map(|it| (it.mark.name.to_string(), it.mark.placed_at));
         let is_troubled = seen
@@ -100,6 +109,7 @@ impl GroupView {
             headline,
             newest,
             points: standing.points,
+            last_drill: facts.last_drill.clone(),
             remarks,
             fault: seen.fault.clone(),
             working: seen.working.iter().map(|(job, at)| (*job, *at)).collect(),
@@ -111,6 +121,7 @@ impl GroupView {
                 .map(|(job, last)| (*job, last.clone()))
                 .collect(),
             members: rows.collect(),
+            companions: facts.companions.clone(),
             timeline: Timeline::of(&members, &facts.recent, now),
         }
     }
@@ -133,6 +144,12 @@ impl GroupView {
                 h2 id="members" { "Members" }
                 (table(&self.members, self.now))
             }
+            @if !self.companions.is_empty() {
+                section aria-labelledby="beside" {
+                    h2 id="beside" { "Beside the group" }
+                    (companions::table(&self.companions, self.now))
+                }
+            }
         };
         page(Some(&self.group), "Group", &main)
     }
@@ -147,6 +164,10 @@ impl GroupView {
                 } @else {
                     p { "A full and then a log make one: " code { "stopmark backup full" } ", "
                         code { "stopmark backup log" } }
+                }
+                @match &self.last_drill {
+                    Some(drill) => (last_drill(drill, self.now)),
+                    None => p.soft { "No drill was ever held: nobody knows whether a restore works" },
                 }
                 @if let Some(role) = &self.role { p { "This agent: " strong { (role) } } }
             }
@@ -212,6 +233,15 @@ impl GroupView {
     }
 }
 
+fn last_drill(drill: &LastDrill, now: Timestamp) -> Markup {
+    let mark = &drill.mark;
+    html! {
+        p { "Last drill: " a.mono href={ "/set?name=" (mark) } { (mark) } " "
+            @if drill.passed { (badge(Level::Good, "passed")) } @else { (badge(Level::Bad, "failed")) }
+            @if let Some(at) = drill.begun_at { ", " (time(at, now)) } }
+    }
+}
+
 fn step_at_work(step: &StepSeen) -> Markup {
     html! {
         p { (step.label) @if let Some(percent) = step.done_percent() { ": " (percent) " %" } }
@@ -236,6 +266,28 @@ fn members_of(config: &Config, recent: &[Listed]) -> Vec<MemberName> {
     let newest = recent.iter().take(1).flat_map(|listed| &listed.set.members);
     let all: BTreeSet<&MemberName> = configured.chain(newest).collect();
     all.into_iter().cloned().collect()
+}
+
+/// A newest point that is older than two log runs and some time to spare, or than a day where no log run comes.
+fn grown_old(config: &Config, standing: &Standing, now: Timestamp) -> Option<String> {
+    const SPARE_MS: i64 = 15 * 60 * 1000;
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    let age = now.millis() - standing.newest_point.as_ref()?.mark.placed_at.millis();
+    let log = config.schedule.jobs.get(&Job::Log);
+    let next = log.and_then(|log| log.next_after(now));
+    let after = log.zip(next).and_then(|(log, next)| log.next_after(next));
+    let between = next
+        .zip(after)
+        .map(|(next, after)| after.millis() - next.millis());
+    let most = between.map_or(DAY_MS, |between| 2 * between + SPARE_MS);
+    (age > most).then(|| {
+        let (old, every) = (rough(age), between.map(rough));
+        let every = every.map_or_else(
+            || "no log run is in the schedule".to_owned(),
+            |every| format!("a log run comes every {every}"),
+        );
+        format!("the newest point is {old} old, and {every}")
+    })
 }
 
 fn remarks(facts: &GroupFacts) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! `members`, `timeline`, `metrics`), and every text in it is escaped by the template macro.
 
 mod answer;
+pub mod companions;
 pub mod group;
 pub mod guard;
 pub mod members;

@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use super::shell::{Level, badge, in_address, page};
 use crate::chain::{SetState, log_ends};
-use crate::model::{GroupName, ProofLevel, Set};
+use crate::model::{GroupName, MemberName, ProofLevel, Set};
 use crate::report::bytes::size;
-use crate::report::sets::{SetLine, kind_word};
+use crate::report::sets::SetLine;
 use crate::world::{Counts, Listed};
 
 /// Some sets, the newest first.
@@ -70,7 +70,7 @@ impl SetsView {
                 } }
                 tbody { @for line in &self.lines { tr {
                     td { a.mono href={ "/set?name=" (in_address(&line.stamp)) } { (line.stamp) } }
-                    td { (kind_word(line.kind)) }
+                    td { (line.kind_word()) }
                     td { (state(line.state)) }
                     td { (point_word(line)) }
                     td.number { (line.fulls) } td.number { (line.differentials) } td.number { (line.logs) }
@@ -100,7 +100,7 @@ impl SetView {
         let main = html! {
             h1 { "Set " (line.stamp) }
             section {
-                p { (state(line.state)) " " (kind_word(line.kind)) ", planned " (self.set.made_at) }
+                p { (state(line.state)) " " (line.kind_word()) ", planned " (self.set.made_at) }
                 p { @match line.is_point {
                     Some(true) => "The group can be brought back to this mark.",
                     Some(false) => "The group cannot be brought back to this mark.",
@@ -117,6 +117,14 @@ impl SetView {
         page(Some(&self.group), &line.stamp, &main)
     }
 
+    /// A member with the way to its page; a companion has none.
+    fn name(&self, name: &MemberName) -> Markup {
+        if !self.set.members.contains(name) {
+            return html! { (name) };
+        }
+        html! { a href={ "/member?name=" (in_address(&name.to_string())) } { (name) } }
+    }
+
     fn table(&self) -> Markup {
         html! {
             div.scroll tabindex="0" { table {
@@ -125,7 +133,7 @@ impl SetView {
                     th scope="col" { "Ended on its host" } th scope="col" { "Proof" } th scope="col" { "Objects" }
                 } }
                 tbody { @for piece in &self.set.pieces { tr {
-                    td { a href={ "/member?name=" (in_address(&piece.member.to_string())) } { (piece.member) } }
+                    td { (self.name(&piece.member)) }
                     td { (piece.kind.word()) }
                     td.number { (size(piece.size_bytes())) }
                     td { (piece.finished) }

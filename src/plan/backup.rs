@@ -292,6 +292,7 @@ fn back_up(ctx: &Ctx<'_>, base: Base, stamp: &str, names: &mut dyn Names) -> Opt
         is_cure: base.is_cure,
         tail: None,
         retry: Some(RetryRule::of(&ctx.cfg.policy)),
+        is_copy_only: false,
     })
 }
 
@@ -334,6 +335,7 @@ fn deliver_and_publish(
         members: ctx.survey.members.clone(),
         best_effort: best_effort(ctx),
         pieces: taken.iter().map(|step| step.piece).collect(),
+        companions: Vec::new(),
         settings: settings_of(ctx, taken),
     };
     let host: HostName = ctx.cfg.management_host.clone();

@@ -12,6 +12,7 @@ mod backup;
 mod bases;
 mod biztalk;
 mod check;
+mod companions;
 mod copies;
 mod drill;
 mod drill_checks;
@@ -56,6 +57,7 @@ pub use asked::{
 pub use assess::far_side;
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
+pub use companions::{CompanionsAsked, fetches_of, plan_companions};
 pub use copies::{
     COPIES_MAX, CopyPiece, MirrorLog, ProveCopy, plan_copies, plan_no_copies, plan_scrub,
 };
@@ -75,8 +77,8 @@ pub use restore::{
     FolderRule, ProofRule, RestoreAsked, RestoreFiles, RestorePlace, TailRule, plan_restore,
 };
 pub use restore_step::{
-    Fetch, FileMove, Keeps, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase,
-    RestoreLog, RestorePiece, StopAt,
+    Fetch, FileMove, Keeps, LeaveGroup, ProveMark, ProvenState, PutBack, RecoverDatabase,
+    RestoreDatabase, RestoreLog, RestorePiece, StopAt,
 };
 pub use retry::{Passing, RetryRule, Tried, passing};
 pub use salvage::{UnfinishedRound, plan_salvage};
@@ -155,6 +157,8 @@ pub enum RunKind {
     Prune,
     /// Ends the quarantine of members.
     Release,
+    /// Fulls of the databases beside the group.
+    Companions,
 }
 
 /// Steps that may go on together, a lane a host.
@@ -204,6 +208,8 @@ pub enum StageName {
     Clear,
     /// Pieces fetched from the store.
     Fetch,
+    /// Databases taken out of their availability groups.
+    LeaveGroups,
     /// The ends of logs backed up, over which members are restored.
     Tail,
     /// Members restored.

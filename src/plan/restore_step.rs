@@ -41,6 +41,18 @@ pub struct FileMove {
     pub physical_name: String,
 }
 
+/// Takes a database out of its availability group, on the primary replica: nothing is restored over one that is in a
+/// group (3104).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaveGroup {
+    /// The member that is restored over it.
+    pub member: MemberName,
+    /// The database.
+    pub target: DatabaseName,
+    /// The availability group.
+    pub group: String,
+}
+
 /// `RESTORE DATABASE ... NORECOVERY`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreDatabase {

@@ -124,6 +124,7 @@ pub(super) fn config() -> Config {
         },
         retention: None,
         drill: None,
+        companions: Vec::new(),
         state: PathBuf::from("/var/lib/stopmark"),
         logs: PathBuf::from("/var/log/stopmark"),
     }
@@ -258,6 +259,7 @@ pub(super) fn there(name: &str, state: TargetState) -> TargetDatabase {
         state,
         recovery_model: RecoveryModel::Full,
         availability_group: None,
+        is_primary: false,
         files: vec![TargetFile {
             logical_name: "rows".to_owned(),
             physical_name: format!(r"D:\there\{name}.mdf"),
@@ -309,6 +311,7 @@ fn set(number: u128, kind: SetKind, pieces: Vec<Piece>, mark: Option<Mark>) -> S
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         settings: Vec::new(),
         best_effort: Vec::new(),
     }

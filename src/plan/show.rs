@@ -117,6 +117,10 @@ fn head(step: &Step) -> String {
         Step::Publish(step) => publish_words(step),
         Step::ClearStaging(step) => format!("remove the files of piece {}", step.piece),
         Step::Fetch(step) => format!("fetch piece {} from the store", step.source.piece),
+        Step::LeaveGroup(step) => format!(
+            "take database `{}` out of availability group `{}`",
+            step.target, step.group
+        ),
         Step::RestoreDatabase(step) => restore_words(step),
         Step::RestoreLog(step) => restore_log_words(step),
         Step::RecoverDatabase(step) => recover_words(step),
@@ -198,7 +202,11 @@ fn ensure_words(step: &EnsureLink) -> String {
 
 fn back_up_words(step: &BackUp) -> String {
     let kind = kind_word(step.piece_kind);
-    format!("back up the {kind} of `{}`: {}", step.member, step.reason)
+    let copy = if step.is_copy_only { ", COPY_ONLY" } else { "" };
+    format!(
+        "back up the {kind} of `{}`{copy}: {}",
+        step.member, step.reason
+    )
 }
 
 fn deliver_words(step: &Deliver) -> String {
@@ -288,6 +296,7 @@ fn details(step: &Step) -> Vec<String> {
         | Step::ConfirmMark(_)
         | Step::Deliver(_)
         | Step::Publish(_)
+        | Step::LeaveGroup(_)
         | Step::RecoverDatabase(_)
         | Step::ProveMark(_)
         | Step::PutBack(_)
@@ -343,6 +352,10 @@ fn publish_words(step: &Publish) -> String {
         .as_ref()
         .map_or("no mark".to_owned(), |mark| format!("mark `{mark}`"));
     let (pieces, members) = (step.pieces.len(), step.members.len());
+    if !step.companions.is_empty() {
+        let named = step.companions.len();
+        return format!("publish the set: {pieces} pieces of {named} companions, no mark");
+    }
     format!("publish the set: {pieces} pieces, {members} members, {mark}")
 }
 

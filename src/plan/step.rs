@@ -11,7 +11,7 @@ use super::copies::{CopyPiece, MirrorLog, ProveCopy};
 use super::drill_step::{Certify, CheckDatabase, DropScratch, RunCheck};
 use super::event_sessions::{EnsureEventSession, RemoveEventSession};
 use super::restore_step::{
-    Fetch, ProveMark, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
+    Fetch, LeaveGroup, ProveMark, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
 };
 use super::retry::RetryRule;
 use super::step_biztalk::{ByProcedure, TrimHistory, WriteHistory};
@@ -65,6 +65,8 @@ pub enum Step {
     RestoreDatabase(RestoreDatabase),
     /// Restores a log up to the mark.
     RestoreLog(RestoreLog),
+    /// Takes a database that is restored over out of its availability group.
+    LeaveGroup(LeaveGroup),
     /// Opens a restored member that stands by at the mark.
     RecoverDatabase(RecoverDatabase),
     /// Requires that a restored member is online and its newest mark is the one asked for.
@@ -164,6 +166,10 @@ pub struct BackUp {
     /// How often it is tried again where a failure passes by itself; none in plans older than this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryRule>,
+    /// It is a copy that neither begins a chain nor is the base of a differential, so that whoever backs the database up
+    /// beside us goes on undisturbed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_copy_only: bool,
     /// BizTalk's own procedure takes it; none: Stopmark's statement does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_procedure: Option<ByProcedure>,
@@ -235,6 +241,9 @@ pub struct Publish {
     pub best_effort: Vec<MemberName>,
     /// The pieces planned; those not delivered become the set's `missing`.
     pub pieces: Vec<PieceId>,
+    /// The databases beside the group that the set is of; empty in every other set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<MemberName>,
     /// What members whose fulls are planned have on their hosts beside their data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<MemberSettings>,
@@ -288,6 +297,7 @@ impl Step {
             Self::BackUp(step) => Some(&step.member),
             Self::Deliver(step) => Some(&step.member),
             Self::Adopt(step) => Some(&step.piece.member),
+            Self::LeaveGroup(step) => Some(&step.member),
             Self::RestoreDatabase(step) => Some(&step.member),
             Self::RestoreLog(step) => Some(&step.member),
             Self::RecoverDatabase(step) => Some(&step.member),
@@ -351,6 +361,7 @@ impl Step {
             | Self::PlaceMark(_)
             | Self::ConfirmMark(_)
             | Self::Publish(_)
+            | Self::LeaveGroup(_)
             | Self::RecoverDatabase(_)
             | Self::ProveMark(_)
             | Self::PutBack(_)
@@ -387,9 +398,10 @@ impl Step {
             Self::BackUp(_) => Undo::Never(Keep::Piece),
             Self::Publish(_) => Undo::Never(Keep::Set),
             Self::Prune(_) | Self::RemovePiece(_) => Undo::Never(Keep::Gap),
-            Self::RestoreDatabase(_) | Self::RestoreLog(_) | Self::RecoverDatabase(_) => {
-                Undo::Never(Keep::Database)
-            }
+            Self::LeaveGroup(_)
+            | Self::RestoreDatabase(_)
+            | Self::RestoreLog(_)
+            | Self::RecoverDatabase(_) => Undo::Never(Keep::Database),
             Self::EnsureLink(step) if !step.exists => {
                 Undo::By(Box::new(Self::RemoveLink(RemoveLink {
                     link: step.link.clone(),

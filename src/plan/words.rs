@@ -19,6 +19,7 @@ pub(super) const fn run_word(kind: RunKind) -> &'static str {
         RunKind::Scrub => "scrub",
         RunKind::Prune => "prune",
         RunKind::Release => "release",
+        RunKind::Companions => "run of companions",
     }
 }
 
@@ -39,6 +40,7 @@ pub const fn stage_word(name: StageName) -> &'static str {
         StageName::Clear => "clear",
         StageName::Fetch => "fetch",
         StageName::Restore => "restore",
+        StageName::LeaveGroups => "leave availability groups",
         StageName::Tail => "tails of logs",
         StageName::LastLogs => "last logs",
         StageName::Recover => "recover",

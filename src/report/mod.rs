@@ -8,6 +8,7 @@ pub mod biztalk;
 pub mod bytes;
 pub mod chains;
 pub mod check;
+pub mod companions;
 pub mod drill;
 mod escrow;
 pub mod explain;

@@ -273,6 +273,7 @@ mod tests {
             pieces: Vec::new(),
             missing: Vec::new(),
             adopted: Vec::new(),
+            companions: Vec::new(),
             settings: Vec::new(),
         };
         Listed {

@@ -359,6 +359,7 @@ pub const fn kind_word(kind: RunKind) -> &'static str {
         RunKind::Scrub => "scrub",
         RunKind::Prune => "prune",
         RunKind::Release => "release",
+        RunKind::Companions => "companions",
     }
 }
 
@@ -392,6 +393,10 @@ pub fn step_words(step: &Step) -> String {
         Step::RestoreDatabase(step) => format!("restore of {} as `{}`", step.member, step.target),
         Step::RestoreLog(step) => {
             format!("restore of a log of {} into `{}`", step.member, step.target)
+        }
+        Step::LeaveGroup(step) => {
+            let (target, group) = (&step.target, &step.group);
+            format!("removal of `{target}` from availability group `{group}`")
         }
         Step::RecoverDatabase(step) => format!("opening of `{}`", step.target),
         Step::ProveMark(step) => format!("proof of mark {} in `{}`", step.mark, step.target),

@@ -36,6 +36,9 @@ pub struct SetLine {
     pub stamp: String,
     /// What it was taken for.
     pub kind: SetKind,
+    /// Its pieces are of databases beside the group.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_companions: bool,
     /// How it stands.
     pub state: SetState,
     /// Whether the group can come back to its mark; none where it has none.
@@ -128,7 +131,7 @@ impl SetList {
             });
             let mut row = vec![
                 set.stamp.clone(),
-                kind_word(set.kind).to_owned(),
+                set.kind_word().to_owned(),
                 set.state.to_string(),
                 set.point_word().to_owned(),
             ];
@@ -204,6 +207,7 @@ impl SetLine {
         Self {
             stamp: set.stamp(),
             kind: set.kind,
+            is_of_companions: set.is_of_companions(),
             state: published(set, listed.verdict.as_ref(), ends),
             is_point,
             weakest_proof,
@@ -223,6 +227,16 @@ impl SetLine {
     pub fn keeping(mut self, kept: Option<&Vec<Kept>>) -> Self {
         self.kept = kept.cloned();
         self
+    }
+
+    /// What it was taken for, in a word.
+    #[must_use]
+    pub const fn kind_word(&self) -> &'static str {
+        if self.is_of_companions {
+            "companions"
+        } else {
+            kind_word(self.kind)
+        }
     }
 
     fn kept_word(&self) -> String {
@@ -270,7 +284,7 @@ impl SetDetail {
         let mut text = format!(
             "{} ({}, {}): {point}\n",
             self.line.stamp,
-            kind_word(self.set.kind),
+            self.line.kind_word(),
             self.line.state
         );
         for lacking in &self.line.lacking {
@@ -345,9 +359,7 @@ fn lines(breaks: &[(MemberName, Break)]) -> Vec<String> {
         .collect()
 }
 
-/// The word for a kind of set.
-#[must_use]
-pub const fn kind_word(kind: SetKind) -> &'static str {
+const fn kind_word(kind: SetKind) -> &'static str {
     match kind {
         SetKind::Full => "full",
         SetKind::Differential => "differential",

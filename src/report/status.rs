@@ -40,6 +40,9 @@ pub struct Status {
     /// What the service saw lately that will stop a member.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<String>,
+    /// The databases beside the group, each with its newest backup.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<String>,
     /// What is due next.
     pub schedule: Vec<Due>,
     /// Points that somebody pinned, with by whom and why.
@@ -112,6 +115,7 @@ impl Status {
             store_away: None,
             backlog: None,
             alarms: Vec::new(),
+            companions: Vec::new(),
             schedule: due(config, now),
             pinned: Vec::new(),
             points_to_go: None,
@@ -138,6 +142,13 @@ impl Status {
     #[must_use]
     pub fn alarmed(mut self, alarms: Vec<String>) -> Self {
         self.alarms = alarms;
+        self
+    }
+
+    /// With the newest backups of what stands beside the group, a line each.
+    #[must_use]
+    pub fn beside(mut self, companions: Vec<String>) -> Self {
+        self.companions = companions;
         self
     }
 
@@ -195,6 +206,9 @@ impl Status {
         text.extend(self.backlog.iter().map(backlog_line));
         let away = |why: &String| format!("  STORE AWAY: this is what was known before: {why}\n");
         text.extend(self.store_away.iter().map(away));
+        for companion in &self.companions {
+            writeln!(text, "  beside    {companion}").expect("a string takes everything");
+        }
         for due in &self.schedule {
             let next = due.next.as_deref().unwrap_or("never");
             writeln!(

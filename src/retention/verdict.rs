@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::companions::fates;
 use super::rules::{kept_by_time, since};
 use super::running::running;
 use super::{Kept, Pin, PrunedSet};
@@ -270,7 +271,9 @@ fn pieces(
     let young_since = newest
         .zip(policy)
         .map(|(newest, policy)| since(newest.point.mark.placed_at, policy.keep_for, now));
+    let beside = companions(history, candidates, kept, policy);
     let fate = |place: usize, set: &Set, piece: PieceId| match needed.get(&piece) {
+        _ if set.is_of_companions() => beside.get(&piece).cloned().unwrap_or(Fate::Spare),
         Some(mark) => Fate::NeededBy((*mark).clone()),
         None if place >= newest_place => Fate::New,
         None if running.contains(&piece) => Fate::Continued,
@@ -289,6 +292,23 @@ fn pieces(
         fate: fate(place, set, piece),
     });
     verdicts.collect()
+}
+
+/// What becomes of companions; empty where all of them stay, for nobody says what may go, or no Point stands for which
+/// one would be the right one.
+fn companions(
+    history: &History<'_>,
+    candidates: &[Candidate],
+    kept: &[Vec<Kept>],
+    policy: Option<&RetentionConfig>,
+) -> BTreeMap<PieceId, Fate> {
+    let kept = candidates.iter().zip(kept).filter(|(_, it)| !it.is_empty());
+    let marks = kept.map(|(it, _)| (it.point.mark.placed_at, &it.point.mark.name));
+    let marks: Vec<_> = marks.collect();
+    if policy.is_none() || marks.is_empty() {
+        return BTreeMap::new();
+    }
+    fates(history.sets, history.damaged, &marks)
 }
 
 /// A set whose mark is let go claims it no longer once a piece goes that it would need.

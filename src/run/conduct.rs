@@ -252,6 +252,8 @@ async fn plan_round(
     }
     let mut have = catalog::view(world.catalog.as_ref(), &config.group, &survey).await?;
     have.sets.extend(waiting_sets(world, &config.group)?);
+    // No chain of a member goes through what was taken beside the group.
+    have.sets.retain(|set| !set.is_of_companions());
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;
@@ -400,7 +402,11 @@ async fn finish(
     let brings_pieces = book.read(|record| {
         matches!(
             record.kind,
-            RunKind::Full | RunKind::Differential | RunKind::Log | RunKind::Adopt
+            RunKind::Full
+                | RunKind::Differential
+                | RunKind::Log
+                | RunKind::Adopt
+                | RunKind::Companions
         )
     });
     if brings_pieces && !config.further_stores.is_empty() {

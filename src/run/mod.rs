@@ -11,6 +11,7 @@ mod away;
 mod backlog;
 pub mod book;
 pub mod certificate;
+pub mod companions;
 mod conduct;
 pub mod deeds;
 pub mod drill;

@@ -116,6 +116,7 @@ pub(super) async fn look_up(
         | Step::Adopt(_)
         | Step::ClearStaging(_)
         | Step::Fetch(_)
+        | Step::LeaveGroup(_)
         | Step::RestoreDatabase(_)
         | Step::RestoreLog(_)
         | Step::RecoverDatabase(_)

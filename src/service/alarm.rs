@@ -4,15 +4,15 @@
 //! Start at [`alarms`]. What is too little the configuration says; nothing here is mended.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::kept::{self, Formatted};
 use crate::config::AlarmsConfig;
 use crate::error::{Code, Error, Result};
-use crate::model::{HostName, MemberName, Timestamp};
+use crate::model::{HostName, MemberName, Severity, Timestamp};
 use crate::report::bytes::size;
 use crate::survey::{HostRoom, LogRoom};
 
@@ -36,6 +36,16 @@ pub struct Alarm {
 }
 
 impl Alarm {
+    /// How grave it is: what is full stops a member, what holds a log or hides it will.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        let is_full = [Code::LogFilling, Code::DiskFilling];
+        match is_full.iter().any(|code| code.text() == self.code) {
+            true => Severity::Error,
+            false => Severity::Warning,
+        }
+    }
+
     /// The alarm in a line.
     #[must_use]
     pub fn line(&self) -> String {
@@ -52,6 +62,14 @@ struct Kept {
     format: u16,
     at: Timestamp,
     alarms: Vec<Alarm>,
+}
+
+impl Formatted for Kept {
+    const NEWEST: u16 = FORMAT;
+
+    fn format(&self) -> u16 {
+        self.format
+    }
 }
 
 /// What is wrong with the room that these hosts have left. A host that does not answer is for the runs to tell.
@@ -145,17 +163,14 @@ pub fn keep(state: &Path, alarms: &[Alarm], at: Timestamp) -> std::io::Result<()
         at,
         alarms: alarms.to_vec(),
     };
-    let beside = place(state).with_extension("json.new");
-    fs::write(&beside, serde_json::to_vec_pretty(&kept)?)?;
-    fs::rename(&beside, place(state))
+    kept::write(&place(state), &kept)
 }
 
 /// The alarms that a service saw lately; none where no service looks.
 #[must_use]
 pub fn kept(state: &Path, now: Timestamp) -> Vec<Alarm> {
-    let read = fs::read(place(state)).ok();
-    let kept = read.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-    let kept = kept.filter(|kept| kept.format <= FORMAT && now < kept.at.plus(FRESH));
+    let kept = kept::read::<Kept>(&place(state));
+    let kept = kept.filter(|kept| now < kept.at.plus(FRESH));
     kept.map(|kept| kept.alarms).unwrap_or_default()
 }
 
@@ -165,6 +180,8 @@ fn place(state: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::survey::Volume;
 

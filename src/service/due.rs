@@ -178,7 +178,10 @@ pub fn startable(turns: &[Turn], working: &[Job], has_point: bool, now: Timestam
 #[must_use]
 pub const fn goes_together(one: Job, other: Job) -> bool {
     const fn is_long(job: Job) -> bool {
-        matches!(job, Job::Full | Job::Differential | Job::Scrub | Job::Drill)
+        matches!(
+            job,
+            Job::Full | Job::Differential | Job::Companions | Job::Scrub | Job::Drill
+        )
     }
     match (one, other) {
         (Job::Log, other) => is_long(other),

@@ -4,6 +4,7 @@ use std::any::Any;
 
 use super::seen::{End, Seen};
 use crate::error::{Code, Error, Result};
+use crate::model::Severity;
 use crate::run::events::Verdict;
 use crate::run::record::{Record, Round};
 
@@ -59,12 +60,12 @@ pub(super) fn bug(panic: &(dyn Any + Send)) -> Error {
 }
 
 /// Writes what a terminal would have shown into the log.
-pub(super) fn log(text: &str, is_good: bool) {
+pub(super) fn log(text: &str, severity: Severity) {
     for line in text.lines() {
-        if is_good {
-            tracing::info!("{line}");
-        } else {
-            tracing::warn!("{line}");
+        match severity {
+            Severity::Information => tracing::info!("{line}"),
+            Severity::Warning => tracing::warn!("{line}"),
+            Severity::Error => tracing::error!("{line}"),
         }
     }
 }

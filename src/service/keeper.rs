@@ -29,7 +29,7 @@ use super::seen::{Last, Role, Seen};
 use super::work::{Deeds, House, Manager, Opened, Scene};
 use crate::config::Job;
 use crate::error::{Error, Result, render};
-use crate::model::Timestamp;
+use crate::model::{Severity, Timestamp};
 use crate::notify::telling::Telling;
 use crate::report::run::RunReport;
 use crate::run::Interrupt;
@@ -153,7 +153,7 @@ impl Keeper {
             tasks: JoinSet::new(),
             notices: JoinSet::new(),
             looking: JoinSet::new(),
-            telling: Telling::default(),
+            telling: people::known(&config.state),
             interrupt: Interrupt::default(),
             acting: None,
             looked: (Duration::ZERO, Timestamp::from_millis(0)),
@@ -194,6 +194,7 @@ impl Keeper {
         let now = self.now();
         self.looked = (monotonic, now);
         self.seen.waiting = None;
+        self.tell_of_ends(now);
         let is_active = self.stand().await;
         if self.is_stale || now >= self.counted_at.plus(RECOUNT) {
             self.count(now).await;
@@ -359,13 +360,14 @@ impl Keeper {
             });
             untold.failures += 1;
             untold.at = now;
-            log(&render::text(error), false);
+            log(&render::text(error), Severity::Error);
         } else {
             self.untold.remove(&job);
         }
         let end = end_of(&ended, self.interrupt.is_asked());
         if let Ok(Some(record)) = &ended {
-            log(&RunReport::of(record).text(), end.is_good());
+            let severity = end.trouble().unwrap_or(Severity::Information);
+            log(&RunReport::of(record).text(), severity);
         }
         if is_served(&end)
             && let Err(error) = self.ledger.served(job, began_at)

@@ -5,12 +5,11 @@
 //! journal (a prune with nothing to let go) is not done again. Lost, it begins anew: nothing is made up for then.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::kept::{self, Formatted};
 use super::lock::unwritable;
 use crate::config::{Job, JobConfig, ScheduleConfig};
 use crate::error::Result;
@@ -32,6 +31,14 @@ struct Pages {
     jobs: BTreeMap<Job, Watched>,
 }
 
+impl Formatted for Pages {
+    const NEWEST: u16 = FORMAT;
+
+    fn format(&self) -> u16 {
+        self.format
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Watched {
     /// The expression and its zone; another one is another schedule.
@@ -44,9 +51,7 @@ impl Ledger {
     #[must_use]
     pub fn open(state: &Path) -> Self {
         let path = state.join("schedule.json");
-        let read = fs::read(&path).ok();
-        let pages = read.and_then(|bytes| serde_json::from_slice::<Pages>(&bytes).ok());
-        let pages = pages.filter(|pages| pages.format <= FORMAT);
+        let pages = kept::read::<Pages>(&path);
         Self {
             path,
             pages: pages.unwrap_or(Pages {
@@ -90,25 +95,19 @@ impl Ledger {
         self.write(jobs)
     }
 
-    /// The whole file under another name first: a crash leaves the old or the new one.
     fn write(&mut self, jobs: BTreeMap<Job, Watched>) -> Result<()> {
         if jobs == self.pages.jobs {
             return Ok(());
         }
         self.pages.jobs = jobs;
-        let text = serde_json::to_vec_pretty(&self.pages).unwrap_or_default();
-        let beside = self.path.with_extension("json.new");
-        let written = fs::File::create(&beside).and_then(|mut file| {
-            file.write_all(&text)?;
-            file.sync_all()
-        });
-        let written = written.and_then(|()| fs::rename(&beside, &self.path));
-        written.map_err(|error| unwritable(&self.path, error))
+        kept::write(&self.path, &self.pages).map_err(|error| unwritable(&self.path, error))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use jiff::tz::TimeZone;
 
     use super::*;

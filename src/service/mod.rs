@@ -9,6 +9,7 @@ pub mod alarm;
 pub mod due;
 mod ends;
 pub mod keeper;
+mod kept;
 pub mod ledger;
 pub mod live;
 pub mod lock;
@@ -16,6 +17,7 @@ pub mod outlook;
 pub mod past;
 pub mod published;
 pub mod seen;
+pub mod system_log;
 #[cfg(unix)]
 pub mod systemd;
 #[cfg(windows)]
@@ -24,4 +26,5 @@ pub mod work;
 
 pub use keeper::{Ask, Parts, serve};
 pub use seen::{Role, Seen};
+pub use system_log::SystemLog;
 pub use work::{Deeds, House, Manager, Opened, Runs, Scene, Unwatched};

@@ -175,6 +175,7 @@ const fn job_of(kind: RunKind) -> Option<Job> {
         RunKind::Full => Some(Job::Full),
         RunKind::Differential => Some(Job::Differential),
         RunKind::Log => Some(Job::Log),
+        RunKind::Companions => Some(Job::Companions),
         RunKind::Scrub => Some(Job::Scrub),
         RunKind::Prune => Some(Job::Prune),
         RunKind::Drill => Some(Job::Drill),

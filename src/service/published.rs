@@ -58,7 +58,7 @@ impl Published {
     /// The same from values: sets, oldest first, from the newest full of each member on.
     #[must_use]
     pub fn from(sets: &[Set], standing: &Standing) -> Self {
-        let served = |set: &Set| Some((served_by(set.kind)?, set.run, set.made_at));
+        let served = |set: &Set| Some((served_by(set)?, set.run, set.made_at));
         let mut based: BTreeMap<&MemberName, Based> = BTreeMap::new();
         for (set, piece) in sets
             .iter()
@@ -174,8 +174,9 @@ fn after(at: Timestamp, served: Timestamp) -> Timestamp {
     }
 }
 
-const fn served_by(kind: SetKind) -> Option<Job> {
-    match kind {
+const fn served_by(set: &Set) -> Option<Job> {
+    match set.kind {
+        _ if set.is_of_companions() => Some(Job::Companions),
         SetKind::Full => Some(Job::Full),
         SetKind::Differential => Some(Job::Differential),
         SetKind::Log => Some(Job::Log),
@@ -386,6 +387,7 @@ mod tests {
             members: vec![member()],
             missing: Vec::new(),
             adopted: Vec::new(),
+            companions: Vec::new(),
             best_effort: Vec::new(),
             settings: Vec::new(),
         };

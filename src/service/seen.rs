@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::alarm::Alarm;
 use super::due::Turn;
 use crate::config::Job;
-use crate::model::{GroupName, HostName, Timestamp};
+use crate::model::{GroupName, HostName, Severity, Timestamp};
 use crate::run::events::Verdict;
 use crate::survey::HostRoom;
 use crate::world::{Progress, StepProgress};
@@ -125,6 +125,20 @@ impl End {
             Self::Run { verdict, .. } => matches!(verdict, Some(Verdict::Done)),
             Self::Nothing => true,
             Self::Error { .. } => false,
+        }
+    }
+
+    /// How grave it is that it ended so; none: the work was done, or a stop ended it.
+    #[must_use]
+    pub const fn trouble(&self) -> Option<Severity> {
+        match self {
+            Self::Nothing => None,
+            Self::Error { .. } => Some(Severity::Error),
+            Self::Run { verdict, .. } => match verdict {
+                Some(Verdict::Done | Verdict::Interrupted) => None,
+                Some(Verdict::Degraded) | None => Some(Severity::Warning),
+                Some(Verdict::Failed | Verdict::Abandoned) => Some(Severity::Error),
+            },
         }
     }
 

@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::MemberName;
 use crate::plan::BackupKind;
 use crate::run::record::Record;
-use crate::run::{self, BackupWanted, Interrupt, drill, prune, scrub};
+use crate::run::{self, BackupWanted, Interrupt, companions, drill, prune, scrub};
 use crate::world::{Footing, World};
 
 /// A configuration and the world that it describes.
@@ -182,6 +182,10 @@ async fn run_of(scene: &Scene, job: Job, interrupt: &Interrupt) -> Result<Option
         Job::Full => back_up(BackupKind::Full).await,
         Job::Differential => back_up(BackupKind::Differential).await,
         Job::Log => back_up(BackupKind::Log).await,
+        Job::Companions => {
+            let taken = companions::back_up(world, config, interrupt).await?;
+            Ok(Some(taken))
+        }
         Job::Scrub => {
             let job = config.schedule.jobs.get(&Job::Scrub);
             let budget = job.and_then(|job| job.budget_bytes);

@@ -5,12 +5,13 @@
 use super::SqlFleet;
 use super::every::Sample;
 use super::fault::Fault;
-use super::quote::identifier;
+use super::quote::{identifier, literal};
 use super::session::{Answer, SqlSession};
 use super::statement::{Batch, Parameter, placeholders};
 use super::{milink, rows};
-use crate::error::Result;
-use crate::model::{DatabaseName, HostName, Lsn};
+use crate::error::{Error, Result};
+use crate::model::{DatabaseName, HostName, Lsn, MemberName};
+use crate::plan::LeaveGroup;
 use crate::survey::{FarSide, HostFacts, Replica, Secondary, Seeding};
 
 /// The trace flag under which a log backup during seeding does no harm.
@@ -68,6 +69,26 @@ pub(super) async fn hardened(
     let lsn = lsn.transpose();
     lsn.map(Option::flatten)
         .map_err(|fault| fault.at(host).at("database", database))
+}
+
+/// Takes a database out of its group; one that is in none is left as it is.
+pub(super) async fn leave_group(
+    fleet: &SqlFleet,
+    host: &HostName,
+    step: &LeaveGroup,
+) -> Result<()> {
+    let at_member = |error: Error| {
+        let error = error
+            .at("member", &step.member)
+            .at("availability group", &step.group);
+        if error.sql().is_none() {
+            return error;
+        }
+        error.hint("the primary replica must be on this host, and the login must have the right ALTER ANY AVAILABILITY GROUP")
+    };
+    let session = fleet.open(host).await.map_err(at_member)?;
+    let left = session.ask(&leave_sql(step)).await;
+    left.map(|_| ()).map_err(at_member)
 }
 
 /// Every replica of a group has a row, whichever the host has.
@@ -206,6 +227,17 @@ fn seeding_sql(names: &[DatabaseName]) -> Batch {
     )
 }
 
+fn leave_sql(step: &LeaveGroup) -> Batch {
+    let name = step.target.as_str();
+    Batch::plain(format!(
+        "IF EXISTS (SELECT 1 FROM sys.databases AS d WHERE d.name = {} AND d.replica_id IS NOT NULL)\n    \
+         ALTER AVAILABILITY GROUP {} REMOVE DATABASE {};",
+        literal(name),
+        identifier(&step.group),
+        identifier(name)
+    ))
+}
+
 /// Those whose newest seeding from here failed, with SQL Server's words; one that goes on counts more.
 fn failed_seeding_sql(names: &[DatabaseName]) -> Batch {
     let list = placeholders(0, names.len());
@@ -244,7 +276,16 @@ fn log_used_sql(name: &DatabaseName) -> Batch {
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let name = sample.database_name();
+    let leaving = LeaveGroup {
+        member: MemberName::new(
+            sample.host.parse().expect("samples are valid names"),
+            name.clone(),
+        ),
+        target: name.clone(),
+        group: sample.login.clone(),
+    };
     vec![
+        ("availability.leave", leave_sql(&leaving)),
         (
             "availability.replicas",
             replicas_sql(std::slice::from_ref(&name)),

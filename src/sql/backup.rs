@@ -147,13 +147,14 @@ fn backup_sql(step: &BackUp) -> Batch {
         Some(Tail::Closing) => (empty_sql(&step.member.database), "NORECOVERY, "),
         Some(Tail::Damaged) => (String::new(), "NO_TRUNCATE, "),
     };
+    let copy = if step.is_copy_only { "COPY_ONLY, " } else { "" };
     let compression = match step.compression {
         Some(true) => ", COMPRESSION",
         Some(false) => ", NO_COMPRESSION",
         None => "",
     };
     Batch::plain(format!(
-        "{before}BACKUP {verb} {}\nTO {}\nWITH {tail}{differential}CHECKSUM, FORMAT, INIT, STATS = 5, NAME = {}{compression};",
+        "{before}BACKUP {verb} {}\nTO {}\nWITH {tail}{differential}{copy}CHECKSUM, FORMAT, INIT, STATS = 5, NAME = {}{compression};",
         identifier(step.member.database.as_str()),
         disks(step.stripes.iter().map(|stripe| stripe.sql_path.as_str())),
         literal(&piece_name(step.piece)),
@@ -343,6 +344,10 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         tail: Some(tail),
         ..log.clone()
     };
+    let copy = BackUp {
+        is_copy_only: true,
+        ..full.clone()
+    };
     let call = ByProcedure {
         folder: sample.folder.clone(),
         sequence: "BTS_2026_11_21_02_00_00_007".to_owned(),
@@ -353,6 +358,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     };
     vec![
         ("backup.full", backup_sql(&full)),
+        ("backup.full_copy", backup_sql(&copy)),
         ("backup.full_striped", backup_sql(&striped)),
         ("backup.differential", backup_sql(&differential)),
         ("backup.log", backup_sql(&log)),
@@ -387,6 +393,7 @@ fn step(sample: &Sample, piece_kind: PieceKind, stripes: u16, compression: Optio
         is_cure: false,
         tail: None,
         retry: None,
+        is_copy_only: false,
         by_procedure: None,
     }
 }

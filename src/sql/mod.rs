@@ -70,8 +70,9 @@ use crate::config::{Config, HostConfig, MarkLogKind};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
 use crate::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
-    PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, WatchLink,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
+    ProbeMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
+    WatchLink,
 };
 use crate::run::events::{BackedUp, LinkWatch, MarkCost};
 use crate::survey::{HostFacts, HostRoom, MilinkFacts, RivalFacts, TargetFacts};
@@ -219,6 +220,10 @@ impl Fleet for SqlFleet {
 
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {
         backup::find_backup(self, step).await
+    }
+
+    async fn leave_group(&self, host: &HostName, step: &LeaveGroup) -> Result<()> {
+        availability::leave_group(self, host, step).await
     }
 
     async fn restore_database(

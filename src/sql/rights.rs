@@ -44,6 +44,8 @@ enum Place {
     Member,
     /// The schema of the table and procedures for marks, in each member; made where there is none.
     MarkSchema,
+    /// Each database beside the group that is backed up too.
+    Companion,
     /// A role of each member, which the name is.
     MemberRole,
     /// The database `model`.
@@ -131,6 +133,12 @@ const RIGHTS: &[Right] = &[
     right(Purpose::Backup, Place::Member, "BACKUP LOG", "log backups"),
     right(
         Purpose::Backup,
+        Place::Companion,
+        "BACKUP DATABASE",
+        "fulls beside the group, for the runbook of a restore",
+    ),
+    right(
+        Purpose::Backup,
         Place::MarkSchema,
         "EXECUTE, SELECT, DELETE",
         "places marks, reads them after a restore, and prunes their rows",
@@ -202,6 +210,7 @@ impl Right {
             Place::MarkSchema => format!("{} in the schema `stopmark`", self.name),
             Place::MemberRole => format!("role {}", self.name),
             Place::Model => format!("{} in `model`", self.name),
+            Place::Companion => format!("{} in each companion", self.name),
         }
     }
 
@@ -215,7 +224,11 @@ impl Right {
                 "HAS_PERMS_BY_NAME(N'msdb.dbo.{}', N'OBJECT', N'SELECT')",
                 self.name
             )),
-            Place::Member | Place::MarkSchema | Place::MemberRole | Place::Model => None,
+            Place::Member
+            | Place::MarkSchema
+            | Place::Companion
+            | Place::MemberRole
+            | Place::Model => None,
         }
     }
 
@@ -223,7 +236,11 @@ impl Right {
     fn grant(&self, login: &str) -> Batch {
         let (name, login) = (self.name, identifier(login));
         Batch::plain(match self.place {
-            Place::Server | Place::ManagementServer | Place::Member | Place::Model => {
+            Place::Server
+            | Place::ManagementServer
+            | Place::Member
+            | Place::Companion
+            | Place::Model => {
                 format!("GRANT {name} TO {login};")
             }
             Place::History => format!("GRANT SELECT ON OBJECT::[dbo].[{name}] TO {login};"),
@@ -289,6 +306,8 @@ pub struct Grantee<'a> {
     pub is_management_host: bool,
     /// The members that live here.
     pub members: Vec<DatabaseName>,
+    /// The databases beside the group that live here and are backed up too.
+    pub companions: Vec<DatabaseName>,
     /// Whose table carries the marks.
     pub mark_log: MarkLogKind,
     /// `BizTalk`'s management database, where it is on this host and lists the members.
@@ -351,6 +370,9 @@ pub fn grants_script(grantee: &Grantee<'_>, purposes: &[Purpose]) -> String {
         let places = [Place::Member, Place::MarkSchema, Place::MemberRole];
         part(member.as_str(), &places);
     }
+    for companion in &grantee.companions {
+        part(companion.as_str(), &[Place::Companion]);
+    }
     if purposes.contains(&Purpose::Backup) {
         script.push_str(&biztalk(grantee));
     }
@@ -366,6 +388,7 @@ fn wanted<'a>(
         let is_here = match right.place {
             Place::ManagementServer => grantee.is_management_host,
             Place::Member => !grantee.members.is_empty(),
+            Place::Companion => !grantee.companions.is_empty(),
             // BizTalk's own scripts make what marks need there.
             Place::MarkSchema | Place::MemberRole => {
                 !grantee.members.is_empty() && grantee.mark_log == MarkLogKind::Stopmark
@@ -472,6 +495,7 @@ mod tests {
             login,
             is_management_host: true,
             members: vec!["Led]ger".parse().expect("valid")],
+            companions: Vec::new(),
             mark_log: MarkLogKind::Stopmark,
             listed_in: None,
         }
@@ -505,6 +529,24 @@ mod tests {
         for part in ["[db_owner]", "USE [model]", "GRANT CREATE ANY DATABASE"] {
             assert!(script.contains(part), "{part} is not in\n{script}");
         }
+    }
+
+    #[test]
+    fn a_companion_gets_the_right_to_be_backed_up_and_no_other() {
+        let host: HostName = "PAY1".parse().expect("valid");
+        let beside = Grantee {
+            is_management_host: false,
+            members: Vec::new(),
+            companions: vec!["BAM]Star".parse().expect("valid")],
+            ..grantee(&host, "stopmark")
+        };
+        let script = grants_script(&beside, &[Purpose::Backup]);
+        let (_, own) = script.split_once("USE [BAM]]Star];").expect("its part");
+        assert!(
+            own.contains("GRANT BACKUP DATABASE TO [stopmark];"),
+            "{own}"
+        );
+        assert!(!own.contains("BACKUP LOG"), "{own}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::settings::{sample_step, switched_on};
 use super::statement::Batch;
 use crate::config::MarkLogKind;
 use crate::model::{DatabaseName, MarkName, MemberName};
-use crate::plan::{ProveMark, PutBack, RestoreDatabase, RestoreLog, RestorePiece};
+use crate::plan::{FileMove, ProveMark, PutBack, RestoreDatabase, RestoreLog, RestorePiece};
 
 /// What a runbook calls a backup of the tail of a log.
 pub const TAIL_WORDS: &str = "BACKUP LOG .. WITH NO_TRUNCATE, NORECOVERY";
@@ -26,6 +26,44 @@ pub const LINK_WORDS: [&str; 3] = [
     "sp_serveroption .. 'rpc out', 'true'",
     "sp_addlinkedsrvlogin",
 ];
+
+/// How a database that left its availability group comes back into it, on the primary replica and on each other one.
+pub const GROUP_WORDS: [&str; 2] = [
+    "ALTER AVAILABILITY GROUP .. ADD DATABASE",
+    "ALTER DATABASE .. SET HADR AVAILABILITY GROUP",
+];
+
+/// How `master` is put back, in single-user mode.
+pub const MASTER_WORDS: &str =
+    "RESTORE DATABASE [master] FROM DISK = N'FILE' WITH REPLACE, CHECKSUM";
+
+/// How `msdb` is put back, and `model` with its own name.
+pub const MSDB_WORDS: &str = "RESTORE DATABASE [msdb] FROM DISK = N'FILE' WITH REPLACE, CHECKSUM";
+
+/// Restores a database beside the group and opens it, unless one of that name is there.
+#[must_use]
+pub fn companion_sql(database: &DatabaseName, source: &RestorePiece, moves: &[FileMove]) -> Batch {
+    let (target, name) = (literal(database.as_str()), identifier(database.as_str()));
+    let there = literal(&format!(
+        "{database}: the database is there already and is left as it is."
+    ));
+    let paths = source.stripes.iter().map(|stripe| stripe.sql_path.as_str());
+    let moves = moves.iter().map(|file| {
+        let (from, to) = (literal(&file.logical_name), literal(&file.physical_name));
+        format!(",\n    MOVE {from} TO {to}")
+    });
+    Batch::plain(format!(
+        "IF DB_ID({target}) IS NOT NULL PRINT {there};\n\
+         ELSE RESTORE DATABASE {name}\nFROM {}\nWITH {}RECOVERY, STATS = 5{};",
+        disks(paths),
+        if source.lacks_checksums {
+            ""
+        } else {
+            "CHECKSUM, "
+        },
+        moves.collect::<String>()
+    ))
+}
 
 /// Makes the tables that live as long as the connection; safe to run again.
 #[must_use]
@@ -268,6 +306,10 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("script.full", restore_database_sql(&full, "its full")),
         ("script.log", restore_log_sql(&log, "its last log")),
         ("script.header", header_sql(&full.source)),
+        (
+            "script.companion",
+            companion_sql(&database, &full.source, &full.moves),
+        ),
         ("script.proof", proof_sql(&prove(MarkLogKind::Stopmark))),
         (
             "script.proof_biztalk",

@@ -24,11 +24,19 @@ pub(super) async fn target_facts(fleet: &SqlFleet, host: &HostName) -> Result<Ta
     let (session, databases) = session.ask(&databases_sql()).await?;
     let (session, files) = session.ask(&files_sql()).await?;
     let (session, restored) = session.ask(&restored_sql()).await?;
+    let (session, primary) = session.ask(&primary_sql()).await?;
     let (session, keys) = settings::keys(session).await?;
     let (_, volumes) = volumes_of(session).await?;
     let fill = || -> Result<TargetFacts, Fault> {
         let mut facts = facts_of(rows::only(&identity)?)?;
         facts.databases = databases_of(&databases, &files, &restored)?;
+        for row in rows::set(&primary, 0) {
+            let name = row.text("name")?;
+            let mut databases = facts.databases.iter_mut();
+            if let Some(database) = databases.find(|it| it.name.as_str() == name) {
+                database.is_primary = true;
+            }
+        }
         facts.keys = keys;
         facts.volumes = volumes;
         Ok(facts)
@@ -77,6 +85,7 @@ fn databases_of(
             state,
             recovery_model: member::recovery_model(&model)?,
             availability_group: row.text_or_null("availability_group")?,
+            is_primary: false,
             files: files.remove(&name).unwrap_or_default(),
             restored: restored.remove(&name.to_lowercase()),
             name: name
@@ -173,6 +182,16 @@ fn databases_sql() -> Batch {
     )
 }
 
+/// The databases of availability groups whose primary replica this host has.
+fn primary_sql() -> Batch {
+    Batch::plain(
+        "IF HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE') = 1\n\
+         SELECT d.name FROM sys.databases AS d\n\
+         INNER JOIN sys.dm_hadr_availability_replica_states AS s ON s.replica_id = d.replica_id\n\
+         WHERE s.is_local = 1 AND s.role_desc = N'PRIMARY';",
+    )
+}
+
 fn files_sql() -> Batch {
     Batch::plain(
         "SELECT d.name AS database_name, f.name, f.physical_name, CAST(f.type AS int) AS type,\n    \
@@ -214,6 +233,7 @@ pub(super) fn statements(_sample: &Sample) -> Vec<(&'static str, Batch)> {
     vec![
         ("target.identity", identity_sql()),
         ("target.databases", databases_sql()),
+        ("target.primary", primary_sql()),
         ("target.files", files_sql()),
         ("target.restored", restored_sql()),
         ("target.volumes", volumes_sql()),

@@ -76,6 +76,7 @@ pub(super) fn config() -> Config {
         },
         retention: None,
         drill: None,
+        companions: Vec::new(),
         state: "/nowhere".into(),
         logs: "/nowhere".into(),
     }

@@ -153,6 +153,29 @@ mod tests {
     }
 
     #[test]
+    fn a_set_of_companions_is_read_as_no_mark_s_by_versions_that_know_none() {
+        let mut set = parse(FORMAT_1.as_bytes()).expect("format 1");
+        set.companions = vec![set.pieces[0].member.clone()];
+        (set.kind, set.mark) = (SetKind::Salvage, None);
+        let manifest = Manifest {
+            format: MANIFEST_FORMAT,
+            stopmark: "test",
+            set: &set,
+        };
+        let content = serde_json::to_vec(&manifest).expect("JSON");
+        assert_eq!(parse(&content).expect("format 1"), set);
+        let mut older: serde_json::Value = serde_json::from_slice(&content).expect("JSON");
+        let fields = older["set"].as_object_mut().expect("fields");
+        assert!(fields.remove("companions").is_some());
+        let older = parse(older.to_string().as_bytes()).expect("without the field");
+        assert_eq!(
+            (older.kind, older.is_of_companions()),
+            (SetKind::Salvage, false)
+        );
+        assert!(older.mark.is_none(), "it is no point's");
+    }
+
+    #[test]
     fn fields_that_a_later_version_adds_are_left_alone() {
         let more = FORMAT_1.replacen('{', "{\"colour\": \"red\", ", 1);
         assert!(parse(more.as_bytes()).is_ok());

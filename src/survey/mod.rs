@@ -11,6 +11,7 @@ mod milink;
 mod reported;
 mod rivals;
 mod room;
+mod support;
 mod target;
 
 pub use biztalk::{BackupJobFacts, BizTalkFacts, HistoryRowFacts, ListedDatabase};
@@ -25,4 +26,5 @@ pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate}
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
 pub use rivals::{JobStep, RivalFacts, ShippedDatabase, TakenByOthers};
 pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
+pub use support::{Support, support};
 pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};

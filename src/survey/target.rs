@@ -43,6 +43,9 @@ pub struct TargetDatabase {
     pub recovery_model: RecoveryModel,
     /// The availability group that holds it.
     pub availability_group: Option<String>,
+    /// The group's primary replica of it is this one, as far as the host says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_primary: bool,
     /// Its files.
     pub files: Vec<TargetFile>,
     /// What was last restored into it; none where nothing ever was, or where the login may not read that.

@@ -311,6 +311,7 @@ fn set(name: &str, id: u128) -> Set {
         pieces: Vec::new(),
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         settings: Vec::new(),
         best_effort: Vec::new(),
     }

@@ -9,6 +9,9 @@ mod clients;
 #[path = "../conformance/store.rs"]
 mod conformance;
 mod hosts;
+#[path = "../it/leaping.rs"]
+#[expect(dead_code, reason = "made for the tests of `it`, which use all of it")]
+mod leaping;
 mod milink;
 mod page;
 mod paper;
@@ -18,6 +21,10 @@ mod service;
 #[path = "../it/stage.rs"]
 #[expect(dead_code, reason = "made for the tests of `it`, which use all of it")]
 mod stage;
+mod state;
 mod stores;
+#[path = "../it/story.rs"]
+#[expect(dead_code, reason = "made for the tests of `it`, which use all of it")]
+mod story;
 mod tsql;
 mod windows;

@@ -83,9 +83,12 @@ async fn scene_on_clocks(passed: &Arc<AtomicI64>) -> Scene {
             passed_minutes: passed.clone(),
         })
     };
-    let stage = Stage::on_clocks(layout, clock_of).await;
-    let prepared = stage.run(&["group", "prepare"]).await;
-    assert_eq!(prepared.exit, Exit::Ok, "{}", prepared.stderr);
+    prepared(Stage::on_clocks(layout, clock_of).await).await
+}
+
+/// The scene on a stage whose members lack what marks need, and get it.
+pub(crate) async fn prepared(stage: Stage) -> Scene {
+    stage.must(&["group", "prepare"]).await;
     let bank = Bank::open(&stage).await;
     let (config, world) = stage.world();
     Scene {

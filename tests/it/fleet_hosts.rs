@@ -195,6 +195,7 @@ impl Hosts {
             },
             retention: None,
             drill: None,
+            companions: Vec::new(),
             state: "/nowhere".into(),
             logs: "/nowhere".into(),
         }
@@ -303,6 +304,7 @@ impl Hosts {
             is_cure: false,
             tail: None,
             retry: None,
+            is_copy_only: false,
             by_procedure: None,
         }
     }

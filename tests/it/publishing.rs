@@ -177,6 +177,7 @@ fn set(number: u128) -> Set {
         pieces: Vec::new(),
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         settings: Vec::new(),
         best_effort: Vec::new(),
     }

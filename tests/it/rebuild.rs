@@ -34,6 +34,7 @@ fn set(number: u32) -> Set {
         pieces: Vec::new(),
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         settings: Vec::new(),
         best_effort: Vec::new(),
     }
@@ -45,37 +46,61 @@ fn catalog() -> (TempDir, SqliteCatalog) {
     (folder, catalog)
 }
 
-#[tokio::test]
-async fn a_rebuild_that_is_broken_off_goes_on_from_what_it_held() {
-    let objects = Arc::new(InMemory::new());
+fn store_over(objects: &Arc<InMemory>) -> ObjectStore {
     let agent = AgentIdentity {
         id: "one".to_owned(),
         name: "one".to_owned(),
     };
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
     let backend = Backend::of(objects.clone());
-    let store = ObjectStore::over(
-        backend,
-        Key::default(),
-        agent,
-        clock,
-        Duration::from_secs(60),
-    );
+    let ttl = Duration::from_secs(60);
+    ObjectStore::over(backend, Key::default(), agent, clock, ttl)
+}
+
+/// Publishes a set, and gives back where its manifest is.
+async fn publish(store: &ObjectStore, set: &Set) -> Key {
+    let (manifest_key, digest) = store.write_manifest(set).await.expect("writes");
+    let key = Key::from(manifest_key.clone());
+    let fact = LogFact::Set {
+        set: set.id,
+        manifest_key,
+        digest,
+    };
+    store.append(&set.group, fact).await.expect("appends");
+    key
+}
+
+/// Two runs of a service go on beside each other, and both take in what was published.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn catalogs_that_are_folded_from_two_sides_at_once_take_the_log_for_whole() {
+    const SIDES: usize = 6;
+    let store = store_over(&Arc::new(InMemory::new()));
+    let group = group();
+    store.take_lease(&group).await.expect("takes");
+    let (_folder, catalog) = catalog();
+    for number in 0..SETS / 3 {
+        publish(&store, &set(number)).await;
+        let sides = (0..SIDES).map(|_| fold(&store, &catalog, &group));
+        for folded in futures::future::join_all(sides).await {
+            folded.expect("nobody changed the log");
+        }
+    }
+    let counts = catalog.counts(&group).await.expect("answers");
+    assert_eq!(counts.sets, u64::from(SETS / 3));
+}
+
+#[tokio::test]
+async fn a_rebuild_that_is_broken_off_goes_on_from_what_it_held() {
+    let objects = Arc::new(InMemory::new());
+    let store = store_over(&objects);
     let group = group();
     store.take_lease(&group).await.expect("takes");
     let mut middle = None;
     for number in 0..SETS {
-        let set = set(number);
-        let (manifest_key, digest) = store.write_manifest(&set).await.expect("writes");
+        let key = publish(&store, &set(number)).await;
         if number == SETS / 2 {
-            middle = Some(Key::from(manifest_key.clone()));
+            middle = Some(key);
         }
-        let fact = LogFact::Set {
-            set: set.id,
-            manifest_key,
-            digest,
-        };
-        store.append(&group, fact).await.expect("appends");
     }
     let middle = middle.expect("there is one");
     let found = objects.get(&middle).await.expect("there");

@@ -4,6 +4,7 @@
 //! Start at [`grouped`]. `Accounts` has its primary replica on `SQL2`, and another one on `SQL3`.
 
 use stopmark::chain::{Break, Point, judge};
+use stopmark::error::Exit;
 use stopmark::plan::{BackupKind, Step};
 use stopmark::run::events::Verdict;
 use stopmark::run::record::{Record, Round};
@@ -12,7 +13,7 @@ use crate::bank::{Bank, TOTAL};
 use crate::chain_stories::{back_up, hasty};
 use crate::saga_kinds::{SPARE, Scene};
 use crate::saga_story::story;
-use crate::stage::Stage;
+use crate::stage::{Stage, must};
 
 /// The host of the secondary replica.
 const SECOND: &str = "SQL3";
@@ -301,4 +302,88 @@ async fn marks_begin_on_the_host_that_the_management_host_s_member_failed_over_t
     let again = scene.back_up(BackupKind::Log).await;
     let point = healthy(&scene, &again).await;
     scene.restore(&point).await;
+}
+
+/// The state of a host's copy of the member.
+async fn state(scene: &Scene, host: &str) -> String {
+    let sql = "SELECT state_desc FROM sys.databases WHERE name = N'Accounts';";
+    scene.stage.text(host, sql).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_in_a_group_is_restored_over_itself_only_by_those_who_let_it_leave() {
+    let scene = grouped("SQL2", "Accounts", "primary").await;
+    let stage = &scene.stage;
+    scene.bank.transfer(stage, 10).await;
+    scene.back_up(BackupKind::Log).await;
+    scene.bank.transfer(stage, 20).await;
+    let released = scene.world.store.release_lease(&scene.config.group).await;
+    released.expect("the commands may have it");
+
+    let over = ["--in-place", "--yes-overwrite", "stage"];
+    let refused = stage.run(&[&["restore", "run"][..], &over].concat()).await;
+    assert_eq!(refused.exit, Exit::Failed);
+    assert!(refused.stderr.contains("SM0805"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--leave-group"),
+        "{}",
+        refused.stderr
+    );
+    let ledger = "SELECT SUM(balance) FROM dbo.Account;";
+    let before = stage.number("SQL1", "Ledger", ledger).await;
+    let leaving = ["restore", "plan", "--in-place", "--leave-group"];
+    insta::assert_snapshot!(stage.scrub(&stage.must(&leaving).await));
+    let run = [&["restore", "run", "--leave-group"][..], &over].concat();
+    let done = stage.run(&run).await;
+    assert_eq!(done.exit, Exit::Degraded, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("ADD DATABASE"), "{}", done.stdout);
+    let after = stage.number("SQL1", "Ledger", ledger).await;
+    assert_eq!(after - before, 20, "the second transfer is undone");
+    let accounts = stage.number("SQL2", "Accounts", ledger).await;
+    assert_eq!(after + accounts, TOTAL);
+    // A simulated secondary replica does not hear by itself that its database has left the group.
+    on(&scene, SECOND, "ALTER DATABASE Accounts SET HADR OFF;").await;
+    assert_eq!(state(&scene, SECOND).await, "RESTORING");
+
+    must(&stage.run(&["backup", "full"]).await);
+    must(&stage.run(&["backup", "log"]).await);
+    let copy = stage.path("again.bak").display().to_string();
+    let primary = format!(
+        "ALTER AVAILABILITY GROUP ag ADD DATABASE Accounts;\n\
+         BACKUP DATABASE Accounts TO DISK = N'{copy}' WITH COPY_ONLY;"
+    );
+    on(&scene, "SQL2", &primary).await;
+    let secondary = format!(
+        "RESTORE DATABASE Accounts FROM DISK = N'{copy}' WITH NORECOVERY, REPLACE, \
+         MOVE 'Accounts' TO N'{0}.mdf', MOVE 'Accounts_log' TO N'{0}.ldf';\n\
+         ALTER DATABASE Accounts SET HADR AVAILABILITY GROUP = ag;",
+        stage.path("replica").display()
+    );
+    on(&scene, SECOND, &secondary).await;
+    wait_for_step(&scene, SECOND).await;
+    scene.bank.transfer(stage, 5).await;
+    must(&stage.run(&["backup", "log"]).await);
+    must(
+        &stage
+            .run(&["restore", "run", "--to-host", SPARE, "--default-folders"])
+            .await,
+    );
+    assert_eq!(scene.bank.sum_on(stage, SPARE).await, TOTAL);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secondary_replica_is_not_restored_over() {
+    let scene = grouped("SQL2", "Accounts", "primary").await;
+    let released = scene.world.store.release_lease(&scene.config.group).await;
+    released.expect("the commands may have it");
+    let onto = ["restore", "run", "--to-host", SECOND, "--default-folders"];
+    let over = ["--leave-group", "--yes-overwrite", "stage"];
+    let refused = scene.stage.run(&[&onto[..], &over].concat()).await;
+    assert!(refused.stderr.contains("SM0805"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("primary replica"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(state(&scene, SECOND).await, "ONLINE");
 }

@@ -314,3 +314,71 @@ async fn what_cannot_be_meant_is_refused_with_the_cure() {
     insta::assert_snapshot!(stage.scrub(&told));
     assert_eq!(restored_rows(&stage, "DR1").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_without_the_room_is_refused_before_anything_is_touched() {
+    let layout: [(&str, &[&str]); 4] = [
+        ("SQL1", &["Ledger"]),
+        ("SQL2", &["Accounts"]),
+        ("DR1", &[]),
+        ("DR2", &[]),
+    ];
+    let stage = Stage::of(&layout, |name, options| {
+        if name == "DR1" {
+            options.free_bytes = 64 << 10;
+        }
+    });
+    let stage = stage.await;
+    must(&stage.run(&["group", "prepare"]).await);
+    let bank = Bank::open(&stage).await;
+    must(&stage.run(&["backup", "full"]).await);
+    bank.transfer(&stage, 10).await;
+    must(&stage.run(&["backup", "log"]).await);
+    let runs = || files_below(stage.path("state/runs")).len();
+    let before = runs();
+    for act in ["plan", "run"] {
+        let small = ["restore", act, "--to-host", "DR1", "--default-folders"];
+        let refused = stage.run(&small).await;
+        assert_eq!(refused.exit, Exit::Failed, "{}", refused.stdout);
+        for part in ["SM0804", "needed bytes", "free bytes:   65536", "make room"] {
+            assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+        }
+    }
+    assert_eq!(restored_rows(&stage, "DR1").await, 0);
+    assert_eq!(runs(), before, "no run was begun");
+    assert_eq!(
+        files_below(stage.path("share")),
+        Vec::<std::path::PathBuf>::new()
+    );
+    let large = ["restore", "run", "--to-host", "DR2", "--default-folders"];
+    must(&stage.run(&large).await);
+    assert_eq!(balances(&stage, ["DR2", "DR2"]).await.1, TOTAL);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restore_over_itself_the_next_log_run_begins_the_chains_anew() {
+    let (stage, bank) = set().await;
+    let run = ["restore", "run", "--in-place", "--yes-overwrite", "stage"];
+    must(&stage.run(&run).await);
+    bank.transfer(&stage, 30).await;
+    must(&stage.run(&["backup", "log"]).await);
+    let list = stage.must(&["list"]).await;
+    let last = list
+        .lines()
+        .rfind(|line| line.contains(" log "))
+        .expect("a set");
+    let words: Vec<&str> = last.split_whitespace().collect();
+    assert_eq!(
+        words[3..5],
+        ["yes", "2"],
+        "a point, with new fulls of both: {list}"
+    );
+    let run = [&["restore", "run", "--default-folders"][..], &MAPPED].concat();
+    must(&stage.run(&run).await);
+    let (ledger, sum) = balances(&stage, ["DR1", "DR2"]).await;
+    assert_eq!(
+        (ledger, sum),
+        (TOTAL / 2 - 40, TOTAL),
+        "the new branch, and no other"
+    );
+}

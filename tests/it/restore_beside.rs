@@ -96,6 +96,24 @@ async fn a_restore_that_is_refused_lets_the_users_in_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tail_that_cannot_be_taken_lets_the_users_in_again_and_nothing_is_restored() {
+    let stage = backed_up("SELECT 1;").await;
+    let fail = "EXEC sp_sim_fault 'fail', @statement = 'BACKUP LOG', @times = 0, @number = 3271, \
+                @text = N'A nonrecoverable I/O error.';";
+    stage.script("SQL1", "master", fail).await;
+    let over = ["--in-place", "--yes-overwrite", "stage"];
+    let printed = stage.run(&[&["restore", "run"][..], &over].concat()).await;
+    assert_eq!(printed.exit, Exit::Failed, "{}", printed.stdout);
+    let access =
+        "SELECT state_desc + N' ' + user_access_desc FROM sys.databases WHERE name = N'Ledger';";
+    assert_eq!(stage.text("SQL1", access).await, "ONLINE MULTI_USER");
+    let rows = "SELECT COUNT_BIG(*) FROM dbo.restorehistory;";
+    for host in ["SQL1", "SQL2"] {
+        assert_eq!(stage.number(host, "msdb", rows).await, 0, "{host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_can_be_looked_into_at_the_mark_before_they_are_opened() {
     let stage = backed_up(HAD).await;
     let inspect = [&TO_DR[..], &["--inspect"]].concat();

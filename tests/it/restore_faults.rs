@@ -33,7 +33,7 @@ fn spare() -> HostName {
 }
 
 /// The plan that brings the newest Point to the spare host, or goes on with an earlier one.
-async fn planned(
+pub(crate) async fn planned(
     world: &World,
     config: &Config,
     files: PathBuf,
@@ -67,12 +67,12 @@ async fn planned(
     Ok((plan.unwrap_or_else(|errors| panic!("{errors:?}")), run))
 }
 
-async fn carried_out(world: &World, config: &Config, plan: &Plan, run: RunId) -> Record {
+pub(crate) async fn carried_out(world: &World, config: &Config, plan: &Plan, run: RunId) -> Record {
     let done = run::restore(world, config, plan, run, &Interrupt::default()).await;
     done.expect("a record")
 }
 
-fn folder(scene: &Scene) -> PathBuf {
+pub(crate) fn folder(scene: &Scene) -> PathBuf {
     let files = scene.stage.path("restored");
     std::fs::create_dir_all(&files).expect("a folder");
     files

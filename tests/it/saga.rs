@@ -167,6 +167,23 @@ async fn a_prune_is_a_saga() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_companions_is_a_saga() {
+    let struck = play(Kind::Companions).await;
+    assert_struck(
+        &struck,
+        &[
+            "host_facts",
+            "back_up",
+            "upload",
+            "prove",
+            "write_manifest",
+            "append",
+            "remove",
+        ],
+    );
+}
+
 /// Plays the four tests with one kind of run; the verbs that were struck.
 async fn play(kind: Kind) -> BTreeSet<&'static str> {
     let scene = Scene::set().await;
@@ -231,7 +248,8 @@ async fn heal(kind: Kind, scene: &Scene, place: &str) {
         assert_eq!(left, [], "{place}: runs that nobody finished");
         assert_eq!(scene.remains(), Vec::<PathBuf>::new(), "{place}");
     }
-    if kind.is_backup() || kind == Kind::Adopt || kind == Kind::Prune {
+    let publishes = matches!(kind, Kind::Adopt | Kind::Prune | Kind::Companions);
+    if kind.is_backup() || publishes {
         assert_eq!(left, [], "{place}: runs that nobody finished");
         scene.assert_nothing_is_lost(place).await;
         scene.assert_the_shares_are_clear(place);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use stopmark::catalog;
 use stopmark::chain::{Point, points};
-use stopmark::config::{Config, RetentionConfig};
+use stopmark::config::{Config, MemberConfig, RetentionConfig};
 use stopmark::error::Result;
 use stopmark::media::Source;
 use stopmark::model::{HostName, MemberName, Piece, PieceKind, RunId, Set};
@@ -18,6 +18,7 @@ use stopmark::plan::{
     RestorePlace, Step, plan_check, plan_links, plan_prepare, plan_restore,
 };
 use stopmark::run::adopt::{self, AdoptWanted};
+use stopmark::run::companions;
 use stopmark::run::events::Verdict;
 use stopmark::run::prune;
 use stopmark::run::record::Record;
@@ -59,6 +60,8 @@ pub(crate) enum Kind {
     Check,
     /// `prune` of all but the newest Point.
     Prune,
+    /// Fulls of databases beside the group.
+    Companions,
 }
 
 impl Scene {
@@ -111,6 +114,16 @@ impl Scene {
     /// Every Point on offer, oldest first.
     pub(crate) async fn points(&self) -> Vec<Point> {
         points(&self.sets().await, &[])
+    }
+
+    /// The configuration with a database beside the group on each host.
+    pub(crate) fn with_companions(&self) -> Config {
+        let named = ["SQL1/master", "SQL2/msdb"];
+        let named = named.map(|name| MemberConfig::of(name.parse().expect("a name")));
+        Config {
+            companions: named.to_vec(),
+            ..(*self.config).clone()
+        }
     }
 
     /// The plan of a restore of a Point to the spare host, over what is there.
@@ -333,7 +346,8 @@ impl Kind {
             | Self::Restore
             | Self::Adopt
             | Self::Check
-            | Self::Prune => None,
+            | Self::Prune
+            | Self::Companions => None,
         }
     }
 
@@ -374,7 +388,7 @@ impl Kind {
             Self::Restore if scene.points().await.is_empty() => {
                 scene.back_up(BackupKind::Log).await;
             }
-            Self::Restore | Self::Check => {}
+            Self::Restore | Self::Check | Self::Companions => {}
             Self::Adopt => scene.foreign_backups().await,
             Self::Prune => scene.leave_something_to_prune().await,
         }
@@ -399,6 +413,11 @@ impl Kind {
                 let planned = prune::plan_only(&scene.world, &scene.keeping_one()).await;
                 planned.expect("a plan").plan
             }
+            Self::Companions => {
+                let config = scene.with_companions();
+                let planned = companions::plan_only(&scene.world, &config).await;
+                planned.expect("a plan")
+            }
             _ => {
                 let planned = run::plan_only(&scene.world, &scene.config, &self.wanted()).await;
                 planned.expect("a plan").1
@@ -419,6 +438,10 @@ impl Kind {
             let config = scene.keeping_one();
             let done = prune::prune(world, &config, &Interrupt::default()).await?;
             return Ok(done.1.expect("there is always something to sweep"));
+        }
+        if self == Self::Companions {
+            let config = scene.with_companions();
+            return companions::back_up(world, &config, &Interrupt::default()).await;
         }
         let plan = self.plan(scene).await;
         if self == Self::Check {

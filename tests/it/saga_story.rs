@@ -118,6 +118,7 @@ pub(crate) fn act_of(step: &Step) -> String {
             format!("restore {} of {}", step.piece_kind.word(), step.target)
         }
         Step::RestoreLog(step) => format!("restore log of {}", step.target),
+        Step::LeaveGroup(step) => format!("take {} out of its group", step.target),
         Step::RecoverDatabase(step) => format!("recover {}", step.target),
         Step::ProveMark(step) => format!("prove {}", step.target),
         Step::PutBack(step) => format!("put back {}", step.target),

@@ -1,193 +1,19 @@
 //! The service with simulated hosts behind it: fulls, marks and logs by the schedule, a log beside a full, a stop
-//! in the middle, and a configuration that changes while it runs. Only the clock of the schedule is made to leap.
+//! in the middle, and a configuration that changes while it runs.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
-use stopmark::config::{self, Config, Job, OsSecrets};
-use stopmark::error::{Error, Exit, Result};
-use stopmark::model::Timestamp;
-use stopmark::run::Interrupt;
-use stopmark::run::record::Record;
-use stopmark::service::alarm::Rooms;
+use stopmark::config::Job;
+use stopmark::error::Exit;
+use stopmark::service::Ask;
 use stopmark::service::due::Why;
 use stopmark::service::outlook::why;
-use stopmark::service::published::Published;
-use stopmark::service::{Ask, Deeds, House, Opened, Parts, Runs, Scene, Seen, Unwatched, serve};
 use stopmark::world::Clock as _;
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::JoinHandle;
 
 use crate::damage::stored;
-use crate::leaping::{ClockIds, LeapingClock};
-use crate::stage::{Stage, world_of};
-
-const SCHEDULE: &str = "[schedule]\ntime_zone = \"UTC\"\nfull = \"0 1 * * *\"\nlog = \"0 * * * *\"\n\
-                        prune = \"30 4 * * *\"\n[policy]";
-
-/// The real runs; one job may be made to wait at its door.
-#[derive(Default)]
-struct Held {
-    /// A full waits until it is let go.
-    holds_full: AtomicBool,
-    go: Notify,
-}
-
-#[async_trait]
-impl Deeds for Held {
-    async fn carry_out(
-        &self,
-        scene: &Scene,
-        job: Job,
-        interrupt: &Interrupt,
-    ) -> Result<Option<Record>> {
-        let record = Runs.carry_out(scene, job, interrupt).await;
-        if job == Job::Full && self.holds_full.load(Ordering::SeqCst) {
-            self.go.notified().await;
-        }
-        record
-    }
-
-    async fn has_point(&self, scene: &Scene) -> bool {
-        Runs.has_point(scene).await
-    }
-
-    async fn rest(&self, scene: &Scene) -> Result<()> {
-        Runs.rest(scene).await
-    }
-
-    async fn published(&self, scene: &Scene) -> Result<Published> {
-        Runs.published(scene).await
-    }
-
-    async fn rooms(&self, scene: &Scene) -> Rooms {
-        Runs.rooms(scene).await
-    }
-}
-
-/// Opens the stage's configuration on the story's clock.
-struct Home {
-    path: std::path::PathBuf,
-    clock: Arc<LeapingClock>,
-}
-
-impl House for Home {
-    fn open(&self) -> Result<Opened, Vec<Error>> {
-        config::load(&self.path, &OsSecrets)?;
-        let text = fs::read_to_string(&self.path).unwrap_or_default();
-        let (config, mut world): (Arc<Config>, _) = world_of(&self.path);
-        world.clock = self.clock.clone();
-        world.ids = Arc::new(ClockIds {
-            clock: self.clock.clone(),
-            next: AtomicU64::new(u64::from(std::process::id())),
-        });
-        let scene = Scene { config, world };
-        Ok(Opened { scene, text })
-    }
-}
-
-/// Where a service is seen, how it is asked, and what it ends with.
-type Started = (
-    watch::Receiver<Seen>,
-    mpsc::Sender<Ask>,
-    JoinHandle<Result<(), Vec<Error>>>,
-);
-
-struct Story {
-    stage: Stage,
-    clock: Arc<LeapingClock>,
-    deeds: Arc<Held>,
-    seen: watch::Receiver<Seen>,
-    asks: mpsc::Sender<Ask>,
-    task: JoinHandle<Result<(), Vec<Error>>>,
-}
-
-impl Story {
-    async fn begin() -> Self {
-        Self::with(SCHEDULE).await
-    }
-
-    async fn with(schedule: &str) -> Self {
-        let stage = Stage::set(&[("SQL1", &["Ledger"]), ("SQL2", &["Accounts"])]).await;
-        stage.edit("[policy]", schedule);
-        Self::begin_on(stage).await
-    }
-
-    async fn begin_on(stage: Stage) -> Self {
-        let start = "2026-11-21T00:30:00Z".parse().expect("a timestamp");
-        let clock = LeapingClock::new(start);
-        let deeds = Arc::new(Held::default());
-        let (seen, asks, task) = Self::start(&stage, &clock, &deeds);
-        let mut story = Self {
-            stage,
-            clock,
-            deeds,
-            seen,
-            asks,
-            task,
-        };
-        story
-            .until("it looks", |seen| seen.looked_at.is_some())
-            .await;
-        story
-    }
-
-    fn start(stage: &Stage, clock: &Arc<LeapingClock>, deeds: &Arc<Held>) -> Started {
-        let seen = watch::Sender::new(Seen::default());
-        let watched = seen.subscribe();
-        let (asks, asked) = mpsc::channel(4);
-        let home = Home {
-            path: stage.config_path(),
-            clock: clock.clone(),
-        };
-        let parts = Parts {
-            house: Arc::new(home),
-            deeds: deeds.clone(),
-            manager: Arc::new(Unwatched),
-            seen,
-            scene: watch::Sender::new(None),
-        };
-        (watched, asks, tokio::spawn(serve(parts, asked)))
-    }
-
-    /// Waits until the service is seen so.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the patience of a test, not of the agent"
-    )]
-    async fn until(&mut self, what: &str, is_so: impl FnMut(&Seen) -> bool) -> Seen {
-        let seen = tokio::time::timeout(Duration::from_secs(60), self.seen.wait_for(is_so)).await;
-        seen.unwrap_or_else(|_| panic!("never: {what}"))
-            .expect("the service lives")
-            .clone()
-    }
-
-    /// Lets the clock leap to this time of the day, and waits until nothing is at work or due any more.
-    async fn rest_at(&mut self, time: &str) -> Seen {
-        let clock = self.leap(time);
-        self.until(&format!("rest at {time}"), move |seen| {
-            let is_fresh = seen.looked_at >= Some(clock);
-            is_fresh && seen.working.is_empty() && seen.turns.iter().all(|turn| turn.at > clock)
-        })
-        .await
-    }
-
-    fn leap(&self, time: &str) -> Timestamp {
-        let at: Timestamp = format!("2026-11-{time}:00Z").parse().expect("a timestamp");
-        let millis = u64::try_from(at.millis() - self.clock.now().millis()).expect("later");
-        self.clock.advance(Duration::from_millis(millis));
-        at
-    }
-
-    async fn stop(self) -> (Stage, Arc<LeapingClock>, Arc<Held>) {
-        self.asks.send(Ask::Stop).await.expect("it listens");
-        self.task.await.expect("no panic").expect("no error");
-        (self.stage, self.clock, self.deeds)
-    }
-}
+use crate::stage::Stage;
+use crate::story::{SCHEDULE, Story};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_of_the_schedule_makes_points_and_a_stop_leaves_nothing_open() {
@@ -220,6 +46,28 @@ async fn a_day_of_the_schedule_makes_points_and_a_stop_leaves_nothing_open() {
         schedule.stdout.contains("by schedule"),
         "{}",
         schedule.stdout
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn companions_come_by_schedule_beside_the_group() {
+    let schedule = format!(
+        "[companions]\ndatabases = ['SQL1/master', 'SQL2/msdb']\n\n{}",
+        SCHEDULE.replace("prune", "companions = \"30 1 * * *\"\nprune")
+    );
+    let mut story = Story::with(&schedule).await;
+    for time in ["21T01:00", "21T01:30", "21T02:00"] {
+        let seen = story.rest_at(time).await;
+        let is_good = seen.last.values().all(|last| last.end.is_good());
+        assert!(is_good, "{seen:?}");
+    }
+    let (stage, _, _) = story.stop().await;
+    let list = stage.must(&["list"]).await;
+    let words: Vec<&str> = list.split_whitespace().collect();
+    let first = words.iter().position(|word| *word == "companions");
+    assert!(
+        first.is_some_and(|at| words[at..].contains(&"log")),
+        "{list}"
     );
 }
 
@@ -351,6 +199,11 @@ async fn a_disk_without_room_is_seen_between_runs() {
 async fn a_configuration_broken_by_an_edit_leaves_the_old_one_in_force_and_is_told() {
     let mut story = Story::begin().await;
     story.rest_at("21T01:00").await;
+    let log_of = |story: &Story| {
+        let scene = story.scene.borrow();
+        let config = &scene.as_ref().expect("it is in force").config;
+        config.schedule.jobs[&Job::Log].expression.clone()
+    };
     story.stage.edit("log = \"0 * * * *\"", "log = \"0 * * *\"");
     story.asks.send(Ask::Reload).await.expect("it listens");
     let seen = story.until("the fault", |seen| seen.fault.is_some()).await;
@@ -358,6 +211,7 @@ async fn a_configuration_broken_by_an_edit_leaves_the_old_one_in_force_and_is_to
         seen.fault
             .is_some_and(|fault| fault.contains("five fields"))
     );
+    assert_eq!(log_of(&story), "0 * * * *");
     let seen = story.rest_at("21T02:00").await;
     assert_eq!(
         seen.last[&Job::Log].began_at.to_string(),
@@ -373,6 +227,7 @@ async fn a_configuration_broken_by_an_edit_leaves_the_old_one_in_force_and_is_to
         next.expect("a turn").at.to_string(),
         "2026-11-21T02:30:00.000Z"
     );
+    assert_eq!(log_of(&story), "30 * * * *");
     story.stop().await;
 }
 

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use stopmark::config::{MailConfig, MailTls, NotifyConfig, WebhookConfig, WebhookKind};
+use stopmark::config::{MailConfig, MailTls, NotifyConfig, Wants, WebhookConfig, WebhookKind};
 use stopmark::error::Exit;
+use stopmark::model::Severity;
 use stopmark::notify::Everyone;
 use stopmark::world::{Notice, Notifier as _};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -43,6 +44,7 @@ fn notice() -> Notice {
         title: "Stopmark: log of pay needs a look".to_owned(),
         body: "SM0201: a host does not answer".to_owned(),
         is_bad: true,
+        severity: Severity::Error,
     }
 }
 
@@ -51,7 +53,7 @@ fn webhook(url: String) -> NotifyConfig {
         webhooks: vec![WebhookConfig {
             url: url.into(),
             kind: WebhookKind::Generic,
-            only_bad: false,
+            wants: Wants::default(),
         }],
         ..NotifyConfig::default()
     }
@@ -64,7 +66,7 @@ async fn a_webhook_is_called_and_its_address_is_in_no_error() {
     assert_eq!(told, Ok(()));
     let request = heard.await.expect("a request");
     assert!(request.starts_with("POST /T0/SECRET"), "{request}");
-    assert!(request.contains("\"severity\":\"bad\""), "{request}");
+    assert!(request.contains("\"severity\":\"error\""), "{request}");
     let (url, heard) = once("500 Oops").await;
     let told = Everyone::of(&webhook(url)).tell(&notice()).await;
     heard.await.expect("a request");
@@ -155,7 +157,7 @@ async fn a_letter_reaches_everybody_it_is_meant_for() {
             from: "stopmark@example.com".to_owned(),
             to: vec!["dba@example.com".to_owned(), "boss@example.com".to_owned()],
             login: None,
-            only_bad: false,
+            wants: Wants::default(),
         }),
         ..NotifyConfig::default()
     };

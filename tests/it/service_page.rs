@@ -1,5 +1,8 @@
 //! The status page, asked over HTTP as a browser, a probe and Prometheus do.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use stopmark::config::PageConfig;
@@ -101,6 +104,8 @@ async fn every_page_shows_what_there_is_and_escapes_it() {
         "<svg",
         "SQL1/Ledger",
         "25 %",
+        "No drill was ever held",
+        "SQL2/Accounts",
         "&lt;b&gt;Ledger",
     ] {
         assert!(group.contains(part), "{part} is not in:\n{group}");
@@ -143,6 +148,31 @@ async fn every_page_shows_what_there_is_and_escapes_it() {
         .lines()
         .find(|it| it.starts_with("stopmark_newest_point_age_seconds "));
     assert!(age.is_some(), "{metrics}");
+    for name in measures_of("alerts.yml").union(&measures_of("dashboard.json")) {
+        let is_told = metrics.contains(&format!("# TYPE {name} gauge"));
+        assert!(is_told, "nothing measures {name}:\n{metrics}");
+    }
+}
+
+/// The measures that a file for Prometheus or Grafana names.
+fn measures_of(file: &str) -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("service");
+    let text = fs::read_to_string(path.join(file)).expect("a file of the repository");
+    let words = text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+    let named = words.filter(|word| word.starts_with("stopmark_"));
+    let named: BTreeSet<String> = named.map(str::to_owned).collect();
+    assert!(named.len() >= 5, "{file} names nearly nothing: {named:?}");
+    named
+}
+
+#[test]
+fn logs_and_disks_that_fill_up_raise_an_alert_each() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/service/alerts.yml");
+    let rules = fs::read_to_string(path).expect("a file of the repository");
+    for code in [Code::LogFilling, Code::LogHeld, Code::DiskFilling] {
+        let wanted = format!("stopmark_alarm{{code=\"{code}\"}} == 1");
+        assert!(rules.contains(&wanted), "no rule for {code}");
+    }
 }
 
 #[tokio::test]

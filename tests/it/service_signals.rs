@@ -89,6 +89,42 @@ async fn a_service_says_that_it_is_ready_reads_its_configuration_again_and_stops
     }
 }
 
+/// What an idle service may have of memory that is its own. A release build has some 3 MiB, this one 8 to 12.
+#[cfg(target_os = "linux")]
+const OWN_MEMORY_KIB_MAX: u64 = 20 * 1024;
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_service_has_little_memory_of_its_own() {
+    let stage = stage().await;
+    let service = Managed::start(&stage);
+    service.until("READY=1");
+    service.until("WATCHDOG=1");
+    let path = format!("/proc/{}/status", service.process.id());
+    let status = std::fs::read_to_string(path).expect("it lives");
+    let own = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let own = own.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    let own_kib: u64 = own.expect("Linux tells it");
+    service.signal("TERM");
+    let (code, said) = service.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(own_kib < OWN_MEMORY_KIB_MAX, "{own_kib} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_folder_that_cannot_be_written_is_named_before_anything_begins() {
+    let stage = stage().await;
+    stage.edit("logs = \"logs\"", "logs = \"/proc/stopmark\"");
+    let service = Managed::start(&stage);
+    let (code, said) = service.end();
+    assert_eq!(code, Some(1), "{said}");
+    for part in ["SM0901", "the log folder cannot be used", "/proc/stopmark"] {
+        assert!(said.contains(part), "{part} is not in:\n{said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupt_from_a_terminal_stops_it_too() {
     let stage = stage().await;

@@ -76,7 +76,7 @@ impl Stage {
 
     /// As [`Self::set`], but the members lack what marks need.
     pub(crate) async fn unprepared(layout: &[(&str, &[&str])]) -> Self {
-        Self::on_clocks(layout, |_| Arc::new(sqlsim::clock::SystemClock::new())).await
+        Self::of(layout, |_, _| {}).await
     }
 
     /// As [`Self::unprepared`], each host on a clock of its own.

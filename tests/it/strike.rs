@@ -17,8 +17,9 @@ use stopmark::model::{
     PieceCopy, Set, Sha256Digest, StoreName, StoredStripe,
 };
 use stopmark::plan::{
-    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, PlaceMark, PrepareMember, ProbeMark,
-    PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck, WatchLink,
+    BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
+    ProbeMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
+    WatchLink,
 };
 use stopmark::run::events::{BackedUp, LinkWatch, MarkCost};
 use stopmark::survey::{HostFacts, HostRoom, MilinkFacts, RivalFacts, TargetFacts};
@@ -261,6 +262,11 @@ impl Fleet for StruckFleet {
 
     async fn find_backup(&self, step: &BackUp) -> Result<Option<BackedUp>> {
         self.pass("find_backup", self.0.find_backup(step)).await
+    }
+
+    async fn leave_group(&self, host: &HostName, step: &LeaveGroup) -> Result<()> {
+        self.pass("leave_group", self.0.leave_group(host, step))
+            .await
     }
 
     async fn restore_database(

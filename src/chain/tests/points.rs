@@ -44,6 +44,7 @@ fn set(number: u128, pieces: Vec<Piece>, mark: Option<&[(MemberName, u32)]>) -> 
         pieces,
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: Vec::new(),
         settings: Vec::new(),
         best_effort: Vec::new(),
     }

@@ -7,7 +7,7 @@ use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::config::{Config, DriftRule};
 use crate::error::{Code, Error, Exit};
-use crate::model::MemberName;
+use crate::model::{MemberName, Severity};
 use crate::plan::{self, BackupKind, Plan};
 use crate::report::run::RunReport;
 use crate::run::events::Verdict;
@@ -26,6 +26,9 @@ pub(super) async fn backup(
         BackupCommand::Full(args) => (args.common, BackupKind::Full, args.new_chain),
         BackupCommand::Diff(args) => (args, BackupKind::Differential, Vec::new()),
         BackupCommand::Log(args) => (args, BackupKind::Log, Vec::new()),
+        BackupCommand::Companions(args) => {
+            return companions(common, args.dry_run, out, interrupt).await;
+        }
     };
     let access = if args.dry_run {
         Access::Read
@@ -43,11 +46,37 @@ pub(super) async fn backup(
         return shown(out, &plan, Exit::Ok);
     }
     let record = run::back_up(&agent.world, &config, &wanted, interrupt).await;
+    finished(&agent, record, out).await
+}
+
+/// Gives the lease up whatever became of the run, and says how it ended.
+async fn finished(
+    agent: &Agent,
+    record: crate::error::Result<Record>,
+    out: &mut Out<'_>,
+) -> Result<Exit, Failed> {
     let released = agent.world.store.release_lease(&agent.config.group).await;
     let record = record.map_err(one)?;
     released.map_err(one)?;
-    tell(&agent, &record).await;
+    tell(agent, &record).await;
     end_run(out, &record)
+}
+
+/// Takes fulls of the companions, or prints the plan.
+async fn companions(
+    common: &Common,
+    is_dry: bool,
+    out: &mut Out<'_>,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failed> {
+    let access = if is_dry { Access::Read } else { Access::Act };
+    let agent = agent(common, access)?;
+    if is_dry {
+        let planned = run::companions::plan_only(&agent.world, &agent.config).await;
+        return shown(out, &planned.map_err(one)?, Exit::Ok);
+    }
+    let record = run::companions::back_up(&agent.world, &agent.config, interrupt).await;
+    finished(&agent, record, out).await
 }
 
 /// The configuration, under which the group follows BizTalk's list where somebody approved.
@@ -100,6 +129,10 @@ async fn tell(agent: &Agent, record: &Record) {
             .mark
             .map_or_else(String::new, |mark| format!("mark {mark}")),
         is_bad: !is_good,
+        severity: match is_good {
+            true => Severity::Information,
+            false => Severity::Warning,
+        },
     };
     if let Err(reason) = agent.world.notifier.tell(&notice).await {
         tracing::debug!(reason, "no notice was shown");

@@ -14,14 +14,19 @@ use crate::config::{Encryption, LoginConfig, OsSecrets, exposure, secrets_named}
 use crate::error::{Code, Exit};
 use crate::model::{HostName, MemberName};
 use crate::plan::{LinksAsked, Plan, Step, far_side, plan_check, plan_links};
+use crate::report::bytes::counted;
 use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::run::step_words;
 use crate::run::record::{Record, Round, StepState};
 use crate::run::{self, Interrupt, PlanNames};
 use crate::service::alarm;
 use crate::survey::{
-    EventSession, HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey,
+    EventSession, HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Support, Survey,
+    support,
 };
+
+/// How far the matrix of versions was proven, for every release alike.
+const TRIED: &str = "expected to work, tried on a simulator, never run live";
 
 /// Checks hosts, members, links, shares, store and schedules; or prints what would be tried.
 pub(super) async fn check(
@@ -40,6 +45,7 @@ pub(super) async fn check(
     }
     let mut report = look(&agent, &survey);
     look_at_room(&agent, &survey, &mut report).await;
+    look_beside(&agent, &mut report).await;
     rivals::check(&agent, &survey, &mut report).await;
     check_secrets(common, &mut report);
     try_out(&mut agent, &survey, &trials, &mut report, interrupt).await;
@@ -125,6 +131,28 @@ async fn look_at_room(agent: &Agent, survey: &Survey, report: &mut CheckReport) 
     }
 }
 
+/// Whether the databases beside the group could be backed up, where the configuration names any.
+async fn look_beside(agent: &Agent, report: &mut CheckReport) {
+    let count = agent.config.companions.len();
+    if count == 0 {
+        return;
+    }
+    let about = "companions";
+    match run::companions::plan_only(&agent.world, &agent.config).await {
+        Ok(plan) if plan.warnings.is_empty() => {
+            let named = counted(count, "database");
+            report.fine(about, &format!("{named} beside the group can be backed up"));
+        }
+        Ok(plan) => {
+            for it in plan.warnings {
+                let hint = it.hint.unwrap_or_default();
+                report.warn(about, Code::CompanionLeftOut, &it.message, &hint);
+            }
+        }
+        Err(error) => report.untried(about, &error),
+    }
+}
+
 fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
     let about = facts.true_name.as_str();
     let (version, edition, scheme) = (&facts.version, &facts.edition, &facts.auth_scheme);
@@ -132,6 +160,7 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
         about,
         &format!("SQL Server {version}, {edition}, login by {scheme}"),
     );
+    check_support(agent, facts, report);
     for right in &facts.missing_rights {
         let message = format!("the login lacks a right: {right}");
         let login = login_words(agent, &facts.true_name);
@@ -172,6 +201,43 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
             "WEAK: only the login is encrypted",
             hint,
         );
+    }
+}
+
+/// Whether the host is one of the matrix of versions, and what its edition cannot do.
+fn check_support(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
+    let (about, code) = (facts.true_name.as_str(), Code::HostUntried);
+    let members = agent.config.members.iter();
+    let mut own = members.filter(|it| it.name.host.is_same_host(&facts.true_name));
+    match support(&facts.version, &facts.edition) {
+        Support::Expected {
+            release,
+            is_express,
+        } => {
+            let words = format!("SQL Server {release}: {TRIED}");
+            report.fine(about, &words);
+            if is_express && own.any(|it| it.compression == Some(true)) {
+                let message =
+                    "this edition does not compress backups, and `compression` is asked of it";
+                report.fault(
+                    about,
+                    code,
+                    message,
+                    "remove `compression` from its members",
+                );
+            }
+        }
+        Support::Cloud => {
+            let message = "a service in the cloud takes no marks and no log backups of one's own";
+            let hint =
+                "take its databases out of the group; `stopmark milink check` is for links to it";
+            report.fault(about, code, message, hint);
+        }
+        Support::Unknown { why } => {
+            let message = format!("nobody looked whether Stopmark works with this version: {why}");
+            let hint = "hold a drill of its members first; `docs/versions.md` has the versions";
+            report.warn(about, code, &message, hint);
+        }
     }
 }
 

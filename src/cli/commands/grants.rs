@@ -111,11 +111,14 @@ fn of_host(
     let login = login_of(host, args)?;
     let is_management_host = host.name.is_same_host(&config.management_host);
     let own = members.iter().filter(|it| it.host.is_same_host(&host.name));
+    let beside = config.companions.iter();
+    let beside = beside.filter(|it| it.name.host.is_same_host(&host.name));
     let grantee = Grantee {
         host: &host.name,
         login,
         is_management_host,
         members: own.map(|member| member.database.clone()).collect(),
+        companions: beside.map(|it| it.name.database.clone()).collect(),
         mark_log: config.mark_log,
         listed_in: match &config.discovery {
             Some(Discovery::BizTalk { database }) if is_management_host => Some(database),

@@ -9,7 +9,7 @@ use crate::cli::args::{Common, NotifyCommand};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup;
 use crate::error::Exit;
-use crate::notify::Everyone;
+use crate::model::Severity;
 use crate::world::Notice;
 
 #[derive(Serialize)]
@@ -36,8 +36,11 @@ pub(super) async fn notify(
         title: format!("Stopmark: a test of group {}", config.group),
         body: "somebody ran `stopmark notify test`; nothing is wrong".to_owned(),
         is_bad: true,
+        severity: Severity::Error,
     };
-    let tried = Everyone::of(&config.service.notify).try_all(&notice).await;
+    let tried = setup::everyone(&config.service.notify)
+        .try_all(&notice)
+        .await;
     let tried = tried.into_iter().map(|(way, told)| Tried {
         way,
         failure: told.err(),
@@ -54,7 +57,7 @@ impl Shown for Report {
     fn text(&self) -> String {
         if self.tried.is_empty() {
             return "nobody is to be told\n\
-                    hint: name mail, webhooks or a heartbeat in `[notify]`\n"
+                    hint: name mail, webhooks, a heartbeat, `desktop` or `system_log` in `[notify]`\n"
                 .to_owned();
         }
         let mut text = String::new();

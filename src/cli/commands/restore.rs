@@ -91,7 +91,7 @@ fn advise(out: &mut Out<'_>, place: &RestorePlace, verdict: Option<Verdict>) -> 
     if *place != RestorePlace::OwnHosts || !is_open {
         return Ok(());
     }
-    let lines = "  next      `stopmark backup full`, then `stopmark backup log`: the group has no new point before";
+    let lines = "  next      `stopmark backup log` (or the service's next log run) takes new fulls, a mark and logs: the group has no new point before";
     out.say(lines).map_err(unprintable)
 }
 

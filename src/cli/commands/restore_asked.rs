@@ -68,6 +68,7 @@ pub(super) fn without_targets(
         only: args.member.clone(),
         accepts_inconsistency: args.accept_inconsistent,
         replace: wanted.replace,
+        leaves_groups: args.leave_group,
         tail: if args.no_tail {
             TailRule::GiveUp
         } else {

@@ -18,7 +18,7 @@ use crate::cli::args::RestoreArgs;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::Agent;
 use crate::error::{Code, Error, Exit, Result as Done};
-use crate::model::{HostName, RunId, SurveyId};
+use crate::model::{HostName, MemberName, RunId, Set, SurveyId};
 use crate::plan::{CatalogView, ProofRule, RestoreAsked, Warning, plan_restore};
 use crate::report::script::{PaperFacts, PaperFile, paper};
 use crate::run::PlanNames;
@@ -51,6 +51,7 @@ pub(super) async fn script(
     let now = agent.world.clock.now();
     let mut plan = plan_restore(&agent.config, &have, &point, &asked, &mut names, now)?;
     plan.warnings.extend(warnings);
+    let have = with_companions(agent, have).await?;
     let files = paper(PaperFacts {
         config: &agent.config,
         plan: &plan,
@@ -64,6 +65,21 @@ pub(super) async fn script(
         warnings: plan.warnings,
     };
     shown(out, &written, Exit::Ok)
+}
+
+/// With every set of the databases beside the group that the configuration names.
+async fn with_companions(agent: &Agent, mut have: CatalogView) -> Result<CatalogView, Failed> {
+    let (catalog, config) = (&agent.world.catalog, &agent.config);
+    let names: Vec<MemberName> = config.companions.iter().map(|it| it.name.clone()).collect();
+    if !names.is_empty() {
+        let sets = catalog
+            .recent(&config.group, 1, &names)
+            .await
+            .map_err(one)?;
+        let beside = sets.into_iter().filter(Set::is_of_companions);
+        have.sets.extend(beside);
+    }
+    Ok(have)
 }
 
 /// What the planner is asked. One script a host cannot wait for the others, so each member is opened by its last log, and

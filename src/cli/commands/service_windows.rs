@@ -14,9 +14,10 @@ use crate::cli::args::{Common, ServiceInstallArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{self, Written};
 use crate::error::{Code, Error, Exit, Result, render};
+use crate::model::Severity;
 use crate::run::Interrupt;
 use crate::service::windows::install::{self, Removed, Wanted};
-use crate::service::windows::{EventLog, NAME, Scm, Severity, scm};
+use crate::service::windows::{EventLog, NAME, Scm, scm};
 use crate::service::{Ask, Manager, Unwatched};
 
 /// Whoever watches over the service; none where a person started it.

@@ -9,6 +9,8 @@ use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Exit};
+use crate::model::MemberName;
+use crate::report::companions::lines;
 use crate::report::status::{Doubts, Status};
 use crate::run::{self, prune};
 use crate::service::alarm::{self, Alarm};
@@ -39,12 +41,24 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
     let status = status.waiting(backlog.map_err(one)?, store_away.as_ref());
     let alarms = alarm::kept(&agent.config.state, now);
     let status = status.alarmed(alarms.iter().map(Alarm::line).collect());
+    let status = status.beside(companions(&agent).await?);
     let exit = match (&status.newest_point, status.is_degraded()) {
         (None, _) => Exit::NothingRestorable,
         (Some(_), true) => Exit::Degraded,
         (Some(_), false) => Exit::Ok,
     };
     shown(out, &status, exit)
+}
+
+/// The newest backup of each database beside the group.
+async fn companions(agent: &Agent) -> Result<Vec<String>, Failed> {
+    let (catalog, config) = (&agent.world.catalog, &agent.config);
+    let names: Vec<MemberName> = config.companions.iter().map(|it| it.name.clone()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let newest = catalog.recent(&config.group, 1, &[]).await.map_err(one)?;
+    Ok(lines(&names, &newest))
 }
 
 async fn doubts(agent: &Agent, standing: &Standing) -> Result<Doubts, Failed> {

@@ -152,7 +152,7 @@ fn members(table: &Table<'_>, hosts: &Hosts<'_>, is_discovered: bool) -> Option<
 
 /// Two entries for one database would take each other's log. Names that differ only in case are one name to
 /// most servers, so they are refused, too.
-fn is_new(node: &Node<'_>, member: &MemberConfig, others: &[MemberConfig]) -> bool {
+pub(super) fn is_new(node: &Node<'_>, member: &MemberConfig, others: &[MemberConfig]) -> bool {
     let folded = |name: &MemberName| name.database.as_str().to_lowercase();
     let twin = others.iter().find(|other| {
         other.name.host == member.name.host && folded(&other.name) == folded(&member.name)
@@ -164,7 +164,7 @@ fn is_new(node: &Node<'_>, member: &MemberConfig, others: &[MemberConfig]) -> bo
     twin.is_none()
 }
 
-fn member(node: &Node<'_>, hosts: &Hosts<'_>) -> Option<MemberConfig> {
+pub(super) fn member(node: &Node<'_>, hosts: &Hosts<'_>) -> Option<MemberConfig> {
     if !node.is_table() {
         return member_name(node, hosts).map(MemberConfig::of);
     }
@@ -211,7 +211,7 @@ fn stripes(node: &Node<'_>) -> Option<u16> {
     stripes
 }
 
-fn refuse_members_without_share(members: &[MemberConfig], hosts: &Hosts<'_>) {
+pub(super) fn refuse_members_without_share(members: &[MemberConfig], hosts: &Hosts<'_>) {
     for host in hosts.named.iter().filter(|host| !host.has_share) {
         let first = members.iter().find(|member| member.name.host == host.name);
         if let Some(member) = first {

@@ -4,6 +4,7 @@
 //! whole Config exactly when there is no fault.
 
 mod biztalk;
+mod companions;
 mod drill;
 mod group;
 mod hosts;
@@ -37,6 +38,7 @@ const FORMAT: i64 = 1;
 const SECTIONS: &[&str] = &[
     "format",
     "group",
+    "companions",
     "hosts",
     "store",
     "encryption",
@@ -202,6 +204,7 @@ fn is_known_format(root: &Table<'_>) -> bool {
 fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let hosts = hosts::read(root, around);
     let group = group::read(root, &hosts);
+    let companions = companions::companions(root, group.as_ref(), &hosts);
     let biztalk = biztalk::biztalk(root, group.as_ref(), &hosts);
     let stores = store::read(root, around);
     let sealing = sealing::read(root, around);
@@ -211,6 +214,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
     let retention = retention::retention(root);
     let drill = drill::drill(root, around);
     schedule::drill_has_hosts(root, drill.as_ref());
+    schedule::companions_are_named(root, &companions);
     let (state, logs) = policy::paths(root, around);
     let group = group?;
     let (store, further_stores) = stores?;
@@ -222,6 +226,7 @@ fn sections(root: &Table<'_>, around: &Surroundings<'_>) -> Option<Config> {
         discovery: group.discovery,
         biztalk,
         members: group.members,
+        companions,
         hosts: hosts.whole,
         store,
         further_stores,
@@ -243,6 +248,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = &'static str> {
         SECTIONS,
         group::KEYS,
         group::MEMBER_KEYS,
+        companions::KEYS,
         hosts::KEYS,
         hosts::SHARE_KEYS,
         store::KEYS,

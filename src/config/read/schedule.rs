@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::policy::{duration, section};
 use super::retention::{span, zone};
 use super::transfer::{TIME_FORMS, size, time_of_day};
-use crate::config::checked::DrillConfig;
+use crate::config::checked::{DrillConfig, MemberConfig};
 use crate::config::jobs::{DayWindow, Job, JobConfig, ScheduleConfig};
 use crate::config::node::{Node, Table};
 use crate::config::schedule::Schedule;
@@ -18,6 +18,7 @@ pub(super) const KEYS: &[&str] = &[
     "full",
     "differential",
     "log",
+    "companions",
     "scrub",
     "prune",
     "drill",
@@ -55,21 +56,31 @@ pub(super) fn schedule(root: &Table<'_>) -> ScheduleConfig {
 
 /// A drill that comes by itself has nobody who would say `--on`.
 pub(super) fn drill_has_hosts(root: &Table<'_>, drill: Option<&DrillConfig>) {
+    if drill.is_none_or(|drill| drill.hosts.is_empty()) {
+        let message = "a drill comes by schedule, and nobody says on which hosts it is held";
+        let hint = "write `[drill] hosts = ['HOST']`";
+        refuse_job(root, Job::Drill, message, hint);
+    }
+}
+
+/// Companions that come by themselves must be named.
+pub(super) fn companions_are_named(root: &Table<'_>, companions: &[MemberConfig]) {
+    // One that has a fault has been told.
+    if companions.is_empty() && root.optional("companions").is_none() {
+        let message = "companions come by schedule, and nobody says which databases they are";
+        let hint = "write `[companions] databases = ['HOST/master', 'HOST/msdb']`";
+        refuse_job(root, Job::Companions, message, hint);
+    }
+}
+
+/// Refuses a job where the schedule has it.
+fn refuse_job(root: &Table<'_>, wanted: Job, message: &str, hint: &str) {
     let table = root.optional("schedule");
-    let job = table.and_then(|node| {
-        let entries = node.is_table().then(|| node.entries()).flatten()?;
-        let mut jobs = entries.into_iter();
-        jobs.find(|(key, _)| *key == Job::Drill.word())
-    });
-    let Some((_, job)) = job.filter(|_| drill.is_none_or(|drill| drill.hosts.is_empty())) else {
-        return;
-    };
-    let message = "a drill comes by schedule, and nobody says on which hosts it is held";
-    job.refuse(
-        Code::ConfigValue,
-        message,
-        "write `[drill] hosts = ['HOST']`",
-    );
+    let entries = table.and_then(|node| node.is_table().then(|| node.entries()).flatten());
+    let mut jobs = entries.into_iter().flatten();
+    if let Some((_, job)) = jobs.find(|(key, _)| *key == wanted.word()) {
+        job.refuse(Code::ConfigValue, message, hint);
+    }
 }
 
 fn job_config(node: &Node<'_>, job: Job, own: &TimeZone) -> Option<JobConfig> {

@@ -9,19 +9,36 @@ use super::schedule::window;
 use super::transfer::size;
 use crate::config::node::{Node, Table};
 use crate::config::service::{
-    AlarmsConfig, MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, WebhookConfig,
-    WebhookKind,
+    AlarmsConfig, MailConfig, MailTls, NotifyConfig, PageConfig, ServiceConfig, Wants,
+    WebhookConfig, WebhookKind,
 };
 use crate::error::Code;
+use crate::model::Severity;
 
 pub(super) const KEYS: &[&str] = &["stop_within", "log_json", "log_days", "several_agents"];
 pub(super) const ALARMS_KEYS: &[&str] = &["every", "log_used", "disk_free"];
 pub(super) const PAGE_KEYS: &[&str] = &["listen", "token"];
-pub(super) const NOTIFY_KEYS: &[&str] = &["mail", "webhooks", "heartbeat", "quiet", "repeat_after"];
-pub(super) const MAIL_KEYS: &[&str] = &[
-    "server", "port", "tls", "from", "to", "user", "password", "only_bad",
+pub(super) const NOTIFY_KEYS: &[&str] = &[
+    "mail",
+    "webhooks",
+    "desktop",
+    "system_log",
+    "heartbeat",
+    "quiet",
+    "repeat_after",
 ];
-pub(super) const WEBHOOK_KEYS: &[&str] = &["url", "kind", "only_bad"];
+pub(super) const MAIL_KEYS: &[&str] = &[
+    "server",
+    "port",
+    "tls",
+    "from",
+    "to",
+    "user",
+    "password",
+    "min_severity",
+    "only_bad",
+];
+pub(super) const WEBHOOK_KEYS: &[&str] = &["url", "kind", "min_severity", "only_bad"];
 
 /// Ten years of days.
 const LOG_DAYS_MAX: i64 = 3660;
@@ -30,6 +47,12 @@ const TLS: &[(&str, MailTls)] = &[
     ("starttls", MailTls::StartTls),
     ("tls", MailTls::Tls),
     ("none", MailTls::None),
+];
+
+const SEVERITIES: &[(&str, Severity)] = &[
+    ("information", Severity::Information),
+    ("warning", Severity::Warning),
+    ("error", Severity::Error),
 ];
 
 const KINDS: &[(&str, WebhookKind)] = &[
@@ -129,6 +152,8 @@ fn notify(root: &Table<'_>, around: &Surroundings<'_>) -> NotifyConfig {
     let webhooks = webhooks.unwrap_or_default();
     let read = |node: &Node<'_>| webhook(node, around);
     notify.webhooks = webhooks.iter().filter_map(read).collect();
+    notify.desktop = from_severity(&table, "desktop");
+    notify.system_log = from_severity(&table, "system_log");
     let heartbeat = table.optional("heartbeat");
     notify.heartbeat = heartbeat.and_then(|node| around.secrets.read(&node));
     notify.quiet = table.optional("quiet").and_then(|node| window(&node));
@@ -137,6 +162,26 @@ fn notify(root: &Table<'_>, around: &Surroundings<'_>) -> NotifyConfig {
         notify.repeat_after = wait;
     }
     notify
+}
+
+/// A severity, or `off`, which is the default.
+fn from_severity(table: &Table<'_>, key: &str) -> Option<Severity> {
+    let node = table.optional(key)?;
+    match node.string() {
+        Some("off") | None => None,
+        Some(_) => node.choice(SEVERITIES),
+    }
+}
+
+/// What somebody wants to hear: everything where nothing is said.
+fn wants(table: &Table<'_>) -> Wants {
+    let severity = table.optional("min_severity");
+    let severity = severity.and_then(|node| node.choice(SEVERITIES));
+    let only_bad = table.optional("only_bad").and_then(|node| node.boolean());
+    Wants {
+        min_severity: severity.unwrap_or(Severity::Information),
+        only_bad: only_bad.unwrap_or(false),
+    }
 }
 
 fn mail(node: &Node<'_>, around: &Surroundings<'_>) -> Option<MailConfig> {
@@ -152,7 +197,6 @@ fn mail(node: &Node<'_>, around: &Surroundings<'_>) -> Option<MailConfig> {
     let to = table.required("to", "write the addresses in an array");
     let password = table.optional("password");
     let password = password.and_then(|node| around.secrets.read(&node));
-    let only_bad = table.optional("only_bad").and_then(|node| node.boolean());
     let user = table.optional("user");
     let user = user.and_then(|node| node.filled().map(str::to_owned));
     Some(MailConfig {
@@ -162,7 +206,7 @@ fn mail(node: &Node<'_>, around: &Surroundings<'_>) -> Option<MailConfig> {
         from: address(&from?)?,
         to: to?.items()?.iter().filter_map(address).collect(),
         login: user.zip(password),
-        only_bad: only_bad.unwrap_or(false),
+        wants: wants(&table),
     })
 }
 
@@ -204,10 +248,9 @@ fn webhook(node: &Node<'_>, around: &Surroundings<'_>) -> Option<WebhookConfig> 
     let table = node.table(WEBHOOK_KEYS)?;
     let url = table.required("url", r#"write `{ env = "NAME" }` or `{ file = "PATH" }`"#)?;
     let kind = table.optional("kind").and_then(|node| node.choice(KINDS));
-    let only_bad = table.optional("only_bad").and_then(|node| node.boolean());
     Some(WebhookConfig {
         url: around.secrets.read(&url)?,
         kind: kind.unwrap_or(WebhookKind::Generic),
-        only_bad: only_bad.unwrap_or(false),
+        wants: wants(&table),
     })
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{SECRET, WHOLE, check, whole};
-use crate::config::{AlarmsConfig, DrillPoint, Job, MailTls, WebhookKind};
+use crate::config::{AlarmsConfig, DrillPoint, Job, MailTls, Wants, WebhookKind};
+use crate::model::Severity;
 use secrecy::ExposeSecret as _;
 
 fn with(from: &str, to: &str) -> String {
@@ -104,13 +105,21 @@ fn a_page_that_others_reach_needs_a_token() {
 fn those_who_are_told_are_read_with_their_secrets() {
     let text = "[notify]\n\
                 mail = { server = \"smtp\", from = \"a@b.c\", to = [\"d@e.f\"], user = \"u\", password = { env = \"PASSWORD\" } }\n\
-                webhooks = [{ url = { env = \"PASSWORD\" }, kind = \"slack\" }]\n\
+                webhooks = [{ url = { env = \"PASSWORD\" }, kind = \"slack\", min_severity = \"error\", only_bad = true }]\n\
                 heartbeat = { env = \"PASSWORD\" }\n[policy]";
     let config = whole(&with("[policy]", text));
     let notify = &config.service.notify;
     let mail = notify.mail.as_ref().expect("mail");
     assert_eq!((mail.port, mail.tls), (587, MailTls::StartTls));
     assert_eq!(notify.webhooks[0].kind, WebhookKind::Slack);
+    let wants = Wants {
+        min_severity: Severity::Error,
+        only_bad: true,
+    };
+    assert_eq!(
+        (notify.webhooks[0].wants, mail.wants),
+        (wants, Wants::default())
+    );
     assert!(notify.heartbeat.is_some());
     assert!(!format!("{config:?}").contains(SECRET));
     let literal = check(&[("[policy]", "[notify]\nheartbeat = \"https://x\"\n[policy]")]);
@@ -123,6 +132,16 @@ fn those_who_are_told_are_read_with_their_secrets() {
         "[notify]\nmail = { server = \"s\", port = 0, from = \"a b@c\", to = [\"nobody\"] }\n[policy]",
     )]);
     assert!(faults.contains("there is no such port"), "{faults}");
+    let places = |text: &str| {
+        let config = whole(&with("[policy]", &format!("[notify]\n{text}\n[policy]")));
+        let notify = config.service.notify.clone();
+        (notify.desktop, notify.system_log)
+    };
+    assert_eq!(places(""), (None, None));
+    let both = "desktop = \"off\"\nsystem_log = \"warning\"";
+    assert_eq!(places(both), (None, Some(Severity::Warning)));
+    let unknown = check(&[("[policy]", "[notify]\ndesktop = \"loud\"\n[policy]")]);
+    assert!(unknown.contains("`loud` is not known here"), "{unknown}");
 }
 
 #[test]

@@ -358,6 +358,7 @@ fn stages(
         members,
         best_effort: Vec::new(),
         pieces: steps.iter().map(|step| step.piece.id).collect(),
+        companions: Vec::new(),
         settings: Vec::new(),
     };
     let adopts = steps

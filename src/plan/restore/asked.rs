@@ -26,6 +26,8 @@ pub struct RestoreAsked {
     pub accepts_inconsistency: bool,
     /// Overwrite databases of those names: only where a person named the group.
     pub replace: bool,
+    /// Databases that would be overwritten are taken out of their availability groups first.
+    pub leaves_groups: bool,
     /// What becomes of the tail of a log over which a member is restored.
     pub tail: TailRule,
     /// When the mark is proven.
@@ -104,6 +106,7 @@ impl RestoreAsked {
             only: Vec::new(),
             accepts_inconsistency: false,
             replace: false,
+            leaves_groups: false,
             tail: TailRule::Take,
             proof: ProofRule::BeforeOpening,
             inspects: false,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::asked::{RestoreAsked, RestoreFiles, RestorePlace};
 use super::files::Placed;
+use super::groups::grouped;
 use super::settings::lacks;
 use super::way::{Stands, Way, is_begun, is_express, major};
 use crate::chain::Point;
@@ -67,6 +68,7 @@ pub(super) fn check(
     found.extend(partial(point, asked, ways));
     found.extend(one_name_twice(ways));
     for way in ways {
+        found.extend(grouped(asked, way));
         found.extend(taken(cfg, asked, way));
         found.extend(unfit(asked, way));
         found.extend(lacks(way));
@@ -130,15 +132,6 @@ fn taken(cfg: &Config, asked: &RestoreAsked, way: &Way<'_>) -> Option<Finding> {
         return at(Error::new(Code::TargetExists, message).hint("restore under other names"));
     }
     let there = way.there?;
-    if let Some(group) = &there.availability_group {
-        let message = format!("database `{target}` is in availability group `{group}`");
-        let hint = format!(
-            "take it out first: ALTER AVAILABILITY GROUP [{}] REMOVE DATABASE [{}]",
-            group.replace(']', "]]"),
-            target.as_str().replace(']', "]]")
-        );
-        return at(Error::new(Code::TargetUnfit, message).hint(hint));
-    }
     let goes_on =
         is_begun(way, asked) && (there.state != TargetState::Online || way.stands == Stands::Open);
     if goes_on {

@@ -9,6 +9,7 @@
 mod asked;
 mod check;
 mod files;
+mod groups;
 mod settings;
 mod steps;
 mod tail;
@@ -107,6 +108,8 @@ fn restore_stages(
         }));
         stages.add(StageName::Fetch, OnFailure::Halt, early);
     }
+    let leave = of(&|way, _| groups::leave(making.asked, way).into_iter().collect());
+    stages.add(StageName::LeaveGroups, OnFailure::Halt, leave);
     stages.back_up_tails(tails);
     stages.add_fetching_ahead(StageName::Restore, OnFailure::Halt, to_mark, ahead);
     let shut = of(&|way, _| making.prove_shut(way));

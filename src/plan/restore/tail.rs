@@ -52,6 +52,7 @@ pub(super) fn tails(
             is_cure: false,
             tail: Some(tail),
             retry: Some(RetryRule::of(&cfg.policy)),
+            is_copy_only: false,
             by_procedure: None,
         }
     };
@@ -94,6 +95,7 @@ pub(super) fn bring_home(
         members: tails.iter().map(|tail| tail.member.clone()).collect(),
         best_effort: Vec::new(),
         pieces: tails.iter().map(|tail| tail.piece).collect(),
+        companions: Vec::new(),
         settings: Vec::new(),
     });
     let host = cfg.management_host.clone();

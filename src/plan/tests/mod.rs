@@ -4,6 +4,7 @@ mod adopts;
 mod any_survey;
 mod backups;
 mod biztalk;
+mod companions;
 mod drills;
 mod link_doctor;
 mod links;

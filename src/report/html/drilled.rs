@@ -164,12 +164,10 @@ fn timeline(it: &Certificate) -> String {
         ("log", "log"),
         ("mark", "the mark"),
     ];
+    let [first, last] = ends_of(Timestamp::from_millis(first), Timestamp::from_millis(last));
     format!(
         "<h2>From which backups</h2>\n<div class=\"rows\">{rows}{}</div>\n{}{}",
-        axis(
-            &minute(Timestamp::from_millis(first)),
-            &minute(Timestamp::from_millis(last))
-        ),
+        axis(&first, &last),
         key(&kinds),
         hidden(it)
     )
@@ -376,6 +374,16 @@ const fn kind_class(kind: PieceKind) -> &'static str {
 fn millis(at: ServerLocal) -> i64 {
     let zoned = at.civil_utc().to_zoned(TimeZone::UTC);
     zoned.map_or(0, |at| at.timestamp().as_millisecond())
+}
+
+/// Both ends of an axis, with seconds where they would be one minute.
+fn ends_of(first: Timestamp, last: Timestamp) -> [String; 2] {
+    let minutes = [first, last].map(minute);
+    if minutes[0] != minutes[1] {
+        return minutes;
+    }
+    let second = |at: Timestamp| at.civil_utc().strftime("%Y-%m-%d %H:%M:%S UTC");
+    [first, last].map(|at| second(at).to_string())
 }
 
 fn minute(at: Timestamp) -> String {

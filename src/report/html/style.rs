@@ -47,5 +47,7 @@ th { color: var(--soft); font-weight: 600; } td.number { white-space: nowrap; }
 @media print { :root { --ink: #000; --soft: #444; --paper: #fff; --line: #bbb; --card: #fff; --good: #14632b;
   --bad: #9b1c14; --full: #2b5a91; --diff: #6b3fa0; --log: #1f7482; --fetch: #8a94a1; --restore: #2b5a91;
   --mark: #a34d00; } body { font-size: 11pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  .wide { overflow-x: visible; } table { font-size: 9pt; } th, td { padding-right: .5rem; }
+  td:nth-child(-n+2) { overflow-wrap: anywhere; }
   main { max-width: none; padding: 0; } h2 { break-after: avoid; } @page { margin: 16mm; } }
 ";

@@ -4,12 +4,13 @@
 //! it says where to look.
 
 mod biztalk;
+mod companions;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::bytes::{counted, size};
-use super::script::{HostPaper, PaperFacts, PaperFile, kind_word};
+use super::script::{Companions, HostPaper, PaperFacts, PaperFile, kind_word};
 use crate::config::{Discovery, LoginConfig, MarkLogKind};
 use crate::error::plain::plain;
 use crate::model::{HostName, MemberName, Piece};
@@ -18,7 +19,11 @@ use crate::sql::{Batch, script};
 
 /// `RUNBOOK.md`, and for a BizTalk group the file that its own scripts read.
 #[must_use]
-pub(super) fn files(facts: &PaperFacts<'_>, hosts: &[HostPaper<'_>]) -> Vec<PaperFile> {
+pub(super) fn files(
+    facts: &PaperFacts<'_>,
+    hosts: &[HostPaper<'_>],
+    beside: &Companions<'_>,
+) -> Vec<PaperFile> {
     let is_biztalk = is_biztalk(facts);
     let mut sections = vec![
         opening(facts, hosts),
@@ -28,6 +33,7 @@ pub(super) fn files(facts: &PaperFacts<'_>, hosts: &[HostPaper<'_>]) -> Vec<Pape
         links(facts),
         logins(hosts),
         rest(facts, hosts),
+        companions::section(beside),
     ];
     if is_biztalk {
         sections.push(biztalk::section(hosts));
@@ -258,7 +264,11 @@ fn afterwards(facts: &PaperFacts<'_>) -> String {
          - [ ] Look for transactions in doubt: `SELECT * FROM sys.dm_tran_locks WHERE request_session_id = -2`.\n\
          - [ ] Begin new chains at once, for nothing is protected until then: `stopmark backup full`, then \
          `stopmark backup log`, then `stopmark points` must offer a point of group {group} again.\n\
-         - [ ] Start applications, one after the other. Write down when: that was your recovery time.\n"
+         - [ ] Members that are to be in an availability group: after their full and log `{}` on the primary replica, then let the \
+         others be seeded, or restore full and logs there WITH NORECOVERY and `{}`.\n\
+         - [ ] Start applications, one after the other. Write down when: that was your recovery time.\n",
+        script::GROUP_WORDS[0],
+        script::GROUP_WORDS[1]
     )
 }
 

@@ -6,11 +6,13 @@
 //!
 //! Nothing here decides anything: what the plan does not say is not in the files.
 
+mod companions;
 mod fetch;
 mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use self::companions::Companions;
 use super::runbook;
 use crate::config::Config;
 use crate::error::plain::plain;
@@ -26,7 +28,7 @@ pub struct PaperFacts<'a> {
     pub plan: &'a Plan,
     /// The mark that it leads to.
     pub mark: &'a Mark,
-    /// The pieces that it needs.
+    /// The pieces that it needs, and the sets of companions.
     pub have: &'a CatalogView,
 }
 
@@ -52,11 +54,12 @@ pub(super) struct HostPaper<'a> {
     pub(super) put_backs: Vec<&'a PutBack>,
 }
 
-/// The files of a restore: `RUNBOOK.md` first, then two for each host.
+/// The files of a restore: `RUNBOOK.md` first, then two for each host, and what brings back its companions.
 #[must_use]
 pub fn paper(facts: PaperFacts<'_>) -> Vec<PaperFile> {
     let hosts = hosts_of(facts.plan);
-    let mut files = runbook::files(&facts, &hosts);
+    let companions = companions::of_plan(&facts);
+    let mut files = runbook::files(&facts, &hosts, &companions);
     for host in &hosts {
         files.push(PaperFile {
             name: host.fetch_name(),
@@ -66,6 +69,16 @@ pub fn paper(facts: PaperFacts<'_>) -> Vec<PaperFile> {
             name: host.script_name(),
             text: restore::text(&facts, host),
         });
+    }
+    for host in &companions.hosts() {
+        files.push(PaperFile {
+            name: host.fetch_name(),
+            text: fetch::text(&facts, host),
+        });
+        files.extend(companions::text(&facts, host).map(|text| PaperFile {
+            name: host.script_name(),
+            text,
+        }));
     }
     files
 }
@@ -116,14 +129,7 @@ fn hosts_of(plan: &Plan) -> Vec<HostPaper<'_>> {
     let mut hosts: BTreeMap<&HostName, HostPaper<'_>> = BTreeMap::new();
     let lanes = plan.stages.iter().flat_map(|stage| &stage.lanes);
     for lane in lanes {
-        let host = hosts.entry(&lane.host).or_insert_with(|| HostPaper {
-            host: &lane.host,
-            slug: String::new(),
-            fetches: Vec::new(),
-            restores: Vec::new(),
-            proofs: Vec::new(),
-            put_backs: Vec::new(),
-        });
+        let host = hosts.entry(&lane.host).or_insert_with(|| quiet(&lane.host));
         for step in &lane.steps {
             match step {
                 Step::Fetch(step) => host.fetches.push(step),
@@ -141,6 +147,18 @@ fn hosts_of(plan: &Plan) -> Vec<HostPaper<'_>> {
         .collect();
     name_hosts(&mut hosts);
     hosts
+}
+
+/// A host on which nothing is done.
+const fn quiet(host: &HostName) -> HostPaper<'_> {
+    HostPaper {
+        host,
+        slug: String::new(),
+        fetches: Vec::new(),
+        restores: Vec::new(),
+        proofs: Vec::new(),
+        put_backs: Vec::new(),
+    }
 }
 
 /// Host names as people know them where they stay apart and are plain, else with a digest.

@@ -156,6 +156,7 @@ impl Past {
             pieces,
             missing: Vec::new(),
             adopted: Vec::new(),
+            companions: Vec::new(),
             settings: Vec::new(),
             best_effort: Vec::new(),
         });

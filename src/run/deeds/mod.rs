@@ -54,6 +54,7 @@ pub async fn carry_out(
         Step::Publish(step) => publish::publish(world, book, step).await,
         Step::ClearStaging(step) => clear_staging(world, step).await,
         Step::Fetch(step) => restore::fetch(world, step).await,
+        Step::LeaveGroup(step) => done(world.fleet.leave_group(host, step).await),
         Step::RestoreDatabase(step) => restore::database(world, host, step).await,
         Step::RestoreLog(step) => restore::log(world, host, step).await,
         Step::RecoverDatabase(step) => restore::recover(world, host, step).await,

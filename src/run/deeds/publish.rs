@@ -77,6 +77,7 @@ pub fn set_of(record: &Record, step: &Publish) -> Result<Set> {
         pieces,
         missing,
         adopted,
+        companions: step.companions.clone(),
         settings: step.settings.clone(),
     })
 }
@@ -111,6 +112,7 @@ pub(in crate::run) fn waiting_set(record: &Record, round: &UnfinishedRound) -> O
         pieces: pieces.collect(),
         missing: Vec::new(),
         adopted: Vec::new(),
+        companions: step.companions.clone(),
         settings: Vec::new(),
     })
 }

@@ -1,52 +1,75 @@
 //! People who are told, beside the loop: a mail server that does not answer holds nothing up.
+//!
+//! What they know already is kept in `<state>/told.json`, so that a service that starts again tells nothing twice and
+//! the end of what one before it told. Lost, trouble that lasts is told once more.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use super::super::alarm::Alarm;
+use super::super::kept::{self, Formatted};
 use super::super::seen::End;
 use super::Keeper;
-use crate::config::Job;
-use crate::model::Timestamp;
-use crate::notify::telling::{Ended, Raised};
+use crate::config::{Job, NotifyConfig};
+use crate::model::{GroupName, Severity, Timestamp};
+use crate::notify::telling::{Ended, Raised, Telling};
 use crate::world::Notice;
+
+/// The newest format of the file.
+const FORMAT: u16 = 1;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    format: u16,
+    #[serde(flatten)]
+    telling: Telling,
+}
+
+impl Formatted for Told {
+    const NEWEST: u16 = FORMAT;
+
+    fn format(&self) -> u16 {
+        self.format
+    }
+}
+
+/// What people knew when a service last told them something.
+pub(super) fn known(state: &Path) -> Telling {
+    kept::read::<Told>(&place(state)).map_or_else(Telling::default, |told| told.telling)
+}
+
+fn place(state: &Path) -> PathBuf {
+    state.join("told.json")
+}
 
 impl Keeper {
     /// Tells of the end of a job, where that is news.
     pub(super) fn tell(&mut self, job: Job, end: &End, now: Timestamp) {
-        let scene = &self.opened.scene;
-        let notify = &scene.config.service.notify;
-        let group = &scene.config.group;
         let words = end.words();
         let ended = Ended {
             job,
-            is_good: end.is_good(),
+            trouble: end.trouble(),
             is_stopped: end.is_stopped(),
             words: &words,
         };
-        let notice = self.telling.notice(group, ended, notify, now);
-        let beats = job == Job::Log && end.is_good();
-        let notifier = scene.world.notifier.clone();
-        if notice.is_none() && !beats {
-            return;
+        self.news(|telling, group, notify| telling.ended(group, ended, notify, now));
+        if job == Job::Log && end.is_good() {
+            // Beside the notices: who watches over silence and who is told do not wait for each other.
+            let notifier = self.opened.scene.world.notifier.clone();
+            self.notices.spawn(async move { notifier.beat().await });
         }
-        self.notices.spawn(async move {
-            if beats {
-                notifier.beat().await?;
-            }
-            match notice {
-                Some(notice) => notifier.tell(&notice).await,
-                None => Ok(()),
-            }
-        });
     }
 
     /// Tells of what a look between runs found.
     pub(super) fn tell_of_rooms(&mut self, now: Timestamp) {
-        let config = &self.opened.scene.config;
         let raised = self.seen.alarms.iter().map(raised).collect();
-        let notify = &config.service.notify;
-        let notices = self.telling.look(&config.group, raised, notify, now);
-        for notice in notices {
-            self.send(notice);
-        }
+        self.news(|telling, group, notify| telling.look(group, raised, notify, now));
+    }
+
+    /// Tells what quiet hours held back, once they are over.
+    pub(super) fn tell_of_ends(&mut self, now: Timestamp) {
+        self.news(|telling, group, notify| telling.ends(group, notify, now));
     }
 
     /// Tells that this agent took the group over from another.
@@ -57,7 +80,27 @@ impl Keeper {
             title: format!("Stopmark: this agent works on {group} now"),
             body: format!("it stood by, and {holder} gave the lease up or has not renewed it"),
             is_bad: true,
+            severity: Severity::Warning,
         });
+    }
+
+    /// Sends what is news, and keeps what people know now.
+    fn news(&mut self, look: impl FnOnce(&mut Telling, &GroupName, &NotifyConfig) -> Vec<Notice>) {
+        let config = self.opened.scene.config.clone();
+        let before = self.telling.clone();
+        let notices = look(&mut self.telling, &config.group, &config.service.notify);
+        if self.telling != before {
+            let told = Told {
+                format: FORMAT,
+                telling: self.telling.clone(),
+            };
+            if let Err(error) = kept::write(&place(&config.state), &told) {
+                tracing::warn!(%error, "what people were told cannot be kept in the state folder");
+            }
+        }
+        for notice in notices {
+            self.send(notice);
+        }
     }
 
     fn send(&mut self, notice: Notice) {
@@ -71,6 +114,7 @@ fn raised(alarm: &Alarm) -> Raised {
     Raised {
         about: alarm.about.clone(),
         code: alarm.code.clone(),
+        severity: alarm.severity(),
         words: format!("{}: {}\nhint: {}", alarm.code, alarm.message, alarm.hint),
     }
 }

@@ -5,6 +5,7 @@ use super::super::work::Opened;
 use super::Keeper;
 use crate::config::diff;
 use crate::error::{Code, Error, Result, render};
+use crate::model::Severity;
 
 impl Keeper {
     /// Takes up a changed configuration; one with faults is told, and the old one stays in force.
@@ -31,7 +32,7 @@ impl Keeper {
             }
             Err(errors) => {
                 let told: String = errors.iter().map(render::text).collect();
-                log(&told, false);
+                log(&told, Severity::Error);
                 tracing::error!("the old configuration stays in force");
                 self.seen.fault = Some(told);
             }

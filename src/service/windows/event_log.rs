@@ -19,6 +19,7 @@ use windows_sys::Win32::System::EventLog::{
 };
 
 use super::NAME;
+use crate::model::Severity;
 
 /// An entry may have 31,839 characters (`ReportEventW`); the rest is in the log files.
 const TEXT_UNITS_MAX: usize = 30_000;
@@ -26,17 +27,6 @@ const TEXT_UNITS_MAX: usize = 30_000;
 /// What a failed command is made of reaches the event log as one entry, from whoever ends the service; the lines that
 /// the command line logs of it would be entries of their own.
 const SAID_ELSEWHERE: &str = "stopmark::cli";
-
-/// How bad an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// Nothing is wrong.
-    Information,
-    /// Somebody should look.
-    Warning,
-    /// Somebody must look.
-    Error,
-}
 
 /// The log `Application`, with [`NAME`] as the source.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,7 +7,7 @@ mod event_log;
 pub mod install;
 pub mod scm;
 
-pub use event_log::{EventLog, Severity};
+pub use event_log::EventLog;
 pub use scm::Scm;
 
 /// The service's name, and that of its source in the event log.

@@ -6,7 +6,7 @@ import tree_sitter
 import tree_sitter_powershell
 
 # Of the approved verbs (Get-Verb), those that this house uses.
-VERBS = "Assert Copy Get Install Invoke Join Move New Out Register Remove Set Start Stop Test Uninstall Write".split()
+VERBS = "Assert Copy Get Install Invoke Join Move New Out Register Remove Set Start Stop Test Uninstall Wait Write".split()
 # PSScriptAnalyzer wants -WhatIf of functions with these (PSUseShouldProcessForStateChangingFunctions), and we of more.
 CHANGING = "New Set Remove Start Stop Restart Reset Update Copy Move Register Unregister Install Uninstall".split()
 # Scripts are read by people in all terminals, and their words are data (PSAvoidUsingWriteHost and its like).

@@ -223,12 +223,12 @@ pub(crate) async fn others(
     books.note(format!("somebody: {sql}: {numbers:?}"));
 }
 
-/// Nothing is armed and nobody is in doubt: what is copied now is a moment of the whole bank.
+/// Nothing is armed, no commit is under way and nobody is in doubt: what is copied now is a moment of the whole bank.
 fn is_quiet(hosts: &Hosts) -> bool {
     (0..hosts.count()).all(|at| {
-        hosts.host(at).is_some_and(|host| {
-            host.instance.faults.is_idle() && host.instance.dtc.in_doubt().is_empty()
-        })
+        hosts
+            .host(at)
+            .is_some_and(|host| host.instance.faults.is_idle() && host.instance.dtc.is_idle())
     })
 }
 

@@ -198,6 +198,13 @@ impl Dtc {
             .collect()
     }
 
+    /// Whether no transaction over several hosts is under way from here, nor prepared here.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let state = self.lock();
+        state.active.is_empty() && state.prepared.is_empty()
+    }
+
     /// What to tell somebody in doubt. `decisions` are read after the list of those under way: a
     /// decision that is being made meanwhile is then seen in one of the two.
     pub fn outcome(&self, gtrid: Uuid, decisions: &dyn Decisions) -> SqlResult<Outcome> {
