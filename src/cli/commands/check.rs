@@ -14,7 +14,7 @@ use crate::cli::setup::{Access, Agent, agent};
 use crate::config::{Encryption, LoginConfig, OsSecrets, exposure, secrets_named};
 use crate::error::{Code, Exit};
 use crate::model::{HostName, MemberName};
-use crate::plan::{LinksAsked, Plan, Step, far_side, plan_check, plan_links};
+use crate::plan::{LinksAsked, Plan, Step, plan_check, plan_links};
 use crate::report::bytes::counted;
 use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::run::step_words;
@@ -273,7 +273,7 @@ fn check_member(survey: &Survey, member: &MemberName, report: &mut CheckReport) 
         );
         return;
     };
-    check_primary(survey, member, facts, report);
+    rivals::check_primary(survey, member, facts, report);
     check_fitness(&about, facts, report);
     if !facts.mark_log.has_table
         || !facts.mark_log.has_procedure
@@ -286,40 +286,6 @@ fn check_member(survey: &Survey, member: &MemberName, report: &mut CheckReport) 
             "what marks need is missing, or the login may not see it",
             hint,
         );
-    }
-}
-
-/// Whether anybody else claims to be, or is, the primary one of a member.
-fn check_primary(
-    survey: &Survey,
-    member: &MemberName,
-    facts: &MemberFacts,
-    report: &mut CheckReport,
-) {
-    let about = member.to_string();
-    if let Some(claim) = survey
-        .contested
-        .iter()
-        .find(|it| it.listed.to_string() == about)
-    {
-        let message = format!("`{}` claims its primary replica too", claim.now.host);
-        let hint =
-            "make the one that applications do not use secondary: what only that one has is lost";
-        report.fault(&about, Code::ReplicaContested, &message, hint);
-    }
-    if let Some(told) = far_side(member, facts) {
-        let is_away = told.code == Code::PrimaryAway.text();
-        report.add(Finding {
-            severity: if is_away {
-                Severity::Warning
-            } else {
-                Severity::Error
-            },
-            about,
-            code: Some(told.code),
-            message: told.message,
-            hint: told.hint,
-        });
     }
 }
 
