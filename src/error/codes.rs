@@ -143,9 +143,9 @@ codes! {
     AppLockHeld = "SM0211", Host, LeaseHeld, "another job holds the backup lock of the BizTalk group";
     RecoveryBulkLogged = "SM0212", Host, Degraded, "a member is in the `BULK_LOGGED` recovery model: a bulk change voids the mark in its log";
     ReplicaMoved = "SM0214", Host, Degraded, "an availability group has failed over, and a member is on another host than listed";
-    HostUntried = "SM0216", Host, Degraded, "a host's version or edition is none that Stopmark is expected to work with";
     ReplicaContested = "SM0215", Host, Failed, "two hosts claim the primary replica of a member";
-    PrimaryAway = "SM0216", Host, Degraded, "the primary of a member is a Managed Instance, where no mark can be placed";
+    HostUntried = "SM0216", Host, Degraded, "a host's version or edition is none that Stopmark is expected to work with";
+    PrimaryAway = "SM0217", Host, Degraded, "the primary of a member is a Managed Instance, where no mark can be placed";
     LogFilling = "SM0221", Host, Degraded, "a member's log is nearly as full as it can become";
     LogHeld = "SM0222", Host, Degraded, "something other than log backups keeps a member's log from being reused";
     DiskFilling = "SM0223", Host, Degraded, "a disk that members have files on has little room left";

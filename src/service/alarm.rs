@@ -40,9 +40,10 @@ impl Alarm {
     #[must_use]
     pub fn severity(&self) -> Severity {
         let is_full = [Code::LogFilling, Code::DiskFilling];
-        match is_full.iter().any(|code| code.text() == self.code) {
-            true => Severity::Error,
-            false => Severity::Warning,
+        if is_full.iter().any(|code| code.text() == self.code) {
+            Severity::Error
+        } else {
+            Severity::Warning
         }
     }
 

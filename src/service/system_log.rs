@@ -55,9 +55,10 @@ impl SystemLog {
 #[async_trait]
 impl Notifier for SystemLog {
     async fn tell(&self, notice: &Notice) -> Result<(), String> {
-        let severity = match notice.is_bad {
-            true => notice.severity,
-            false => Severity::Information,
+        let severity = if notice.is_bad {
+            notice.severity
+        } else {
+            Severity::Information
         };
         let text = format!("{}\n{}", notice.title, notice.body);
         let written = self.write(severity, text.trim_end());

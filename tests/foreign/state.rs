@@ -100,7 +100,7 @@ async fn full(story: &mut Story, state: &Path) {
     let words = seen.last[&Job::Log].end.words();
     let waiting = seen.waiting.unwrap_or_default();
     assert!(
-        words.contains("SM0901") || waiting.contains("SM0901"),
+        words.contains("SM0504") || waiting.contains("SM0504"),
         "{words} {waiting}"
     );
     assert!(health(story).await.contains("200 OK"));

@@ -238,12 +238,12 @@ async fn a_member_whose_primary_is_the_managed_instance_leaves_the_marked_set_un
     let stage = linked_by_a_group().await;
     sides(&stage, "PRIMARY", "SECONDARY").await;
     let linked = stage.must(&["backup", "log"]).await;
-    assert!(!linked.contains("SM0216"), "{linked}");
+    assert!(!linked.contains("SM0217"), "{linked}");
     assert_eq!(marked(&stage).await.len(), 3);
     for there in ["PRIMARY", ""] {
         sides(&stage, "SECONDARY", there).await;
         let away = stage.must(&["backup", "log"]).await;
-        assert!(away.contains("SM0216"), "{away}");
+        assert!(away.contains("SM0217"), "{away}");
         let told = "`SQL1/Ledger` leaves the marked set: its primary is `mi1`";
         assert!(away.contains(told), "{away}");
         assert_eq!(marked(&stage).await, ["SQL1/Orders", "SQL2/Accounts"]);

@@ -289,12 +289,8 @@ impl Life {
     }
 
     fn worked(&self) -> Vec<Worked> {
-        let worked = self
-            .work
-            .worked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        worked.clone()
+        let worked = self.work.worked.lock();
+        worked.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::backup::look_beside;
+use super::check_support::check_support;
 use super::link::survey_of;
 use super::{Failed, rivals, shown};
 use crate::cli::args::{CheckArgs, Common};
@@ -14,19 +15,15 @@ use crate::cli::setup::{Access, Agent, agent};
 use crate::config::{Encryption, LoginConfig, OsSecrets, exposure, secrets_named};
 use crate::error::{Code, Exit};
 use crate::model::{HostName, MemberName};
-use crate::plan::{LinksAsked, Plan, Step, far_side, plan_check, plan_links};
+use crate::plan::{LinksAsked, Plan, Step, plan_check, plan_links};
 use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::run::step_words;
 use crate::run::record::{Record, Round, StepState};
 use crate::run::{self, Interrupt, PlanNames};
 use crate::service::alarm;
 use crate::survey::{
-    EventSession, HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Support, Survey,
-    support,
+    EventSession, HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey,
 };
-
-/// How far the matrix of versions was proven, for every release alike.
-const TRIED: &str = "expected to work, tried on a simulator, never run live";
 
 /// Checks hosts, members, links, shares, store and schedules; or prints what would be tried.
 pub(super) async fn check(
@@ -182,43 +179,6 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
     }
 }
 
-/// Whether the host is one of the matrix of versions, and what its edition cannot do.
-fn check_support(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
-    let (about, code) = (facts.true_name.as_str(), Code::HostUntried);
-    let members = agent.config.members.iter();
-    let mut own = members.filter(|it| it.name.host.is_same_host(&facts.true_name));
-    match support(&facts.version, &facts.edition) {
-        Support::Expected {
-            release,
-            is_express,
-        } => {
-            let words = format!("SQL Server {release}: {TRIED}");
-            report.fine(about, &words);
-            if is_express && own.any(|it| it.compression == Some(true)) {
-                let message =
-                    "this edition does not compress backups, and `compression` is asked of it";
-                report.fault(
-                    about,
-                    code,
-                    message,
-                    "remove `compression` from its members",
-                );
-            }
-        }
-        Support::Cloud => {
-            let message = "a service in the cloud takes no marks and no log backups of one's own";
-            let hint =
-                "take its databases out of the group; `stopmark milink check` is for links to it";
-            report.fault(about, code, message, hint);
-        }
-        Support::Unknown { why } => {
-            let message = format!("nobody looked whether Stopmark works with this version: {why}");
-            let hint = "hold a drill of its members first; `docs/versions.md` has the versions";
-            report.warn(about, code, &message, hint);
-        }
-    }
-}
-
 /// A host without members, and one for drills, is there to be restored to.
 fn check_restoring(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
     let drill = agent.config.drill.iter();
@@ -291,7 +251,7 @@ fn check_member(survey: &Survey, member: &MemberName, report: &mut CheckReport) 
         );
         return;
     };
-    check_primary(survey, member, facts, report);
+    rivals::check_primary(survey, member, facts, report);
     check_fitness(&about, facts, report);
     if !facts.mark_log.has_table
         || !facts.mark_log.has_procedure
@@ -304,40 +264,6 @@ fn check_member(survey: &Survey, member: &MemberName, report: &mut CheckReport) 
             "what marks need is missing, or the login may not see it",
             hint,
         );
-    }
-}
-
-/// Whether anybody else claims to be, or is, the primary one of a member.
-fn check_primary(
-    survey: &Survey,
-    member: &MemberName,
-    facts: &MemberFacts,
-    report: &mut CheckReport,
-) {
-    let about = member.to_string();
-    if let Some(claim) = survey
-        .contested
-        .iter()
-        .find(|it| it.listed.to_string() == about)
-    {
-        let message = format!("`{}` claims its primary replica too", claim.now.host);
-        let hint =
-            "make the one that applications do not use secondary: what only that one has is lost";
-        report.fault(&about, Code::ReplicaContested, &message, hint);
-    }
-    if let Some(told) = far_side(member, facts) {
-        let is_away = told.code == Code::PrimaryAway.text();
-        report.add(Finding {
-            severity: if is_away {
-                Severity::Warning
-            } else {
-                Severity::Error
-            },
-            about,
-            code: Some(told.code),
-            message: told.message,
-            hint: told.hint,
-        });
     }
 }
 

@@ -5,6 +5,7 @@ mod backup;
 mod biztalk;
 mod catalog;
 mod check;
+mod check_support;
 mod completions;
 mod drill;
 mod explain;

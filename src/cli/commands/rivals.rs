@@ -1,12 +1,15 @@
-//! Asks every host that has members who else backs them up. Start at [`look`].
+//! Who else has a hand on members: asks every host who else backs them up, and tells who else claims to be their primary.
+//!
+//! Start at [`look`].
 
 use crate::cli::setup::Agent;
 use crate::doctor::Weight;
 use crate::error::Code;
-use crate::model::DatabaseName;
+use crate::model::{DatabaseName, MemberName};
+use crate::plan::far_side;
 use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::rivals::RivalReport;
-use crate::survey::Survey;
+use crate::survey::{MemberFacts, Survey};
 
 /// What the hosts of the group, replicas among them, say of others.
 pub(super) async fn look(agent: &Agent, survey: &Survey) -> RivalReport {
@@ -45,5 +48,39 @@ pub(super) async fn check(agent: &Agent, survey: &Survey, report: &mut CheckRepo
             "others",
             &format!("who else backs members up is not all seen on {why}"),
         );
+    }
+}
+
+/// Whether anybody else claims to be, or is, the primary one of a member.
+pub(super) fn check_primary(
+    survey: &Survey,
+    member: &MemberName,
+    facts: &MemberFacts,
+    report: &mut CheckReport,
+) {
+    let about = member.to_string();
+    if let Some(claim) = survey
+        .contested
+        .iter()
+        .find(|it| it.listed.to_string() == about)
+    {
+        let message = format!("`{}` claims its primary replica too", claim.now.host);
+        let hint =
+            "make the one that applications do not use secondary: what only that one has is lost";
+        report.fault(&about, Code::ReplicaContested, &message, hint);
+    }
+    if let Some(told) = far_side(member, facts) {
+        let is_away = told.code == Code::PrimaryAway.text();
+        report.add(Finding {
+            severity: if is_away {
+                Severity::Warning
+            } else {
+                Severity::Error
+            },
+            about,
+            code: Some(told.code),
+            message: told.message,
+            hint: told.hint,
+        });
     }
 }
