@@ -4,12 +4,11 @@
 //! is no differential's base. `master` alone takes a plain full: it has neither logs nor differentials, so that there
 //! is nothing to disturb, and nothing but a plain full is sure to be taken of it.
 
-use super::keys::{Naming, share_of, staged};
+use super::keys::{Naming, brought_back, share_of};
 use super::retry::RetryRule;
 use super::stages::Stages;
 use super::{
-    BackUp, Fetch, Names, OnFailure, PLAN_FORMAT, Plan, Publish, RestorePiece, RunKind, StageName,
-    Step, Warning,
+    BackUp, Fetch, Names, OnFailure, PLAN_FORMAT, Plan, Publish, RunKind, StageName, Step, Warning,
 };
 use crate::config::{Config, MemberConfig};
 use crate::error::Code;
@@ -175,16 +174,7 @@ pub fn fetches_of(cfg: &Config, pieces: &[&Piece]) -> Vec<(HostName, Fetch)> {
     let fetch = |piece: &&Piece| {
         let host = cfg.host(&piece.member.host)?;
         let share = share_of(Some(host))?;
-        let count = piece.stripes.len();
-        let stripes = piece.stripes.iter().enumerate().map(|(nth, stored)| {
-            let file = format!("restore_{}_{}of{count}.bak", piece.id, nth + 1);
-            staged(share, &cfg.group, &file, stored.key.clone())
-        });
-        let source = RestorePiece {
-            piece: piece.id,
-            stripes: stripes.collect(),
-            lacks_checksums: !piece.has_backup_checksums,
-        };
+        let source = brought_back(share, &cfg.group, piece);
         let stored = piece.stripes.clone();
         Some((host.name.clone(), Fetch { source, stored }))
     };

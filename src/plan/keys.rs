@@ -7,9 +7,10 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
+use super::restore_step::RestorePiece;
 use super::step::StagedStripe;
 use crate::config::{HostConfig, ShareConfig};
-use crate::model::{GroupName, MemberName, PieceKind};
+use crate::model::{GroupName, MemberName, Piece, PieceKind, StoredStripe};
 
 /// Characters of a slug before its digest.
 const READABLE_CHARACTERS_MAX: usize = 40;
@@ -85,6 +86,20 @@ pub(super) fn staged(
         sql_path: format!("{}{file}", our_folder(share, group)),
         agent_path: share.agent.join(group.as_str()).join(file),
         key,
+    }
+}
+
+/// Where a stored piece comes to on a share, to be restored from there.
+pub(super) fn brought_back(share: &ShareConfig, group: &GroupName, piece: &Piece) -> RestorePiece {
+    let count = piece.stripes.len();
+    let stripe = |(nth, stored): (usize, &StoredStripe)| -> StagedStripe {
+        let file = format!("restore_{}_{}of{count}.bak", piece.id, nth + 1);
+        staged(share, group, &file, stored.key.clone())
+    };
+    RestorePiece {
+        piece: piece.id,
+        stripes: piece.stripes.iter().enumerate().map(stripe).collect(),
+        lacks_checksums: !piece.has_backup_checksums,
     }
 }
 

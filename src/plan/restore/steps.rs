@@ -8,10 +8,10 @@ use super::settings::{keeps, put_back};
 use super::way::{Stands, Way};
 use crate::chain::Point;
 use crate::config::Config;
-use crate::model::{HostName, Piece, PieceKind, StoredStripe};
-use crate::plan::keys::staged;
+use crate::model::{HostName, Piece, PieceKind};
+use crate::plan::keys::brought_back;
 use crate::plan::retry::RetryRule;
-use crate::plan::step::{ClearStaging, StagedStripe};
+use crate::plan::step::ClearStaging;
 use crate::plan::{
     Fetch, Keeps, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
     RestorePiece, Step, StopAt,
@@ -199,16 +199,7 @@ impl Making<'_> {
     }
 
     fn staged(&self, way: &Way<'_>, piece: &Piece) -> RestorePiece {
-        let count = piece.stripes.len();
-        let stripe = |(nth, stored): (usize, &StoredStripe)| -> StagedStripe {
-            let file = format!("restore_{}_{}of{count}.bak", piece.id, nth + 1);
-            staged(way.share, &self.cfg.group, &file, stored.key.clone())
-        };
-        RestorePiece {
-            piece: piece.id,
-            stripes: piece.stripes.iter().enumerate().map(stripe).collect(),
-            lacks_checksums: !piece.has_backup_checksums,
-        }
+        brought_back(way.share, &self.cfg.group, piece)
     }
 }
 
