@@ -30,6 +30,7 @@ pub(super) async fn page(state: &Path) -> Outcome<()> {
             steps: Vec::new(),
             standing: catalog.standing(&group).await?,
             recent: catalog.page(&group, None, 120).await?,
+            companions: Vec::new(),
             last_drill: last_drill(&catalog.retention_facts(&group).await?),
             unfinished: 0,
             backlog: Backlog::default(),
