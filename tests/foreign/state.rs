@@ -59,8 +59,8 @@ async fn inside() {
     read_only(&mut story, &state).await;
     full(&mut story, &state).await;
     let (stage, ..) = story.stop().await;
-    let status = stage.run(&["status"]).await;
-    assert_eq!(status.exit, Exit::Ok, "{}", status.stdout);
+    let told = stage.run(&["status"]).await;
+    assert_eq!(told.exit, Exit::Ok, "{}", told.stdout);
     mounts("umount", &["--lazy"], &state);
 }
 

@@ -8,7 +8,7 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::sync::Once;
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -32,14 +32,16 @@ const NOT_SAID: [&str; 10] = [
     "Changed database context",
 ];
 
+type Lines = Arc<Mutex<Vec<String>>>;
+
 thread_local! {
-    /// Lines that this thread heard and nobody took yet; none where it does not listen.
-    static LINES: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    /// Where the lines of this thread go; none where it does not listen.
+    static LINES: RefCell<Option<Lines>> = const { RefCell::new(None) };
 }
 
-/// The ears of the thread that made them, open as long as they live.
+/// The ears of the thread that made them, open as long as they live: lines that were heard and not yet taken.
 #[derive(Debug)]
-pub(crate) struct Ears(());
+pub(crate) struct Ears(Lines);
 
 impl Ears {
     /// Listens on this thread.
@@ -48,14 +50,15 @@ impl Ears {
         SUBSCRIBED.call_once(|| {
             tracing::subscriber::set_global_default(Everybody).expect("nobody else subscribes");
         });
-        LINES.set(Some(Vec::new()));
-        Self(())
+        let lines = Lines::default();
+        LINES.set(Some(Arc::clone(&lines)));
+        Self(lines)
     }
 
     /// What was heard since the last time. Numbers in information vary from run to run and become
     /// `N`.
     pub(crate) fn take(&self) -> Vec<String> {
-        LINES.replace(Some(Vec::new())).unwrap_or_default()
+        std::mem::take(&mut *lock(&self.0))
     }
 }
 
@@ -63,6 +66,10 @@ impl Drop for Ears {
     fn drop(&mut self) {
         LINES.set(None);
     }
+}
+
+fn lock(lines: &Lines) -> MutexGuard<'_, Vec<String>> {
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Hands each line to the thread that raised it.
@@ -128,7 +135,11 @@ impl Subscriber for Everybody {
         let mut heard = Heard::default();
         event.record(&mut heard);
         if let Some(line) = heard.line() {
-            LINES.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.push(line)));
+            LINES.with_borrow(|lines| {
+                if let Some(lines) = lines {
+                    lock(lines).push(line);
+                }
+            });
         }
     }
 
