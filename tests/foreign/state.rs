@@ -51,17 +51,17 @@ fn mounts(program: &str, args: &[&str], place: &Path) {
 async fn inside() {
     let stage = Stage::set(&[("SQL1", &["Ledger"]), ("SQL2", &["Accounts"])]).await;
     stage.edit("[policy]", SCHEDULE);
-    let state = stage.path("state");
-    mounts("mount", &["-t", "tmpfs", "-o", "size=8m", "tmpfs"], &state);
+    let folder = stage.path("state");
+    mounts("mount", &["-t", "tmpfs", "-o", "size=8m", "tmpfs"], &folder);
     let mut story = Story::begin_on(stage).await;
     let seen = story.rest_at("21T01:00").await;
     assert!(seen.last[&Job::Log].end.is_good(), "{seen:?}");
-    read_only(&mut story, &state).await;
-    full(&mut story, &state).await;
+    read_only(&mut story, &folder).await;
+    full(&mut story, &folder).await;
     let (stage, ..) = story.stop().await;
     let told = stage.run(&["status"]).await;
     assert_eq!(told.exit, Exit::Ok, "{}", told.stdout);
-    mounts("umount", &["--lazy"], &state);
+    mounts("umount", &["--lazy"], &folder);
 }
 
 /// A file system that the kernel made read-only: what is open stays so, nothing new can be written.
