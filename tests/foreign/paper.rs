@@ -3,7 +3,7 @@
 //! Start at [`tsql_alone_brings_the_group_back`] and [`mssql_cli_alone_brings_the_group_back`].
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use stopmark::error::Exit;
@@ -18,7 +18,11 @@ fn must(printed: &Printed) {
     assert_eq!(printed.exit, Exit::Ok, "{said}");
 }
 
-/// A group on two hosts, backed up, with its restore on paper and its files brought; the folder of the paper.
+/// A database beside the group.
+const BESIDE: &str = "[companions]\ndatabases = ['SQL1/Side', 'SQL1/master']\n\n[policy]";
+
+/// A group on two hosts and what is beside it, backed up, with its restore on paper and its files brought; the folder of
+/// the paper. What was beside it is lost.
 async fn on_paper() -> (Stage, PathBuf) {
     let layout: &[(&str, &[&str])] = &[
         ("SQL1", &["Orders", "we]ird 'db'"]),
@@ -28,17 +32,25 @@ async fn on_paper() -> (Stage, PathBuf) {
     let stage = Stage::set(layout).await;
     let rows = "CREATE TABLE dbo.T (id bigint NOT NULL); INSERT INTO dbo.T VALUES (1);";
     stage.script("SQL1", "we]ird 'db'", rows).await;
+    stage.edit("[policy]", BESIDE);
+    let side = "CREATE DATABASE Side; ALTER DATABASE Side SET RECOVERY SIMPLE;";
+    stage.script("SQL1", "master", side).await;
+    let rows = "CREATE TABLE dbo.T (id bigint NOT NULL); INSERT INTO dbo.T VALUES (7);";
+    stage.script("SQL1", "Side", rows).await;
     must(&stage.run(&["backup", "full"]).await);
+    must(&stage.run(&["backup", "companions"]).await);
     let row = "INSERT INTO dbo.T VALUES (2);";
     stage.script("SQL1", "we]ird 'db'", row).await;
     must(&stage.run(&["backup", "log"]).await);
     let (printed, paper) = stage.on_paper().await;
     must(&printed);
-    let fetched = Command::new("sh")
-        .arg(paper.join("fetch-SPARE.sh"))
-        .output();
-    let fetched = fetched.expect("a shell");
-    assert!(fetched.status.success(), "{}", said(&fetched));
+    stage.script("SQL1", "master", "DROP DATABASE Side;").await;
+    for host in ["SPARE", "companions-SQL1"] {
+        let script = paper.join(format!("fetch-{host}.sh"));
+        let fetched = Command::new("sh").arg(script).output();
+        let fetched = fetched.expect("a shell");
+        assert!(fetched.status.success(), "{}", said(&fetched));
+    }
     (stage, paper)
 }
 
@@ -47,13 +59,17 @@ fn said(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-fn script(paper: &Path) -> String {
-    fs::read_to_string(paper.join("restore-SPARE.sql")).expect("the script")
-}
+/// The script of a host, and of what is beside the group there.
+const SCRIPTS: [(&str, &str); 2] = [
+    ("SPARE", "restore-SPARE.sql"),
+    ("SQL1", "restore-companions-SQL1.sql"),
+];
 
 async fn assert_restored(stage: &Stage) {
     let sum = stage.number("SPARE", "we]ird 'db'", "SELECT SUM(id) FROM dbo.T;");
     assert_eq!(sum.await, 3, "to the mark");
+    let beside = stage.number("SQL1", "Side", "SELECT SUM(id) FROM dbo.T;");
+    assert_eq!(beside.await, 7, "as it was backed up");
     for database in ["Orders", "Accounts"] {
         let count = "SELECT COUNT_BIG(*) FROM stopmark.MarkLog;";
         assert_eq!(
@@ -64,42 +80,47 @@ async fn assert_restored(stage: &Stage) {
     }
 }
 
+fn assert_told(told: &str, refusal: &str) {
+    let is_at_mark = told.contains("EVERY MEMBER ON THIS HOST STANDS AT MARK");
+    assert!(is_at_mark && !told.contains(refusal), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tsql_alone_brings_the_group_back() {
     let (stage, paper) = on_paper().await;
-    let (address, authority) = (stage.host("SPARE").address(), stage.authority_file());
-    let tsql = Tsql::at(address, &stage.path(""), Encryption::Require, authority);
-    let tsql = tsql.with_login(AGENT, PASSWORD);
-    let answer = tsql.say(&[&script(&paper)]).await;
-    assert!(answer.is_ok, "{answer:?}");
-    assert!(!answer.messages.contains("severity 16"), "{answer:?}");
-    assert!(
-        answer
-            .messages
-            .contains("EVERY MEMBER ON THIS HOST STANDS AT MARK"),
-        "{answer:?}"
-    );
+    let mut told = String::new();
+    for (host, file) in SCRIPTS {
+        let (address, authority) = (stage.host(host).address(), stage.authority_file());
+        let tsql = Tsql::at(address, &stage.path(""), Encryption::Require, authority);
+        let tsql = tsql.with_login(AGENT, PASSWORD);
+        let script = fs::read_to_string(paper.join(file)).expect("the script");
+        let answer = tsql.say(&[&script]).await;
+        assert!(answer.is_ok, "{answer:?}");
+        told += &answer.messages;
+    }
+    assert_told(&told, "severity 16");
     assert_restored(&stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mssql_cli_alone_brings_the_group_back() {
     let (stage, paper) = on_paper().await;
-    let (address, home) = (stage.host("SPARE").address(), stage.path("home"));
+    let home = stage.path("home");
     fs::create_dir_all(&home).expect("a folder");
-    let told = tokio::task::spawn_blocking(move || {
-        let login = mssql_cli::Login {
-            address,
-            user: AGENT,
-            password: PASSWORD,
-        };
-        mssql_cli::say(&login, &paper.join("restore-SPARE.sql"), &home)
-    });
-    let told = told.await.expect("the program ran");
-    assert!(
-        told.contains("EVERY MEMBER ON THIS HOST STANDS AT MARK") && !told.contains("Level 16"),
-        "{told}"
-    );
+    let mut told = String::new();
+    for (host, file) in SCRIPTS {
+        let (address, home, file) = (stage.host(host).address(), home.clone(), paper.join(file));
+        let saying = tokio::task::spawn_blocking(move || {
+            let login = mssql_cli::Login {
+                address,
+                user: AGENT,
+                password: PASSWORD,
+            };
+            mssql_cli::say(&login, &file, &home)
+        });
+        told += &saying.await.expect("the program ran");
+    }
+    assert_told(&told, "Level 16");
     assert_restored(&stage).await;
 }
 
