@@ -8,8 +8,8 @@
 use super::statement::Batch;
 use super::{
     applock, availability, backup, backup_history, biztalk, connect, discover, drill,
-    event_session, facts, history, links, mark, milink, prepare, probe, probe_mark, recover,
-    restore, restored, rights, rivals, room, script, settings, target, watch, watch_link,
+    event_session, facts, grants, history, links, mark, milink, prepare, probe, probe_mark,
+    recover, restore, restored, rivals, room, script, settings, target, watch, watch_link,
 };
 use crate::model::DatabaseName;
 
@@ -80,7 +80,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(availability::statements(sample));
     all.extend(links::statements(sample));
     all.extend(prepare::statements(sample));
-    all.extend(rights::statements(sample));
+    all.extend(grants::statements(sample));
     all.extend(event_session::statements(sample));
     all.extend(mark::statements(sample));
     all.extend(backup::statements(sample));

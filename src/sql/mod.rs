@@ -19,6 +19,7 @@ mod event_session;
 mod every;
 mod facts;
 mod fault;
+mod grants;
 mod history;
 mod links;
 mod mark;
@@ -53,6 +54,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use every::every_statement;
+pub use grants::{GrantedRight, Grantee, granted_rights, grants_script};
 pub use links::{cure_script as link_cure_script, script as link_script};
 pub use milink::{
     LinkScript, MilinkNames, cure_script as milink_cure_script, script as milink_script,
@@ -60,7 +62,7 @@ pub use milink::{
 pub use prepare::script as prepare_script;
 pub use recover::recover_sql;
 pub use restore::{database_sql as restore_database_sql, log_sql as restore_log_sql};
-pub use rights::{GrantedRight, Grantee, Purpose, granted_rights, grants_script};
+pub use rights::Purpose;
 pub use rivals::rival_cure_script;
 pub use statement::{Batch, Parameter};
 
