@@ -14,13 +14,14 @@ use crate::world::World;
 struct Rebuilt {
     entries: u64,
     sets: u64,
+    points: u64,
 }
 
 impl Shown for Rebuilt {
     fn text(&self) -> String {
         format!(
-            "catalog rebuilt from {} log entries: {} sets\n",
-            self.entries, self.sets
+            "catalog rebuilt from {} log entries: {} sets, {} points\n",
+            self.entries, self.sets, self.points
         )
     }
 }
@@ -44,5 +45,12 @@ pub(super) async fn catalog(
     agent.world.catalog.clear(group).await.map_err(one)?;
     let entries = catch_up(&from, group).await.map_err(one)?;
     let sets = agent.world.catalog.counts(group).await.map_err(one)?.sets;
-    shown(out, &Rebuilt { entries, sets }, Exit::Ok)
+    // Every mark is judged here once, or the first view of the page would wait for it.
+    let standing = agent.world.catalog.standing(group).await.map_err(one)?;
+    let rebuilt = Rebuilt {
+        entries,
+        sets,
+        points: standing.points,
+    };
+    shown(out, &rebuilt, Exit::Ok)
 }

@@ -34,6 +34,18 @@ pub(crate) async fn install(hosts: &Hosts, bank: &Bank) {
     made.expect("the first ledger");
 }
 
+/// Whether the newest set of the history is complete. One in which the chain of a single member was mended never is, and
+/// the next run takes fulls of all.
+pub(crate) async fn is_complete(hosts: &Hosts) -> bool {
+    let sql = format!(
+        "SELECT TOP (1) CONVERT(int, SetComplete) FROM {MANAGEMENT}.dbo.adm_BackupHistory\n\
+         ORDER BY BackupSetId DESC, SetComplete"
+    );
+    let answer = hosts.told(0, &sql).await;
+    let newest = answer.rows.first().and_then(|row| row.first());
+    newest == Some(&Value::Int(1))
+}
+
 /// After a run that healed everything a destination of log shipping can go on: the newest set is of logs with one mark,
 /// and no set that is called complete lacks a database.
 pub(crate) async fn is_shippable(hosts: &Hosts, bank: &Bank) {

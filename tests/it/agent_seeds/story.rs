@@ -210,8 +210,12 @@ impl Scene {
             self.calm(world, Act::Log).await;
             self.calm(world, Act::Scrub).await;
         }
-        let record = self.calm(world, Act::Log).await;
+        let mut record = self.calm(world, Act::Log).await;
         oracle::is_done(&record);
+        if self.habits.biztalk.is_some() && !super::biztalk::is_complete(&self.hosts).await {
+            record = self.calm(world, Act::Log).await;
+            oracle::is_done(&record);
+        }
         if self.habits.keep_last.is_some() {
             self.calm(world, Act::Prune).await;
         }
