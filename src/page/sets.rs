@@ -32,7 +32,7 @@ impl SetsView {
     #[must_use]
     pub fn of(group: &GroupName, sets: &[Listed], counts: Counts, full: usize) -> Self {
         let whole: Vec<Set> = sets.iter().map(|listed| listed.set.clone()).collect();
-        let ends = log_ends(&whole);
+        let ends = log_ends(&whole, &[]);
         Self {
             group: group.clone(),
             lines: sets.iter().map(|it| SetLine::of(it, &ends)).collect(),
@@ -85,7 +85,7 @@ impl SetView {
     /// The view of a set of the catalog.
     #[must_use]
     pub fn of(group: &GroupName, listed: &Listed) -> Self {
-        let ends = log_ends(std::slice::from_ref(&listed.set));
+        let ends = log_ends(std::slice::from_ref(&listed.set), &[]);
         Self {
             group: group.clone(),
             line: SetLine::of(listed, &ends),

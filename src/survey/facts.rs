@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{BizTalkFacts, Drift, EventSession, ReportedError};
+use super::{
+    BizTalkFacts, Drift, EventSession, FarSide, LinkFacts, Replica, ReportedError, Seeding,
+};
 use crate::config::Config;
 use crate::model::{
     DatabaseName, DatabaseSettings, HostName, Lsn, MarkName, MemberName, PieceKind, ServerLocal,
@@ -154,61 +156,6 @@ pub struct MemberFacts {
     pub reported: Vec<ReportedError>,
 }
 
-/// The replicas of a member's availability group, as one of them knows them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replica {
-    /// The one on this host is the primary one.
-    pub is_primary: bool,
-    /// The hosts that have one, by true name.
-    pub replicas: Vec<HostName>,
-    /// How the secondary replicas stand; empty where this host has not the primary one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub secondaries: Vec<Secondary>,
-    /// Why its last seeding to another replica failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seeding_failure: Option<String>,
-    /// Its group is one side of a distributed one, as a link to a Managed Instance is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub far_side: Option<FarSide>,
-    /// The group has no `DTC_SUPPORT = PER_DB`: after a failover the outcome of a distributed transaction may be lost.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub lacks_dtc: bool,
-}
-
-/// The other side of a distributed availability group: a Managed Instance, or another group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FarSide {
-    /// The distributed group, which is the link's name.
-    pub group: String,
-    /// The Managed Instance, or the other group.
-    pub name: String,
-    /// This side is the primary one, which applications write to.
-    pub is_primary_here: bool,
-    /// The other side says that it is the primary one; not known where nothing is heard of it.
-    pub is_primary_there: bool,
-}
-
-/// A secondary replica as the primary one knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Secondary {
-    /// Its host, by true name.
-    pub host: HostName,
-    /// Log arrives there (`SYNCHRONIZED` or `SYNCHRONIZING`).
-    pub is_synchronizing: bool,
-    /// `BACKUP_PRIORITY`, 0 to 100; 0 takes no backups.
-    pub backup_priority: u8,
-}
-
-/// Automatic seeding that goes on: a log backup before its end breaks it (1412 or 1408 on the other replica).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seeding {
-    /// How full the log is, in per cent of its files: no pause of log backups may fill it.
-    pub log_used_percent: u8,
-    /// Trace flag 12381 is on for everybody: the log that seeding needs is kept, whoever backs it up.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub keeps_log: bool,
-}
-
 /// Whether a database may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -308,89 +255,6 @@ pub struct BackupRow {
 #[must_use]
 pub fn no_access(database: &DatabaseName) -> String {
     format!("access to the database `{database}`")
-}
-
-/// One linked server as its host has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkFacts {
-    /// Its name.
-    pub name: String,
-    /// `SQL Server`, or empty for an OLE DB data source.
-    pub product: String,
-    /// `MSOLEDBSQL`, `SQLNCLI`, ...
-    pub provider: String,
-    /// Host and port.
-    pub data_source: Option<String>,
-    /// What the provider is told; none where the login may not see it.
-    pub provider_string: Option<String>,
-    /// Calls come in.
-    pub is_rpc: bool,
-    /// Calls go out: needed.
-    pub is_rpc_out: bool,
-    /// Queries go out.
-    pub is_data_access: bool,
-    /// A remote call in a transaction makes it distributed: needed.
-    pub is_promotion: bool,
-    /// 0: the server's default (600 s), else seconds.
-    pub query_timeout_s: i32,
-    /// 0: the server's default, else seconds.
-    pub connect_timeout_s: i32,
-    /// `collation compatible`: the other side's text is compared as if it had this host's collation.
-    #[serde(default)]
-    pub is_collation_compatible: bool,
-    /// Who is mapped to whom.
-    pub mappings: Vec<LinkMapping>,
-}
-
-/// One login mapping of a linked server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkMapping {
-    /// The local login; none is the wildcard that maps everybody.
-    pub local_login: Option<String>,
-    /// The local login's own credentials are used.
-    pub uses_self: bool,
-    /// The login on the other side.
-    pub remote_login: Option<String>,
-}
-
-/// The words that Stopmark's links begin their provider string with; they also name the link's connections
-/// on the other side (`program_name`).
-pub const LINK_SIGNATURE: &str = "APP=Stopmark;";
-
-impl LinkMapping {
-    /// Whether it is of this login alone; of any one login, where that one is not known.
-    #[must_use]
-    pub fn is_of(&self, login: Option<&str>) -> bool {
-        let local = self.local_login.as_deref();
-        local.is_some_and(|local| login.is_none_or(|login| local.eq_ignore_ascii_case(login)))
-    }
-}
-
-impl LinkFacts {
-    /// Whether Stopmark made it; a run changes no other link.
-    #[must_use]
-    pub fn is_ours(&self) -> bool {
-        self.provider_string
-            .as_deref()
-            .is_some_and(|text| text.starts_with(LINK_SIGNATURE))
-    }
-
-    /// The program that its connections say they are (`program_name` on the other side): what its provider is told,
-    /// else the provider's own word.
-    #[must_use]
-    pub fn program(&self) -> &str {
-        let words = self
-            .provider_string
-            .as_deref()
-            .unwrap_or_default()
-            .split(';');
-        let mut words = words.filter_map(|word| word.split_once('='));
-        let named = words.find(|(key, _)| {
-            let key = key.trim().to_ascii_lowercase();
-            key == "app" || key == "application name"
-        });
-        named.map_or("Microsoft SQL Server", |(_, program)| program.trim())
-    }
 }
 
 impl Survey {

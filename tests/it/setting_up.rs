@@ -94,6 +94,11 @@ async fn a_login_with_what_the_script_grants_and_no_more_prepares_backs_up_and_r
     assert!(told.contains("stopped at mark"), "{told}");
     let drilled = ["drill", "run", "--on", "SPARE"];
     done(&stage, &drilled).await;
+    let leaves = "SELECT COUNT_BIG(*) FROM sys.server_permissions AS p \
+                  WHERE p.permission_name = N'ALTER ANY AVAILABILITY GROUP'";
+    assert_eq!(stage.number("SPARE", "master", leaves).await, 0);
+    grant(&stage, "SPARE", &["leave-group"]).await;
+    assert_eq!(stage.number("SPARE", "master", leaves).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
