@@ -131,7 +131,10 @@ async fn a_second_service_hears_of_the_first_and_not_of_its_port_and_hears_it_on
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = free.local_addr().expect("it has one").port();
     drop(free);
-    stage.edit("listen = \"off\"", &format!("listen = \"127.0.0.1:{port}\""));
+    stage.edit(
+        "listen = \"off\"",
+        &format!("listen = \"127.0.0.1:{port}\""),
+    );
     let first = Managed::start(&stage);
     first.until("READY=1");
     let (code, said) = Managed::start(&stage).end();
