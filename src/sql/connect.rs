@@ -221,7 +221,10 @@ fn no_ticket(host: &HostConfig, text: &str) -> Error {
 
 fn refused_login(host: &HostConfig, cause: SqlCause) -> Error {
     let hint = match cause.number {
-        18452 => "the login comes from an untrusted domain: use a SQL Server login, or Kerberos",
+        18452 => {
+            "the host does not trust the login's domain: use a SQL Server login, or see that host and \
+             account are of one domain"
+        }
         18456 => "see user and password; the server's error log has the reason as a state number",
         18470 | 18486 => "the login is disabled or locked",
         18487 | 18488 => "the login's password has expired or must be changed",
