@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::shell::{Level, badge, in_address, page};
+use super::shell::{Level, badge, in_address, page, second};
 use crate::chain::{SetState, log_ends};
 use crate::model::{GroupName, MemberName, ProofLevel, Set};
 use crate::report::bytes::size;
@@ -100,7 +100,7 @@ impl SetView {
         let main = html! {
             h1 { "Set " (line.stamp) }
             section {
-                p { (state(line.state)) " " (line.kind_word()) ", planned " (self.set.made_at) }
+                p { (state(line.state)) " " (line.kind_word()) ", planned " (second(self.set.made_at)) }
                 p { @match line.is_point {
                     Some(true) => "The group can be brought back to this mark.",
                     Some(false) => "The group cannot be brought back to this mark.",
