@@ -144,7 +144,7 @@ const AGAIN: &str = "tries again";
 const WAITS: &str = "waits and tries again";
 const NOTHING: &str = "reports it";
 const STOPS: &str = "stops this member, reports it";
-const REPLANS: &str = "plans the restore again from the catalog";
+const REPLANS: &str = "stops the restore; the next one is planned anew from the catalog";
 
 macro_rules! table {
     ($($number:literal $class:ident, $meaning:literal, $stopmark:expr, $person:expr;)*) => {
