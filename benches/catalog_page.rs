@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use stopmark::catalog::SqliteCatalog;
-use stopmark::catalog::kept::last_drill;
+use stopmark::catalog::kept::{last_drill, log_ends};
 use stopmark::clock::SystemClock;
 use stopmark::model::Timestamp;
 use stopmark::page::group::{GroupFacts, GroupView};
@@ -30,6 +30,7 @@ pub(super) async fn page(state: &Path) -> Outcome<()> {
             steps: Vec::new(),
             standing: catalog.standing(&group).await?,
             recent: catalog.page(&group, None, 120).await?,
+            ends: log_ends(&catalog, &group).await?,
             companions: Vec::new(),
             last_drill: last_drill(&catalog.retention_facts(&group).await?),
             unfinished: 0,
@@ -39,7 +40,7 @@ pub(super) async fn page(state: &Path) -> Outcome<()> {
         bytes = GroupView::of(&config, &facts).html().len();
         let counts = catalog.counts(&group).await?;
         let sets = catalog.page(&group, None, 100).await?;
-        bytes += SetsView::of(&group, &sets, counts, 100).html().len();
+        bytes += SetsView::of(&group, &sets, &facts.ends, counts, 100).html().len();
         let recent = &facts.recent;
         let name = member(0).to_string();
         let view = MemberView::of(&config, &name, recent, &facts.standing, facts.now);

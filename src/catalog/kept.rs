@@ -1,14 +1,16 @@
-//! What the group's log says of keeping: pins and drills.
+//! What the group's log says of keeping: pins and drills; and where the logs of its members end.
 //!
-//! Pure folds over the facts, which come in the log's order. Start at [`pins`].
+//! Folds over the facts, which come in the log's order. Start at [`pins`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use crate::model::{MarkName, Timestamp};
+use crate::chain::{self, LogEnds};
+use crate::error::Result;
+use crate::model::{GroupName, MarkName, Timestamp};
 use crate::retention::Pin;
-use crate::world::LogFact;
+use crate::world::{Catalog, LogFact};
 
 /// The newest drill of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,16 @@ pub struct LastDrill {
     pub passed: bool,
     /// When it began; none where an older version wrote of it.
     pub begun_at: Option<Timestamp>,
+}
+
+/// Where the logs of the group end, by its newest pieces, damaged ones too.
+///
+/// # Errors
+/// Those of the catalog.
+pub async fn log_ends(catalog: &dyn Catalog, group: &GroupName) -> Result<LogEnds> {
+    let newest = catalog.recent(group, 1, &[]).await?;
+    let damaged = catalog.damaged(group).await?;
+    Ok(chain::log_ends(&newest, &damaged))
 }
 
 /// The pins that were not taken back and hold at this time, by mark.

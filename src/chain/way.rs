@@ -267,7 +267,7 @@ impl Leading {
     /// From this log on.
     fn from(&self, first: usize) -> Vec<Range<usize>> {
         match self {
-            Self::Run(run) => vec![first..run.end],
+            Self::Run(run) => std::iter::once(first..run.end).collect(),
             Self::Steps(steps) => {
                 let way = std::iter::successors(Some(first), |at| steps.get(at)?.next);
                 let mut runs: Vec<Range<usize>> = Vec::new();

@@ -15,11 +15,13 @@ use super::members::MemberView;
 use super::metrics::{MetricFacts, metrics};
 use super::sets::{SetView, SetsView};
 use super::{Shelf, shell};
-use crate::catalog::kept::last_drill;
+use crate::catalog::kept::{last_drill, log_ends};
+use crate::chain::{LogEnds, Verdict};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::run::backlog;
 use crate::service::Scene;
+use crate::world::Listed;
 
 /// Sets that a view of the group looks at.
 const RECENT_SETS: usize = 120;
@@ -171,10 +173,12 @@ async fn group(State(shelf): State<Shelf>) -> Response {
 async fn group_view(shelf: &Shelf, scene: &Scene) -> Result<Option<String>> {
     let (catalog, group) = (&scene.world.catalog, &scene.config.group);
     let (seen, steps) = (shelf.seen.borrow().clone(), shelf.steps.seen());
+    let standing = catalog.standing(group).await?;
     let facts = GroupFacts {
         seen,
         steps,
-        standing: catalog.standing(group).await?,
+        ends: ends(scene, standing.held_back.is_some()).await?,
+        standing,
         recent: catalog.page(group, None, RECENT_SETS).await?,
         last_drill: last_drill(&catalog.retention_facts(group).await?),
         unfinished: scene.world.journals.unfinished()?.len(),
@@ -210,7 +214,8 @@ async fn sets_view(scene: &Scene, before: Option<u64>) -> Result<Option<String>>
     let (catalog, group) = (&scene.world.catalog, &scene.config.group);
     let page = catalog.page(group, before, PAGE_SETS).await?;
     let counts = catalog.counts(group).await?;
-    let view = SetsView::of(group, &page, counts, PAGE_SETS);
+    let ends = ends(scene, page.iter().any(is_held_back)).await?;
+    let view = SetsView::of(group, &page, &ends, counts, PAGE_SETS);
     Ok(Some(view.html()))
 }
 
@@ -223,8 +228,24 @@ async fn set(State(shelf): State<Shelf>, Query(wanted): Query<Wanted>) -> Respon
 
 async fn set_view(scene: &Scene, name: &str) -> Result<Option<String>> {
     let group = &scene.config.group;
-    let found = scene.world.catalog.find(group, name).await?;
-    Ok(found.map(|listed| SetView::of(group, &listed).html()))
+    let Some(listed) = scene.world.catalog.find(group, name).await? else {
+        return Ok(None);
+    };
+    let ends = ends(scene, is_held_back(&listed)).await?;
+    Ok(Some(SetView::of(group, &listed, &ends).html()))
+}
+
+fn is_held_back(listed: &Listed) -> bool {
+    matches!(listed.verdict, Some(Verdict::NoPoint { .. }))
+}
+
+/// Where the group's logs end; the catalog is asked only where something is told by it.
+async fn ends(scene: &Scene, is_needed: bool) -> Result<LogEnds> {
+    if is_needed {
+        log_ends(scene.world.catalog.as_ref(), &scene.config.group).await
+    } else {
+        Ok(LogEnds::new())
+    }
 }
 
 async fn member(State(shelf): State<Shelf>, Query(wanted): Query<Wanted>) -> Response {

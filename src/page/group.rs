@@ -11,7 +11,7 @@ use super::members::{MemberRow, table};
 use super::shell::{Level, badge, page, rough, time};
 use super::timeline::Timeline;
 use crate::catalog::kept::LastDrill;
-use crate::chain::{self, worded};
+use crate::chain::{LogEnds, worded};
 use crate::config::{Config, Job};
 use crate::model::{GroupName, MemberName, Timestamp};
 use crate::report::status::backlog_words;
@@ -34,6 +34,8 @@ pub struct GroupFacts {
     pub standing: Standing,
     /// The newest sets, the newest first.
     pub recent: Vec<Listed>,
+    /// Where the group's logs end; needed where a mark is held back.
+    pub ends: LogEnds,
     /// The newest drill; none where nobody held one.
     pub last_drill: Option<LastDrill>,
     /// Runs that the next one goes on with.
@@ -292,15 +294,9 @@ fn grown_old(config: &Config, standing: &Standing, now: Timestamp) -> Option<Str
 
 fn remarks(facts: &GroupFacts) -> Vec<String> {
     let seen = &facts.seen;
-    let sets: Vec<_> = facts
-        .recent
-        .iter()
-        .map(|listed| listed.set.clone())
-        .collect();
-    let ends = chain::log_ends(&sets, &[]);
     let mut remarks: Vec<String> = Vec::new();
     if let Some((marked, breaks)) = &facts.standing.held_back {
-        for (member, why) in worded(&marked.mark, breaks, &ends) {
+        for (member, why) in worded(&marked.mark, breaks, &facts.ends) {
             remarks.push(format!(
                 "{} is held back: {member}: {why}",
                 marked.mark.name

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::shell::{Level, badge, in_address, page, second};
-use crate::chain::{SetState, log_ends};
+use crate::chain::{LogEnds, SetState};
 use crate::model::{GroupName, MemberName, ProofLevel, Set};
 use crate::report::bytes::size;
 use crate::report::sets::SetLine;
@@ -28,14 +28,19 @@ pub struct SetView {
 }
 
 impl SetsView {
-    /// The view of a page of the catalog, which holds `full` sets where more may follow.
+    /// The view of a page of the catalog, which holds `full` sets where more may follow; `ends` are those of the group's
+    /// logs.
     #[must_use]
-    pub fn of(group: &GroupName, sets: &[Listed], counts: Counts, full: usize) -> Self {
-        let whole: Vec<Set> = sets.iter().map(|listed| listed.set.clone()).collect();
-        let ends = log_ends(&whole, &[]);
+    pub fn of(
+        group: &GroupName,
+        sets: &[Listed],
+        ends: &LogEnds,
+        counts: Counts,
+        full: usize,
+    ) -> Self {
         Self {
             group: group.clone(),
-            lines: sets.iter().map(|it| SetLine::of(it, &ends)).collect(),
+            lines: sets.iter().map(|it| SetLine::of(it, ends)).collect(),
             counts,
             before: sets
                 .last()
@@ -82,13 +87,12 @@ impl SetsView {
 }
 
 impl SetView {
-    /// The view of a set of the catalog.
+    /// The view of a set of the catalog; `ends` are those of the group's logs.
     #[must_use]
-    pub fn of(group: &GroupName, listed: &Listed) -> Self {
-        let ends = log_ends(std::slice::from_ref(&listed.set), &[]);
+    pub fn of(group: &GroupName, listed: &Listed, ends: &LogEnds) -> Self {
         Self {
             group: group.clone(),
-            line: SetLine::of(listed, &ends),
+            line: SetLine::of(listed, ends),
             set: listed.set.clone(),
         }
     }

@@ -2,7 +2,8 @@
 
 use super::prune::keeping;
 use super::{Failed, one, shown};
-use crate::chain::{self, LogEnds};
+use crate::catalog::kept;
+use crate::chain::LogEnds;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
@@ -41,10 +42,9 @@ pub(super) async fn list(common: &Common, out: &mut Out<'_>) -> Result<Exit, Fai
 
 /// Where the logs of the group end, by its newest pieces.
 pub(super) async fn log_ends(agent: &Agent) -> Result<LogEnds, Failed> {
-    let (catalog, group) = (&agent.world.catalog, &agent.config.group);
-    let newest = catalog.recent(group, 1, &[]).await.map_err(one)?;
-    let damaged = catalog.damaged(group).await.map_err(one)?;
-    Ok(chain::log_ends(&newest, &damaged))
+    let catalog = agent.world.catalog.as_ref();
+    let ends = kept::log_ends(catalog, &agent.config.group).await;
+    ends.map_err(one)
 }
 
 /// The sets that runs which have not ended are to publish.
