@@ -7,6 +7,7 @@ mod biztalk;
 mod drift;
 mod facts;
 mod gather;
+mod links;
 mod milink;
 mod reported;
 mod rivals;
@@ -17,14 +18,16 @@ mod target;
 pub use biztalk::{BackupJobFacts, BizTalkFacts, HistoryRowFacts, ListedDatabase};
 pub use drift::{Change, Drift};
 pub use facts::{
-    BackupRow, FarSide, HostFacts, HostReport, LINK_SIGNATURE, LinkFacts, LinkMapping,
-    MarkLogFacts, MemberFacts, MemberState, MovedMember, RecoveryModel, Replica, Secondary,
-    Seeding, Survey, UnresolvedMember, no_access,
+    BackupRow, FarSide, HostFacts, HostReport, MarkLogFacts, MemberFacts, MemberState, MovedMember,
+    RecoveryModel, Replica, Secondary, Seeding, Survey, UnresolvedMember, no_access,
 };
 pub use gather::take;
+pub use links::{LINK_SIGNATURE, LinkFacts, LinkMapping};
 pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
 pub use rivals::{JobStep, RivalFacts, ShippedDatabase, TakenByOthers};
 pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
 pub use support::{Support, support};
-pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};
+pub use target::{
+    LastRestored, ShippingDestination, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
+};

@@ -48,13 +48,14 @@ async fn killed_at_every_line(test: &'static str, rules: &str) {
     killed_at(test, rules, 1).await;
 }
 
-/// Kills at every so manieth line.
+/// Kills at every so manieth line. Two agents die, one after the other, before one comes to its end: the second of them
+/// still brings home what the first one left, so that this is cut off too.
 async fn killed_at(test: &'static str, rules: &str, stride: usize) {
     let stage = biztalk(rules).await;
     undisturbed(&stage, BackupKind::Full).await;
     let mut destination = Destination::of(&stage);
     let mut paid = 0;
-    for lines in (1..LINES_MAX).step_by(stride) {
+    for (at, lines) in (1..LINES_MAX).step_by(stride).enumerate() {
         pay(&stage, 1).await;
         paid += 1;
         let config = stage.config_path();
@@ -66,6 +67,9 @@ async fn killed_at(test: &'static str, rules: &str, stride: usize) {
             &format!("killed after line {lines}"),
         )
         .await;
+        if at % 2 == 0 && !killed.success() {
+            continue;
+        }
         undisturbed(&stage, BackupKind::Log).await;
         look(
             &stage,
