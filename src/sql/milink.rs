@@ -348,12 +348,14 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     ];
     let cures = sample_cures(&sample.login, &names.database);
     let made: Vec<MilinkCure> = cures.iter().map(|(_, cure)| cure.clone()).collect();
-    let way_back = way_back_script(&made).into_iter();
-    let way_back = way_back.flat_map(|text| {
-        let texts = text.split("\nGO\n").map(str::to_owned);
-        texts.collect::<Vec<_>>()
-    });
-    all.extend(way_back.map(|text| ("milink.way_back", Batch::plain(text))));
+    let way_back = way_back_script(&made).unwrap_or_default();
+    let dropped = [
+        "milink.drop_endpoint",
+        "milink.drop_certificate",
+        "milink.drop_master_key",
+    ];
+    let way_back = dropped.into_iter().zip(way_back.split("\nGO\n"));
+    all.extend(way_back.map(|(at, text)| (at, Batch::plain(text.to_owned()))));
     let cures = cures
         .into_iter()
         .filter_map(|(at, cure)| Some((at, cure_script(&cure)?)));
