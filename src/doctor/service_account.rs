@@ -53,7 +53,7 @@ const fn source(provider: &'static str, reads: &'static str, takes_logins: bool)
 /// The mappings of a host's links by which a SQL login becomes the service account.
 pub(super) fn examine(here: &HostName, host: &HostFacts) -> Vec<LinkFinding> {
     let judged =
-        |link| mappings_of(link).map(move |(mapping, way)| finding(here, link, mapping, way));
+        |link| mappings_of(link).map(move |(mapping, way)| finding(here, link, mapping, &way));
     host.links.iter().flat_map(judged).collect()
 }
 
@@ -93,7 +93,7 @@ fn asks_for_windows(words: &str) -> bool {
     })
 }
 
-fn finding(here: &HostName, link: &LinkFacts, mapping: &LinkMapping, way: String) -> LinkFinding {
+fn finding(here: &HostName, link: &LinkFacts, mapping: &LinkMapping, way: &str) -> LinkFinding {
     let (who, cure, risk) = match &mapping.local_login {
         None => (
             "every SQL login without a mapping of its own".to_owned(),

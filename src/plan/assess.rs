@@ -88,6 +88,7 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
 }
 
 /// A member that the configuration has lost since the newest set.
+#[must_use]
 pub fn dropped_member(member: &MemberName) -> Warning {
     let message = format!(
         "`{member}` is in the newest set, and the configuration has it, or its host, no more: points from now on lack it"

@@ -12,7 +12,7 @@ use stopmark::chain::errors::Class;
 use stopmark::chain::link_errors::{TABLE, of};
 use stopmark::plan::BackupKind;
 use stopmark::run::events::Verdict;
-use stopmark::run::record::Record;
+use stopmark::run::record::{Record, Round};
 
 use crate::bank::TOTAL;
 use crate::chain_stories::{assert_healthy, back_up, hasty_scene, told};
@@ -60,7 +60,7 @@ async fn refuse(scene: &Scene, number: i32) {
 
 /// Whether the run met the number, and said what the table says.
 fn meets(record: &Record, number: i32, person: &str) -> bool {
-    let mut failures = record.rounds.iter().flat_map(|round| round.failures());
+    let mut failures = record.rounds.iter().flat_map(Round::failures);
     failures.any(|(_, failure)| {
         failure.sql_number == Some(number) && failure.hint.as_deref() == Some(person)
     })
