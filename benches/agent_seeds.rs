@@ -19,6 +19,8 @@ mod strike_biztalk;
 #[path = "../tests/it/strike_share.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod strike_share;
+#[path = "../tests/it/strike_store.rs"]
+mod strike_store;
 
 use std::process::ExitCode;
 

@@ -3,26 +3,34 @@
 //! A restore that stands at an LSN on a fork takes a log when that log begins there or before, ends after it,
 //! and was on the same fork there (4305, 4326 and 4330 are the refusals). Everything here follows from that.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{Break, Path};
-use crate::model::{Lsn, Piece, PieceId, PieceKind};
+use crate::model::{Lsn, Piece, PieceKind};
 
-/// The pieces of one member, linked.
+/// The pieces of one member, linked. The ways through it are found in `way`.
 #[derive(Clone, Debug)]
 pub struct Chain<'a> {
     /// Newest first by the LSN that they end at.
-    fulls: Vec<&'a Piece>,
+    pub(super) fulls: Vec<&'a Piece>,
     /// Newest first.
-    differentials: Vec<&'a Piece>,
+    pub(super) differentials: Vec<&'a Piece>,
+    /// The places of the differentials that name a full as their base, by its backup set.
+    pub(super) on_base: BTreeMap<Uuid, Vec<usize>>,
     /// By first LSN, last LSN, finish and identity.
-    logs: Vec<&'a Piece>,
+    pub(super) logs: Vec<&'a Piece>,
+    /// Where each log begins: what is looked for by LSN is found without touching the pieces.
+    pub(super) begins: Vec<Lsn>,
+    /// Where each log ends.
+    pub(super) ends: Vec<Lsn>,
     /// For each log the logs that it can follow, the best first.
-    parents: Vec<Vec<usize>>,
+    pub(super) parents: Vec<Vec<usize>>,
+    /// For each log the first of the run that it stands in: each log of a run can follow the one before it in the
+    /// list and no other, so that there is one way through it.
+    pub(super) runs: Vec<usize>,
     /// For each log how far it and those before it in the list reach: marks are found without looking at all logs.
-    reaches: Vec<Lsn>,
+    pub(super) reaches: Vec<Lsn>,
 }
 
 impl<'a> Chain<'a> {
@@ -42,190 +50,24 @@ impl<'a> Chain<'a> {
             found
         };
         let logs: Vec<&Piece> = of(PieceKind::Log).collect();
-        let reaches = logs.iter().scan(Lsn::ZERO, |reach, log| {
-            *reach = log.last_lsn.max(*reach);
+        let ends: Vec<Lsn> = logs.iter().map(|log| log.last_lsn).collect();
+        let reaches = ends.iter().scan(Lsn::ZERO, |reach, end| {
+            *reach = (*end).max(*reach);
             Some(*reach)
         });
+        let parents = parents(&logs);
+        let differentials = newest_first(PieceKind::Differential);
         Self {
             fulls: newest_first(PieceKind::Full),
-            differentials: newest_first(PieceKind::Differential),
-            parents: parents(&logs),
+            on_base: on_base(&differentials),
+            differentials,
+            begins: logs.iter().map(|log| log.first_lsn).collect(),
             reaches: reaches.collect(),
+            ends,
+            runs: runs(&parents),
+            parents,
             logs,
         }
-    }
-
-    /// The way to a mark: the newest full that ends before it, a differential where one helps, then logs.
-    ///
-    /// # Errors
-    /// The break that is nearest to the mark.
-    pub fn path_to(&self, mark: Lsn) -> Result<Path, Break> {
-        self.path_through(mark, |_| true)
-    }
-
-    /// Like [`Self::path_to`], but the mark must stand in a log that `accepts` takes: LSNs of two forks may be
-    /// alike, so a set's mark is looked for in that set's log.
-    ///
-    /// # Errors
-    /// The break that is nearest to the mark.
-    pub fn path_through(&self, mark: Lsn, accepts: impl Fn(&Piece) -> bool) -> Result<Path, Break> {
-        let mut nearest = Break::MarkMissing;
-        let mut paths = Vec::new();
-        for carrier in self.carriers(mark, accepts) {
-            match self.path_by(carrier, mark) {
-                Ok(path) => paths.push(path),
-                Err(found) if nearest == Break::MarkMissing => nearest = found,
-                Err(_) => {}
-            }
-        }
-        self.newest(paths).ok_or(nearest)
-    }
-
-    /// The path that begins at the newest full, of several the first: a mark may stand in more than one log.
-    fn newest(&self, paths: Vec<Path>) -> Option<Path> {
-        let full_of = |path: &Path| self.fulls.iter().position(|full| full.id == path.full);
-        paths.into_iter().min_by_key(full_of)
-    }
-
-    /// What [`Self::path_through`] says of the whole chain, asked of a part of it; none where what is not in
-    /// the part could change the answer. A part holds every piece that ends at `floor` or after it and begins at
-    /// the mark or before, and with each differential the full that it builds on; `floor` is where some full ends.
-    pub fn path_in_part(
-        &self,
-        floor: Lsn,
-        mark: Lsn,
-        accepts: impl Fn(&Piece) -> bool,
-    ) -> Option<Result<Path, Break>> {
-        let mut nearest = Break::MarkMissing;
-        let mut paths = Vec::new();
-        let mut is_whole_asked = false;
-        for carrier in self.carriers(mark, accepts) {
-            match self.path_by(carrier, mark) {
-                Ok(path) if self.is_full_in(path.full, floor) => paths.push(path),
-                Err(found) if !found.may_be_mended_before(floor) => {
-                    if nearest == Break::MarkMissing {
-                        nearest = found;
-                    }
-                }
-                Ok(_) | Err(_) => is_whole_asked = true,
-            }
-        }
-        // What is not in the part can lead to older fulls only.
-        match self.newest(paths) {
-            Some(path) => Some(Ok(path)),
-            None if is_whole_asked => None,
-            None => Some(Err(nearest)),
-        }
-    }
-
-    /// The logs in which the mark may stand, the best first.
-    fn carriers(&self, mark: Lsn, accepts: impl Fn(&Piece) -> bool) -> Vec<usize> {
-        let begun = self.logs.partition_point(|log| log.first_lsn <= mark);
-        let mut carriers: Vec<usize> = (0..begun)
-            .rev()
-            .take_while(|&at| self.reaches[at] > mark)
-            .filter(|&at| covers(self.logs[at], mark) && accepts(self.logs[at]))
-            .collect();
-        carriers.sort_by_key(|&at| (self.logs[at].is_copy_only, at));
-        carriers
-    }
-
-    fn is_full_in(&self, full: PieceId, floor: Lsn) -> bool {
-        let mut fulls = self.fulls.iter();
-        fulls.any(|piece| piece.id == full && piece.last_lsn >= floor)
-    }
-
-    /// The way to a mark that stands in this log.
-    fn path_by(&self, carrier: usize, mark: Lsn) -> Result<Path, Break> {
-        let log = self.logs[carrier];
-        if log.has_bulk_logged_data {
-            return Err(Break::BulkLogged { piece: log.id });
-        }
-        if let Some(path) = self.way_to(carrier, mark) {
-            return Ok(path);
-        }
-        if self.fulls.iter().any(|full| full.last_lsn < mark) {
-            let next = self.leading_to(carrier, mark, Lsn::ZERO);
-            let at = next.keys().map(|&at| self.logs[at].first_lsn).min();
-            Err(Break::Gap {
-                at: at.unwrap_or(log.first_lsn),
-            })
-        } else {
-            Err(Break::NoFull)
-        }
-    }
-
-    /// The newest full that ends before `until` and leads to this log, a differential where one helps, then
-    /// logs.
-    fn way_to(&self, carrier: usize, until: Lsn) -> Option<Path> {
-        let before = self.fulls.partition_point(|full| full.last_lsn >= until);
-        for full in &self.fulls[before..] {
-            let next = self.leading_to(carrier, until, full.last_lsn);
-            let differentials = self.differentials.iter().copied();
-            let on_it =
-                differentials.filter(|diff| is_based_on(diff, full) && diff.last_lsn < until);
-            for base in on_it.map(Some).chain([None]) {
-                let stand = base.unwrap_or(full);
-                if let Some(first) = self.first_after(&next, stand) {
-                    return Some(Path {
-                        full: full.id,
-                        differential: base.map(|piece| piece.id),
-                        logs: self.walk(&next, first),
-                    });
-                }
-            }
-        }
-        None
-    }
-
-    /// Every log from which `carrier` can be reached and that ends at `floor` or after it, nearest first. Logs
-    /// that end past the mark are no way to it.
-    fn leading_to(&self, carrier: usize, mark: Lsn, floor: Lsn) -> BTreeMap<usize, Step> {
-        let mut steps = BTreeMap::from([(
-            carrier,
-            Step {
-                next: None,
-                to_go: 0,
-            },
-        )]);
-        let mut open = VecDeque::from([(carrier, 0)]);
-        while let Some((at, to_go)) = open.pop_front() {
-            for &parent in &self.parents[at] {
-                let ends_at = self.logs[parent].last_lsn;
-                if (floor..=mark).contains(&ends_at) && !steps.contains_key(&parent) {
-                    steps.insert(
-                        parent,
-                        Step {
-                            next: Some(at),
-                            to_go: to_go + 1,
-                        },
-                    );
-                    open.push_back((parent, to_go + 1));
-                }
-            }
-        }
-        steps
-    }
-
-    /// The log to begin with after a full or differential: a copy-only one only if no other fits, then the
-    /// one that is nearest to the mark.
-    fn first_after(&self, steps: &BTreeMap<usize, Step>, stand: &Piece) -> Option<usize> {
-        let fitting = steps.iter().filter(|(at, _)| self.follows(**at, stand));
-        fitting
-            .min_by_key(|(at, step)| (self.logs[**at].is_copy_only, step.to_go))
-            .map(|(at, _)| *at)
-    }
-
-    fn walk(&self, steps: &BTreeMap<usize, Step>, first: usize) -> Vec<PieceId> {
-        let way = std::iter::successors(Some(first), |at| steps.get(at)?.next);
-        way.map(|at| self.logs[at].id).collect()
-    }
-
-    /// The way to the end of a log, minimally logged changes or not; none where no full leads to it.
-    #[must_use]
-    pub fn path_to_end(&self, log: PieceId) -> Option<Path> {
-        let at = self.logs.iter().position(|piece| piece.id == log)?;
-        self.way_to(at, self.logs[at].last_lsn)
     }
 
     /// How each log hangs in the chain, by LSN.
@@ -278,7 +120,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Whether log `at` can be applied right after the full or differential.
-    fn follows(&self, at: usize, base: &Piece) -> bool {
+    pub(super) fn follows(&self, at: usize, base: &Piece) -> bool {
         can_apply(
             self.logs[at],
             base.last_lsn,
@@ -353,22 +195,13 @@ pub struct Link<'a> {
     pub is_reached: bool,
 }
 
-/// One log on the way to a mark.
-#[derive(Clone, Copy)]
-struct Step {
-    /// The log after it; none for the one that carries the mark.
-    next: Option<usize>,
-    /// How many logs come after it.
-    to_go: usize,
-}
-
 /// Whether the log holds the record at this LSN.
-fn covers(log: &Piece, lsn: Lsn) -> bool {
+pub(super) fn covers(log: &Piece, lsn: Lsn) -> bool {
     log.first_lsn <= lsn && lsn < log.last_lsn
 }
 
 /// A differential begins after its full has ended; facts that say otherwise are not believed.
-fn is_based_on(differential: &Piece, full: &Piece) -> bool {
+pub(super) fn is_based_on(differential: &Piece, full: &Piece) -> bool {
     !full.is_copy_only
         && differential.last_lsn >= full.last_lsn
         && differential
@@ -390,6 +223,25 @@ fn is_on_fork(log: &Piece, lsn: Lsn, fork: Uuid) -> bool {
     }
     let point = log.fork_point_lsn.unwrap_or(log.first_lsn);
     (lsn <= point && fork == log.first_fork_guid) || (lsn >= point && fork == log.last_fork_guid)
+}
+
+fn on_base(differentials: &[&Piece]) -> BTreeMap<Uuid, Vec<usize>> {
+    let mut found: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
+    for (at, piece) in differentials.iter().enumerate() {
+        let base = piece.differential_base.iter();
+        base.for_each(|base| found.entry(base.backup_set_guid).or_default().push(at));
+    }
+    found
+}
+
+fn runs(parents: &[Vec<usize>]) -> Vec<usize> {
+    let mut runs: Vec<usize> = Vec::with_capacity(parents.len());
+    for (at, parents) in parents.iter().enumerate() {
+        let goes_on = at > 0 && *parents == [at - 1];
+        let first = if goes_on { runs[at - 1] } else { at };
+        runs.push(first);
+    }
+    runs
 }
 
 /// For each log those that it can follow. Copy-only logs come last: they moved no archive point and only

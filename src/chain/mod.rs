@@ -16,6 +16,7 @@ mod links;
 mod path;
 mod points;
 mod standing;
+mod way;
 
 pub use copies::Copies;
 pub use cure::{Against, Cure, against_a_differential, cure};
@@ -23,9 +24,11 @@ pub use health::{Health, Holding, differential_base, foreign_logs, health};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
 pub use points::{
-    Carrier, Judged, Verdict, carries, judge, judge_by, points, restore_path, weakest_proof,
+    Carrier, Judged, Reached, Verdict, carries, chains, judge, judge_by, points, reached,
+    restore_path, weakest_proof,
 };
 pub use standing::{LogEnds, SetState, log_ends, published, worded};
+pub use way::Way;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Break, Verdict};
-use crate::model::{Lsn, Mark, MemberName, PieceKind, Set};
+use crate::model::{Lsn, Mark, MemberName, Piece, PieceKind, Set};
 
 /// Where a set stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,11 +51,12 @@ impl fmt::Display for SetState {
 /// Where the newest log of each member ends: the next one holds what comes after.
 pub type LogEnds = BTreeMap<MemberName, Lsn>;
 
-/// The ends of the logs in these sets, the newest ones of a group; zero for members that have other pieces only.
+/// The ends of the logs in these sets, the newest ones of a group; zero for members that have other pieces only. What was
+/// found `damaged` in the store was taken all the same: no later log holds what it held.
 #[must_use]
-pub fn log_ends(sets: &[Set]) -> LogEnds {
+pub fn log_ends(sets: &[Set], damaged: &[Piece]) -> LogEnds {
     let mut ends = LogEnds::new();
-    for piece in sets.iter().flat_map(|set| &set.pieces) {
+    for piece in sets.iter().flat_map(|set| &set.pieces).chain(damaged) {
         let end = ends.entry(piece.member.clone()).or_insert(Lsn::ZERO);
         if piece.kind == PieceKind::Log {
             *end = piece.last_lsn.max(*end);

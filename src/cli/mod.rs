@@ -47,20 +47,24 @@ pub async fn run(
     match commands::carry_out(cli, &mut out, interrupt).await {
         Ok(exit) => exit,
         Err(errors) => {
-            let exit = errors
-                .first()
-                .map_or(Exit::Failed, |error| error.code().exit());
-            // A line each, so that each has a time.
-            for error in &errors {
-                for line in render::text(error).lines() {
-                    tracing::error!("{line}");
-                }
-            }
+            let exit = log_errors(&errors);
             // A broken pipe is the reader's wish; there is nobody left to tell.
             let _ = errors.iter().try_for_each(|error| out.error(error));
             exit
         }
     }
+}
+
+/// Writes into the log what a command failed with; the exit code that it ends with.
+fn log_errors(errors: &[Error]) -> Exit {
+    // A line each, so that each has a time.
+    for error in errors {
+        for line in render::text(error).lines() {
+            tracing::error!("{line}");
+        }
+    }
+    let first = errors.first();
+    first.map_or(Exit::Failed, |error| error.code().exit())
 }
 
 /// Help is an answer; everything else was a wrong command line. Programs get it as any other error.

@@ -129,7 +129,7 @@ pub enum LoginConfig {
         /// Its password.
         password: SecretString,
     },
-    /// The account that the agent runs as (Windows only in this version).
+    /// The account that the agent runs as: Windows, and Linux in a build that knows Kerberos.
     Integrated,
 }
 

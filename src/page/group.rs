@@ -297,7 +297,7 @@ fn remarks(facts: &GroupFacts) -> Vec<String> {
         .iter()
         .map(|listed| listed.set.clone())
         .collect();
-    let ends = chain::log_ends(&sets);
+    let ends = chain::log_ends(&sets, &[]);
     let mut remarks: Vec<String> = Vec::new();
     if let Some((marked, breaks)) = &facts.standing.held_back {
         for (member, why) in worded(&marked.mark, breaks, &ends) {

@@ -116,8 +116,8 @@ pub(super) fn table(members: &[MemberRow], now: Timestamp) -> Markup {
 fn log_line(log: &LogRoom) -> Markup {
     let percent = log.used_percent();
     html! {
-        p { "Its log uses " (size(log.used_bytes)) " of the " (size(log.most_bytes)) " that it can have ("
-            span.mono { (log.reuse_wait) } ")" }
+        p { "Its log uses " (size(log.used_bytes)) " of the " (size(log.most_bytes)) " that it can have"
+            @if log.reuse_wait != "NOTHING" { ", held by " span.mono { (log.reuse_wait) } } }
         progress max="100" value=(percent) aria-label="How full the log is" { (percent) " %" }
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::shell::{Level, badge, in_address, page};
+use super::shell::{Level, badge, in_address, page, second};
 use crate::chain::{SetState, log_ends};
 use crate::model::{GroupName, MemberName, ProofLevel, Set};
 use crate::report::bytes::size;
@@ -32,7 +32,7 @@ impl SetsView {
     #[must_use]
     pub fn of(group: &GroupName, sets: &[Listed], counts: Counts, full: usize) -> Self {
         let whole: Vec<Set> = sets.iter().map(|listed| listed.set.clone()).collect();
-        let ends = log_ends(&whole);
+        let ends = log_ends(&whole, &[]);
         Self {
             group: group.clone(),
             lines: sets.iter().map(|it| SetLine::of(it, &ends)).collect(),
@@ -85,7 +85,7 @@ impl SetView {
     /// The view of a set of the catalog.
     #[must_use]
     pub fn of(group: &GroupName, listed: &Listed) -> Self {
-        let ends = log_ends(std::slice::from_ref(&listed.set));
+        let ends = log_ends(std::slice::from_ref(&listed.set), &[]);
         Self {
             group: group.clone(),
             line: SetLine::of(listed, &ends),
@@ -100,7 +100,7 @@ impl SetView {
         let main = html! {
             h1 { "Set " (line.stamp) }
             section {
-                p { (state(line.state)) " " (line.kind_word()) ", planned " (self.set.made_at) }
+                p { (state(line.state)) " " (line.kind_word()) ", planned " (second(self.set.made_at)) }
                 p { @match line.is_point {
                     Some(true) => "The group can be brought back to this mark.",
                     Some(false) => "The group cannot be brought back to this mark.",

@@ -91,6 +91,12 @@ pub(super) fn time(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(at) { (distance) } }
 }
 
+/// An instant to the second, where its age would say too little.
+pub(super) fn second(at: Timestamp) -> Markup {
+    let shown = at.civil_utc().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    html! { time datetime=(at) { (shown) } }
+}
+
 /// A span that need not be exact: no second changes on the page while nothing happens.
 pub(super) fn rough(millis: i64) -> String {
     const MINUTE: i64 = 60_000;

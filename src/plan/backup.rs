@@ -19,8 +19,7 @@ use super::step::{BackUp, Publish};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::config::Config;
 use crate::model::{
-    HostName, MarkName, MemberName, MemberSettings, PieceId, PieceKind, PlanId, SetId, SetKind,
-    Timestamp,
+    MarkName, MemberName, MemberSettings, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp,
 };
 use crate::survey::Survey;
 
@@ -338,12 +337,7 @@ fn deliver_and_publish(
         companions: Vec::new(),
         settings: settings_of(ctx, taken),
     };
-    let host: HostName = ctx.cfg.management_host.clone();
-    stages.add(
-        StageName::Publish,
-        OnFailure::Unwind,
-        [(host, Step::Publish(publish))],
-    );
+    stages.publish(ctx.cfg, publish);
     // Files that a destination of log shipping reads stay, and go with their rows.
     if !known(ctx.cfg, ctx.survey).is_some_and(|known| known.ships()) {
         stages.clear(taken);

@@ -6,10 +6,8 @@
 
 use super::keys::{Naming, brought_back, share_of};
 use super::retry::RetryRule;
-use super::stages::Stages;
-use super::{
-    BackUp, Fetch, Names, OnFailure, PLAN_FORMAT, Plan, Publish, RunKind, StageName, Step, Warning,
-};
+use super::stages::{Stages, unmarked};
+use super::{BackUp, Fetch, Names, PLAN_FORMAT, Plan, Publish, RunKind, StageName, Warning};
 use crate::config::{Config, MemberConfig};
 use crate::error::Code;
 use crate::model::{
@@ -147,24 +145,13 @@ fn bring_home(
         return;
     }
     stages.back_up(StageName::Bases, taken);
-    stages.deliver(taken, &cfg.policy, cfg.store.transfer.pieces_in_flight);
-    let publish = Step::Publish(Publish {
-        set: SetId(names.next()),
-        set_kind: SetKind::Salvage,
-        group: cfg.group.clone(),
-        run: asked.run,
-        made_at: stamped_at,
-        mark: None,
-        stamped_at: None,
+    let set = (SetId(names.next()), SetKind::Salvage);
+    let publish = Publish {
         members: asked.members.clone(),
-        best_effort: Vec::new(),
-        pieces: taken.iter().map(|step| step.piece).collect(),
         companions: cfg.companions.iter().map(|it| it.name.clone()).collect(),
-        settings: Vec::new(),
-    });
-    let publish = (cfg.management_host.clone(), publish);
-    stages.add(StageName::Publish, OnFailure::Unwind, [publish]);
-    stages.clear(taken);
+        ..unmarked(cfg, set, (asked.run, stamped_at))
+    };
+    stages.bring_home(cfg, taken, publish);
 }
 
 /// How companions come back to the share of their host, for paper: each with its host. One whose host has no share any

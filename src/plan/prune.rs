@@ -169,6 +169,9 @@ fn forgotten(
     view: &PruneView<'_>,
     now: Timestamp,
 ) -> Vec<(HostName, Step)> {
+    if view.staged.is_empty() {
+        return Vec::new();
+    }
     let held = view.sets.iter().flat_map(|set| &set.pieces);
     let unremoved = view.unremoved.iter().map(|(_, piece)| piece);
     let held = held.chain(unremoved).flat_map(|piece| {

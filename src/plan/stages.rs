@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::step::{BackUp, ClearStaging, Deliver};
+use super::step::{BackUp, ClearStaging, Deliver, Publish};
 use super::{Lane, OnFailure, Stage, StageName, Step};
-use crate::config::{PolicyConfig, ReadBack};
-use crate::model::{HostName, PieceKind};
+use crate::config::{Config, PolicyConfig, ReadBack};
+use crate::model::{HostName, PieceKind, RunId, SetId, SetKind, Timestamp};
 
 /// The stages of a plan in the making; empty ones are left out.
 #[derive(Debug, Default)]
@@ -100,6 +100,20 @@ impl Stages {
         self.add_fanning_out(StageName::Deliver, OnFailure::Skip, steps, fan_out);
     }
 
+    /// Adds the publication of a set.
+    pub(super) fn publish(&mut self, cfg: &Config, publish: Publish) {
+        let publish = (cfg.management_host.clone(), Step::Publish(publish));
+        self.add(StageName::Publish, OnFailure::Unwind, [publish]);
+    }
+
+    /// Adds what brings these backups into the store as this set, and clears their files away.
+    pub(super) fn bring_home(&mut self, cfg: &Config, taken: &[BackUp], publish: Publish) {
+        self.deliver(taken, &cfg.policy, cfg.store.transfer.pieces_in_flight);
+        let pieces = taken.iter().map(|step| step.piece).collect();
+        self.publish(cfg, Publish { pieces, ..publish });
+        self.clear(taken);
+    }
+
     /// Adds the removal of these backups' files.
     pub(super) fn clear(&mut self, backups: &[BackUp]) {
         let steps = backups.iter().map(|step| {
@@ -118,6 +132,28 @@ impl Stages {
 
     pub(super) fn into_vec(self) -> Vec<Stage> {
         self.0
+    }
+}
+
+/// A set that makes no claim about a mark, and has no members and no pieces yet.
+pub(super) fn unmarked(
+    cfg: &Config,
+    (set, set_kind): (SetId, SetKind),
+    (run, made_at): (RunId, Timestamp),
+) -> Publish {
+    Publish {
+        set,
+        set_kind,
+        group: cfg.group.clone(),
+        run,
+        made_at,
+        mark: None,
+        stamped_at: None,
+        members: Vec::new(),
+        best_effort: Vec::new(),
+        pieces: Vec::new(),
+        companions: Vec::new(),
+        settings: Vec::new(),
     }
 }
 

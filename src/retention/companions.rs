@@ -9,27 +9,34 @@ use crate::model::{MarkName, MemberName, PieceId, Set, Timestamp};
 ///
 /// The newest of each companion stays whatever the rules say; beside it the newest before each kept Point. One that was
 /// found damaged keeps nobody else from staying, and stays itself as long as it would have been the one: it may be
-/// whole again.
+/// whole again. Of a companion that the configuration names no longer, as a later set of companions says, what stood
+/// before the Points of its time stays as long as they do, and goes with the last of them.
 pub(super) fn fates(
     sets: &[Set],
     damaged: &BTreeSet<PieceId>,
     kept: &[(Timestamp, &MarkName)],
 ) -> BTreeMap<PieceId, Fate> {
+    let mut beside: Vec<&Set> = sets.iter().filter(|set| set.is_of_companions()).collect();
+    beside.sort_by_key(|set| set.made_at);
     let mut taken: BTreeMap<&MemberName, Vec<(Timestamp, PieceId)>> = BTreeMap::new();
-    for set in sets.iter().filter(|set| set.is_of_companions()) {
+    for set in &beside {
         for piece in &set.pieces {
             let of_companion = taken.entry(&piece.member).or_default();
             of_companion.push((set.made_at, piece.id));
         }
     }
     let mut fates = BTreeMap::new();
-    for mut all in taken.into_values() {
+    for (name, mut all) in taken {
+        let of_its_time = |(placed_at, _): &&_| is_named(&beside, name, Some(*placed_at));
+        let kept: Vec<_> = kept.iter().filter(of_its_time).copied().collect();
         all.sort();
         let mut sound = all.clone();
         sound.retain(|(_, piece)| !damaged.contains(piece));
         fates.extend(all.iter().map(|(_, piece)| (*piece, Fate::Unneeded)));
         for candidates in [&all, &sound] {
-            needed(candidates, kept, &mut fates);
+            needed(candidates, &kept, &mut fates);
+            let newest = candidates.last().filter(|_| is_named(&beside, name, None));
+            fates.extend(newest.map(|(_, piece)| (*piece, Fate::New)));
         }
     }
     fates
@@ -46,9 +53,16 @@ fn needed(
             fates.insert(*piece, Fate::NeededBy((*mark).clone()));
         }
     }
-    if let Some((_, newest)) = candidates.last() {
-        fates.insert(*newest, Fate::New);
-    }
+}
+
+/// Whether the group had this companion at that time, or has it now, as the newest set of companions by then says; they
+/// are in the order in which they were made.
+fn is_named(beside: &[&Set], name: &MemberName, at: Option<Timestamp>) -> bool {
+    let known = at.map_or(beside.len(), |at| {
+        beside.partition_point(|set| set.made_at <= at)
+    });
+    let newest = known.checked_sub(1).and_then(|last| beside.get(last));
+    newest.is_none_or(|set| set.companions.contains(name))
 }
 
 #[cfg(test)]
@@ -61,6 +75,7 @@ mod tests {
 
     const MASTER: &str = "PAY1/master";
 
+    /// A set of these companions, which are all that the configuration names.
     fn set(hours: i64, names: &[&str]) -> Set {
         let name = |name: &&str| -> MemberName { name.parse().expect("a name") };
         let id = |nth: usize| u128::try_from(hours * 10).expect("small") + nth as u128;
@@ -114,12 +129,27 @@ mod tests {
 
     #[test]
     fn a_set_without_one_companion_does_not_stand_for_it() {
-        let sets = [
+        let mut sets = [
             set(1, &[MASTER, "PAY1/msdb"]),
             set(2, &["PAY1/msdb"]),
             set(3, &[MASTER, "PAY1/msdb"]),
         ];
+        sets[1].companions.push(MASTER.parse().expect("a name"));
         assert_eq!(stays(&sets, &[], &[2]), [10, 20, 30, 31]);
+    }
+
+    #[test]
+    fn one_that_is_named_no_longer_stays_for_the_points_of_its_time_and_goes_with_the_last_of_them()
+    {
+        let both = [MASTER, "PAY1/msdb"];
+        let mut sets = vec![set(1, &both), set(3, &both)];
+        assert_eq!(stays(&sets, &[], &[4]), [30, 31], "nobody took it out yet");
+        sets.push(set(5, &[MASTER]));
+        assert_eq!(stays(&sets, &[], &[2, 6]), [10, 11, 50]);
+        assert_eq!(stays(&sets, &[], &[4, 6]), [30, 31, 50]);
+        assert_eq!(stays(&sets, &[], &[6]), [50], "no Point of its time");
+        sets.push(set(7, &both));
+        assert_eq!(stays(&sets, &[], &[6]), [50, 70, 71], "it is back");
     }
 
     #[test]

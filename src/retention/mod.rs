@@ -5,6 +5,7 @@
 //!
 //! This room never talks to a store or a clock, and never judges whether a mark is a Point: `chain` does.
 
+mod candidates;
 mod companions;
 mod pruned;
 mod rules;

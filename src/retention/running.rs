@@ -5,26 +5,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::History;
 use crate::chain::{Chain, Path};
-use crate::model::{MemberName, Piece, PieceId, PieceKind, Set};
+use crate::model::{MemberName, Piece, PieceId, PieceKind};
 
-/// The pieces of the chains that run, of the members that the newest set names; `is_sound` leaves out what was
-/// found damaged.
-pub(super) fn running(sets: &[Set], is_sound: impl Fn(PieceId) -> bool) -> BTreeSet<PieceId> {
+/// The pieces of the chains that run, of the members that the newest set names; `sound` are the chains without what
+/// was found damaged.
+pub(super) fn running(
+    history: &History<'_>,
+    sound: &BTreeMap<&MemberName, Chain<'_>>,
+) -> BTreeSet<PieceId> {
     let mut pieces: BTreeMap<&MemberName, Vec<&Piece>> = BTreeMap::new();
-    let members = sets.last().map(|set| set.members.as_slice());
-    for piece in sets.iter().flat_map(|set| &set.pieces) {
+    let members = history.sets.last().map(|set| set.members.as_slice());
+    for piece in history.sets.iter().flat_map(|set| &set.pieces) {
         let is_member = members.is_some_and(|members| members.contains(&piece.member));
-        if is_member && is_sound(piece.id) {
+        if is_member && !history.damaged.contains(&piece.id) {
             pieces.entry(&piece.member).or_default().push(piece);
         }
     }
-    pieces.values().flat_map(|it| of_member(it)).collect()
+    let pieces = pieces.iter();
+    pieces
+        .flat_map(|(member, it)| of_member(&sound[member], it))
+        .collect()
 }
 
 /// Of one member, in the order of publication.
-fn of_member(pieces: &[&Piece]) -> Vec<PieceId> {
-    let chain = Chain::build(pieces.iter().copied());
+fn of_member(chain: &Chain<'_>, pieces: &[&Piece]) -> Vec<PieceId> {
     let newest =
         |wanted: &dyn Fn(&Piece) -> bool| pieces.iter().rev().copied().find(|it| wanted(it));
     let log = newest(&|piece| piece.kind == PieceKind::Log);

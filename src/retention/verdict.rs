@@ -3,17 +3,17 @@
 //! Points on offer are judged by themselves. Marks that would be Points if no piece had been found damaged are judged
 //! among all: a piece that is whole again counts again, so what would need it is kept as long as it would have been.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
+use super::candidates::{Candidate, Candidates};
 use super::companions::fates;
 use super::rules::{kept_by_time, since};
 use super::running::running;
 use super::{Kept, Pin, PrunedSet};
-use crate::chain::{Path, Point, points};
 use crate::config::RetentionConfig;
-use crate::model::{MarkName, Piece, PieceId, ProofLevel, Set, SetId, Timestamp};
+use crate::model::{MarkName, PieceId, Set, SetId, Timestamp};
 
 /// What is known of a group, as far as keeping goes.
 #[derive(Clone, Copy, Debug)]
@@ -110,31 +110,22 @@ impl Verdict {
     }
 }
 
-/// One mark that is a Point, or would be if no piece were damaged.
-struct Candidate {
-    point: Point,
-    is_offered: bool,
-    is_proven: bool,
-}
-
 /// What becomes of every Point and piece. Without a policy all is kept.
 #[must_use]
 pub fn verdict(history: &History<'_>, policy: Option<&RetentionConfig>, now: Timestamp) -> Verdict {
-    let candidates = candidates(history);
-    let kept = kept(&candidates, history, policy, now);
+    let candidates = Candidates::of(history);
+    let kept = kept(&candidates.list, history, policy, now);
     let pieces = pieces(history, &candidates, &kept, (policy, now));
     let let_go = let_go(history.sets, &candidates, &kept, &pieces);
-    let points = candidates
-        .into_iter()
-        .zip(kept)
-        .map(|(it, kept)| PointVerdict {
-            mark: it.point.mark.name,
-            set: it.point.set,
-            placed_at: it.point.mark.placed_at,
-            is_offered: it.is_offered,
-            is_proven: it.is_proven,
-            kept,
-        });
+    let points = candidates.list.into_iter().zip(kept);
+    let points = points.map(|(it, kept)| PointVerdict {
+        mark: it.reached.mark.name.clone(),
+        set: it.reached.set.id,
+        placed_at: it.reached.mark.placed_at,
+        is_offered: it.is_offered,
+        is_proven: it.is_proven,
+        kept,
+    });
     Verdict {
         points: points.collect(),
         pieces,
@@ -142,55 +133,9 @@ pub fn verdict(history: &History<'_>, policy: Option<&RetentionConfig>, now: Tim
     }
 }
 
-/// In the order of their marks.
-fn candidates(history: &History<'_>) -> Vec<Candidate> {
-    let mut found: BTreeMap<SetId, (Point, bool)> = BTreeMap::new();
-    let point = |is_offered| move |point: Point| (point.set, (point, is_offered));
-    if !history.damaged.is_empty() {
-        found.extend(points(history.sets, &[]).into_iter().map(point(false)));
-    }
-    found.extend(
-        points(&sound_sets(history), &[])
-            .into_iter()
-            .map(point(true)),
-    );
-    let proven = proven_pieces(history);
-    let candidate = |(point, is_offered): (Point, bool)| Candidate {
-        is_proven: is_offered && needs(&point).all(|piece| proven.contains(&piece)),
-        is_offered,
-        point,
-    };
-    let mut candidates: Vec<Candidate> = found.into_values().map(candidate).collect();
-    candidates.sort_by_key(|it| (it.point.mark.placed_at, it.point.set));
-    candidates
-}
-
-fn needs(point: &Point) -> impl Iterator<Item = PieceId> + '_ {
-    point.paths.values().flat_map(Path::pieces)
-}
-
-fn sound_sets(history: &History<'_>) -> Vec<Set> {
-    let mut sets = history.sets.to_vec();
-    for set in &mut sets {
-        set.pieces
-            .retain(|piece| !history.damaged.contains(&piece.id));
-    }
-    sets
-}
-
-/// The pieces of which some bytes at least were read back and compared.
-fn proven_pieces(history: &History<'_>) -> BTreeSet<PieceId> {
-    let is_proven = |piece: &&Piece| {
-        let at_delivery = piece.proof.is_some_and(|proof| proof >= ProofLevel::Sample);
-        at_delivery || history.proven.contains(&piece.id)
-    };
-    let pieces = history.sets.iter().flat_map(|set| &set.pieces);
-    pieces.filter(is_proven).map(|piece| piece.id).collect()
-}
-
 /// The rules that keep each candidate.
 fn kept(
-    candidates: &[Candidate],
+    candidates: &[Candidate<'_>],
     history: &History<'_>,
     policy: Option<&RetentionConfig>,
     now: Timestamp,
@@ -206,7 +151,7 @@ fn kept(
         kept[newest].push(Kept::Proven);
     }
     for pin in history.pins.iter().filter(|pin| pin.holds_at(now)) {
-        let is_pinned = |it: &Candidate| it.point.mark.name == pin.mark;
+        let is_pinned = |it: &Candidate<'_>| it.reached.mark.name == pin.mark;
         if let Some(at) = candidates.iter().position(is_pinned) {
             kept[at].push(Kept::Pinned {
                 by: pin.by.clone(),
@@ -219,21 +164,23 @@ fn kept(
 }
 
 fn by_policy(
-    candidates: &[Candidate],
+    candidates: &[Candidate<'_>],
     history: &History<'_>,
     policy: &RetentionConfig,
     now: Timestamp,
 ) -> Vec<Vec<Kept>> {
-    let rules_of = |is_judged: &dyn Fn(&Candidate) -> bool| {
+    let rules_of = |is_judged: &dyn Fn(&Candidate<'_>) -> bool| {
         let judged: Vec<usize> = (0..candidates.len())
             .filter(|&at| is_judged(&candidates[at]))
             .collect();
-        let times = judged.iter().map(|&at| candidates[at].point.mark.placed_at);
+        let times = judged
+            .iter()
+            .map(|&at| candidates[at].reached.mark.placed_at);
         let rules = kept_by_time(&times.collect::<Vec<_>>(), policy, now);
         let drilled = judged
             .iter()
             .copied()
-            .filter(|&at| history.drilled.contains(&candidates[at].point.mark.name));
+            .filter(|&at| history.drilled.contains(&candidates[at].reached.mark.name));
         let drilled: BTreeMap<usize, u32> = drilled.rev().zip(1..=policy.drilled).collect();
         let mut found: BTreeMap<usize, Vec<Kept>> = judged.into_iter().zip(rules).collect();
         for (at, nth) in drilled {
@@ -249,37 +196,30 @@ fn by_policy(
 
 fn pieces(
     history: &History<'_>,
-    candidates: &[Candidate],
+    candidates: &Candidates<'_>,
     kept: &[Vec<Kept>],
     (policy, now): (Option<&RetentionConfig>, Timestamp),
 ) -> Vec<PieceVerdict> {
-    let mut needed: BTreeMap<PieceId, &MarkName> = BTreeMap::new();
-    let mut of_a_point: BTreeSet<PieceId> = BTreeSet::new();
-    for (candidate, rules) in candidates.iter().zip(kept) {
-        of_a_point.extend(needs(&candidate.point));
-        if !rules.is_empty() {
-            let mark = &candidate.point.mark.name;
-            needed.extend(needs(&candidate.point).map(|piece| (piece, mark)));
-        }
-    }
-    let newest = candidates.iter().rfind(|it| it.is_offered);
-    let newest_set = newest.map(|it| it.point.set);
+    let needed = candidates.needed(|at| !kept[at].is_empty());
+    let list = &candidates.list;
+    let newest = list.iter().rfind(|it| it.is_offered);
+    let newest_set = newest.map(|it| it.reached.set.id);
     let sets = history.sets.iter();
     let newest_place = sets.clone().position(|set| Some(set.id) == newest_set);
     let newest_place = newest_place.unwrap_or(0);
-    let running = running(history.sets, |piece| !history.damaged.contains(&piece));
+    let running = running(history, &candidates.sound);
     let young_since = newest
         .zip(policy)
-        .map(|(newest, policy)| since(newest.point.mark.placed_at, policy.keep_for, now));
-    let beside = companions(history, candidates, kept, policy);
+        .map(|(newest, policy)| since(newest.reached.mark.placed_at, policy.keep_for, now));
+    let beside = companions(history, list, kept, policy);
     let fate = |place: usize, set: &Set, piece: PieceId| match needed.get(&piece) {
         _ if set.is_of_companions() => beside.get(&piece).cloned().unwrap_or(Fate::Spare),
-        Some(mark) => Fate::NeededBy((*mark).clone()),
-        None if place >= newest_place => Fate::New,
-        None if running.contains(&piece) => Fate::Continued,
-        None if policy.is_none() => Fate::Spare,
-        None if of_a_point.contains(&piece) => Fate::Unneeded,
-        None if young_since.is_none_or(|since| set.made_at >= since) => Fate::Spare,
+        Some(&Some(newest)) => Fate::NeededBy(list[newest].reached.mark.name.clone()),
+        _ if place >= newest_place => Fate::New,
+        _ if running.contains(&piece) => Fate::Continued,
+        _ if policy.is_none() => Fate::Spare,
+        Some(None) => Fate::Unneeded,
+        _ if young_since.is_none_or(|since| set.made_at >= since) => Fate::Spare,
         None => Fate::Unneeded,
     };
     let all = sets.enumerate().flat_map(|(place, set)| {
@@ -298,12 +238,12 @@ fn pieces(
 /// one would be the right one.
 fn companions(
     history: &History<'_>,
-    candidates: &[Candidate],
+    candidates: &[Candidate<'_>],
     kept: &[Vec<Kept>],
     policy: Option<&RetentionConfig>,
 ) -> BTreeMap<PieceId, Fate> {
     let kept = candidates.iter().zip(kept).filter(|(_, it)| !it.is_empty());
-    let marks = kept.map(|(it, _)| (it.point.mark.placed_at, &it.point.mark.name));
+    let marks = kept.map(|(it, _)| (it.reached.mark.placed_at, &it.reached.mark.name));
     let marks: Vec<_> = marks.collect();
     if policy.is_none() || marks.is_empty() {
         return BTreeMap::new();
@@ -314,7 +254,7 @@ fn companions(
 /// A set whose mark is let go claims it no longer once a piece goes that it would need.
 fn let_go(
     sets: &[Set],
-    candidates: &[Candidate],
+    candidates: &Candidates<'_>,
     kept: &[Vec<Kept>],
     pieces: &[PieceVerdict],
 ) -> Vec<PrunedSet> {
@@ -323,13 +263,14 @@ fn let_go(
     for piece in gone.clone() {
         by_set.entry(piece.set).or_default().push(piece.piece);
     }
-    let gone: BTreeSet<PieceId> = gone.map(|it| it.piece).collect();
+    let gone: HashSet<PieceId> = gone.map(|it| it.piece).collect();
+    let has_lost = candidates.on_ways(|piece| gone.contains(&piece.id));
     let (mut keeps, mut ends) = (BTreeSet::new(), BTreeSet::new());
-    for (candidate, rules) in candidates.iter().zip(kept) {
-        if !rules.is_empty() {
-            keeps.insert(candidate.point.set);
-        } else if needs(&candidate.point).any(|piece| gone.contains(&piece)) {
-            ends.insert(candidate.point.set);
+    for (at, candidate) in candidates.list.iter().enumerate() {
+        if !kept[at].is_empty() {
+            keeps.insert(candidate.reached.set.id);
+        } else if has_lost[at] {
+            ends.insert(candidate.reached.set.id);
         }
     }
     let pruned = sets.iter().filter_map(|set| {

@@ -84,7 +84,10 @@ pub(super) async fn leave_group(
         if error.sql().is_none() {
             return error;
         }
-        error.hint("the primary replica must be on this host, and the login must have the right ALTER ANY AVAILABILITY GROUP")
+        error.hint(
+            "the primary replica must be on this host, and the login must have the right ALTER ANY AVAILABILITY \
+             GROUP: `stopmark grants --for leave-group` prints the T-SQL",
+        )
     };
     let session = fleet.open(host).await.map_err(at_member)?;
     let left = session.ask(&leave_sql(step)).await;

@@ -14,7 +14,7 @@ use tiberius::{AuthMethod, Client, EncryptionLevel};
 use tokio_util::compat::TokioAsyncWriteCompatExt;
 use tracing::Instrument;
 
-use super::dial::{Address, Dial, Wire};
+use super::dial::{Address, Dial, Listener, Wire};
 use super::observe::Operation;
 use super::rows;
 use super::session::{SqlSession, as_fault, within};
@@ -98,6 +98,10 @@ async fn client_config(host: &HostConfig) -> Result<tiberius::Config> {
     let mut config = tiberius::Config::new();
     config.host(address.machine);
     config.application_name(PROGRAM_NAME);
+    // A ticket of Kerberos is for one port of one machine.
+    if let Listener::Port(port) = address.listener {
+        config.port(port);
+    }
     config.authentication(authentication(host)?);
     config.encryption(match host.encryption {
         Encryption::Required => EncryptionLevel::Required,
@@ -138,16 +142,30 @@ fn authentication(host: &HostConfig) -> Result<AuthMethod> {
 }
 
 #[cfg(windows)]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it is an error")]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may be an error")]
 fn integrated(_host: &HostConfig) -> Result<AuthMethod> {
     Ok(AuthMethod::Integrated)
 }
 
-#[cfg(not(windows))]
+/// With a ticket for `MSSQLSvc/machine:port`; nothing here asks which port SQL Browser told.
+#[cfg(all(not(windows), feature = "kerberos"))]
+fn integrated(host: &HostConfig) -> Result<AuthMethod> {
+    match Address::parse(&host.address).map(|address| address.listener) {
+        Some(Listener::Instance(_)) => Err(Error::new(
+            Code::ConfigValue,
+            format!("kerberos needs the port, and `{}` has none", host.address),
+        )
+        .at("host", &host.name)
+        .hint("write `address = 'machine,port'`, as in the service's principal name")),
+        Some(Listener::Port(_)) | None => Ok(AuthMethod::Integrated),
+    }
+}
+
+#[cfg(not(any(windows, feature = "kerberos")))]
 fn integrated(host: &HostConfig) -> Result<AuthMethod> {
     Err(Error::new(
         Code::ConfigValue,
-        "integrated login works only where the agent runs on windows",
+        "integrated login works only on windows, or in a build that knows kerberos",
     )
     .at("host", &host.name)
     .hint("give a SQL Server login with `user` and `password`"))
@@ -173,6 +191,8 @@ fn login_error(host: &HostConfig, error: tiberius::error::Error) -> Error {
             host,
             &format!("it sends its clients on to `{other},{port}`"),
         ),
+        #[cfg(all(not(windows), feature = "kerberos"))]
+        Client::Gssapi(text) => no_ticket(host, &text),
         other => match as_fault(other) {
             super::fault::Fault::Refused(cause) => refused_login(host, cause),
             fault => fault.at(&host.name),
@@ -188,9 +208,23 @@ fn certificate_error(host: &HostConfig, text: &str) -> Error {
         .hint("name the authority's file in `trust_ca`; the address must stand in the certificate")
 }
 
+/// Kerberos gave no ticket, or the host's answer to it was none.
+#[cfg(all(not(windows), feature = "kerberos"))]
+fn no_ticket(host: &HostConfig, text: &str) -> Error {
+    Error::new(Code::LoginRefused, format!("kerberos: {}", text.trim()))
+        .at("host", &host.name)
+        .hint(
+            "see `klist` as the agent's account, and that the directory knows \
+             `MSSQLSvc/machine:port` of this host's address (`setspn -L`)",
+        )
+}
+
 fn refused_login(host: &HostConfig, cause: SqlCause) -> Error {
     let hint = match cause.number {
-        18452 => "the login comes from an untrusted domain: use a SQL Server login, or Kerberos",
+        18452 => {
+            "the host does not trust the login's domain: use a SQL Server login, or see that host and \
+             account are of one domain"
+        }
         18456 => "see user and password; the server's error log has the reason as a state number",
         18470 | 18486 => "the login is disabled or locked",
         18487 | 18488 => "the login's password has expired or must be changed",
@@ -297,7 +331,24 @@ mod tests {
         assert!(error.context().contains(&file));
     }
 
-    #[cfg(not(windows))]
+    #[tokio::test]
+    async fn a_client_knows_the_port_that_a_ticket_is_for() {
+        let config = client_config(&host()).await.expect("complete");
+        assert_eq!(config.get_addr(), "pay1.example:14330");
+    }
+
+    #[cfg(all(not(windows), feature = "kerberos"))]
+    #[test]
+    fn kerberos_asks_for_the_port() {
+        let mut host = host();
+        host.login = LoginConfig::Integrated;
+        authentication(&host).expect("it has one");
+        host.address = r"pay1.example\PAY".to_owned();
+        let error = authentication(&host).expect_err("no port");
+        assert_eq!(error.code(), Code::ConfigValue);
+    }
+
+    #[cfg(not(any(windows, feature = "kerberos")))]
     #[test]
     fn integrated_login_is_refused_where_it_cannot_work() {
         let mut host = host();

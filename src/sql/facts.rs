@@ -91,7 +91,7 @@ fn identity(row: Cells<'_>, rights: &[Asked], is_encrypted: bool) -> Result<Host
         if row.int_or_null(&format!("right_{at}"))? != Some(1) {
             match right.purpose {
                 Purpose::Restore => missing_to_restore.push(right.label.clone()),
-                Purpose::Backup | Purpose::Check | Purpose::Prepare => {
+                Purpose::Backup | Purpose::Check | Purpose::Prepare | Purpose::LeaveGroup => {
                     missing_rights.push(right.label.clone());
                 }
             }

@@ -97,8 +97,16 @@ pub fn grants_script(grantee: &Grantee<'_>, purposes: &[Purpose]) -> String {
     if purposes.contains(&Purpose::Backup) {
         script.push_str(&biztalk(grantee));
     }
+    if purposes.contains(&Purpose::Restore) && !purposes.contains(&Purpose::LeaveGroup) {
+        script.push_str(NOT_TO_LEAVE);
+    }
     script
 }
+
+/// Whoever reads a script for restores must find what it leaves out, and why.
+const NOT_TO_LEAVE: &str = "\n\
+    -- Not granted here: ALTER ANY AVAILABILITY GROUP, which `restore run --leave-group` needs on the host of the\n\
+    -- primary replica, for it also lets its holder fail groups over. `stopmark grants --for leave-group` prints it.\n";
 
 /// The rights of the table that apply to this login.
 fn wanted<'a>(
@@ -250,6 +258,22 @@ mod tests {
         for part in ["[db_owner]", "USE [model]", "GRANT CREATE ANY DATABASE"] {
             assert!(script.contains(part), "{part} is not in\n{script}");
         }
+    }
+
+    #[test]
+    fn the_right_to_leave_a_group_is_granted_to_those_who_ask_for_it_and_named_to_those_who_restore()
+     {
+        let host: HostName = "PAY1".parse().expect("valid");
+        let right = "GRANT ALTER ANY AVAILABILITY GROUP TO [stopmark];";
+        let of = |purposes: &[Purpose]| grants_script(&grantee(&host, "stopmark"), purposes);
+        let script = of(&[Purpose::Restore]);
+        assert!(!script.contains(right), "{script}");
+        assert!(script.contains("--for leave-group"), "{script}");
+        let script = of(&[Purpose::Restore, Purpose::LeaveGroup]);
+        assert!(script.contains(right), "{script}");
+        assert!(!script.contains("Not granted here"), "{script}");
+        let script = of(&[Purpose::Backup, Purpose::Check]);
+        assert!(!script.contains("AVAILABILITY"), "{script}");
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Purpose {
     Prepare,
     /// Restores and drills onto this host.
     Restore,
+    /// Taking databases out of their availability groups before they are restored over.
+    LeaveGroup,
 }
 
 /// Where a right is held.
@@ -194,6 +196,13 @@ pub(super) const RIGHTS: &[Right] = &[
         "VIEW ANY DEFINITION",
         "whether the certificate of an encrypted database is here, and whose login a user is",
     ),
+    right(
+        Purpose::LeaveGroup,
+        Place::Server,
+        "ALTER ANY AVAILABILITY GROUP",
+        "takes a database out of its availability group, on the host of its primary replica, before it is restored \
+         over. It also lets its holder fail groups over: take it back with REVOKE .. FROM afterwards",
+    ),
 ];
 
 impl Right {
@@ -263,7 +272,7 @@ pub(super) fn asked(is_management_host: bool) -> Vec<Asked> {
     let is_asked = |right: &&Right| match right.purpose {
         Purpose::Backup => is_management_host || right.place != Place::ManagementServer,
         Purpose::Restore => true,
-        Purpose::Check | Purpose::Prepare => false,
+        Purpose::Check | Purpose::Prepare | Purpose::LeaveGroup => false,
     };
     let asked = RIGHTS.iter().filter(is_asked).filter_map(|right| {
         Some(Asked {

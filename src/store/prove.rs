@@ -282,7 +282,10 @@ pub(super) fn damaged(place: &Place) -> Error {
 fn mismatch(key: &str, message: String) -> Error {
     Error::new(Code::StoreMismatch, message)
         .at("object", key)
-        .hint("something changed the object in the store; if its file is still on the share, keep it, and look at the store")
+        .hint(
+            "something changed the object in the store; if its file is still on the share, keep it. `stopmark scrub` \
+             writes what is damaged into the group's log, and `stopmark points` then shows what is left",
+        )
 }
 
 #[cfg(test)]

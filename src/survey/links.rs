@@ -1,6 +1,4 @@
-//! Linked servers as their host has them. Start at [`LinkFacts`].
-//!
-//! These are facts and nothing else: whether marks pass through them is for `doctor` to say.
+//! Linked servers as their host has them. Start at [`LinkFacts`]; values only, which contact nobody.
 
 use serde::{Deserialize, Serialize};
 

@@ -9,6 +9,7 @@ mod facts;
 mod gather;
 mod links;
 mod milink;
+mod replicas;
 mod reported;
 mod rivals;
 mod room;
@@ -18,12 +19,13 @@ mod target;
 pub use biztalk::{BackupJobFacts, BizTalkFacts, HistoryRowFacts, ListedDatabase};
 pub use drift::{Change, Drift};
 pub use facts::{
-    BackupRow, FarSide, HostFacts, HostReport, MarkLogFacts, MemberFacts, MemberState, MovedMember,
-    RecoveryModel, Replica, Secondary, Seeding, Survey, UnresolvedMember, no_access,
+    BackupRow, HostFacts, HostReport, MarkLogFacts, MemberFacts, MemberState, MovedMember,
+    RecoveryModel, Survey, UnresolvedMember, no_access,
 };
 pub use gather::take;
 pub use links::{LINK_SIGNATURE, LinkFacts, LinkMapping};
 pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
+pub use replicas::{FarSide, Replica, Secondary, Seeding};
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
 pub use rivals::{JobStep, RivalFacts, ShippedDatabase, TakenByOthers};
 pub use room::{HostRoom, LogFile, LogRoom, most_bytes};

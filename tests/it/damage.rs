@@ -80,6 +80,9 @@ async fn a_scrub_keeps_to_its_budget_and_comes_round() {
     let second = stage.run(&["scrub", "--budget", "1KiB"]).await;
     assert_eq!(second.exit, Exit::Degraded, "{}", second.stdout);
     assert!(second.stdout.contains("SM0703"), "{}", second.stdout);
+    let held = stage.run(&["points"]).await.stdout;
+    assert!(held.contains("no delivered log carries"), "{held}");
+    assert!(!held.contains("its next log backup"), "none will: {held}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

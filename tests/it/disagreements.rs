@@ -7,35 +7,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use stopmark::model::Timestamp;
 use stopmark::plan::BackupKind;
 use stopmark::run::{self, BackupWanted, Interrupt};
-use stopmark::world::{Clock, World};
+use stopmark::world::World;
 
+use crate::agent_seeds::clock::Skewed;
 use crate::bank::{LEDGERS, TOTAL};
 use crate::chain_stories::{assert_healthy, back_up, hasty_scene};
 use crate::saga_kinds::{SPARE, Scene};
-
-/// A clock that is some hours late.
-struct Late(Arc<dyn Clock>, i64);
-
-#[async_trait]
-impl Clock for Late {
-    fn now(&self) -> Timestamp {
-        self.0.now().plus_millis(-self.1)
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.monotonic()
-    }
-
-    async fn sleep_until(&self, deadline: Duration) {
-        self.0.sleep_until(deadline).await;
-    }
-}
 
 /// Every file below a folder with its content.
 fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -109,7 +89,7 @@ async fn clocks_that_run_backwards_change_no_order() {
     scene.stage.script("SQL1", "master", &skew).await;
     scene.bank.transfer(&scene.stage, 6).await;
     let late = World {
-        clock: Arc::new(Late(scene.world.clock.clone(), hours)),
+        clock: Arc::new(Skewed(scene.world.clock.clone(), -hours)),
         ..scene.world.clone()
     };
     let wanted = BackupWanted {

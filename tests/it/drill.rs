@@ -187,6 +187,25 @@ async fn a_restore_that_fails_is_certified_as_failed_and_cleaned_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_checkdb_finds_damaged_fails_the_drill_and_is_certified() {
+    let stage = stage("check_database = \"physical_only\"").await;
+    let fault = "EXEC sp_sim_fault @kind = 'fail', @statement = 'DBCC', @number = 8939, @text = N'Table error: page (1:9).';";
+    stage.script(SPARE, "master", fault).await;
+    let printed = stage.run(&["drill", "run", "--json"]).await;
+    assert_eq!(printed.exit, Exit::Failed, "{}", printed.stdout);
+    let found = certificate(&printed);
+    assert!(!found.passed && found.is_clean, "{found:#?}");
+    let unsound = found.members.iter();
+    let unsound: Vec<_> = unsound
+        .filter(|it| it.soundness == Soundness::Unsound)
+        .collect();
+    assert_eq!(unsound.len(), 1, "{found:#?}");
+    let faults = &unsound[0].faults;
+    assert!(faults.iter().any(|it| it.contains("8939")), "{faults:?}");
+    assert_clean(&stage, "an unsound database").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_no_drill_may_be_held_nothing_is_touched() {
     let stage = stage("checks = [{ file = \"check.sql\" }]").await;
     check(&stage, "check.sql", "SELECT 1 FROM {Nobody}.dbo.T;");

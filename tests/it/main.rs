@@ -93,4 +93,5 @@ mod story;
 mod strike;
 mod strike_biztalk;
 mod strike_share;
+mod strike_store;
 mod tidy;

@@ -179,6 +179,27 @@ async fn a_point_is_found_by_a_time_with_its_zone_and_by_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_tired_person_types_is_understood_or_refused_before_anything_is_touched() {
+    let (stage, _) = set().await;
+    let (config, world) = stage.world();
+    let newest = world.catalog.newest_points(&config.group, 1).await;
+    let newest = newest.expect("a catalog").remove(0).mark.name.to_string();
+    let plan = ["restore", "plan", "--to-host", "DR1", "--default-folders"];
+    let small = newest.to_ascii_lowercase();
+    let of = |mark| [&plan[..], &["--mark", mark]].concat();
+    must(&stage.run(&of(&small)).await);
+    let unknown = stage.run(&of("SM_1999")).await.stderr;
+    assert!(unknown.contains("nearest points"), "{unknown}");
+    assert!(unknown.contains(&newest), "{unknown}");
+    let runs = world.journals.runs().expect("journals").len();
+    let below = ["restore", "run", "--to-host", "DR1", "--files-in", "data"];
+    let refused = stage.run(&below).await;
+    assert_eq!(refused.exit, Exit::Usage, "{}", refused.stderr);
+    assert!(refused.stderr.contains("in full"), "{}", refused.stderr);
+    assert_eq!(world.journals.runs().expect("journals").len(), runs);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn some_members_come_back_alone_only_for_those_who_insist() {
     let (stage, _) = set().await;
     let run = |more: &'static [&'static str]| {

@@ -6,14 +6,40 @@ use std::sync::atomic::Ordering;
 
 use stopmark::config::Job;
 use stopmark::error::Exit;
-use stopmark::service::Ask;
 use stopmark::service::due::Why;
 use stopmark::service::outlook::why;
+use stopmark::service::{Ask, Seen};
 use stopmark::world::Clock as _;
 
 use crate::damage::stored;
 use crate::stage::Stage;
 use crate::story::{SCHEDULE, Story};
+
+#[track_caller]
+fn all_ended_well(seen: &Seen) {
+    assert!(
+        seen.last.values().all(|last| last.end.is_good()),
+        "{seen:?}"
+    );
+}
+
+/// Waits for a log of the 22nd that was taken while a full is at work.
+async fn a_log_beside_the_full(story: &mut Story) -> Seen {
+    story
+        .until("a log beside the full", |seen| {
+            let log = seen.last.get(&Job::Log);
+            let is_new = log.is_some_and(|log| log.began_at.to_string().starts_with("2026-11-22"));
+            is_new && seen.working.contains_key(&Job::Full)
+        })
+        .await
+}
+
+/// Stops the service; the group stands well afterwards.
+async fn stops_in_order(story: Story) -> Stage {
+    let (stage, _, _) = story.stop().await;
+    stage.must(&["status"]).await;
+    stage
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_of_the_schedule_makes_points_and_a_stop_leaves_nothing_open() {
@@ -26,21 +52,11 @@ async fn a_day_of_the_schedule_makes_points_and_a_stop_leaves_nothing_open() {
     }
     // A day of absence is made up for once.
     let seen = story.rest_at("22T12:10").await;
-    assert!(
-        seen.last.values().all(|last| last.end.is_good()),
-        "{seen:?}"
-    );
-    let (stage, _, _) = story.stop().await;
-    let list = stage.run(&["list"]).await;
-    assert_eq!(list.exit, Exit::Ok, "{}{}", list.stdout, list.stderr);
-    let points = list
-        .stdout
-        .lines()
-        .filter(|line| line.contains("yes"))
-        .count();
-    assert_eq!(points, 8, "{}", list.stdout);
-    let status = stage.run(&["status"]).await;
-    assert_eq!(status.exit, Exit::Ok, "{}", status.stdout);
+    all_ended_well(&seen);
+    let stage = stops_in_order(story).await;
+    let list = stage.must(&["list"]).await;
+    let points = list.lines().filter(|line| line.contains("yes")).count();
+    assert_eq!(points, 8, "{list}");
     let schedule = stage.run(&["schedule"]).await;
     assert!(
         schedule.stdout.contains("by schedule"),
@@ -58,8 +74,7 @@ async fn companions_come_by_schedule_beside_the_group() {
     let mut story = Story::with(&schedule).await;
     for time in ["21T01:00", "21T01:30", "21T02:00"] {
         let seen = story.rest_at(time).await;
-        let is_good = seen.last.values().all(|last| last.end.is_good());
-        assert!(is_good, "{seen:?}");
+        all_ended_well(&seen);
     }
     let (stage, _, _) = story.stop().await;
     let list = stage.must(&["list"]).await;
@@ -77,22 +92,11 @@ async fn logs_go_on_beside_a_full_and_do_not_take_it_for_a_leftover() {
     story.rest_at("21T01:00").await;
     story.deeds.holds_full.store(true, Ordering::SeqCst);
     story.leap("22T01:00");
-    story
-        .until("a log beside the full", |seen| {
-            let log = seen.last.get(&Job::Log);
-            let is_new = log.is_some_and(|log| log.began_at.to_string().starts_with("2026-11-22"));
-            is_new && seen.working.contains_key(&Job::Full)
-        })
-        .await;
+    a_log_beside_the_full(&mut story).await;
     story.deeds.go.notify_one();
     let seen = story.rest_at("22T01:10").await;
-    assert!(
-        seen.last.values().all(|last| last.end.is_good()),
-        "{seen:?}"
-    );
-    let (stage, _, _) = story.stop().await;
-    let status = stage.run(&["status"]).await;
-    assert_eq!(status.exit, Exit::Ok, "{}", status.stdout);
+    all_ended_well(&seen);
+    stops_in_order(story).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,26 +106,15 @@ async fn a_mark_is_placed_and_logs_are_taken_while_a_full_is_half_done_on_its_ho
     let stall = "EXEC sp_sim_fault 'stall backup', 'BACKUP DATABASE', 'Ledger'";
     story.stage.script("SQL1", "master", stall).await;
     story.leap("22T01:00");
-    let seen = story
-        .until("a log beside the full", |seen| {
-            let log = seen.last.get(&Job::Log);
-            let is_new = log.is_some_and(|log| log.began_at.to_string().starts_with("2026-11-22"));
-            is_new && seen.working.contains_key(&Job::Full)
-        })
-        .await;
+    let seen = a_log_beside_the_full(&mut story).await;
     assert!(seen.last[&Job::Log].end.is_good(), "{seen:?}");
     let half_done = "SELECT CAST(COUNT(*) AS bigint) FROM sys.dm_exec_requests WHERE command = 'BACKUP DATABASE'";
     assert_eq!(story.stage.number("SQL1", "master", half_done).await, 1);
     let go_on = "EXEC sp_sim_fault 'clear'";
     story.stage.script("SQL1", "master", go_on).await;
     let seen = story.rest_at("22T01:10").await;
-    assert!(
-        seen.last.values().all(|last| last.end.is_good()),
-        "{seen:?}"
-    );
-    let (stage, _, _) = story.stop().await;
-    let status = stage.run(&["status"]).await;
-    assert_eq!(status.exit, Exit::Ok, "{}", status.stdout);
+    all_ended_well(&seen);
+    stops_in_order(story).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,9 +167,7 @@ async fn a_chain_that_a_scrub_finds_broken_is_mended_before_the_next_log_is_due(
         !seen.turns.iter().any(|turn| is_broken(&turn.why)),
         "it is mended: {seen:?}"
     );
-    let (stage, _, _) = story.stop().await;
-    let status = stage.run(&["status"]).await;
-    assert_eq!(status.exit, Exit::Ok, "{}", status.stdout);
+    stops_in_order(story).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -126,6 +126,26 @@ async fn a_log_folder_that_cannot_be_written_is_named_before_anything_begins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_service_hears_of_the_first_and_not_of_its_port_and_hears_it_once() {
+    let stage = stage().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("it has one").port();
+    drop(free);
+    stage.edit(
+        "listen = \"off\"",
+        &format!("listen = \"127.0.0.1:{port}\""),
+    );
+    let first = Managed::start(&stage);
+    first.until("READY=1");
+    let (code, said) = Managed::start(&stage).end();
+    assert_eq!(code, Some(11), "{said}");
+    assert_eq!(said.matches("SM0905").count(), 1, "{said}");
+    first.signal("TERM");
+    let (code, said) = first.end();
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupt_from_a_terminal_stops_it_too() {
     let stage = stage().await;
     let service = Managed::start(&stage);

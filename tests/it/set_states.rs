@@ -18,7 +18,7 @@ async fn states(scene: &Scene, count: usize) -> Vec<SetState> {
     scene.sets().await;
     let sets = scene.world.catalog.page(group, None, 100).await;
     let newest = scene.world.catalog.recent(group, 1, &[]).await;
-    let ends = log_ends(&newest.expect("a catalog"));
+    let ends = log_ends(&newest.expect("a catalog"), &[]);
     let sets = sets.expect("a catalog");
     let marked = sets.iter().rev().filter(|it| it.verdict.is_some());
     let marked = marked.map(|it| published(&it.set, it.verdict.as_ref(), &ends));

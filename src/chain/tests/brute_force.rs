@@ -97,7 +97,8 @@ fn any_piece(id: u128) -> impl Strategy<Value = Piece> {
         )
 }
 
-fn some_pieces() -> impl Strategy<Value = Vec<Piece>> {
+/// Pieces of all kinds, on two forks, that may follow from one another.
+pub(in crate::chain) fn some_pieces() -> impl Strategy<Value = Vec<Piece>> {
     (0_usize..8).prop_flat_map(|count| (1..=count as u128).map(any_piece).collect::<Vec<_>>())
 }
 

@@ -1,6 +1,6 @@
 //! Tests of chains: each rule by an example, points, health, then everything against brute force.
 
-mod brute_force;
+pub(super) mod brute_force;
 mod health;
 mod points;
 mod rules;

@@ -68,7 +68,7 @@ fn stands(set: &Set, sets: &[Set]) -> SetState {
         },
         Err(breaks) => Verdict::NoPoint { breaks },
     });
-    published(set, verdict.as_ref(), &log_ends(sets))
+    published(set, verdict.as_ref(), &log_ends(sets, &[]))
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub enum GrantsFor {
     Prepare,
     /// Restores and drills onto the host.
     Restore,
+    /// `stopmark restore run --leave-group`: taking databases out of their availability groups. Take it back afterwards.
+    LeaveGroup,
 }
 
 impl From<GrantsFor> for Purpose {
@@ -41,6 +43,7 @@ impl From<GrantsFor> for Purpose {
             GrantsFor::Check => Self::Check,
             GrantsFor::Prepare => Self::Prepare,
             GrantsFor::Restore => Self::Restore,
+            GrantsFor::LeaveGroup => Self::LeaveGroup,
         }
     }
 }

@@ -43,7 +43,8 @@ pub(super) async fn list(common: &Common, out: &mut Out<'_>) -> Result<Exit, Fai
 pub(super) async fn log_ends(agent: &Agent) -> Result<LogEnds, Failed> {
     let (catalog, group) = (&agent.world.catalog, &agent.config.group);
     let newest = catalog.recent(group, 1, &[]).await.map_err(one)?;
-    Ok(chain::log_ends(&newest))
+    let damaged = catalog.damaged(group).await.map_err(one)?;
+    Ok(chain::log_ends(&newest, &damaged))
 }
 
 /// The sets that runs which have not ended are to publish.

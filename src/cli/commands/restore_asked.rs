@@ -118,7 +118,7 @@ fn place(agent: &Agent, args: &RestoreArgs) -> Done<RestorePlace> {
 
 fn files(args: &RestoreArgs) -> Done<RestoreFiles> {
     if let Some(folder) = &args.files_in {
-        return Ok(RestoreFiles::InFolder(folder.clone()));
+        return Ok(RestoreFiles::InFolder(in_full("--files-in", folder)?));
     }
     if args.default_folders {
         return Ok(RestoreFiles::Defaults);
@@ -128,7 +128,7 @@ fn files(args: &RestoreArgs) -> Done<RestoreFiles> {
         let (from, to) = halves("--move-files", rule, "OLDFOLDER=NEWFOLDER")?;
         rules.push(FolderRule {
             from: from.to_owned(),
-            to: to.to_owned(),
+            to: in_full("--move-files", to)?,
         });
     }
     Ok(if rules.is_empty() {
@@ -136,6 +136,19 @@ fn files(args: &RestoreArgs) -> Done<RestoreFiles> {
     } else {
         RestoreFiles::Moved(rules)
     })
+}
+
+/// A folder as the target host names it. SQL Server would look for any other below a folder of its own, and say so only
+/// when the first piece is on its way.
+fn in_full(option: &str, folder: &str) -> Done<String> {
+    let has_drive = folder.as_bytes().get(1) == Some(&b':');
+    if has_drive || folder.starts_with(['/', '\\']) {
+        return Ok(folder.to_owned());
+    }
+    let message = format!("`{option}` names the folder `{folder}`, and not from where");
+    Err(Error::new(Code::CommandLine, message).hint(
+        "write it in full, as the target host names it: `D:\\Data`, or `/var/opt/mssql/data` on Linux",
+    ))
 }
 
 fn halves<'a>(option: &str, rule: &'a str, form: &str) -> Done<(&'a str, &'a str)> {
@@ -162,4 +175,20 @@ fn renames(point: &Point, prefix: &str) -> Result<BTreeMap<MemberName, DatabaseN
         )
         .source(error))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_named_in_full() {
+        for folder in [r"D:\Data", "/var/opt/mssql/data", r"\\nas\data"] {
+            assert_eq!(in_full("--files-in", folder).expect("in full"), folder);
+        }
+        for folder in ["data", r"restored\data", ""] {
+            let error = in_full("--files-in", folder).expect_err("from where?");
+            assert_eq!(error.code(), Code::CommandLine, "{folder}");
+        }
+    }
 }

@@ -75,7 +75,15 @@ async fn find(agent: &Agent, mark: Option<&str>) -> Result<PointNeeds, Failed> {
     let Some(mark) = mark else {
         return Err(one(no_point(agent).await?));
     };
-    let near = nearest(points(agent).await?, mark);
+    let all = points(agent).await?;
+    // Copied from a letter or typed at night, it is the same mark in small letters.
+    let mut names = all.iter().map(|it| it.mark.name.as_str());
+    if let Some(meant) = names.find(|name| name.eq_ignore_ascii_case(mark))
+        && let Some(found) = catalog.point(group, Some(meant)).await.map_err(one)?
+    {
+        return Ok(found);
+    }
+    let near = nearest(all, mark);
     let near = near.iter().map(|name| format!("`{name}`"));
     let near = near.collect::<Vec<_>>().join(", ");
     let message = format!("there is no point at mark `{mark}`");

@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, watch};
 use super::service_manager::{self, Ears, Watch};
 use super::{Failed, one};
 use crate::cli::args::{Common, ServiceCommand};
+use crate::cli::log_errors;
 use crate::cli::out::Out;
 use crate::cli::setup::{self, Home};
 use crate::error::Exit;
 use crate::page::{self, Shelf};
 use crate::run::Interrupt;
 use crate::service::seen::{Steps, WatchedProgress};
-use crate::service::{Parts, Runs, Seen, serve};
+use crate::service::{Parts, Runs, Seen, lock, serve};
 
 /// Carries a command on the service out.
 pub(super) async fn service(
@@ -41,9 +42,14 @@ pub(super) async fn service(
 /// Runs the service until it is asked to stop, and lets its manager know how it ended.
 async fn run(common: &Common, interrupt: &Interrupt) -> Result<Exit, Failed> {
     let (watch, ears) = service_manager::open().map_err(one)?;
-    let served = run_watched(common, &watch, ears, interrupt).await;
+    let mut is_logging = false;
+    let served = run_watched(common, &watch, ears, interrupt, &mut is_logging).await;
     watch.ended(&served);
-    served
+    match served {
+        // The log is what a terminal and the journal show: said once more, it would be there twice.
+        Err(errors) if is_logging && !common.json => Ok(log_errors(&errors)),
+        served => served,
+    }
 }
 
 async fn run_watched(
@@ -51,9 +57,13 @@ async fn run_watched(
     watch: &Watch,
     ears: Ears,
     interrupt: &Interrupt,
+    is_logging: &mut bool,
 ) -> Result<Exit, Failed> {
     let config = setup::load(common)?;
     setup::log_as_service(&config, common.verbose, watch.log()).map_err(one)?;
+    *is_logging = true;
+    // Who starts a second one hears of the first, and not of its port. `serve` takes the lock for good.
+    drop(lock::serving(&config.state).map_err(one)?);
     watch.stops_within(config.service.stop_within);
     let steps = Arc::new(Steps::default());
     let seen = watch::Sender::new(Seen::default());

@@ -48,6 +48,12 @@ impl Shown for Verified {
             );
             text.push_str(&line);
         }
+        if !self.damaged.is_empty() {
+            text.push_str(
+                "nothing was written down: `stopmark scrub` does that, then points that need these pieces are offered no \
+                 more, and the next log run mends the chains\n",
+            );
+        }
         text
     }
 }

@@ -181,18 +181,30 @@ fn encryption(node: &Node<'_>) -> Option<Encryption> {
 
 fn login(node: &Node<'_>, around: &Surroundings<'_>) -> Option<LoginConfig> {
     match node.as_string() {
-        Some("integrated") if around.platform == Platform::Unix => {
-            let message = "`login = \"integrated\"` works on Windows only in this version";
-            node.refuse(Code::ConfigValue, message, "use a SQL Server login");
-            None
-        }
-        Some("integrated") => Some(LoginConfig::Integrated),
+        Some("integrated") => integrated(node, &around.platform),
         // The text is not repeated: it may be a password.
         Some(_) => {
             node.refuse(Code::ConfigValue, "this is not a login", LOGIN_FORMS);
             None
         }
         None => sql_login(node, around),
+    }
+}
+
+fn integrated(node: &Node<'_>, platform: &Platform) -> Option<LoginConfig> {
+    match platform {
+        Platform::Windows { .. } | Platform::Unix { has_kerberos: true } => {
+            Some(LoginConfig::Integrated)
+        }
+        Platform::Unix {
+            has_kerberos: false,
+        } => {
+            let message = "`login = \"integrated\"` needs Windows, or a build that knows Kerberos";
+            let hint = "use a SQL Server login, or build with `--features kerberos` \
+                        (docs/rights.md says what it needs)";
+            node.refuse(Code::ConfigValue, message, hint);
+            None
+        }
     }
 }
 
@@ -266,7 +278,7 @@ fn agent_folder(node: &Node<'_>, platform: &Platform) -> Option<PathBuf> {
             is_windows_path(text),
             r"write `'\\server\share\folder'` or `'D:\folder'`",
         ),
-        Platform::Unix => (
+        Platform::Unix { .. } => (
             text.starts_with('/'),
             "mount the share on this machine and write where, `/mnt/..`",
         ),

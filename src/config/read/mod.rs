@@ -63,7 +63,10 @@ pub(super) enum Platform {
         program_data: PathBuf,
     },
     /// Linux and its like.
-    Unix,
+    Unix {
+        /// Whether this build logs in with tickets of Kerberos.
+        has_kerberos: bool,
+    },
 }
 
 /// What every reader needs beside its table.
@@ -82,7 +85,9 @@ impl Platform {
                 program_data: super::secrets::program_data(),
             }
         } else {
-            Self::Unix
+            Self::Unix {
+                has_kerberos: cfg!(feature = "kerberos"),
+            }
         }
     }
 }

@@ -173,7 +173,7 @@ pub(super) fn paths(root: &Table<'_>, around: &Surroundings<'_>) -> (PathBuf, Pa
             let own = program_data.join("Stopmark");
             (own.join("state"), own.join("logs"))
         }
-        Platform::Unix => ("/var/lib/stopmark".into(), "/var/log/stopmark".into()),
+        Platform::Unix { .. } => ("/var/lib/stopmark".into(), "/var/log/stopmark".into()),
     };
     let Some(table) = section(root, "paths", PATHS_KEYS) else {
         return (state, logs);

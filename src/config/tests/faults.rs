@@ -274,10 +274,10 @@ fn hosts_are_reached_by_tcp_with_a_login() {
         ("login = { user = \"stopmark\", password = { env = \"PASSWORD\" } }", "login = \"integrated\""),
         ("/mnt/b/PAY2", "mnt"),
     ]), @r#"
-    error[SM0103]: `login = "integrated"` works on Windows only in this version
+    error[SM0103]: `login = "integrated"` needs Windows, or a build that knows Kerberos
       file: /etc/stopmark/stopmark.toml:8:9
       key:  hosts.'PAY1\SQL'.login
-      hint: use a SQL Server login
+      hint: use a SQL Server login, or build with `--features kerberos` (docs/rights.md says what it needs)
     error[SM0103]: `trust_ca` and `trust_any_certificate` exclude each other
       file: /etc/stopmark/stopmark.toml:10:8
       key:  hosts.PAY2

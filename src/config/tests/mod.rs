@@ -97,7 +97,10 @@ fn parsed_on(text: &str, platform: Platform) -> Result<Config, Vec<Error>> {
 }
 
 fn parsed(text: &str) -> Result<Config, Vec<Error>> {
-    parsed_on(text, Platform::Unix)
+    let platform = Platform::Unix {
+        has_kerberos: false,
+    };
+    parsed_on(text, platform)
 }
 
 fn whole(text: &str) -> Config {
@@ -299,4 +302,16 @@ fn a_file_that_cannot_be_read_is_told() {
     assert_eq!(code(&path), Code::ConfigUnreadable);
     std::fs::write(&path, WHOLE.replace("pay2.txt", "/etc/stopmark/pay2.txt")).expect("written");
     assert!(load(&path, &Vault::new()).is_ok());
+}
+
+#[test]
+fn a_build_that_knows_kerberos_takes_an_integrated_login() {
+    let text = WHOLE.replace(
+        "login = { user = \"stopmark\", password = { env = \"PASSWORD\" } }",
+        "login = \"integrated\"",
+    );
+    let config = parsed_on(&text, Platform::Unix { has_kerberos: true })
+        .unwrap_or_else(|errors| panic!("{}", shown(&errors)));
+    let mut logins = config.hosts.values().map(|host| &host.login);
+    assert!(logins.any(|login| matches!(login, LoginConfig::Integrated)));
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::asked::{CatalogView, Names};
 use super::keys::Naming;
-use super::stages::Stages;
+use super::stages::{Stages, unmarked};
 use super::{AdoptPiece, OnFailure, PLAN_FORMAT, Plan, Publish, RunKind, StageName, Step, Warning};
 use crate::config::{Config, ReadBack};
 use crate::error::Code;
@@ -348,25 +348,16 @@ fn stages(
     if steps.is_empty() {
         return stages.into_vec();
     }
+    let set = (SetId(names.next()), SetKind::Adopted);
     let publish = Publish {
-        set: SetId(names.next()),
-        set_kind: SetKind::Adopted,
-        group: cfg.group.clone(),
-        run: asked.run,
-        made_at: stamped_at,
-        mark: None,
-        stamped_at: None,
         members,
-        best_effort: Vec::new(),
         pieces: steps.iter().map(|step| step.piece.id).collect(),
-        companions: Vec::new(),
-        settings: Vec::new(),
+        ..unmarked(cfg, set, (asked.run, stamped_at))
     };
     let adopts = steps
         .into_iter()
         .map(|step| (step.piece.member.host.clone(), Step::Adopt(step)));
     stages.add(StageName::Adopt, OnFailure::Pass, adopts);
-    let publish = (cfg.management_host.clone(), Step::Publish(publish));
-    stages.add(StageName::Publish, OnFailure::Unwind, [publish]);
+    stages.publish(cfg, publish);
     stages.into_vec()
 }

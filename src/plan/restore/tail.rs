@@ -11,8 +11,8 @@ use crate::model::{PieceId, PieceKind, SetId, SetKind, Timestamp};
 use crate::plan::asked::{CatalogView, Names};
 use crate::plan::keys::Naming;
 use crate::plan::retry::RetryRule;
-use crate::plan::stages::Stages;
-use crate::plan::{BackUp, OnFailure, Publish, StageName, Step, Tail};
+use crate::plan::stages::{Stages, unmarked};
+use crate::plan::{BackUp, Publish, Tail};
 use crate::survey::{RecoveryModel, TargetState};
 
 /// The tail of every member that is restored over itself and has one.
@@ -83,22 +83,10 @@ pub(super) fn bring_home(
     if tails.is_empty() {
         return;
     }
-    stages.deliver(tails, &cfg.policy, cfg.store.transfer.pieces_in_flight);
-    let publish = Step::Publish(Publish {
-        set: SetId(names.next()),
-        set_kind: SetKind::Salvage,
-        group: cfg.group.clone(),
-        run: asked.run,
-        made_at: now,
-        mark: None,
-        stamped_at: None,
+    let set = (SetId(names.next()), SetKind::Salvage);
+    let publish = Publish {
         members: tails.iter().map(|tail| tail.member.clone()).collect(),
-        best_effort: Vec::new(),
-        pieces: tails.iter().map(|tail| tail.piece).collect(),
-        companions: Vec::new(),
-        settings: Vec::new(),
-    });
-    let host = cfg.management_host.clone();
-    stages.add(StageName::Publish, OnFailure::Unwind, [(host, publish)]);
-    stages.clear(tails);
+        ..unmarked(cfg, set, (asked.run, now))
+    };
+    stages.bring_home(cfg, tails, publish);
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::catch_up;
-use crate::chain::points;
+use crate::chain::{chains, reached};
 use crate::error::{Code, Error, Result};
 use crate::model::{MarkName, PieceId, Set, SetId};
 use crate::plan::{NoteRemoved, Prune, RemovePiece};
@@ -39,8 +39,9 @@ pub(in crate::run) async fn is_pruned(world: &World, step: &Prune) -> Result<boo
 /// A prune never takes a Point that its plan keeps, whatever happened since the plan was made.
 fn require_kept(step: &Prune, sets: Vec<Set>) -> Result<()> {
     let names = |sets: &[Set]| -> BTreeSet<MarkName> {
-        let points = points(sets, &[]).into_iter();
-        points.map(|point| point.mark.name).collect()
+        let nothing = BTreeSet::new();
+        let reached = reached(sets, &nothing, &chains(sets, &nothing)).into_iter();
+        reached.map(|it| it.mark.name.clone()).collect()
     };
     let before = names(&sets);
     let after = names(&without(sets, &step.sets));

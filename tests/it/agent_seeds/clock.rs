@@ -48,6 +48,25 @@ pub(crate) struct Idle {
     wakes: AtomicU64,
 }
 
+/// A clock on the wall that is so many milliseconds early, or late where they are negative; time passes on it as on
+/// the other.
+pub(crate) struct Skewed(pub(crate) Arc<dyn stopmark::world::Clock>, pub(crate) i64);
+
+#[async_trait]
+impl stopmark::world::Clock for Skewed {
+    fn now(&self) -> Timestamp {
+        self.0.now().plus_millis(self.1)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    async fn sleep_until(&self, deadline: Duration) {
+        self.0.sleep_until(deadline).await;
+    }
+}
+
 /// Lets time pass on a clock as long as it is held.
 pub(crate) struct Passing {
     _stop: mpsc::Sender<()>,

@@ -54,7 +54,7 @@ const STRUCK: [&str; 6] = [
 ];
 
 /// What a backup may be refused with, with SQL Server's words where words matter.
-const REFUSALS: [(i32, &str); 12] = [
+const REFUSALS: [(i32, &str); 19] = [
     (
         3271,
         "A nonrecoverable I/O error occurred on file: 1117(I/O device error).",
@@ -97,6 +97,28 @@ const REFUSALS: [(i32, &str); 12] = [
         "SQL Server detected a logical consistency-based I/O error.",
     ),
     (1222, "Lock request time out period exceeded."),
+    (
+        945,
+        "Database cannot be opened due to inaccessible files or insufficient memory or disk space.",
+    ),
+    (3043, "BACKUP detected an error on page (1:9) in file 'x'."),
+    (3049, "BACKUP detected corruption in the database log."),
+    (
+        3292,
+        "A failure occurred while attempting to execute Backup or Restore with a URL device specified.",
+    ),
+    (
+        3062,
+        "Cannot backup from a HADRON secondary because it is not in Synchronizing or Synchronized state.",
+    ),
+    (
+        4208,
+        "The statement BACKUP LOG is not allowed while the recovery model is SIMPLE.",
+    ),
+    (
+        9019,
+        "The virtual log file sequence is in use on the secondary.",
+    ),
 ];
 
 /// Arms so many faults on hosts chosen at random.
@@ -196,7 +218,7 @@ pub(crate) async fn others(
     let to = format!("TO DISK = N'{}' WITH FORMAT, CHECKSUM", file.display());
     let over = format!("FROM DISK = N'{}' WITH REPLACE", file.display());
     // To restore over a member that takes part in an open transaction would lose money by itself.
-    let ways = if is_quiet(hosts) { 8 } else { 7 };
+    let ways = if is_quiet(hosts) { 12 } else { 9 };
     let sql = match dice.below(ways) {
         0 => format!("BACKUP LOG {database} {to}"),
         1 => format!("BACKUP DATABASE {database} {to}"),
@@ -209,6 +231,11 @@ pub(crate) async fn others(
         }
         5 => format!("EXEC sp_sim_fault @kind = 'bulk change', @database = '{database}'"),
         6 => format!("ALTER DATABASE {database} SET RECOVERY BULK_LOGGED"),
+        7 => format!("BACKUP LOG {database} {to}, COPY_ONLY"),
+        8 => format!("BACKUP DATABASE {database} {to}, DIFFERENTIAL"),
+        // Nobody brings it back before all faults end.
+        9 => format!("ALTER DATABASE {database} SET OFFLINE WITH ROLLBACK IMMEDIATE"),
+        10 => format!("ALTER DATABASE {database} SET READ_ONLY WITH ROLLBACK IMMEDIATE"),
         // Only while no money moves: the copy must be what is copied over.
         _ => format!(
             "BACKUP DATABASE {database} {to}, COPY_ONLY; RESTORE DATABASE {database} {over}"
@@ -264,7 +291,7 @@ pub(crate) fn clear(hosts: &Hosts) {
     }
 }
 
-/// Ends every fault: what was stalled goes on, members are in FULL again, as a person would see to it.
+/// Ends every fault: what was stalled goes on, members are open, writable and in FULL again, as a person would see to it.
 pub(crate) async fn relieve(hosts: &Arc<Hosts>, bank: &Bank) {
     for at in 0..hosts.count() {
         while hosts.host(at).is_none() {
@@ -273,8 +300,16 @@ pub(crate) async fn relieve(hosts: &Arc<Hosts>, bank: &Bank) {
     }
     clear(hosts);
     for Ledger { host, database } in &bank.ledgers {
-        let sql = format!("ALTER DATABASE {database} SET RECOVERY FULL");
-        hosts.told(*host, &sql).await;
+        let again = [
+            "ONLINE",
+            "READ_WRITE WITH ROLLBACK IMMEDIATE",
+            "RECOVERY FULL",
+        ];
+        for state in again {
+            hosts
+                .told(*host, &format!("ALTER DATABASE {database} SET {state}"))
+                .await;
+        }
     }
 }
 

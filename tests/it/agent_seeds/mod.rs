@@ -19,7 +19,7 @@ mod books;
     reason = "made for the tests of `sqlsim`, which use all of it"
 )]
 mod client;
-mod clock;
+pub(crate) mod clock;
 mod faults;
 mod hosts;
 mod oracle;

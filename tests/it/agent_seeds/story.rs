@@ -120,11 +120,12 @@ impl Scene {
         self.meanwhile(dice).await;
         let failing = FAILING[dice.place(FAILING.len())];
         let (end, own) = (end(dice), Dice::new(dice.roll()));
-        let weather = Weather::new(&self.books, failing, end, own);
+        let skew_ms = skew_ms(dice);
+        let weather = Weather::new(&self.books, (failing, skew_ms), end, own);
         let stormy = weather.world(&world);
         let act = any_act(dice);
         self.books.note(format!(
-            "{act:?} begins, {end:?}, {failing} in a thousand fail"
+            "{act:?} begins, {end:?}, {failing} in a thousand fail, the agent's clock is {skew_ms} ms early"
         ));
         let life = self.life(act, &stormy, &weather, dice.below(400_000));
         let (clients, own) = (dice.below(12), Dice::new(dice.roll()));
@@ -258,6 +259,12 @@ fn any_act(dice: &mut Dice) -> Act {
         4 => Act::Scrub,
         _ => Act::Log,
     }
+}
+
+/// One agent's clock in six is wrong, by two hours at most.
+fn skew_ms(dice: &mut Dice) -> i64 {
+    let ms = i64::try_from(dice.below(14_400_000)).unwrap_or_default() - 7_200_000;
+    if dice.below(6) == 0 { ms } else { 0 }
 }
 
 /// One agent in four is killed at some effect or line of its journal, one in twelve is asked to stop.

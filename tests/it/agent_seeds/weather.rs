@@ -14,6 +14,7 @@ use stopmark::world::{Journal, Journals, World};
 use tokio_util::sync::CancellationToken;
 
 use super::books::Books;
+use super::clock::Skewed;
 use crate::fate::{Fate, Fates};
 use crate::strike::Strike;
 
@@ -66,6 +67,8 @@ pub(crate) struct Weather {
     /// Effects in a thousand that fail.
     failing: u64,
     end: End,
+    /// How early the clock on the agent's wall is.
+    skew_ms: i64,
     /// Asked at [`End::Stopped`].
     pub(crate) interrupt: Interrupt,
     /// Fires when the agent dies.
@@ -79,12 +82,18 @@ struct Now {
 }
 
 impl Weather {
-    /// Weather in which so many effects in a thousand fail.
-    pub(crate) fn new(books: &Arc<Books>, failing: u64, end: End, dice: Dice) -> Arc<Self> {
+    /// Weather in which so many effects in a thousand fail, and the clock on the agent's wall is so early, or late.
+    pub(crate) fn new(
+        books: &Arc<Books>,
+        (failing, skew_ms): (u64, i64),
+        end: End,
+        dice: Dice,
+    ) -> Arc<Self> {
         Arc::new(Self {
             books: Arc::clone(books),
             failing,
             end,
+            skew_ms,
             interrupt: Interrupt::default(),
             died: CancellationToken::new(),
             now: Mutex::new(Now { dice, moments: 0 }),
@@ -99,6 +108,7 @@ impl Weather {
         };
         World {
             journals: Arc::new(journals),
+            clock: Arc::new(Skewed(Arc::clone(&world.clock), self.skew_ms)),
             ..Strike::by(Arc::clone(self) as _).world(world)
         }
     }

@@ -11,6 +11,8 @@ mod rows;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -27,7 +29,7 @@ use stopmark::world::{Clock, World};
 use crate::bank::TOTAL;
 use crate::saga_kinds::{SPARE, Scene};
 use crate::saga_story::story;
-use beside::{RESTORES, UNCOVERED};
+use beside::{BESIDE_THE_TABLE, FACTS, RESTORES, UNCOVERED};
 use rows::{Met, ROWS, Row};
 
 /// A clock on which nobody waits: what is slept is over at once, and counts as past.
@@ -289,4 +291,55 @@ fn every_row_of_the_table_is_told_or_has_a_reason() {
     );
     assert!(unknown.is_empty(), "not in the table: {unknown:?}");
     assert!(UNCOVERED.iter().all(|(_, reason)| reason.len() > 20));
+}
+
+/// The numbers of the errors that these files of the simulator make.
+fn numbers_of_the_simulator(files: &[&str]) -> BTreeSet<i32> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/sqlsim/src/messages");
+    let mut numbers = BTreeSet::new();
+    for file in files {
+        let text = fs::read_to_string(folder.join(file)).expect("a file of the simulator");
+        let made = text.split("SqlError::new(").skip(1);
+        let digits = made.filter_map(|text| text.split(',').next());
+        numbers.extend(digits.filter_map(|number| number.trim().parse::<i32>().ok()));
+    }
+    assert!(numbers.len() > 40, "{numbers:?}");
+    numbers
+}
+
+#[test]
+fn every_error_of_backups_and_restores_that_the_simulator_has_is_a_row_or_has_a_reason() {
+    let known: BTreeSet<i32> = TABLE.iter().map(|known| known.number).collect();
+    let raised = numbers_of_the_simulator(&["backup.rs", "restore.rs", "mod.rs"]);
+    let reasons = BESIDE_THE_TABLE.iter();
+    let beside: BTreeSet<i32> = reasons
+        .clone()
+        .flat_map(|(it, _)| it.iter().copied())
+        .collect();
+    let forgotten: Vec<_> = raised.difference(&known).filter(|it| **it > 0).collect();
+    let forgotten: Vec<_> = forgotten
+        .into_iter()
+        .filter(|it| !beside.contains(it))
+        .collect();
+    assert!(
+        forgotten.is_empty(),
+        "neither a row nor a reason: {forgotten:?}"
+    );
+    let idle: Vec<_> = beside
+        .iter()
+        .filter(|it| known.contains(it) || !raised.contains(it))
+        .collect();
+    assert!(idle.is_empty(), "a reason for nothing: {idle:?}");
+    assert!(reasons.into_iter().all(|(_, reason)| reason.len() > 20));
+}
+
+/// The classification table that the rows were taken from, by number: what is in it and not in the code was forgotten.
+#[test]
+fn every_number_of_the_facts_is_a_row() {
+    let known: BTreeSet<i32> = TABLE.iter().map(|known| known.number).collect();
+    let missing: Vec<_> = FACTS
+        .iter()
+        .filter(|number| !known.contains(number))
+        .collect();
+    assert!(missing.is_empty(), "no row: {missing:?}");
 }

@@ -1,0 +1,198 @@
+//! Marks that are Points, or would be if no piece were damaged, and which pieces lie on their ways.
+//!
+//! Start at [`Candidates::of`]. A history of years has tens of millions of steps on its ways, so none of them is walked:
+//! ways are runs of places, and what is asked of many ways is reckoned along the places once.
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::ops::Range;
+
+use super::History;
+use crate::chain::{Chain, Reached, Way, chains, reached};
+use crate::model::{MemberName, Piece, PieceId, ProofLevel, SetId};
+
+/// One mark that is a Point, or would be if no piece were damaged.
+pub(super) struct Candidate<'a> {
+    pub(super) reached: Reached<'a>,
+    pub(super) is_offered: bool,
+    pub(super) is_proven: bool,
+}
+
+/// All of them, in the order of their marks.
+pub(super) struct Candidates<'a> {
+    pub(super) list: Vec<Candidate<'a>>,
+    /// The chains of what is whole, in which those on offer have their ways.
+    pub(super) sound: BTreeMap<&'a MemberName, Chain<'a>>,
+    /// The chains of everything, in which the others have theirs.
+    all: BTreeMap<&'a MemberName, Chain<'a>>,
+}
+
+impl<'a> Candidates<'a> {
+    pub(super) fn of(history: &History<'a>) -> Self {
+        let sound = chains(history.sets, history.damaged);
+        let candidate = |is_offered| {
+            move |reached| Candidate {
+                reached,
+                is_offered,
+                is_proven: false,
+            }
+        };
+        let offered = reached(history.sets, history.damaged, &sound).into_iter();
+        let mut list: Vec<Candidate> = offered.map(candidate(true)).collect();
+        let mut all = BTreeMap::new();
+        if !history.damaged.is_empty() {
+            let offered: BTreeSet<SetId> = list.iter().map(|it| it.reached.set.id).collect();
+            all = chains(history.sets, &BTreeSet::new());
+            let others = reached(history.sets, &BTreeSet::new(), &all).into_iter();
+            let others = others.filter(|it| !offered.contains(&it.set.id));
+            list.extend(others.map(candidate(false)));
+        }
+        list.sort_by_key(|it| (it.reached.mark.placed_at, it.reached.set.id));
+        let mut candidates = Self { list, sound, all };
+        candidates.prove(history);
+        candidates
+    }
+
+    /// One on offer is proven if some bytes at least of every piece that it needs were read back and compared.
+    fn prove(&mut self, history: &History<'_>) {
+        let is_unproven = self.on_ways(|piece| {
+            let at_delivery = piece.proof.is_some_and(|proof| proof >= ProofLevel::Sample);
+            !at_delivery && !history.proven.contains(&piece.id)
+        });
+        for (candidate, is_unproven) in self.list.iter_mut().zip(is_unproven) {
+            candidate.is_proven = candidate.is_offered && !is_unproven;
+        }
+    }
+
+    /// For each candidate whether such a piece lies on one of its ways.
+    pub(super) fn on_ways(&self, is_asked: impl Fn(&Piece) -> bool) -> Vec<bool> {
+        let sound = counts(&self.sound, &is_asked);
+        let all = counts(&self.all, &is_asked);
+        let lies = |candidate: &Candidate| {
+            let chains = self.chains(candidate.is_offered);
+            let counts = if candidate.is_offered { &sound } else { &all };
+            let mut ways = candidate.reached.ways.iter();
+            ways.any(|(member, way)| {
+                let before = &counts[member];
+                let mut runs = runs(&chains[member], way);
+                runs.any(|run| before[run.end] > before[run.start])
+            })
+        };
+        self.list.iter().map(lies).collect()
+    }
+
+    /// Every piece that a candidate needs, with the newest among those that count, by its place in the list.
+    pub(super) fn needed(
+        &self,
+        is_counted: impl Fn(usize) -> bool,
+    ) -> HashMap<PieceId, Option<usize>> {
+        let mut needed: HashMap<PieceId, Option<usize>> = HashMap::new();
+        for is_offered in [true, false] {
+            let chains = self.chains(is_offered);
+            for (member, on_ways) in self.runs_by_member(is_offered) {
+                let pieces: Vec<&Piece> = places(&chains[member]).collect();
+                let counted = on_ways.iter().filter(|(at, _)| is_counted(*at)).cloned();
+                let newest_counted = highest(pieces.len(), counted.collect());
+                let newest = highest(pieces.len(), on_ways);
+                for (at, piece) in pieces.into_iter().enumerate() {
+                    if newest[at].is_some() {
+                        let known = needed.entry(piece.id).or_default();
+                        *known = newest_counted[at].max(*known);
+                    }
+                }
+            }
+        }
+        needed
+    }
+
+    fn runs_by_member(
+        &self,
+        is_offered: bool,
+    ) -> BTreeMap<&'a MemberName, Vec<(usize, Range<usize>)>> {
+        let chains = self.chains(is_offered);
+        let mut found: BTreeMap<&MemberName, Vec<(usize, Range<usize>)>> = BTreeMap::new();
+        let candidates = self.list.iter().enumerate();
+        for (at, candidate) in candidates.filter(|(_, it)| it.is_offered == is_offered) {
+            for (member, way) in &candidate.reached.ways {
+                let runs = runs(&chains[member], way);
+                found
+                    .entry(member)
+                    .or_default()
+                    .extend(runs.map(|run| (at, run)));
+            }
+        }
+        found
+    }
+
+    fn chains(&self, is_offered: bool) -> &BTreeMap<&'a MemberName, Chain<'a>> {
+        if is_offered { &self.sound } else { &self.all }
+    }
+}
+
+/// The pieces of a chain in one line: fulls, differentials, logs.
+fn places<'a>(chain: &Chain<'a>) -> impl Iterator<Item = &'a Piece> {
+    let bases = chain.fulls().iter().chain(chain.differentials());
+    bases.chain(chain.logs()).copied()
+}
+
+/// The parts of that line that a way holds.
+fn runs(chain: &Chain<'_>, way: &Way) -> impl Iterator<Item = Range<usize>> {
+    let differentials = chain.fulls().len();
+    let logs = differentials + chain.differentials().len();
+    let differential = way.differential.map(|at| differentials + at);
+    let bases = std::iter::once(way.full).chain(differential);
+    let runs = way
+        .logs
+        .iter()
+        .map(move |run| logs + run.start..logs + run.end);
+    bases.map(|at| at..at + 1).chain(runs)
+}
+
+/// How many such pieces stand before each place, and before the end.
+fn counts<'a>(
+    chains: &BTreeMap<&'a MemberName, Chain<'a>>,
+    is_asked: impl Fn(&Piece) -> bool,
+) -> BTreeMap<&'a MemberName, Vec<u32>> {
+    let count = |chain: &Chain<'a>| {
+        let mut counts = vec![0];
+        let mut before = 0;
+        for piece in places(chain) {
+            before += u32::from(is_asked(piece));
+            counts.push(before);
+        }
+        counts
+    };
+    let chains = chains.iter();
+    chains
+        .map(|(member, chain)| (*member, count(chain)))
+        .collect()
+}
+
+/// For each of so many places the highest number among the runs that hold it.
+fn highest(places: usize, mut runs: Vec<(usize, Range<usize>)>) -> Vec<Option<usize>> {
+    runs.sort_by_key(|(_, run)| run.start);
+    let mut to_come = runs.into_iter().peekable();
+    let mut open: BinaryHeap<(usize, usize)> = BinaryHeap::new();
+    let highest = (0..places).map(|at| {
+        while let Some((number, run)) = to_come.next_if(|(_, run)| run.start <= at) {
+            open.push((number, run.end));
+        }
+        while open.peek().is_some_and(|(_, end)| *end <= at) {
+            open.pop();
+        }
+        open.peek().map(|(number, _)| *number)
+    });
+    highest.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::highest;
+
+    #[test]
+    fn the_highest_number_stands_where_runs_overlap() {
+        let runs = vec![(3, 1..3), (1, 0..6), (2, 2..5), (9, 7..7)];
+        let found = highest(8, runs);
+        let expected = [1, 3, 3, 2, 2, 1].map(Some).into_iter().chain([None, None]);
+        assert_eq!(found, expected.collect::<Vec<_>>());
+    }
+}
