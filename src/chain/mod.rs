@@ -2,7 +2,8 @@
 //!
 //! Start at [`Chain::build`]. Given the pieces of one member in any order, it links them by LSN and recovery
 //! fork; a gap is a finding, not an error. [`points`] asks the chains of all members for one mark at a time,
-//! [`health`] compares a chain with what the host says, [`cure`] says what mends it, and [`errors`] is SQL Server's error table as data.
+//! [`health`] compares a chain with what the host says, [`cure`] says what mends it, and [`errors`] is SQL Server's error table as data
+//! ([`link_errors`] that of links and marks).
 //!
 //! This room never talks to a server, a store or a clock.
 
@@ -10,6 +11,7 @@ mod copies;
 mod cure;
 pub mod errors;
 mod health;
+pub mod link_errors;
 mod links;
 mod path;
 mod points;

@@ -6,6 +6,7 @@
 //! Nothing is contacted here, and nothing is changed.
 
 mod job;
+mod layout;
 
 use serde::Serialize;
 
@@ -15,6 +16,7 @@ use crate::model::MemberName;
 use crate::survey::{BizTalkFacts, HostReport, Survey};
 
 pub use job::{JobSettings, settings_of};
+pub use layout::examine_layout;
 pub(super) use job::{parameters, without_comments};
 
 /// BizTalk's procedures take the folder as `nvarchar(128)`, and cut what is longer.

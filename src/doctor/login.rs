@@ -4,7 +4,7 @@ use super::{Case, LinkCure, LinkFinding, Weight};
 use crate::config::LoginConfig;
 use crate::survey::LinkMapping;
 
-const WILDCARD_RISK: &str = "logins that used it without a mapping of their own lose it (7416); map those who need it first";
+pub(super) const WILDCARD_RISK: &str = "logins that used it without a mapping of their own lose it (7416); map those who need it first";
 
 pub(super) fn examine(case: &Case<'_>) -> Vec<LinkFinding> {
     let mappings = &case.link.mappings;
@@ -88,5 +88,11 @@ fn second_hop(case: &Case<'_>, who: &str) -> Option<LinkFinding> {
         _ => return None,
     };
     let what = format!("`{who}` passes as itself, and the agent logs in with {scheme}");
-    Some(case.finding(weight, what, why))
+    let target = &case.target.name;
+    let advice = format!(
+        "give `[hosts.'{target}']` a `link_login`, then `stopmark link apply --foreign '{}'`",
+        case.link.name
+    );
+    let found = case.finding(weight, what, why);
+    Some(found.cured_by(LinkCure::Configure { advice }, "none"))
 }

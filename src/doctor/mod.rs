@@ -13,16 +13,17 @@ mod names;
 mod options;
 mod rivals;
 mod route;
+mod service_account;
 
 use serde::Serialize;
 
-pub use biztalk::{BizTalkFinding, JobSettings, examine_biztalk, settings_of};
+pub use biztalk::{BizTalkFinding, JobSettings, examine_biztalk, examine_layout, settings_of};
 pub use names::{LinkedName, linked_names};
 pub use rivals::{RivalCure, RivalFinding, examine_rivals};
 
 use crate::config::{Config, HostConfig};
 use crate::model::HostName;
-use crate::survey::{HostFacts, HostReport, LinkFacts, Survey};
+use crate::survey::{HostFacts, LinkFacts, Survey};
 
 /// What a finding means for marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -58,6 +59,21 @@ pub enum LinkCure {
     },
     /// The mapping for everybody is dropped.
     DropWildcard,
+    /// One login's mapping is dropped.
+    DropMapping {
+        /// The local login.
+        login: String,
+    },
+    /// Another link is dropped, by a person who knows who uses it: no command of Stopmark's does that.
+    DropLink {
+        /// The link.
+        link: String,
+    },
+    /// The configuration is changed.
+    Configure {
+        /// How.
+        advice: String,
+    },
     /// `stopmark link apply` makes or remakes it; a link of somebody else's only where it is named with `--foreign`.
     Apply,
 }
@@ -122,6 +138,7 @@ pub fn examine(cfg: &Config, survey: &Survey) -> Vec<LinkFinding> {
     };
     let mut findings = route::twins(cfg, survey);
     findings.extend(route::loops(cfg, here, management));
+    findings.extend(service_account::examine(here, management));
     for target in targets(cfg, survey) {
         let name = target.name.as_str();
         let mut links = management.links.iter();
@@ -154,12 +171,4 @@ fn targets<'a>(cfg: &'a Config, survey: &'a Survey) -> impl Iterator<Item = &'a 
         has_members && !host.name.is_same_host(survey.management(cfg))
     };
     cfg.hosts.values().filter(is_needed)
-}
-
-/// What a configured host said.
-fn facts_of<'a>(survey: &'a Survey, host: &HostName) -> Option<&'a HostFacts> {
-    match survey.hosts.get(host)? {
-        HostReport::Facts(facts) => Some(facts),
-        HostReport::Silent { .. } => None,
-    }
 }

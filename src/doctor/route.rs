@@ -1,6 +1,6 @@
 //! Where links lead: to the right host, by the right driver, once, and not back.
 
-use super::{Case, LinkCure, LinkFinding, Weight, facts_of};
+use super::{Case, LinkCure, LinkFinding, Weight};
 use crate::config::{Config, HostConfig};
 use crate::model::HostName;
 use crate::survey::{HostFacts, LinkFacts, Survey};
@@ -24,31 +24,33 @@ pub(super) fn missing(here: &HostName, target: &HostConfig) -> LinkFinding {
     }
 }
 
-/// Two names of the configuration for one host: a mark would be placed there twice, which SQL Server refuses (3920).
+/// Two names of the configuration for one host: a mark would be placed there twice, which SQL Server refuses (3920). The
+/// name that is not the true one is to go.
 pub(super) fn twins(cfg: &Config, survey: &Survey) -> Vec<LinkFinding> {
-    let hosts: Vec<_> = cfg
-        .hosts
-        .keys()
-        .filter_map(|name| Some((name, facts_of(survey, name)?)))
-        .collect();
-    let mut findings = Vec::new();
-    for (at, (name, facts)) in hosts.iter().enumerate() {
-        let mut before = hosts[..at].iter();
-        let same = before.find(|(_, other)| other.true_name.is_same_host(&facts.true_name));
-        if let Some((other, _)) = same {
-            findings.push(LinkFinding {
-                host: (*name).clone(),
-                link: other.to_string(),
-                weight: Weight::Blocks,
-                what: format!("`{name}` and `{other}` are one host, `{}`", facts.true_name),
-                why: "one mark would be placed there twice in one transaction, which is refused (3920)",
-                cure: None,
-                risk: None,
-            });
-        }
-    }
-    findings
+    let said = |name: &HostName| survey.hosts.get(name)?.true_name().cloned();
+    let twin = |name: &HostName| {
+        let said = said(name)?;
+        let other = cfg.host(&said)?;
+        (!said.is_same_host(name)).then(|| LinkFinding {
+            host: name.clone(),
+            link: other.name.to_string(),
+            weight: Weight::Blocks,
+            what: format!("`{name}` and `{}` are one host, `{said}`", other.name),
+            why: "one mark would be placed there twice in one transaction, which is refused (3920)",
+            cure: Some(LinkCure::Configure {
+                advice: format!(
+                    "remove `[hosts.'{name}']`, and name its members by `{}`",
+                    other.name
+                ),
+            }),
+            risk: Some("members that are renamed begin new chains under the new name"),
+        })
+    };
+    cfg.hosts.keys().filter_map(twin).collect()
 }
+
+const DROPPED: &str = "whoever uses that link is cut off: where an application needs it, leave it, since no mark of Stopmark's \
+    goes through it";
 
 /// Links of the management host that lead back to it.
 pub(super) fn loops(cfg: &Config, here: &HostName, management: &HostFacts) -> Vec<LinkFinding> {
@@ -63,10 +65,16 @@ pub(super) fn loops(cfg: &Config, here: &HostName, management: &HostFacts) -> Ve
         weight: Weight::Risk,
         what: "it leads back to its own host".to_owned(),
         why: "a distributed transaction that comes home through a link is refused (3910), and marks never need it",
-        cure: None,
-        risk: None,
+        cure: Some(drop_link(link)),
+        risk: Some(DROPPED),
     };
     found.map(finding).collect()
+}
+
+fn drop_link(link: &LinkFacts) -> LinkCure {
+    LinkCure::DropLink {
+        link: link.name.clone(),
+    }
 }
 
 pub(super) fn examine(case: &Case<'_>) -> Vec<LinkFinding> {
@@ -122,6 +130,7 @@ fn doubles(case: &Case<'_>) -> Vec<LinkFinding> {
         let what = format!("`{}` leads to the same host", link.name);
         let why = "what uses both in one marked transaction marks that host twice, which is refused (3920)";
         case.finding(Weight::Risk, what, why)
+            .cured_by(drop_link(link), DROPPED)
     };
     found.map(finding).collect()
 }

@@ -151,7 +151,7 @@ codes! {
     DiskFilling = "SM0223", Host, Degraded, "a disk that members have files on has little room left";
     BizTalkUnfit = "SM0231", Host, Degraded, "the management database of a BizTalk group lacks something, or names something in two ways";
     BackupJobBeside = "SM0232", Host, Degraded, "another job backs up the same databases";
-    TopologyDrift = "SM0233", Host, Degraded, "the databases of a BizTalk group are not those that its newest set holds";
+    TopologyDrift = "SM0233", Host, Degraded, "the databases of a group are not those that its newest set holds";
     LinkMissing = "SM0301", Link, Failed, "a linked server that a mark needs does not exist";
     LinkWrong = "SM0302", Link, Failed, "a linked server is not as a mark needs it";
     LinkTestFailed = "SM0303", Link, Failed, "a linked server cannot reach its host";

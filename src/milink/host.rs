@@ -280,7 +280,9 @@ fn modes(about: &About<'_>, asked: usize) -> MilinkRow {
 /// What no look at this side can tell.
 fn azure(about: &About<'_>) -> MilinkRow {
     let why = "from here nothing of it can be seen: ports 5022 and 11000 to 11999 both ways, private addresses that do not \
-        overlap, the contributor's rights, no database of the name on the instance, and its collation and update policy";
+        overlap, rights (the role SQL Managed Instance Contributor, or the actions of Microsoft.Sql/managedInstances/ for databases, \
+        hybridCertificate, hybridLink, endpointCertificates, serverTrustCertificates and distributedAvailabilityGroups with \
+        setRole), no database of the name on the instance, and its collation and update policy";
     about
         .row("Azure's side", Standing::Warn, "not looked at", why)
         .done_by("run the network test of the link wizard, or `Test-NetConnection`, both ways")

@@ -1,6 +1,6 @@
 //! What each database must be.
 
-use super::{About, Candidate, MilinkCure, MilinkRow, Standing, on};
+use super::{About, Candidate, MilinkCure, MilinkRow, Standing, group_names, on};
 use crate::model::{DatabaseName, PieceKind};
 use crate::survey::{MemberFacts, MemberState, MilinkDatabase, MilinkFacts, RecoveryModel};
 
@@ -74,6 +74,7 @@ pub(super) fn rows(host: &MilinkFacts, candidate: &Candidate<'_>) -> Vec<MilinkR
     rows.push(chain(&about, facts, candidate));
     rows.push(checksum(&about, facts, candidate));
     rows.push(group(&about, facts));
+    rows.extend(names(&about, host, facts, database));
     rows.extend(link(&about, facts));
     rows.extend(option_rows(&about, host, options, database));
     rows
@@ -152,6 +153,40 @@ fn group(about: &About<'_>, facts: &MemberFacts) -> MilinkRow {
         .done_by(
             "make the distributed group from the one that is there, or take the database out of it",
         )
+}
+
+/// The names of the groups that a link is made of are free; none where the database is in a group already.
+fn names(
+    about: &About<'_>,
+    host: &MilinkFacts,
+    facts: &MemberFacts,
+    database: &DatabaseName,
+) -> Option<MilinkRow> {
+    if facts.availability_group.is_some() {
+        return None;
+    }
+    let is_taken = |name: &String| {
+        let mut groups = host.groups.iter();
+        groups.any(|group| group.to_lowercase() == name.to_lowercase())
+    };
+    let wanted = group_names(database);
+    let taken: Vec<&String> = wanted.iter().filter(|name| is_taken(name)).collect();
+    let found = if taken.is_empty() {
+        format!("`{}` and `{}` are free", wanted[0], wanted[1])
+    } else {
+        let taken: Vec<String> = taken.iter().map(|name| format!("`{name}`")).collect();
+        format!("taken by other groups: {}", taken.join(", "))
+    };
+    let why = "a host has one group of a name, and the link's groups are called like this";
+    let row = about.judged(
+        "names of groups",
+        (taken.is_empty(), Standing::Fail),
+        found,
+        why,
+    );
+    Some(row.done_by(
+        "drop the group that is left of an earlier try, or write other names into the steps",
+    ))
 }
 
 /// The link that is there already: which side is the primary one.

@@ -125,6 +125,12 @@ pub fn examine(facts: &MilinkFacts, candidates: &[Candidate<'_>], today: Date) -
     rows
 }
 
+/// The names of a link's groups on the host, as Stopmark's steps call them: the host's own, and the distributed one.
+#[must_use]
+pub fn group_names(database: &DatabaseName) -> [String; 2] {
+    [format!("AG_{database}"), format!("DAG_{database}")]
+}
+
 /// The rows of one thing, in the making.
 struct About<'a>(&'a str);
 

@@ -32,6 +32,7 @@ fn whole() -> MilinkFacts {
             }),
         }),
         trace_flags: BTreeSet::from([1800, 9567, 12381]),
+        groups: BTreeSet::new(),
         databases: BTreeMap::new(),
     }
 }

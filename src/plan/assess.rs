@@ -78,10 +78,24 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
             "nothing needs to be done: it keeps the name that it is listed with, and its chain goes on",
         ));
     }
+    found
+        .warnings
+        .extend(survey.dropped.iter().map(dropped_member));
     for member in &survey.members {
         found.look_at_member(cfg, survey, member);
     }
     found
+}
+
+/// A member that the configuration has lost since the newest set.
+#[must_use]
+pub fn dropped_member(member: &MemberName) -> Warning {
+    let message = format!(
+        "`{member}` is in the newest set, and the configuration has it, or its host, no more: points from now on lack it"
+    );
+    let hint = "if that is meant, nothing is to be done: older points still hold it, and it is told until a set was published \
+                without it; else put it back under `[group] members` and its host under `[hosts]`";
+    warning(Code::TopologyDrift, message, hint)
 }
 
 impl<'a> Assessment<'a> {
@@ -106,6 +120,7 @@ impl<'a> Assessment<'a> {
                 code,
                 message,
                 hint,
+                ..
             } => (code, message, hint),
         };
         let warning = Warning {

@@ -10,14 +10,15 @@ use super::links::Links;
 use super::step_mark::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
 use super::{Step, Warning};
 use crate::chain::errors::{Class, classify};
+use crate::chain::link_errors;
 use crate::config::{Config, Discovery};
 use crate::error::Code;
 use crate::model::{DatabaseName, HostName, MemberName};
 
 /// A run has at most this many rounds.
 pub const ROUNDS_MAX: u8 = 3;
-/// The mark was a deadlock victim, or the transaction coordinator lost a participant: another name, again.
-const TRANSIENT: &[i32] = &[1205, 1222, 8501, 8509, 8517, 8518, 8519, 8520, 8521, 8522];
+/// The mark was a deadlock victim, or waited too long for a lock: another name, again.
+const TRANSIENT: &[i32] = &[1205, 1222];
 
 /// The step that places the mark in every member.
 pub(super) fn place_mark(ctx: &Ctx<'_>, links: &Links) -> Step {
@@ -116,7 +117,12 @@ fn is_transient(failure: &StepFailure) -> bool {
     failure.code == Code::MarkUnconfirmed.text()
         || failure
             .sql_number
-            .is_some_and(|number| TRANSIENT.contains(&number))
+            .is_some_and(|number| TRANSIENT.contains(&number) || is_lost_participant(number))
+}
+
+/// The transaction coordinator lost a participant, which may be back.
+fn is_lost_participant(number: i32) -> bool {
+    link_errors::of(number).is_some_and(|known| known.class == Class::Retry)
 }
 
 fn untried(failure: &StepFailure) -> Warning {

@@ -54,7 +54,7 @@ pub use adopt::{AdoptAsked, Adoption, Becomes, Found, Judged, Mapped, Offer, Who
 pub use asked::{
     Asked, BackupKind, CatalogView, FailedDeed, LinksAsked, Names, RoundResult, StepFailure,
 };
-pub use assess::far_side;
+pub use assess::{dropped_member, far_side};
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
 pub use companions::{CompanionsAsked, fetches_of, plan_companions};

@@ -158,6 +158,7 @@ pub(super) fn link(name: &str) -> LinkFacts {
             local_login: Some("stopmark".to_owned()),
             uses_self: false,
             remote_login: Some("stopmark_link".to_owned()),
+            is_sql_login: true,
         }],
     }
 }
@@ -206,6 +207,7 @@ pub(super) fn survey(next: Option<u32>) -> Survey {
         moved: Vec::new(),
         biztalk: None,
         drift: Vec::new(),
+        dropped: Vec::new(),
         contested: Vec::new(),
         management_host: None,
     }
@@ -249,6 +251,7 @@ pub(super) fn target(name: &str) -> TargetFacts {
             root: r"D:\".to_owned(),
             free_bytes: 1 << 40,
         }],
+        log_shipping: None,
     }
 }
 

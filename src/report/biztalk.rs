@@ -1,14 +1,15 @@
 //! What `stopmark check biztalk` found, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::doctor::{BizTalkFinding, Weight, examine_biztalk};
-use crate::error::Exit;
+use crate::doctor::{BizTalkFinding, Weight, examine_biztalk, examine_layout};
+use crate::error::{Exit, Result};
 use crate::model::{DatabaseName, HostName};
-use crate::survey::{HostReport, Survey};
+use crate::survey::{HostReport, Survey, TargetFacts};
 
 /// Everything that was found about a BizTalk group.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +28,9 @@ pub struct BizTalkReport {
     pub listed: usize,
     /// What is wrong, the gravest first.
     pub findings: Vec<BizTalkFinding>,
+    /// Hosts that could not be looked at as destinations of log shipping, each with what it said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
 }
 
 impl BizTalkReport {
@@ -48,7 +52,27 @@ impl BizTalkReport {
                 .as_ref()
                 .map_or(0, |facts| facts.listed.len()),
             findings: examine_biztalk(config, survey),
+            unseen: Vec::new(),
         }
+    }
+
+    /// With what is wrong with the destinations of log shipping among these hosts.
+    #[must_use]
+    pub fn with_layout(
+        mut self,
+        survey: &Survey,
+        looks: Vec<(HostName, Result<TargetFacts>)>,
+    ) -> Self {
+        let mut hosts = BTreeMap::new();
+        for (name, look) in looks {
+            match look {
+                Ok(facts) => drop(hosts.insert(name, facts)),
+                Err(error) => self.unseen.push(format!("`{name}`: {}", error.message())),
+            }
+        }
+        self.findings.extend(examine_layout(survey, &hosts));
+        self.findings.sort_by_key(|it| std::cmp::Reverse(it.weight));
+        self
     }
 
     /// Degraded where only risks were found, failed where the group gets no points.
@@ -95,6 +119,13 @@ impl BizTalkReport {
             writeln!(
                 text,
                 "  {word} `{about}`: {what}\n         why:  {why}\n         cure: {cure}"
+            )
+            .expect("a string takes everything");
+        }
+        for unseen in &self.unseen {
+            writeln!(
+                text,
+                "  not looked at as a destination of log shipping: {unseen}"
             )
             .expect("a string takes everything");
         }

@@ -1,13 +1,14 @@
 //! What an error number means, for the person who just met it, and `docs/sql-errors.md`, the same for all.
 //!
-//! Start at [`Explanation::of`]. Texts come from the two tables (`chain::errors` for SQL Server's numbers,
-//! `error::codes` for Stopmark's own), so that what is told is what the code does.
+//! Start at [`Explanation::of`]. Texts come from the two tables (`chain::errors` and `chain::link_errors` for SQL Server's
+//! numbers, `error::codes` for Stopmark's own), so that what is told is what the code does.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use crate::chain::errors::{Class, Known, TABLE, classify};
+use crate::chain::link_errors;
 use crate::error::Code;
 
 /// What is known of one error.
@@ -49,7 +50,10 @@ impl Explanation {
         let asked = asked.trim().to_ascii_uppercase();
         let asked = asked.strip_prefix("MSG").unwrap_or(&asked).trim();
         match asked.parse() {
-            Ok(number) => classify(number, None).map(sql_server),
+            Ok(number) => {
+                let known = classify(number, None).or_else(|| link_errors::of(number).copied());
+                known.map(sql_server)
+            }
             Err(_) => stopmark(asked),
         }
     }
@@ -112,10 +116,13 @@ fn stopmark(asked: &str) -> Option<Explanation> {
 const HEAD: &str = "\
 # SQL Server's errors, as Stopmark reads them
 
-This page is made from `src/chain/errors.rs`; `stopmark explain NUMBER` prints one row. The first error of an answer
-decides, never the trailers 3013 and 3041 behind it. 3201, 3202 and 3203 carry an operating-system error that decides
+This page is made from `src/chain/errors.rs` and `src/chain/link_errors.rs`; `stopmark explain NUMBER` prints one row.
+The first error of an answer decides, never the trailers 3013 and 3041 behind it. 3201, 3202 and 3203 carry an operating-system error that decides
 instead: 2, 3, 5, 50 and 12175 need a person, 32 passes, 53, 59, 64 and 121 are the network, 112 is a full disk.
 ";
+
+const COLUMNS: &str =
+    "| number | class | meaning | Stopmark | you |\n| --- | --- | --- | --- | --- |\n";
 
 /// `docs/sql-errors.md`.
 #[must_use]
@@ -126,15 +133,23 @@ pub fn page() -> String {
         let (word, meaning) = (class.word(), class.meaning());
         writeln!(page, "| {word} | {meaning} |").expect("a string takes all");
     }
-    page.push_str("\n## Numbers\n\n| number | class | meaning | Stopmark | you |\n| --- | --- | --- | --- | --- |\n");
-    for known in TABLE {
-        let (class, meaning) = (known.class.word(), known.meaning);
-        let (number, stopmark, person) = (known.number, known.stopmark, known.person);
-        writeln!(
-            page,
-            "| {number} | {class} | {meaning} | {stopmark} | {person} |"
-        )
-        .expect("a string takes all");
+    for (title, table) in [
+        ("Numbers of backups and restores", TABLE),
+        (
+            "Numbers of links, marks and distributed transactions",
+            link_errors::TABLE,
+        ),
+    ] {
+        write!(page, "\n## {title}\n\n{COLUMNS}").expect("a string takes all");
+        for known in table {
+            let (class, meaning) = (known.class.word(), known.meaning);
+            let (number, stopmark, person) = (known.number, known.stopmark, known.person);
+            writeln!(
+                page,
+                "| {number} | {class} | {meaning} | {stopmark} | {person} |"
+            )
+            .expect("a string takes all");
+        }
     }
     page
 }
@@ -154,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_number_and_every_code_is_explained() {
-        for known in TABLE {
+        for known in TABLE.iter().chain(link_errors::TABLE) {
             assert!(Explanation::of(&known.number.to_string()).is_some());
         }
         for code in Code::ALL {

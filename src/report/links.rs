@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::link_trials::{LinkTrial, PastMarks, trials_of};
 use super::rivals::RivalReport;
 use crate::config::Config;
-use crate::doctor::{LinkFinding, Weight, examine};
+use crate::doctor::{LinkCure, LinkFinding, Weight, examine};
 use crate::error::Exit;
 use crate::model::HostName;
 use crate::plan::Warning;
@@ -151,6 +151,9 @@ impl Examined {
         writeln!(text, "  {word} `{link}`: {what}\n         why:  {why}")?;
         match (&self.script, cure) {
             (Some(script), _) => writeln!(text, "         cure: {}", script.trim_end())?,
+            (None, Some(LinkCure::Configure { advice })) => {
+                writeln!(text, "         cure: {advice}")?;
+            }
             (None, Some(_)) => writeln!(
                 text,
                 "         cure: `stopmark link apply`, with `--foreign '{link}'` where Stopmark did not make it"

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::milink::{MilinkCure, certificate_name};
-use crate::sql::{MilinkNames, milink_cure_script, milink_script};
+use crate::sql::{MilinkNames, milink_cure_script, milink_script, milink_way_back_script};
 use crate::survey::MilinkFacts;
 
 /// What Azure's side is called.
@@ -110,7 +110,10 @@ impl LinkStep {
         )?;
         match &self.back {
             Some(back) => writeln!(text, "\nBack:\n\n```{language}\n{back}\n```"),
-            None => Ok(()),
+            None => writeln!(
+                text,
+                "\nBack: nothing, since nothing was changed that could be taken back."
+            ),
         }
     }
 }
@@ -136,7 +139,7 @@ fn keys_step(keys: &[MilinkCure]) -> Option<LinkStep> {
         place: Place::SqlServer,
         run: texts.join("\nGO\n"),
         check: "`stopmark milink check` passes the rows master key, certificate and endpoint",
-        back: None,
+        back: milink_way_back_script(keys),
     })
 }
 

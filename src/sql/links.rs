@@ -23,6 +23,9 @@ use crate::survey::{LinkFacts, LinkMapping};
 /// Seconds to wait for the other side to answer at all.
 const CONNECT_TIMEOUT_S: i32 = 15;
 
+/// `sys.server_principals.type` of a login with a password of SQL Server's own.
+const SQL_LOGIN: &str = "S";
+
 /// Makes the link or mends it; safe to run again.
 pub(super) async fn ensure_link(
     fleet: &SqlFleet,
@@ -161,6 +164,7 @@ fn mapping(row: Cells<'_>) -> Result<LinkMapping, Fault> {
         },
         uses_self: row.flag("uses_self_credential")?,
         remote_login: row.text_or_null("remote_name")?,
+        is_sql_login: row.text_or_null("login_type")?.as_deref() == Some(SQL_LOGIN),
     })
 }
 
@@ -215,7 +219,7 @@ fn links_sql() -> Batch {
          WHERE s.is_linked = 1\n\
          ORDER BY s.name;\n\
          SELECT l.server_id, l.local_principal_id, p.name AS local_login,\n    \
-         l.uses_self_credential, l.remote_name\n\
+         p.type AS login_type, l.uses_self_credential, l.remote_name\n\
          FROM sys.linked_logins AS l\n\
          LEFT JOIN sys.server_principals AS p ON p.principal_id = l.local_principal_id\n\
          WHERE l.server_id <> 0\n\
@@ -266,6 +270,13 @@ fn drop_wildcard_sql(name: &str) -> Batch {
     Batch::with(
         "EXEC sys.sp_droplinkedsrvlogin @rmtsrvname = @P1, @locallogin = NULL;",
         [Parameter::text(name)],
+    )
+}
+
+fn drop_mapping_sql(name: &str, login: &str) -> Batch {
+    Batch::with(
+        "EXEC sys.sp_droplinkedsrvlogin @rmtsrvname = @P1, @locallogin = @P2;",
+        [name, login].map(Parameter::text),
     )
 }
 
@@ -360,7 +371,9 @@ pub fn cure_script(link: &str, cure: &LinkCure) -> Option<String> {
     let batch = match cure {
         LinkCure::Option { option, value } => option_sql(link, option, value),
         LinkCure::DropWildcard => drop_wildcard_sql(link),
-        LinkCure::Apply => return None,
+        LinkCure::DropMapping { login } => drop_mapping_sql(link, login),
+        LinkCure::DropLink { link } => drop_link_sql(link),
+        LinkCure::Configure { .. } | LinkCure::Apply => return None,
     };
     Some(batch.to_script())
 }
@@ -392,6 +405,10 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("links.drop", drop_link_sql(&step.link)),
         ("links.options", options_sql(&step)),
         ("links.drop_wildcard", drop_wildcard_sql(&step.link)),
+        (
+            "links.drop_mapping",
+            drop_mapping_sql(&step.link, &sample.login),
+        ),
         ("links.map_self", map_self_sql(&step.link)),
         (
             "links.map_login",

@@ -17,6 +17,7 @@ use super::session::{Answer, within};
 use super::statement::Batch;
 use super::watch;
 use super::{SqlFleet, applock, prepare, rows};
+use crate::chain::link_errors;
 use crate::config::MarkLogKind;
 use crate::error::{Code, Error, Result, Retry, SqlCause};
 use crate::model::{DatabaseName, HostName, Timestamp};
@@ -258,42 +259,30 @@ fn refused(cause: SqlCause) -> Error {
 
 /// What the numbers met while marking mean. A refused batch rolled back (`XACT_ABORT`), except where MSDTC
 /// failed: there the commit's outcome may be unknown.
-const fn verdict(number: i32) -> (Code, &'static str, Retry) {
-    match number {
-        1205 => (
-            Code::MarkFailed,
-            "it was the victim of a deadlock: place a new mark, and never two at once",
-            Retry::Safe,
-        ),
-        3920 => (
-            Code::MarkFailed,
-            "two links lead to one instance: give each host its true name",
-            Retry::AfterCheck,
-        ),
-        1206 | 3910 | 7391 | 7392 | 7393 | 7394 | 7395 | 8501 | 8509 | 8510 | 8517..=8522 => (
-            Code::DistributedTransaction,
-            "see that MSDTC runs on both hosts, allows network access in and out, and that port 135 and \
-             its own ports are open both ways",
-            Retry::AfterCheck,
-        ),
-        208 | 2812 => (
-            Code::MarkLogMissing,
-            "run `stopmark group prepare`",
-            Retry::Never,
-        ),
-        7202 => (Code::LinkMissing, "run `stopmark link apply`", Retry::Never),
-        7411 | 7416 => (Code::LinkWrong, "run `stopmark link apply`", Retry::Never),
-        7201 | 7303 | 7399 | 7409 | 7412 | 7413 | 7437 | 18452 | 18456 => (
-            Code::LinkTestFailed,
-            "`stopmark link test` tries each link by itself",
-            Retry::Never,
-        ),
-        _ => (
-            Code::MarkFailed,
-            "the transaction was rolled back; nothing was marked",
-            Retry::Never,
-        ),
-    }
+fn verdict(number: i32) -> (Code, &'static str, Retry) {
+    let (code, retry) = match number {
+        1205 => {
+            let hint = "it was the victim of a deadlock: place a new mark, and never two at once";
+            return (Code::MarkFailed, hint, Retry::Safe);
+        }
+        208 | 2812 => {
+            let hint = "run `stopmark group prepare`";
+            return (Code::MarkLogMissing, hint, Retry::Never);
+        }
+        3910 | 3920 => (Code::MarkFailed, Retry::AfterCheck),
+        1206 | 7391..=7394 | 8501 | 8509 | 8510 | 8517..=8522 => {
+            (Code::DistributedTransaction, Retry::AfterCheck)
+        }
+        7202 => (Code::LinkMissing, Retry::Never),
+        7411 | 7416 => (Code::LinkWrong, Retry::Never),
+        7201 | 7303 | 7399 | 7409 | 7412 | 7413 | 7437 | 18452 | 18456 => {
+            (Code::LinkTestFailed, Retry::Never)
+        }
+        _ => (Code::MarkFailed, Retry::Never),
+    };
+    let hint = link_errors::of(number).map(|known| known.person);
+    let hint = hint.unwrap_or("the transaction was rolled back; nothing was marked");
+    (code, hint, retry)
 }
 
 /// The texts of this file.

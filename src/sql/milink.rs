@@ -28,6 +28,7 @@ pub(super) async fn milink_facts(
     let session = fleet.open(host).await?;
     let (session, identity) = session.ask(&identity_sql()).await?;
     let (session, endpoint) = session.ask(&endpoint_sql()).await?;
+    let (session, groups) = session.ask(&groups_sql()).await?;
     let (mut session, flags) = session.ask(&flags_sql()).await?;
     let mut found = BTreeMap::new();
     for names in databases.chunks(NAMES_MAX) {
@@ -39,6 +40,8 @@ pub(super) async fn milink_facts(
         let mut facts = facts_of(rows::only(&identity)?)?;
         facts.endpoint = rows::first(&endpoint, 0).map(endpoint_of).transpose()?;
         facts.trace_flags = flags_of(&flags)?;
+        let groups = rows::set(&groups, 0).map(|row| row.text("name"));
+        facts.groups = groups.collect::<Result<_, _>>()?;
         facts.databases = found;
         Ok(facts)
     };
@@ -66,6 +69,7 @@ fn facts_of(row: Cells<'_>) -> Result<MilinkFacts, Fault> {
         has_master_key: is("has_master_key")?,
         endpoint: None,
         trace_flags: BTreeSet::new(),
+        groups: BTreeSet::new(),
         databases: BTreeMap::new(),
     })
 }
@@ -138,6 +142,10 @@ fn endpoint_sql() -> Batch {
     )
 }
 
+fn groups_sql() -> Batch {
+    Batch::plain("SELECT g.name FROM sys.availability_groups AS g ORDER BY g.name;")
+}
+
 /// The types of the columns that DBCC shows are not documented, so that they go through a table.
 pub(super) fn flags_sql() -> Batch {
     Batch::plain(
@@ -160,6 +168,28 @@ fn databases_sql(names: &[DatabaseName]) -> Batch {
         ),
         names.iter().map(|name| Parameter::text(name.as_str())),
     )
+}
+
+/// The T-SQL that takes cures back, the last one first, for a person to run; none where none of them can be.
+#[must_use]
+pub fn way_back_script(cures: &[MilinkCure]) -> Option<String> {
+    let undo = |cure: &MilinkCure| match cure {
+        MilinkCure::MasterKey => Some(
+            "USE [master];\n-- refused while something is encrypted by it\nDROP MASTER KEY;"
+                .to_owned(),
+        ),
+        MilinkCure::Certificate { name, .. } => Some(format!(
+            "USE [master];\nDROP CERTIFICATE {};",
+            identifier(name)
+        )),
+        MilinkCure::Endpoint { .. } => {
+            Some("DROP ENDPOINT [database_mirroring_endpoint];".to_owned())
+        }
+        // What an endpoint was before, or a database, stands in no catalog any more.
+        _ => None,
+    };
+    let texts: Vec<String> = cures.iter().rev().filter_map(undo).collect();
+    (!texts.is_empty()).then(|| texts.join("\nGO\n"))
 }
 
 /// The T-SQL of a cure, for a person to run; none where it is no T-SQL. A password is left to be filled in.
@@ -312,11 +342,23 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let mut all = vec![
         ("milink.identity", identity_sql()),
         ("milink.endpoint", endpoint_sql()),
+        ("milink.groups", groups_sql()),
         ("milink.flags", flags_sql()),
         ("milink.databases", databases_sql(database)),
     ];
-    let cures = sample_cures(&sample.login, &names.database).into_iter();
-    let cures = cures.filter_map(|(at, cure)| Some((at, cure_script(&cure)?)));
+    let cures = sample_cures(&sample.login, &names.database);
+    let made: Vec<MilinkCure> = cures.iter().map(|(_, cure)| cure.clone()).collect();
+    let way_back = way_back_script(&made).unwrap_or_default();
+    let dropped = [
+        "milink.drop_endpoint",
+        "milink.drop_certificate",
+        "milink.drop_master_key",
+    ];
+    let way_back = dropped.into_iter().zip(way_back.split("\nGO\n"));
+    all.extend(way_back.map(|(at, text)| (at, Batch::plain(text.to_owned()))));
+    let cures = cures
+        .into_iter()
+        .filter_map(|(at, cure)| Some((at, cure_script(&cure)?)));
     all.extend(
         cures
             .chain(texts)

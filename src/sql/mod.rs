@@ -58,6 +58,7 @@ pub use grants::{GrantedRight, Grantee, granted_rights, grants_script};
 pub use links::{cure_script as link_cure_script, script as link_script};
 pub use milink::{
     LinkScript, MilinkNames, cure_script as milink_cure_script, script as milink_script,
+    way_back_script as milink_way_back_script,
 };
 pub use prepare::script as prepare_script;
 pub use recover::recover_sql;

@@ -15,7 +15,9 @@ use super::statement::Batch;
 use super::{SqlFleet, member, settings};
 use crate::error::Result;
 use crate::model::HostName;
-use crate::survey::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};
+use crate::survey::{
+    LastRestored, ShippingDestination, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
+};
 
 /// Everything about one host, on one connection.
 pub(super) async fn target_facts(fleet: &SqlFleet, host: &HostName) -> Result<TargetFacts> {
@@ -25,6 +27,7 @@ pub(super) async fn target_facts(fleet: &SqlFleet, host: &HostName) -> Result<Ta
     let (session, files) = session.ask(&files_sql()).await?;
     let (session, restored) = session.ask(&restored_sql()).await?;
     let (session, primary) = session.ask(&primary_sql()).await?;
+    let (session, shipping) = session.ask(&shipping_sql()).await?;
     let (session, keys) = settings::keys(session).await?;
     let (_, volumes) = volumes_of(session).await?;
     let fill = || -> Result<TargetFacts, Fault> {
@@ -37,11 +40,20 @@ pub(super) async fn target_facts(fleet: &SqlFleet, host: &HostName) -> Result<Ta
                 database.is_primary = true;
             }
         }
+        facts.log_shipping = rows::first(&shipping, 0).map(shipping_of).transpose()?;
         facts.keys = keys;
         facts.volumes = volumes;
         Ok(facts)
     };
     fill().map_err(|fault| fault.at(host))
+}
+
+fn shipping_of(row: Cells<'_>) -> Result<ShippingDestination, Fault> {
+    let databases = row.int("databases")?;
+    Ok(ShippingDestination {
+        moves_data: databases > 0 && row.int("moved_data")? == databases,
+        moves_logs: databases > 0 && row.int("moved_logs")? == databases,
+    })
 }
 
 fn facts_of(row: Cells<'_>) -> Result<TargetFacts, Fault> {
@@ -62,6 +74,7 @@ fn facts_of(row: Cells<'_>) -> Result<TargetFacts, Fault> {
         databases: Vec::new(),
         keys: None,
         volumes: Vec::new(),
+        log_shipping: None,
     })
 }
 
@@ -203,6 +216,17 @@ fn files_sql() -> Batch {
     )
 }
 
+/// BizTalk's table of a destination; nothing on other hosts.
+fn shipping_sql() -> Batch {
+    Batch::plain(
+        "IF OBJECT_ID(N'master.dbo.bts_LogShippingDatabases') IS NOT NULL\n    \
+         AND HAS_PERMS_BY_NAME(N'master.dbo.bts_LogShippingDatabases', N'OBJECT', N'SELECT') = 1\n\
+         SELECT CAST(COUNT(*) AS int) AS databases, CAST(COUNT(l.DBFileLocation) AS int) AS moved_data,\n    \
+         CAST(COUNT(l.LogFileLocation) AS int) AS moved_logs\n\
+         FROM master.dbo.bts_LogShippingDatabases AS l;",
+    )
+}
+
 /// The newest restore of each database.
 fn restored_sql() -> Batch {
     Batch::plain(
@@ -235,6 +259,7 @@ pub(super) fn statements(_sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("target.databases", databases_sql()),
         ("target.primary", primary_sql()),
         ("target.files", files_sql()),
+        ("target.shipping", shipping_sql()),
         ("target.restored", restored_sql()),
         ("target.volumes", volumes_sql()),
     ]

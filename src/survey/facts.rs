@@ -37,6 +37,9 @@ pub struct Survey {
     /// How its list differs from the group that the newest set holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
+    /// Members of the newest set that the configuration leads to no more: it has not them, or not their hosts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<MemberName>,
     /// Members of which a second host claims the primary replica too, as after a forced failover that the old primary one
     /// has not heard of: nobody can say which log counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -79,7 +82,21 @@ pub enum HostReport {
         message: String,
         /// What a person should do.
         hint: Option<String>,
+        /// The name that it gave instead of the configured one; none where it said nothing at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        true_name: Option<HostName>,
     },
+}
+
+impl HostReport {
+    /// `SERVERPROPERTY('ServerName')`, as far as the host said it: one that is not used for its name says it too.
+    #[must_use]
+    pub fn true_name(&self) -> Option<&HostName> {
+        match self {
+            Self::Facts(facts) => Some(&facts.true_name),
+            Self::Silent { true_name, .. } => true_name.as_ref(),
+        }
+    }
 }
 
 /// What one host is and holds.

@@ -28,7 +28,9 @@ pub async fn take(world: &World, config: &Config) -> Survey {
     let named = rows.iter().filter_map(|row| row.member.clone());
     let listed: BTreeSet<MemberName> = by_hand.chain(named).collect();
     let unresolved = biztalk::unresolved(rows);
-    let before = published(world, config).await;
+    let newest = published(world, config).await;
+    let dropped = dropped(config, &newest);
+    let before = before(config, newest);
     let wanted: BTreeSet<MemberName> = listed.union(&before).cloned().collect();
     let asked = config
         .hosts
@@ -77,6 +79,7 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         moved,
         biztalk: discovered.ok().flatten(),
         drift,
+        dropped,
         contested,
         management_host,
     };
@@ -95,20 +98,39 @@ fn further_managers(survey: &Survey, config: &Config) -> Vec<HostName> {
         .collect()
 }
 
-/// The members of the newest set, as far as the configuration knows their hosts; none for groups whose members only
-/// the configuration lists, and where nothing was published yet.
-async fn published(world: &World, config: &Config) -> BTreeSet<MemberName> {
-    if config.discovery.is_none() {
-        return BTreeSet::new();
-    }
+/// The members of the newest set; none where nothing was published yet.
+async fn published(world: &World, config: &Config) -> Vec<MemberName> {
     let sets = world.catalog.recent(&config.group, 1, &[]).await;
     let sets = sets.unwrap_or_default().into_iter();
     let mut own = sets.filter(|set| !matches!(set.kind, SetKind::Salvage | SetKind::Adopted));
     let newest = own.next_back().map(|set| set.members);
-    let members = newest.unwrap_or_default().into_iter();
-    members
-        .filter(|member| config.host(&member.host).is_some())
-        .collect()
+    newest.unwrap_or_default()
+}
+
+/// Those of them that are members until somebody approves that they leave; none for groups whose members only the
+/// configuration lists.
+fn before(config: &Config, newest: Vec<MemberName>) -> BTreeSet<MemberName> {
+    let known = newest
+        .into_iter()
+        .filter(|member| config.discovery.is_some() && config.host(&member.host).is_some());
+    known.collect()
+}
+
+/// Those of them that the configuration leads to no more.
+fn dropped(config: &Config, newest: &[MemberName]) -> Vec<MemberName> {
+    let is_listed = |member: &MemberName| {
+        let mut listed = config.members.iter();
+        let is_same = |name: &MemberName| {
+            let (own, other) = (member.database.as_str(), name.database.as_str());
+            name.host.is_same_host(&member.host) && own.eq_ignore_ascii_case(other)
+        };
+        listed.any(|it| is_same(&it.name))
+    };
+    let is_dropped = |member: &&MemberName| match &config.discovery {
+        Some(_) => config.host(&member.host).is_none(),
+        None => !is_listed(member),
+    };
+    newest.iter().filter(is_dropped).cloned().collect()
 }
 
 /// What a database is called in this survey: of several names of one the group counts by the same.
@@ -411,7 +433,7 @@ async fn ask(
     let wanted = wanted(config, &host.name, own.collect());
     let report = match world.fleet.host_facts(&host.name, &wanted).await {
         Ok(facts) if facts.true_name.is_same_host(&host.name) => HostReport::Facts(Box::new(facts)),
-        Ok(facts) => silent(&wrong_name(host, &facts.true_name)),
+        Ok(facts) => misnamed(config, host, facts.true_name),
         Err(error) => silent(&error),
     };
     (host.name.clone(), report)
@@ -429,13 +451,26 @@ fn wanted(config: &Config, host: &HostName, databases: Vec<DatabaseName>) -> Fac
 }
 
 /// A host with another name is another host: nothing that it says is used.
-fn wrong_name(host: &HostConfig, true_name: &HostName) -> Error {
-    let message = format!(
-        "the server at `{}` says that its true name is `{true_name}`",
-        host.address
-    );
-    Error::new(Code::WrongTrueName, message)
-        .hint("use the name that `SELECT SERVERPROPERTY('ServerName')` gives as the host's key")
+fn misnamed(config: &Config, host: &HostConfig, said: HostName) -> HostReport {
+    let address = &host.address;
+    let says = format!("the server at `{address}` says that its true name is `{said}`");
+    let error = match config.host(&said) {
+        Some(other) => Error::new(
+            Code::WrongTrueName,
+            format!("{says}, as `[hosts.'{}']` is called: two names for one host", other.name),
+        )
+        .hint(format!(
+            "a mark would be placed there twice, which is refused (3920): remove `[hosts.'{}']`, and name its members by `{said}`",
+            host.name
+        )),
+        None => Error::new(Code::WrongTrueName, says)
+            .hint("use the name that `SELECT SERVERPROPERTY('ServerName')` gives as the host's key"),
+    };
+    let mut report = silent(&error);
+    if let HostReport::Silent { true_name, .. } = &mut report {
+        *true_name = Some(said);
+    }
+    report
 }
 
 fn silent(error: &Error) -> HostReport {
@@ -457,5 +492,6 @@ fn silent(error: &Error) -> HostReport {
             cause.unwrap_or_default()
         ),
         hint: error.hint_text().map(str::to_owned),
+        true_name: None,
     }
 }

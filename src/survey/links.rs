@@ -43,6 +43,9 @@ pub struct LinkMapping {
     pub uses_self: bool,
     /// The login on the other side.
     pub remote_login: Option<String>,
+    /// The local login is one of SQL Server's own, with a password, and no Windows account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_sql_login: bool,
 }
 
 /// The words that Stopmark's links begin their provider string with; they also name the link's connections

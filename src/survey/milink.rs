@@ -32,6 +32,9 @@ pub struct MilinkFacts {
     pub endpoint: Option<MirrorEndpoint>,
     /// Trace flags that are on for everybody.
     pub trace_flags: BTreeSet<i32>,
+    /// The availability groups that the host has, distributed ones among them.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
     /// The databases that were asked for, as far as they are there.
     pub databases: BTreeMap<DatabaseName, MilinkDatabase>,
 }

@@ -30,4 +30,6 @@ pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name
 pub use rivals::{JobStep, RivalFacts, ShippedDatabase, TakenByOthers};
 pub use room::{HostRoom, LogFile, LogRoom, most_bytes};
 pub use support::{Support, support};
-pub use target::{LastRestored, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume};
+pub use target::{
+    LastRestored, ShippingDestination, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
+};

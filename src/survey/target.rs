@@ -30,6 +30,18 @@ pub struct TargetFacts {
     pub keys: Option<Vec<String>>,
     /// The volumes that hold files of databases, as far as the server tells of them.
     pub volumes: Vec<Volume>,
+    /// It is a destination of BizTalk's log shipping; none where it is none, or where the login may not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_shipping: Option<ShippingDestination>,
+}
+
+/// What a host says of itself as a destination of BizTalk's log shipping: `master.dbo.bts_LogShippingDatabases`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippingDestination {
+    /// Every database's data files are restored to a folder of its own (`DBFileLocation`).
+    pub moves_data: bool,
+    /// Every database's log files are (`LogFileLocation`).
+    pub moves_logs: bool,
 }
 
 /// A database that is there already.

@@ -383,3 +383,28 @@ async fn a_login_outside_of_the_backup_role_is_found_and_joins_it() {
     stage.script("BTS2", "BizTalkDTADb", &join).await;
     ends(&stage, CHECK, Exit::Ok).await;
 }
+
+/// What `LogShipping_Destination_Schema.sql` makes of the folders, as far as its documentation tells.
+const DESTINATION: &str = "CREATE TABLE dbo.bts_LogShippingDatabases (DatabaseName nvarchar(128) NOT NULL,\n\
+    DBFileLocation nvarchar(500) NULL, LogFileLocation nvarchar(500) NULL);\n\
+    INSERT INTO dbo.bts_LogShippingDatabases (DatabaseName) VALUES (N'SSODB'), (N'BizTalkMsgBoxDb');";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_would_stumble_over_its_layout_is_found_and_told_its_folders() {
+    let stage = group().await;
+    ends(&stage, CHECK, Exit::Ok).await;
+    stage.script("DR", "master", DESTINATION).await;
+    let folders = ends(&stage, CHECK, Exit::Degraded).await;
+    let told = "risk   `DR`: files of the group lie in `";
+    assert!(folders.stdout.contains(told), "{}", folders.stdout);
+    let moved = "UPDATE dbo.bts_LogShippingDatabases SET DBFileLocation = N'/data', LogFileLocation = N'/log';";
+    stage.script("DR", "master", moved).await;
+    ends(&stage, CHECK, Exit::Ok).await;
+    stage.script("DR", "master", "CREATE DATABASE SSODB;").await;
+    let open = ends(&stage, CHECK, Exit::Degraded).await;
+    let told = "risk   `DR`: `SSODB` is open on this destination";
+    assert!(open.stdout.contains(told), "{}", open.stdout);
+    stage.script("DR", "master", "DROP DATABASE SSODB;").await;
+    ends(&stage, CHECK, Exit::Ok).await;
+    ends(&stage, &["backup", "log"], Exit::Ok).await;
+}

@@ -227,6 +227,31 @@ async fn where_no_drill_may_be_held_nothing_is_touched() {
     assert!(none.contains("no drill was ever held"), "{none}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_reads_through_a_link_is_warned_of_refused_7313_and_passes_read_directly() {
+    let stage = stage("checks = [{ file = \"users.sql\" }]").await;
+    let port = stage.host("SQL2").address().port();
+    let link = format!(
+        "EXEC sp_addlinkedserver N'SQL2', N'', N'MSOLEDBSQL', N'tcp:127.0.0.1,{port}', NULL, N'Encrypt=yes;';\n\
+         EXEC sp_addlinkedsrvlogin N'SQL2', 'FALSE', NULL, N'stopmark', N'Stage-Pa55word';"
+    );
+    stage.script(SPARE, "master", &link).await;
+    let far = "SELECT name FROM SQL2.Accounts..objects WHERE 1 = 0;";
+    check(&stage, "users.sql", far);
+    let warned = stage.run(&["drill", "run"]).await;
+    assert_eq!(warned.exit, Exit::Failed, "{}", warned.stdout);
+    let told = "`SQL2.Accounts..objects`";
+    let said = format!("{}{}", warned.stdout, warned.stderr);
+    assert!(said.contains(told) && said.contains("7313"), "{said}");
+    let near = "SELECT name FROM {Accounts}.sys.objects WHERE 1 = 0;";
+    check(&stage, "users.sql", near);
+    let healthy = stage.run(&["drill", "run"]).await;
+    let said = format!("{}{}", healthy.stdout, healthy.stderr);
+    assert_eq!(healthy.exit, Exit::Ok, "{said}");
+    assert!(!said.contains("SM0808"), "{said}");
+    assert_clean(&stage, "a check that was refused").await;
+}
+
 /// The plan that drills the newest Point on the spare host, as the command makes it.
 async fn planned(world: &World, config: &Config) -> Plan {
     let spare: HostName = SPARE.parse().expect("a host");

@@ -1,8 +1,7 @@
 //! Every kind of broken link that SQL Server has a number for, as a person meets it: broken, found, mended, healthy.
 //!
-//! Start at [`KINDS`], which says for each number what breaks the link, who finds it, and what mends it. Those that need a
-//! coordinator that is off (7391, 8501) or names without a schema (7313) have stories of their own, in `link_trial` and
-//! `drill`.
+//! Start at [`KINDS`], which says for each number what breaks the link, who finds it, and what mends it. What a mark meets
+//! on its way through a link is told in `link_errors`.
 
 use std::fs;
 
@@ -28,8 +27,6 @@ enum Cure {
     Printed,
     /// `link apply` with these words.
     Apply(&'static [&'static str]),
-    /// A person's own T-SQL.
-    Person(&'static str),
 }
 
 const CHECK: &[&str] = &["link", "check"];
@@ -197,7 +194,7 @@ const KINDS: &[Kind] = &[
             Exit::Degraded,
             "risk   `HOME`: it leads back to its own host",
         ),
-        cure: Cure::Person("EXEC sp_dropserver N'HOME', 'droplogins';"),
+        cure: Cure::Printed,
     },
     Kind {
         numbers: "3920: a second link to one host",
@@ -207,7 +204,42 @@ const KINDS: &[Kind] = &[
             Exit::Degraded,
             "risk   `SQL2`: `OTHER` leads to the same host",
         ),
-        cure: Cure::Person("EXEC sp_dropserver N'OTHER', 'droplogins';"),
+        cure: Cure::Printed,
+    },
+    Kind {
+        numbers: "none: files that every SQL login reads as the service account",
+        breaks: "EXEC sp_addlinkedserver N'RATES', N'', N'Microsoft.ACE.OLEDB.12.0', N'/shared/rates.xlsx', NULL, N'Excel 12.0';",
+        found_by: (
+            CHECK,
+            Exit::Degraded,
+            "risk   `RATES`: every SQL login without a mapping of its own passes with the rights of the service account: \
+             `Microsoft.ACE.OLEDB.12.0` reads files",
+        ),
+        cure: Cure::Printed,
+    },
+    Kind {
+        numbers: "none: one SQL login that reads them so, whatever it becomes there",
+        breaks: "CREATE LOGIN clerk WITH PASSWORD = N'Stage-Pa55word';\n\
+                 EXEC sp_addlinkedsrvlogin N'RATES', 'FALSE', N'clerk', N'Admin', NULL;",
+        found_by: (
+            CHECK,
+            Exit::Degraded,
+            "risk   `RATES`: the SQL login `clerk` passes with the rights of the service account",
+        ),
+        cure: Cure::Printed,
+    },
+    Kind {
+        numbers: "none: a link whose own words ask for the Windows account",
+        breaks: "EXEC sp_addlinkedserver N'BOOKS', N'', N'MSOLEDBSQL', N'tcp:books.example', NULL,\n\
+                 N'Encrypt=yes;Integrated Security=SSPI';\n\
+                 EXEC sp_droplinkedsrvlogin N'BOOKS', NULL;\n\
+                 EXEC sp_addlinkedsrvlogin N'BOOKS', 'FALSE', N'clerk', N'reader', N'Stage-Pa55word';",
+        found_by: (
+            CHECK,
+            Exit::Degraded,
+            "the link's own words ask for the Windows account",
+        ),
+        cure: Cure::Printed,
     },
 ];
 
@@ -251,7 +283,6 @@ async fn mend(stage: &Stage, cure: &Cure) {
             let words = [&["link", "apply"][..], words].concat();
             stage.must(&words).await;
         }
-        Cure::Person(sql) => stage.script("SQL1", "master", sql).await,
     }
 }
 
@@ -344,4 +375,41 @@ async fn every_version_gets_links_that_its_driver_takes_and_those_made_by_hand_a
         stage.must(&["backup", "full"]).await;
         stage.must(&["backup", "log"]).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_names_for_one_host_are_found_before_anything_is_touched_3920() {
+    let layout: [(&str, &[&str]); 2] = [("SQL1", &["Ledger"]), ("SQL2", &["Accounts", "Cards"])];
+    let stage = Stage::set(&layout).await;
+    let text = fs::read_to_string(stage.config_path()).expect("the configuration");
+    let at = text.find("[hosts.\"SQL2\"]").expect("its section");
+    let twin = text[at..].replace("\"SQL2\"", "\"PAYLIST\"");
+    fs::write(stage.config_path(), format!("{text}\n{twin}")).expect("writes");
+    stage.edit("SQL2/Cards", "PAYLIST/Cards");
+    let found = stage.run(CHECK).await;
+    let said = format!("{}{}", found.stdout, found.stderr);
+    assert_eq!(found.exit, Exit::Failed, "{said}");
+    let told = "BLOCKS `SQL2`: `PAYLIST` and `SQL2` are one host, `SQL2`";
+    let cure = "cure: remove `[hosts.'PAYLIST']`, and name its members by `SQL2`";
+    assert!(said.contains(told) && said.contains(cure), "{said}");
+    let run = stage.run(&["backup", "log"]).await;
+    assert!(
+        run.stdout.contains("two names for one host"),
+        "{}",
+        run.stdout
+    );
+    for (host, database) in [("SQL1", "Ledger"), ("SQL2", "Accounts"), ("SQL2", "Cards")] {
+        let marks = "SELECT COUNT_BIG(*) FROM stopmark.MarkLog";
+        assert_eq!(
+            stage.number(host, database, marks).await,
+            0,
+            "{host}/{database}"
+        );
+    }
+    stage.edit("PAYLIST/Cards", "SQL2/Cards");
+    stage.edit(&format!("\n{twin}"), "");
+    stage.must(&["link", "apply"]).await;
+    healthy(&stage).await;
+    stage.must(&["backup", "full"]).await;
+    stage.must(&["backup", "log"]).await;
 }

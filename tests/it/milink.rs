@@ -127,6 +127,9 @@ async fn the_steps_of_a_link_have_their_names_their_order_and_their_way_back() {
         "CREATE MASTER KEY",
         "CREATE CERTIFICATE [Cert_SQL1_endpoint]",
         "CREATE ENDPOINT",
+        "DROP ENDPOINT [database_mirroring_endpoint];",
+        "DROP CERTIFICATE [Cert_SQL1_endpoint];",
+        "DROP MASTER KEY;",
         "New-AzSqlInstanceServerTrustCertificate -ResourceGroupName 'o''group' -InstanceName 'mi1'",
         "CREATE CERTIFICATE [mi1.abc.database.windows.net] FROM BINARY",
         "CREATE AVAILABILITY GROUP [AG_Ledger]",
@@ -202,6 +205,40 @@ async fn seeding_is_followed_with_what_its_pause_costs_until_it_ends() {
         ended.stdout.contains("no seeding goes on"),
         "{}",
         ended.stdout
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_an_earlier_try_left_is_found_by_its_name_and_dropped() {
+    let stage = two_members().await;
+    must(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
+    let row = "names of groups";
+    assert!(
+        !failing(&stage, "SQL1/Ledger")
+            .await
+            .iter()
+            .any(|it| it == row)
+    );
+    let left = "CREATE AVAILABILITY GROUP ag_ledger WITH (CLUSTER_TYPE = NONE) FOR \
+        REPLICA ON N'SQL1' WITH (ENDPOINT_URL = N'TCP://sql1:5022', AVAILABILITY_MODE = SYNCHRONOUS_COMMIT, \
+        FAILOVER_MODE = MANUAL);";
+    stage.script("SQL1", "master", left).await;
+    let found = stage.run(&["milink", "check", "SQL1/Ledger"]).await;
+    let told = "FAIL  names of groups: taken by other groups: `AG_Ledger`";
+    assert!(found.stdout.contains(told), "{}", found.stdout);
+    assert!(
+        failing(&stage, "SQL1/Ledger")
+            .await
+            .iter()
+            .any(|it| it == row)
+    );
+    let drop = "DROP AVAILABILITY GROUP ag_ledger;";
+    stage.script("SQL1", "master", drop).await;
+    assert!(
+        !failing(&stage, "SQL1/Ledger")
+            .await
+            .iter()
+            .any(|it| it == row)
     );
 }
 

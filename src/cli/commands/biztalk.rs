@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use futures::future::join_all;
+
 use super::link::survey_of;
 use super::{Failed, one, shown};
 use crate::cli::args::{Common, MigrateArgs};
@@ -9,10 +11,10 @@ use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::config::Discovery;
 use crate::error::{Code, Error, Exit, Result};
-use crate::model::DatabaseName;
+use crate::model::{DatabaseName, HostName};
 use crate::report::biztalk::BizTalkReport;
 use crate::report::migration::Migration;
-use crate::survey::{HostReport, Survey};
+use crate::survey::{HostReport, Survey, TargetFacts};
 
 impl Shown for BizTalkReport {
     fn text(&self) -> String {
@@ -31,9 +33,26 @@ pub(super) async fn check(common: &Common, out: &mut Out<'_>) -> Result<Exit, Fa
     let agent = agent(common, Access::Read)?;
     let database = database(&agent).map_err(one)?;
     let survey = survey_of(&agent).await;
-    let report = BizTalkReport::of(&agent.config, &survey, database);
+    let mut report = BizTalkReport::of(&agent.config, &survey, database);
+    if agent.config.biztalk.log_shipping {
+        report = report.with_layout(&survey, look_around(&agent, &survey).await);
+    }
     let exit = report.exit();
     shown(out, &report, exit)
+}
+
+/// Every host that answers, as files lie there.
+async fn look_around(agent: &Agent, survey: &Survey) -> Vec<(HostName, Result<TargetFacts>)> {
+    let answer = agent
+        .config
+        .hosts
+        .keys()
+        .filter(|name| survey.host(name).is_some());
+    let looks = answer.map(|name| async move {
+        let facts = agent.world.fleet.target_facts(name).await;
+        (name.clone(), facts)
+    });
+    join_all(looks).await
 }
 
 /// Prints or writes what the change from BizTalk's own job needs; nothing is changed.

@@ -15,6 +15,7 @@ use crate::cli::setup::{Access, Agent, agent};
 use crate::config::{Encryption, LoginConfig, OsSecrets, exposure, secrets_named};
 use crate::error::{Code, Exit};
 use crate::model::{HostName, MemberName};
+use crate::plan::dropped_member;
 use crate::plan::{LinksAsked, Plan, Step, plan_check, plan_links};
 use crate::report::check::{CheckReport, Finding, Severity};
 use crate::report::run::step_words;
@@ -67,6 +68,7 @@ fn look(agent: &Agent, survey: &Survey) -> CheckReport {
                 code,
                 message,
                 hint,
+                ..
             } => report.add(Finding {
                 severity: Severity::Error,
                 about: name.to_string(),
@@ -89,6 +91,16 @@ fn look(agent: &Agent, survey: &Survey) -> CheckReport {
             Code::MemberMissing,
             &message,
             "add the server under `[hosts]`",
+        );
+    }
+    for member in &survey.dropped {
+        let told = dropped_member(member);
+        let hint = told.hint.unwrap_or_default();
+        report.warn(
+            &member.to_string(),
+            Code::TopologyDrift,
+            &told.message,
+            &hint,
         );
     }
     check_links(agent, survey, &mut report);

@@ -19,7 +19,7 @@ fn unknown(asked: &str) -> Error {
         Code::CommandLine,
         format!("`{}` is no error that Stopmark knows", asked.escape_debug()),
     )
-    .hint("`docs/sql-errors.md` lists SQL Server's numbers around backups, `docs/errors.md` Stopmark's codes")
+    .hint("`docs/sql-errors.md` lists SQL Server's numbers around backups and links, `docs/errors.md` Stopmark's codes")
 }
 
 impl Shown for Explanation {

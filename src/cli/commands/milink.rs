@@ -13,7 +13,8 @@ use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
 use crate::error::{Code, Error, Exit, Result};
 use crate::milink::{
-    Candidate, MilinkCure, MilinkRow, Standing, examine, has_fit_chain, is_system_database,
+    Candidate, MilinkCure, MilinkRow, Standing, examine, group_names, has_fit_chain,
+    is_system_database,
 };
 use crate::model::{HostName, MemberName};
 use crate::plan::{BackupKind, far_side};
@@ -251,12 +252,13 @@ fn key_cures(rows: Vec<MilinkRow>) -> Vec<MilinkCure> {
 fn link_names(facts: &MilinkFacts, member: &MemberName, args: &MilinkScriptArgs) -> MilinkNames {
     let short = args.instance.split('.').next().unwrap_or_default();
     let database = &member.database;
+    let [group, distributed_group] = group_names(database);
     MilinkNames {
         host: facts.true_name.clone(),
         database: database.clone(),
         endpoint_url: format!("tcp://{}", args.endpoint),
-        group: format!("AG_{database}"),
-        distributed_group: format!("DAG_{database}"),
+        group,
+        distributed_group,
         instance: short.to_owned(),
         instance_fqdn: args.instance.clone(),
     }

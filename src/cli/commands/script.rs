@@ -145,6 +145,7 @@ fn assumed(host: &HostName, have: &CatalogView) -> TargetFacts {
         databases: Vec::new(),
         keys: None,
         volumes: Vec::new(),
+        log_shipping: None,
     }
 }
 

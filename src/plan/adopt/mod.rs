@@ -326,6 +326,7 @@ fn silent(survey: &Survey, steps: &[AdoptPiece]) -> Vec<Warning> {
             code,
             message,
             hint,
+            ..
         } => Some(Warning {
             code: code.clone(),
             message: format!("host `{host}` could not be asked about its backups: {message}"),

@@ -327,6 +327,7 @@ fn a_host_that_is_lost_does_not_stop_an_adoption() {
         code: "SM0201".to_owned(),
         message: "a host does not answer".to_owned(),
         hint: None,
+        true_name: None,
     };
     survey.hosts.insert(host, silent);
     let offers = vec![offer(LEDGER, with_family(0x1ed, log(0x300, 30, 40)))];

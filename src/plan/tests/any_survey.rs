@@ -93,6 +93,7 @@ fn bend_all(survey: &mut Survey, bends: &[Bend]) {
                 code: "SM0201".to_owned(),
                 message: "no answer".to_owned(),
                 hint: None,
+                true_name: None,
             };
             survey.hosts.insert(host(HOSTS[*at]), silent);
         }

@@ -109,6 +109,7 @@ fn a_host_that_is_silent() {
         code: "SM0201".to_owned(),
         message: "connection refused, address `pay3.example,1433`".to_owned(),
         hint: Some("check that SQL Server runs there".to_owned()),
+        true_name: None,
     };
     survey.hosts.insert(host("PAY3"), silent);
     let (plan, text) = planned(&survey, &catalog(), &asked(BackupKind::Log));

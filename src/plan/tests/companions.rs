@@ -34,6 +34,7 @@ fn of(names: &[&str], silent: Option<&str>) -> Plan {
                 code: "SM0201".to_owned(),
                 message: "it is down".to_owned(),
                 hint: None,
+                true_name: None,
             };
         }
     }

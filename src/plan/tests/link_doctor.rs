@@ -30,6 +30,7 @@ fn map(link: &mut LinkFacts, local: Option<&str>, remote: Option<&str>) {
         local_login: local.map(str::to_owned),
         uses_self: remote.is_none(),
         remote_login: remote.map(str::to_owned),
+        is_sql_login: local.is_some(),
     });
 }
 

@@ -105,7 +105,7 @@ pub(crate) async fn assert_healthy(scene: &Scene, record: &Record, title: &str) 
 
 /// A story without the LSNs and clocks that differ from run to run, and without the steps that went well and that
 /// every run has.
-fn told(scene: &Scene, record: &Record) -> String {
+pub(crate) fn told(scene: &Scene, record: &Record) -> String {
     let text = crate::adopt::lsns_out_of(&scene.stage.scrub(&story(record)));
     let is_plain = |line: &&str| {
         let is_done = line.ends_with(": done") || line.ends_with(": published");
