@@ -40,7 +40,9 @@ pub(super) async fn page(state: &Path) -> Outcome<()> {
         bytes = GroupView::of(&config, &facts).html().len();
         let counts = catalog.counts(&group).await?;
         let sets = catalog.page(&group, None, 100).await?;
-        bytes += SetsView::of(&group, &sets, &facts.ends, counts, 100).html().len();
+        bytes += SetsView::of(&group, &sets, &facts.ends, counts, 100)
+            .html()
+            .len();
         let recent = &facts.recent;
         let name = member(0).to_string();
         let view = MemberView::of(&config, &name, recent, &facts.standing, facts.now);

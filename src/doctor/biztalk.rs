@@ -16,8 +16,8 @@ use crate::model::MemberName;
 use crate::survey::{BizTalkFacts, HostReport, Survey};
 
 pub use job::{JobSettings, settings_of};
-pub use layout::examine_layout;
 pub(super) use job::{parameters, without_comments};
+pub use layout::examine_layout;
 
 /// BizTalk's procedures take the folder as `nvarchar(128)`, and cut what is longer.
 const FOLDER_CHARACTERS_MAX: usize = 128;
