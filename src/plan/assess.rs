@@ -315,8 +315,7 @@ fn against_a_mark(
             "make it writable, or take it out of the group",
         ));
     }
-    let log = &facts.mark_log;
-    if log.has_table && log.has_procedure && (log.has_remote_procedure || !is_remote) {
+    if takes_marks(facts, is_remote) {
         return None;
     }
     let hint = match cfg.mark_log {
@@ -327,4 +326,10 @@ fn against_a_mark(
     };
     let message = format!("member `{name}` lacks the table or a procedure that marks need");
     Some(warning(Code::MarkLogMissing, message, hint))
+}
+
+/// Whether a member has what a mark needs in it; a remote one is marked through a procedure more.
+pub(super) const fn takes_marks(facts: &MemberFacts, is_remote: bool) -> bool {
+    let log = &facts.mark_log;
+    log.has_table && log.has_procedure && (log.has_remote_procedure || !is_remote)
 }

@@ -1,7 +1,7 @@
 //! Plans that make or remove what marks need in the members, and what hears errors on their hosts. Start at [`plan_prepare`].
 
 use super::asked::Names;
-use super::assess::warning;
+use super::assess::{takes_marks, warning};
 use super::event_sessions;
 use super::stages::Stages;
 use super::step_prepare::{PrepareMember, RemovePrepared};
@@ -32,11 +32,7 @@ pub fn plan_prepare(
     let mut warnings = Vec::new();
     let mut stages = Stages::default();
     if cfg.mark_log == MarkLogKind::BizTalk {
-        warnings.push(warning(
-            Code::MarkLogMissing,
-            "a BizTalk group keeps its own mark log, which Stopmark does not change".to_owned(),
-            "run BizTalk's `Backup_Setup_All_Tables.sql` and `Backup_Setup_All_Procs.sql`",
-        ));
+        warnings.extend(lacking(cfg, survey, asked));
     } else {
         let mut steps: Vec<(HostName, Step)> = Vec::new();
         for member in survey.members.iter().map(|member| survey.place(member)) {
@@ -60,6 +56,30 @@ pub fn plan_prepare(
         stages: stages.into_vec(),
         warnings,
     }
+}
+
+/// The members that lack `BizTalk`'s mark log, which is not made here; one warning for all.
+fn lacking(cfg: &Config, survey: &Survey, asked: PrepareAsked) -> Option<Warning> {
+    let lacks = |member: &&MemberName| {
+        let host = survey.host(&member.host);
+        let facts = host.and_then(|host| host.members.get(&member.database));
+        let is_remote = !member.host.is_same_host(&cfg.management_host);
+        let is_online = |facts: &&MemberFacts| facts.state == MemberState::Online;
+        facts
+            .filter(is_online)
+            .is_some_and(|facts| !takes_marks(facts, is_remote))
+    };
+    let places = survey.members.iter().map(|member| survey.place(member));
+    let names: Vec<String> = places.filter(lacks).map(|it| format!("`{it}`")).collect();
+    let is_told = asked == PrepareAsked::Make && !names.is_empty();
+    is_told.then(|| {
+        let names = names.join(", ");
+        warning(
+            Code::MarkLogMissing,
+            format!("BizTalk's mark log is missing in {names}, and Stopmark does not make it"),
+            "run BizTalk's `Backup_Setup_All_Tables.sql` and `Backup_Setup_All_Procs.sql` there",
+        )
+    })
 }
 
 fn step_for(

@@ -222,6 +222,18 @@ async fn what_is_wrong_with_a_biztalk_group_is_found_before_anything_is_touched(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_biztalk_has_prepared_gets_ears_and_what_it_has_not_is_named() {
+    let stage = biztalk("").await;
+    ends(&stage, &["group", "prepare"], Exit::Ok).await;
+    let drop = "DROP PROCEDURE dbo.sp_SetMarkRemote;";
+    stage.script("BTS2", "BizTalkDTADb", drop).await;
+    let told = ends(&stage, &["group", "prepare"], Exit::Failed).await;
+    let words =
+        "BizTalk's mark log is missing in `BTS2/BizTalkDTADb`, and Stopmark does not make it";
+    assert!(told.stdout.contains(words), "{}", told.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_whose_availability_group_forgets_distributed_transactions_is_found() {
     let stage = biztalk("").await;
     ends(&stage, &["backup", "full"], Exit::Ok).await;
