@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::{About, MilinkCure, MilinkRow, Standing, on, plain_name};
 use crate::model::HostName;
-use crate::survey::{MilinkFacts, MirrorEndpoint};
+use crate::survey::{MilinkFacts, MirrorEndpoint, major};
 
 /// Where a Managed Instance's endpoint listens, and where a default instance's should.
 pub const ENDPOINT_PORT: u16 = 5022;
@@ -87,17 +87,12 @@ pub(super) fn rows(facts: &MilinkFacts, asked: usize, today: Date) -> Vec<Milink
 
 /// The first number, and the update's number; 0 where they cannot be read.
 fn release(facts: &MilinkFacts) -> (u32, u32) {
-    let major = facts
-        .version
-        .split('.')
-        .next()
-        .and_then(|text| text.parse().ok());
     let update = facts
         .update
         .as_deref()
         .and_then(|text| text.strip_prefix("CU"));
     let update = update.and_then(|text| text.split('-').next()?.parse().ok());
-    (major.unwrap_or(0), update.unwrap_or(0))
+    (major(&facts.version), update.unwrap_or(0))
 }
 
 fn version(about: &About<'_>, facts: &MilinkFacts) -> MilinkRow {

@@ -253,6 +253,17 @@ fn option_rows(
             .done_by("see that no route leads to another instance"),
         about
             .judged(
+                "accelerated recovery",
+                (!options.has_quick_recovery, Standing::Warn),
+                on(options.has_quick_recovery),
+                "a Managed Instance keeps the versions of rows in PRIMARY, and a link needs them there on this side too",
+            )
+            .done_by(
+                "see `pvs_filegroup_id` of the database in sys.dm_tran_persistent_version_store_stats: 1 is PRIMARY; else \
+                 turn it off, and on again there",
+            ),
+        about
+            .judged(
                 "auto close",
                 (!options.is_auto_close, Standing::Fail),
                 on(options.is_auto_close),

@@ -17,7 +17,7 @@ use super::target::IDENTITY;
 use crate::error::Result;
 use crate::milink::MilinkCure;
 use crate::model::{DatabaseName, HostName};
-use crate::survey::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
+use crate::survey::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate, major};
 
 /// Everything about one host, on one connection.
 pub(super) async fn milink_facts(
@@ -30,9 +30,12 @@ pub(super) async fn milink_facts(
     let (session, endpoint) = session.ask(&endpoint_sql()).await?;
     let (session, groups) = session.ask(&groups_sql()).await?;
     let (mut session, flags) = session.ask(&flags_sql()).await?;
+    let version = rows::only(&identity).and_then(|row| row.text("version"));
+    let version = version.map_err(|fault| fault.at(host))?;
     let mut found = BTreeMap::new();
     for names in databases.chunks(NAMES_MAX) {
-        let (back, answer) = session.ask(&databases_sql(names)).await?;
+        let sql = databases_sql(names, knows_quick_recovery(&version));
+        let (back, answer) = session.ask(&sql).await?;
         session = back;
         found.extend(databases_of(&answer, names).map_err(|fault| fault.at(host))?);
     }
@@ -113,6 +116,7 @@ fn databases_of(
             collation: row.text_or_null("collation_name")?,
             is_encrypted: row.flag("is_encrypted")?,
             is_broker_enabled: row.flag("is_broker_enabled")?,
+            has_quick_recovery: row.flag("has_quick_recovery")?,
             is_auto_close: row.flag("is_auto_close_on")?,
             user_access: row.text("user_access_desc")?,
         };
@@ -156,12 +160,22 @@ pub(super) fn flags_sql() -> Batch {
     )
 }
 
-fn databases_sql(names: &[DatabaseName]) -> Batch {
+/// Accelerated database recovery came with SQL Server 2019, and its column with it.
+fn knows_quick_recovery(version: &str) -> bool {
+    major(version) >= 15
+}
+
+fn databases_sql(names: &[DatabaseName], knows_quick_recovery: bool) -> Batch {
     let list = placeholders(0, names.len());
+    let quick_recovery = if knows_quick_recovery {
+        "d.is_accelerated_database_recovery_on"
+    } else {
+        "CAST(0 AS bit)"
+    };
     Batch::with(
         format!(
             "SELECT d.name, d.collation_name, d.is_encrypted, d.is_broker_enabled, d.is_auto_close_on,\n    \
-             d.user_access_desc\n\
+             d.user_access_desc, {quick_recovery} AS has_quick_recovery\n\
              FROM sys.databases AS d\n\
              WHERE d.name IN ({list})\n\
              ORDER BY d.name;"
@@ -344,7 +358,8 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("milink.endpoint", endpoint_sql()),
         ("milink.groups", groups_sql()),
         ("milink.flags", flags_sql()),
-        ("milink.databases", databases_sql(database)),
+        ("milink.databases", databases_sql(database, true)),
+        ("milink.databases_2016", databases_sql(database, false)),
     ];
     let cures = sample_cures(&sample.login, &names.database);
     let made: Vec<MilinkCure> = cures.iter().map(|(_, cure)| cure.clone()).collect();

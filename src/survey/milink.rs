@@ -74,8 +74,17 @@ pub struct MilinkDatabase {
     pub is_encrypted: bool,
     /// Service Broker is on.
     pub is_broker_enabled: bool,
+    /// It keeps versions of rows for a quick recovery; no version before 2019 does.
+    pub has_quick_recovery: bool,
     /// It closes when nobody uses it.
     pub is_auto_close: bool,
     /// `user_access_desc`, such as `MULTI_USER`.
     pub user_access: String,
+}
+
+/// The first number of a `SERVERPROPERTY('ProductVersion')`, 16 for SQL Server 2022; 0 where it cannot be read.
+#[must_use]
+pub fn major(version: &str) -> u32 {
+    let first = version.split('.').next();
+    first.and_then(|text| text.parse().ok()).unwrap_or(0)
 }

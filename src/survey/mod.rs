@@ -24,7 +24,7 @@ pub use facts::{
 };
 pub use gather::take;
 pub use links::{LINK_SIGNATURE, LinkFacts, LinkMapping};
-pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate};
+pub use milink::{MilinkDatabase, MilinkFacts, MirrorEndpoint, ServerCertificate, major};
 pub use replicas::{FarSide, Replica, Secondary, Seeding};
 pub use reported::{EventSession, PROGRAM_NAME, ReportedError, event_session_name};
 pub use rivals::{JobStep, RivalFacts, ShippedDatabase, TakenByOthers};

@@ -99,6 +99,13 @@ async fn other_recovery_models_and_system_databases_are_refused_with_the_stateme
     assert!(checked.stdout.contains(cure), "{}", checked.stdout);
     stage.script("SQL1", "master", cure).await;
     must(&stage.run(&["milink", "prepare", "SQL1/Ledger"]).await);
+    let versions = "ALTER DATABASE Ledger SET ACCELERATED_DATABASE_RECOVERY = ON;";
+    stage.script("SQL1", "master", versions).await;
+    let checked = stage.run(&["milink", "check", "SQL1/Ledger"]).await.stdout;
+    assert!(
+        checked.contains("WARN  accelerated recovery: on"),
+        "{checked}"
+    );
     let system = stage.run(&["milink", "check", "SQL1/msdb"]).await;
     assert!(
         system.stdout.contains("FAIL  database: a system database"),

@@ -266,7 +266,7 @@ impl Session {
 }
 
 /// Options of databases that `sys.databases` shows and that change nothing else here.
-const KEPT_OPTIONS: [&str; 17] = [
+const KEPT_OPTIONS: [&str; 18] = [
     "TRUSTWORTHY",
     "DB_CHAINING",
     "AUTO_CLOSE",
@@ -284,6 +284,7 @@ const KEPT_OPTIONS: [&str; 17] = [
     "HONOR_BROKER_PRIORITY",
     "RECURSIVE_TRIGGERS",
     "CHANGE_TRACKING",
+    "ACCELERATED_DATABASE_RECOVERY",
 ];
 
 /// SQL Server raises 5133 for a file in a folder that it cannot reach.

@@ -95,6 +95,7 @@ const DATABASES: &[(&str, SqlType)] = &[
     ("replica_id", SqlType::UniqueIdentifier),
     ("group_database_id", SqlType::UniqueIdentifier),
     ("physical_database_name", SqlType::SYSNAME),
+    ("is_accelerated_database_recovery_on", SqlType::Bit),
 ];
 
 /// Databases that the login may see: its own, master and tempdb; all with VIEW ANY DATABASE, which
@@ -173,7 +174,8 @@ fn database(context: &ViewContext<'_>, db: &Arc<DatabaseHandle>) -> Row {
         Value::text("DISABLED"),
         replica,
         group_database,
-        Value::text(record.name),
+        Value::text(record.name.clone()),
+        on("ACCELERATED_DATABASE_RECOVERY"),
     ]
 }
 
