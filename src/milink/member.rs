@@ -254,8 +254,8 @@ fn option_rows(
         about
             .judged(
                 "accelerated recovery",
-                (!options.has_quick_recovery, Standing::Warn),
-                on(options.has_quick_recovery),
+                (!options.has_accelerated_recovery, Standing::Warn),
+                on(options.has_accelerated_recovery),
                 "a Managed Instance keeps the versions of rows in PRIMARY, and a link needs them there on this side too",
             )
             .done_by(

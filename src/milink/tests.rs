@@ -185,7 +185,7 @@ fn system_databases_and_absent_ones_are_refused() {
         collation: None,
         is_encrypted: false,
         is_broker_enabled: false,
-        has_quick_recovery: false,
+        has_accelerated_recovery: false,
         is_auto_close: false,
         user_access: "MULTI_USER".to_owned(),
     };

@@ -34,7 +34,7 @@ pub(super) async fn milink_facts(
     let version = version.map_err(|fault| fault.at(host))?;
     let mut found = BTreeMap::new();
     for names in databases.chunks(NAMES_MAX) {
-        let sql = databases_sql(names, knows_quick_recovery(&version));
+        let sql = databases_sql(names, knows_accelerated_recovery(&version));
         let (back, answer) = session.ask(&sql).await?;
         session = back;
         found.extend(databases_of(&answer, names).map_err(|fault| fault.at(host))?);
@@ -116,7 +116,7 @@ fn databases_of(
             collation: row.text_or_null("collation_name")?,
             is_encrypted: row.flag("is_encrypted")?,
             is_broker_enabled: row.flag("is_broker_enabled")?,
-            has_quick_recovery: row.flag("has_quick_recovery")?,
+            has_accelerated_recovery: row.flag("has_accelerated_recovery")?,
             is_auto_close: row.flag("is_auto_close_on")?,
             user_access: row.text("user_access_desc")?,
         };
@@ -161,13 +161,13 @@ pub(super) fn flags_sql() -> Batch {
 }
 
 /// Accelerated database recovery came with SQL Server 2019, and its column with it.
-fn knows_quick_recovery(version: &str) -> bool {
+fn knows_accelerated_recovery(version: &str) -> bool {
     major(version) >= 15
 }
 
-fn databases_sql(names: &[DatabaseName], knows_quick_recovery: bool) -> Batch {
+fn databases_sql(names: &[DatabaseName], knows_accelerated_recovery: bool) -> Batch {
     let list = placeholders(0, names.len());
-    let quick_recovery = if knows_quick_recovery {
+    let accelerated_recovery = if knows_accelerated_recovery {
         "d.is_accelerated_database_recovery_on"
     } else {
         "CAST(0 AS bit)"
@@ -175,7 +175,7 @@ fn databases_sql(names: &[DatabaseName], knows_quick_recovery: bool) -> Batch {
     Batch::with(
         format!(
             "SELECT d.name, d.collation_name, d.is_encrypted, d.is_broker_enabled, d.is_auto_close_on,\n    \
-             d.user_access_desc, {quick_recovery} AS has_quick_recovery\n\
+             d.user_access_desc, {accelerated_recovery} AS has_accelerated_recovery\n\
              FROM sys.databases AS d\n\
              WHERE d.name IN ({list})\n\
              ORDER BY d.name;"

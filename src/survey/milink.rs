@@ -74,8 +74,9 @@ pub struct MilinkDatabase {
     pub is_encrypted: bool,
     /// Service Broker is on.
     pub is_broker_enabled: bool,
-    /// It keeps versions of rows for a quick recovery; no version before 2019 does.
-    pub has_quick_recovery: bool,
+    /// Accelerated database recovery is on; no version before 2019 has it.
+    #[serde(default)]
+    pub has_accelerated_recovery: bool,
     /// It closes when nobody uses it.
     pub is_auto_close: bool,
     /// `user_access_desc`, such as `MULTI_USER`.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{BizTalkFinding, finding};
 use crate::doctor::Weight;
 use crate::model::{HostName, MemberName};
-use crate::survey::{ShippingDestination, Survey, TargetDatabase, TargetFacts, TargetState};
+use crate::survey::{ShippingDestination, Survey, TargetDatabase, TargetFacts, TargetState, major};
 
 /// What is wrong with the layout of each destination among these hosts; the members' own hosts are among them too.
 #[must_use]
@@ -126,10 +126,6 @@ impl Destination<'_> {
         let cure = "configure a destination for each source, with `@SourceServerName`".to_owned();
         Some(self.finding(what, why, cure))
     }
-}
-
-fn major(version: &str) -> &str {
-    version.split('.').next().unwrap_or_default()
 }
 
 fn folder(path: &str) -> &str {
