@@ -350,7 +350,7 @@ async fn ask(state: &Path) -> Outcome<()> {
     let point = catalog.point(&group, None).await?.ok_or("no point")?;
     println!(
         "newest point with what it needs: {} sets in {:.1} ms",
-        point.sets.len(),
+        point.have.sets.len(),
         millis(clock.monotonic().saturating_sub(begun))
     );
     for which in ["first", "second"] {

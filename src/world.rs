@@ -25,8 +25,8 @@ use crate::model::{
 };
 use crate::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
-    ProbeMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
-    ShareFile, StagedStripe, WatchLink,
+    ProbeMark, ProveMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog,
+    RunCheck, ShareFile, StagedStripe, WatchLink,
 };
 use crate::run::events::{BackedUp, Event, LinkWatch, MarkCost};
 use crate::survey::{HostFacts, HostRoom, MilinkFacts, RivalFacts, TargetFacts};
@@ -206,13 +206,9 @@ pub trait Fleet: BizTalk {
     async fn run_check(&self, host: &HostName, step: &RunCheck) -> Result<CheckAnswer>;
     /// Drops a database, whoever is in it; one that is not there is no error. Whose it is the caller knows.
     async fn drop_database(&self, host: &HostName, database: &DatabaseName) -> Result<()>;
-    /// State of a restored database and its newest mark.
-    async fn newest_mark(
-        &self,
-        host: &HostName,
-        database: &DatabaseName,
-        mark_log: MarkLogKind,
-    ) -> Result<RestoredState>;
+    /// State of a restored database and its newest mark. In BizTalk's mark log, which has no order, that is one of the
+    /// step's later marks, else the step's mark, else whichever has the greatest stamp.
+    async fn newest_mark(&self, host: &HostName, step: &ProveMark) -> Result<RestoredState>;
 }
 
 /// What a survey wants of one host.

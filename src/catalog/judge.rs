@@ -17,6 +17,7 @@ use crate::chain::{
     Break, Carrier, Chain, Judged, Path, Point, Verdict, carries, judge_by, weakest_proof,
 };
 use crate::model::{Lsn, MemberName, Piece, PieceId, ProofLevel, Set};
+use crate::plan::CatalogView;
 use crate::world::{Listed, Marked, PointNeeds, Standing};
 
 /// Marks that are judged together, sharing the parts of chains.
@@ -177,7 +178,12 @@ impl Shelf<'_> {
             let pieces = point.paths.values().flat_map(Path::pieces);
             let rows = pieces.filter_map(|piece| answers.pieces.get(&piece).map(|(row, _)| *row));
             let sets = self.sets_of(&rows.collect())?;
-            return Ok(Some(PointNeeds { point, sets }));
+            let have = CatalogView {
+                later_marks: self.later_marks(&point, &sets)?,
+                sets,
+                ..CatalogView::default()
+            };
+            return Ok(Some(PointNeeds { point, have }));
         }
         Ok(None)
     }

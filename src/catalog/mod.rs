@@ -6,6 +6,7 @@ mod copies;
 pub mod due;
 mod judge;
 pub mod kept;
+mod later;
 mod read;
 mod rows;
 mod schema;

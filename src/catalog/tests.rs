@@ -10,11 +10,11 @@ use super::view::is_sound;
 use super::{CopyPolicy, SqliteCatalog};
 use crate::chain::samples::{FORK, differential, facts, full, log, lsn, member, on_fork};
 use crate::chain::{
-    Health, Holding, Judged, Path, Verdict, differential_base, health, judge, weakest_proof,
+    Health, Holding, Judged, Path, Point, Verdict, differential_base, health, judge, weakest_proof,
 };
 use crate::model::{
-    GroupName, Mark, MemberMark, MemberName, Piece, PieceId, PieceKind, ProofLevel, RunId, Set,
-    SetId, SetKind, Sha256Digest, Timestamp,
+    GroupName, Lsn, Mark, MarkName, MemberMark, MemberName, Piece, PieceId, PieceKind, ProofLevel,
+    RunId, Set, SetId, SetKind, Sha256Digest, Timestamp,
 };
 use crate::world::{Catalog as _, Listed, LogEntry, LogFact, Marked, Standing, Taken};
 
@@ -322,6 +322,27 @@ async fn all_pages(catalog: &SqliteCatalog) -> Vec<Listed> {
 }
 
 /// Everything that can be asked, against the fold.
+/// The marks behind a Point's own that the last log of each member's way holds too.
+fn later_marks(point: &Point, sets: &[Set]) -> BTreeMap<MemberName, Vec<MarkName>> {
+    let pieces: Vec<&Piece> = sets.iter().flat_map(|set| &set.pieces).collect();
+    let marks: Vec<&Mark> = sets.iter().filter_map(|set| set.mark.as_ref()).collect();
+    let places = point.mark.members.iter();
+    let later = places.filter_map(|own| {
+        let last = point.paths.get(&own.member)?.logs.last()?;
+        let last = pieces.iter().find(|piece| piece.id == *last)?;
+        let mut found: Vec<(Lsn, MarkName)> = Vec::new();
+        for mark in &marks {
+            let places = mark.members.iter().filter(|it| it.member == own.member);
+            let within = places.filter(|it| own.lsn < it.lsn && it.lsn <= last.last_lsn);
+            found.extend(within.map(|it| (it.lsn, mark.name.clone())));
+        }
+        found.sort_by_key(|(lsn, _)| *lsn);
+        let names: Vec<_> = found.into_iter().map(|it| it.1).take(16).collect();
+        (!names.is_empty()).then(|| (own.member.clone(), names))
+    });
+    later.collect()
+}
+
 async fn compare(catalog: &SqliteCatalog, fold: &Fold) {
     let group = group();
     let sets = fold.sets();
@@ -343,8 +364,11 @@ async fn compare(catalog: &SqliteCatalog, fold: &Fold) {
     for judged in &judged {
         let mark = judged.mark.name.as_str();
         let found = catalog.point(&group, Some(mark)).await.expect("answers");
-        let (point, needs) = found.map(|it| (it.point, it.sets)).unzip();
+        let (point, have) = found.map(|it| (it.point, it.have)).unzip();
         assert_eq!(point.as_ref(), judged.verdict.as_ref().ok());
+        let later = point.as_ref().map(|point| later_marks(point, &sets));
+        assert_eq!(have.as_ref().map(|it| it.later_marks.clone()), later);
+        let needs = have.map(|it| it.sets);
         let needed = point.iter().flat_map(|it| it.paths.values());
         let mut needed: Vec<PieceId> = needed.flat_map(Path::pieces).collect();
         let given = needs.iter().flatten().flat_map(|set| &set.pieces);

@@ -3,6 +3,8 @@
 //! Start at [`view`]. More pieces can only mend a chain, never break it, so a chain that runs by its newest pieces
 //! runs. Only of a member whose newest pieces do not say so is everything fetched.
 
+use std::collections::BTreeMap;
+
 use crate::chain::{Health, Holding, differential_base, health};
 use crate::error::Result;
 use crate::model::{GroupName, MemberName, Piece};
@@ -23,6 +25,7 @@ pub async fn view(
         sets: catalog.recent(group, FULLS, &[]).await?,
         newest_stamp: catalog.newest_stamp(group).await?,
         damaged: catalog.damaged(group).await?,
+        later_marks: BTreeMap::new(),
     };
     let unclear: Vec<MemberName> = survey
         .members
@@ -42,6 +45,7 @@ pub async fn whole_view(catalog: &dyn Catalog, group: &GroupName) -> Result<Cata
         sets: catalog.sets(group).await?,
         newest_stamp: catalog.newest_stamp(group).await?,
         damaged: catalog.damaged(group).await?,
+        later_marks: BTreeMap::new(),
     })
 }
 

@@ -3,12 +3,14 @@
 //!
 //! Start at [`Asked`] and [`CatalogView`]. All values; whoever calls the planner fills them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::quarantine::Quarantine;
 use crate::model::{
-    DatabaseSettings, MemberName, Piece, PieceId, PieceKind, RunId, Set, Timestamp,
+    DatabaseSettings, MarkName, MemberName, Piece, PieceId, PieceKind, RunId, Set, Timestamp,
 };
 
 /// Which kind of backup run was asked for.
@@ -101,6 +103,9 @@ pub struct CatalogView {
     pub newest_stamp: Option<Timestamp>,
     /// Pieces that manifests name and that were found damaged in the store, or gone from it; no set holds them.
     pub damaged: Vec<Piece>,
+    /// Where a restore is planned: the marks behind its own that a member's pieces hold too. A right copy has none of
+    /// them.
+    pub later_marks: BTreeMap<MemberName, Vec<MarkName>>,
 }
 
 impl CatalogView {

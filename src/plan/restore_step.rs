@@ -135,6 +135,10 @@ pub struct ProveMark {
     pub target: DatabaseName,
     /// The mark that must be its newest.
     pub mark: MarkName,
+    /// Marks that its pieces hold behind that one, where the mark log itself has no order (BizTalk's): it must have none
+    /// of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later_marks: Vec<MarkName>,
     /// Whose table carries the marks.
     pub mark_log: MarkLogKind,
     /// What the database must be.

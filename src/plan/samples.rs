@@ -353,6 +353,7 @@ pub(super) fn catalog() -> CatalogView {
         ],
         newest_stamp: Some(Timestamp::from_millis(1_795_225_500_000)),
         damaged: Vec::new(),
+        later_marks: BTreeMap::new(),
     }
 }
 

@@ -79,7 +79,7 @@ fn steps(round: &Round) -> Vec<Placed<'_>> {
 }
 
 fn pieces(needs: Option<&PointNeeds>) -> BTreeMap<PieceId, &Piece> {
-    let sets = needs.into_iter().flat_map(|needs| &needs.sets);
+    let sets = needs.into_iter().flat_map(|needs| &needs.have.sets);
     let pieces = sets.flat_map(|set| &set.pieces);
     pieces.map(|piece| (piece.id, piece)).collect()
 }

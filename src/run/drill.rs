@@ -16,7 +16,7 @@ use crate::chain::Point;
 use crate::config::{Config, DrillConfig, DrillPoint};
 use crate::error::{Code, Error, Result};
 use crate::model::{HostName, RunId, SurveyId};
-use crate::plan::{CatalogView, DrillCheck, Plan, RestoreAsked, RestorePlace, plan_drill};
+use crate::plan::{DrillCheck, Plan, RestoreAsked, RestorePlace, plan_drill};
 use crate::world::{PointNeeds, World};
 
 /// Points that a random one is taken from.
@@ -78,7 +78,7 @@ pub async fn plan_of(
     let one = |error| vec![error];
     catch_up(world, &config.group).await.map_err(one)?;
     let drill = config.drill.clone().unwrap_or_default();
-    let PointNeeds { point, sets } = point(world, config, wanted).await.map_err(one)?;
+    let PointNeeds { point, have } = point(world, config, wanted).await.map_err(one)?;
     let hosts = hosts(config, wanted, &drill).map_err(one)?;
     let place = dealt_out(&point, &hosts);
     let targets = target_facts(world, config, hosts.iter()).await?;
@@ -88,10 +88,6 @@ pub async fn plan_of(
         ..RestoreAsked::to(place, run, survey)
     };
     let checks = checks(&drill)?;
-    let have = CatalogView {
-        sets,
-        ..CatalogView::default()
-    };
     let mut names = PlanNames(world.ids.as_ref());
     let now = world.clock.now();
     plan_drill(config, &have, &point, asked, &checks, &mut names, now)

@@ -8,7 +8,7 @@
 use super::statement::Batch;
 use super::{
     applock, availability, backup, backup_history, biztalk, connect, discover, drill,
-    event_session, facts, grants, history, links, mark, milink, prepare, probe, probe_mark,
+    event_session, facts, grants, history, links, mark, milink, prepare, probe, probe_mark, proof,
     recover, restore, restored, rivals, room, script, settings, target, watch, watch_link,
 };
 use crate::model::DatabaseName;
@@ -100,6 +100,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     all.extend(backup_history::statements(sample));
     all.extend(probe::statements(sample));
     all.extend(probe_mark::statements(sample));
+    all.extend(proof::statements(sample));
     all.extend(milink::statements(sample));
     all.extend(watch_link::statements(sample));
     all

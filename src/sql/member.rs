@@ -1,6 +1,6 @@
 //! Asks one database for its facts: what marks need in it, the rights in it, its backups, its newest mark.
 //!
-//! Start at [`look_inside`] for the survey and [`newest_mark`] for the proof after a restore.
+//! Start at [`look_inside`]. The proof after a restore is `proof`'s.
 //!
 //! This file only reads, and enters no database that is not online.
 
@@ -9,13 +9,12 @@ use super::fault::Fault;
 use super::quote::{identifier, literal};
 use super::rows::{self, Cells};
 use super::session::{Answer, SqlSession};
-use super::statement::{Batch, Parameter};
-use super::{SqlFleet, history, rights, settings};
+use super::statement::Batch;
+use super::{history, proof, rights, settings};
 use crate::config::MarkLogKind;
-use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, MarkName};
+use crate::error::Result;
+use crate::model::DatabaseName;
 use crate::survey::{BackupRow, MarkLogFacts, MemberFacts, MemberState, RecoveryModel};
-use crate::world::RestoredState;
 
 /// The facts that `sys.databases` knows; size, marks and history come after.
 pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
@@ -86,38 +85,6 @@ pub(super) async fn look_inside(
     Ok((session, missing))
 }
 
-/// State and newest mark of a restored database.
-pub(super) async fn newest_mark(
-    fleet: &SqlFleet,
-    host: &HostName,
-    database: &DatabaseName,
-    mark_log: MarkLogKind,
-) -> Result<RestoredState> {
-    let (session, answer) = fleet.open(host).await?.ask(&state_sql(database)).await?;
-    let row = rows::first(&answer, 0).ok_or_else(|| {
-        Error::new(
-            Code::MemberMissing,
-            format!("there is no database `{database}`"),
-        )
-        .at("host", host)
-    })?;
-    let read = || -> Result<RestoredState, Fault> {
-        Ok(RestoredState {
-            state: row.text("state_desc")?,
-            newest: None,
-            is_standby: row.flag("is_in_standby")?,
-            in_doubt: u32::try_from(row.int("in_doubt")?).unwrap_or(0),
-        })
-    };
-    let found = read().map_err(|fault| fault.at(host))?;
-    if found.state != "ONLINE" {
-        return Ok(found);
-    }
-    let (_, answer) = session.ask(&newest_sql(database, mark_log)).await?;
-    let newest = newest(&answer, 0).map_err(|fault| fault.at(host).at("database", database))?;
-    Ok(RestoredState { newest, ..found })
-}
-
 fn inside(
     answer: &Answer,
     name: &DatabaseName,
@@ -130,7 +97,7 @@ fn inside(
         has_table: row.int("has_table")? == 1,
         has_procedure: row.int("has_procedure")? == 1,
         has_remote_procedure: row.int("has_remote_procedure")? == 1,
-        newest: newest(answer, 3)?,
+        newest: proof::newest(answer, 3)?,
         blocks_tracking: row.int("blocks_tracking")? == 1,
     };
     if let Some(settings) = &mut facts.settings {
@@ -146,15 +113,6 @@ fn inside(
 }
 
 /// The mark in an answer's set; a text that can be no mark's name is none.
-fn newest(answer: &Answer, set: usize) -> Result<Option<MarkName>, Fault> {
-    let Some(row) = rows::first(answer, set) else {
-        return Ok(None);
-    };
-    Ok(row
-        .text_or_null("mark_name")?
-        .and_then(|name| name.parse().ok()))
-}
-
 /// Where a kind of mark log keeps its things, as names for `OBJECT_ID` and as quoted names.
 struct MarkLogNames {
     table: &'static str,
@@ -177,8 +135,8 @@ const fn names(kind: MarkLogKind) -> MarkLogNames {
             blocks: None,
             column: "mark_name",
         },
-        // BizTalk's table has neither key nor order: the newest is the one whose stamp, the last 23
-        // characters, is greatest. Rows that are no stamped mark do not count.
+        // BizTalk's table has neither key nor order: the one whose stamp, the last 23 characters, is greatest may
+        // be the newest. Rows that are no stamped mark do not count.
         MarkLogKind::BizTalk => MarkLogNames {
             table: "dbo.MarkLog",
             procedure: "dbo.sp_SetMark",
@@ -232,35 +190,6 @@ fn inside_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
     ))
 }
 
-fn state_sql(database: &DatabaseName) -> Batch {
-    Batch::with(
-        "SELECT d.state_desc, d.is_in_standby,\n    \
-         (SELECT COUNT(*) FROM sys.dm_tran_locks AS l\n    \
-         WHERE l.request_session_id = -2 AND l.resource_database_id = d.database_id) AS in_doubt\n\
-         FROM sys.databases AS d WHERE d.name = @P1;",
-        [Parameter::text(database.as_str())],
-    )
-}
-
-fn newest_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
-    Batch::plain(format!(
-        "USE {};\n{}",
-        identifier(database.as_str()),
-        names(kind).newest
-    ))
-}
-
-/// The same where the database may be any: without the table there is no row.
-pub(super) fn newest_if_any_sql(database: &DatabaseName, kind: MarkLogKind) -> Batch {
-    let names = names(kind);
-    Batch::plain(format!(
-        "USE {};\nIF OBJECT_ID(N'{}', N'U') IS NOT NULL\n{}",
-        identifier(database.as_str()),
-        names.table,
-        names.newest
-    ))
-}
-
 /// The texts of this file.
 pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
     let database = sample.database_name();
@@ -272,15 +201,6 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         (
             "member.inside_biztalk",
             inside_sql(&database, MarkLogKind::BizTalk),
-        ),
-        ("member.state", state_sql(&database)),
-        (
-            "member.newest",
-            newest_sql(&database, MarkLogKind::Stopmark),
-        ),
-        (
-            "member.newest_biztalk",
-            newest_sql(&database, MarkLogKind::BizTalk),
         ),
     ]
 }

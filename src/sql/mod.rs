@@ -29,6 +29,7 @@ pub mod observe;
 mod prepare;
 mod probe;
 mod probe_mark;
+mod proof;
 pub mod quote;
 mod recover;
 mod reported;
@@ -69,13 +70,13 @@ pub use statement::{Batch, Parameter};
 
 use self::dial::Dial;
 use self::session::SqlSession;
-use crate::config::{Config, HostConfig, MarkLogKind};
+use crate::config::{Config, HostConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
 use crate::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
-    ProbeMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
-    WatchLink,
+    ProbeMark, ProveMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog,
+    RunCheck, WatchLink,
 };
 use crate::run::events::{BackedUp, LinkWatch, MarkCost};
 use crate::survey::{HostFacts, HostRoom, MilinkFacts, RivalFacts, TargetFacts};
@@ -277,12 +278,7 @@ impl Fleet for SqlFleet {
         drill::drop_database(self, host, database).await
     }
 
-    async fn newest_mark(
-        &self,
-        host: &HostName,
-        database: &DatabaseName,
-        mark_log: MarkLogKind,
-    ) -> Result<RestoredState> {
-        member::newest_mark(self, host, database, mark_log).await
+    async fn newest_mark(&self, host: &HostName, step: &ProveMark) -> Result<RestoredState> {
+        proof::newest_mark(self, host, step).await
     }
 }

@@ -224,8 +224,7 @@ fn trim_sql(oldest: &str) -> Batch {
 fn trim_biztalk_sql(oldest: &str) -> Batch {
     Batch::with(
         "DELETE FROM [dbo].[MarkLog]\n\
-         WHERE [MarkName] LIKE N'%[_]____[_]__[_]__[_]__[_]__[_]__[_]___'\n    \
-         AND LEFT([MarkName], LEN([MarkName]) - 23) = LEFT(@P1, LEN(@P1) - 23)\n    \
+         WHERE [MarkName] LIKE LEFT(@P1, LEN(@P1) - 24) + N'[_]____[_]__[_]__[_]__[_]__[_]__[_]___'\n    \
          AND RIGHT([MarkName], 23) < RIGHT(@P1, 23)\n    \
          AND EXISTS (SELECT 1 FROM [dbo].[MarkLog] AS m WHERE m.[MarkName] = @P1);",
         [Parameter::text(oldest)],

@@ -8,7 +8,7 @@
 //! Nothing here is sent by the agent.
 
 use super::every::Sample;
-use super::member::newest_if_any_sql;
+use super::proof::newest_if_any_sql;
 use super::quote::{disks, identifier, literal};
 use super::restore::{database_sql, log_sql};
 use super::settings::{sample_step, switched_on};
@@ -137,7 +137,7 @@ pub fn header_sql(source: &RestorePiece) -> Batch {
 pub fn proof_sql(step: &ProveMark) -> Batch {
     let (target, mark) = (literal(step.target.as_str()), literal(step.mark.as_str()));
     let member = literal(&step.member.to_string());
-    let newest = unterminated(&newest_if_any_sql(&step.target, step.mark_log).text);
+    let newest = unterminated(&newest_if_any_sql(step).text);
     let newest = literal(&newest);
     Batch::plain(format!(
         "DECLARE @state nvarchar(60), @newest nvarchar(128);\n\
@@ -285,6 +285,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         member: member.clone(),
         target: database.clone(),
         mark: "BTS_2026_11_21_02_00_00_007".parse().expect("a valid mark"),
+        later_marks: Vec::new(),
         mark_log,
         state: crate::plan::ProvenState::Online,
     };

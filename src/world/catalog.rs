@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::model::{
     GroupName, Mark, MemberName, Piece, PieceCopy, PieceId, Set, SetId, Sha256Digest, Timestamp,
 };
+use crate::plan::CatalogView;
 use crate::retention::PrunedSet;
 
 /// The local index: the fold of the group's log and its manifests, rebuilt from the store when lost.
@@ -122,13 +123,14 @@ pub struct Standing {
     pub held_back: Option<(Marked, Vec<(MemberName, Break)>)>,
 }
 
-/// A Point, and the sets that it is restored from with the pieces that it needs, and no others, oldest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A Point, and what a restore to it is planned from.
+#[derive(Clone, Debug, PartialEq)]
 pub struct PointNeeds {
     /// The Point.
     pub point: Point,
-    /// The sets.
-    pub sets: Vec<Set>,
+    /// The sets that it is restored from with the pieces that it needs, and no others, oldest first; and the later
+    /// marks that these pieces hold.
+    pub have: CatalogView,
 }
 
 /// A set as the catalog holds it.

@@ -2,7 +2,7 @@
 
 use stopmark::error::Exit;
 
-use crate::biztalk_stage::{MANAGEMENT, biztalk, ends, history, pay};
+use crate::biztalk_stage::{MANAGEMENT, MEMBERS, biztalk, ends, history, pay};
 use crate::stage::Stage;
 
 /// A second message box, ready for marks, on the first host.
@@ -69,6 +69,81 @@ async fn microsofts_own_procedures_mark_and_back_up_and_the_group_comes_back() {
     let sql = "SELECT SUM(id) FROM dbo.Amount;";
     assert_eq!(stage.number("DR", "BizTalkMsgBoxDb", sql).await, 3);
     assert_eq!(stage.number("DR", "SSODB", sql).await, 3);
+}
+
+/// Restores the group to a mark on the spare host, and requires what it holds there.
+async fn comes_back(stage: &Stage, mark: &str, sum: i64) {
+    let files = stage.path("restored");
+    std::fs::create_dir_all(&files).expect("a folder");
+    let files = files.display().to_string();
+    let place = ["restore", "run", "--mark", mark, "--to-host", "DR"];
+    let over = ["--files-in", &files, "--yes-overwrite", "stage"];
+    ends(stage, &[&place[..], &over].concat(), Exit::Ok).await;
+    for database in ["SSODB", "BizTalkMsgBoxDb"] {
+        let sql = "SELECT SUM(id) FROM dbo.Amount;";
+        assert_eq!(stage.number("DR", database, sql).await, sum, "{database}");
+    }
+}
+
+/// The marks of the group's points, oldest first.
+async fn marks(stage: &Stage) -> Vec<String> {
+    let shown = ends(stage, &["points", "--json"], Exit::Ok).await.stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("json");
+    let points = shown["points"].as_array().expect("a list").iter();
+    let marks = points.map(|point| point["mark"].as_str().expect("a mark").to_owned());
+    let mut marks: Vec<String> = marks.collect();
+    marks.sort_unstable();
+    marks
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marks_that_biztalks_own_job_named_after_local_time_spoil_no_restore() {
+    let stage = biztalk("").await;
+    let in_two_hours = stage.world().1.clock.now().plus_millis(7_200_000);
+    let sql = format!(
+        "INSERT INTO dbo.MarkLog (MarkName) VALUES (N'BTS_{}');",
+        in_two_hours.file_stamp()
+    );
+    for (host, database) in MEMBERS {
+        stage.script(host, database, &sql).await;
+    }
+    pay(&stage, 1).await;
+    ends(&stage, &["backup", "full"], Exit::Ok).await;
+    pay(&stage, 2).await;
+    ends(&stage, &["backup", "log"], Exit::Ok).await;
+    pay(&stage, 4).await;
+    let marks = marks(&stage).await;
+    comes_back(&stage, &marks[0], 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_whose_log_holds_a_later_one_too_is_proven_to_be_without_it() {
+    let stage = biztalk("").await;
+    pay(&stage, 1).await;
+    ends(&stage, &["backup", "full"], Exit::Ok).await;
+    pay(&stage, 2).await;
+    let fault = "EXEC sp_sim_fault @kind = 'fail', @statement = 'BACKUP LOG', \
+                 @database = 'SSODB', @number = 3201, @text = N'a fault';";
+    stage.script("BTS1", "master", fault).await;
+    stage.run(&["backup", "log"]).await;
+    pay(&stage, 4).await;
+    ends(&stage, &["backup", "log"], Exit::Ok).await;
+    let marks = marks(&stage).await;
+    assert_eq!(marks.len(), 2, "{marks:?}");
+    let args = [
+        "restore",
+        "plan",
+        "--mark",
+        &marks[0],
+        "--to-host",
+        "DR",
+        "--json",
+    ];
+    let plan = ends(&stage, &args, Exit::Ok).await.stdout;
+    let told = "\"later_marks\": [\n";
+    assert!(plan.contains(told) && plan.contains(&marks[1]), "{plan}");
+    comes_back(&stage, &marks[0], 3).await;
+    comes_back(&stage, &marks[1], 7).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use stopmark::catalog;
 use stopmark::config::Config;
 use stopmark::error::Exit;
 use stopmark::model::{Certificate, HostName, RunId, Soundness, SurveyId};
-use stopmark::plan::{BackupKind, CatalogView, Plan, RestoreAsked, RestorePlace, plan_drill};
+use stopmark::plan::{BackupKind, Plan, RestoreAsked, RestorePlace, plan_drill};
 use stopmark::run::events::Verdict;
 use stopmark::run::{self, Interrupt, PlanNames};
 use stopmark::world::World;
@@ -266,13 +266,17 @@ async fn planned(world: &World, config: &Config) -> Plan {
         targets: BTreeMap::from([(spare.clone(), facts)]),
         ..RestoreAsked::to(RestorePlace::OneHost(spare), run, survey)
     };
-    let have = CatalogView {
-        sets: needs.sets,
-        ..CatalogView::default()
-    };
     let mut names = PlanNames(world.ids.as_ref());
     let now = world.clock.now();
-    let plan = plan_drill(config, &have, &needs.point, asked, &[], &mut names, now);
+    let plan = plan_drill(
+        config,
+        &needs.have,
+        &needs.point,
+        asked,
+        &[],
+        &mut names,
+        now,
+    );
     plan.unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 

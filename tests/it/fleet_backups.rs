@@ -7,7 +7,7 @@ use stopmark::model::{Lsn, MarkName, MemberName, PieceId, PieceKind};
 use stopmark::plan::{BackUp, FileMove, RestoreDatabase, RestoreLog, RestorePiece, StopAt};
 use stopmark::world::Fleet;
 
-use crate::fleet_hosts::{Hosts, Told, mark, member, named};
+use crate::fleet_hosts::{Hosts, Told, mark, member, named, proof};
 
 fn source(step: &BackUp) -> RestorePiece {
     RestorePiece {
@@ -187,19 +187,15 @@ async fn a_restored_member_stops_at_the_mark_and_says_so() {
         .restore_database(&pay1, &copy, &told)
         .await
         .expect("restored");
-    let state = fleet
-        .newest_mark(&pay1, &copy.target, MarkLogKind::Stopmark)
-        .await;
+    let standing = proof("Copy", marks[0], MarkLogKind::Stopmark);
+    let state = fleet.newest_mark(&pay1, &standing).await;
     assert_eq!(state.expect("a state").state, "RESTORING");
     let first: MarkName = named(marks[0]);
     fleet
         .restore_log(&pay1, &restore_log(&log, &first, true), &told)
         .await
         .expect("rolled forward");
-    let state = fleet
-        .newest_mark(&pay1, &copy.target, MarkLogKind::Stopmark)
-        .await
-        .expect("a state");
+    let state = fleet.newest_mark(&pay1, &standing).await.expect("a state");
     assert_eq!(
         (state.state.as_str(), state.newest),
         ("ONLINE", Some(first))
@@ -210,11 +206,8 @@ async fn a_restored_member_stops_at_the_mark_and_says_so() {
         .await
         .expect_err("it exists");
     assert_eq!(error.code(), Code::TargetExists, "{error:?}");
-    let unknown = named("Nothing");
-    let error = fleet
-        .newest_mark(&pay1, &unknown, MarkLogKind::Stopmark)
-        .await
-        .expect_err("none");
+    let unknown = proof("Nothing", marks[0], MarkLogKind::Stopmark);
+    let error = fleet.newest_mark(&pay1, &unknown).await.expect_err("none");
     assert_eq!(error.code(), Code::MemberMissing);
 }
 
@@ -235,9 +228,8 @@ async fn a_log_without_the_mark_leaves_the_member_restoring() {
         .restore_log(&pay1, &restore_log(&log, &absent, true), &told)
         .await
         .expect("no client sees 4329");
-    let state = fleet
-        .newest_mark(&pay1, &named("Copy"), MarkLogKind::Stopmark)
-        .await;
+    let standing = proof("Copy", absent.as_str(), MarkLogKind::Stopmark);
+    let state = fleet.newest_mark(&pay1, &standing).await;
     assert_eq!(state.expect("a state").state, "RESTORING");
 }
 
@@ -303,6 +295,7 @@ async fn a_copy_is_restored_once_and_anew_where_it_was_dropped() {
     restored.expect("restored anew");
     let restored = fleet.restore_log(&pay1, &end, &told).await;
     restored.expect("opened anew");
-    let state = fleet.newest_mark(&pay1, &copy.target, MarkLogKind::Stopmark);
+    let standing = proof("Copy", name, MarkLogKind::Stopmark);
+    let state = fleet.newest_mark(&pay1, &standing);
     assert_eq!(state.await.expect("a state").newest, Some(named(name)));
 }

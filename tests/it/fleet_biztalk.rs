@@ -3,10 +3,10 @@
 use sqlsim::biztalk::{self, Group};
 use stopmark::config::MarkLogKind;
 use stopmark::model::PieceKind;
-use stopmark::plan::PlaceMark;
+use stopmark::plan::{PlaceMark, ProveMark};
 use stopmark::world::{BizTalk as _, FactsWanted, Fleet};
 
-use crate::fleet_hosts::{Hosts, Told, mark, member, named, wanted};
+use crate::fleet_hosts::{Hosts, Told, mark, member, named, proof, wanted};
 
 const DATABASES: &[&str] = &["BizTalkMgmtDb", "BizTalkMsgBoxDb"];
 
@@ -69,8 +69,28 @@ async fn a_biztalk_group_is_found_and_marked_through_its_own_procedures() {
         assert!(facts.mark_log.has_procedure && facts.mark_log.has_remote_procedure);
         assert_eq!(facts.mark_log.newest, Some(named(name)));
     }
-    let state = fleet
-        .newest_mark(&named("BTS1"), &named(DATABASES[0]), MarkLogKind::BizTalk)
+    // Whatever stamps the others have: BizTalk's own job writes local time, and clocks are wrong.
+    hosts
+        .run(
+            "BTS1",
+            "INSERT INTO BizTalkMgmtDb.dbo.MarkLog (MarkName) VALUES (N'BTS_2026_11_21_09_00_00_000');",
+        )
         .await;
-    assert_eq!(state.expect("a state").newest, Some(named(name)));
+    let mut standing = proof(DATABASES[0], name, MarkLogKind::BizTalk);
+    let newest = async |standing: &ProveMark| {
+        let state = fleet.newest_mark(&named("BTS1"), standing).await;
+        state.expect("a state").newest
+    };
+    assert_eq!(newest(&standing).await, Some(named(name)));
+    standing.later_marks = vec![named("BTS_2026_11_21_08_00_00_000")];
+    assert_eq!(newest(&standing).await, Some(named(name)));
+    let later = "BTS_2026_11_21_09_00_00_000";
+    standing.later_marks.push(named(later));
+    assert_eq!(newest(&standing).await, Some(named(later)), "known later");
+    let lacking = proof(
+        DATABASES[0],
+        "BTS_2026_11_21_03_00_00_000",
+        MarkLogKind::BizTalk,
+    );
+    assert_eq!(newest(&lacking).await, Some(named(later)), "only told");
 }

@@ -19,7 +19,8 @@ use stopmark::config::{
 };
 use stopmark::model::{DatabaseName, HostName, MarkName, MemberName, PieceId, PieceKind};
 use stopmark::plan::{
-    BackUp, EnsureLink, LinkSecurity, MarkLeg, PlaceMark, PrepareMember, StagedStripe,
+    BackUp, EnsureLink, LinkSecurity, MarkLeg, PlaceMark, PrepareMember, ProveMark, ProvenState,
+    StagedStripe,
 };
 use stopmark::sql::SqlFleet;
 use stopmark::sql::dial::TcpDial;
@@ -323,6 +324,18 @@ pub(crate) fn wanted(databases: &[&str], is_management_host: bool) -> FactsWante
         mark_prefix: named("BTS"),
         is_management_host,
         event_session: "stopmark_test".to_owned(),
+    }
+}
+
+/// The proof that a restored database stands at this mark.
+pub(crate) fn proof(target: &str, mark: &str, mark_log: MarkLogKind) -> ProveMark {
+    ProveMark {
+        member: member("PAY1", "Ledger"),
+        target: named(target),
+        mark: named(mark),
+        later_marks: Vec::new(),
+        mark_log,
+        state: ProvenState::Online,
     }
 }
 

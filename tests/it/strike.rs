@@ -7,13 +7,12 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use stopmark::config::MarkLogKind;
 use stopmark::error::{Code, Result};
 use stopmark::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
 use stopmark::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
-    ProbeMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog, RunCheck,
-    WatchLink,
+    ProbeMark, ProveMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog,
+    RunCheck, WatchLink,
 };
 use stopmark::run::events::{BackedUp, LinkWatch, MarkCost};
 use stopmark::survey::{HostFacts, HostRoom, MilinkFacts, RivalFacts, TargetFacts};
@@ -310,13 +309,8 @@ impl Fleet for StruckFleet {
         self.pass("drop_database", dropped).await
     }
 
-    async fn newest_mark(
-        &self,
-        host: &HostName,
-        database: &DatabaseName,
-        mark_log: MarkLogKind,
-    ) -> Result<RestoredState> {
-        self.pass("newest_mark", self.0.newest_mark(host, database, mark_log))
+    async fn newest_mark(&self, host: &HostName, step: &ProveMark) -> Result<RestoredState> {
+        self.pass("newest_mark", self.0.newest_mark(host, step))
             .await
     }
 }

@@ -118,15 +118,14 @@ async fn plan(
     let group = &agent.config.group;
     agent.catch_up().await?;
     let begun = begun(agent, wanted)?;
-    let PointNeeds { point, sets } = point(agent, args, begun.as_ref()).await?;
+    let PointNeeds { point, have } = point(agent, args, begun.as_ref()).await?;
     // The hosts that were may be gone, and nothing of theirs is needed: only the targets are asked.
     let survey = SurveyId(agent.world.ids.next());
     let asked = asked(agent, args, wanted, (&point, survey, begun)).await?;
     let newest_stamp = agent.world.catalog.newest_stamp(group).await.map_err(one)?;
     let have = CatalogView {
-        sets,
         newest_stamp,
-        damaged: Vec::new(),
+        ..have
     };
     let mut names = PlanNames(agent.world.ids.as_ref());
     let now = agent.world.clock.now();

@@ -41,11 +41,7 @@ pub(super) async fn script(
     out: &mut Out<'_>,
 ) -> Result<Exit, Failed> {
     agent.catch_up().await?;
-    let PointNeeds { point, sets } = point(agent, args, None).await?;
-    let have = CatalogView {
-        sets,
-        ..CatalogView::default()
-    };
+    let PointNeeds { point, have } = point(agent, args, None).await?;
     let (asked, warnings) = asked(agent, args, (&point, &have)).await?;
     let mut names = PlanNames(agent.world.ids.as_ref());
     let now = agent.world.clock.now();

@@ -103,7 +103,7 @@ async fn needed(agent: &Agent, mark: &str) -> Result<Vec<Set>, Failed> {
         )
         .hint("`stopmark list` shows the points"))
     })?;
-    Ok(point.sets)
+    Ok(point.have.sets)
 }
 
 impl Verified {

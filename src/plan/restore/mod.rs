@@ -54,7 +54,12 @@ pub fn plan_restore(
     }
     let id = PlanId(names.next());
     let tails = tail::tails(cfg, have, asked, &ways, names, now);
-    let making = Making { cfg, asked, point };
+    let making = Making {
+        cfg,
+        asked,
+        point,
+        have,
+    };
     let mut stages = Stages::default();
     restore_stages(&making, &ways, &placed, &tails, &mut stages);
     tail::bring_home(cfg, asked, &tails, &mut stages, names, now);

@@ -7,14 +7,14 @@ use super::files::Placed;
 use super::settings::{keeps, put_back};
 use super::way::{Stands, Way};
 use crate::chain::Point;
-use crate::config::Config;
+use crate::config::{Config, MarkLogKind};
 use crate::model::{HostName, Piece, PieceKind};
 use crate::plan::keys::brought_back;
 use crate::plan::retry::RetryRule;
 use crate::plan::step::ClearStaging;
 use crate::plan::{
-    Fetch, Keeps, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase, RestoreLog,
-    RestorePiece, Step, StopAt,
+    CatalogView, Fetch, Keeps, ProveMark, ProvenState, PutBack, RecoverDatabase, RestoreDatabase,
+    RestoreLog, RestorePiece, Step, StopAt,
 };
 
 /// Steps, each with its host.
@@ -25,6 +25,7 @@ pub(super) struct Making<'a> {
     pub(super) cfg: &'a Config,
     pub(super) asked: &'a RestoreAsked,
     pub(super) point: &'a Point,
+    pub(super) have: &'a CatalogView,
 }
 
 /// How a log leaves the database.
@@ -119,7 +120,13 @@ impl Making<'_> {
     }
 
     fn prove(&self, way: &Way<'_>, is_due: bool, state: ProvenState) -> Vec<Step> {
+        let later_marks = match self.cfg.mark_log {
+            // Its rows are numbered: the newest needs no telling.
+            MarkLogKind::Stopmark => None,
+            MarkLogKind::BizTalk => self.have.later_marks.get(way.member),
+        };
         let step = ProveMark {
+            later_marks: later_marks.cloned().unwrap_or_default(),
             member: way.member.clone(),
             target: way.target.clone(),
             mark: self.point.mark.name.clone(),

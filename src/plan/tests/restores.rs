@@ -6,6 +6,7 @@ use super::super::samples::{
 use super::super::*;
 use super::{checked, planned, steps};
 use crate::chain::points;
+use crate::config::{Config, MarkLogKind};
 use crate::error::Error;
 use crate::model::{DatabaseSettings, HostName, MarkName, MemberSettings, RunId};
 use crate::survey::{LastRestored, TargetFacts, TargetState, Volume};
@@ -94,6 +95,34 @@ fn a_restore_to_a_newer_version_opens_by_the_last_log_when_all_have_come_that_fa
         facts.version = "17.0.1000.1".to_owned();
     });
     insta::assert_snapshot!(checked(restored(&newer).expect("a plan")).1);
+}
+
+#[test]
+fn marks_behind_its_own_are_named_to_the_proof_where_the_mark_log_has_no_order() {
+    let ledger = member("PAY1/Ledger");
+    let later = vec!["SM_2026_11_21_02_00_00_000".parse().expect("a mark")];
+    let have = CatalogView {
+        later_marks: [(ledger.clone(), later)].into(),
+        ..catalog()
+    };
+    for (mark_log, told) in [(MarkLogKind::Stopmark, 0), (MarkLogKind::BizTalk, 1)] {
+        let config = Config {
+            mark_log,
+            ..config()
+        };
+        let point = points(&have.sets, &[]).remove(0);
+        let asked = restore_asked();
+        let plan = plan_restore(&config, &have, &point, &asked, &mut Counter(0x4000), now());
+        let plan = plan.expect("a plan");
+        let proofs = steps(&plan).into_iter().filter_map(|step| match step {
+            Step::ProveMark(step) => Some(step),
+            _ => None,
+        });
+        for proof in proofs {
+            let expected = if proof.member == ledger { told } else { 0 };
+            assert_eq!(proof.later_marks.len(), expected, "{}", proof.member);
+        }
+    }
 }
 
 #[test]

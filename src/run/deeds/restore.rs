@@ -64,10 +64,7 @@ pub(super) async fn prove_mark(
     host: &HostName,
     step: &ProveMark,
 ) -> Result<Outcome> {
-    let found = world
-        .fleet
-        .newest_mark(host, &step.target, step.mark_log)
-        .await?;
+    let found = world.fleet.newest_mark(host, step).await?;
     // One that should stand by may be open: the agent that died had all proven, and its statement went on.
     let may_stand_by = step.state == ProvenState::Standby;
     let is_right_state = found.state == "ONLINE" && (may_stand_by || !found.is_standby);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use sqlsim::faults::Dice;
 use stopmark::catalog;
 use stopmark::model::{HostName, RunId};
-use stopmark::plan::{CatalogView, Plan, RestoreAsked, RestoreFiles, RestorePlace, plan_restore};
+use stopmark::plan::{Plan, RestoreAsked, RestoreFiles, RestorePlace, plan_restore};
 use stopmark::run::events::Verdict;
 use stopmark::run::record::Record;
 use stopmark::run::{self, Interrupt, PlanNames};
@@ -159,12 +159,8 @@ async fn restore_plan(scene: &Scene, world: &World, needs: &PointNeeds) -> Plan 
         targets: [(host, facts.expect("it answers"))].into(),
         ..RestoreAsked::to(place, run, survey.id)
     };
-    let have = CatalogView {
-        sets: needs.sets.clone(),
-        ..CatalogView::default()
-    };
     let mut names = PlanNames(world.ids.as_ref());
     let now = world.clock.now();
-    let plan = plan_restore(config, &have, &needs.point, &asked, &mut names, now);
+    let plan = plan_restore(config, &needs.have, &needs.point, &asked, &mut names, now);
     plan.expect("a Point can be restored")
 }
