@@ -126,8 +126,10 @@ fn is_lost_participant(number: i32) -> bool {
 }
 
 fn untried(failure: &StepFailure) -> Warning {
+    let number = failure.sql_number;
+    let number = number.map_or_else(String::new, |number| format!(" (error {number})"));
     let message = format!(
-        "no mark in this round, since it failed before: {}",
+        "no mark in this round, since it failed before: {}{number}",
         failure.message
     );
     let code = if matches!(failure.deed, FailedDeed::Link { .. }) {

@@ -303,14 +303,25 @@ fn done(round: &Round) -> Vec<String> {
                 | Step::RemoveLink(_)
                 | Step::PrepareMember(_)
                 | Step::RemovePrepared(_)
-                | Step::Release(_)
-                | Step::EnsureEventSession(_)
-                | Step::RemoveEventSession(_),
+                | Step::Release(_),
                 _,
             ) => Some(step_words(step)),
             _ => None,
         })
+        .chain(event_sessions(round))
         .collect()
+}
+
+/// The event sessions that were made or removed. Each host's has the same name, so the host is named.
+fn event_sessions(round: &Round) -> impl Iterator<Item = String> + '_ {
+    round.ended_places().filter_map(|place| {
+        let (step, lane) = (round.step(place)?, round.lane(place)?);
+        let is_one = matches!(
+            step,
+            Step::EnsureEventSession(_) | Step::RemoveEventSession(_)
+        );
+        is_one.then(|| format!("{} on {}", step_words(step), lane.host))
+    })
 }
 
 /// Where a member stands; one that was opened is told once.

@@ -97,6 +97,12 @@ pub fn grants_script(grantee: &Grantee<'_>, purposes: &[Purpose]) -> String {
     if purposes.contains(&Purpose::Backup) {
         script.push_str(&biztalk(grantee));
     }
+    if purposes.contains(&Purpose::Check) && grantee.mark_log == MarkLogKind::BizTalk {
+        begin(&mut script, "master", None);
+        let text = biztalk_destination_sql(login).text;
+        let why = "where the databases of log shipping come to lie, for `stopmark check biztalk`";
+        writeln!(script, "-- {why}\n{text}\nGO").expect("a string takes all");
+    }
     if purposes.contains(&Purpose::Restore) && !purposes.contains(&Purpose::LeaveGroup) {
         script.push_str(NOT_TO_LEAVE);
     }
@@ -159,9 +165,14 @@ fn biztalk(grantee: &Grantee<'_>) -> String {
     if grantee.mark_log == MarkLogKind::BizTalk {
         for member in &grantee.members {
             begin(&mut script, member.as_str(), Some(grantee.login));
-            let text = biztalk_role_sql(grantee.login).text;
-            writeln!(script, "-- BizTalk's procedures for marks\n{text}\nGO")
-                .expect("a string takes all");
+            let role = biztalk_role_sql(grantee.login).text;
+            let rows = biztalk_rows_sql(grantee.login).text;
+            writeln!(
+                script,
+                "-- BizTalk's procedures for marks\n{role}\n\
+                 -- reads marks after a restore, and prunes their rows\n{rows}\nGO"
+            )
+            .expect("a string takes all");
         }
     }
     if let Some(database) = grantee.listed_in {
@@ -180,6 +191,27 @@ fn biztalk_role_sql(login: &str) -> Batch {
     Batch::plain(format!(
         "IF EXISTS (SELECT 1 FROM sys.database_principals AS p WHERE p.name = N'BTS_BACKUP_USERS')\n    \
          ALTER ROLE [BTS_BACKUP_USERS] ADD MEMBER {};",
+        identifier(login)
+    ))
+}
+
+fn biztalk_rows_sql(login: &str) -> Batch {
+    Batch::plain(format!(
+        "IF OBJECT_ID(N'dbo.MarkLog', N'U') IS NOT NULL\n    \
+         GRANT SELECT, DELETE ON OBJECT::[dbo].[MarkLog] TO {};",
+        identifier(login)
+    ))
+}
+
+/// On a destination of log shipping; a host without the table is none.
+fn biztalk_destination_sql(login: &str) -> Batch {
+    let user = user_sql(login).text.replace('\n', "\n    ");
+    Batch::plain(format!(
+        "IF OBJECT_ID(N'dbo.bts_LogShippingDatabases', N'U') IS NOT NULL\n\
+         BEGIN\n    \
+         {user}\n    \
+         GRANT SELECT ON OBJECT::[dbo].[bts_LogShippingDatabases] TO {};\n\
+         END;",
         identifier(login)
     ))
 }
@@ -210,6 +242,8 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("rights.mark_schema", of(Place::MarkSchema)),
         ("rights.member_role", of(Place::MemberRole)),
         ("rights.biztalk_role", biztalk_role_sql(login)),
+        ("rights.biztalk_rows", biztalk_rows_sql(login)),
+        ("rights.biztalk_destination", biztalk_destination_sql(login)),
         ("rights.biztalk_list", biztalk_list_sql(login)),
     ]
 }
@@ -324,6 +358,11 @@ mod tests {
             ..grantee(&host, "stopmark")
         };
         let script = grants_script(&biztalk, &[Purpose::Backup, Purpose::Prepare]);
+        assert!(script.contains("GRANT SELECT, DELETE ON OBJECT::[dbo].[MarkLog] TO [stopmark];"));
+        let shipped = "GRANT SELECT ON OBJECT::[dbo].[bts_LogShippingDatabases] TO [stopmark];";
+        assert!(!script.contains(shipped), "{script}");
+        let checks = grants_script(&biztalk, &[Purpose::Check]);
+        assert!(checks.contains(shipped), "{checks}");
         assert!(script.contains("ALTER ROLE [BTS_BACKUP_USERS] ADD MEMBER [stopmark];"));
         assert!(script.contains("[admv_BackupDatabases] TO [stopmark];"));
         assert!(!script.contains("db_owner"), "{script}");

@@ -10,8 +10,8 @@ use crate::fleet_hosts::{Hosts, Told, mark, member, named, proof, wanted};
 
 const DATABASES: &[&str] = &["BizTalkMgmtDb", "BizTalkMsgBoxDb"];
 
-#[tokio::test]
-async fn a_biztalk_group_is_found_and_marked_through_its_own_procedures() {
+/// One host with a management database and a message box, as BizTalk's setup leaves them.
+async fn installed() -> Hosts {
     let hosts = Hosts::start(&["BTS1"]).await;
     hosts.create("BTS1", DATABASES).await;
     let instance = hosts.instance("BTS1");
@@ -25,7 +25,12 @@ async fn a_biztalk_group_is_found_and_marked_through_its_own_procedures() {
     biztalk::install_member(instance, DATABASES[1])
         .await
         .expect("installed");
+    hosts
+}
 
+#[tokio::test]
+async fn a_biztalk_group_is_found_and_marked_through_its_own_procedures() {
+    let hosts = installed().await;
     let fleet = hosts.fleet();
     let found = fleet
         .biztalk_members(&named("BTS1"), &named(DATABASES[0]))
@@ -69,28 +74,29 @@ async fn a_biztalk_group_is_found_and_marked_through_its_own_procedures() {
         assert!(facts.mark_log.has_procedure && facts.mark_log.has_remote_procedure);
         assert_eq!(facts.mark_log.newest, Some(named(name)));
     }
-    // Whatever stamps the others have: BizTalk's own job writes local time, and clocks are wrong.
-    hosts
-        .run(
-            "BTS1",
-            "INSERT INTO BizTalkMgmtDb.dbo.MarkLog (MarkName) VALUES (N'BTS_2026_11_21_09_00_00_000');",
-        )
-        .await;
-    let mut standing = proof(DATABASES[0], name, MarkLogKind::BizTalk);
+}
+
+#[tokio::test]
+async fn a_copy_stands_at_its_mark_whatever_stamps_the_other_rows_have() {
+    let hosts = installed().await;
+    let (name, later) = ("BTS_2026_11_21_02_00_00_007", "BTS_2026_11_21_09_00_00_000");
+    // BizTalk's own job writes local time, and clocks are wrong.
+    for name in [name, later] {
+        let sql = format!("INSERT INTO BizTalkMgmtDb.dbo.MarkLog (MarkName) VALUES (N'{name}');");
+        hosts.run("BTS1", &sql).await;
+    }
+    let fleet = hosts.fleet();
     let newest = async |standing: &ProveMark| {
         let state = fleet.newest_mark(&named("BTS1"), standing).await;
         state.expect("a state").newest
     };
+    let mut standing = proof(DATABASES[0], name, MarkLogKind::BizTalk);
     assert_eq!(newest(&standing).await, Some(named(name)));
     standing.later_marks = vec![named("BTS_2026_11_21_08_00_00_000")];
     assert_eq!(newest(&standing).await, Some(named(name)));
-    let later = "BTS_2026_11_21_09_00_00_000";
     standing.later_marks.push(named(later));
     assert_eq!(newest(&standing).await, Some(named(later)), "known later");
-    let lacking = proof(
-        DATABASES[0],
-        "BTS_2026_11_21_03_00_00_000",
-        MarkLogKind::BizTalk,
-    );
+    let elsewhere = "BTS_2026_11_21_03_00_00_000";
+    let lacking = proof(DATABASES[0], elsewhere, MarkLogKind::BizTalk);
     assert_eq!(newest(&lacking).await, Some(named(later)), "only told");
 }
