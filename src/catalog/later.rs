@@ -1,7 +1,8 @@
 //! The marks that stand behind a Point's own in the pieces that it is restored from. Start at [`Shelf::later_marks`].
 //!
 //! Most Points have none: their logs are taken right after the mark. Where a log failed, the next one of that member holds
-//! several marks, and a restore that did not stop would bring the later ones with it.
+//! several marks, and a restore that did not stop would bring the later ones with it. A mark that nobody published, since
+//! it was void or its agent died, is not known here.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +13,9 @@ use super::schema::key_of;
 use crate::chain::{Path, Point};
 use crate::model::{MarkName, MemberName, Piece, Set};
 
-/// A restore that goes too far passes the nearest mark first; a few more are for forks, whose marks lie among them.
-const LATER_MARKS_MAX: u32 = 16;
+/// A restore that goes too far passes the nearest mark of its fork first; the others are for the marks of further forks,
+/// which may lie among them.
+const LATER_MARKS_MAX: u32 = 256;
 
 impl Shelf<'_> {
     /// For each member the marks from behind the Point's to the end of its way's last log, the nearest first; at most

@@ -289,9 +289,8 @@ impl<'c> Taking<'c> {
         head.mark = None;
         let sql = "UPDATE backup_set SET standing = ?2, verdict = NULL, head = ?3 WHERE id = ?1";
         let values = params![place.id, UNMARKED, text_of(&head)?];
-        self.change.execute(sql, values)?;
-        let places = "DELETE FROM mark_place WHERE set_row = ?1";
-        self.change.execute(places, [place.id]).map(|_| ())
+        // Its places stay: a log that is kept for an older mark may hold this one too.
+        self.change.execute(sql, values).map(|_| ())
     }
 
     fn removed(&self, removed: &PiecesOf) -> rusqlite::Result<()> {

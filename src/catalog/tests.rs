@@ -321,7 +321,6 @@ async fn all_pages(catalog: &SqliteCatalog) -> Vec<Listed> {
     }
 }
 
-/// Everything that can be asked, against the fold.
 /// The marks behind a Point's own that the last log of each member's way holds too.
 fn later_marks(point: &Point, sets: &[Set]) -> BTreeMap<MemberName, Vec<MarkName>> {
     let pieces: Vec<&Piece> = sets.iter().flat_map(|set| &set.pieces).collect();
@@ -337,12 +336,13 @@ fn later_marks(point: &Point, sets: &[Set]) -> BTreeMap<MemberName, Vec<MarkName
             found.extend(within.map(|it| (it.lsn, mark.name.clone())));
         }
         found.sort_by_key(|(lsn, _)| *lsn);
-        let names: Vec<_> = found.into_iter().map(|it| it.1).take(16).collect();
+        let names: Vec<_> = found.into_iter().map(|it| it.1).collect();
         (!names.is_empty()).then(|| (own.member.clone(), names))
     });
     later.collect()
 }
 
+/// Everything that can be asked, against the fold.
 async fn compare(catalog: &SqliteCatalog, fold: &Fold) {
     let group = group();
     let sets = fold.sets();

@@ -133,7 +133,7 @@ pub struct ProveMark {
     pub member: MemberName,
     /// The restored database on the lane's host.
     pub target: DatabaseName,
-    /// The mark that must be its newest.
+    /// The mark that it must stand at: its newest one, or in BizTalk's mark log one that it has.
     pub mark: MarkName,
     /// Marks that its pieces hold behind that one, where the mark log itself has no order (BizTalk's): it must have none
     /// of them.

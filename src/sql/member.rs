@@ -112,7 +112,6 @@ fn inside(
         .collect())
 }
 
-/// The mark in an answer's set; a text that can be no mark's name is none.
 /// Where a kind of mark log keeps its things, as names for `OBJECT_ID` and as quoted names.
 struct MarkLogNames {
     table: &'static str,

@@ -63,7 +63,7 @@ pub(super) async fn trim_mark_log(
         // After a failover it is a secondary replica: the rows go when it is the primary one again.
         Err(error) if is_of_secondary(&error) => Ok(()),
         Err(error) => Err(at_member(error).hint(
-            "`stopmark group prepare` grants the right to delete rows; in a BizTalk group an administrator does",
+            "`stopmark group prepare` grants the right to delete rows; in a BizTalk group the script of `stopmark grants`",
         )),
         Ok(_) => Ok(()),
     }

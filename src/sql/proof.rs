@@ -15,6 +15,9 @@ use crate::model::{DatabaseName, HostName, MarkName, MemberName};
 use crate::plan::{ProveMark, ProvenState};
 use crate::world::RestoredState;
 
+/// What a name that ends with a stamp is like.
+const STAMPED: &str = "N'%[_]____[_]__[_]__[_]__[_]__[_]__[_]___'";
+
 /// State and newest mark of a restored database.
 pub(super) async fn newest_mark(
     fleet: &SqlFleet,
@@ -81,6 +84,18 @@ pub(super) fn newest_if_any_sql(step: &ProveMark) -> Batch {
     ))
 }
 
+/// One row where `BizTalk`'s table has a stamp that is greater than the mark's: the greatest.
+pub(super) fn named_later_sql(step: &ProveMark) -> Batch {
+    Batch::plain(format!(
+        "USE {};\n\
+         SELECT TOP (1) l.MarkName AS mark_name FROM [dbo].[MarkLog] AS l\n\
+         WHERE l.MarkName LIKE {STAMPED} AND RIGHT(l.MarkName, 23) > RIGHT({}, 23)\n\
+         ORDER BY RIGHT(l.MarkName, 23) DESC;",
+        identifier(step.target.as_str()),
+        literal(step.mark.as_str())
+    ))
+}
+
 /// One row: the mark that the database stands at.
 fn newest_of(step: &ProveMark) -> String {
     match step.mark_log {
@@ -105,7 +120,7 @@ fn newest_of_biztalk(step: &ProveMark) -> String {
     let mark = literal(step.mark.as_str());
     format!(
         "SELECT TOP (1) l.MarkName AS mark_name FROM [dbo].[MarkLog] AS l\n\
-         WHERE l.MarkName LIKE N'%[_]____[_]__[_]__[_]__[_]__[_]__[_]___'\n\
+         WHERE l.MarkName LIKE {STAMPED}\n\
          ORDER BY CASE{later} WHEN l.MarkName = {mark} THEN 1 ELSE 2 END, RIGHT(l.MarkName, 23) DESC;"
     )
 }

@@ -8,7 +8,7 @@
 //! Nothing here is sent by the agent.
 
 use super::every::Sample;
-use super::proof::newest_if_any_sql;
+use super::proof::{named_later_sql, newest_if_any_sql};
 use super::quote::{disks, identifier, literal};
 use super::restore::{database_sql, log_sql};
 use super::settings::{sample_step, switched_on};
@@ -132,29 +132,71 @@ pub fn header_sql(source: &RestorePiece) -> Batch {
     Batch::plain(format!("RESTORE HEADERONLY FROM {};", disks(paths)))
 }
 
-/// Requires that a member is online and its newest mark is the one that was asked for; 50000 otherwise.
+/// Requires that a member is online and stands at the mark that was asked for; 50000 otherwise.
 #[must_use]
 pub fn proof_sql(step: &ProveMark) -> Batch {
     let (target, mark) = (literal(step.target.as_str()), literal(step.mark.as_str()));
     let member = literal(&step.member.to_string());
-    let newest = unterminated(&newest_if_any_sql(step).text);
-    let newest = literal(&newest);
+    let ask = asked_inside(&unterminated(&newest_if_any_sql(step).text), "@newest");
+    let (of_biztalk, is_stopped, beyond) = match step.mark_log {
+        MarkLogKind::Stopmark => Default::default(),
+        MarkLogKind::BizTalk => (
+            stopped_sql(&target),
+            format!(" AND @stopped = {mark}"),
+            beyond_sql(step, &member),
+        ),
+    };
     Batch::plain(format!(
-        "DECLARE @state nvarchar(60), @newest nvarchar(128);\n\
-         DELETE FROM #stopmark_newest;\n\
+        "DECLARE @state nvarchar(60), @newest nvarchar(128), @stopped nvarchar(128), @beyond nvarchar(128);\n\
          SELECT @state = d.state_desc FROM sys.databases AS d WHERE d.name = {target};\n\
-         IF @state = N'ONLINE' INSERT INTO #stopmark_newest (mark) EXEC ({newest});\n\
-         SELECT @newest = n.mark FROM #stopmark_newest AS n;\n\
-         IF @state = N'ONLINE' AND @newest = {mark}\n    \
+         {ask}\n\
+         {of_biztalk}\
+         IF @state = N'ONLINE' AND @newest = {mark}{is_stopped}\n\
+         BEGIN\n    \
          PRINT {member} + N': stands at the mark.';\n\
+         {beyond}\
+         END\n\
          ELSE\n\
          BEGIN\n    \
          INSERT INTO #stopmark_wrong (member) VALUES ({member});\n    \
          SET @state = ISNULL(@state, N'no such database');\n    \
          SET @newest = ISNULL(@newest, N'none');\n    \
-         RAISERROR (N'%s DOES NOT STAND AT THE MARK. State: %s. Newest mark: %s.', 16, 1, {member}, @state, @newest);\n\
+         SET @stopped = ISNULL(N' Its last restore stopped at: ' + @stopped, N'');\n    \
+         RAISERROR (N'%s DOES NOT STAND AT THE MARK. State: %s. Newest mark: %s.%s', 16, 1, {member}, @state, @newest, @stopped);\n\
          END"
     ))
+}
+
+/// Asks an open database for a mark. Through a table, since `EXEC` of a text has no other way out.
+fn asked_inside(statement: &str, variable: &str) -> String {
+    format!(
+        "DELETE FROM #stopmark_newest;\n\
+         IF @state = N'ONLINE' INSERT INTO #stopmark_newest (mark) EXEC ({});\n\
+         SELECT {variable} = n.mark FROM #stopmark_newest AS n;",
+        literal(statement)
+    )
+}
+
+/// A database that was there before the script has the mark's row too, if it ever passed the mark, and `BizTalk`'s table
+/// does not say what came after. So the host must have restored it, and no further.
+fn stopped_sql(target: &str) -> String {
+    format!(
+        "SELECT TOP (1) @stopped = h.stop_at_mark_name FROM msdb.dbo.restorehistory AS h\n    \
+         WHERE h.destination_database_name = {target} AND h.restore_type <> 'V'\n    \
+         ORDER BY h.restore_history_id DESC;\n"
+    )
+}
+
+/// Rows that are named later are no proof of anything, but a person must hear of them: the database may have been used
+/// since it was restored.
+fn beyond_sql(step: &ProveMark, member: &str) -> String {
+    let ask = asked_inside(&unterminated(&named_later_sql(step).text), "@beyond");
+    format!(
+        "{ask}\n\
+         IF @beyond IS NOT NULL\n    \
+         PRINT {member} + N': BEWARE: it also has a row of ' + @beyond + N', a name that is later. If anybody used it '\n        \
+         + N'since it was restored, it does not stand at the mark any more: drop it, and run this script again.';\n"
+    )
 }
 
 /// What a proven member had on its host beside its data. A login that the host lacks is told, and the rest is done.

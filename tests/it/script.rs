@@ -11,6 +11,7 @@ use futures::TryStreamExt as _;
 use stopmark::error::Exit;
 use tiberius::QueryItem;
 
+use crate::biztalk_stage::biztalk;
 use crate::scrub::shaped;
 use crate::stage::{Stage, must};
 
@@ -49,8 +50,12 @@ async fn written(stage: &Stage) -> PathBuf {
 
 /// Runs the shell script; what it said.
 fn fetched(folder: &Path) -> (bool, String) {
+    fetched_on(folder, "SPARE")
+}
+
+fn fetched_on(folder: &Path, host: &str) -> (bool, String) {
     let ran = Command::new("sh")
-        .arg(folder.join("fetch-SPARE.sh"))
+        .arg(folder.join(format!("fetch-{host}.sh")))
         .output()
         .expect("a shell");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -59,8 +64,13 @@ fn fetched(folder: &Path) -> (bool, String) {
 
 /// Sends the script batch by batch on one connection, whatever each says; the errors.
 async fn sent(stage: &Stage, folder: &Path) -> Vec<String> {
-    let script = fs::read_to_string(folder.join("restore-SPARE.sql")).expect("the script");
-    let mut client = stage.client("SPARE", "master").await;
+    sent_to(stage, folder, "SPARE").await
+}
+
+async fn sent_to(stage: &Stage, folder: &Path, host: &str) -> Vec<String> {
+    let script = folder.join(format!("restore-{host}.sql"));
+    let script = fs::read_to_string(script).expect("the script");
+    let mut client = stage.client(host, "master").await;
     let mut errors = Vec::new();
     for batch in script
         .split("\nGO\n")
@@ -197,6 +207,61 @@ async fn the_files_are_as_reviewed() {
         "no file is ever overwritten: {}",
         again.stderr
     );
+}
+
+/// A BizTalk group with one point, and the paper that brings it to the host `DR`; its folder and the point's mark.
+async fn biztalk_on_paper() -> (Stage, PathBuf, String) {
+    let stage = biztalk("").await;
+    must(&stage.run(&["backup", "full"]).await);
+    must(&stage.run(&["backup", "log"]).await);
+    let (folder, files) = (stage.path("paper"), stage.path("restored"));
+    fs::create_dir_all(&files).expect("a folder");
+    let (paper, files) = (folder.display().to_string(), files.display().to_string());
+    let to = ["restore", "plan", "--to-host", "DR", "--files-in", &files];
+    must(&stage.run(&[&to[..], &["--script", &paper]].concat()).await);
+    assert!(fetched_on(&folder, "DR").0);
+    let text = fs::read_to_string(folder.join("restore-DR.sql")).expect("the script");
+    let (_, mark) = text.split_once("STOPATMARK = N'").expect("a mark");
+    let mark = mark.split('\'').next().expect("its end").to_owned();
+    (stage, folder, mark)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_biztalk_database_that_is_only_past_the_mark_is_not_taken_for_restored() {
+    let (stage, folder, mark) = biztalk_on_paper().await;
+    let live = format!(
+        "CREATE DATABASE SSODB;\nGO\nUSE SSODB;\nGO\n\
+         CREATE TABLE dbo.MarkLog (MarkName nvarchar(128) NULL);\nGO\n\
+         INSERT INTO dbo.MarkLog VALUES (N'{mark}');"
+    );
+    stage.script("DR", "master", &live).await;
+    let errors = sent_to(&stage, &folder, "DR").await;
+    assert_eq!(errors.len(), 2, "{errors:#?}");
+    let told = "BTS1/SSODB DOES NOT STAND AT THE MARK";
+    assert!(errors[0].contains(told), "{errors:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_script_brings_a_biztalk_group_back_and_tells_of_rows_that_are_named_later() {
+    let (stage, folder, mark) = biztalk_on_paper().await;
+    assert_eq!(
+        sent_to(&stage, &folder, "DR").await,
+        Vec::<String>::new(),
+        "{mark}"
+    );
+    let later = "INSERT INTO dbo.MarkLog (MarkName) VALUES (N'BTS_2098_01_01_00_00_00_000');";
+    stage.script("DR", "SSODB", later).await;
+    let again = sent_to(&stage, &folder, "DR").await;
+    assert_eq!(again, Vec::<String>::new(), "told, and no error");
+    let paper = fs::read_to_string(folder.join("restore-DR.sql")).expect("the script");
+    let mut proofs = paper.split("\nGO\n");
+    let proof = proofs.find(|batch| batch.contains("BEWARE") && batch.contains("N'BTS1/SSODB'"));
+    let proof = proof.expect("a proof of each member");
+    let begin = "CREATE TABLE #stopmark_wrong (member nvarchar(400) NOT NULL);\n\
+                 CREATE TABLE #stopmark_newest (mark nvarchar(128) NULL);\n";
+    let asked = format!("{begin}{proof}\nSELECT @beyond;");
+    let found = stage.text("DR", &asked).await;
+    assert_eq!(found, "BTS_2098_01_01_00_00_00_000");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,7 @@ pub(super) fn text(facts: &PaperFacts<'_>, host: &HostPaper<'_>) -> String {
         text.push_str(&member_part(facts, host, nth + 1, member));
     }
     let proof = "-------------------------------------------------------------------------------\n\
-                 THE PROOF. Every member must be open, and its newest mark must be this one:\n";
+                 THE PROOF. Every member must be open and stand at this mark:\n";
     text.push_str(&commented("--", &format!("{proof}{}", facts.mark.name)));
     for proof in &host.proofs {
         batch(&mut text, &script::proof_sql(proof));
