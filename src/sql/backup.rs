@@ -29,6 +29,9 @@ const DISK_FULL: i32 = 112;
 /// How long to wait before asking again whether a backup still runs.
 const RUNNING_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// The backup was taken, and its row in msdb could not be written.
+const HISTORY_NOT_WRITTEN: i32 = 3009;
+
 /// Takes the backup, unless it was taken already; its row in msdb. A row is written at a backup's end, so a
 /// file without one is half of a backup, which `FORMAT` may write over.
 pub(super) async fn back_up(
@@ -50,6 +53,10 @@ pub(super) async fn back_up(
         let backing = watch::run_watched(fleet, session, &batch, progress).await;
         let session = match backing {
             Ok(session) => session,
+            // The file is whole and its log is cut off: tried again, it would be written over.
+            Err(fault) if fault.number() == Some(HISTORY_NOT_WRITTEN) => {
+                return Err(history_not_written(fault, step));
+            }
             Err(fault) => {
                 if step.tail == Some(Tail::Closing) {
                     let_in(fleet, host, &step.member.database).await;
@@ -256,6 +263,25 @@ fn no_row(step: &BackUp) -> Error {
     .at("host", step.host())
     .at("member", &step.member)
     .hint("most often the log chain is broken (message 4219, which no client sees): a new full mends it")
+}
+
+/// Without SQL Server's number among the causes, so that nobody takes the file for half of one and removes it.
+fn history_not_written(fault: Fault, step: &BackUp) -> Error {
+    let first = step.stripes.first();
+    let file = first.map_or("its file", |stripe| stripe.sql_path.as_str());
+    let said = match fault {
+        Fault::Refused(cause) => cause.text,
+        _ => String::new(),
+    };
+    Error::new(
+        Code::BackupNoRow,
+        "the backup was taken, but msdb could not write its row (3009)",
+    )
+    .at("host", step.host())
+    .at("member", &step.member)
+    .at("file", file)
+    .at("SQL Server says", said)
+    .hint("make room in msdb; a new full begins the chain anew, and the file stays where it is")
 }
 
 fn backup_error(fault: Fault, step: &BackUp) -> Error {

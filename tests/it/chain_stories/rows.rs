@@ -113,6 +113,14 @@ const fn full(number: i32, times: u8, text: &'static str) -> Row {
 pub(super) const ROWS: &[Row] = &[
     // What ends a chain.
     Row {
+        met: Met::As("SM0502"),
+        ..log(
+            3009,
+            1,
+            "Could not insert a backup or restore history/detail record in the msdb database.",
+        )
+    },
+    Row {
         kind: BackupKind::Full,
         new_chain: &["SQL1/Ledger"],
         met: Met::Unseen,
