@@ -23,6 +23,9 @@ use crate::model::{
 };
 use crate::survey::Survey;
 
+/// How far ahead of the newest published stamp the members' marks are looked at: no run counts on so far.
+const COUNTED_MS: i64 = 1_000;
+
 /// Everything that the parts of a backup plan look at.
 pub(super) struct Ctx<'a> {
     pub(super) cfg: &'a Config,
@@ -46,7 +49,8 @@ pub fn plan_backup(
     names: &mut dyn Names,
     now: Timestamp,
 ) -> Plan {
-    let (mark, stamped_at) = MarkName::stamp(&cfg.mark_prefix, now, have.newest_stamp);
+    let last = have.newest_stamp.map(|last| newest_used(survey, last));
+    let (mark, stamped_at) = MarkName::stamp(&cfg.mark_prefix, now, last);
     let group = assess(cfg, survey);
     let members = survey.members.iter();
     let able = members.filter(|it| !group.unmarkable.contains(*it));
@@ -80,6 +84,19 @@ pub fn plan_backup(
         stages: stages.into_vec(),
         warnings,
     }
+}
+
+/// The newest stamp that was used, given the newest that was published. Where the clock is behind, stamps rise by single
+/// milliseconds, so that the mark of a run that died before its publication may have the very next ones: the members
+/// still hold it, and two marks of one name would be one to a restore. Names that are further ahead are of others, or of
+/// another clock, and nobody comes upon them by counting.
+fn newest_used(survey: &Survey, published: Timestamp) -> Timestamp {
+    let near = published.plus_millis(COUNTED_MS);
+    let members = survey.members.iter().filter_map(|it| survey.member(it));
+    let marks = members.filter_map(|facts| facts.mark_log.newest.as_ref()?.stamped_at());
+    marks
+        .filter(|stamp| *stamp <= near)
+        .fold(published, Timestamp::max)
 }
 
 /// A run of fulls or differentials: no mark, no links.

@@ -1,9 +1,9 @@
 //! Rounds after the first: what a failure leads to.
 
-use super::super::samples::{asked, catalog, change_member, member, now, survey};
+use super::super::samples::{asked, catalog, change_member, config, member, now, survey};
 use super::super::*;
 use super::{failed, is_marked, mark_failed, planned, second_round, steps, taken};
-use crate::model::PieceKind;
+use crate::model::{MarkName, PieceKind};
 
 #[test]
 fn what_the_round_before_refused_gets_a_new_chain() {
@@ -124,6 +124,32 @@ fn stamps_rise_above_the_newest_even_when_the_clock_does_not() {
     };
     let (plan, _) = planned(&survey(Some(30)), &have, &asked(BackupKind::Log));
     assert_eq!(plan.made_at, newest.plus_millis(1));
+}
+
+#[test]
+fn no_mark_gets_the_name_of_one_that_was_placed_and_never_published() {
+    let published = Timestamp::from_millis(now().millis() + 5_000);
+    let have = CatalogView {
+        newest_stamp: Some(published),
+        ..catalog()
+    };
+    let mut survey = survey(Some(30));
+    let prefix = config().mark_prefix;
+    let placed = |ahead: i64| MarkName::stamp(&prefix, published.plus_millis(ahead), None).0;
+    change_member(&mut survey, "PAY1/Ledger", |it| {
+        it.mark_log.newest = Some(placed(1));
+    });
+    let (plan, _) = planned(&survey, &have, &asked(BackupKind::Log));
+    assert_eq!(plan.made_at, published.plus_millis(2));
+    change_member(&mut survey, "PAY1/Ledger", |it| {
+        it.mark_log.newest = Some(placed(7_200_000));
+    });
+    let (plan, _) = planned(&survey, &have, &asked(BackupKind::Log));
+    assert_eq!(
+        plan.made_at,
+        published.plus_millis(1),
+        "another clock named that one"
+    );
 }
 
 #[test]
