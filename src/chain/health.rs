@@ -134,29 +134,39 @@ fn damage(facts: &MemberFacts, held: Holding<'_>, next: Lsn) -> Option<Break> {
         })
 }
 
-/// The log backups past what we reach that are not ours, oldest first. Copy-only logs move no archive point and
-/// break nothing.
+/// Those of [`logs_past_ours`] that are not ours: they lie in no folder of ours.
 #[must_use]
 pub fn foreign_logs<'r>(facts: &'r MemberFacts, held: Holding<'_>) -> Vec<&'r BackupRow> {
+    let is_ours = |row: &BackupRow| {
+        let mut folders = held.our_folders.iter();
+        folders.any(|folder| row.device.starts_with(folder))
+    };
+    let mut logs = logs_past_ours(facts, held);
+    logs.retain(|row| !is_ours(row));
+    logs
+}
+
+/// The log backups past what we reach that no piece holds, oldest first, whoever took them. Copy-only logs move no archive
+/// point and break nothing.
+#[must_use]
+pub fn logs_past_ours<'r>(facts: &'r MemberFacts, held: Holding<'_>) -> Vec<&'r BackupRow> {
     let chain = Chain::build(held.pieces.iter().copied());
     let reached = chain.reach().map_or(Lsn::ZERO, |piece| piece.last_lsn);
-    let is_ours = |row: &BackupRow| {
+    let is_held = |row: &BackupRow| {
         let mut pieces = held.pieces.iter().chain(held.damaged);
-        let is_held = pieces.any(|p| p.backup_set_guid == row.backup_set_guid);
-        let mut folders = held.our_folders.iter();
-        is_held || folders.any(|folder| row.device.starts_with(folder))
+        pieces.any(|piece| piece.backup_set_guid == row.backup_set_guid)
     };
     let rows = facts.history.iter();
-    let mut foreign: Vec<&BackupRow> = rows
+    let mut logs: Vec<&BackupRow> = rows
         .filter(|row| {
             row.kind == PieceKind::Log
                 && !row.is_copy_only
                 && row.last_lsn > reached
-                && !is_ours(row)
+                && !is_held(row)
         })
         .collect();
-    foreign.sort_by_key(|row| (row.first_lsn, row.last_lsn));
-    foreign
+    logs.sort_by_key(|row| (row.first_lsn, row.last_lsn));
+    logs
 }
 
 /// Whether the next differential would build on a full that we hold: that full.

@@ -20,7 +20,7 @@ mod way;
 
 pub use copies::Copies;
 pub use cure::{Against, Cure, against_a_differential, cure};
-pub use health::{Health, Holding, differential_base, foreign_logs, health};
+pub use health::{Health, Holding, differential_base, foreign_logs, health, logs_past_ours};
 pub use links::{Chain, Link};
 pub use path::{Break, Path, Point};
 pub use points::{

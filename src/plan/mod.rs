@@ -8,6 +8,7 @@
 mod adopt;
 mod asked;
 mod assess;
+mod astray;
 mod backup;
 mod bases;
 mod biztalk;
@@ -41,7 +42,6 @@ mod step_mark;
 mod step_prepare;
 mod step_probe;
 mod step_prune;
-mod stolen;
 mod trials;
 mod undo;
 mod words;
@@ -55,6 +55,7 @@ pub use asked::{
     Asked, BackupKind, CatalogView, FailedDeed, LinksAsked, Names, RoundResult, StepFailure,
 };
 pub use assess::{dropped_member, far_side};
+pub use astray::{Astray, logs_astray};
 pub use backup::plan_backup;
 pub use check::{plan_check, plan_tidying};
 pub use companions::{CompanionsAsked, fetches_of, plan_companions};
@@ -94,7 +95,6 @@ pub use step_mark::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
 pub use step_prepare::{PrepareMember, RemovePrepared};
 pub use step_probe::{ProbeMark, ReadWatch, WatchLink};
 pub use step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
-pub use stolen::{Stolen, stolen_logs};
 pub use trials::{ProbeStore, RemoveProbe, RemoveTrial, TrialBackup};
 pub use undo::{Keep, Undo};
 pub use words::stage_word;

@@ -5,8 +5,8 @@
 //!
 //! This room decides nothing about whose a backup is; `plan::plan_adopt` does.
 
+mod astray;
 mod offers;
-mod stolen;
 
 use super::Interrupt;
 use super::conduct::{carry_out_as, finish_leftovers, refuse_unsound};
@@ -20,8 +20,8 @@ use crate::plan::{AdoptAsked, Adoption, Becomes, Found, Mapped, Offer, plan_adop
 use crate::survey;
 use crate::world::World;
 
+pub(super) use astray::bring_in;
 pub use offers::{Offered, offers};
-pub(super) use stolen::bring_in;
 
 /// What a person wants adopted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

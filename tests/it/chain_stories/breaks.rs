@@ -81,6 +81,33 @@ async fn a_stolen_log_that_can_be_read_is_brought_in_by_the_run_itself() {
     assert!(file.exists(), "it is only read");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_of_ours_that_no_run_brought_away_is_brought_in_by_the_next_one() {
+    let scene = hasty_scene().await;
+    let fault = "EXEC sp_sim_fault @kind = 'fail', @statement = 'BACKUP LOG', \
+                 @database = 'Ledger', @number = 924, @text = N'a fault';";
+    scene.stage.script("SQL1", "master", fault).await;
+    scene.bank.transfer(&scene.stage, 4).await;
+    back_up(&scene, BackupKind::Log, &[]).await;
+    assert!(scene.points().await.is_empty());
+    // As of an agent whose machine is lost with its journal: the log is cut off, and its file lies in our folder.
+    let folder = format!("share/0/{}", scene.config.group);
+    let file = scene.stage.path(&folder).join("left.log.1of1.bak");
+    let left = format!(
+        "BACKUP LOG Ledger TO DISK = N'{}' WITH CHECKSUM;",
+        file.display()
+    );
+    scene.stage.script("SQL1", "master", &left).await;
+    scene.bank.transfer(&scene.stage, 6).await;
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert_healthy(&scene, &record, "a log of ours is brought in").await;
+    insta::assert_snapshot!(told(&scene, &record));
+    let points = scene.points().await;
+    assert_eq!(points.len(), 2, "the mark inside that log counts");
+    scene.restore(&points[0]).await;
+    assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
+}
+
 /// The newest file of this kind in the store.
 fn newest(folder: &Path, end: &str) -> PathBuf {
     let mut open = vec![folder.to_owned()];

@@ -1,6 +1,7 @@
-//! Log backups that somebody else took and that this machine can read: the cheapest cure is to bring them in.
+//! Log backups that are in no piece and that this machine can read: the cheapest cure is to bring them in.
 //!
-//! Start at [`stolen_logs`]. Whether the files are what msdb says is for their examination to find out.
+//! Start at [`logs_astray`]. Somebody else took them, or an agent of ours that could not bring them away: its machine is
+//! lost, or the host's answer never came. Whether the files are what msdb says is for their examination to find out.
 
 use std::path::PathBuf;
 
@@ -9,15 +10,15 @@ use super::asked::CatalogView;
 use super::assess::warning;
 use super::bases::with_holding;
 use super::keys::agent_place;
-use crate::chain::{Break, Health, foreign_logs, health};
+use crate::chain::{Break, Health, health, logs_past_ours};
 use crate::config::Config;
 use crate::error::Code;
 use crate::model::{HostName, MemberName};
 use crate::survey::{MemberFacts, Survey};
 
-/// What others took of one member's log.
+/// What is in no piece of one member's log.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stolen {
+pub struct Astray {
     /// The member.
     pub member: MemberName,
     /// The break that it is.
@@ -26,55 +27,60 @@ pub struct Stolen {
     pub places: Vec<PathBuf>,
 }
 
-/// The members whose chain somebody else's log backups broke, where all of these lie at places that this machine
-/// sees: below the host's share, or below a folder of `foreign`.
+/// The members whose chain such log backups broke, where all of these lie at places that this machine sees: below the
+/// host's share, or below a folder of `foreign`.
 #[must_use]
-pub fn stolen_logs(cfg: &Config, survey: &Survey, have: &CatalogView) -> Vec<Stolen> {
+pub fn logs_astray(cfg: &Config, survey: &Survey, have: &CatalogView) -> Vec<Astray> {
     let members = survey.members.iter();
-    let stolen = members.filter_map(|name| {
+    let astray = members.filter_map(|name| {
         let facts = survey.member(name)?;
-        let (reason, devices) = stolen_of(cfg, have, name, facts)?;
+        let (reason, devices) = astray_of(cfg, have, name, facts)?;
         let places = devices.iter().map(|(server, device)| {
             let host = server.as_ref().unwrap_or_else(|| survey.home(name));
             agent_place(cfg.host(host), device)
         });
-        Some(Stolen {
+        Some(Astray {
             member: name.clone(),
             reason,
             places: places.collect::<Option<_>>()?,
         })
     });
-    stolen.collect()
+    astray.collect()
 }
 
 /// Where a backup went, and the host that remembers it where that is not the member's own.
 type Device = (Option<HostName>, String);
 
-fn stolen_of(
+fn astray_of(
     cfg: &Config,
     have: &CatalogView,
     name: &MemberName,
     facts: &MemberFacts,
 ) -> Option<(Break, Vec<Device>)> {
     with_holding(cfg, have, name, |held| match health(facts, held) {
-        Health::Broken(reason @ Break::ForeignLog { .. }) => {
-            let rows = foreign_logs(facts, held);
-            let devices = rows
-                .iter()
-                .map(|row| (row.server.clone(), row.device.clone()));
-            Some((reason, devices.collect()))
+        Health::Broken(reason @ (Break::ForeignLog { .. } | Break::LogLost { .. })) => {
+            let rows = logs_past_ours(facts, held).into_iter();
+            let devices: Vec<Device> = rows
+                .map(|row| (row.server.clone(), row.device.clone()))
+                .collect();
+            (!devices.is_empty()).then_some((reason, devices))
         }
         Health::Running { .. } | Health::NeverBased | Health::Broken(_) => None,
     })
 }
 
-impl Stolen {
+impl Astray {
     /// What a person should know, although the run mends it.
     #[must_use]
     pub fn warning(&self) -> Warning {
         let (member, reason) = (&self.member, &self.reason);
         let message = format!("member `{member}`: {reason}; the file is brought into the chain");
-        let hint = "stop the other job: what it takes and removes is lost for the whole group";
+        let hint = match reason {
+            Break::ForeignLog { .. } => {
+                "stop the other job: what it takes and removes is lost for the whole group"
+            }
+            _ => "a run of ours took it and could not bring it away: nothing is left to do",
+        };
         warning(Code::ChainBroken, message, hint)
     }
 }

@@ -1,4 +1,4 @@
-//! Bringing in what somebody else took of a member's log, as a round of the run that met it.
+//! Bringing in log backups that are in no piece, somebody else's or our own, as a round of the run that met them.
 //!
 //! Start at [`bring_in`]. Only where the files are whole and beyond doubt; else the run cures the chain in another
 //! way, and says so.
@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::media::Source;
 use crate::model::RunId;
-use crate::plan::{AdoptAsked, CatalogView, Stolen, Warning, plan_adopt, stolen_logs};
+use crate::plan::{AdoptAsked, Astray, CatalogView, Warning, logs_astray, plan_adopt};
 use crate::run::book::Book;
 use crate::run::conduct::refuse_unsound;
 use crate::run::executor::carry_out_plan;
@@ -16,7 +16,7 @@ use crate::run::{Interrupt, PlanNames};
 use crate::survey::Survey;
 use crate::world::World;
 
-/// Adopts the log backups of others that this machine can read; whether any were. Examining them is a read, and a
+/// Adopts the log backups astray that this machine can read; whether any were. Examining them is a read, and a
 /// file that cannot be read is told in `warnings`: the marks inside it are lost to another cure.
 pub(in crate::run) async fn bring_in(
     world: &World,
@@ -26,8 +26,8 @@ pub(in crate::run) async fn bring_in(
     warnings: &mut Vec<Warning>,
     interrupt: &Interrupt,
 ) -> Result<bool> {
-    let stolen = stolen_logs(config, survey, have);
-    let (wanted, unread) = examined(world, &stolen).await;
+    let astray = logs_astray(config, survey, have);
+    let (wanted, unread) = examined(world, &astray).await;
     warnings.extend(unread);
     if wanted.offers.is_empty() {
         return Ok(false);
@@ -44,16 +44,16 @@ pub(in crate::run) async fn bring_in(
     if plan.stages.is_empty() {
         return Ok(false);
     }
-    plan.warnings.extend(stolen.iter().map(Stolen::warning));
+    plan.warnings.extend(astray.iter().map(Astray::warning));
     refuse_unsound(&plan)?;
     carry_out_plan(world, book, &plan, interrupt).await?;
     Ok(true)
 }
 
 /// What the files are. One that is gone or cannot be read is no error: there are other cures.
-async fn examined(world: &World, stolen: &[Stolen]) -> (AdoptWanted, Vec<Warning>) {
+async fn examined(world: &World, astray: &[Astray]) -> (AdoptWanted, Vec<Warning>) {
     let (mut wanted, mut unread) = (AdoptWanted::default(), Vec::new());
-    for place in stolen.iter().flat_map(|it| &it.places) {
+    for place in astray.iter().flat_map(|it| &it.places) {
         match find(world, &[Source::Path(place.clone())]).await {
             Ok(found) => {
                 wanted.offers.extend(found.offers);
@@ -61,7 +61,7 @@ async fn examined(world: &World, stolen: &[Stolen]) -> (AdoptWanted, Vec<Warning
             }
             Err(error) => unread.push(Warning {
                 code: error.code().to_string(),
-                message: format!("a log backup of somebody else cannot be read: {error}"),
+                message: format!("a log backup that is in no piece cannot be read: {error}"),
                 hint: error.hint_text().map(str::to_owned),
             }),
         }
