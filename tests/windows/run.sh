@@ -164,6 +164,7 @@ is_installed() {
 }
 
 serves() {
+  local said
   scm start
   until_so is_running
   until_so is_healthy
@@ -173,8 +174,13 @@ serves() {
   until_so grep -q 'the old configuration stays in force' -r "$work/logs"
   sed -i 's/^name = "other"/name = "wine"/' "$work/stopmark.toml"
   say "it read its configuration again, and refused it"
-  # `[service] stop_within` and half a minute is what it asks for.
-  expect 'state 3 accepts 0 exit 0 specific 0 wait_ms 330000' scm stop
+  # `[service] stop_within` and half a minute is what it asks for, unless it has stopped before the answer was made: it
+  # has nothing to end.
+  said=$(scm stop) || true
+  case $said in
+    *'state 1 accepts 0 exit 0 specific 0'*) ;;
+    *) expect 'state 3 accepts 0 exit 0 specific 0 wait_ms 330000' echo "$said" ;;
+  esac
   until_so is_stopped
   expect 'exit 0 specific 0' scm query
   until_so grep -q 'the service has stopped' -r "$work/logs"
