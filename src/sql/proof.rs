@@ -111,8 +111,8 @@ fn newest_of(step: &ProveMark) -> String {
 /// time, a clock may have been wrong, a person may have written a row. So a copy stands at its mark when it has that
 /// mark and none that is known to be later; the rest, by their stamps, is only told where the mark is not there.
 fn newest_of_biztalk(step: &ProveMark) -> String {
-    let later: Vec<_> = step.later_marks.iter().map(MarkName::as_str).collect();
-    let later: Vec<_> = later.into_iter().map(literal).collect();
+    let later = step.later_marks.iter();
+    let later: Vec<_> = later.map(|mark| literal(mark.as_str())).collect();
     let later = match later.as_slice() {
         [] => String::new(),
         names => format!(" WHEN l.MarkName IN ({}) THEN 0", names.join(", ")),

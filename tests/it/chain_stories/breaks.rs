@@ -57,16 +57,22 @@ async fn tell(scene: &Scene, (title, script): (&str, &str)) -> String {
     format!("{title}\n{}", told(scene, &record))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stolen_log_that_can_be_read_is_brought_in_by_the_run_itself() {
+/// A mark that is no Point yet: the log of one member, which carries it, failed.
+async fn marked_without_a_log() -> Scene {
     let scene = hasty_scene().await;
-    // The log with this mark fails, and somebody else's log backup then carries the mark away.
     let fault = "EXEC sp_sim_fault @kind = 'fail', @statement = 'BACKUP LOG', \
                  @database = 'Ledger', @number = 924, @text = N'a fault';";
     scene.stage.script("SQL1", "master", fault).await;
     scene.bank.transfer(&scene.stage, 4).await;
     back_up(&scene, BackupKind::Log, &[]).await;
     assert!(scene.points().await.is_empty());
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stolen_log_that_can_be_read_is_brought_in_by_the_run_itself() {
+    // Somebody else's log backup then carries the mark away.
+    let scene = marked_without_a_log().await;
     let file = scene.stage.path("share/0/olaf.trn");
     // Others may take theirs without checksums, and a restore must not ask for any.
     let steal = format!("BACKUP LOG Ledger TO DISK = N'{}';", file.display());
@@ -83,13 +89,7 @@ async fn a_stolen_log_that_can_be_read_is_brought_in_by_the_run_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_of_ours_that_no_run_brought_away_is_brought_in_by_the_next_one() {
-    let scene = hasty_scene().await;
-    let fault = "EXEC sp_sim_fault @kind = 'fail', @statement = 'BACKUP LOG', \
-                 @database = 'Ledger', @number = 924, @text = N'a fault';";
-    scene.stage.script("SQL1", "master", fault).await;
-    scene.bank.transfer(&scene.stage, 4).await;
-    back_up(&scene, BackupKind::Log, &[]).await;
-    assert!(scene.points().await.is_empty());
+    let scene = marked_without_a_log().await;
     // As of an agent whose machine is lost with its journal: the log is cut off, and its file lies in our folder.
     let folder = format!("share/0/{}", scene.config.group);
     let file = scene.stage.path(&folder).join("left.log.1of1.bak");
