@@ -16,6 +16,7 @@ use crate::model::{
     GroupName, Lsn, Mark, MarkName, MemberMark, MemberName, Piece, PieceId, PieceKind, ProofLevel,
     RunId, Set, SetId, SetKind, Sha256Digest, Timestamp,
 };
+use crate::retention::PrunedSet;
 use crate::world::{Catalog as _, Listed, LogEntry, LogFact, Marked, Standing, Taken};
 
 /// One entry to come; numbers choose among what is there then.
@@ -201,18 +202,7 @@ impl Fold {
             Step::Proved { set, piece, whole } => (self.proved(*set, *piece, *whole), None),
             Step::Nothing => (nothing(), None),
         };
-        Taken {
-            entry: LogEntry {
-                format: 1,
-                entry: self.entries,
-                epoch: 1,
-                previous: Sha256Digest([0; 32]),
-                at: Timestamp::from_millis(1000),
-                fact,
-            },
-            digest: Sha256Digest([1; 32]),
-            set,
-        }
+        taken(self.entries, fact, set)
     }
 
     fn set(&mut self, drawn: &[Drawn], mark: Option<(u32, Option<u32>)>, again: bool) -> Set {
@@ -377,6 +367,67 @@ async fn compare(catalog: &SqliteCatalog, fold: &Fold) {
         given.sort_unstable();
         assert_eq!(given, needed);
     }
+}
+
+fn taken(entry: u64, fact: LogFact, set: Option<Set>) -> Taken {
+    Taken {
+        entry: LogEntry {
+            format: 1,
+            entry,
+            epoch: 1,
+            previous: Sha256Digest([0; 32]),
+            at: Timestamp::from_millis(1000),
+            fact,
+        },
+        digest: Sha256Digest([1; 32]),
+        set,
+    }
+}
+
+#[test]
+fn a_mark_that_was_let_go_is_still_known_to_lie_in_a_log_that_is_kept() {
+    block_on(async {
+        let catalog = catalog();
+        let kept = set_of(1, vec![full(1, 10, 20)], Some((22, None)));
+        let gone = set_of(2, vec![log(2, 10, 40)], Some((30, None)));
+        let prune = LogFact::Pruned {
+            sets: vec![PrunedSet {
+                set: gone.id,
+                pieces: Vec::new(),
+                ends_mark: true,
+            }],
+        };
+        let published = |set: Set| {
+            let fact = LogFact::Set {
+                set: set.id,
+                manifest_key: String::new(),
+                digest: Sha256Digest([0; 32]),
+            };
+            let members = vec![member()];
+            (fact, Some(Set { members, ..set }))
+        };
+        let facts = [published(kept), published(gone), (prune, None)];
+        let entries = (1..).zip(facts);
+        let entries = entries.map(|(entry, (fact, set))| taken(entry, fact, set));
+        catalog
+            .take_in(&group(), entries.collect())
+            .await
+            .expect("taken");
+        assert!(
+            catalog
+                .point(&group(), Some("SM_2"))
+                .await
+                .expect("answers")
+                .is_none()
+        );
+        let found = catalog.point(&group(), Some("SM_1")).await;
+        let have = found.expect("answers").expect("a Point").have;
+        let later: Vec<_> = have.later_marks[&member()]
+            .iter()
+            .map(MarkName::as_str)
+            .collect();
+        assert_eq!(later, ["SM_2"]);
+    });
 }
 
 proptest! {
