@@ -53,6 +53,8 @@ pub enum FaultKind {
     Kill(KillPoint),
     /// A second WITH MARK in one transaction ends it, instead of being ignored (3920).
     SecondMarkEndsTransaction,
+    /// A backup is taken, and its row in msdb cannot be written (3009).
+    LoseHistory,
     /// A secondary replica takes no log of its primary one, and stays where it is.
     HoldLog,
     /// Somebody else does something before a statement runs.

@@ -10,7 +10,7 @@ use crate::messages;
 use crate::session::{Call, Parameter, Session, SystemProcedure};
 
 /// The names by which `sp_sim_fault` knows the kinds.
-const KINDS: [(&str, FaultKind); 21] = [
+const KINDS: [(&str, FaultKind); 22] = [
     ("fail", FaultKind::Fail),
     ("disk full", FaultKind::DiskFull),
     ("damage", FaultKind::Damage),
@@ -37,6 +37,7 @@ const KINDS: [(&str, FaultKind); 21] = [
         "second mark ends transaction",
         FaultKind::SecondMarkEndsTransaction,
     ),
+    ("lose history", FaultKind::LoseHistory),
     ("hold log", FaultKind::HoldLog),
     ("kill", FaultKind::Act(Act::Kill)),
     ("skew clock", FaultKind::Act(Act::SkewClock)),

@@ -217,6 +217,15 @@ impl Session {
         let instance = Arc::clone(&self.instance);
         let reporter = Reporter::new(self.output.answer(), Arc::clone(&self.record), stats);
         let begun = instance.clock.monotonic();
+        let statement = if job.is_log {
+            "BACKUP LOG"
+        } else {
+            "BACKUP DATABASE"
+        };
+        let name = job.database.name();
+        let lost = instance
+            .faults
+            .strike(FaultKind::LoseHistory, statement, &name);
         let working = tokio::task::spawn_blocking(move || {
             let outcome = job.run(&instance, reporter)?;
             Ok((outcome, job.request.devices))
@@ -234,7 +243,7 @@ impl Session {
             let taken = (outcome.set.first_lsn, outcome.set.last_lsn);
             primary.archived(&self.instance, taken).await?;
         }
-        if record_backup(&self.instance, &outcome, &devices).is_err() {
+        if lost.is_some() || record_backup(&self.instance, &outcome, &devices).is_err() {
             // The backup counts; only its history is missing.
             self.output.message(messages::history_not_written()).await;
         }
