@@ -54,6 +54,21 @@ identity! {
     PieceId
 }
 
+impl PieceId {
+    /// The name that the piece has on its medium and in msdb, wherever it was backed up or restored.
+    #[must_use]
+    pub fn backup_name(self) -> String {
+        format!("Stopmark {self}")
+    }
+
+    /// The piece that has this name; none for a backup of others.
+    #[must_use]
+    pub fn of_backup_name(name: &str) -> Option<Self> {
+        let id = name.strip_prefix("Stopmark ")?;
+        Uuid::try_parse(id).ok().map(Self)
+    }
+}
+
 impl RunId {
     /// When the run was made, as its identity says (RFC 9562: a UUIDv7 begins with Unix milliseconds).
     #[must_use]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::bytes::{size, span};
+use crate::error::Code;
 use crate::model::{GroupName, MemberName, PieceCopy, PieceKind, RunId};
 use crate::plan::{BackUp, ProveMark, ProvenState, RunKind, Step};
 use crate::run::events::{Failure, Outcome, Verdict};
@@ -160,16 +161,7 @@ impl RoundReport {
     fn of(round: &Round) -> Self {
         Self {
             round: round.plan.round,
-            warnings: round
-                .plan
-                .warnings
-                .iter()
-                .map(|warning| WarningReport {
-                    code: warning.code.clone(),
-                    message: warning.message.clone(),
-                    hint: warning.hint.clone(),
-                })
-                .collect(),
+            warnings: warnings(round),
             repairs: backups(round, |step| step.piece_kind != PieceKind::Log),
             unmarked: backups(round, |step| {
                 step.piece_kind == PieceKind::Log && step.mark.is_none()
@@ -234,6 +226,34 @@ impl RoundReport {
             }
         }
     }
+}
+
+/// What the planner warned of, and the backups that no host remembers.
+fn warnings(round: &Round) -> Vec<WarningReport> {
+    let planned = round.plan.warnings.iter().map(|warning| WarningReport {
+        code: warning.code.clone(),
+        message: warning.message.clone(),
+        hint: warning.hint.clone(),
+    });
+    let forgotten = round
+        .ended()
+        .filter_map(|(step, outcome)| match (step, outcome) {
+            (Step::BackUp(step), Outcome::BackedUp(facts)) if facts.is_from_medium => {
+                Some(WarningReport {
+                    code: Code::BackupNoRow.text().to_owned(),
+                    message: format!(
+                        "msdb has no row for the {} of `{}`: what its file says counts",
+                        step.piece_kind.word(),
+                        step.member
+                    ),
+                    hint: Some(
+                        "make room in msdb, or see who purges its history so early".to_owned(),
+                    ),
+                })
+            }
+            _ => None,
+        });
+    planned.chain(forgotten).collect()
 }
 
 /// A line; control characters of foreign texts are escaped, so that a server cannot move a cursor.

@@ -10,7 +10,7 @@
 use super::book::Book;
 use super::deeds::waiting_set;
 use super::record::Record;
-use super::resume::resolve_unfinished_steps;
+use super::resume::{Unknown, resolve_unfinished_steps};
 use crate::config::Config;
 use crate::error::{Code, Result};
 use crate::model::{GroupName, Set};
@@ -86,13 +86,14 @@ pub(super) fn unfinished(world: &World, group: &GroupName) -> Result<Vec<Record>
 
 /// Looks up what the open steps of earlier runs did, as far as hosts can say it; what only the store knows is looked
 /// up when it is back.
-pub(super) async fn look_up_leftovers(world: &World, group: &GroupName) -> Result<()> {
+pub(super) async fn look_up_leftovers(world: &World, group: &GroupName) -> Result<Vec<Unknown>> {
+    let mut unknown = Vec::new();
     for record in unfinished(world, group)? {
         let book = Book::reopen(world.journals.as_ref(), record.run)?;
         match resolve_unfinished_steps(world, &book).await {
-            Err(error) if error.code() != Code::StoreUnreachable => return Err(error),
-            _ => {}
+            Err(error) if error.code() == Code::StoreUnreachable => {}
+            resumed => unknown.extend(resumed?.unknown),
         }
     }
-    Ok(())
+    Ok(unknown)
 }

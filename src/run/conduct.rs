@@ -10,7 +10,7 @@ use super::book::Book;
 use super::events::{Event, Verdict};
 use super::executor::{RoundEnd, carry_out_plan};
 use super::record::Record;
-use super::resume::{resolve_publications, resolve_unfinished_steps};
+use super::resume::{Unknown, resolve_publications, resolve_unfinished_steps};
 use super::verdict::{cures as cures_of, round_result, verdict_of};
 use crate::catalog;
 use crate::config::Config;
@@ -69,6 +69,7 @@ pub async fn back_up(
     interrupt: &Interrupt,
 ) -> Result<Record> {
     let standing = Standing::of(world, config).await?;
+    let mut unknown: Vec<Unknown>;
     let mut warnings = if standing.is_leased() {
         // Beside another run of this process an upload that nobody remembers yet may be that one's.
         let unswept = if world.journals.is_alone() {
@@ -76,12 +77,14 @@ pub async fn back_up(
         } else {
             None
         };
-        finish_leftovers(world, &config.group, interrupt).await?;
+        let finished = finish_leftovers(world, &config.group, interrupt).await?;
+        unknown = finished.unknown;
         Vec::from_iter(unswept)
     } else {
-        look_up_leftovers(world, &config.group).await?;
+        unknown = look_up_leftovers(world, &config.group).await?;
         Vec::new()
     };
+    warnings.extend(unknown.iter().map(Unknown::warning));
     warnings.extend(over_budget(world, config).await?);
     let is_leased = standing.is_leased();
     warnings.extend(standing.warning());
@@ -96,6 +99,7 @@ pub async fn back_up(
     };
     loop {
         let (survey, have, mut plan) = plan_round(world, config, &asked, is_leased).await?;
+        refuse_unknown(&survey, &mut unknown)?;
         let surveyed = (&survey, &have);
         if asked.round == 1 && is_leased {
             let ours = (run, &book);
@@ -120,6 +124,15 @@ pub async fn back_up(
         };
     }
     finish(world, config, book, interrupt).await
+}
+
+/// A host that answers again, and whose last backup nobody knows of yet, would have it taken for somebody else's.
+fn refuse_unknown(survey: &Survey, unknown: &mut Vec<Unknown>) -> Result<()> {
+    let answers = |it: &Unknown| survey.host(&it.host).is_some();
+    match unknown.iter().position(answers) {
+        Some(at) => Err(unknown.swap_remove(at).error),
+        None => Ok(()),
+    }
 }
 
 /// Carries one plan out as a run of its own: restores, links, preparation.
@@ -154,10 +167,9 @@ pub async fn finish_drills(
     group: &GroupName,
     interrupt: &Interrupt,
 ) -> Result<Vec<Record>> {
-    finish_those(world, group, interrupt, |record| {
-        record.kind == RunKind::Drill
-    })
-    .await
+    let is_drill = |record: &Record| record.kind == RunKind::Drill;
+    let finished = finish_those(world, group, interrupt, is_drill).await?;
+    Ok(finished.records)
 }
 
 /// Carries out a plan that publishes under the name of its own run.
@@ -186,13 +198,22 @@ async fn sweep(world: &World, group: &GroupName) -> Option<Warning> {
     }
 }
 
+/// What became of the runs that were left unfinished.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Their records, oldest first.
+    pub records: Vec<Record>,
+    /// What nobody can say of them yet.
+    pub unknown: Vec<Unknown>,
+}
+
 /// Finishes what earlier runs left: looks up what their open steps did, delivers what they had taken.
-/// Their records, oldest first.
+/// What a host that does not answer was to do stays open, and with it its run.
 pub async fn finish_leftovers(
     world: &World,
     group: &GroupName,
     interrupt: &Interrupt,
-) -> Result<Vec<Record>> {
+) -> Result<Finished> {
     finish_those(world, group, interrupt, |_| true).await
 }
 
@@ -201,17 +222,20 @@ pub(super) async fn finish_those(
     group: &GroupName,
     interrupt: &Interrupt,
     is_wanted: impl Fn(&Record) -> bool,
-) -> Result<Vec<Record>> {
-    let mut finished = Vec::new();
+) -> Result<Finished> {
+    let mut finished = Finished::default();
     for run in world.journals.unfinished()? {
         let book = Book::reopen(world.journals.as_ref(), run)?;
         if book.read(|record| record.group != *group || !is_wanted(record)) {
             continue;
         }
         tracing::warn!(%run, "going on with an unfinished run");
-        resolve_unfinished_steps(world, &book).await?;
+        let resumed = resolve_unfinished_steps(world, &book).await?;
+        finished.unknown.extend(resumed.unknown);
         salvage(world, &book, interrupt).await?;
-        finished.push(close(world, book, Verdict::Abandoned)?);
+        finished
+            .records
+            .push(close(world, book, Verdict::Abandoned)?);
     }
     Ok(finished)
 }
@@ -417,8 +441,8 @@ async fn finish(
     close(world, book, verdict)
 }
 
-/// Writes the last line, unless something that was taken can still be brought home: then the run stays open
-/// and the next start goes on with it.
+/// Writes the last line, unless something that was taken can still be brought home, or may have been taken: then the
+/// run stays open and the next start goes on with it.
 pub(super) fn close(world: &World, book: Book, verdict: Verdict) -> Result<Record> {
     if !book.read(Record::is_owing) {
         book.write(&Event::RunEnded {

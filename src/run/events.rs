@@ -362,4 +362,7 @@ pub struct BackedUp {
     /// The server that took it, as it names itself; none in journals older than this field.
     #[serde(default)]
     pub server_name: Option<String>,
+    /// Its files say all this: msdb has no row for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_from_medium: bool,
 }

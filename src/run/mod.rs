@@ -19,6 +19,7 @@ pub mod events;
 pub mod executor;
 pub mod journal;
 mod marks;
+mod medium;
 pub mod prune;
 pub mod record;
 mod restore;
@@ -34,4 +35,4 @@ pub use conduct::{
 };
 pub use executor::Interrupt;
 pub use restore::{BegunRestore, begun_restore, restore};
-pub use resume::{Resumed, resolve_unfinished_steps};
+pub use resume::{Resumed, Unknown, resolve_unfinished_steps};

@@ -2,56 +2,111 @@
 //!
 //! Start at [`resolve_unfinished_steps`]. A step with a beginning and no end either happened or did not; a
 //! backup that happened is part of its chain and must not be lost. Nothing is done here, only looked up; what
-//! is then to be delivered is for the planner.
+//! is then to be delivered is for the planner. What nobody can say now stays open, and stops nothing else.
 
 use super::book::Book;
-use super::events::{Event, Outcome, StepPlace};
+use super::events::{BackedUp, Event, Failure, Outcome, StepPlace};
 use super::marks::{self, Presence};
-use super::record::StepState;
+use super::medium;
+use super::record::{Round, StepState};
 use crate::catalog;
-use crate::error::Result;
-use crate::model::GroupName;
-use crate::plan::{PlaceMark, Publish, Step};
+use crate::error::{Code, Error, Result};
+use crate::model::{GroupName, HostName};
+use crate::plan::{BackUp, PlaceMark, Publish, Step, Warning};
 use crate::world::World;
 
 /// What became of an unfinished run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Resumed {
     /// Steps whose end was not known.
     pub looked_up: usize,
     /// Those of them that had happened.
     pub had_happened: usize,
+    /// Those of them whose end is still not known.
+    pub unknown: Vec<Unknown>,
 }
 
-/// Finds out what every step did that had begun and not ended, and writes it in the book.
+/// A step of which nobody can say now whether it happened: its host or its share does not answer.
+#[derive(Debug)]
+pub struct Unknown {
+    /// Where the step was to be done.
+    pub host: HostName,
+    /// Why it is not known.
+    pub error: Error,
+}
+
+/// Finds out what every step did that had begun and not ended, and writes it in the book. A host that does not answer
+/// holds up its own steps alone: they stay open, and so does the run.
 ///
 /// # Errors
-/// Those of the hosts and the store: then nothing is known, and the run stays unfinished.
+/// Those of the store: then nothing of the run may be published yet. Those of the journal.
 pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resumed> {
-    let open: Vec<(StepPlace, Step)> = book.read(|record| {
+    let open: Vec<(StepPlace, Step, HostName)> = book.read(|record| {
         let rounds = record.rounds.iter();
         let steps = rounds.flat_map(|round| round.steps.iter().map(move |(at, s)| (round, at, s)));
         steps
             .filter(|(_, _, state)| **state == StepState::Started)
-            .filter_map(|(round, place, _)| Some((*place, round.step(*place)?.clone())))
+            .filter_map(|(round, place, _)| {
+                let host = step_host(round, *place)?;
+                Some((*place, round.step(*place)?.clone(), host))
+            })
             .collect()
     });
     let group = book.read(|record| record.group.clone());
     let mut resumed = Resumed {
         looked_up: open.len(),
-        had_happened: 0,
+        ..Resumed::default()
     };
-    for (place, step) in open {
-        let outcome = look_up(world, &group, &step).await?;
-        resumed.had_happened += usize::from(outcome.is_some());
-        let outcome = outcome.map(Box::new);
-        book.write(&Event::StepResolved {
-            place,
-            outcome,
-            at: world.clock.now(),
-        })?;
+    for (place, step, host) in open {
+        let at = world.clock.now();
+        let event = match look_up(world, &group, &step).await {
+            Ok(outcome) => {
+                resumed.had_happened += usize::from(outcome.is_some());
+                let outcome = outcome.map(Box::new);
+                Event::StepResolved { place, outcome, at }
+            }
+            Err(error) if is_for_good(&error) => {
+                let failure = Failure::from(&error);
+                Event::StepFailed { place, failure, at }
+            }
+            Err(error) if matches!(step, Step::BackUp(_) | Step::PlaceMark(_)) => {
+                resumed.unknown.push(Unknown { host, error });
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        book.write(&event)?;
     }
     Ok(resumed)
+}
+
+fn step_host(round: &Round, place: StepPlace) -> Option<HostName> {
+    round.lane(place).map(|lane| lane.host.clone())
+}
+
+/// Whether the step counts as failed without an answer, so that nothing waits for it: the configuration has no such host or
+/// leads nowhere, or no history knows the backup and its file cannot be looked into. Files are left alone then, and the
+/// next survey sees what is lacking.
+fn is_for_good(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        Code::ConfigValue | Code::NoMedia | Code::ShareUnseen | Code::PlaceUnreadable
+    )
+}
+
+impl Unknown {
+    /// What people are told.
+    #[must_use]
+    pub fn warning(&self) -> Warning {
+        let Self { host, error } = self;
+        Warning {
+            code: error.code().to_string(),
+            message: format!(
+                "what became of a step on host `{host}` when a run was cut short is not known yet: {error}"
+            ),
+            hint: Some("the next run looks again; nothing of it is removed until then".to_owned()),
+        }
+    }
 }
 
 /// Looks again at publications that failed: one whose answer was lost may stand in the group's log, and what it
@@ -92,7 +147,7 @@ pub(super) async fn look_up(
 ) -> Result<Option<Outcome>> {
     match step {
         Step::BackUp(step) => {
-            let found = world.fleet.find_backup(step).await?;
+            let found = backed_up(world, step).await?;
             Ok(found.map(|facts| Outcome::BackedUp(Box::new(facts))))
         }
         Step::PlaceMark(step) => mark_committed(world, step).await,
@@ -141,6 +196,19 @@ pub(super) async fn look_up(
         | Step::Release(_)
         | Step::WriteHistory(_)
         | Step::TrimHistory(_) => Ok(None),
+    }
+}
+
+/// The host's history says it, or the files do where that is silent: msdb may have been purged since, or the host be gone.
+/// Without the host's word, files that are not whole tell nothing, for it may be writing them.
+async fn backed_up(world: &World, step: &BackUp) -> Result<Option<BackedUp>> {
+    match world.fleet.find_backup(step).await {
+        Ok(Some(facts)) => Ok(Some(facts)),
+        Ok(None) => medium::taken(world, step).await,
+        Err(error) => {
+            let on_medium = medium::taken(world, step).await.ok().flatten();
+            on_medium.map(Some).ok_or(error)
+        }
     }
 }
 

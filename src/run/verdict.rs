@@ -258,11 +258,18 @@ impl Record {
             .collect()
     }
 
-    /// Whether something that was taken can still be brought home. Files on the share alone keep no run open.
+    /// Whether something that was taken can still be brought home, or may have been taken for all that is known. Files on
+    /// the share alone keep no run open.
     #[must_use]
     pub fn is_owing(&self) -> bool {
         let unfinished = self.unfinished_rounds();
-        unfinished.iter().any(|round| !round.taken.is_empty()) || !self.untidied().is_empty()
+        let is_taken = unfinished.iter().any(|round| !round.taken.is_empty());
+        is_taken || !self.untidied().is_empty() || self.has_open_steps()
+    }
+
+    fn has_open_steps(&self) -> bool {
+        let mut states = self.rounds.iter().flat_map(|round| round.steps.values());
+        states.any(|state| *state == StepState::Started)
     }
 
     /// The removals of what trials and drills made or may have made, each with its host, that have not been done,

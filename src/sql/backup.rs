@@ -53,7 +53,8 @@ pub(super) async fn back_up(
         let backing = watch::run_watched(fleet, session, &batch, progress).await;
         let session = match backing {
             Ok(session) => session,
-            // The file is whole and its log is cut off: tried again, it would be written over.
+            // The file is whole and its log is cut off: tried again, it would be written over. What the row would say stands
+            // in the file too.
             Err(fault) if fault.number() == Some(HISTORY_NOT_WRITTEN) => {
                 return Err(history_not_written(fault, step));
             }
@@ -138,6 +139,7 @@ fn backed_up(row: Cells<'_>, piece: PieceId) -> Result<BackedUp, Fault> {
             version("build")?
         ),
         server_name: row.text_or_null("server_name")?,
+        is_from_medium: false,
     })
 }
 
@@ -164,7 +166,7 @@ fn backup_sql(step: &BackUp) -> Batch {
         "{before}BACKUP {verb} {}\nTO {}\nWITH {tail}{differential}{copy}CHECKSUM, FORMAT, INIT, STATS = 5, NAME = {}{compression};",
         identifier(step.member.database.as_str()),
         disks(step.stripes.iter().map(|stripe| stripe.sql_path.as_str())),
-        literal(&piece_name(step.piece)),
+        literal(&step.piece.backup_name()),
     ))
 }
 
@@ -195,17 +197,6 @@ fn procedure_sql(step: &BackUp, call: &ByProcedure) -> Batch {
         literal(&call.folder),
         literal(file),
     ))
-}
-
-/// The name that a piece has on its medium and in msdb, wherever it was backed up or restored.
-pub(super) fn piece_name(piece: PieceId) -> String {
-    format!("Stopmark {piece}")
-}
-
-/// The piece that has this name; none for a backup of others.
-pub(super) fn piece_of_name(name: &str) -> Option<PieceId> {
-    let id = name.strip_prefix("Stopmark ")?;
-    uuid::Uuid::try_parse(id).ok().map(PieceId)
 }
 
 /// Whether a backup of the member is running now, whoever's it is.
@@ -241,7 +232,7 @@ fn find_sql(step: &BackUp) -> Batch {
             Parameter::text(file),
             Parameter::text(step.member.database.as_str()),
             Parameter::text(type_letter(step.piece_kind)),
-            Parameter::text(piece_name(step.piece)),
+            Parameter::text(step.piece.backup_name()),
         ],
     )
 }
@@ -281,7 +272,7 @@ fn history_not_written(fault: Fault, step: &BackUp) -> Error {
     .at("member", &step.member)
     .at("file", file)
     .at("SQL Server says", said)
-    .hint("make room in msdb; a new full begins the chain anew, and the file stays where it is")
+    .hint("make room in msdb; the file could not be read instead, and stays where it is: a new full begins the chain anew")
 }
 
 fn backup_error(fault: Fault, step: &BackUp) -> Error {

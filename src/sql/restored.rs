@@ -9,7 +9,6 @@
 
 use uuid::Uuid;
 
-use super::backup::piece_name;
 use super::every::Sample;
 use super::fault::Fault;
 use super::rows::{self, Cells};
@@ -90,7 +89,7 @@ pub(super) async fn is_done(
 
 impl Seen {
     fn is_left_by(&self, wanted: &Wanted<'_>) -> bool {
-        self.name == piece_name(wanted.piece)
+        self.name == wanted.piece.backup_name()
             && wanted.moves.iter().all(|file| self.has_moved(file))
             && match wanted.leaves {
                 Leaves::OpenAt(mark) => {
@@ -214,7 +213,7 @@ mod tests {
             state: "RESTORING".to_owned(),
             family_guid: None,
             taken_of_family: FAMILY,
-            name: piece_name(PIECE),
+            name: PIECE.backup_name(),
             last_lsn: lsn(20),
             recovers: false,
             stop_at_mark: None,

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use super::backup::piece_of_name;
 use super::every::Sample;
 use super::fault::Fault;
 use super::rows::{self, Cells};
@@ -14,7 +13,7 @@ use super::session::{Answer, SqlSession};
 use super::statement::Batch;
 use super::{SqlFleet, member, settings};
 use crate::error::Result;
-use crate::model::HostName;
+use crate::model::{HostName, PieceId};
 use crate::survey::{
     LastRestored, ShippingDestination, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
 };
@@ -132,7 +131,7 @@ fn restored_by_database(answer: &Answer) -> Result<BTreeMap<String, LastRestored
     let read = |row: Cells<'_>| -> Result<(String, LastRestored), Fault> {
         let name = row.text_or_null("backup_name")?.unwrap_or_default();
         let restored = LastRestored {
-            piece: piece_of_name(&name),
+            piece: PieceId::of_backup_name(&name),
             last_lsn: row.lsn("last_lsn")?,
             stop_at_mark: row.text_or_null("stop_at_mark_name")?,
         };

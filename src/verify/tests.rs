@@ -42,6 +42,7 @@ fn facts() -> BackedUp {
         finished: local(1),
         server_version: "16.0.1000".to_owned(),
         server_name: Some(r"PAY1\SQL".to_owned()),
+        is_from_medium: false,
     }
 }
 

@@ -35,6 +35,7 @@ mod fleet_links;
 mod fleet_marks;
 mod fleet_survey;
 mod flow;
+mod forgotten;
 mod hostile_names;
 mod inspect;
 mod inspect_corpus;

@@ -20,6 +20,7 @@ mod trial;
 use super::book::Book;
 use super::events::Outcome;
 use super::marks::{self, Presence};
+use super::medium;
 use crate::error::{Code, Error, Result};
 use crate::model::{HostName, MemberName};
 use crate::plan::{BackUp, ClearStaging, ConfirmMark, MarkTarget, PlaceMark, Step, TestLink};
@@ -111,7 +112,14 @@ async fn back_up(world: &World, book: &Book, step: &BackUp) -> Result<Outcome> {
     world.staging.make_room(&step.stripes).await?;
     let label = format!("{} {}", step.piece_kind.word(), step.member);
     let progress = world.progress.begin(&label, None);
-    let facts = world.fleet.back_up(step, progress.as_ref()).await?;
+    let facts = match world.fleet.back_up(step, progress.as_ref()).await {
+        // Without its row a backup is what its file says (3009); where that says nothing, the host's word stands.
+        Err(error) if error.code() == Code::BackupNoRow => {
+            let on_medium = medium::taken(world, step).await.ok().flatten();
+            on_medium.ok_or(error)?
+        }
+        taken => taken?,
+    };
     Ok(Outcome::BackedUp(Box::new(facts)))
 }
 

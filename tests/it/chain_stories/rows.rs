@@ -113,11 +113,13 @@ const fn full(number: i32, times: u8, text: &'static str) -> Row {
 pub(super) const ROWS: &[Row] = &[
     // What ends a chain.
     Row {
-        met: Met::As("SM0502"),
-        ..log(
+        met: Met::Unseen,
+        ..row(
             3009,
-            1,
-            "Could not insert a backup or restore history/detail record in the msdb database.",
+            "msdb has no room for the row of a log backup: its file says what it is",
+            Cause::Script(
+                "EXEC sp_sim_fault @kind = 'lose history', @statement = 'BACKUP LOG', @database = 'Ledger';",
+            ),
         )
     },
     Row {

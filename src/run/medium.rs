@@ -1,0 +1,105 @@
+//! What the files on the share say of a backup that no host remembers.
+//!
+//! Start at [`taken`]. A row in msdb is written after the backup, and may be missing although the log is cut off: msdb is
+//! full (3009), was purged, or came back as it was last week. What lies on the share whole, under the piece's own name, was
+//! taken; what is half of a backup was not. The bytes themselves are proven when they are delivered.
+//!
+//! Nothing is written to a file here, and no host is asked.
+
+use mtf::{Level, Severity};
+
+use super::events::BackedUp;
+use crate::error::{Code, Error, Result};
+use crate::media::{Examined, Gathered, Source, gather, join, piece};
+use crate::model::{Piece, PieceId};
+use crate::plan::BackUp;
+use crate::world::World;
+
+/// The backup of this step, if its files are whole; none where they are not there, or are half of one.
+///
+/// # Errors
+/// `SM0503` where the share cannot be reached, `SM0712` where a file cannot be read, and `SM0714` where a file is one that
+/// nobody can look into (compressed or encrypted in an unknown way): then it is not known whether it is whole.
+pub(super) async fn taken(world: &World, step: &BackUp) -> Result<Option<BackedUp>> {
+    // A share that is away looks like one without the file; where its folder can be made, it is there.
+    world.staging.make_room(&step.stripes).await?;
+    let files = step.stripes.iter();
+    let files: Vec<Source> = files
+        .map(|stripe| Source::Path(stripe.agent_path.clone()))
+        .collect();
+    let found = match gather(&files, Level::Identity, world.progress.as_ref()).await {
+        Err(error) if error.code() == Code::PlaceUnknown => return Ok(None),
+        found => found?,
+    };
+    let Gathered {
+        examined, faults, ..
+    } = found;
+    if let Some(fault) = faults.into_iter().next() {
+        return Err(fault.at("member", &step.member));
+    }
+    if examined.iter().any(is_unread) {
+        return Err(unread(step));
+    }
+    Ok(own(&examined, step).map(|piece| facts(piece, step, &examined)))
+}
+
+/// The one backup that all the files are the stripes of, if it is the step's own.
+fn own(examined: &[Examined], step: &BackUp) -> Option<Piece> {
+    let [backup] = &join(examined)[..] else {
+        return None;
+    };
+    let is_sound = backup.is_whole() && backup.worst <= Some(Severity::Suspect);
+    let is_all = backup.stripes.len() == step.stripes.len();
+    let set = &backup.identity;
+    // BizTalk's procedures give no name; their files' names are this step's own.
+    let is_named = match PieceId::of_backup_name(&set.name) {
+        Some(piece) => piece == step.piece,
+        None => step.by_procedure.is_some() && set.name.is_empty(),
+    };
+    let piece = piece(set, step.piece, step.member.clone(), Vec::new())?;
+    (is_sound && is_all && is_named && piece.kind == step.piece_kind).then_some(piece)
+}
+
+fn facts(piece: Piece, step: &BackUp, examined: &[Examined]) -> BackedUp {
+    let mut sets = examined.iter().flat_map(|file| &file.report.sets);
+    BackedUp {
+        piece: piece.id,
+        backup_set_guid: piece.backup_set_guid,
+        family_guid: piece.family_guid,
+        first_lsn: piece.first_lsn,
+        last_lsn: piece.last_lsn,
+        checkpoint_lsn: piece.checkpoint_lsn,
+        database_backup_lsn: piece.database_backup_lsn,
+        differential_base: piece.differential_base,
+        first_fork_guid: piece.first_fork_guid,
+        last_fork_guid: piece.last_fork_guid,
+        fork_point_lsn: piece.fork_point_lsn,
+        has_bulk_logged_data: piece.has_bulk_logged_data,
+        begins_log_chain: piece.begins_log_chain,
+        // Where media note it is not known; the statement was our own.
+        is_copy_only: step.is_copy_only,
+        has_backup_checksums: piece.has_backup_checksums,
+        started: piece.started,
+        finished: piece.finished,
+        server_version: piece.server_version,
+        server_name: sets.next().map(|set| set.identity.server_name.clone()),
+        is_from_medium: true,
+    }
+}
+
+/// Whether the file is a container whose inside is unknown, and nothing worse.
+fn is_unread(file: &Examined) -> bool {
+    file.report.is_compressed && file.report.worst() == Some(Severity::Unreadable)
+}
+
+fn unread(step: &BackUp) -> Error {
+    let file = step.stripes.first().map_or("", |it| it.sql_path.as_str());
+    Error::new(
+        Code::NoMedia,
+        "no host remembers this backup, and nobody can look into its file",
+    )
+    .at("host", step.host())
+    .at("member", &step.member)
+    .at("file", file)
+    .hint("the file is left where it is; the next run mends the chain")
+}

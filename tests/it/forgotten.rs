@@ -1,0 +1,205 @@
+//! Backups of an agent that died, of which no host tells: the files on the share do, or nobody does yet.
+//!
+//! Start at [`Death`]: the agent ends in the midst of a backup, and the hosts go on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sqlsim::faults::{Fault, FaultKind};
+use stopmark::run::events::Verdict;
+use stopmark::run::record::{Record, StepState};
+use stopmark::run::{self, Interrupt};
+
+use crate::bank::TOTAL;
+use crate::chain_stories::assert_healthy;
+use crate::fate::{Fate, Fates};
+use crate::saga_kinds::{Kind, SPARE, Scene, files_below};
+use crate::saga_story::story;
+use crate::stage;
+use crate::strike::Strike;
+
+const OTHER_MEMBER: &str = "SQL2/Accounts";
+
+/// The agent dies at its first backup, before it or right after it.
+struct Death {
+    at_backup: Fate,
+    is_dead: AtomicBool,
+}
+
+impl Fates for Death {
+    fn of(&self, verb: &'static str, _key: &str) -> Fate {
+        if verb == "back_up" {
+            self.is_dead.store(true, Ordering::SeqCst);
+            return self.at_backup;
+        }
+        Fate::Passes
+    }
+}
+
+/// A log run whose agent dies in it: every backup of its one stage has begun and none has ended in the journal.
+async fn die_in_a_log_run(scene: &Scene, at_backup: Fate) {
+    let is_dead = AtomicBool::new(false);
+    let death = Arc::new(Death { at_backup, is_dead });
+    let world = Strike::by(death.clone()).world(&scene.world);
+    let wanted = Kind::Log.wanted();
+    let interrupt = Interrupt::default();
+    let run = run::back_up(&world, &scene.config, &wanted, &interrupt);
+    let is_over = async {
+        while !death.is_dead.load(Ordering::SeqCst) || !is_as_far(scene, at_backup).await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        ended = run => panic!("the agent lived on: {ended:?}"),
+        () = is_over => {}
+    }
+}
+
+/// Whether both hosts have taken their backups, where they were to.
+async fn is_as_far(scene: &Scene, at_backup: Fate) -> bool {
+    if at_backup == Fate::NeverBegins {
+        return journal(scene).matches(": begun").count() == 2;
+    }
+    let logs = "SELECT COUNT_BIG(*) FROM msdb.dbo.backupset WHERE type = 'L';";
+    let stage = &scene.stage;
+    stage.number("SQL1", "master", logs).await == 1
+        && stage.number("SQL2", "master", logs).await == 1
+}
+
+/// The newest run as its journal tells it.
+fn journal(scene: &Scene) -> String {
+    let journals = &scene.world.journals;
+    let newest = journals.runs().expect("journals").pop().expect("a run");
+    let events = journals.read(newest).expect("a journal");
+    story(&Record::fold(&events).expect("it folds").expect("it began"))
+}
+
+async fn forget_all_backups(scene: &Scene) {
+    for (host, database) in [("SQL1", "Ledger"), ("SQL2", "Accounts")] {
+        let forget = format!(
+            "EXEC msdb.dbo.sp_delete_database_backuphistory @database_name = N'{database}';"
+        );
+        scene.stage.script(host, "master", &forget).await;
+    }
+}
+
+/// The agent of the next start.
+async fn log_run_of_the_next_start(scene: &mut Scene) -> Record {
+    scene.world = stage::world_of(&scene.stage.config_path()).1;
+    let wanted = Kind::Log.wanted();
+    let record = run::back_up(&scene.world, &scene.config, &wanted, &Interrupt::default()).await;
+    record.expect("a record")
+}
+
+async fn every_point_is_a_moment(scene: &Scene, count: usize) {
+    let points = scene.points().await;
+    assert_eq!(points.len(), count, "{points:#?}");
+    for point in &points {
+        scene.restore(point).await;
+        assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
+    }
+}
+
+fn files_on_the_share(scene: &Scene) -> Vec<PathBuf> {
+    files_below(scene.stage.path("share"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_msdb_forgot_is_brought_home_by_what_its_file_says() {
+    let mut scene = Scene::set().await;
+    scene.bank.transfer(&scene.stage, 4).await;
+    die_in_a_log_run(&scene, Fate::NeverReturns).await;
+    assert_eq!(files_on_the_share(&scene).len(), 2);
+    // As after a purge that is too eager, or a host that crashed before it wrote the row.
+    forget_all_backups(&scene).await;
+    scene.bank.transfer(&scene.stage, 5).await;
+    let record = log_run_of_the_next_start(&mut scene).await;
+    assert_healthy(&scene, &record, "forgotten").await;
+    let cures = run::verdict::cures(&record).cured;
+    assert!(cures.is_empty(), "the chains run on: {cures:?}");
+    scene.assert_the_shares_are_clear("forgotten");
+    scene.assert_no_set_twice("forgotten").await;
+    // The mark of the agent that died, and that of the next.
+    every_point_is_a_moment(&scene, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_of_a_file_that_no_host_knows_is_no_backup_and_is_cleared() {
+    let mut scene = Scene::set().await;
+    die_in_a_log_run(&scene, Fate::NeverReturns).await;
+    forget_all_backups(&scene).await;
+    for path in files_on_the_share(&scene) {
+        let file = std::fs::File::options()
+            .write(true)
+            .open(&path)
+            .expect("a file");
+        let whole = file.metadata().expect("a file").len();
+        file.set_len(whole / 2).expect("it is cut");
+    }
+    let record = log_run_of_the_next_start(&mut scene).await;
+    assert_healthy(&scene, &record, "half").await;
+    let cures = run::verdict::cures(&record).cured;
+    assert_eq!(cures.len(), 2, "both chains lack a log: {}", story(&record));
+    scene.assert_the_shares_are_clear("half");
+    every_point_is_a_moment(&scene, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_gone_holds_up_no_other_and_its_backup_is_looked_up_when_it_is_back() {
+    let mut scene = Scene::set().await;
+    die_in_a_log_run(&scene, Fate::NeverBegins).await;
+    let host = scene.stage.host("SQL2").instance().clone();
+    let gone = Fault {
+        times: 0,
+        ..Fault::once(FaultKind::Refuse)
+    };
+    host.faults.arm(gone);
+    let record = log_run_of_the_next_start(&mut scene).await;
+    let text = story(&record);
+    assert_eq!(
+        record.ended.map(|it| it.0),
+        Some(Verdict::Degraded),
+        "{text}"
+    );
+    let warnings = record.rounds.iter().flat_map(|it| &it.plan.warnings);
+    let told: Vec<&str> = warnings.map(|it| it.message.as_str()).collect();
+    let names_it = |text: &&&str| text.contains("cut short") && text.contains("SQL2");
+    assert_eq!(told.iter().filter(names_it).count(), 1, "{told:#?}");
+    assert!(
+        text.contains("SQL1/Ledger"),
+        "the other member is backed up: {text}"
+    );
+    assert!(!text.contains(OTHER_MEMBER), "{text}");
+    let open = scene.world.journals.unfinished().expect("journals");
+    assert_eq!(open.len(), 1, "the run that died is not ended");
+    host.faults.clear();
+    let record = log_run_of_the_next_start(&mut scene).await;
+    assert_healthy(&scene, &record, "back").await;
+    assert_eq!(scene.world.journals.unfinished().expect("journals"), []);
+    scene.assert_nothing_is_lost("back").await;
+    scene.assert_no_set_twice("back").await;
+    let dead = Record::fold(&scene.world.journals.read(open[0]).expect("a journal"));
+    let dead = dead.expect("it folds").expect("it began");
+    let states = dead.rounds.iter().flat_map(|round| round.steps.values());
+    let not_done = states.filter(|it| **it == StepState::Vanished).count();
+    assert_eq!(not_done, 2, "{}", story(&dead));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_whole_tells_of_a_host_that_is_gone() {
+    let mut scene = Scene::set().await;
+    scene.bank.transfer(&scene.stage, 6).await;
+    die_in_a_log_run(&scene, Fate::NeverReturns).await;
+    let host = scene.stage.host("SQL2").instance().clone();
+    let gone = Fault {
+        times: 0,
+        ..Fault::once(FaultKind::Refuse)
+    };
+    host.faults.arm(gone);
+    let record = log_run_of_the_next_start(&mut scene).await;
+    assert_eq!(record.ended.map(|it| it.0), Some(Verdict::Degraded));
+    assert_eq!(scene.world.journals.unfinished().expect("journals"), []);
+    // The mark of the agent that died is a Point although one of its hosts is dead.
+    every_point_is_a_moment(&scene, 1).await;
+}
