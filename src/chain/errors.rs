@@ -174,7 +174,7 @@ table! {
     1408 Retry, "the joining database's log does not reach far enough yet", AGAIN, "restore the logs after it, then join again";
     1412 Retry, "the joining database lacks the newest log backup", AGAIN, "restore the newest log, then join again";
     1475 NewChain, "bulk-logged changes that are in no log backup, or no full began the chain", NEW_CHAIN, JOIN_AGAIN;
-    3009 Configuration, "the backup was taken, but its history row could not be written", "reads in the file what the row would say; a full where it cannot", "make room in msdb";
+    3009 Configuration, "the backup was taken, but its history row could not be written", "reads the file instead, else takes a full", "make room in msdb";
     3013 Trailer, "a backup or restore ended; the real error stands before it", NOTHING, "read the error before it";
     3021 Bug, "a backup inside a transaction", STOPS, "report it to Stopmark";
     3023 Serialise, "another backup or a file change is going on", WAITS, "see who else backs this database up";

@@ -8,6 +8,7 @@ use super::asked::{Asked, BackupKind, CatalogView, LinksAsked, Names};
 use super::assess::{Able, Assessment, assess};
 use super::bases::{Base, bases_of_broken, differentials, fulls};
 use super::biztalk::{self, by_procedure, known};
+use super::forgotten::forgotten;
 use super::identity::replaced;
 use super::keys::{Naming, share_of};
 use super::links::{Links, wanted_links};
@@ -118,7 +119,7 @@ fn unmarked(
     let trim = write_history(ctx, &mut stages, &bases, &[]);
     deliver_and_publish(ctx, &mut stages, &bases, (kind, false), names);
     add_trim(ctx, &mut stages, trim);
-    let found = replaced(ctx.have, &group.able);
+    let found = findings(ctx, &group.able);
     let (unfit, told) = known(ctx.cfg, ctx.survey).map_or_else(Default::default, |it| it.look());
     let warnings = [group.warnings, group.blocking, unfit, told, found, more].concat();
     (stages, warnings)
@@ -164,13 +165,22 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let taken = [bases, logs].concat();
     deliver_and_publish(ctx, &mut stages, &taken, (SetKind::Log, is_marked), names);
     add_trim(ctx, &mut stages, trim);
-    let found = replaced(ctx.have, &group.able);
+    let found = findings(ctx, &group.able);
     let paused = replicas::paused(ctx, &group.able);
     let mut warnings = [group.warnings, blocking, told, found, more, paused].concat();
     if !has_members {
         warnings.push(no_members());
     }
     (stages, warnings)
+}
+
+/// What somebody did to members or their hosts, beside what it means for their chains.
+fn findings(ctx: &Ctx<'_>, able: &[Able<'_>]) -> Vec<Warning> {
+    let mut found = replaced(ctx.have, able);
+    if ctx.asked.round == 1 {
+        found.extend(forgotten(ctx.cfg, ctx.survey, ctx.have, able));
+    }
+    found
 }
 
 /// Tells BizTalk's backup history of what is taken; the step that trims it, for the end of the plan. A destination

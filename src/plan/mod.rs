@@ -19,6 +19,7 @@ mod drill;
 mod drill_checks;
 mod drill_step;
 mod event_sessions;
+mod forgotten;
 mod identity;
 mod keys;
 mod links;

@@ -1,6 +1,6 @@
 //! What the agent knows and what the world says differ: found, named, and nothing is deleted or published for it.
 //!
-//! Start at [`msdb_of_last_week_breaks_nothing`]. A host with another true name is in `bad_input`, a purged msdb with a
+//! Start at [`a_purged_msdb_is_named_and_breaks_nothing`]. A host with another true name is in `bad_input`, a purged msdb with a
 //! foreign log in `chain_stories`.
 
 use std::collections::BTreeMap;
@@ -51,30 +51,65 @@ async fn bring_back(scene: &Scene) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn msdb_of_last_week_breaks_nothing() {
+async fn a_purged_msdb_is_named_and_breaks_nothing() {
     let scene = hasty_scene().await;
     back_up(&scene, BackupKind::Log, &[]).await;
     scene.bank.transfer(&scene.stage, 5).await;
     for (host, database) in LEDGERS {
-        // As after a restore of msdb: what came later is in no history.
+        // As after a purge that is too eager.
         let forget = format!(
             "EXEC msdb.dbo.sp_delete_database_backuphistory @database_name = N'{database}';"
         );
         scene.stage.script(host, "master", &forget).await;
     }
     let record = back_up(&scene, BackupKind::Log, &[]).await;
-    assert_healthy(&scene, &record, "msdb of last week").await;
+    assert_healthy(&scene, &record, "a purged msdb").await;
     let cures = stopmark::run::verdict::cures(&record);
     assert!(
         cures.cured.is_empty(),
         "the database knows its log: {cures:?}"
     );
+    let warnings = &record.rounds[0].plan.warnings;
+    let told = warnings.iter().filter(|it| it.code == "SM0218");
+    assert_eq!(told.count(), 2, "a purge is told: {warnings:?}");
     let record = back_up(&scene, BackupKind::Differential, &[]).await;
     let taken = crate::saga_story::story(&record);
     assert!(
         taken.contains("diff of SQL1/Ledger (scheduled)"),
         "the database knows its base: {taken}"
     );
+    bring_back(&scene).await;
+}
+
+/// The number of the newest row of a host's backup history.
+async fn newest_row(scene: &Scene, host: &str) -> i64 {
+    let newest = "SELECT CAST(MAX(backup_set_id) AS bigint) FROM msdb.dbo.backupset;";
+    scene.stage.number(host, "master", newest).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_last_week_in_msdb_are_named_and_break_nothing() {
+    let scene = hasty_scene().await;
+    let last_week = newest_row(&scene, "SQL1").await;
+    back_up(&scene, BackupKind::Log, &[]).await;
+    scene.bank.transfer(&scene.stage, 5).await;
+    assert!(newest_row(&scene, "SQL1").await > last_week);
+    // As after a restore of msdb: what was before last week is there, and nothing that came later.
+    for table in ["restorehistory", "backupfile", "backupset"] {
+        let later = format!("DELETE FROM msdb.dbo.{table} WHERE backup_set_id > {last_week};");
+        scene.stage.script("SQL1", "master", &later).await;
+    }
+    assert_eq!(newest_row(&scene, "SQL1").await, last_week);
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert_healthy(&scene, &record, "rows of last week").await;
+    assert!(stopmark::run::verdict::cures(&record).cured.is_empty());
+    let warnings = &record.rounds[0].plan.warnings;
+    let told: Vec<&str> = warnings.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(told.len(), 1, "one host, one member: {told:?}");
+    assert_eq!(warnings[0].code, "SM0218");
+    assert!(told[0].contains("`SQL1/Ledger`"), "{told:?}");
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert!(record.rounds[0].plan.warnings.is_empty(), "told once");
     bring_back(&scene).await;
 }
 
