@@ -224,6 +224,8 @@ pub struct FactsWanted {
     pub is_management_host: bool,
     /// The event session that hears errors of others about the members.
     pub event_session: String,
+    /// How full the logs of primary replicas are, since their backups may have to wait.
+    pub wants_log_used: bool,
 }
 
 /// What one of the user's own checks found in its first result set.

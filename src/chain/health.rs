@@ -58,6 +58,7 @@ pub fn health(facts: &MemberFacts, held: Holding<'_>) -> Health {
             number: error.number,
             when: error.at,
             login: error.login.clone(),
+            server: error.server.clone(),
         });
     }
     let chain = Chain::build(pieces.iter().copied());
@@ -69,7 +70,8 @@ pub fn health(facts: &MemberFacts, held: Holding<'_>) -> Health {
 }
 
 /// The newest error that calls for a new chain and that no full of ours has answered: a full answers what was met
-/// before it began. Both times are of one host's clock. What our own sessions met, their run has answered.
+/// before it began, on whichever replica. Both times are of one host's clock: the survey sees to that. What our own
+/// sessions met, their run has answered.
 fn unanswered<'f>(facts: &'f MemberFacts, pieces: &[&Piece]) -> Option<&'f ReportedError> {
     let answers = |piece: &&&Piece| piece.kind == PieceKind::Full && !piece.is_copy_only;
     let begun = pieces

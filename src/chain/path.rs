@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::model::{
-    Lsn, Mark, MemberName, PieceId, PieceKind, ServerLocal, SetId, StoreName, Timestamp,
+    HostName, Lsn, Mark, MemberName, PieceId, PieceKind, ServerLocal, SetId, StoreName, Timestamp,
 };
 
 /// How one member is brought to a mark, in the order of restoring.
@@ -120,10 +120,13 @@ pub enum Break {
     Reported {
         /// Its number.
         number: i32,
-        /// When, on its host's clock.
+        /// When, on the clock of the member's own host.
         when: ServerLocal,
         /// The login, where the host said.
         login: Option<String>,
+        /// The host of the replica that it was met on, where that is not the primary one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        server: Option<HostName>,
     },
     /// A person asked for a new chain.
     Asked,
@@ -201,9 +204,13 @@ impl fmt::Display for Break {
                 number,
                 when,
                 login,
+                server,
             } => {
                 let login = login.as_deref().unwrap_or("somebody");
-                write!(f, "`{login}` met error {number} on {when}")
+                write!(f, "`{login}` met error {number} on {when}")?;
+                server
+                    .as_ref()
+                    .map_or(Ok(()), |server| write!(f, " on the replica of `{server}`"))
             }
             Self::Asked => f.write_str("a new chain was asked for"),
             Self::TooFewCopies {

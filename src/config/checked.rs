@@ -278,8 +278,10 @@ pub struct PolicyConfig {
     pub cures_within: u8,
     /// How long a quarantine lasts after the last cure.
     pub quarantine: Duration,
-    /// How full a log may become, in per cent, while its backups wait for a seeding to end.
+    /// How full a log may become, in per cent, while its backups wait for a seeding to end or for a secondary replica.
     pub log_used_max: u8,
+    /// How old the newest log of a member may become while its backups wait for one of these.
+    pub pause_max: Duration,
     /// Which replica of an availability group takes the log backups.
     pub log_backup_preference: LogBackupPreference,
     /// How long a secondary replica is given to have a mark in its log.
@@ -293,7 +295,7 @@ pub enum LogBackupPreference {
     Primary,
     /// A secondary one, or the primary one while none is in step.
     Secondary,
-    /// A secondary one, or none at all.
+    /// A secondary one; logs wait for it as long as `log_used_max` and `pause_max` let them.
     SecondaryOnly,
 }
 
@@ -443,6 +445,7 @@ impl Default for PolicyConfig {
             cures_within: 12,
             quarantine: Duration::from_secs(24 * 60 * 60),
             log_used_max: 70,
+            pause_max: Duration::from_secs(24 * 60 * 60),
             log_backup_preference: LogBackupPreference::Primary,
             replica_wait: Duration::from_secs(60),
         }

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::quarantine::Quarantine;
+use crate::chain::errors::{Class, classify};
+use crate::error::Code;
 use crate::model::{
-    DatabaseSettings, MarkName, MemberName, Piece, PieceId, PieceKind, RunId, Set, Timestamp,
+    DatabaseSettings, HostName, MarkName, MemberName, Piece, PieceId, PieceKind, RunId, Set,
+    Timestamp,
 };
 
 /// Which kind of backup run was asked for.
@@ -54,6 +57,8 @@ impl Asked {
 pub struct RoundResult {
     /// The steps that failed.
     pub failures: Vec<StepFailure>,
+    /// The backups that failed on secondary replicas, in the rounds before this one.
+    pub failed_elsewhere: Vec<StepFailure>,
     /// Members whose log with the mark holds minimally logged changes: nothing can stop at the mark, and the
     /// next log can carry another.
     pub voided: Vec<MemberName>,
@@ -88,9 +93,40 @@ pub enum FailedDeed {
         member: MemberName,
         /// What it should have been.
         piece_kind: PieceKind,
+        /// The host of the secondary replica that should have taken it; none where the primary one should have.
+        on_secondary: Option<HostName>,
     },
     /// Anything else: a delivery, the manifest.
     Other,
+}
+
+impl RoundResult {
+    /// The backups of one member's logs that failed on secondary replicas in this run, by host, oldest first. A chain that
+    /// is broken is so on every replica, and no failure of that one.
+    pub(super) fn failed_on_secondaries<'a>(
+        &'a self,
+        member: &'a MemberName,
+    ) -> impl Iterator<Item = (&'a HostName, &'a StepFailure)> {
+        let all = self.failed_elsewhere.iter().chain(&self.failures);
+        all.filter(|failure| !failure.is_of_the_chain())
+            .filter_map(move |failure| match &failure.deed {
+                FailedDeed::BackUp {
+                    member: it,
+                    on_secondary: Some(host),
+                    ..
+                } => (it == member).then_some((host, failure)),
+                _ => None,
+            })
+    }
+}
+
+impl StepFailure {
+    /// SQL Server refused for a broken chain, or a backup ended without a row, as 4219 and its kin do.
+    pub(super) fn is_of_the_chain(&self) -> bool {
+        let known = self.sql_number.and_then(|number| classify(number, None));
+        self.code == Code::BackupNoRow.text()
+            || known.is_some_and(|known| known.class == Class::NewChain)
+    }
 }
 
 /// What the catalog holds of the group.

@@ -7,12 +7,11 @@ use std::collections::BTreeSet;
 
 use super::Warning;
 use super::keys::share_of;
+use super::pauses::{Pauses, Wait};
 use crate::config::{Config, MarkLogKind};
 use crate::error::Code;
 use crate::model::{HostName, MemberName};
-use crate::survey::{
-    HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Seeding, Survey,
-};
+use crate::survey::{HostFacts, HostReport, MemberFacts, MemberState, RecoveryModel, Survey};
 
 /// The group as a survey finds it.
 #[derive(Debug, Default)]
@@ -52,7 +51,7 @@ pub(super) fn warning(code: Code, message: String, hint: &str) -> Warning {
 }
 
 /// Looks at hosts and members.
-pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
+pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey, pauses: Pauses<'_>) -> Assessment<'a> {
     let mut found = Assessment::default();
     for (name, report) in &survey.hosts {
         found.look_at_report(cfg, survey, name, report);
@@ -82,7 +81,7 @@ pub(super) fn assess<'a>(cfg: &Config, survey: &'a Survey) -> Assessment<'a> {
         .warnings
         .extend(survey.dropped.iter().map(dropped_member));
     for member in &survey.members {
-        found.look_at_member(cfg, survey, member);
+        found.look_at_member(cfg, survey, pauses, member);
     }
     found
 }
@@ -167,7 +166,13 @@ impl<'a> Assessment<'a> {
         }
     }
 
-    fn look_at_member(&mut self, cfg: &Config, survey: &'a Survey, name: &'a MemberName) {
+    fn look_at_member(
+        &mut self,
+        cfg: &Config,
+        survey: &'a Survey,
+        pauses: Pauses<'_>,
+        name: &'a MemberName,
+    ) {
         let home = survey.home(name);
         if survey.host(home).is_none() {
             return; // Its host's silence was told once.
@@ -214,28 +219,32 @@ impl<'a> Assessment<'a> {
             );
             return self.keep_from_marking(best_effort, name, against);
         }
-        if let Some(seeding) = facts.seeding.filter(|seeding| !seeding.keeps_log) {
-            let limit = cfg.policy.log_used_max;
-            let waits = seeding.log_used_percent < limit;
-            self.warnings.push(seeded(name, seeding, (waits, limit)));
-            if waits {
-                return; // It carries the mark; the first log after the seeding brings it.
-            }
+        if self.waits_for_seeding(pauses, name, facts) {
+            return; // It carries the mark; the first log after the seeding brings it.
         }
         let is_remote = !home.is_same_host(survey.management(cfg));
         if let Some(against) = against_a_mark(cfg, name, facts, is_remote) {
             self.keep_from_marking(best_effort, name, against);
         }
         if facts.recovery_model == RecoveryModel::BulkLogged {
-            self.warnings.push(warning(
-                Code::RecoveryBulkLogged,
-                format!(
-                    "member `{name}` is in BULK_LOGGED; a bulk change voids the mark in its log"
-                ),
-                "set its recovery model to FULL",
-            ));
+            self.warnings.push(bulk_logged(name));
         }
         self.able.push(Able { name, facts });
+    }
+
+    /// Whether nothing is taken of this member, since it is being seeded; told either way.
+    fn waits_for_seeding(
+        &mut self,
+        pauses: Pauses<'_>,
+        name: &MemberName,
+        facts: &MemberFacts,
+    ) -> bool {
+        let Some(seeding) = facts.seeding.filter(|seeding| !seeding.keeps_log) else {
+            return false;
+        };
+        let wait = pauses.of(name, Some(seeding.log_used_percent));
+        self.warnings.push(seeded(name, &wait));
+        matches!(wait, Wait::On(_))
     }
 }
 
@@ -267,23 +276,35 @@ pub fn far_side(name: &MemberName, facts: &MemberFacts) -> Option<Warning> {
     }
 }
 
+fn bulk_logged(name: &MemberName) -> Warning {
+    warning(
+        Code::RecoveryBulkLogged,
+        format!("member `{name}` is in BULK_LOGGED; a bulk change voids the mark in its log"),
+        "set its recovery model to FULL",
+    )
+}
+
 /// What a seeding means for the backups of its member.
-fn seeded(name: &MemberName, seeding: Seeding, (waits, limit): (bool, u8)) -> Warning {
-    let used = seeding.log_used_percent;
-    let message = if waits {
-        format!(
-            "member `{name}` is being seeded to another replica: its backups wait until that has ended, or its \
-             log is {limit} % full (now {used} %)"
-        )
-    } else {
-        format!(
-            "member `{name}` is being seeded to another replica, and its log is {used} % full: its backups go on, \
-             which may break the seeding (1412)"
-        )
+fn seeded(name: &MemberName, wait: &Wait) -> Warning {
+    let (code, words) = match wait {
+        Wait::On(limits) => (
+            Code::LogsPaused,
+            format!(": its backups wait until {}", limits.until("that has ended")),
+        ),
+        Wait::Over(why) => (
+            Code::PauseOver,
+            format!(", and {why}: its backups go on, which may break the seeding (1412)"),
+        ),
+        Wait::Unwanted => (
+            Code::LogsPaused,
+            ", and `log_used_max = 0` lets nothing wait: its backups go on, which may break the seeding (1412)"
+                .to_owned(),
+        ),
     };
-    let hint = "watch `sys.dm_hadr_automatic_seeding` on its host; \
-                `[policy] log_used_max` says how long backups wait";
-    warning(Code::LogsPaused, message, hint)
+    let hint = "watch `sys.dm_hadr_automatic_seeding` on its host; `[policy] log_used_max` and `pause_max` say how \
+                long backups wait, and under trace flag 12381 they need not";
+    let message = format!("member `{name}` is being seeded to another replica{words}");
+    warning(code, message, hint)
 }
 
 fn state_word(state: MemberState) -> &'static str {

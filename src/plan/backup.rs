@@ -8,11 +8,13 @@ use super::asked::{Asked, BackupKind, CatalogView, LinksAsked, Names};
 use super::assess::{Able, Assessment, assess};
 use super::bases::{Base, bases_of_broken, differentials, fulls};
 use super::biztalk::{self, by_procedure, known};
+use super::event_sessions;
 use super::forgotten::forgotten;
 use super::identity::replaced;
 use super::keys::{Naming, share_of};
 use super::links::{Links, wanted_links};
 use super::mark::{confirm_mark, mark_is_worth_trying, place_mark};
+use super::pauses::Pauses;
 use super::replicas;
 use super::retry::RetryRule;
 use super::stages::Stages;
@@ -33,6 +35,7 @@ pub(super) struct Ctx<'a> {
     pub(super) survey: &'a Survey,
     pub(super) have: &'a CatalogView,
     pub(super) asked: &'a Asked,
+    pub(super) pauses: Pauses<'a>,
     /// The mark's name, if there is to be one.
     pub(super) mark: MarkName,
     /// The instant in the mark's name: now, or later where the clock stepped back.
@@ -52,7 +55,8 @@ pub fn plan_backup(
 ) -> Plan {
     let last = have.newest_stamp.map(|last| newest_used(survey, last));
     let (mark, stamped_at) = MarkName::stamp(&cfg.mark_prefix, now, last);
-    let group = assess(cfg, survey);
+    let pauses = Pauses::new(&cfg.policy, survey, have, asked);
+    let group = assess(cfg, survey, pauses);
     let members = survey.members.iter();
     let able = members.filter(|it| !group.unmarkable.contains(*it));
     let ctx = Ctx {
@@ -61,15 +65,19 @@ pub fn plan_backup(
         survey,
         have,
         asked,
+        pauses,
         mark,
         stamped_at,
     };
     let id = PlanId(names.next());
-    let (stages, warnings) = match asked.kind {
+    let (stages, mut warnings) = match asked.kind {
         BackupKind::Full if asked.new_chain.is_empty() => unmarked(&ctx, group, fulls, names),
         BackupKind::Differential => unmarked(&ctx, group, differentials, names),
         BackupKind::Full | BackupKind::Log => marked(&ctx, group, names),
     };
+    if asked.round == 1 {
+        warnings.extend(event_sessions::deaf(cfg, survey));
+    }
     Plan {
         format: PLAN_FORMAT,
         id,

@@ -242,6 +242,7 @@ fn refused(ctx: &Ctx<'_>, member: &MemberName) -> Option<Break> {
         FailedDeed::BackUp {
             member: failed,
             piece_kind,
+            ..
         } if failed == member => {
             break_behind(failure, *piece_kind, ctx.asked.new_chain.contains(member))
         }

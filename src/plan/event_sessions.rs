@@ -1,9 +1,8 @@
 //! Steps that make and drop the event sessions that hear errors of others, and when they are wanted.
 //!
 //! Start at [`add`]. A session is made by `group prepare`, never by a backup: it changes the host, and needs a right
-//! (`ALTER ANY EVENT SESSION`) that backups do not need.
-
-use std::collections::BTreeSet;
+//! (`ALTER ANY EVENT SESSION`) that backups do not need. Every host with a replica of a member has one, so that errors are
+//! heard from the first moment after a failover, and those of backups on a secondary replica too.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +13,7 @@ use crate::chain::errors;
 use crate::config::Config;
 use crate::error::Code;
 use crate::model::HostName;
-use crate::survey::{EventSession, HostFacts, Survey, event_session_name};
+use crate::survey::{EventSession, HostFacts, HostReport, Survey, event_session_name};
 
 /// An Extended Events session on `error_reported` with a file of its own, which starts with its host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,30 +33,59 @@ pub struct RemoveEventSession {
     pub name: String,
 }
 
-/// The steps for every host that has a member, and what stands against one.
+/// The steps for every host that has a member or a replica of one, and what stands against one. What is removed is
+/// removed wherever it is found: a host that has lost its replica has its session still.
 pub(super) fn add(
     cfg: &Config,
     survey: &Survey,
     asked: PrepareAsked,
     warnings: &mut Vec<Warning>,
 ) -> Vec<(HostName, Step)> {
-    let hosts: BTreeSet<&HostName> = survey
-        .members
-        .iter()
-        .map(|member| survey.home(member))
-        .collect();
+    let wanted = survey.possible_homes(cfg);
     let name = event_session_name(&cfg.group);
     let mut steps = Vec::new();
-    for (host, facts) in hosts
-        .into_iter()
-        .filter_map(|host| Some((host, survey.host(host)?)))
-    {
-        match step_for(&name, facts, asked) {
-            Ok(step) => steps.extend(step.map(|step| (host.clone(), step))),
-            Err(reason) => warnings.push(without(host, reason)),
+    for host in cfg.hosts.keys() {
+        let is_wanted = wanted.contains(host);
+        match survey.hosts.get(host) {
+            Some(HostReport::Facts(facts)) if is_wanted || asked == PrepareAsked::Remove => {
+                match step_for(&name, facts, asked) {
+                    Ok(step) => steps.extend(step.map(|step| (host.clone(), step))),
+                    Err(reason) if is_wanted => warnings.push(without(host, reason)),
+                    Err(_) => {}
+                }
+            }
+            Some(HostReport::Silent { code, message, .. }) if is_wanted => {
+                warnings.push(unasked(host, code, message));
+            }
+            Some(_) | None => {}
         }
     }
     steps
+}
+
+/// A warning for each host whose session was made and hears nothing now. One that was never made is told by `check`: who
+/// wants none need not hear of it in every run.
+pub(super) fn deaf(cfg: &Config, survey: &Survey) -> Vec<Warning> {
+    let hosts = survey.possible_homes(cfg).into_iter();
+    let told = hosts.filter_map(|host| {
+        let (why, hint) = match &survey.host(host)?.event_session {
+            EventSession::Stopped { .. } => (
+                "our event session does not run".to_owned(),
+                "run `stopmark group prepare`, which starts it again",
+            ),
+            EventSession::Unreadable { why } => (
+                format!("our event session cannot be read: {why}"),
+                "look after the files of the session in the host's log folder; `stopmark group prepare --remove` and \
+                 `stopmark group prepare` make it anew",
+            ),
+            EventSession::Unknown | EventSession::Absent { .. } | EventSession::Running => {
+                return None;
+            }
+        };
+        let message = format!("error 1475 and its kin are not heard on host `{host}`: {why}");
+        Some(warning(Code::EventsUnheard, message, hint))
+    });
+    told.collect()
 }
 
 fn step_for(
@@ -100,4 +128,12 @@ fn without(host: &HostName, right: &str) -> Warning {
         ),
         "grant it to the login, then run `stopmark group prepare` again",
     )
+}
+
+fn unasked(host: &HostName, code: &str, message: &str) -> Warning {
+    Warning {
+        code: code.to_owned(),
+        message: format!("the event session on host `{host}` is left as it is: {message}"),
+        hint: Some("run `stopmark group prepare` again once the host answers".to_owned()),
+    }
 }

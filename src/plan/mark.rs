@@ -9,7 +9,7 @@ use super::biztalk::{BIZTALK_LOCK, known, marks_by_procedure};
 use super::links::Links;
 use super::step_mark::{ConfirmMark, MarkLeg, MarkTarget, PlaceMark};
 use super::{Step, Warning};
-use crate::chain::errors::{Class, classify};
+use crate::chain::errors::Class;
 use crate::chain::link_errors;
 use crate::config::{Config, Discovery};
 use crate::error::Code;
@@ -145,19 +145,24 @@ fn untried(failure: &StepFailure) -> Warning {
 }
 
 /// Whether a run that ended a round like this should survey and plan again: a chain was refused, the mark was
-/// voided by minimally logged changes, or the mark or a link failed. Other failures heal with the next run.
+/// voided by minimally logged changes, the mark or a link failed, or a secondary replica did not take its log. Other
+/// failures heal with the next run.
 #[must_use]
 pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
     let is_cause = |failure: &StepFailure| match &failure.deed {
         FailedDeed::Link { .. } | FailedDeed::Mark => true,
         FailedDeed::BackUp { member, .. } if asked.quarantine_of(member).is_some() => false,
-        FailedDeed::BackUp { .. } => {
-            let known = failure.sql_number.and_then(|number| classify(number, None));
-            failure.code == Code::BackupNoRow.text()
-                // The next round's log is taken on the primary replica.
-                || failure.code == Code::ReplicaBehind.text()
-                || known.is_some_and(|known| known.class == Class::NewChain)
+        FailedDeed::BackUp {
+            member,
+            on_secondary: Some(host),
+            ..
+        } if !failure.is_of_the_chain() => {
+            // The next round's log is taken on the primary replica, or on another secondary one. Where there is no other
+            // and the primary one may not stand in, the same one is asked once more, and then left for the next run.
+            let failed = result.failed_on_secondaries(member);
+            failed.filter(|(it, _)| *it == host).count() == 1
         }
+        FailedDeed::BackUp { .. } => failure.is_of_the_chain(),
         FailedDeed::Other => false,
     };
     // A log with minimally logged changes voids its mark; the log after it can carry a fresh one.

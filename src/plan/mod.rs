@@ -25,6 +25,7 @@ mod keys;
 mod links;
 mod lint;
 mod mark;
+mod pauses;
 mod prepare;
 mod probe_marks;
 mod prune;

@@ -21,7 +21,7 @@ pub enum PrepareAsked {
 }
 
 /// A plan that makes table, procedures and grants for marks in every member that lacks them, or removes them.
-/// `BizTalk`'s own tables are never touched. Every host with a member gets its event session too.
+/// `BizTalk`'s own tables are never touched. Every host with a member, or a replica of one, gets its event session too.
 pub fn plan_prepare(
     cfg: &Config,
     survey: &Survey,

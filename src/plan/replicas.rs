@@ -6,15 +6,16 @@
 use std::time::Duration;
 
 use super::Warning;
-use super::asked::FailedDeed;
+use super::asked::StepFailure;
 use super::assess::{Able, warning};
 use super::backup::Ctx;
 use super::bases::Base;
 use super::keys::share_of;
+use super::pauses::Wait;
 use crate::config::LogBackupPreference;
 use crate::error::Code;
 use crate::model::{HostName, MemberName, PieceKind};
-use crate::survey::Secondary;
+use crate::survey::{Replica, Secondary};
 
 /// Where a backup is taken.
 pub(super) struct Place<'a> {
@@ -49,6 +50,10 @@ pub(super) fn place_of<'a>(ctx: &'a Ctx<'_>, base: &'a Base) -> Place<'a> {
     match choose(ctx, &base.member) {
         // Logs that wait are not planned; other backups have no choice.
         Choice::Plain | Choice::Nowhere(_) => primary,
+        Choice::Over(why) => Place {
+            why: Some(format!("on the primary replica: {why}")),
+            ..primary
+        },
         Choice::Instead(why) => Place {
             why: Some(why),
             ..primary
@@ -73,16 +78,25 @@ pub(super) fn is_paused(ctx: &Ctx<'_>, member: &MemberName) -> bool {
     matches!(choose(ctx, member), Choice::Nowhere(_))
 }
 
-/// A warning for each of them.
+/// A warning for each of them, and for each that has waited long enough.
 pub(super) fn paused(ctx: &Ctx<'_>, able: &[Able<'_>]) -> Vec<Warning> {
-    let told = able.iter().filter_map(|member| {
-        let Choice::Nowhere(why) = choose(ctx, member.name) else {
-            return None;
-        };
-        let message = format!("no log of member `{}` is taken: {why}", member.name);
-        let hint = "bring a secondary replica in step, or let the primary one stand in: \
-                    `[policy] log_backup_preference = \"secondary\"`";
-        Some(warning(Code::LogsPaused, message, hint))
+    let told = able.iter().filter(|member| member.keeps_log());
+    let told = told.filter_map(|member| match choose(ctx, member.name) {
+        Choice::Nowhere(why) => Some(warning(
+            Code::LogsPaused,
+            format!("no log of member `{}` is taken: {why}", member.name),
+            "bring a secondary replica in step, or let the primary one stand in: \
+             `[policy] log_backup_preference = \"secondary\"`",
+        )),
+        Choice::Over(why) => Some(warning(
+            Code::PauseOver,
+            format!(
+                "the log of member `{}` is taken on the primary replica, although only a secondary one may: {why}",
+                member.name
+            ),
+            "bring a secondary replica in step; `[policy] log_used_max` and `pause_max` say how long logs wait for one",
+        )),
+        Choice::Plain | Choice::Instead(_) | Choice::On(_) => None,
     });
     told.collect()
 }
@@ -92,32 +106,65 @@ enum Choice<'a> {
     Plain,
     /// The primary replica, although another was wanted.
     Instead(String),
+    /// The primary replica, although it may not stand in: a log that nobody backs up would stop it.
+    Over(String),
     /// This secondary replica.
     On(&'a Secondary),
-    /// None is fit, and the primary one may not stand in.
+    /// None is fit, and the primary one may not stand in yet.
     Nowhere(String),
 }
 
-fn choose<'a>(ctx: &'a Ctx<'_>, member: &MemberName) -> Choice<'a> {
+fn choose<'a>(ctx: &'a Ctx<'_>, member: &'a MemberName) -> Choice<'a> {
     let preference = ctx.cfg.policy.log_backup_preference;
     let replica = ctx.survey.member(member).and_then(|it| it.replica.as_ref());
     let Some(replica) = replica.filter(|_| preference != LogBackupPreference::Primary) else {
         return Choice::Plain;
     };
+    let failed: Vec<(&HostName, &StepFailure)> = failed(ctx, member).collect();
+    let has_failed = |it: &Secondary| failed.iter().any(|(host, _)| host.is_same_host(&it.host));
     let fit = replica.secondaries.iter().filter(|it| is_fit(ctx, it));
-    // Of equals the first by name, so that the plan does not depend on the order of rows.
-    let best = fit.max_by_key(|it| (it.backup_priority, std::cmp::Reverse(&it.host)));
-    let is_only = preference == LogBackupPreference::SecondaryOnly;
-    match best {
-        Some(_) if !is_only && was_behind(ctx, member) => {
-            Choice::Instead("on the primary replica, since the secondary one was behind".to_owned())
-        }
-        Some(best) => Choice::On(best),
-        None if is_only => Choice::Nowhere("no secondary replica is in step".to_owned()),
-        None => {
+    // One that has not failed in this run goes before; of equals the first by name, so that the plan does not depend on
+    // the order of rows.
+    let rank = |it: &&Secondary| {
+        let name = std::cmp::Reverse(it.host.clone());
+        (!has_failed(it), it.backup_priority, name)
+    };
+    let best = fit.max_by_key(rank);
+    if preference == LogBackupPreference::SecondaryOnly {
+        return best.map_or_else(|| alone(ctx, member, replica), Choice::On);
+    }
+    match (best, failed.last()) {
+        (_, Some((host, failure))) => Choice::Instead(instead_of(host, failure)),
+        (Some(best), None) => Choice::On(best),
+        (None, None) => {
             Choice::Instead("on the primary replica, since no secondary one is in step".to_owned())
         }
     }
+}
+
+/// The primary replica has no fit secondary one, and may not stand in before the wait is over.
+fn alone<'a>(ctx: &Ctx<'_>, member: &MemberName, replica: &Replica) -> Choice<'a> {
+    let lack = "no secondary replica is in step";
+    match ctx.pauses.of(member, replica.log_used_percent) {
+        Wait::On(limits) => {
+            let until = limits.until("one is");
+            Choice::Nowhere(format!("{lack}; its logs wait until {until}"))
+        }
+        Wait::Over(why) => Choice::Over(format!("{lack}, and {why}")),
+        Wait::Unwanted => Choice::Instead(format!(
+            "on the primary replica, since {lack} and `log_used_max = 0` lets nothing wait"
+        )),
+    }
+}
+
+fn instead_of(host: &HostName, failure: &StepFailure) -> String {
+    if failure.code == Code::ReplicaBehind.text() {
+        return "on the primary replica, since the secondary one was behind".to_owned();
+    }
+    let (code, message) = (&failure.code, &failure.message);
+    let number = failure.sql_number;
+    let number = number.map_or_else(String::new, |number| format!(", error {number}"));
+    format!("on the primary replica, since the one of `{host}` failed: {message} ({code}{number})")
 }
 
 /// Log arrives there, backups may be taken, and we know the host and its share.
@@ -128,15 +175,15 @@ fn is_fit(ctx: &Ctx<'_>, secondary: &Secondary) -> bool {
         && share_of(ctx.cfg.host(&secondary.host)).is_some()
 }
 
-/// Whether the round before waited for the member's secondary replica in vain.
-fn was_behind(ctx: &Ctx<'_>, member: &MemberName) -> bool {
-    let mut failures = ctx.asked.previous.iter().flat_map(|it| &it.failures);
-    failures.any(|failure| match &failure.deed {
-        FailedDeed::BackUp { member: it, .. } => {
-            it == member && failure.code == Code::ReplicaBehind.text()
-        }
-        _ => false,
-    })
+/// The secondary replicas of a member that failed in this run, oldest failure first. A share that cannot be written, a
+/// disk that is full, a replica that takes no backups: the primary one need not have the same trouble, and the next run
+/// tries the secondary again.
+fn failed<'a>(
+    ctx: &'a Ctx<'_>,
+    member: &'a MemberName,
+) -> impl Iterator<Item = (&'a HostName, &'a StepFailure)> {
+    let previous = ctx.asked.previous.iter();
+    previous.flat_map(|it| it.failed_on_secondaries(member))
 }
 
 fn millis(wait: Duration) -> u64 {

@@ -173,6 +173,7 @@ fn host_facts(name: &str, next: Option<u32>) -> HostFacts {
         version: "16.0.1000.6".to_owned(),
         edition: "Developer Edition (64-bit)".to_owned(),
         offset_minutes: 0,
+        clock_ahead_s: 0,
         auth_scheme: "SQL".to_owned(),
         is_encrypted: true,
         missing_rights: Vec::new(),

@@ -11,7 +11,8 @@ use super::events::{Event, Verdict};
 use super::executor::{RoundEnd, carry_out_plan};
 use super::record::Record;
 use super::resume::{Unknown, resolve_publications, resolve_unfinished_steps};
-use super::verdict::{cures as cures_of, round_result, verdict_of};
+use super::round_result::round_result;
+use super::verdict::{cures as cures_of, verdict_of};
 use crate::catalog;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
@@ -109,9 +110,7 @@ pub async fn back_up(
         }
         plan.warnings.append(&mut warnings);
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
-        let result = book
-            .read(|record| record.rounds.last().map(round_result))
-            .unwrap_or_default();
+        let result = book.read(round_result).unwrap_or_default();
         if end == RoundEnd::Interrupted || !wants_another_round(&asked, &result) {
             break;
         }

@@ -24,6 +24,7 @@ pub mod prune;
 pub mod record;
 mod restore;
 mod resume;
+mod round_result;
 pub mod scrub;
 pub mod targets;
 pub mod verdict;

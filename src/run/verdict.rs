@@ -1,63 +1,14 @@
-//! What a round came to, as the planner must know it, and how a run ended. Pure questions about records.
+//! How a run ended, and what it left. Pure questions about records.
 
 use std::collections::BTreeSet;
 
 use super::events::{Outcome, Verdict};
 use super::record::{Record, Round, StepState};
+use super::round_result::voided;
 use crate::chain::SetState;
 use crate::error::Code;
 use crate::model::{HostName, MemberName, PieceId, RunId, SetId, SetKind};
-use crate::plan::{
-    FailedDeed, Plan, ProvenState, RoundResult, RunCures, RunKind, Step, StepFailure, Undo,
-    UnfinishedRound, Warning,
-};
-
-/// What the next round's planner must know of this one.
-#[must_use]
-pub fn round_result(round: &Round) -> RoundResult {
-    let failures = round.failures().map(|(step, failure)| StepFailure {
-        deed: deed_of(step),
-        code: failure.code.clone(),
-        message: failure.message.clone(),
-        sql_number: failure.sql_number,
-    });
-    RoundResult {
-        failures: failures.collect(),
-        voided: voided(round),
-    }
-}
-
-/// The members whose log with the mark holds minimally logged changes.
-fn voided(round: &Round) -> Vec<MemberName> {
-    let voided = round
-        .ended()
-        .filter_map(|(step, outcome)| match (step, outcome) {
-            (Step::BackUp(step), Outcome::BackedUp(facts))
-                if step.mark.is_some() && facts.has_bulk_logged_data =>
-            {
-                Some(step.member.clone())
-            }
-            _ => None,
-        });
-    voided.collect()
-}
-
-fn deed_of(step: &Step) -> FailedDeed {
-    match step {
-        Step::EnsureLink(step) => FailedDeed::Link {
-            link: step.link.clone(),
-        },
-        Step::TestLink(step) => FailedDeed::Link {
-            link: step.link.clone(),
-        },
-        Step::PlaceMark(_) | Step::ConfirmMark(_) => FailedDeed::Mark,
-        Step::BackUp(step) => FailedDeed::BackUp {
-            member: step.member.clone(),
-            piece_kind: step.piece_kind,
-        },
-        _ => FailedDeed::Other,
-    }
-}
+use crate::plan::{Plan, ProvenState, RunCures, RunKind, Step, Undo, UnfinishedRound, Warning};
 
 /// How a run ended, by its last round that was not a salvage.
 #[must_use]
@@ -77,6 +28,10 @@ pub fn verdict_of(record: &Record) -> Verdict {
     let code = Code::ShareBacklog.text();
     let mut warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
     let has_backlog = warnings.any(|warning| warning.code == code);
+    // Somebody must hear of a wait that was broken off, though its log is taken: it was there for a reason.
+    let code = Code::PauseOver.text();
+    let mut warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
+    let has_broken_off = warnings.any(|warning| warning.code == code);
     let is_quarantined = |warning: &Warning| warning.code == Code::Quarantined.text();
     let is_whole = voided(last).is_empty()
         && !last.plan.warnings.iter().any(is_quarantined)
@@ -84,6 +39,7 @@ pub fn verdict_of(record: &Record) -> Verdict {
         && covers_its_members(&last.plan)
         && !left_out
         && !has_backlog
+        && !has_broken_off
         && !owes_copies(record);
     let did_something = last.outcomes().next().is_some() || !has_steps(&last.plan);
     let has = |is_wanted: fn(&Outcome) -> bool| record.outcomes().any(is_wanted);

@@ -12,13 +12,18 @@ use super::{milink, rows};
 use crate::error::{Error, Result};
 use crate::model::{DatabaseName, HostName, Lsn, MemberName};
 use crate::plan::LeaveGroup;
-use crate::survey::{FarSide, HostFacts, Replica, Secondary, Seeding};
+use crate::survey::{FarSide, HostFacts, MemberState, Replica, Secondary, Seeding, no_access};
+use crate::world::FactsWanted;
 
 /// The trace flag under which a log backup during seeding does no harm.
 const KEEPS_LOG_WHILE_SEEDING: i32 = 12381;
 
 /// Adds replicas and what is being seeded to a host's facts.
-pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<SqlSession> {
+pub(super) async fn add(
+    session: SqlSession,
+    wanted: &FactsWanted,
+    facts: &mut HostFacts,
+) -> Result<SqlSession> {
     let grouped = facts.members.iter();
     let grouped = grouped.filter(|(_, member)| member.availability_group.is_some());
     let names: Vec<DatabaseName> = grouped.map(|(name, _)| name.clone()).collect();
@@ -42,19 +47,39 @@ pub(super) async fn add(session: SqlSession, facts: &mut HostFacts) -> Result<Sq
         let flags = milink::flags_of(&flags).map_err(|fault| fault.at(session.host()))?;
         keeps_log = flags.contains(&KEEPS_LOG_WHILE_SEEDING);
     }
-    for name in names.iter().filter(|name| is_among(&seeded, name)) {
+    for name in &names {
+        let is_seeded = is_among(&seeded, name);
+        let may_wait = is_seeded || wanted.wants_log_used;
+        if !may_wait || !(is_seeded || may_look_into(facts, name)) {
+            continue;
+        }
         let (back, answer) = session.ask(&log_used_sql(name)).await?;
         session = back;
         let used = rows::only(&answer).and_then(|row| row.int("log_used_percent"));
         let used = used.map_err(|fault| fault.at(session.host()).at("database", name))?;
-        if let Some(member) = facts.members.get_mut(name) {
-            member.seeding = Some(Seeding {
-                log_used_percent: u8::try_from(used.clamp(0, 100)).unwrap_or(100),
-                keeps_log,
-            });
+        let log_used_percent = u8::try_from(used.clamp(0, 100)).unwrap_or(100);
+        let Some(member) = facts.members.get_mut(name) else {
+            continue;
+        };
+        member.seeding = is_seeded.then_some(Seeding {
+            log_used_percent,
+            keeps_log,
+        });
+        if let Some(replica) = member.replica.as_mut().filter(|_| wanted.wants_log_used) {
+            replica.log_used_percent = Some(log_used_percent);
         }
     }
     Ok(session)
+}
+
+/// Whether this is a primary replica that the login may enter.
+fn may_look_into(facts: &HostFacts, name: &DatabaseName) -> bool {
+    let member = facts.members.get(name);
+    let is_primary = member.is_some_and(|member| {
+        let replica = member.replica.as_ref();
+        member.state == MemberState::Online && replica.is_some_and(|it| it.is_primary)
+    });
+    is_primary && !facts.missing_rights.contains(&no_access(name))
 }
 
 /// How far the log of a secondary replica is on its disk: the start of the last block there, padded with zeros; none
@@ -111,6 +136,7 @@ fn add_replicas(answer: &Answer, facts: &mut HostFacts) -> Result<(), Fault> {
             seeding_failure: None,
             far_side: None,
             secondaries: Vec::new(),
+            log_used_percent: None,
             lacks_dtc,
         });
         // A name that no host can have is no host's.

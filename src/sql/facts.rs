@@ -17,7 +17,7 @@ use super::statement::{Batch, Parameter, placeholders};
 use super::{SqlFleet, availability, links, member, reported, settings};
 use crate::config::Encryption;
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, MarkPrefix};
+use crate::model::{DatabaseName, HostName, MarkPrefix, Timestamp};
 use crate::survey::{EventSession, HostFacts, MemberFacts, MemberState, no_access};
 use crate::world::FactsWanted;
 
@@ -28,11 +28,17 @@ pub(super) async fn host_facts(
     wanted: &FactsWanted,
 ) -> Result<HostFacts> {
     let rights = rights::asked(wanted.is_management_host);
-    let (session, answer) = fleet.open(host).await?.ask(&identity_sql(&rights)).await?;
+    let session = fleet.open(host).await?;
+    let asked_at = fleet.clock.now();
+    let (session, answer) = session.ask(&identity_sql(&rights)).await?;
+    let between_ms = asked_at.millis().midpoint(fleet.clock.now().millis());
     let fill = || -> Result<HostFacts, Fault> {
         let row = rows::only(&answer)?;
-        let is_encrypted = fleet.is_encrypted(host);
-        identity(row, &rights, is_encrypted)
+        Ok(HostFacts {
+            is_encrypted: fleet.is_encrypted(host),
+            clock_ahead_s: ahead_s(row.civil("utc_now")?, Timestamp::from_millis(between_ms)),
+            ..identity(row, &rights)?
+        })
     };
     let mut facts = fill().map_err(|fault| fault.at(host))?;
     let mut session = session;
@@ -45,7 +51,7 @@ pub(super) async fn host_facts(
     let sees_state = !lacks(&facts, &[SEES_STATE]);
     let session = members(session, wanted, &mut facts).await?;
     if sees_state {
-        let session = availability::add(session, &mut facts).await?;
+        let session = availability::add(session, wanted, &mut facts).await?;
         reported::add(session, wanted, &mut facts).await;
     }
     Ok(facts)
@@ -71,6 +77,7 @@ fn identity_sql(rights: &[Asked]) -> Batch {
          CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,\n    \
          CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition,\n    \
          CAST(DATEPART(TZOFFSET, SYSDATETIMEOFFSET()) AS int) AS offset_minutes,\n    \
+         SYSUTCDATETIME() AS utc_now,\n    \
          CAST(CONNECTIONPROPERTY('auth_scheme') AS nvarchar(40)) AS auth_scheme"
         .to_owned();
     for (at, right) in rights.iter().enumerate() {
@@ -83,7 +90,13 @@ fn identity_sql(rights: &[Asked]) -> Batch {
     Batch::plain(text)
 }
 
-fn identity(row: Cells<'_>, rights: &[Asked], is_encrypted: bool) -> Result<HostFacts, Fault> {
+/// How many whole seconds a host's clock is before ours. What is less than a second counts as none: an answer takes time.
+fn ahead_s(host: jiff::civil::DateTime, ours: Timestamp) -> i64 {
+    host.duration_since(ours.civil_utc()).as_secs()
+}
+
+/// Encryption and clock are for the caller, who knows of the connection.
+fn identity(row: Cells<'_>, rights: &[Asked]) -> Result<HostFacts, Fault> {
     let name = row.text("true_name")?;
     let shape = |what: &str| Fault::Shape(format!("`{what}` cannot be a host's"));
     let (mut missing_rights, mut missing_to_restore) = (Vec::new(), Vec::new());
@@ -103,7 +116,8 @@ fn identity(row: Cells<'_>, rights: &[Asked], is_encrypted: bool) -> Result<Host
         edition: row.text("edition")?,
         offset_minutes: i16::try_from(row.int("offset_minutes")?).map_err(|_| shape("offset"))?,
         auth_scheme: row.text_or_null("auth_scheme")?.unwrap_or_default(),
-        is_encrypted,
+        is_encrypted: false,
+        clock_ahead_s: 0,
         missing_rights,
         missing_to_restore,
         links: Vec::new(),

@@ -85,6 +85,7 @@ fn event(xml: &str, offset_minutes: i16) -> Result<Option<(String, ReportedError
     let offset = offset.map_err(|_| shape("the host's offset"))?;
     let error = ReportedError {
         number: number.ok_or_else(|| shape("its number"))?,
+        server: None,
         at: ServerLocal {
             civil: offset.to_datetime(event.at()?),
             offset_minutes: Some(offset_minutes),

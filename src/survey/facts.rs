@@ -110,6 +110,9 @@ pub struct HostFacts {
     pub edition: String,
     /// The host's offset from UTC in minutes, from `SYSDATETIMEOFFSET()`.
     pub offset_minutes: i16,
+    /// How many whole seconds its clock is before the agent's; negative where it is behind. For comparing times of two hosts.
+    #[serde(default, skip_serializing_if = "is_in_step")]
+    pub clock_ahead_s: i64,
     /// `sys.dm_exec_connections.auth_scheme` of the agent's connection: `SQL`, `NTLM`, `KERBEROS`.
     pub auth_scheme: String,
     /// Whether the agent's connection is encrypted.
@@ -266,6 +269,15 @@ pub struct BackupRow {
     pub started: ServerLocal,
     /// When it ended.
     pub finished: ServerLocal,
+}
+
+/// Whether a clock is within a second of the agent's.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_in_step(ahead_s: &i64) -> bool {
+    *ahead_s == 0
 }
 
 /// What stands among a host's missing rights where the login may not enter a database.

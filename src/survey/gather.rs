@@ -1,6 +1,7 @@
 //! Gathering: every host is asked at the same time; what does not answer is a fact too.
 
 mod list;
+mod replicas;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +11,10 @@ use self::list::discover;
 use super::biztalk;
 use super::drift::{self, Change, Drift};
 use super::{
-    BackupRow, HostFacts, HostReport, MemberFacts, MemberState, MovedMember, Survey,
-    event_session_name, no_access,
+    HostFacts, HostReport, MemberFacts, MemberState, MovedMember, Survey, event_session_name,
+    no_access,
 };
-use crate::config::{Config, Discovery, DriftRule, HostConfig};
+use crate::config::{Config, Discovery, DriftRule, HostConfig, LogBackupPreference};
 use crate::error::{Code, Error};
 use crate::model::{DatabaseName, HostName, MemberName, SetKind, SurveyId};
 use crate::world::{FactsWanted, World};
@@ -67,7 +68,7 @@ pub async fn take(world: &World, config: &Config) -> Survey {
         .into_iter()
         .filter(|it| members.contains(&it.listed))
         .collect();
-    gather_histories(&members, &moved, &mut hosts, &found);
+    replicas::bring_together(&members, &moved, &mut hosts, &found);
     let management_host = management_host(config, &members, &moved);
     let id = SurveyId(world.ids.next());
     let mut survey = Survey {
@@ -179,7 +180,7 @@ fn settled(
 /// What hosts say of databases that are listed with another one.
 type Found = BTreeMap<HostName, BTreeMap<DatabaseName, MemberFacts>>;
 
-/// Asks hosts about members of others: those that have replicas of them what they took, and all of them about members
+/// Asks hosts about members of others: those that have replicas of them what they took and heard, and all of them about members
 /// whose own host is silent or has a secondary replica. A host that is to manage marks then is asked for its links.
 async fn look_further(
     world: &World,
@@ -328,54 +329,6 @@ fn once(members: &BTreeSet<MemberName>, moved: &[MovedMember], config: &Config) 
     members.iter().filter(is_another).cloned().collect()
 }
 
-/// What other replicas took joins the history of the primary one, newest first by where it ends.
-fn gather_histories(
-    members: &[MemberName],
-    moved: &[MovedMember],
-    hosts: &mut BTreeMap<HostName, HostReport>,
-    found: &Found,
-) {
-    for name in members {
-        let moved = moved.iter().find(|it| it.listed == *name);
-        let place = moved.map_or(name, |it| &it.now);
-        let rows = rows_elsewhere(place, hosts, found);
-        let home = hosts
-            .iter_mut()
-            .find(|(host, _)| host.is_same_host(&place.host));
-        let Some((_, HostReport::Facts(home))) = home else {
-            continue;
-        };
-        if let (Some(facts), false) = (home.members.get_mut(&place.database), rows.is_empty()) {
-            facts.history.extend(rows);
-            facts
-                .history
-                .sort_by_key(|row| std::cmp::Reverse((row.last_lsn, row.first_lsn)));
-        }
-    }
-}
-
-fn rows_elsewhere(
-    place: &MemberName,
-    hosts: &BTreeMap<HostName, HostReport>,
-    found: &Found,
-) -> Vec<BackupRow> {
-    let others = hosts
-        .keys()
-        .filter(|host| !host.is_same_host(&place.host) && has_replica(hosts, place, host));
-    let mut rows = Vec::new();
-    for host in others {
-        let first = answering(hosts, host).and_then(|it| it.members.get(&place.database));
-        let second = found.get(host).and_then(|it| it.get(&place.database));
-        let facts = second.or(first).filter(|facts| facts.replica.is_some());
-        let its = facts.into_iter().flat_map(|facts| &facts.history);
-        rows.extend(its.map(|row| BackupRow {
-            server: Some(host.clone()),
-            ..row.clone()
-        }));
-    }
-    rows
-}
-
 /// Where marks begin if no member is on the configuration's management host any more.
 fn management_host(
     config: &Config,
@@ -447,6 +400,7 @@ fn wanted(config: &Config, host: &HostName, databases: Vec<DatabaseName>) -> Fac
         mark_prefix: config.mark_prefix.clone(),
         is_management_host: host.is_same_host(&config.management_host),
         event_session: event_session_name(&config.group),
+        wants_log_used: config.policy.log_backup_preference == LogBackupPreference::SecondaryOnly,
     }
 }
 

@@ -14,6 +14,9 @@ pub struct Replica {
     /// How the secondary replicas stand; empty where this host has not the primary one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondaries: Vec<Secondary>,
+    /// How full the log is, in per cent of its files, where logs may have to wait and this host has the primary replica.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_used_percent: Option<u8>,
     /// Why its last seeding to another replica failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeding_failure: Option<String>,

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{GroupName, ServerLocal};
+use crate::model::{GroupName, HostName, ServerLocal};
 
 /// The program name of the agent's own connections: what they meet, the run that made them answers.
 pub const PROGRAM_NAME: &str = "Stopmark";
@@ -48,7 +48,10 @@ pub enum EventSession {
 pub struct ReportedError {
     /// Its number, such as 1475.
     pub number: i32,
-    /// When, on its host's clock.
+    /// The host that heard it, where it is not the member's own: each replica hears what is met on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<HostName>,
+    /// When, on the clock of the member's own host, whichever heard it.
     pub at: ServerLocal,
     /// SQL Server's text.
     pub message: String,

@@ -324,6 +324,7 @@ pub(crate) fn wanted(databases: &[&str], is_management_host: bool) -> FactsWante
         mark_prefix: named("BTS"),
         is_management_host,
         event_session: "stopmark_test".to_owned(),
+        wants_log_used: false,
     }
 }
 

@@ -57,6 +57,7 @@ mod prune;
 mod publishing;
 mod quarantine;
 mod rebuild;
+mod replica_limits;
 mod replicas;
 mod reported;
 mod restore;

@@ -16,12 +16,12 @@ use crate::saga_story::story;
 use crate::stage::{Stage, must};
 
 /// The host of the secondary replica.
-const SECOND: &str = "SQL3";
+pub(crate) const SECOND: &str = "SQL3";
 const FORCE: &str = "ALTER AVAILABILITY GROUP ag FORCE_FAILOVER_ALLOW_DATA_LOSS;";
-const CLEAR: &str = "EXEC sp_sim_fault 'clear';";
+pub(crate) const CLEAR: &str = "EXEC sp_sim_fault 'clear';";
 
 /// A scene whose `database` is in a group of its host and of `SQL3`; log backups are wanted where `preference` says.
-async fn grouped(host: &str, database: &str, preference: &str) -> Scene {
+pub(crate) async fn grouped(host: &str, database: &str, preference: &str) -> Scene {
     let layout: [(&str, &[&str]); 4] = [
         ("SQL1", &["Ledger"]),
         ("SQL2", &["Accounts"]),
@@ -77,7 +77,7 @@ async fn join(scene: &Scene, host: &str, database: &str) {
 }
 
 /// Returns when log arrives at this host's secondary replica.
-async fn wait_for_step(scene: &Scene, host: &str) {
+pub(crate) async fn wait_for_step(scene: &Scene, host: &str) {
     let wait = "DECLARE @left int = 1000;\n\
                 WHILE @left > 0 AND NOT EXISTS (SELECT 1 FROM sys.dm_hadr_database_replica_states \
                 WHERE is_local = 1 AND synchronization_state_desc = N'SYNCHRONIZED')\n\
@@ -86,7 +86,7 @@ async fn wait_for_step(scene: &Scene, host: &str) {
     scene.stage.script(host, "master", wait).await;
 }
 
-async fn on(scene: &Scene, host: &str, script: &str) {
+pub(crate) async fn on(scene: &Scene, host: &str, script: &str) {
     scene.stage.script(host, "master", script).await;
 }
 
@@ -96,7 +96,7 @@ fn steps(record: &Record) -> impl Iterator<Item = &Step> {
 }
 
 /// The hosts that took backups of a database, in order, each with what it took.
-fn taken(record: &Record, database: &str) -> Vec<(String, &'static str)> {
+pub(crate) fn taken(record: &Record, database: &str) -> Vec<(String, &'static str)> {
     let taken = steps(record).filter_map(|step| match step {
         Step::BackUp(step) if step.member.database.as_str() == database => {
             Some((step.host().to_string(), step.piece_kind.word()))
@@ -106,12 +106,12 @@ fn taken(record: &Record, database: &str) -> Vec<(String, &'static str)> {
     taken.collect()
 }
 
-fn verdict(record: &Record) -> Option<Verdict> {
+pub(crate) fn verdict(record: &Record) -> Option<Verdict> {
     record.ended.map(|(verdict, _)| verdict)
 }
 
 /// The newest Point: the mark of this run, with the members by the names that they are listed with.
-async fn healthy(scene: &Scene, record: &Record) -> Point {
+pub(crate) async fn healthy(scene: &Scene, record: &Record) -> Point {
     assert_eq!(verdict(record), Some(Verdict::Done), "{}", story(record));
     let newest = scene.points().await.pop().expect("a Point");
     assert!(newest.made_at >= record.began_at, "{}", story(record));
@@ -120,7 +120,7 @@ async fn healthy(scene: &Scene, record: &Record) -> Point {
     newest
 }
 
-async fn restores(scene: &Scene, point: &Point) {
+pub(crate) async fn restores(scene: &Scene, point: &Point) {
     scene.restore(point).await;
     assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
 }

@@ -217,6 +217,7 @@ impl Scene {
             mark_prefix: self.config.mark_prefix.clone(),
             is_management_host: false,
             event_session: "stopmark_test".to_owned(),
+            wants_log_used: false,
         };
         let facts = self.world.fleet.host_facts(&member.host, &wanted).await;
         let facts = facts.expect("it answers");

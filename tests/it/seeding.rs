@@ -78,3 +78,25 @@ async fn a_log_that_is_too_full_waits_for_no_seeding() {
     assert!(took_a_log(&record, "Ledger"));
     assert_eq!(verdict(&record), Some(Verdict::Done));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_seeding_is_waited_for_when_the_newest_log_is_too_old() {
+    let mut scene = grouped().await;
+    scene
+        .stage
+        .edit("cures_max = 0", "cures_max = 0\npause_max = \"1ms\"");
+    (scene.config, scene.world) = scene.stage.world();
+    seed(&scene, 1).await;
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    let mut warnings = record.rounds.iter().flat_map(|it| &it.plan.warnings);
+    let told = warnings.find(|it| it.code == "SM0510").expect("it is told");
+    let why = "and the newest log of it that we hold is from ";
+    assert!(told.message.contains(why), "{}", told.message);
+    assert!(took_a_log(&record, "Ledger"));
+    assert_eq!(
+        verdict(&record),
+        Some(Verdict::Degraded),
+        "and shouted about"
+    );
+    assert_eq!(scene.points().await.len(), 2, "the group has its Point");
+}

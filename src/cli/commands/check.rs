@@ -61,9 +61,16 @@ pub(super) async fn check(
 /// What the survey says.
 fn look(agent: &Agent, survey: &Survey) -> CheckReport {
     let mut report = CheckReport::new(&agent.config.group);
+    let homes = survey.possible_homes(&agent.config);
     for (name, host) in &survey.hosts {
         match host {
-            HostReport::Facts(facts) => check_host(agent, facts, &mut report),
+            HostReport::Facts(facts) => {
+                check_host(agent, facts, &mut report);
+                // A host with a secondary replica has the member after a failover.
+                if homes.contains(name) || !facts.members.is_empty() {
+                    check_event_session(name.as_str(), &facts.event_session, &mut report);
+                }
+            }
             HostReport::Silent {
                 code,
                 message,
@@ -164,9 +171,6 @@ fn check_host(agent: &Agent, facts: &HostFacts, report: &mut CheckReport) {
             "the connection is not encrypted",
             "set `encryption = \"required\"`",
         );
-    }
-    if !facts.members.is_empty() {
-        check_event_session(about, &facts.event_session, report);
     }
     let Some(config) = agent.config.host(&facts.true_name) else {
         return;

@@ -11,6 +11,7 @@ use super::{Failed, end_run, one, shown};
 use crate::cli::args::{Common, MilinkArgs, MilinkCommand, MilinkScriptArgs, MilinkWatchArgs};
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
+use crate::config::PolicyConfig;
 use crate::error::{Code, Error, Exit, Result};
 use crate::milink::{
     Candidate, MilinkCure, MilinkRow, Standing, examine, group_names, has_fit_chain,
@@ -265,7 +266,7 @@ fn link_names(facts: &MilinkFacts, member: &MemberName, args: &MilinkScriptArgs)
 }
 
 /// How seeding stands, for people.
-fn seeding_words(survey: &Survey, member: &MemberName) -> (String, bool) {
+fn seeding_words(policy: &PolicyConfig, survey: &Survey, member: &MemberName) -> (String, bool) {
     let facts = survey.member(member);
     if let Some(told) = facts.and_then(|facts| far_side(member, facts)) {
         return (told.message, false);
@@ -281,13 +282,14 @@ fn seeding_words(survey: &Survey, member: &MemberName) -> (String, bool) {
     let Some(seeding) = facts.and_then(|facts| facts.seeding) else {
         return (format!("{member}: no seeding goes on"), false);
     };
-    let used = seeding.log_used_percent;
+    let (used, most) = (seeding.log_used_percent, policy.log_used_max);
     let pause = if seeding.keeps_log {
         "log backups may go on, since trace flag 12381 is on".to_owned()
     } else {
         format!(
             "its log backups are paused (SM0507), since one would break the link (1412, 1408); its log is {used} % full, \
-             and no mark of this time can be restored to; trace flag 12381 would end the pause"
+             and no mark of this time can be restored to; trace flag 12381 would end the pause, which ends by \
+             itself at {most} % (`log_used_max`), or when its newest log is as old as `pause_max` says"
         )
     };
     (format!("{member}: being seeded; {pause}"), true)
@@ -308,7 +310,7 @@ async fn watch(
         let mut lines = Vec::new();
         let mut goes_on = false;
         for member in &asked {
-            let (line, is_seeding) = seeding_words(&survey, member);
+            let (line, is_seeding) = seeding_words(&agent.config.policy, &survey, member);
             goes_on |= is_seeding;
             lines.push(line);
         }

@@ -28,6 +28,7 @@ pub(super) const POLICY_KEYS: &[&str] = &[
     "cures_within",
     "quarantine",
     "log_used_max",
+    "pause_max",
     "log_backup_preference",
     "replica_wait",
 ];
@@ -110,6 +111,7 @@ pub(super) fn policy(root: &Table<'_>, stores: Option<usize>) -> PolicyConfig {
         cures_within: count("cures_within", default.cures_within),
         quarantine: wait("quarantine", default.quarantine),
         log_used_max: count("log_used_max", default.log_used_max),
+        pause_max: wait("pause_max", default.pause_max),
         log_backup_preference: table
             .optional("log_backup_preference")
             .and_then(|node| node.choice(LOG_BACKUP_PREFERENCE))

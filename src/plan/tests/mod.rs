@@ -6,6 +6,7 @@ mod backups;
 mod biztalk;
 mod companions;
 mod drills;
+mod event_sessions;
 mod link_doctor;
 mod links;
 mod probe_marks;
@@ -66,6 +67,7 @@ fn failed(member_name: &str, kind: PieceKind, number: i32) -> StepFailure {
         deed: FailedDeed::BackUp {
             member: member(member_name),
             piece_kind: kind,
+            on_secondary: None,
         },
         code: "SM0501".to_owned(),
         message: "a backup statement failed".to_owned(),
