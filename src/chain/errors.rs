@@ -143,6 +143,16 @@ const JOIN_AGAIN: &str = "run `stopmark backup full --new-chain MEMBER`, then jo
 const AGAIN: &str = "tries again";
 const WAITS: &str = "waits and tries again";
 const NOTHING: &str = "reports it";
+/// Of logs that were to be taken on a secondary replica (`plan::replicas`); on the primary one it stops its member.
+const ON_PRIMARY: &str =
+    "takes the log on the primary replica in the run's next round, where the policy lets it";
+/// [`ON_PRIMARY`], after the tries of `[policy] retry_times`.
+const AGAIN_ON_PRIMARY: &str = "tries again, then takes the log on the primary replica in the run's next round, where the policy lets it";
+/// Somebody else's session joins; what it met is heard and is no break.
+const JOINS: &str = "hears it and takes it for no break; log backups wait while a seeding goes on";
+/// What a delivery finds in the file (`verify`) never becomes a piece (SM0707); what a restore meets stops it.
+const UNSOUND: &str = "publishes no file that is found like this when it is delivered, and the next run mends the chain; \
+                       stops a restore, and the next one fetches the file anew";
 const STOPS: &str = "stops this member, reports it";
 const REPLANS: &str = "stops the restore; the next one is planned anew from the catalog";
 
@@ -171,8 +181,8 @@ table! {
     946 Configuration, "the database cannot be opened by this version", STOPS, "check the version of the host";
     1205 Retry, "a deadlock chose this statement as its victim", AGAIN, "nothing";
     1222 Retry, "a lock was not given in time", AGAIN, "see who holds it";
-    1408 Retry, "the joining database's log does not reach far enough yet", AGAIN, "restore the logs after it, then join again";
-    1412 Retry, "the joining database lacks the newest log backup", AGAIN, "restore the newest log, then join again";
+    1408 Retry, "the joining database's log does not reach far enough yet", JOINS, "restore the logs after it, then join again";
+    1412 Retry, "the joining database lacks the newest log backup", JOINS, "restore the newest log, then join again";
     1475 NewChain, "bulk-logged changes that are in no log backup, or no full began the chain", NEW_CHAIN, JOIN_AGAIN;
     3009 Configuration, "the backup was taken, but its history row could not be written", "reads the file instead, else takes a full", "make room in msdb";
     3013 Trailer, "a backup or restore ended; the real error stands before it", NOTHING, "read the error before it";
@@ -186,11 +196,11 @@ table! {
     3053 Damage, "a page could not be read by the backup", STOPS, "run DBCC CHECKDB";
     3057 Configuration, "a device name is too long", STOPS, "use a shorter share path: 259 characters in all";
     3058 Configuration, "a file or device name is too long", STOPS, "use a shorter share path: 259 characters in all";
-    3059 Configuration, "this backup is not allowed on a mirror or secondary", STOPS, "take it on the primary";
-    3062 Retry, "the secondary is not synchronising", AGAIN, "check the availability group";
+    3059 Configuration, "this backup is not allowed on a mirror or secondary", ON_PRIMARY, "check `log_backup_preference`";
+    3062 Retry, "the secondary is not synchronising", AGAIN_ON_PRIMARY, "check the availability group";
     3063 Media, "the blob has too many blocks", STOPS, "use more stripes, compression and larger transfers";
-    3064 Media, "a write to the blob came out of order", AGAIN, "check who else writes there";
-    3065 Media, "the blob's block list could not be committed", AGAIN, "check the storage account";
+    3064 Media, "a write to the blob came out of order", STOPS, "check who else writes there";
+    3065 Media, "the blob's block list could not be committed", STOPS, "check the storage account";
     3101 Serialise, "the database is in use", WAITS, "close its connections";
     3102 Serialise, "the database is in use by this very connection", WAITS, "report it to Stopmark";
     3104 Configuration, "the database is in an availability group or mirrored", STOPS, "take it out of the group first";
@@ -218,13 +228,13 @@ table! {
     3233 Configuration, "the identity of the S3 credential is wrong", STOPS, "make the credential anew";
     3236 Media, "the S3 object has too many parts", STOPS, "use more stripes or larger transfers";
     3238 Media, "the backup is larger than the store takes", STOPS, "use more stripes";
-    3241 Media, "the file is not a backup, or not a whole one", "sends it again from the share", "check the disk behind the share";
+    3241 Media, "the file is not a backup, or not a whole one", UNSOUND, "check the disk behind the share";
     3242 Media, "the file is not a backup of this format", STOPS, "check what the file is";
     3243 Media, "the file was written by another version", STOPS, "restore on the version that wrote it";
     3255 Media, "the backup is of a version that cannot be restored", STOPS, "restore on the version that wrote it";
-    3256 Media, "the backup in the file was not finished", "discards the piece and takes another", "see why the backup was broken off";
+    3256 Media, "the backup in the file was not finished", UNSOUND, "see why the backup was broken off";
     3257 Configuration, "there is no room for the restored files", STOPS, "make room on the target host";
-    3266 Media, "the end of the backup in the file is damaged", "discards the piece and takes another", "check the disk behind the share";
+    3266 Media, "the end of the backup in the file is damaged", UNSOUND, "check the disk behind the share";
     3271 Retry, "an I/O error that the backup could not get over", AGAIN, "check the disk behind the share";
     3288 Configuration, "the credential does not exist", STOPS, "make the credential";
     3289 Configuration, "there is no credential for the URL", STOPS, "make the credential";
@@ -261,7 +271,7 @@ table! {
     8939 Damage, "a page's header is wrong", STOPS, "run DBCC CHECKDB, restore the page";
     8998 Damage, "allocation pages are damaged, so that CHECKDB could not look at all", STOPS, "restore the page or the database";
     9002 Retry, "the log is full", "takes the log backup at once", "see `log_reuse_wait_desc` of the database";
-    9019 Retry, "the log is in use on the secondary", "takes it on the primary", "nothing";
+    9019 Retry, "the log is in use on the secondary", AGAIN_ON_PRIMARY, "nothing";
     18204 Media, "a backup device could not be opened", STOPS, "check that the host's account may write to the share";
     18210 Media, "a backup device failed", STOPS, "check the share";
 }
