@@ -270,7 +270,7 @@ table! {
     8938 Damage, "the object of a damaged page", STOPS, "run DBCC CHECKDB, restore the page";
     8939 Damage, "a page's header is wrong", STOPS, "run DBCC CHECKDB, restore the page";
     8998 Damage, "allocation pages are damaged, so that CHECKDB could not look at all", STOPS, "restore the page or the database";
-    9002 Retry, "the log is full", "takes the log backup at once", "see `log_reuse_wait_desc` of the database";
+    9002 Retry, "the log is full", AGAIN, "see `log_reuse_wait_desc` of the database";
     9019 Retry, "the log is in use on the secondary", AGAIN_ON_PRIMARY, "nothing";
     18204 Media, "a backup device could not be opened", STOPS, "check that the host's account may write to the share";
     18210 Media, "a backup device failed", STOPS, "check the share";

@@ -1,11 +1,15 @@
 //! Health: whether the next log backup of a member will continue what we hold. Start at [`health`].
 
+use jiff::{Span, civil};
 use uuid::Uuid;
 
 use super::errors::{Class, classify};
 use super::{Break, Chain};
 use crate::model::{Lsn, Piece, PieceKind};
 use crate::survey::{BackupRow, MemberFacts, PROGRAM_NAME, RecoveryModel, ReportedError};
+
+/// What a clock may run while its host answers, in seconds.
+const CLOCK_SLACK_S: i64 = 60;
 
 /// How a member's chain stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,19 +76,32 @@ pub fn health(facts: &MemberFacts, held: Holding<'_>) -> Health {
 /// The newest error that calls for a new chain and that no full of ours has answered: a full answers what was met
 /// before it began, on whichever replica. Both times are of one host's clock: the survey sees to that. What our own
 /// sessions met, their run has answered.
+///
+/// What is dated later than the host's clock shows now was written before that clock was set back, and is compared with
+/// nothing: such an error would stay unanswered by every full until the clock has caught up, and such a full would answer
+/// whatever is met until then. Whoever meets the error again will be heard again.
 fn unanswered<'f>(facts: &'f MemberFacts, pieces: &[&Piece]) -> Option<&'f ReportedError> {
+    let latest = facts.asked_at.map_or(civil::DateTime::MAX, |at| {
+        at.civil_utc()
+            .saturating_add(Span::new().seconds(CLOCK_SLACK_S))
+    });
     let answers = |piece: &&&Piece| piece.kind == PieceKind::Full && !piece.is_copy_only;
-    let begun = pieces
-        .iter()
-        .filter(answers)
-        .map(|piece| piece.started.civil_utc());
+    let fulls = pieces.iter().filter(answers);
+    let begun: Vec<_> = fulls.map(|piece| piece.started.civil_utc()).collect();
+    if begun.is_empty() {
+        return None; // What is lacking then is told as that.
+    }
+    let begun = begun.into_iter().filter(|begun| *begun <= latest);
+    let newest = begun.max();
     // msdb keeps whole seconds. What was met within the second in which the full began is taken for answered: whoever
     // meets it again will be heard again, and a full too many helps nobody.
-    let newest = begun.max()?.saturating_add(jiff::Span::new().seconds(1));
+    let newest = newest.map(|begun| begun.saturating_add(Span::new().seconds(1)));
     let calls = |error: &&ReportedError| {
         let class = classify(error.number, None).map(|known| known.class);
         let is_our_own = error.program.as_deref() == Some(PROGRAM_NAME);
-        class == Some(Class::NewChain) && !is_our_own && error.at.civil_utc() >= newest
+        let at = error.at.civil_utc();
+        let is_later = newest.is_none_or(|newest| at >= newest);
+        class == Some(Class::NewChain) && !is_our_own && is_later && at <= latest
     };
     facts
         .reported

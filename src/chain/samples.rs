@@ -108,6 +108,7 @@ pub(crate) fn facts(next: Option<u32>) -> MemberFacts {
         },
         history: Vec::new(),
         reported: Vec::new(),
+        asked_at: None,
         replica: None,
         seeding: None,
         settings: None,

@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil;
+
 use super::every::Sample;
 use super::fault::Fault;
 use super::history::NAMES_MAX;
@@ -17,7 +19,7 @@ use super::statement::{Batch, Parameter, placeholders};
 use super::{SqlFleet, availability, links, member, reported, settings};
 use crate::config::Encryption;
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, MarkPrefix, Timestamp};
+use crate::model::{DatabaseName, HostName, MarkPrefix, ServerLocal, Timestamp};
 use crate::survey::{EventSession, HostFacts, MemberFacts, MemberState, no_access};
 use crate::world::FactsWanted;
 
@@ -32,15 +34,17 @@ pub(super) async fn host_facts(
     let asked_at = fleet.clock.now();
     let (session, answer) = session.ask(&identity_sql(&rights)).await?;
     let between_ms = asked_at.millis().midpoint(fleet.clock.now().millis());
-    let fill = || -> Result<HostFacts, Fault> {
+    let fill = || -> Result<(HostFacts, civil::DateTime), Fault> {
         let row = rows::only(&answer)?;
-        Ok(HostFacts {
+        let utc_now = row.civil("utc_now")?;
+        let facts = HostFacts {
             is_encrypted: fleet.is_encrypted(host),
-            clock_ahead_s: ahead_s(row.civil("utc_now")?, Timestamp::from_millis(between_ms)),
+            clock_ahead_s: ahead_s(utc_now, Timestamp::from_millis(between_ms)),
             ..identity(row, &rights)?
-        })
+        };
+        Ok((facts, utc_now))
     };
-    let mut facts = fill().map_err(|fault| fault.at(host))?;
+    let (mut facts, utc_now) = fill().map_err(|fault| fault.at(host))?;
     let mut session = session;
     if !lacks(&facts, &[SEES_STATE]) {
         (session, facts.open_marks) = open_marks(session, &wanted.mark_prefix).await?;
@@ -53,6 +57,12 @@ pub(super) async fn host_facts(
     if sees_state {
         let session = availability::add(session, wanted, &mut facts).await?;
         reported::add(session, wanted, &mut facts).await;
+    }
+    for member in facts.members.values_mut() {
+        member.asked_at = Some(ServerLocal {
+            civil: utc_now,
+            offset_minutes: Some(0),
+        });
     }
     Ok(facts)
 }
@@ -91,7 +101,7 @@ fn identity_sql(rights: &[Asked]) -> Batch {
 }
 
 /// How many whole seconds a host's clock is before ours. What is less than a second counts as none: an answer takes time.
-fn ahead_s(host: jiff::civil::DateTime, ours: Timestamp) -> i64 {
+fn ahead_s(host: civil::DateTime, ours: Timestamp) -> i64 {
     host.duration_since(ours.civil_utc()).as_secs()
 }
 

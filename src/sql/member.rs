@@ -42,6 +42,7 @@ pub(super) fn state(row: Cells<'_>) -> Result<MemberFacts, Fault> {
         },
         history: Vec::new(),
         reported: Vec::new(),
+        asked_at: None,
         replica: None,
         seeding: None,
         settings: Some(settings::read(row)?),

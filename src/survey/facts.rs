@@ -174,6 +174,9 @@ pub struct MemberFacts {
     /// Errors that end a chain, as sessions of others met them, oldest first.
     #[serde(default)]
     pub reported: Vec<ReportedError>,
+    /// What its host's clock showed when it was asked: what is dated later was written before that clock was set back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<ServerLocal>,
 }
 
 /// Whether a database may be used.

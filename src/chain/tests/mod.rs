@@ -2,6 +2,7 @@
 
 pub(super) mod brute_force;
 mod health;
+mod heard;
 mod points;
 mod rules;
 
