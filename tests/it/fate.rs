@@ -5,6 +5,8 @@
 use std::future::{Future, pending};
 
 use stopmark::error::{Code, Error, Result, Retry};
+use stopmark::plan::BackUp;
+use stopmark::run::events::BackedUp;
 
 /// The words by which a person, or a test, knows the injected failure again.
 pub(crate) const WORDS: &str = "struck by the test";
@@ -28,6 +30,9 @@ pub(crate) enum Fate {
 pub(crate) trait Fates: Send + Sync {
     /// What becomes of this one; asked once for each. `key` names an object, where it is about one.
     fn of(&self, verb: &'static str, key: &str) -> Fate;
+
+    /// A host took this backup, whether or not whoever asked for it lives to hear of it.
+    fn has_taken(&self, _step: &BackUp, _facts: &BackedUp) {}
 }
 
 impl Fate {

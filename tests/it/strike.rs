@@ -236,7 +236,14 @@ impl Fleet for StruckFleet {
     }
 
     async fn back_up(&self, step: &BackUp, progress: &dyn StepProgress) -> Result<BackedUp> {
-        self.pass("back_up", self.0.back_up(step, progress)).await
+        let back_up = async {
+            let taken = self.0.back_up(step, progress).await;
+            if let (Ok(facts), Some(fates)) = (&taken, &self.1.fates) {
+                fates.has_taken(step, facts);
+            }
+            taken
+        };
+        self.pass("back_up", back_up).await
     }
 
     async fn hardened(&self, host: &HostName, database: &DatabaseName) -> Result<Option<Lsn>> {

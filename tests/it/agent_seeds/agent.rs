@@ -30,6 +30,8 @@ use super::bank::Bank;
 use super::biztalk::MANAGEMENT;
 use super::client::PASSWORD;
 use super::hosts::{Hosts, LOGIN};
+use super::marks::{Heard, Marks};
+use crate::strike::Strike;
 
 /// What a run of the agent is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub(crate) struct Agent {
     /// Its configuration.
     pub(crate) config: Arc<Config>,
     hosts: Arc<Hosts>,
+    marks: Arc<Marks>,
     ids: Arc<StoryIds>,
     machines: u32,
     folders: u32,
@@ -66,7 +69,12 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// Writes the configuration into a folder.
-    pub(crate) fn install(folder: &Path, hosts: &Arc<Hosts>, bank: &Bank, habits: Habits) -> Self {
+    pub(crate) fn install(
+        folder: &Path,
+        (hosts, bank): (&Arc<Hosts>, &Bank),
+        habits: Habits,
+        marks: &Arc<Marks>,
+    ) -> Self {
         observe::install_alone();
         let text = config_text(folder, hosts, bank, habits);
         let path = folder.join("stopmark.toml");
@@ -77,6 +85,7 @@ impl Agent {
         Self {
             config: Arc::new(config),
             hosts: Arc::clone(hosts),
+            marks: Arc::clone(marks),
             ids: Arc::new(StoryIds {
                 clock: Arc::clone(&hosts.clock) as _,
                 count: AtomicU32::new(0),
@@ -101,7 +110,8 @@ impl Agent {
         };
         let store = Stores::open(config, &identity, &clock).expect("stores");
         let catalog = SqliteCatalog::open_for(state, CopyPolicy::of(config));
-        World {
+        let journals = JournalFolder::open(state).expect("journals");
+        let world = World {
             clock,
             ids: Arc::clone(&self.ids) as _,
             fleet: Arc::new(fleet),
@@ -109,10 +119,14 @@ impl Agent {
             staging: Arc::new(LocalStaging),
             foreign: Arc::new(ForeignMedia::new(Access::default(), state)),
             catalog: Arc::new(catalog.expect("a catalog")),
-            journals: Arc::new(JournalFolder::open(state).expect("journals")),
+            journals: Arc::new(Heard {
+                inner: Arc::new(journals),
+                marks: Arc::clone(&self.marks),
+            }),
             notifier: Arc::new(Silent),
             progress: Arc::new(NoProgress),
-        }
+        };
+        Strike::by(Arc::clone(&self.marks) as _).world(&world)
     }
 
     /// The agent's machine is lost, and another takes its place: journals and catalog are gone.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::StoryClock;
+use super::marks::Marks;
 
 /// How much happened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,12 +31,18 @@ pub(crate) struct Told {
     pub(crate) points: u64,
     /// Points that were brought back.
     pub(crate) restores: u64,
+    /// Marks that were owed, and offered, after the faults had ended.
+    pub(crate) owed: u64,
+    /// Marks that a misfortune excused then.
+    pub(crate) excused: u64,
 }
 
 /// The notes of a story.
 #[derive(Debug)]
 pub(crate) struct Books {
     clock: Arc<StoryClock>,
+    /// What should be a Point.
+    pub(crate) marks: Arc<Marks>,
     pages: Mutex<Pages>,
 }
 
@@ -58,6 +65,8 @@ impl Told {
         self.left += other.left;
         self.points += other.points;
         self.restores += other.restores;
+        self.owed += other.owed;
+        self.excused += other.excused;
     }
 }
 
@@ -66,6 +75,7 @@ impl Books {
     pub(crate) fn by(clock: &Arc<StoryClock>) -> Arc<Self> {
         Arc::new(Self {
             clock: Arc::clone(clock),
+            marks: Arc::default(),
             pages: Mutex::default(),
         })
     }

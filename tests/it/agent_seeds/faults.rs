@@ -136,7 +136,11 @@ pub(crate) fn deal(
             continue;
         };
         books.count(|told| told.faults += 1);
-        books.note(format!("{}: {}", hosts.name(ledger.host), words(&fault)));
+        let name = hosts.name(ledger.host);
+        books.note(format!("{name}: {}", words(&fault)));
+        if fault.kind == FaultKind::Damage {
+            books.marks.damage_is_dealt(name);
+        }
         host.instance.faults.arm(fault);
     }
 }
@@ -259,15 +263,20 @@ fn is_quiet(hosts: &Hosts) -> bool {
     })
 }
 
-/// Changes a byte of an object in the store; whether there was one.
-pub(crate) fn rot(store: &Path, books: &Books, dice: &mut Dice) -> bool {
-    let mut pieces: Vec<PathBuf> = files_below(store);
+/// Changes a byte of an object in the store of this number, or removes it; whether there was one.
+pub(crate) fn rot((stores, number): (&[PathBuf], u64), books: &Books, dice: &mut Dice) -> bool {
+    let place = usize::try_from(number - 1).expect("few");
+    let mut pieces: Vec<PathBuf> = files_below(&stores[place]);
     pieces.retain(|path| path.extension().is_some_and(|end| end == "bak"));
     pieces.sort();
     if pieces.is_empty() {
         return false;
     }
     let piece = &pieces[dice.place(pieces.len())];
+    let key = key_below(&stores[place], piece);
+    let mut copies = copies_of(&key, stores);
+    copies.retain(|copy| *copy != (number, key.clone()));
+    books.marks.rots(number, &key, &copies);
     let mut bytes = std::fs::read(piece).expect("it was listed");
     if dice.below(4) == 0 || bytes.is_empty() {
         std::fs::remove_file(piece).expect("it was listed");
@@ -282,6 +291,24 @@ pub(crate) fn rot(store: &Path, books: &Books, dice: &mut Dice) -> bool {
         piece.display()
     ));
     true
+}
+
+/// Every object in any store that is a copy of this one, or itself: one that was made anew has a key of its own.
+fn copies_of(key: &str, stores: &[PathBuf]) -> Vec<(u64, String)> {
+    let again = format!("{key}.copy");
+    let stores = (1..).zip(stores);
+    let objects = stores.flat_map(|(number, store)| {
+        let files = files_below(store).into_iter();
+        files.map(move |file| (number, key_below(store, &file)))
+    });
+    let copies = objects.filter(|(_, it)| it == key || it.starts_with(&again));
+    // Beside each object lie its digests, which are no copy.
+    copies.filter(|(_, it)| !it.ends_with(".chunks")).collect()
+}
+
+fn key_below(store: &Path, file: &Path) -> String {
+    let below = file.strip_prefix(store).expect("it lies there");
+    below.to_string_lossy().replace('\\', "/")
 }
 
 /// Disarms every fault; what was stalled goes on.

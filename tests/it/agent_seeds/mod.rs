@@ -22,11 +22,14 @@ mod client;
 pub(crate) mod clock;
 mod faults;
 mod hosts;
+mod marks;
 mod oracle;
+mod owed;
 #[path = "../../../crates/sqlsim/tests/it/seeds/pipes.rs"]
 mod pipes;
 mod story;
 mod template;
+mod ways;
 mod weather;
 
 use std::any::Any;

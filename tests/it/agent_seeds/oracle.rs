@@ -1,7 +1,7 @@
-//! What must be so: an exact sum in every copy at every Point, a new Point one run after the faults end, and nothing
-//! left half done.
+//! What must be so: an exact sum in every copy at every Point, a new Point one run after the faults end, no Point missing
+//! that ought to be there, and nothing left half done.
 //!
-//! Start at [`is_whole`] and [`bring_back`].
+//! Start at [`is_whole`] and [`bring_back`]; which Points ought to be there is in `owed.rs`.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +17,7 @@ use stopmark::world::{Marked, PointNeeds, World};
 
 use super::agent::{share, store_folder};
 use super::faults::files_below;
+use super::owed;
 use super::story::Scene;
 
 /// Points that are brought back at the end of a story.
@@ -90,6 +91,7 @@ pub(crate) async fn is_whole(scene: &Scene, world: &World, record: &Record) {
     let leases = files_below(&leases);
     assert_eq!(leases.len(), 1, "one lease holds: {leases:?}");
     no_set_twice(scene, world).await;
+    owed::is_offered(scene, world).await;
     if is_shipped {
         super::biztalk::is_shippable(&scene.hosts, &scene.bank).await;
     }

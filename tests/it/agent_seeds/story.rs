@@ -3,6 +3,7 @@
 //! Start at [`play`]. What is right and wrong stands in `oracle.rs`.
 
 use std::panic::resume_unwind;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use super::clock::StoryClock;
 use super::hosts::Hosts;
 use super::template::Template;
 use super::weather::{End, Weather};
-use super::{faults, oracle};
+use super::{faults, oracle, owed};
 
 /// How long before the first run the hosts were made.
 const BEFORE: Duration = Duration::from_secs(3600);
@@ -90,7 +91,7 @@ impl Scene {
         }
         books.note(format!("{habits:?}, {:?}", bank.ledgers));
         Self {
-            agent: Agent::install(folder.path(), &hosts, &bank, habits),
+            agent: Agent::install(folder.path(), (&hosts, &bank), habits, &books.marks),
             hosts,
             bank: Arc::new(bank),
             books: Arc::clone(books),
@@ -140,6 +141,10 @@ impl Scene {
             0 => {
                 self.books.note("the agent's machine is lost");
                 self.agent.lose_machine();
+                let world = self.agent.start();
+                let published = owed::published(self, &world).await;
+                self.books.marks.machine_is_lost(&published);
+                return world;
             }
             1 | 2 => {
                 self.books.note("the catalog is lost");
@@ -185,8 +190,10 @@ impl Scene {
             faults::others(&self.hosts, &self.bank, &self.books, &elsewhere, dice).await;
         }
         if dice.below(10) == 0 {
-            let store = store_folder(self.folder.path(), 1 + dice.below(self.habits.stores));
-            self.is_rotten |= faults::rot(&store, &self.books, dice);
+            let number = 1 + dice.below(self.habits.stores);
+            let store = |number| store_folder(self.folder.path(), number);
+            let stores: Vec<PathBuf> = (1..=self.habits.stores).map(store).collect();
+            self.is_rotten |= faults::rot((&stores, number), &self.books, dice);
         }
         let count = dice.below(4);
         faults::deal(

@@ -60,7 +60,7 @@ impl Template {
             sees_elsewhere: false,
             biztalk: None,
         };
-        let agent = Agent::install(folder.path(), &hosts, &bank, habits);
+        let agent = Agent::install(folder.path(), (&hosts, &bank), habits, &Arc::default());
         agent.prepare().await;
         Self {
             blanks: hosts.blanks(),

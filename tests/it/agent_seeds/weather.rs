@@ -163,6 +163,9 @@ impl Fates for Weather {
             told.struck += 1;
             told.left += u64::from(verb == "remove");
         });
+        if verb == "sizes" {
+            self.books.marks.look_has_failed();
+        }
         self.books.note(format!("`{verb}` {key} fails"));
         if self.strikes(500) {
             Fate::FailsBefore
