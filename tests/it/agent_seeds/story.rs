@@ -274,11 +274,12 @@ fn skew_ms(dice: &mut Dice) -> i64 {
     if dice.below(6) == 0 { ms } else { 0 }
 }
 
-/// One agent in four is killed at some effect or line of its journal, one in twelve is asked to stop.
+/// One agent in four is killed at some effect or line of its journal or at a backup, one in twelve is asked to stop.
 fn end(dice: &mut Dice) -> End {
     let moment = 1 + dice.below(120);
     match dice.below(12) {
-        0..3 => End::Killed(moment),
+        0 | 1 => End::Killed(moment),
+        2 => End::KilledAtBackup(1 + moment % 6),
         3 => End::Stopped(moment),
         _ => End::None,
     }

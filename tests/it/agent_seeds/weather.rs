@@ -57,6 +57,8 @@ pub(crate) enum End {
     None,
     /// It dies at this effect or line of the journal, counted from 1.
     Killed(u64),
+    /// It dies at this backup, counted from 1: what it took stands in no journal.
+    KilledAtBackup(u64),
     /// A person asks it to stop there.
     Stopped(u64),
 }
@@ -79,6 +81,7 @@ pub(crate) struct Weather {
 struct Now {
     dice: Dice,
     moments: u64,
+    backups: u64,
 }
 
 impl Weather {
@@ -96,7 +99,11 @@ impl Weather {
             skew_ms,
             interrupt: Interrupt::default(),
             died: CancellationToken::new(),
-            now: Mutex::new(Now { dice, moments: 0 }),
+            now: Mutex::new(Now {
+                dice,
+                moments: 0,
+                backups: 0,
+            }),
         })
     }
 
@@ -114,9 +121,10 @@ impl Weather {
     }
 
     /// Whether the agent dies of the next moment; counts it.
-    fn is_last(&self) -> bool {
+    fn is_last(&self, is_backup: bool) -> bool {
         let mut now = self.now();
         now.moments += 1;
+        now.backups += u64::from(is_backup);
         match self.end {
             End::Stopped(moment) if moment == now.moments => {
                 self.books.note("a person asks the agent to stop");
@@ -124,6 +132,7 @@ impl Weather {
                 false
             }
             End::Killed(moment) => moment == now.moments,
+            End::KilledAtBackup(backup) => is_backup && backup == now.backups,
             End::Stopped(_) | End::None => false,
         }
     }
@@ -148,7 +157,7 @@ impl Fates for Weather {
         if self.died.is_cancelled() {
             return Fate::NeverBegins;
         }
-        if self.is_last() {
+        if self.is_last(verb == "back_up") {
             self.die(verb);
             return if self.strikes(500) {
                 Fate::NeverBegins
@@ -227,7 +236,7 @@ impl Journal for OneJournal {
                 "the journal cannot be written: struck by the test",
             ));
         }
-        let is_last = weather.is_last();
+        let is_last = weather.is_last(false);
         self.inner.append(event)?;
         if is_last {
             weather.die("a line of its journal");
