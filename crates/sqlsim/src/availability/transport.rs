@@ -25,10 +25,7 @@ use crate::value::{Row, Value};
 /// The login by which replicas ask each other. It has no right but to connect.
 pub(super) const LOGIN: &str = "##sim_hadr##";
 
-/// How often a secondary replica asks for log.
-const ASK_EVERY: Duration = Duration::from_millis(20);
-
-/// How many of these rounds pass until a primary replica greets the others again.
+/// How many rounds pass until a primary replica greets the others again.
 const GREET_EVERY: u32 = 25;
 
 /// How long an answer may take.
@@ -162,9 +159,9 @@ async fn keep_in_step(instance: Weak<Instance>) {
                 greet(&alive, &group, &mut lines).await;
             }
         }
-        let clock = alive.clock.clone();
+        let (clock, pause) = (alive.clock.clone(), alive.options.replica_pause);
         drop(alive);
-        clock.sleep(ASK_EVERY).await;
+        clock.sleep(pause).await;
     }
 }
 

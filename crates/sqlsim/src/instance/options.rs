@@ -151,6 +151,8 @@ pub struct InstanceOptions {
     pub lock_timeout: Duration,
     /// How long a step of a distributed commit may take before the others stop waiting for it.
     pub dtc_timeout: Duration,
+    /// How often a secondary replica of an availability group asks for log.
+    pub replica_pause: Duration,
     /// Whether each commit waits until the disk has it; kill -9 needs no such wait, a power cut
     /// does.
     pub sync_commits: bool,
@@ -175,6 +177,7 @@ impl InstanceOptions {
             paths: PathMap::default(),
             lock_timeout: Duration::from_secs(20),
             dtc_timeout: Duration::from_secs(10),
+            replica_pause: Duration::from_millis(20),
             sync_commits: false,
             disk: None,
             free_bytes: 1 << 40,
