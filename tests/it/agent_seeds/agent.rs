@@ -31,6 +31,7 @@ use super::biztalk::MANAGEMENT;
 use super::client::PASSWORD;
 use super::hosts::{Hosts, LOGIN};
 use super::marks::{Heard, Marks};
+use super::replicas::Replica;
 use crate::strike::Strike;
 
 /// What a run of the agent is for.
@@ -52,6 +53,10 @@ pub(crate) struct Habits {
     pub(crate) keep_last: Option<u64>,
     /// Where it looks for stolen logs: everywhere, or nowhere but on the shares.
     pub(crate) sees_elsewhere: bool,
+    /// The member that is in an availability group.
+    pub(crate) replica: Option<Replica>,
+    /// Event sessions on its hosts hear errors of others.
+    pub(crate) hears: bool,
     /// The group is one of BizTalk's, with a destination of log shipping, and this is its engine.
     pub(crate) biztalk: Option<&'static str>,
 }
@@ -227,6 +232,11 @@ fn config_text(folder: &Path, hosts: &Hosts, bank: &Bank, habits: Habits) -> Str
          retry_wait_max = \"10s\"\nbusy_wait_max = \"20s\"\nstatement_silence_max = \"2m\"\n",
         hosts.name(0)
     );
+    if let Some(replica) = habits.replica {
+        let preference = replica.preference;
+        let wanted = format!("log_backup_preference = \"{preference}\"\nreplica_wait = \"10s\"\n");
+        text.push_str(&wanted);
+    }
     if let Some(keep_last) = habits.keep_last {
         write!(text, "[retention]\nkeep_last = {keep_last}\n").expect("a string");
     }

@@ -30,6 +30,8 @@ pub(crate) struct Ledger {
 pub(crate) struct Bank {
     /// Its ledgers.
     pub(crate) ledgers: Vec<Ledger>,
+    /// The database that is in an availability group.
+    pub(crate) grouped: Option<String>,
 }
 
 /// How long a client waits for an answer.
@@ -59,6 +61,12 @@ impl Bank {
                 hosts.told(own, &link_to(hosts.name(other))).await;
             }
         }
+    }
+
+    /// Whether this database is in an availability group: it is not taken offline then, nor restored over, and its
+    /// recovery model stays.
+    pub(crate) fn is_grouped(&self, database: &str) -> bool {
+        self.grouped.as_deref() == Some(database)
     }
 
     /// What all ledgers hold together, for ever.

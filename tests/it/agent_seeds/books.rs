@@ -21,6 +21,10 @@ pub(crate) struct Told {
     pub(crate) kills: u64,
     /// Hosts that died.
     pub(crate) crashes: u64,
+    /// Availability groups that failed over.
+    pub(crate) failovers: u64,
+    /// Joins of an availability group that were refused with 1475.
+    pub(crate) refused: u64,
     /// Faults of hosts that were armed.
     pub(crate) faults: u64,
     /// Effects that failed between the agent and its world.
@@ -60,6 +64,8 @@ impl Told {
         self.unwell += other.unwell;
         self.kills += other.kills;
         self.crashes += other.crashes;
+        self.failovers += other.failovers;
+        self.refused += other.refused;
         self.faults += other.faults;
         self.struck += other.struck;
         self.left += other.left;

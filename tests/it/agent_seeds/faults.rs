@@ -131,7 +131,13 @@ pub(crate) fn deal(
 ) {
     for _ in 0..count {
         let ledger = &bank.ledgers[dice.place(bank.ledgers.len())];
-        let fault = fault(ledger, elsewhere, dice);
+        let mut fault = fault(ledger, elsewhere, dice);
+        if fault.kind == FaultKind::Act(Act::SwitchRecoveryModel)
+            && bank.is_grouped(&ledger.database)
+        {
+            // SQL Server refuses it there.
+            fault.kind = FaultKind::Act(Act::Kill);
+        }
         let Some(host) = hosts.host(ledger.host) else {
             continue;
         };
@@ -209,6 +215,9 @@ fn words(fault: &Fault) -> String {
     )
 }
 
+/// The ways of [`others`] that are open to a database in an availability group.
+const IN_A_GROUP: [u64; 6] = [0, 1, 2, 4, 7, 8];
+
 /// What other people do to a member between two runs.
 pub(crate) async fn others(
     hosts: &Hosts,
@@ -222,8 +231,13 @@ pub(crate) async fn others(
     let to = format!("TO DISK = N'{}' WITH FORMAT, CHECKSUM", file.display());
     let over = format!("FROM DISK = N'{}' WITH REPLACE", file.display());
     // To restore over a member that takes part in an open transaction would lose money by itself.
-    let ways = if is_quiet(hosts) { 12 } else { 9 };
-    let sql = match dice.below(ways) {
+    let ways = if is_quiet(hosts) { 13 } else { 10 };
+    let way = if bank.is_grouped(database) {
+        IN_A_GROUP[dice.place(IN_A_GROUP.len())]
+    } else {
+        dice.below(ways)
+    };
+    let sql = match way {
         0 => format!("BACKUP LOG {database} {to}"),
         1 => format!("BACKUP DATABASE {database} {to}"),
         2 => format!("BACKUP DATABASE {database} {to}; BACKUP LOG {database} {to}, NAME = N'x'"),
@@ -237,9 +251,10 @@ pub(crate) async fn others(
         6 => format!("ALTER DATABASE {database} SET RECOVERY BULK_LOGGED"),
         7 => format!("BACKUP LOG {database} {to}, COPY_ONLY"),
         8 => format!("BACKUP DATABASE {database} {to}, DIFFERENTIAL"),
+        9 => refused_by_1475(hosts.name(*host), database),
         // Nobody brings it back before all faults end.
-        9 => format!("ALTER DATABASE {database} SET OFFLINE WITH ROLLBACK IMMEDIATE"),
-        10 => format!("ALTER DATABASE {database} SET READ_ONLY WITH ROLLBACK IMMEDIATE"),
+        10 => format!("ALTER DATABASE {database} SET OFFLINE WITH ROLLBACK IMMEDIATE"),
+        11 => format!("ALTER DATABASE {database} SET READ_ONLY WITH ROLLBACK IMMEDIATE"),
         // Only while no money moves: the copy must be what is copied over.
         _ => format!(
             "BACKUP DATABASE {database} {to}, COPY_ONLY; RESTORE DATABASE {database} {over}"
@@ -251,11 +266,34 @@ pub(crate) async fn others(
         () = hosts.clock.wait_ms(PATIENCE_MS) => None,
     };
     let numbers = answer.map(|answer| answer.numbers());
+    let is_refused = numbers.as_ref().is_some_and(|it| it.contains(&1475));
+    books.count(|told| told.refused += u64::from(is_refused));
     books.note(format!("somebody: {sql}: {numbers:?}"));
 }
 
+/// The event sessions that the template's agent has made are dropped again.
+pub(crate) async fn deafen(hosts: &Hosts) {
+    let drop = "IF EXISTS (SELECT 1 FROM sys.server_event_sessions WHERE name = N'stopmark_seeds') \
+                DROP EVENT SESSION stopmark_seeds ON SERVER";
+    for at in 0..hosts.count() {
+        hosts.told(at, drop).await;
+    }
+}
+
+/// Somebody changes much at once, wants the database in an availability group, and meets 1475: only an event session
+/// hears of it.
+fn refused_by_1475(host: &str, database: &str) -> String {
+    format!(
+        "EXEC sp_sim_bulk_change N'{database}'; \
+         CREATE AVAILABILITY GROUP wanted WITH (CLUSTER_TYPE = NONE) FOR REPLICA ON N'{host}' \
+         WITH (ENDPOINT_URL = N'TCP://{host}:5022', AVAILABILITY_MODE = SYNCHRONOUS_COMMIT, \
+         FAILOVER_MODE = MANUAL); ALTER AVAILABILITY GROUP wanted ADD DATABASE {database}; \
+         DROP AVAILABILITY GROUP wanted"
+    )
+}
+
 /// Nothing is armed, no commit is under way and nobody is in doubt: what is copied now is a moment of the whole bank.
-fn is_quiet(hosts: &Hosts) -> bool {
+pub(crate) fn is_quiet(hosts: &Hosts) -> bool {
     (0..hosts.count()).all(|at| {
         hosts
             .host(at)
@@ -326,7 +364,11 @@ pub(crate) async fn relieve(hosts: &Arc<Hosts>, bank: &Bank) {
         }
     }
     clear(hosts);
-    for Ledger { host, database } in &bank.ledgers {
+    let alone = bank
+        .ledgers
+        .iter()
+        .filter(|it| !bank.is_grouped(&it.database));
+    for Ledger { host, database } in alone {
         let again = [
             "ONLINE",
             "READ_WRITE WITH ROLLBACK IMMEDIATE",

@@ -29,6 +29,9 @@ use super::pipes::Pipes;
 /// How long a lock, or a step of a commit over several hosts, is waited for.
 const STEP: Duration = Duration::from_secs(3);
 
+/// How often a replica asks for log: whoever works often keeps the story's time from passing.
+const REPLICA_PAUSE: Duration = Duration::from_secs(1);
+
 /// Milliseconds until a host that died is started again, at most.
 const DOWN_MS_MAX: u64 = 40_000;
 
@@ -139,6 +142,7 @@ impl Hosts {
         options.clock = Arc::clone(&self.clock) as _;
         options.lock_timeout = STEP;
         options.dtc_timeout = STEP;
+        options.replica_pause = REPLICA_PAUSE;
         options.disk = Some(Arc::new(Moved {
             disk: Arc::clone(&disk),
             from: home.clone(),

@@ -27,6 +27,7 @@ mod oracle;
 mod owed;
 #[path = "../../../crates/sqlsim/tests/it/seeds/pipes.rs"]
 mod pipes;
+mod replicas;
 mod story;
 mod template;
 mod ways;

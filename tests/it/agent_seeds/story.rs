@@ -21,9 +21,10 @@ use super::bank::Bank;
 use super::books::Books;
 use super::clock::StoryClock;
 use super::hosts::Hosts;
+use super::replicas::Replica;
 use super::template::Template;
 use super::weather::{End, Weather};
-use super::{faults, oracle, owed};
+use super::{faults, oracle, owed, replicas};
 
 /// How long before the first run the hosts were made.
 const BEFORE: Duration = Duration::from_secs(3600);
@@ -78,16 +79,22 @@ impl Scene {
         dice: &mut Dice,
     ) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let (blanks, bank) = template.some(dice);
+        let (blanks, mut bank) = template.some(dice);
         let hosts = Hosts::of(&blanks, &folder.path().join("hosts"), clock).await;
         let habits = Habits {
             stores: 1 + dice.below(3) / 2,
             keep_last: (dice.below(2) == 0).then(|| 2 + dice.below(3)),
             sees_elsewhere: dice.below(2) == 0,
+            hears: dice.below(3) > 0,
+            replica: Replica::some(&bank, dice).filter(|_| biztalk.is_none()),
             biztalk,
         };
+        bank.grouped = habits.replica.map(|it| it.database(&bank).to_owned());
         if biztalk.is_some() {
             super::biztalk::install(&hosts, &bank).await;
+        }
+        if !habits.hears {
+            faults::deafen(&hosts).await;
         }
         books.note(format!("{habits:?}, {:?}", bank.ledgers));
         Self {
@@ -107,6 +114,7 @@ impl Scene {
             let record = self.calm(&world, act).await;
             oracle::is_done(&record);
         }
+        replicas::join(self).await;
         for _ in 0..=dice.below(3) {
             for _ in 0..=dice.below(5) {
                 world = self.trouble(world, dice).await;
@@ -189,6 +197,7 @@ impl Scene {
         if dice.below(4) == 0 {
             faults::others(&self.hosts, &self.bank, &self.books, &elsewhere, dice).await;
         }
+        replicas::meanwhile(self, faults::is_quiet(&self.hosts), dice).await;
         if dice.below(10) == 0 {
             let number = 1 + dice.below(self.habits.stores);
             let store = |number| store_folder(self.folder.path(), number);
@@ -209,6 +218,7 @@ impl Scene {
     async fn heal(&mut self, world: &World, dice: &mut Dice) {
         self.books.note("all faults end");
         faults::relieve(&self.hosts, &self.bank).await;
+        replicas::relieve(self).await;
         oracle::settle(self).await;
         self.hosts
             .clock
@@ -228,6 +238,13 @@ impl Scene {
             self.calm(world, Act::Prune).await;
         }
         oracle::is_whole(self, world, &record).await;
+    }
+
+    /// A ledger is on another host from now on.
+    pub(crate) fn bank_moves(&mut self, ledger: usize, host: usize) {
+        let mut bank = (*self.bank).clone();
+        bank.ledgers[ledger].host = host;
+        self.bank = Arc::new(bank);
     }
 
     /// A run that nothing is in the way of.

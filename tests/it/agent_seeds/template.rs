@@ -52,12 +52,15 @@ impl Template {
         }
         let bank = Bank {
             ledgers: LEDGERS.into_iter().map(ledger).collect(),
+            grouped: None,
         };
         bank.open(&hosts).await;
         let habits = Habits {
             stores: 1,
             keep_last: None,
             sees_elsewhere: false,
+            hears: true,
+            replica: None,
             biztalk: None,
         };
         let agent = Agent::install(folder.path(), (&hosts, &bank), habits, &Arc::default());
@@ -80,7 +83,8 @@ impl Template {
                 ledgers.push(ledger((host, database)));
             }
         }
-        (blanks.collect(), Bank { ledgers })
+        let grouped = None;
+        (blanks.collect(), Bank { ledgers, grouped })
     }
 }
 
