@@ -25,6 +25,8 @@ pub(crate) struct Told {
     pub(crate) failovers: u64,
     /// Joins of an availability group that were refused with 1475.
     pub(crate) refused: u64,
+    /// Purges of the history of backups after an agent's death.
+    pub(crate) purges: u64,
     /// Faults of hosts that were armed.
     pub(crate) faults: u64,
     /// Effects that failed between the agent and its world.
@@ -66,6 +68,7 @@ impl Told {
         self.crashes += other.crashes;
         self.failovers += other.failovers;
         self.refused += other.refused;
+        self.purges += other.purges;
         self.faults += other.faults;
         self.struck += other.struck;
         self.left += other.left;

@@ -292,6 +292,22 @@ fn refused_by_1475(host: &str, database: &str) -> String {
     )
 }
 
+/// Every host's history of backups is purged, or put back from before: what a dead agent took stands in no history.
+pub(crate) async fn forget_backups(hosts: &Hosts, bank: &Bank, books: &Books) {
+    books.count(|told| told.purges += 1);
+    books.note("somebody purges the history of backups on every host");
+    for Ledger { host, database } in &bank.ledgers {
+        let sql = format!(
+            "EXEC msdb.dbo.sp_delete_database_backuphistory @database_name = N'{database}'"
+        );
+        // As in `others`. A host that is down keeps its history.
+        tokio::select! {
+            _ = hosts.ask(*host, &sql) => {}
+            () = hosts.clock.wait_ms(PATIENCE_MS) => {}
+        }
+    }
+}
+
 /// Nothing is armed, no commit is under way and nobody is in doubt: what is copied now is a moment of the whole bank.
 pub(crate) fn is_quiet(hosts: &Hosts) -> bool {
     (0..hosts.count()).all(|at| {

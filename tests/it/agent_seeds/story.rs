@@ -145,6 +145,15 @@ impl Scene {
         }
         self.books.count(|told| told.kills += 1);
         drop((stormy, world));
+        // A backup that no journal has must be known from its file then.
+        let often = if matches!(end, End::KilledAtBackup(_)) {
+            2
+        } else {
+            6
+        };
+        if dice.below(often) == 0 {
+            faults::forget_backups(&self.hosts, &self.bank, &self.books).await;
+        }
         match dice.below(12) {
             0 => {
                 self.books.note("the agent's machine is lost");
