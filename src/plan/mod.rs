@@ -12,6 +12,7 @@ mod astray;
 mod backup;
 mod bases;
 mod biztalk;
+mod broken;
 mod check;
 mod companions;
 mod copies;
@@ -59,6 +60,7 @@ pub use asked::{
 pub use assess::{dropped_member, far_side};
 pub use astray::{Astray, logs_astray};
 pub use backup::plan_backup;
+pub use broken::{BrokenChain, ChainsSeen, Remedy, look_at_chains};
 pub use check::{plan_check, plan_tidying};
 pub use companions::{CompanionsAsked, fetches_of, plan_companions};
 pub use copies::{

@@ -273,14 +273,24 @@ async fn plan_round(
     if is_leased {
         catalog::catch_up(world, &config.group).await?;
     }
-    let mut have = catalog::view(world.catalog.as_ref(), &config.group, &survey).await?;
-    have.sets.extend(waiting_sets(world, &config.group)?);
-    // No chain of a member goes through what was taken beside the group.
-    have.sets.retain(|set| !set.is_of_companions());
+    let have = holding(world, config, &survey).await?;
     let mut names = PlanNames(world.ids.as_ref());
     let plan = plan_backup(config, &survey, &have, asked, &mut names, world.clock.now());
     refuse_unsound(&plan)?;
     Ok((survey, have, plan))
+}
+
+/// What is held of the group's chains, what still waits for its store included.
+pub(super) async fn holding(
+    world: &World,
+    config: &Config,
+    survey: &Survey,
+) -> Result<CatalogView> {
+    let mut have = catalog::view(world.catalog.as_ref(), &config.group, survey).await?;
+    have.sets.extend(waiting_sets(world, &config.group)?);
+    // No chain of a member goes through what was taken beside the group.
+    have.sets.retain(|set| !set.is_of_companions());
+    Ok(have)
 }
 
 /// The members whose chains are not mended for now, by what the journals of recent runs say.

@@ -11,6 +11,7 @@ mod away;
 mod backlog;
 pub mod book;
 pub mod certificate;
+mod chains;
 pub mod companions;
 mod conduct;
 pub mod deeds;
@@ -30,6 +31,7 @@ pub mod targets;
 pub mod verdict;
 
 pub use backlog::{Backlog, backlog};
+pub use chains::look_at_chains;
 pub use conduct::{
     BackupWanted, PlanNames, back_up, carry_out, check, finish_drills, finish_leftovers, plan_only,
     quarantined,
