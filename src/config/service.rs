@@ -25,6 +25,8 @@ pub struct ServiceConfig {
     pub page: PageConfig,
     /// Other agents serve the group too: the one that holds the lease works, the others stand by.
     pub several_agents: bool,
+    /// How often the service looks at the members' chains between runs; none: it does not.
+    pub watch_every: Option<Duration>,
     /// What the service looks at between runs.
     pub alarms: AlarmsConfig,
     /// The people to be told.
@@ -156,6 +158,7 @@ impl Default for ServiceConfig {
             log_days: 30,
             page: PageConfig::default(),
             several_agents: false,
+            watch_every: Some(Duration::from_secs(5 * 60)),
             alarms: AlarmsConfig::default(),
             notify: NotifyConfig::default(),
         }

@@ -48,6 +48,8 @@ pub struct Raised {
     pub severity: Severity,
     /// What is wrong now, and what helps.
     pub words: String,
+    /// It is not what was wrong before, and is told whatever was told then.
+    pub is_news: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,11 +105,12 @@ impl Telling {
         told.then(|| met.notice(group)).into_iter().collect()
     }
 
-    /// The notices that a look between runs calls for: what was raised, and what is well again.
+    /// The notices that a look between runs calls for: what was raised, and what is well again. `is_asked` says of a
+    /// code whether this look would have raised it: nothing else is over for not being raised.
     pub fn look(
         &mut self,
         group: &GroupName,
-        raised: Vec<Raised>,
+        (raised, is_asked): (Vec<Raised>, impl Fn(&str) -> bool),
         config: &NotifyConfig,
         now: Timestamp,
     ) -> Vec<Notice> {
@@ -118,13 +121,14 @@ impl Telling {
             let matter = Matter::Alarm { about, code };
             open.insert(matter.clone());
             let mut met = self.meet(matter, found.severity, &found.words, now);
-            // How much is left changes with every look, and is no news.
-            if met.tell(false, config, now) {
+            // How much is left changes with every look, and is no news by itself.
+            if met.tell(found.is_news, config, now) {
                 notices.push(met.notice(group));
             }
         }
-        self.is_over(now, |known| {
-            matches!(known, Matter::Alarm { .. }) && !open.contains(known)
+        self.is_over(now, |known| match known {
+            Matter::Alarm { code, .. } => is_asked(code) && !open.contains(known),
+            Matter::Job { .. } => false,
         });
         notices.extend(self.ends(group, config, now));
         notices
@@ -389,9 +393,11 @@ mod tests {
                 code: "SM0221".to_owned(),
                 severity: Severity::Error,
                 words: (*words).to_owned(),
+                is_news: words.ends_with('!'),
             });
             let at = Timestamp::from_millis(minutes * 60_000);
-            let notices = telling.look(&group(), raised.collect(), &config, at);
+            let raised = (raised.collect(), |code: &str| code == "SM0221");
+            let notices = telling.look(&group(), raised, &config, at);
             let bad: Vec<bool> = notices.iter().map(|notice| notice.is_bad).collect();
             bad
         };
@@ -399,9 +405,30 @@ mod tests {
         assert_eq!(look(0, &[]), nothing);
         assert_eq!(look(5, &["71 %"]), [true]);
         assert_eq!(look(10, &["72 %"]), nothing, "a number is no news");
+        assert_eq!(look(15, &["another!"]), [true], "it is another trouble");
         assert_eq!(look(300, &["90 %"]), [true], "it lasts");
         assert_eq!(look(305, &[]), [false]);
         assert_eq!(look(310, &[]), nothing);
+    }
+
+    #[test]
+    fn a_look_ends_no_trouble_that_it_did_not_ask_about() {
+        let config = NotifyConfig::default();
+        let mut telling = Telling::default();
+        let found = Raised {
+            about: "SQL1/A".to_owned(),
+            code: "SM0221".to_owned(),
+            severity: Severity::Error,
+            words: "71 %".to_owned(),
+            is_news: false,
+        };
+        let is_room = |code: &str| code == "SM0221";
+        let raised = (vec![found], is_room);
+        assert_eq!(telling.look(&group(), raised, &config, hours(0)).len(), 1);
+        let of_chains = (Vec::new(), |code: &str| !is_room(code));
+        assert_eq!(telling.look(&group(), of_chains, &config, hours(1)), []);
+        let of_rooms = (Vec::new(), is_room);
+        assert_eq!(telling.look(&group(), of_rooms, &config, hours(2)).len(), 1);
     }
 
     #[test]

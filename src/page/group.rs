@@ -80,7 +80,7 @@ impl GroupView {
     pub fn of(config: &Config, facts: &GroupFacts) -> Self {
         let (seen, standing, now) = (&facts.seen, &facts.standing, facts.now);
         let members = members_of(config, &facts.recent);
-        let mut remarks = remarks(facts);
+        let mut remarks = remarks(config, facts);
         remarks.extend(grown_old(config, standing, now));
         let newest = standing.newest_point.as_ref();
         let newest = newest.map(|it| (it.mark.name.to_string(), it.mark.placed_at));
@@ -292,7 +292,7 @@ fn grown_old(config: &Config, standing: &Standing, now: Timestamp) -> Option<Str
     })
 }
 
-fn remarks(facts: &GroupFacts) -> Vec<String> {
+fn remarks(config: &Config, facts: &GroupFacts) -> Vec<String> {
     let seen = &facts.seen;
     let mut remarks: Vec<String> = Vec::new();
     if let Some((marked, breaks)) = &facts.standing.held_back {
@@ -312,6 +312,8 @@ fn remarks(facts: &GroupFacts) -> Vec<String> {
     if facts.backlog.pieces > 0 {
         remarks.push(backlog_words(&facts.backlog));
     }
+    let has_logs = config.schedule.jobs.contains_key(&Job::Log);
+    remarks.extend(seen.broken.iter().map(|it| it.line(has_logs)));
     remarks.extend(seen.alarms.iter().map(Alarm::line));
     if let Some(waiting) = &seen.waiting {
         remarks.push(format!("what is due waits: {waiting}"));

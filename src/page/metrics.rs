@@ -67,6 +67,7 @@ pub fn metrics(seen: &Seen, facts: Option<&MetricFacts>) -> String {
     }
     jobs(&mut text, seen);
     rooms(&mut text, seen);
+    chains(&mut text, seen);
     if let Some(facts) = facts {
         of_group(&mut text, facts);
     }
@@ -219,6 +220,26 @@ fn rooms(text: &mut String, seen: &Seen) {
     for alarm in &seen.alarms {
         let (code, about) = (&alarm.code, escaped(&alarm.about));
         raised.sample(&format!("code=\"{code}\",about=\"{about}\""), 1.0);
+    }
+}
+
+/// How the members' chains stood when their hosts were last asked.
+fn chains(text: &mut String, seen: &Seen) {
+    if let Some(at) = seen.chains_looked_at {
+        let help = "When a look between runs last told how the chains stand";
+        gauge(text, "stopmark_chains_looked_timestamp_seconds", help)
+            .sample("", seconds(at.millis()));
+    }
+    let label = |member: &MemberName| format!("member=\"{}\"", escaped(&member.to_string()));
+    let help = "The next log backup of the member would not continue its chain";
+    let mut broken = gauge(text, "stopmark_chain_broken", help);
+    for it in &seen.broken {
+        broken.sample(&label(&it.member), 1.0);
+    }
+    let help = "Since when the member's chain is known to be broken";
+    let mut since = gauge(text, "stopmark_chain_broken_since_timestamp_seconds", help);
+    for it in &seen.broken {
+        since.sample(&label(&it.member), seconds(it.since.millis()));
     }
 }
 

@@ -92,6 +92,9 @@ pub enum Why {
     Broken {
         /// Whose.
         members: Vec<MemberName>,
+        /// What befell the first of them; none where only the catalog says that something did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
 }
 
@@ -360,6 +363,7 @@ mod tests {
         );
         let broken = Why::Broken {
             members: vec![member],
+            reason: None,
         };
         let turn = next(&config, triggered(broken.clone()), "21T12:00");
         assert_eq!(

@@ -3,6 +3,7 @@
 //! Start at [`serve`]. A run is a task of its own, and a panic in it ends that run alone. Nothing is remembered
 //! here that is not in journals and ledger, but what makes waiting shorter.
 
+mod chains;
 mod people;
 mod reload;
 mod role;
@@ -17,6 +18,7 @@ use futures::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use self::chains::Watching;
 use super::alarm::Rooms;
 use super::due::{Turn, startable, turns};
 use super::ends::{bug, end_of, is_served, log, status_line, undelivered};
@@ -26,11 +28,13 @@ use super::lock::{self, Held};
 use super::past::{Known, Untold, pasts};
 use super::published::Published;
 use super::seen::{Last, Role, Seen};
+use super::watch::Watch;
 use super::work::{Deeds, House, Manager, Opened, Scene};
 use crate::config::Job;
 use crate::error::{Error, Result, render};
 use crate::model::{Severity, Timestamp};
 use crate::notify::telling::Telling;
+use crate::plan::ChainsSeen;
 use crate::report::run::RunReport;
 use crate::run::Interrupt;
 use crate::run::record::Record;
@@ -86,6 +90,7 @@ struct Keeper {
     tasks: JoinSet<(Job, Result<Option<Record>>)>,
     notices: JoinSet<std::result::Result<(), String>>,
     looking: JoinSet<Rooms>,
+    watching: Watching,
     telling: Telling,
     interrupt: Interrupt,
     acting: Option<Held>,
@@ -105,6 +110,7 @@ enum Happened {
     Ended(Job, Result<Option<Record>>),
     Told(std::result::Result<(), String>),
     Looked(Rooms),
+    Watched(Result<ChainsSeen>),
     Asked(Ask),
 }
 
@@ -129,6 +135,7 @@ pub async fn serve(parts: Parts, mut asks: mpsc::Receiver<Ask>) -> Result<(), Ve
             Happened::Ended(job, ended) => keeper.take_in(job, ended).await,
             Happened::Told(told) => keeper.seen.undelivered = undelivered(told),
             Happened::Looked(rooms) => keeper.take_in_rooms(rooms),
+            Happened::Watched(chains) => keeper.take_in_chains(chains),
             Happened::Asked(Ask::Reload) => keeper.reload(),
             Happened::Asked(Ask::Stop) => break,
         }
@@ -153,6 +160,7 @@ impl Keeper {
             tasks: JoinSet::new(),
             notices: JoinSet::new(),
             looking: JoinSet::new(),
+            watching: Watching::new(Watch::of(&config.state)),
             telling: people::known(&config.state),
             interrupt: Interrupt::default(),
             acting: None,
@@ -216,6 +224,11 @@ impl Keeper {
                 self.acting = Some(acting);
             }
         }
+        if is_active {
+            self.look_at_chains(now);
+        } else {
+            self.stop_watching();
+        }
     }
 
     /// Says anew when which job has its turn.
@@ -230,6 +243,7 @@ impl Keeper {
         let config = &self.opened.scene.config;
         let journals = self.opened.scene.world.journals.as_ref();
         let (ledger, untold) = (&self.ledger, &self.untold);
+        let watch = &self.watching.watch;
         let (schedule, known) = (&config.schedule, &mut self.known);
         let counted = pasts(
             journals,
@@ -242,6 +256,7 @@ impl Keeper {
         );
         let counted = counted.and_then(|mut pasts| {
             published.add_to(&mut pasts, &journals.runs()?, schedule);
+            watch.add_to(&mut pasts);
             Ok(pasts)
         });
         match counted {
@@ -298,6 +313,7 @@ impl Keeper {
         self.turns.retain(|turn| turn.job != job);
         self.working.insert(job, now);
         self.preparing = Some(job);
+        self.chains_at_begin(job, now);
         let (deeds, scene) = (self.parts.deeds.clone(), self.opened.scene.clone());
         let interrupt = self.interrupt.clone();
         self.tasks.spawn(async move {
@@ -329,6 +345,7 @@ impl Keeper {
                 Happened::Told(told.unwrap_or_else(|panic| Err(panic.to_string())))
             },
             Some(Ok(rooms)) = self.looking.join_next() => Happened::Looked(rooms),
+            Some(Ok(chains)) = self.watching.looks.join_next() => Happened::Watched(chains),
             Ok(()) = begun.changed() => {
                 self.preparing = None;
                 Happened::Nothing
@@ -375,6 +392,7 @@ impl Keeper {
             self.wait_for(&error);
         }
         self.tell(job, &end, now);
+        self.chains_at_end(job, &end, now);
         let ended_at = now;
         self.seen.last.insert(
             job,
@@ -405,6 +423,7 @@ impl Keeper {
         self.seen.wakes_at = Some(self.wakes_at());
         self.seen.turns.clone_from(&self.turns);
         self.seen.working.clone_from(&self.working);
+        self.show_chains();
         self.parts.manager.alive(&status_line(&self.seen));
         self.parts.seen.send_replace(self.seen.clone());
     }

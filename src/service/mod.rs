@@ -3,6 +3,8 @@
 //! Start at [`keeper::serve`], and at [`due`] for what is due and why. Due work is computed from schedule, ledger
 //! and journals at every look; a service that was away for a week knows as much as one that was not.
 //!
+//! Between runs the service looks at the hosts' room ([`alarm`]) and at the members' chains ([`watch`]).
+//!
 //! This room decides nothing about backups: it begins the runs that the commands begin too.
 
 pub mod alarm;
@@ -20,6 +22,7 @@ pub mod seen;
 pub mod system_log;
 #[cfg(unix)]
 pub mod systemd;
+pub mod watch;
 #[cfg(windows)]
 pub mod windows;
 pub mod work;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::due::{Past, Turn, Why, turn};
 use crate::config::{Config, Job, JobConfig};
-use crate::model::{GroupName, Timestamp};
+use crate::model::{GroupName, MemberName, Timestamp};
 use crate::report::bytes::{in_zone, size, span};
 
 /// Later runs that are shown of each job.
@@ -116,14 +116,23 @@ pub fn why(turn: &Turn, now: Timestamp) -> String {
             let age = span(turn.at.max(now).millis() - since.millis());
             format!("the full of {member} is then {age} old")
         }
-        Why::Broken { members } => {
-            let members: Vec<String> = members.iter().map(ToString::to_string).collect();
-            format!("a chain is broken: {}", members.join(", "))
-        }
+        Why::Broken { members, reason } => broken(members, reason.as_deref()),
     };
     match (turn.is_held, turn.at <= now) {
         (true, _) => format!("{why}; it waits for its window"),
         (false, true) => format!("{why}; due now"),
         (false, false) => why,
+    }
+}
+
+fn broken(members: &[MemberName], reason: Option<&str>) -> String {
+    let names: Vec<String> = members.iter().map(ToString::to_string).collect();
+    match (reason, names.as_slice()) {
+        (Some(reason), [member]) => format!("the chain of {member} is broken: {reason}"),
+        (Some(reason), [first, others @ ..]) => {
+            let others = others.join(", ");
+            format!("the chain of {first} is broken: {reason}; those of {others} are, too")
+        }
+        _ => format!("a chain is broken: {}", names.join(", ")),
     }
 }

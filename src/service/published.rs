@@ -161,7 +161,8 @@ impl Published {
         let broken = self.broken.as_ref()?;
         let members = broken.members.clone();
         let at = broken.since.max(served.plus(BREAK_REST));
-        Some((at, Why::Broken { members }))
+        let reason = None;
+        Some((at, Why::Broken { members, reason }))
     }
 }
 

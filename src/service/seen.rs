@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::alarm::Alarm;
 use super::due::Turn;
+use super::watch::BrokenSeen;
 use crate::config::Job;
 use crate::model::{GroupName, HostName, Severity, Timestamp};
 use crate::run::events::Verdict;
@@ -47,6 +48,10 @@ pub struct Seen {
     pub rooms: BTreeMap<HostName, HostRoom>,
     /// What is wrong with that.
     pub alarms: Vec<Alarm>,
+    /// When a look last told how the members' chains stand.
+    pub chains_looked_at: Option<Timestamp>,
+    /// The chains that are broken.
+    pub broken: Vec<BrokenSeen>,
 }
 
 /// What this agent is to the group.

@@ -15,7 +15,7 @@ use crate::catalog;
 use crate::config::{Config, Job, MemberConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::MemberName;
-use crate::plan::BackupKind;
+use crate::plan::{BackupKind, ChainsSeen};
 use crate::run::record::Record;
 use crate::run::{self, BackupWanted, Interrupt, companions, drill, prune, scrub};
 use crate::world::{Footing, World};
@@ -75,6 +75,10 @@ pub trait Deeds: Send + Sync {
     /// What the hosts have left; those that are not asked are absent.
     async fn rooms(&self, _scene: &Scene) -> Rooms {
         Rooms::new()
+    }
+    /// How the members' chains stand; of those that nobody asked about nothing is said.
+    async fn chains(&self, _scene: &Scene) -> Result<ChainsSeen> {
+        Ok(ChainsSeen::default())
     }
 }
 
@@ -163,6 +167,10 @@ impl Deeds for Runs {
             })
         });
         join_all(asked).await.into_iter().collect()
+    }
+
+    async fn chains(&self, scene: &Scene) -> Result<ChainsSeen> {
+        run::look_at_chains(&scene.world, &scene.config).await
     }
 }
 

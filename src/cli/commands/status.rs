@@ -8,12 +8,14 @@ use crate::chain::Verdict;
 use crate::cli::args::Common;
 use crate::cli::out::{Out, Shown};
 use crate::cli::setup::{Access, Agent, agent};
+use crate::config::Job;
 use crate::error::{Code, Exit};
-use crate::model::MemberName;
+use crate::model::{MemberName, RunId, Timestamp};
 use crate::report::companions::lines;
 use crate::report::status::{Doubts, Status};
 use crate::run::{self, prune};
 use crate::service::alarm::{self, Alarm};
+use crate::service::watch;
 use crate::world::Standing;
 
 /// Shows the newest point, what holds newer marks back, unfinished runs and what is due.
@@ -39,8 +41,7 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
     let status = status.keeping(&pins.map_err(one)?, has_policy.then_some(to_go));
     let backlog = run::backlog(&agent.world, &agent.config.group).await;
     let status = status.waiting(backlog.map_err(one)?, store_away.as_ref());
-    let alarms = alarm::kept(&agent.config.state, now);
-    let status = status.alarmed(alarms.iter().map(Alarm::line).collect());
+    let status = status.alarmed(seen_by_service(&agent, now)?);
     let status = status.beside(companions(&agent).await?);
     let exit = match (&status.newest_point, status.is_degraded()) {
         (None, _) => Exit::NothingRestorable,
@@ -48,6 +49,17 @@ pub(super) async fn status(common: &Common, out: &mut Out<'_>) -> Result<Exit, F
         (Some(_), false) => Exit::Ok,
     };
     shown(out, &status, exit)
+}
+
+/// What a service saw between runs: chains that are broken, and what hosts have too little of.
+fn seen_by_service(agent: &Agent, now: Timestamp) -> Result<Vec<String>, Failed> {
+    let config = &agent.config;
+    let newest = agent.world.journals.runs().map_err(one)?.pop();
+    let broken = watch::kept(&config.state, newest.map(RunId::made_at), now);
+    let has_logs = config.schedule.jobs.contains_key(&Job::Log);
+    let broken = broken.iter().map(|it| it.line(has_logs));
+    let alarms = alarm::kept(&config.state, now);
+    Ok(broken.chain(alarms.iter().map(Alarm::line)).collect())
 }
 
 /// The newest backup of each database beside the group.

@@ -2,6 +2,7 @@
 //! tells. Start at [`service`].
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::Surroundings;
 use super::policy::{duration, section, small};
@@ -15,7 +16,13 @@ use crate::config::service::{
 use crate::error::Code;
 use crate::model::Severity;
 
-pub(super) const KEYS: &[&str] = &["stop_within", "log_json", "log_days", "several_agents"];
+pub(super) const KEYS: &[&str] = &[
+    "stop_within",
+    "log_json",
+    "log_days",
+    "several_agents",
+    "watch_every",
+];
 pub(super) const ALARMS_KEYS: &[&str] = &["every", "log_used", "disk_free"];
 pub(super) const PAGE_KEYS: &[&str] = &["listen", "token"];
 pub(super) const NOTIFY_KEYS: &[&str] = &[
@@ -86,6 +93,9 @@ pub(super) fn service(root: &Table<'_>, around: &Surroundings<'_>) -> ServiceCon
     if let Some(several) = several.and_then(|node| node.boolean()) {
         service.several_agents = several;
     }
+    if let Some(node) = table.optional("watch_every") {
+        service.watch_every = every(&node);
+    }
     service
 }
 
@@ -95,10 +105,7 @@ fn alarms(root: &Table<'_>) -> AlarmsConfig {
         return alarms;
     };
     if let Some(node) = table.optional("every") {
-        alarms.every = match node.string() {
-            Some("off") | None => None,
-            Some(_) => duration(&node),
-        };
+        alarms.every = every(&node);
     }
     if let Some(used) = table.optional("log_used").and_then(|node| small(&node)) {
         alarms.log_used_percent = used;
@@ -107,6 +114,14 @@ fn alarms(root: &Table<'_>) -> AlarmsConfig {
         alarms.disk_free_bytes = free;
     }
     alarms
+}
+
+/// How often, or `off`.
+fn every(node: &Node<'_>) -> Option<Duration> {
+    match node.string() {
+        Some("off") | None => None,
+        Some(_) => duration(node),
+    }
 }
 
 fn days(node: &Node<'_>) -> Option<u16> {

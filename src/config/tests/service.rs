@@ -184,4 +184,14 @@ fn what_is_looked_at_between_runs_may_be_said() {
     assert!(faults.contains("101 is not a count"), "{faults}");
     let several = with("[policy]", "[service]\nseveral_agents = true\n[policy]");
     assert!(whole(&several).service.several_agents);
+    let watched = |text: &str| {
+        let text = with("[policy]", &format!("[service]\n{text}\n[policy]"));
+        whole(&text).service.watch_every
+    };
+    assert_eq!(watched(""), Some(Duration::from_secs(5 * 60)));
+    assert_eq!(
+        watched("watch_every = \"90s\""),
+        Some(Duration::from_secs(90))
+    );
+    assert_eq!(watched("watch_every = \"off\""), None);
 }

@@ -3,6 +3,7 @@
 //! What they know already is kept in `<state>/told.json`, so that a service that starts again tells nothing twice and
 //! the end of what one before it told. Lost, trouble that lasts is told once more.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::super::alarm::Alarm;
 use super::super::kept::{self, Formatted};
 use super::super::seen::End;
+use super::super::watch::BrokenSeen;
 use super::Keeper;
 use crate::config::{Job, NotifyConfig};
-use crate::model::{GroupName, Severity, Timestamp};
+use crate::error::Code;
+use crate::model::{GroupName, MemberName, Severity, Timestamp};
 use crate::notify::telling::{Ended, Raised, Telling};
 use crate::world::Notice;
 
@@ -61,9 +64,22 @@ impl Keeper {
         }
     }
 
-    /// Tells of what a look between runs found.
+    /// Tells of what a look at the hosts' room found.
     pub(super) fn tell_of_rooms(&mut self, now: Timestamp) {
         let raised = self.seen.alarms.iter().map(raised).collect();
+        let raised = (raised, |code: &str| code != Code::ChainBroken.text());
+        self.news(|telling, group, notify| telling.look(group, raised, notify, now));
+    }
+
+    /// Tells of what a look at the chains found; those of `news` have a break that they did not have before.
+    pub(super) fn tell_of_chains(&mut self, news: &BTreeSet<MemberName>, now: Timestamp) {
+        let schedule = &self.opened.scene.config.schedule;
+        let has_logs = schedule.jobs.contains_key(&Job::Log);
+        let broken = self.watching.watch.broken();
+        let raised = broken.map(|it| raised_chain(it, has_logs, news.contains(&it.member)));
+        let raised = (raised.collect(), |code: &str| {
+            code == Code::ChainBroken.text()
+        });
         self.news(|telling, group, notify| telling.look(group, raised, notify, now));
     }
 
@@ -116,5 +132,18 @@ fn raised(alarm: &Alarm) -> Raised {
         code: alarm.code.clone(),
         severity: alarm.severity(),
         words: format!("{}: {}\nhint: {}", alarm.code, alarm.message, alarm.hint),
+        is_news: false,
+    }
+}
+
+fn raised_chain(broken: &BrokenSeen, has_logs: bool, is_news: bool) -> Raised {
+    let code = Code::ChainBroken.text();
+    let (reason, next) = (&broken.reason, broken.next(has_logs));
+    Raised {
+        about: broken.member.to_string(),
+        code: code.to_owned(),
+        severity: broken.severity(has_logs),
+        words: format!("{code}: the chain is broken: {reason}\nnext: {next}"),
+        is_news,
     }
 }
