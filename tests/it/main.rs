@@ -76,6 +76,7 @@ mod secrets;
 mod seeding;
 mod service;
 mod service_agents;
+mod service_chains;
 mod service_hosts;
 mod service_notices;
 mod service_page;

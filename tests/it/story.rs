@@ -12,12 +12,13 @@ use async_trait::async_trait;
 use stopmark::config::{self, Config, Job, OsSecrets};
 use stopmark::error::{Error, Result};
 use stopmark::model::Timestamp;
+use stopmark::plan::ChainsSeen;
 use stopmark::run::Interrupt;
 use stopmark::run::record::Record;
 use stopmark::service::alarm::Rooms;
 use stopmark::service::published::Published;
 use stopmark::service::{Ask, Deeds, House, Opened, Parts, Runs, Scene, Seen, Unwatched, serve};
-use stopmark::world::Clock as _;
+use stopmark::world::{Clock as _, Notice, Notifier};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -65,12 +66,41 @@ impl Deeds for Held {
     async fn rooms(&self, scene: &Scene) -> Rooms {
         Runs.rooms(scene).await
     }
+
+    async fn chains(&self, scene: &Scene) -> Result<ChainsSeen> {
+        Runs.chains(scene).await
+    }
+}
+
+/// Keeps what people are told.
+pub(crate) struct Heard(watch::Sender<Vec<Notice>>);
+
+impl Heard {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(watch::Sender::new(Vec::new())))
+    }
+
+    /// The notices so far with these words in their title, oldest first.
+    pub(crate) fn of(&self, title: &str) -> Vec<Notice> {
+        let heard = self.0.borrow();
+        let own = heard.iter().filter(|notice| notice.title.contains(title));
+        own.cloned().collect()
+    }
+}
+
+#[async_trait]
+impl Notifier for Heard {
+    async fn tell(&self, notice: &Notice) -> std::result::Result<(), String> {
+        self.0.send_modify(|heard| heard.push(notice.clone()));
+        Ok(())
+    }
 }
 
 /// Opens the stage's configuration on the story's clock.
 struct Home {
     path: std::path::PathBuf,
     clock: Arc<LeapingClock>,
+    heard: Arc<Heard>,
 }
 
 impl House for Home {
@@ -79,6 +109,7 @@ impl House for Home {
         let text = fs::read_to_string(&self.path).unwrap_or_default();
         let (config, mut world): (Arc<Config>, _) = world_of(&self.path);
         world.clock = self.clock.clone();
+        world.notifier = self.heard.clone();
         world.ids = Arc::new(ClockIds {
             clock: self.clock.clone(),
             next: AtomicU64::new(u64::from(std::process::id())),
@@ -100,6 +131,7 @@ pub(crate) struct Story {
     pub(crate) stage: Stage,
     pub(crate) clock: Arc<LeapingClock>,
     pub(crate) deeds: Arc<Held>,
+    pub(crate) heard: Arc<Heard>,
     pub(crate) seen: watch::Receiver<Seen>,
     pub(crate) scene: watch::Receiver<Option<Scene>>,
     pub(crate) asks: mpsc::Sender<Ask>,
@@ -121,11 +153,13 @@ impl Story {
         let start = "2026-11-21T00:30:00Z".parse().expect("a timestamp");
         let clock = LeapingClock::new(start);
         let deeds = Arc::new(Held::default());
-        let (seen, scene, asks, task) = Self::start(&stage, &clock, &deeds);
+        let heard = Heard::new();
+        let (seen, scene, asks, task) = Self::start(&stage, &clock, &deeds, &heard);
         let mut story = Self {
             stage,
             clock,
             deeds,
+            heard,
             seen,
             scene,
             asks,
@@ -137,7 +171,12 @@ impl Story {
         story
     }
 
-    fn start(stage: &Stage, clock: &Arc<LeapingClock>, deeds: &Arc<Held>) -> Started {
+    fn start(
+        stage: &Stage,
+        clock: &Arc<LeapingClock>,
+        deeds: &Arc<Held>,
+        heard: &Arc<Heard>,
+    ) -> Started {
         let seen = watch::Sender::new(Seen::default());
         let scene = watch::Sender::new(None);
         let watched = (seen.subscribe(), scene.subscribe());
@@ -145,6 +184,7 @@ impl Story {
         let home = Home {
             path: stage.config_path(),
             clock: clock.clone(),
+            heard: heard.clone(),
         };
         let parts = Parts {
             house: Arc::new(home),
@@ -164,9 +204,21 @@ impl Story {
     )]
     pub(crate) async fn until(&mut self, what: &str, is_so: impl FnMut(&Seen) -> bool) -> Seen {
         let seen = tokio::time::timeout(Duration::from_secs(60), self.seen.wait_for(is_so)).await;
-        seen.unwrap_or_else(|_| panic!("never: {what}"))
-            .expect("the service lives")
-            .clone()
+        let seen = seen.map(|seen| seen.expect("the service lives").clone());
+        seen.unwrap_or_else(|_| panic!("never: {what}: {:?}", *self.seen.borrow()))
+    }
+
+    /// Waits until so many notices have these words in their title.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the patience of a test, not of the agent"
+    )]
+    pub(crate) async fn told(&self, title: &str, count: usize) -> Vec<Notice> {
+        let mut heard = self.heard.0.subscribe();
+        let is_told = heard.wait_for(|_| self.heard.of(title).len() >= count);
+        let told = tokio::time::timeout(Duration::from_secs(60), is_told).await;
+        assert!(told.is_ok(), "never told {count} times: {title}");
+        self.heard.of(title)
     }
 
     /// Lets the clock leap to this time of the day, and waits until nothing is at work or due any more.
