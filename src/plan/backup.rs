@@ -55,7 +55,7 @@ pub fn plan_backup(
 ) -> Plan {
     let last = have.newest_stamp.map(|last| newest_used(survey, last));
     let (mark, stamped_at) = MarkName::stamp(&cfg.mark_prefix, now, last);
-    let pauses = Pauses::new(&cfg.policy, survey, have, asked);
+    let pauses = Pauses::new(&cfg.policy, survey, have, asked.run);
     let group = assess(cfg, survey, pauses);
     let members = survey.members.iter();
     let able = members.filter(|it| !group.unmarkable.contains(*it));

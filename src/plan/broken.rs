@@ -8,15 +8,17 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::asked::CatalogView;
 use super::assess::{Able, assess};
 use super::astray::logs_astray;
 use super::bases::with_holding;
+use super::pauses::Pauses;
 use super::quarantine::Quarantine;
 use crate::chain::{Break, Cure, Health, cure, health};
 use crate::config::Config;
-use crate::model::{MemberName, Timestamp};
+use crate::model::{MemberName, RunId, Timestamp};
 use crate::survey::Survey;
 
 /// How the chains stand, as far as hosts said.
@@ -75,7 +77,9 @@ pub fn look_at_chains(
         ..ChainsSeen::default()
     };
     let astray = logs_astray(cfg, survey, have);
-    for Able { name, facts } in assess(cfg, survey).able {
+    // Nobody's run: whatever is held counts.
+    let pauses = Pauses::new(&cfg.policy, survey, have, RunId(Uuid::nil()));
+    for Able { name, facts } in assess(cfg, survey, pauses).able {
         let health = with_holding(cfg, have, name, |held| match health(facts, held) {
             Health::Broken(reason) => Some((cure(facts, held, &reason), reason)),
             Health::Running { .. } | Health::NeverBased => None,

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::asked::{Asked, CatalogView};
+use super::asked::CatalogView;
 use crate::config::PolicyConfig;
 use crate::model::{MemberName, PieceKind, RunId, SetKind, Timestamp};
 use crate::survey::Survey;
@@ -46,12 +46,12 @@ impl<'a> Pauses<'a> {
         policy: &'a PolicyConfig,
         survey: &Survey,
         have: &'a CatalogView,
-        asked: &Asked,
+        run: RunId,
     ) -> Self {
         Self {
             policy,
             have,
-            run: asked.run,
+            run,
             now: survey.taken_at,
         }
     }
