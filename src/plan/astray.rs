@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use uuid::Uuid;
+
 use super::Warning;
 use super::asked::CatalogView;
 use super::assess::warning;
@@ -13,8 +15,8 @@ use super::keys::agent_place;
 use crate::chain::{Break, Health, health, logs_past_ours};
 use crate::config::Config;
 use crate::error::Code;
-use crate::model::{HostName, MemberName};
-use crate::survey::{MemberFacts, Survey};
+use crate::model::MemberName;
+use crate::survey::{BackupRow, MemberFacts, Survey};
 
 /// What is in no piece of one member's log.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +25,9 @@ pub struct Astray {
     pub member: MemberName,
     /// The break that it is.
     pub reason: Break,
-    /// Where this machine sees the files, oldest log first.
+    /// The log backups, oldest first (`backup_set_uuid`).
+    pub backups: Vec<Uuid>,
+    /// Where this machine sees their files, each once: a backup may be striped, and a medium hold several.
     pub places: Vec<PathBuf>,
 }
 
@@ -34,36 +38,37 @@ pub fn logs_astray(cfg: &Config, survey: &Survey, have: &CatalogView) -> Vec<Ast
     let members = survey.members.iter();
     let astray = members.filter_map(|name| {
         let facts = survey.member(name)?;
-        let (reason, devices) = astray_of(cfg, have, name, facts)?;
-        let places = devices.iter().map(|(server, device)| {
-            let host = server.as_ref().unwrap_or_else(|| survey.home(name));
-            agent_place(cfg.host(host), device)
-        });
+        let (reason, rows) = astray_of(cfg, have, name, facts)?;
+        let mut places = Vec::new();
+        for row in &rows {
+            let host = row.server.as_ref().unwrap_or_else(|| survey.home(name));
+            for device in row.devices() {
+                let place = agent_place(cfg.host(host), device)?;
+                if !places.contains(&place) {
+                    places.push(place);
+                }
+            }
+        }
         Some(Astray {
             member: name.clone(),
             reason,
-            places: places.collect::<Option<_>>()?,
+            backups: rows.iter().map(|row| row.backup_set_guid).collect(),
+            places,
         })
     });
     astray.collect()
 }
 
-/// Where a backup went, and the host that remembers it where that is not the member's own.
-type Device = (Option<HostName>, String);
-
-fn astray_of(
+fn astray_of<'r>(
     cfg: &Config,
     have: &CatalogView,
     name: &MemberName,
-    facts: &MemberFacts,
-) -> Option<(Break, Vec<Device>)> {
+    facts: &'r MemberFacts,
+) -> Option<(Break, Vec<&'r BackupRow>)> {
     with_holding(cfg, have, name, |held| match health(facts, held) {
         Health::Broken(reason @ (Break::ForeignLog { .. } | Break::LogLost { .. })) => {
-            let rows = logs_past_ours(facts, held).into_iter();
-            let devices: Vec<Device> = rows
-                .map(|row| (row.server.clone(), row.device.clone()))
-                .collect();
-            (!devices.is_empty()).then_some((reason, devices))
+            let rows = logs_past_ours(facts, held);
+            (!rows.is_empty()).then_some((reason, rows))
         }
         Health::Running { .. } | Health::NeverBased | Health::Broken(_) => None,
     })

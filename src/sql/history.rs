@@ -17,8 +17,11 @@ use crate::model::{
 };
 use crate::survey::BackupRow;
 
-/// How many rows of history a survey takes of one member.
+/// How many backups of one member a survey takes from the history.
 const ROWS_MAX: usize = 50;
+
+/// `backupmediafamily.device_type` of what a program takes from SQL Server without a file (VDI, VSS).
+const VIRTUAL_DEVICE: i32 = 7;
 
 /// SQL Server takes 2,100 parameters; names beyond this many go into another query.
 pub(super) const NAMES_MAX: usize = 1000;
@@ -100,28 +103,47 @@ pub(super) const fn backup_columns() -> &'static str {
     CAST(s.software_build_version AS int) AS software_build_version"
 }
 
-/// The newest backups of one member, newest first; file and filegroup backups are not pieces.
+/// The newest backups of one member, newest first, with a row for each of their files, in the order of families; file and
+/// filegroup backups are not pieces.
 pub(super) fn backups_sql(database: &DatabaseName) -> Batch {
     let columns = backup_columns();
     Batch::with(
         format!(
-            "SELECT TOP ({ROWS_MAX}) {columns},\n    \
-             s.database_guid, s.user_name, s.machine_name, m.software_name,\n    \
-             f.physical_device_name\n\
-             FROM msdb.dbo.backupset AS s\n\
+            "SELECT {columns},\n    \
+             s.database_guid, s.user_name, s.machine_name, s.is_snapshot, CAST(s.position AS int) AS position,\n    \
+             m.software_name, f.physical_device_name, CAST(f.device_type AS int) AS device_type\n\
+             FROM (SELECT TOP ({ROWS_MAX}) b.backup_set_id FROM msdb.dbo.backupset AS b\n    \
+             WHERE b.database_name = @P1 AND b.type IN ('D', 'I', 'L')\n    \
+             ORDER BY b.backup_set_id DESC) AS n\n\
+             INNER JOIN msdb.dbo.backupset AS s ON s.backup_set_id = n.backup_set_id\n\
              LEFT JOIN msdb.dbo.backupmediaset AS m ON m.media_set_id = s.media_set_id\n\
              LEFT JOIN msdb.dbo.backupmediafamily AS f\n    \
-             ON f.media_set_id = s.media_set_id AND f.family_sequence_number = 1 AND f.mirror = 0\n\
-             WHERE s.database_name = @P1 AND s.type IN ('D', 'I', 'L')\n\
-             ORDER BY s.backup_set_id DESC;"
+             ON f.media_set_id = s.media_set_id AND f.mirror = 0\n\
+             ORDER BY s.backup_set_id DESC, f.family_sequence_number;"
         ),
         [Parameter::text(database.as_str())],
     )
 }
 
-/// One row as the survey holds it; `offset_minutes` is the host's, where the row does not know its own.
-pub(super) fn backup_row(row: Cells<'_>, offset_minutes: i16) -> Result<BackupRow, Fault> {
+/// The rows as the survey holds them, one a backup; `offset_minutes` is the host's, where a row does not know its own.
+pub(super) fn backup_rows<'a>(
+    rows: impl Iterator<Item = Cells<'a>>,
+    offset_minutes: i16,
+) -> Result<Vec<BackupRow>, Fault> {
+    let mut found: Vec<BackupRow> = Vec::new();
+    for row in rows {
+        let guid = row.guid("backup_set_uuid")?;
+        match found.last_mut().filter(|it| it.backup_set_guid == guid) {
+            Some(known) => known.further_devices.extend(device(row)?),
+            None => found.push(backup_row(row, offset_minutes)?),
+        }
+    }
+    Ok(found)
+}
+
+fn backup_row(row: Cells<'_>, offset_minutes: i16) -> Result<BackupRow, Fault> {
     let local = |column: &str| local_time(row, column, Some(offset_minutes));
+    let position = row.int_or_null("position")?.unwrap_or(1);
     Ok(BackupRow {
         server: None,
         backup_set_guid: row.guid("backup_set_uuid")?,
@@ -143,12 +165,18 @@ pub(super) fn backup_row(row: Cells<'_>, offset_minutes: i16) -> Result<BackupRo
         user_name: row.text_or_null("user_name")?.unwrap_or_default(),
         machine: row.text_or_null("machine_name")?,
         program: row.text_or_null("software_name")?,
-        device: row
-            .text_or_null("physical_device_name")?
-            .unwrap_or_default(),
+        device: device(row)?.unwrap_or_default(),
+        further_devices: Vec::new(),
+        position: u16::try_from(position).unwrap_or(1),
+        is_virtual: row.int_or_null("device_type")? == Some(VIRTUAL_DEVICE),
+        is_snapshot: row.flag("is_snapshot")?,
         started: local("backup_start_date")?,
         finished: local("backup_finish_date")?,
     })
+}
+
+fn device(row: Cells<'_>) -> Result<Option<String>, Fault> {
+    row.text_or_null("physical_device_name")
 }
 
 /// An LSN that is there: the server writes zero as well as null for "none".

@@ -66,9 +66,7 @@ pub(super) async fn history(
     offset_minutes: i16,
 ) -> Result<(SqlSession, Vec<BackupRow>)> {
     let (session, answer) = session.ask(&history::backups_sql(name)).await?;
-    let history = rows::set(&answer, 0)
-        .map(|row| history::backup_row(row, offset_minutes))
-        .collect::<Result<_, _>>()
+    let history = history::backup_rows(rows::set(&answer, 0), offset_minutes)
         .map_err(|fault| fault.at(session.host()).at("database", name))?;
     Ok((session, history))
 }

@@ -219,7 +219,7 @@ pub struct MarkLogFacts {
     pub blocks_tracking: bool,
 }
 
-/// One row of `msdb.dbo.backupset` with its first file.
+/// One row of `msdb.dbo.backupset` with its files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackupRow {
     /// The host whose msdb has the row, where it is not the member's own: each replica remembers what it took.
@@ -268,6 +268,18 @@ pub struct BackupRow {
     pub program: Option<String>,
     /// The file or device it went to, family 1.
     pub device: String,
+    /// Where it was striped: the files of families 2 and on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_devices: Vec<String>,
+    /// Its place on its medium, which holds others before it where that is not the first.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub position: u16,
+    /// It went to a program instead of a file (`backupmediafamily.device_type` 7).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_virtual: bool,
+    /// A snapshot of volumes, taken through the VSS writer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_snapshot: bool,
     /// When it began.
     pub started: ServerLocal,
     /// When it ended.
@@ -281,6 +293,23 @@ pub struct BackupRow {
 )]
 const fn is_in_step(ahead_s: &i64) -> bool {
     *ahead_s == 0
+}
+
+const fn first() -> u16 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_first(position: &u16) -> bool {
+    *position == 1
+}
+
+impl BackupRow {
+    /// The files or devices it went to, family 1 first.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        let further = self.further_devices.iter().map(String::as_str);
+        std::iter::once(self.device.as_str()).chain(further)
+    }
 }
 
 /// What stands among a host's missing rights where the login may not enter a database.

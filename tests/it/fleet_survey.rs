@@ -53,8 +53,8 @@ async fn a_members_history_shows_what_was_backed_up_newest_first() {
     hosts.create("PAY1", &["Ledger"]).await;
     let (fleet, ledger) = (hosts.fleet(), member("PAY1", "Ledger"));
     let mut taken = Vec::new();
-    for kind in [PieceKind::Full, PieceKind::Log] {
-        let step = hosts.backup(&ledger, kind, 1);
+    for (kind, stripes) in [(PieceKind::Full, 1), (PieceKind::Log, 3)] {
+        let step = hosts.backup(&ledger, kind, stripes);
         taken.push(
             fleet
                 .back_up(&step, &Told::default())
@@ -72,7 +72,20 @@ async fn a_members_history_shows_what_was_backed_up_newest_first() {
     assert_eq!(ledger.last_log_backup_lsn, Some(taken[1].last_lsn));
     assert_eq!(ledger.history[0].backup_set_guid, taken[1].backup_set_guid);
     assert_eq!(ledger.history[0].user_name, "agent");
-    assert!(ledger.history[0].device.ends_with("2.1of1.bak"));
+    let devices: Vec<&str> = ledger.history[0].devices().collect();
+    let ends = ["2.1of3.bak", "2.2of3.bak", "2.3of3.bak"];
+    let named = devices.iter().zip(ends);
+    assert!(
+        named.clone().all(|(device, end)| device.ends_with(end)),
+        "{devices:?}"
+    );
+    assert_eq!((devices.len(), named.len()), (3, 3));
+    let full = &ledger.history[1];
+    assert!(full.further_devices.is_empty() && full.device.ends_with("1.1of1.bak"));
+    assert_eq!(
+        (full.position, full.is_virtual, full.is_snapshot),
+        (1, false, false)
+    );
 }
 
 #[tokio::test]

@@ -49,6 +49,10 @@ fn row(piece: &Piece) -> BackupRow {
         database_guid: None,
         program: None,
         device: r"D:\elsewhere\ledger.trn".to_owned(),
+        further_devices: Vec::new(),
+        position: 1,
+        is_virtual: false,
+        is_snapshot: false,
         started: local(2),
         finished: local(3),
     }

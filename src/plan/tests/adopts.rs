@@ -300,6 +300,10 @@ fn copy_only_row(piece: &Piece) -> BackupRow {
         database_guid: None,
         program: None,
         device: "/old/301.bak".to_owned(),
+        further_devices: Vec::new(),
+        position: 1,
+        is_virtual: false,
+        is_snapshot: false,
         started: piece.started,
         finished: piece.finished,
     }

@@ -53,7 +53,7 @@ fn a_member_in_simple_gets_no_log_and_the_group_no_mark() {
     insta::assert_snapshot!(text);
 }
 
-fn foreign(kind: PieceKind, first: u32, last: u32) -> BackupRow {
+pub(super) fn foreign(kind: PieceKind, first: u32, last: u32) -> BackupRow {
     BackupRow {
         server: None,
         backup_set_guid: Uuid::from_u128(0xdead),
@@ -76,6 +76,10 @@ fn foreign(kind: PieceKind, first: u32, last: u32) -> BackupRow {
         database_guid: None,
         program: None,
         device: r"D:\olaf\orders.bak".to_owned(),
+        further_devices: Vec::new(),
+        position: 1,
+        is_virtual: false,
+        is_snapshot: false,
         started: local(4),
         finished: local(5),
     }

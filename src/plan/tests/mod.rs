@@ -2,6 +2,7 @@
 
 mod adopts;
 mod any_survey;
+mod astray;
 mod backups;
 mod biztalk;
 mod companions;

@@ -1,14 +1,16 @@
 //! Bringing in log backups that are in no piece, somebody else's or our own, as a round of the run that met them.
 //!
 //! Start at [`bring_in`]. Only where the files are whole and beyond doubt; else the run cures the chain in another
-//! way, and says so.
+//! way, and says why.
 
-use super::{AdoptWanted, find};
+use super::{Offered, sorted_out, unread};
 use crate::config::Config;
-use crate::error::Result;
-use crate::media::Source;
+use crate::error::{Code, Result};
+use crate::media::{Gathered, Source, gather};
 use crate::model::RunId;
-use crate::plan::{AdoptAsked, Astray, CatalogView, Warning, logs_astray, plan_adopt};
+use crate::plan::{
+    AdoptAsked, Astray, Becomes, CatalogView, Found, Judged, Warning, logs_astray, plan_adopt,
+};
 use crate::run::book::Book;
 use crate::run::conduct::refuse_unsound;
 use crate::run::executor::carry_out_plan;
@@ -16,8 +18,8 @@ use crate::run::{Interrupt, PlanNames};
 use crate::survey::Survey;
 use crate::world::World;
 
-/// Adopts the log backups astray that this machine can read; whether any were. Examining them is a read, and a
-/// file that cannot be read is told in `warnings`: the marks inside it are lost to another cure.
+/// Adopts the log backups astray that this machine can read; whether any were. Examining them is a read, and what
+/// cannot be brought in is told in `warnings` with the reason: the marks inside it are lost to another cure.
 pub(in crate::run) async fn bring_in(
     world: &World,
     config: &Config,
@@ -27,44 +29,79 @@ pub(in crate::run) async fn bring_in(
     interrupt: &Interrupt,
 ) -> Result<bool> {
     let astray = logs_astray(config, survey, have);
-    let (wanted, unread) = examined(world, &astray).await;
-    warnings.extend(unread);
-    if wanted.offers.is_empty() {
+    if astray.is_empty() {
         return Ok(false);
     }
+    let found = examined(world, &astray).await;
     let asked = AdoptAsked {
         run,
-        offers: wanted.offers,
-        others: wanted.others,
+        offers: found.offers,
+        others: found.others,
         mapped: Vec::new(),
     };
     let mut names = PlanNames(world.ids.as_ref());
     let now = world.clock.now();
-    let mut plan = plan_adopt(config, survey, have, &asked, &mut names, now).plan;
-    if plan.stages.is_empty() {
+    let mut adoption = plan_adopt(config, survey, have, &asked, &mut names, now);
+    if adoption.plan.stages.is_empty() {
+        // Nothing comes of it, so what was judged is told by the plan that cures the chain in another way.
+        warnings.append(&mut adoption.plan.warnings);
         return Ok(false);
     }
-    plan.warnings.extend(astray.iter().map(Astray::warning));
-    refuse_unsound(&plan)?;
-    carry_out_plan(world, book, &plan, interrupt).await?;
+    let brought = astray
+        .iter()
+        .filter(|it| is_brought(it, &adoption.judged))
+        .map(Astray::warning);
+    adoption.plan.warnings.extend(brought);
+    refuse_unsound(&adoption.plan)?;
+    carry_out_plan(world, book, &adoption.plan, interrupt).await?;
     Ok(true)
 }
 
-/// What the files are. One that is gone or cannot be read is no error: there are other cures.
-async fn examined(world: &World, astray: &[Astray]) -> (AdoptWanted, Vec<Warning>) {
-    let (mut wanted, mut unread) = (AdoptWanted::default(), Vec::new());
+/// Whether any of these log backups is adopted.
+fn is_brought(astray: &Astray, judged: &[Judged]) -> bool {
+    judged.iter().any(|it| {
+        let guid = it.piece.as_ref().map(|piece| piece.backup_set_guid);
+        let is_adopted = matches!(it.becomes, Becomes::Adopted { .. });
+        is_adopted && guid.is_some_and(|guid| astray.backups.contains(&guid))
+    })
+}
+
+/// What the files are, side by side, since one backup may lie in several. One that is gone or cannot be read is no
+/// error: there are other cures.
+async fn examined(world: &World, astray: &[Astray]) -> Offered {
+    let (mut all, mut gone) = (Gathered::default(), Vec::new());
     for place in astray.iter().flat_map(|it| &it.places) {
-        match find(world, &[Source::Path(place.clone())]).await {
+        let sources = [Source::Path(place.clone())];
+        match gather(&sources, mtf::Level::Content, world.progress.as_ref()).await {
             Ok(found) => {
-                wanted.offers.extend(found.offers);
-                wanted.others.extend(found.others);
+                all.examined.extend(found.examined);
+                all.passed_over.extend(found.passed_over);
+                all.faults.extend(found.faults);
             }
-            Err(error) => unread.push(Warning {
-                code: error.code().to_string(),
-                message: format!("a log backup that is in no piece cannot be read: {error}"),
-                hint: error.hint_text().map(str::to_owned),
+            Err(error) => gone.push(Found {
+                places: vec![place.display().to_string()],
+                ..unread(&error)
             }),
         }
     }
-    (wanted, unread)
+    let found = sorted_out(&all);
+    Offered {
+        offers: found.offers,
+        others: found.others.into_iter().map(told).chain(gone).collect(),
+    }
+}
+
+/// The history says that a backup lies in this file, so a file that is none is worth a word here.
+fn told(found: Found) -> Found {
+    match found.becomes {
+        Becomes::NoBackup => Found {
+            becomes: Becomes::Refused {
+                code: Code::NoMedia,
+                message: "msdb says that a backup went there, and the file is none".to_owned(),
+                hint: "see who cleans up there or writes over it".to_owned(),
+            },
+            ..found
+        },
+        _ => found,
+    }
 }

@@ -14,7 +14,7 @@ use super::record::Record;
 use crate::catalog;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::media::{Source, gather};
+use crate::media::{Gathered, Source, gather};
 use crate::model::RunId;
 use crate::plan::{AdoptAsked, Adoption, Becomes, Found, Mapped, Offer, plan_adopt};
 use crate::survey;
@@ -41,6 +41,10 @@ pub struct AdoptWanted {
 /// A file that cannot be read is told with its reason, and the others still count.
 pub async fn find(world: &World, sources: &[Source]) -> Result<Offered> {
     let found = gather(sources, mtf::Level::Content, world.progress.as_ref()).await?;
+    Ok(sorted_out(&found))
+}
+
+fn sorted_out(found: &Gathered) -> Offered {
     let mut offered = offers(&found.examined);
     let no_backups = found.passed_over.iter().map(|file| Found {
         places: vec![file.place.to_string()],
@@ -48,7 +52,7 @@ pub async fn find(world: &World, sources: &[Source]) -> Result<Offered> {
     });
     offered.others.extend(no_backups);
     offered.others.extend(found.faults.iter().map(unread));
-    Ok(offered)
+    offered
 }
 
 /// What would be adopted; nothing is touched but the local catalog.

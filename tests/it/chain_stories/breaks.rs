@@ -87,6 +87,57 @@ async fn a_stolen_log_that_can_be_read_is_brought_in_by_the_run_itself() {
     assert!(file.exists(), "it is only read");
 }
 
+/// Somebody else's log backup of `Ledger` in two files at a place that the agent sees; the files.
+async fn stolen_in_stripes(scene: &Scene) -> [PathBuf; 2] {
+    let files = ["olaf_1.trn", "olaf_2.trn"].map(|name| scene.stage.path("share/0").join(name));
+    let steal = format!(
+        "BACKUP LOG Ledger TO DISK = N'{}', DISK = N'{}' WITH CHECKSUM;",
+        files[0].display(),
+        files[1].display()
+    );
+    scene.stage.script("SQL1", "master", &steal).await;
+    files
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stolen_log_in_several_files_is_brought_in_with_all_of_them() {
+    let scene = marked_without_a_log().await;
+    stolen_in_stripes(&scene).await;
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert_healthy(&scene, &record, "a striped log is brought in").await;
+    insta::assert_snapshot!(told(&scene, &record));
+    let points = scene.points().await;
+    assert_eq!(points.len(), 2, "the mark inside the stolen log counts");
+    scene.restore(&points[0]).await;
+    assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stolen_log_of_which_a_file_is_gone_is_bridged_and_the_run_says_why() {
+    let scene = marked_without_a_log().await;
+    let [_, second] = stolen_in_stripes(&scene).await;
+    std::fs::remove_file(second).expect("it is there");
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert_healthy(&scene, &record, "a striped log is bridged").await;
+    insta::assert_snapshot!(told(&scene, &record));
+    let points = scene.points().await;
+    assert_eq!(points.len(), 1, "the mark inside the stolen log is lost");
+    scene.restore(&points[0]).await;
+    assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stolen_log_that_was_written_over_is_bridged_and_the_run_says_what_lies_there() {
+    let scene = marked_without_a_log().await;
+    let file = scene.stage.path("share/0/olaf.trn");
+    let steal = format!("BACKUP LOG Ledger TO DISK = N'{}';", file.display());
+    scene.stage.script("SQL1", "master", &steal).await;
+    std::fs::write(&file, "dear customer").expect("writes");
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert_healthy(&scene, &record, "a log that is none is bridged").await;
+    insta::assert_snapshot!(told(&scene, &record));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_of_ours_that_no_run_brought_away_is_brought_in_by_the_next_one() {
     let scene = marked_without_a_log().await;
