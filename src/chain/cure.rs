@@ -6,8 +6,8 @@
 use std::fmt;
 
 use super::health::{Holding, differential_base};
-use super::{Break, Chain};
-use crate::model::{Piece, PieceKind, ServerLocal};
+use super::{Break, Chain, Taken};
+use crate::model::{Piece, PieceKind};
 use crate::survey::MemberFacts;
 
 /// What mends a chain.
@@ -25,14 +25,7 @@ pub enum Against {
     /// What broke the chain leaves nothing for a differential to build on, or only a full cures it.
     OnlyFull,
     /// The next differential would build on somebody else's full.
-    Base {
-        /// Who took it.
-        user: String,
-        /// When, on its host's clock.
-        when: ServerLocal,
-        /// Where it went.
-        device: String,
-    },
+    Base(Box<Taken>),
     /// We do not hold the full that it would build on.
     NoBase,
     /// The base is of another recovery fork or another family than the database is now.
@@ -45,10 +38,7 @@ impl fmt::Display for Against {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OnlyFull => f.write_str("only a full begins its chain anew"),
-            Self::Base { user, when, device } => write!(
-                f,
-                "its differential base is not ours: `{user}` took a full on {when} to `{device}`"
-            ),
+            Self::Base(taken) => write!(f, "its differential base is not ours: {taken}"),
             Self::NoBase => f.write_str("no full of ours that a differential could build on"),
             Self::BaseApart => f.write_str("our full is of another recovery fork"),
             Self::Unfounded => {
@@ -92,13 +82,7 @@ pub fn cure(facts: &MemberFacts, held: Holding<'_>, reason: &Break) -> Cure {
 pub fn against_a_differential(facts: &MemberFacts, pieces: &[&Piece]) -> Option<Against> {
     let base = match differential_base(facts, pieces) {
         Ok(base) => base,
-        Err(Some(row)) => {
-            return Some(Against::Base {
-                user: row.user_name.clone(),
-                when: row.finished,
-                device: row.device.clone(),
-            });
-        }
+        Err(Some(row)) => return Some(Against::Base(Box::new(Taken::of(row)))),
         Err(None) => return Some(Against::NoBase),
     };
     let fork = facts.recovery_fork_guid;

@@ -134,6 +134,7 @@ fn reason(facts: &MemberFacts, held: Holding<'_>, chain: &Chain<'_>, next: Lsn) 
             device: row.device.clone(),
             machine: row.machine.as_deref().map(Into::into),
             program: row.program.as_deref().map(Into::into),
+            is_virtual: row.is_virtual,
             first: row.first_lsn,
             last: row.last_lsn,
         },

@@ -16,6 +16,7 @@ mod links;
 mod path;
 mod points;
 mod standing;
+mod taken;
 mod way;
 
 pub use copies::Copies;
@@ -28,6 +29,7 @@ pub use points::{
     restore_path, weakest_proof,
 };
 pub use standing::{LogEnds, SetState, log_ends, published, worded};
+pub use taken::Taken;
 pub use way::Way;
 
 #[cfg(test)]

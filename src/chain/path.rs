@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::taken::{how, place};
 use crate::model::{
     HostName, Lsn, Mark, MemberName, PieceId, PieceKind, ServerLocal, SetId, StoreName, Timestamp,
 };
@@ -83,6 +84,9 @@ pub enum Break {
         /// The program that wrote it, where msdb says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         program: Option<Box<str>>,
+        /// It went to a program instead of a file.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_virtual: bool,
         /// Where it begins.
         first: Lsn,
         /// The LSN after it.
@@ -176,14 +180,13 @@ impl fmt::Display for Break {
                 device,
                 machine,
                 program,
+                is_virtual,
                 first,
                 last,
             } => {
                 let log = format!("`{user}` took the log from LSN {first} to {last} on {when}");
-                let with = program.iter().map(|it| format!(" with `{it}`"));
-                let on = machine.iter().map(|it| format!(" on computer `{it}`"));
-                let how: String = with.chain(on).collect();
-                write!(f, "{log}{how} to `{device}`")
+                let how = how(program.as_deref(), machine.as_deref());
+                write!(f, "{log}{how} {}", place(device, *is_virtual))
             }
             Self::Damaged { piece_kind, .. } => {
                 let word = piece_kind.word();

@@ -40,6 +40,9 @@ pub(super) fn base(member: &MemberName, kind: PieceKind, reason: String) -> Base
     }
 }
 
+/// What a person does about fulls of others.
+pub(super) const COPIES_HINT: &str = "let the other job take its fulls COPY_ONLY";
+
 /// A full of every member.
 pub(super) fn fulls(_: &Ctx<'_>, able: &[Able<'_>]) -> (Vec<Base>, Vec<Warning>) {
     let fulls = able
@@ -63,8 +66,7 @@ pub(super) fn differentials(ctx: &Ctx<'_>, able: &[Able<'_>]) -> (Vec<Base>, Vec
         };
         if is_theft {
             let message = format!("member `{}`: {reason}", member.name);
-            let hint = "let the other job take its fulls COPY_ONLY";
-            warnings.push(warning(Code::ChainBroken, message, hint));
+            warnings.push(warning(Code::ChainBroken, message, COPIES_HINT));
         }
         bases.push(base(member.name, PieceKind::Full, reason));
     }
@@ -78,7 +80,7 @@ fn against_a_differential(ctx: &Ctx<'_>, member: &Able<'_>) -> Option<(String, b
     }
     let pieces: Vec<&Piece> = ctx.have.pieces(member.name).collect();
     let against = chain::against_a_differential(member.facts, &pieces)?;
-    let is_theft = matches!(against, Against::Base { .. });
+    let is_theft = matches!(against, Against::Base(_));
     Some((against.to_string(), is_theft))
 }
 
@@ -100,8 +102,12 @@ pub(super) fn bases_of_broken(
             warnings.push(shout(member, reason, quarantine));
             continue;
         }
-        if let Need::Cure(reason @ Break::ForeignLog { device, .. }, _) = &need {
-            warnings.push(stolen(ctx, member, reason, device));
+        if let Need::Cure(reason, cure) = &need {
+            warnings.extend(stolen(ctx, member, reason));
+            if let Cure::Full(against @ Against::Base(_)) = cure {
+                let message = format!("member `{}`: {against}", member.name);
+                warnings.push(warning(Code::ChainBroken, message, COPIES_HINT));
+            }
         }
         bases.push(Base {
             is_cure: matches!(need, Need::Cure(..)),
@@ -144,16 +150,28 @@ fn shout(member: &Able<'_>, reason: &Break, quarantine: &Quarantine) -> Warning 
 }
 
 /// Somebody else's log backup, with the words that bring it into the chain: the marks inside it then count.
-fn stolen(ctx: &Ctx<'_>, member: &Able<'_>, reason: &Break, device: &str) -> Warning {
+fn stolen(ctx: &Ctx<'_>, member: &Able<'_>, reason: &Break) -> Option<Warning> {
+    let Break::ForeignLog {
+        device, is_virtual, ..
+    } = reason
+    else {
+        return None;
+    };
     let message = format!("member `{}`: {reason}", member.name);
     let group = &ctx.cfg.group;
     let place = agent_place(ctx.cfg.host(ctx.survey.home(member.name)), device);
     let place = place.map_or_else(|| "FILE".to_owned(), |place| place.display().to_string());
-    let hint = format!(
-        "stop the other job; every mark inside its backup is lost for the whole group until the file is \
-         brought in: `stopmark adopt --group {group} '{place}'`"
-    );
-    warning(Code::ChainBroken, message, &hint)
+    let hint = if *is_virtual {
+        "leave the member out in that tool, or have it take copies: what went to a program cannot be brought in, and \
+         every mark inside is lost for the whole group"
+            .to_owned()
+    } else {
+        format!(
+            "stop the other job; every mark inside its backup is lost for the whole group until the file is \
+             brought in: `stopmark adopt --group {group} '{place}'`"
+        )
+    };
+    Some(warning(Code::ChainBroken, message, &hint))
 }
 
 /// Why a member needs a backup before its logs lead anywhere.

@@ -58,7 +58,7 @@ pub use asked::{
     Asked, BackupKind, CatalogView, FailedDeed, LinksAsked, Names, RoundResult, StepFailure,
 };
 pub use assess::{dropped_member, far_side};
-pub use astray::{Astray, logs_astray};
+pub use astray::{Astray, AstrayNeed, bases_astray, logs_astray};
 pub use backup::plan_backup;
 pub use broken::{BrokenChain, ChainsSeen, Remedy, look_at_chains};
 pub use check::{plan_check, plan_tidying};

@@ -19,8 +19,8 @@ use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
     self, Asked, BackupKind, COPIES_MAX, CatalogView, CopyPiece, Names, Plan, Quarantine, RunKind,
-    Warning, lint, plan_backup, plan_copies, plan_no_copies, plan_salvage, plan_tidying,
-    wants_another_round,
+    Warning, bases_astray, lint, logs_astray, plan_backup, plan_copies, plan_no_copies,
+    plan_salvage, plan_tidying, wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};
@@ -99,15 +99,14 @@ pub async fn back_up(
         quarantined: quarantined(world, config)?,
     };
     loop {
-        let (survey, have, mut plan) = plan_round(world, config, &asked, is_leased).await?;
-        refuse_unknown(&survey, &mut unknown)?;
-        let surveyed = (&survey, &have);
-        if asked.round == 1 && is_leased {
-            let ours = (run, &book);
-            if bring_in(world, config, ours, surveyed, &mut warnings, interrupt).await? {
-                (_, _, plan) = plan_round(world, config, &asked, is_leased).await?;
-            }
-        }
+        let round = plan_round(world, config, &asked, is_leased).await?;
+        refuse_unknown(&round.0, &mut unknown)?;
+        let (_, _, mut plan) = if asked.round == 1 && is_leased {
+            let ours = (&asked, &book);
+            with_astray(world, config, ours, round, &mut warnings, interrupt).await?
+        } else {
+            round
+        };
         plan.warnings.append(&mut warnings);
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
         let result = book.read(round_result).unwrap_or_default();
@@ -263,12 +262,40 @@ const fn run_kind(wanted: &BackupWanted) -> RunKind {
     }
 }
 
+/// A round that is planned, with what it was planned from.
+type Planned = (Survey, CatalogView, Plan);
+
+/// Brings in what is astray before anything is taken: logs first, which may leave nothing to mend, then the bases of
+/// differentials. The round as it is planned after that.
+async fn with_astray(
+    world: &World,
+    config: &Config,
+    (asked, book): (&Asked, &Book),
+    mut round: Planned,
+    warnings: &mut Vec<Warning>,
+    interrupt: &Interrupt,
+) -> Result<Planned> {
+    for is_base in [false, true] {
+        let (survey, have, _) = &round;
+        let astray = if is_base {
+            bases_astray(config, survey, have, asked)
+        } else {
+            logs_astray(config, survey, have)
+        };
+        let (ours, surveyed) = ((asked.run, book), (survey, have));
+        if bring_in(world, config, ours, surveyed, &astray, warnings, interrupt).await? {
+            round = plan_round(world, config, asked, true).await?;
+        }
+    }
+    Ok(round)
+}
+
 async fn plan_round(
     world: &World,
     config: &Config,
     asked: &Asked,
     is_leased: bool,
-) -> Result<(Survey, CatalogView, Plan)> {
+) -> Result<Planned> {
     let survey = survey::take(world, config).await;
     if is_leased {
         catalog::catch_up(world, &config.group).await?;

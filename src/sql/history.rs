@@ -110,7 +110,7 @@ pub(super) fn backups_sql(database: &DatabaseName) -> Batch {
     Batch::with(
         format!(
             "SELECT {columns},\n    \
-             s.database_guid, s.user_name, s.machine_name, s.is_snapshot, CAST(s.position AS int) AS position,\n    \
+             s.database_guid, s.user_name, s.machine_name, s.is_snapshot,\n    \
              m.software_name, f.physical_device_name, CAST(f.device_type AS int) AS device_type\n\
              FROM (SELECT TOP ({ROWS_MAX}) b.backup_set_id FROM msdb.dbo.backupset AS b\n    \
              WHERE b.database_name = @P1 AND b.type IN ('D', 'I', 'L')\n    \
@@ -143,7 +143,6 @@ pub(super) fn backup_rows<'a>(
 
 fn backup_row(row: Cells<'_>, offset_minutes: i16) -> Result<BackupRow, Fault> {
     let local = |column: &str| local_time(row, column, Some(offset_minutes));
-    let position = row.int_or_null("position")?.unwrap_or(1);
     Ok(BackupRow {
         server: None,
         backup_set_guid: row.guid("backup_set_uuid")?,
@@ -167,7 +166,6 @@ fn backup_row(row: Cells<'_>, offset_minutes: i16) -> Result<BackupRow, Fault> {
         program: row.text_or_null("software_name")?,
         device: device(row)?.unwrap_or_default(),
         further_devices: Vec::new(),
-        position: u16::try_from(position).unwrap_or(1),
         is_virtual: row.int_or_null("device_type")? == Some(VIRTUAL_DEVICE),
         is_snapshot: row.flag("is_snapshot")?,
         started: local("backup_start_date")?,

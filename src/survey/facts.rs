@@ -271,9 +271,6 @@ pub struct BackupRow {
     /// Where it was striped: the files of families 2 and on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_devices: Vec<String>,
-    /// Its place on its medium, which holds others before it where that is not the first.
-    #[serde(default = "first", skip_serializing_if = "is_first")]
-    pub position: u16,
     /// It went to a program instead of a file (`backupmediafamily.device_type` 7).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_virtual: bool,
@@ -293,15 +290,6 @@ pub struct BackupRow {
 )]
 const fn is_in_step(ahead_s: &i64) -> bool {
     *ahead_s == 0
-}
-
-const fn first() -> u16 {
-    1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-const fn is_first(position: &u16) -> bool {
-    *position == 1
 }
 
 impl BackupRow {

@@ -3,8 +3,10 @@
 use uuid::Uuid;
 
 use super::super::samples::{FORK, copy_only, differential, facts, full, local, log, lsn};
-use super::super::{Against, Break, Cure, Health, Holding, cure, differential_base, health};
-use crate::model::Piece;
+use super::super::{
+    Against, Break, Cure, Health, Holding, against_a_differential, cure, differential_base, health,
+};
+use crate::model::{Piece, PieceKind};
 use crate::survey::{BackupRow, MemberFacts, RecoveryModel};
 
 fn held<'a>(pieces: &'a [&'a Piece]) -> Holding<'a> {
@@ -50,7 +52,6 @@ fn row(piece: &Piece) -> BackupRow {
         program: None,
         device: r"D:\elsewhere\ledger.trn".to_owned(),
         further_devices: Vec::new(),
-        position: 1,
         is_virtual: false,
         is_snapshot: false,
         started: local(2),
@@ -91,6 +92,7 @@ fn a_foreign_log_backup_is_named() {
         device: r"D:\elsewhere\ledger.trn".to_owned(),
         machine: None,
         program: None,
+        is_virtual: false,
         first: lsn(30),
         last: lsn(40),
     };
@@ -238,6 +240,54 @@ fn a_piece_that_was_found_damaged_is_the_reason() {
 }
 
 #[test]
+fn what_a_program_took_without_a_file_is_named_as_that() {
+    let base = full(1, 10, 20);
+    let stolen = |is_snapshot: bool| BackupRow {
+        device: "{5F1C}1".to_owned(),
+        is_virtual: true,
+        is_snapshot,
+        program: Some("Veeam".to_owned()),
+        machine: Some("PAY1".to_owned()),
+        ..row(&full(9, 22, 25))
+    };
+    let against = |row: BackupRow| {
+        let facts = MemberFacts {
+            differential_base_guid: Some(row.backup_set_guid),
+            history: vec![row],
+            ..facts(Some(30))
+        };
+        against_a_differential(&facts, &[&base]).expect("a foreign base")
+    };
+    let by = "on 2026-11-21 02:03:00 +00:00 with `Veeam` on computer `PAY1` to a program through the virtual device \
+              `{5F1C}1`, so that there is no file of it";
+    assert_eq!(
+        against(stolen(false)).to_string(),
+        format!(r"its differential base is not ours: `CORP\olaf` took a full {by}")
+    );
+    let snapshot = against(stolen(true)).to_string();
+    assert!(
+        snapshot.contains("took a snapshot of volumes (VSS), which counts as a full, on "),
+        "{snapshot}"
+    );
+    let log = BackupRow {
+        kind: PieceKind::Log,
+        ..stolen(false)
+    };
+    let facts = MemberFacts {
+        history: vec![BackupRow {
+            first_lsn: lsn(20),
+            last_lsn: lsn(30),
+            ..log
+        }],
+        ..facts(Some(30))
+    };
+    let Health::Broken(reason) = judged(&facts, std::slice::from_ref(&base), None) else {
+        panic!("the log is gone");
+    };
+    assert!(reason.to_string().ends_with(by), "{reason}");
+}
+
+#[test]
 fn the_cheapest_cure_is_chosen() {
     let base = full(1, 10, 20);
     let theirs = full(9, 22, 25);
@@ -254,12 +304,14 @@ fn the_cheapest_cure_is_chosen() {
     assert_eq!(chosen(&based(Some(1)), lost()), Cure::Differential);
     let none = Break::NoLogBackupPossible;
     assert_eq!(chosen(&based(Some(1)), none), Cure::Differential);
-    let foreign = Against::Base {
-        user: r"CORP\olaf".to_owned(),
-        when: local(3),
-        device: r"D:\elsewhere\ledger.trn".to_owned(),
+    let foreign = chosen(&based(Some(9)), lost());
+    let Cure::Full(against @ Against::Base(_)) = &foreign else {
+        panic!("{foreign:?}");
     };
-    assert_eq!(chosen(&based(Some(9)), lost()), Cure::Full(foreign));
+    assert_eq!(
+        against.to_string(),
+        r"its differential base is not ours: `CORP\olaf` took a full on 2026-11-21 02:03:00 +00:00 to `D:\elsewhere\ledger.trn`"
+    );
     assert_eq!(
         chosen(&based(Some(77)), lost()),
         Cure::Full(Against::NoBase)

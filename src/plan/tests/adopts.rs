@@ -301,7 +301,6 @@ fn copy_only_row(piece: &Piece) -> BackupRow {
         program: None,
         device: "/old/301.bak".to_owned(),
         further_devices: Vec::new(),
-        position: 1,
         is_virtual: false,
         is_snapshot: false,
         started: piece.started,

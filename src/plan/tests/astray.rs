@@ -1,14 +1,14 @@
-//! Log backups astray: where their files are looked for.
+//! Backups astray: which of them a chain needs, and where their files are looked for.
 
 use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use super::super::samples::{catalog, change_member, config, survey};
+use super::super::samples::{asked, catalog, change_member, config, member, survey};
 use super::super::*;
 use super::backups::foreign;
 use crate::chain::samples::lsn;
-use crate::model::PieceKind;
+use crate::model::{PieceKind, Timestamp};
 use crate::survey::BackupRow;
 
 const SHARE: &str = r"\\nas\backup\pay1";
@@ -68,4 +68,97 @@ fn a_backup_that_went_to_a_program_lies_nowhere() {
         ..stolen(0x9, (30, 50), &["1.trn"])
     };
     assert_eq!(astray(vec![taken]), None);
+}
+
+/// A full of `Ledger` that somebody took to the share, and that differentials would build on.
+fn their_full() -> BackupRow {
+    BackupRow {
+        kind: PieceKind::Full,
+        ..stolen(0xf, (28, 29), &["full.bak"])
+    }
+}
+
+/// The bases that a run would bring in, where `Ledger`'s next log begins at `next` and `rows` is what msdb says.
+fn bases(asked: &Asked, have: &CatalogView, next: u32, rows: Vec<BackupRow>) -> Vec<Astray> {
+    let mut survey = survey(Some(30));
+    change_member(&mut survey, "PAY1/Ledger", |facts| {
+        facts.last_log_backup_lsn = Some(lsn(next));
+        facts.differential_base_guid = Some(Uuid::from_u128(0xf));
+        facts.history = rows;
+    });
+    bases_astray(&config(), &survey, have, asked)
+}
+
+#[test]
+fn somebody_else_s_full_is_wanted_where_a_differential_is() {
+    let of = |kind, next| bases(&asked(kind), &catalog(), next, vec![their_full()]);
+    let asked_for = of(BackupKind::Differential, 30);
+    assert_eq!(asked_for[0].places, places(&["full.bak"]));
+    assert_eq!(asked_for[0].backups, [Uuid::from_u128(0xf)]);
+    assert_eq!(
+        of(BackupKind::Log, 50),
+        asked_for,
+        "a differential would mend it"
+    );
+    for kind in [BackupKind::Log, BackupKind::Full] {
+        assert_eq!(of(kind, 30), [], "nothing needs it");
+    }
+    let warning = asked_for[0].warning();
+    assert!(
+        warning
+            .message
+            .ends_with("it is brought in, and differentials build on it")
+    );
+}
+
+#[test]
+fn somebody_else_s_full_is_left_where_it_is_when_it_saves_nothing() {
+    let differential = asked(BackupKind::Differential);
+    let of = |asked: &Asked, have: &CatalogView, rows| bases(asked, have, 50, rows);
+    let rows = || vec![their_full()];
+    assert_eq!(of(&differential, &catalog(), rows()).len(), 1);
+    let begun_anew = Asked {
+        new_chain: vec![member("PAY1/Ledger")],
+        ..differential.clone()
+    };
+    assert_eq!(of(&begun_anew, &catalog(), rows()), []);
+    let left_alone = Asked {
+        quarantined: vec![Quarantine {
+            member: member("PAY1/Ledger"),
+            cures: 3,
+            until: Timestamp::from_millis(0),
+        }],
+        ..differential.clone()
+    };
+    assert_eq!(of(&left_alone, &catalog(), rows()), []);
+    assert_eq!(
+        of(&differential, &CatalogView::default(), rows()),
+        [],
+        "our own full comes first"
+    );
+    let mut damaged = catalog();
+    let own = damaged
+        .pieces(&member("PAY1/Ledger"))
+        .next()
+        .expect("a piece")
+        .clone();
+    damaged.damaged = vec![crate::model::Piece {
+        backup_set_guid: Uuid::from_u128(0xf),
+        ..own
+    }];
+    assert_eq!(
+        of(&differential, &damaged, rows()),
+        [],
+        "it is ours, and the store lost it"
+    );
+    let of_another_fork = BackupRow {
+        last_recovery_fork_guid: Some(Uuid::from_u128(0xbad)),
+        ..their_full()
+    };
+    assert_eq!(of(&differential, &catalog(), vec![of_another_fork]), []);
+    let unseen = BackupRow {
+        device: r"D:\olaf\full.bak".to_owned(),
+        ..their_full()
+    };
+    assert_eq!(of(&differential, &catalog(), vec![unseen]), []);
 }

@@ -77,7 +77,6 @@ pub(super) fn foreign(kind: PieceKind, first: u32, last: u32) -> BackupRow {
         program: None,
         device: r"D:\olaf\orders.bak".to_owned(),
         further_devices: Vec::new(),
-        position: 1,
         is_virtual: false,
         is_snapshot: false,
         started: local(4),

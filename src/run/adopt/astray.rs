@@ -1,7 +1,9 @@
-//! Bringing in log backups that are in no piece, somebody else's or our own, as a round of the run that met them.
+//! Bringing in backups that are in no piece, somebody else's or our own, as a round of the run that met them.
 //!
 //! Start at [`bring_in`]. Only where the files are whole and beyond doubt; else the run cures the chain in another
 //! way, and says why.
+
+use uuid::Uuid;
 
 use super::{Offered, sorted_out, unread};
 use crate::config::Config;
@@ -9,7 +11,7 @@ use crate::error::{Code, Result};
 use crate::media::{Gathered, Source, gather};
 use crate::model::RunId;
 use crate::plan::{
-    AdoptAsked, Astray, Becomes, CatalogView, Found, Judged, Warning, logs_astray, plan_adopt,
+    AdoptAsked, Astray, Becomes, CatalogView, Found, Judged, Offer, Warning, plan_adopt,
 };
 use crate::run::book::Book;
 use crate::run::conduct::refuse_unsound;
@@ -18,21 +20,23 @@ use crate::run::{Interrupt, PlanNames};
 use crate::survey::Survey;
 use crate::world::World;
 
-/// Adopts the log backups astray that this machine can read; whether any were. Examining them is a read, and what
-/// cannot be brought in is told in `warnings` with the reason: the marks inside it are lost to another cure.
+const OVERWRITTEN_HINT: &str = "see who cleans up there or writes over it";
+
+/// Adopts these backups where this machine can read them; whether any were. Examining them is a read, and what cannot be
+/// brought in is told in `warnings` with the reason: the marks inside it are lost to another cure.
 pub(in crate::run) async fn bring_in(
     world: &World,
     config: &Config,
     (run, book): (RunId, &Book),
     (survey, have): (&Survey, &CatalogView),
+    astray: &[Astray],
     warnings: &mut Vec<Warning>,
     interrupt: &Interrupt,
 ) -> Result<bool> {
-    let astray = logs_astray(config, survey, have);
     if astray.is_empty() {
         return Ok(false);
     }
-    let found = examined(world, &astray).await;
+    let found = examined(world, astray).await;
     let asked = AdoptAsked {
         run,
         offers: found.offers,
@@ -57,7 +61,7 @@ pub(in crate::run) async fn bring_in(
     Ok(true)
 }
 
-/// Whether any of these log backups is adopted.
+/// Whether any of these backups is adopted.
 fn is_brought(astray: &Astray, judged: &[Judged]) -> bool {
     judged.iter().any(|it| {
         let guid = it.piece.as_ref().map(|piece| piece.backup_set_guid);
@@ -85,10 +89,45 @@ async fn examined(world: &World, astray: &[Astray]) -> Offered {
         }
     }
     let found = sorted_out(&all);
-    Offered {
-        offers: found.offers,
-        others: found.others.into_iter().map(told).chain(gone).collect(),
+    // A medium may hold many, and each that is adopted is stored with all of its medium.
+    let is_astray = |offer: &Offer| {
+        let mut backups = astray.iter().flat_map(|it| &it.backups);
+        backups.any(|guid| *guid == offer.piece.backup_set_guid)
+    };
+    let offers: Vec<Offer> = found.offers.into_iter().filter(is_astray).collect();
+    let mut others: Vec<Found> = found.others.into_iter().map(told).chain(gone).collect();
+    let elsewhere = astray.iter().filter_map(|it| missed(it, &offers, &others));
+    let elsewhere: Vec<Found> = elsewhere.collect();
+    others.extend(elsewhere);
+    Offered { offers, others }
+}
+
+/// Files that are whole and hold other backups than those that went there; none where something else is told of them.
+fn missed(astray: &Astray, offers: &[Offer], others: &[Found]) -> Option<Found> {
+    let is_offered = |guid: &Uuid| {
+        let mut offers = offers.iter();
+        offers.any(|offer| offer.piece.backup_set_guid == *guid)
+    };
+    let places = astray
+        .places
+        .iter()
+        .map(|place| place.display().to_string());
+    let places: Vec<String> = places.collect();
+    let is_told = |found: &Found| {
+        let is_refused = matches!(found.becomes, Becomes::Refused { .. });
+        is_refused && found.places.iter().any(|place| places.contains(place))
+    };
+    if astray.backups.iter().all(is_offered) || others.iter().any(is_told) {
+        return None;
     }
+    Some(Found {
+        places,
+        becomes: Becomes::Refused {
+            code: Code::NoMedia,
+            message: "a backup that went there, as msdb says, is not there any more".to_owned(),
+            hint: OVERWRITTEN_HINT.to_owned(),
+        },
+    })
 }
 
 /// The history says that a backup lies in this file, so a file that is none is worth a word here.
@@ -98,7 +137,7 @@ fn told(found: Found) -> Found {
             becomes: Becomes::Refused {
                 code: Code::NoMedia,
                 message: "msdb says that a backup went there, and the file is none".to_owned(),
-                hint: "see who cleans up there or writes over it".to_owned(),
+                hint: OVERWRITTEN_HINT.to_owned(),
             },
             ..found
         },
