@@ -177,6 +177,7 @@ fn piece(member: &MemberName, number: u64, nth: u128) -> Piece {
         finished: moment,
         server_version: "16.0.1000".to_owned(),
         files: Vec::new(),
+        position: 1,
         stripes: vec![StoredStripe {
             key: format!("v1/many/pieces/h/d/{number:020}.log.1of1.bak"),
             size_bytes: 65_536,

@@ -47,6 +47,7 @@ pub(crate) fn piece(id: u128, kind: PieceKind, first: u32, last: u32) -> Piece {
         finished: local(1),
         server_version: "16.0.1000".to_owned(),
         files: Vec::new(),
+        position: 1,
         stripes: Vec::new(),
         proof: None,
     }

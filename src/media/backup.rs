@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use mtf::{BackupSet, Finding, Report, Severity, StripeFault, check_stripes};
+use mtf::{BackupSet, Report, Severity, StripeFault, check_stripes};
 use uuid::Uuid;
 
 use super::Examined;
@@ -93,52 +93,12 @@ pub fn join(examined: &[Examined]) -> Vec<Backup> {
     merge_copies(found)
 }
 
-/// The report as if this backup set, which counts from 0, were alone in its file.
-#[must_use]
-pub fn part(report: &Report, set: usize) -> Report {
-    Report {
-        media: report.media.clone(),
-        sets: report.sets.get(set).cloned().into_iter().collect(),
-        findings: concerning(report, set).cloned().collect(),
-        bytes: report.bytes,
-        level: report.level,
-        is_compressed: report.is_compressed,
-        ..Report::default()
-    }
-}
-
 /// The gravest finding that concerns this backup set of the report, which counts from 0.
 fn worst_of(report: &Report, set: usize) -> Option<Severity> {
-    let severities = concerning(report, set).map(|finding| finding.kind.severity());
+    let severities = report
+        .concerning(set)
+        .map(|finding| finding.kind.severity());
     severities.max()
-}
-
-/// The findings that concern this backup set of the report, which counts from 0.
-fn concerning(report: &Report, set: usize) -> impl Iterator<Item = &Finding> {
-    let bounds = bounds(report, set);
-    report
-        .findings
-        .iter()
-        .filter(move |finding| bounds.is_none_or(|(from, to)| (from..to).contains(&finding.offset)))
-}
-
-/// Where a backup set lies in its file, in bytes. None where the filemarks do not tell: then every finding
-/// concerns every backup set. Before the first one lies the media header, which is nobody's alone.
-fn bounds(report: &Report, set: usize) -> Option<(u64, u64)> {
-    let position = usize::from(report.sets.get(set)?.identity.position);
-    // Filemarks stand after the media header, and for each backup set after its contents and after its end.
-    let mark = |number: usize| {
-        let newest_first = report.filemarks.len().checked_sub(number + 1)?;
-        report.filemarks.get(newest_first).copied()
-    };
-    let is_in_order = report
-        .sets
-        .iter()
-        .zip(1_usize..)
-        .all(|(set, number)| usize::from(set.identity.position) == number);
-    let begin = mark(position.checked_sub(1)? * 2)?;
-    let end = mark(position * 2)?;
-    is_in_order.then_some((begin, end))
 }
 
 /// The backups of a file that is no stripe.

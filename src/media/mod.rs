@@ -17,7 +17,7 @@ mod piece;
 mod scan;
 mod source;
 
-pub use backup::{Backup, Stripe, join, part};
+pub use backup::{Backup, Stripe, join};
 pub use bring::ForeignMedia;
 pub use follow::{base_of, follow};
 pub use gather::{Gathered, PassedOver, gather};

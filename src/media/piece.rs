@@ -47,6 +47,7 @@ pub fn piece(
         finished: set.finished.map_or(started, |at| local(set, at)),
         server_version: set.server_version.to_string(),
         files: set.files.iter().map(DatabaseFile::from).collect(),
+        position: set.position.max(1),
         stripes,
         proof: None,
     })

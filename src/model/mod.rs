@@ -30,6 +30,7 @@ pub use piece::{
     DatabaseFile, DatabaseFileKind, DifferentialBase, Piece, PieceKind, PlainStripe, ProofLevel,
     SealedStripe, StoredStripe,
 };
+pub(crate) use piece::{first_on_medium, is_first_on_medium};
 pub use set::{MissingMember, Origin, Set, SetKind};
 pub use settings::{DatabaseSettings, MemberSettings, UserLogin};
 pub use severity::Severity;

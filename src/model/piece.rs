@@ -210,6 +210,13 @@ pub struct Piece {
     pub server_version: String,
     /// The database's files, for `MOVE`.
     pub files: Vec<DatabaseFile>,
+    /// Its place on its medium, which holds others before it where that is not the first: `FILE = n` of a restore. Such
+    /// media are stored whole, and only others' backups lie on them.
+    #[serde(
+        default = "first_on_medium",
+        skip_serializing_if = "is_first_on_medium"
+    )]
+    pub position: u16,
     /// The stripe files, family 1 first.
     pub stripes: Vec<StoredStripe>,
     /// How far it was proven after the upload; none where an older version did not say.
@@ -226,6 +233,17 @@ impl StoredStripe {
             ..self.clone()
         }
     }
+}
+
+/// Where a backup stands that is alone on its medium, or the first one there.
+pub(crate) const fn first_on_medium() -> u16 {
+    1
+}
+
+/// Whether a backup is the first one on its medium.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+pub(crate) const fn is_first_on_medium(position: &u16) -> bool {
+    *position == 1
 }
 
 impl Piece {

@@ -100,6 +100,7 @@ pub(super) fn brought_back(share: &ShareConfig, group: &GroupName, piece: &Piece
         piece: piece.id,
         stripes: piece.stripes.iter().enumerate().map(stripe).collect(),
         lacks_checksums: !piece.has_backup_checksums,
+        position: piece.position,
     }
 }
 

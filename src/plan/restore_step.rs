@@ -21,6 +21,12 @@ pub struct RestorePiece {
     /// It was taken without `CHECKSUM`, as somebody else's backup may be, and cannot be restored with it (3187).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_checksums: bool,
+    /// Its place on its medium, `FILE = n`, where that is not the first.
+    #[serde(
+        default = "crate::model::first_on_medium",
+        skip_serializing_if = "crate::model::is_first_on_medium"
+    )]
+    pub position: u16,
 }
 
 /// Brings a piece from the store to a share.

@@ -43,6 +43,9 @@ pub struct FoundReport {
 /// What a backup is, as its media tell it.
 #[derive(Clone, Debug, Serialize)]
 pub struct BackupReport {
+    /// Its place on its medium, `FILE = n` of a restore, where that is not the first.
+    #[serde(skip_serializing_if = "crate::model::is_first_on_medium")]
+    pub position: u16,
     /// Full, differential or log.
     pub kind: PieceKind,
     /// The server and database that the media name.
@@ -167,6 +170,7 @@ fn members(adoption: &Adoption, pieces: &[Piece]) -> Vec<ChainReport> {
 
 fn found(judged: &Judged) -> FoundReport {
     let backup = judged.piece.as_ref().map(|piece| BackupReport {
+        position: piece.position,
         kind: piece.kind,
         of: piece.member.clone(),
         first_lsn: piece.first_lsn,
@@ -211,7 +215,11 @@ impl FoundReport {
         }
         if let Some(backup) = &self.backup {
             let (kind, of) = (backup.kind.word(), &backup.of);
-            let words = format!("  {kind} of {of}, finished {}", backup.finished);
+            let on_it = match backup.position {
+                1 => String::new(),
+                position => format!(", backup {position} of this medium"),
+            };
+            let words = format!("  {kind} of {of}, finished {}{on_it}", backup.finished);
             writeln!(text, "{}", plain(&words)).expect("a string takes everything");
         }
         for line in self.becomes.lines() {

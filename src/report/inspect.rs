@@ -17,7 +17,7 @@ use super::sets::STYLE;
 use crate::error::plain::{plain, plain_within};
 use crate::error::render::{ErrorJson, json};
 use crate::error::{Exit, render};
-use crate::media::{Backup, Digest, Examined, Gathered, Lineage, PassedOver, local, part};
+use crate::media::{Backup, Digest, Examined, Gathered, Lineage, PassedOver, local};
 
 /// Characters of a name in a table.
 const NAME_CHARACTERS_MAX: usize = 40;
@@ -330,7 +330,7 @@ impl FileReport {
     fn of(examined: &Examined) -> Self {
         let media = examined.report.media.as_ref();
         let backups = examined.report.sets.iter().enumerate().map(|(at, set)| {
-            let alone = part(&examined.report, at);
+            let alone = examined.report.part(at);
             BackupReport {
                 identity: set.identity.clone(),
                 level_reached: alone.level_reached().map_or(0, Level::number),

@@ -125,8 +125,9 @@ pub fn database_sql(step: &RestoreDatabase) -> Batch {
         String::new()
     };
     let mut text = format!(
-        "{before}RESTORE DATABASE {target}\nFROM {}\nWITH NORECOVERY, {}STATS = 5{}",
+        "{before}RESTORE DATABASE {target}\nFROM {}\nWITH {}NORECOVERY, {}STATS = 5{}",
         devices(&step.source),
+        place(&step.source),
         checksum(&step.source),
         moves_sql(&step.moves),
     );
@@ -151,9 +152,10 @@ pub fn log_sql(step: &RestoreLog) -> Batch {
         (false, _) => "NORECOVERY".to_owned(),
     };
     Batch::plain(format!(
-        "RESTORE LOG {}\nFROM {}\nWITH {clause}{leaves}, {}STATS = 5{};",
+        "RESTORE LOG {}\nFROM {}\nWITH {}{clause}{leaves}, {}STATS = 5{};",
         identifier(step.target.as_str()),
         devices(&step.source),
+        place(&step.source),
         checksum(&step.source),
         moves_sql(&step.moves),
     ))
@@ -169,8 +171,16 @@ pub(super) fn keeps_sql(keeps: Keeps) -> String {
     kept.map(|(_, word)| word).collect()
 }
 
+/// Which backup of its medium is meant, where that is not the first one.
+pub(super) fn place(source: &RestorePiece) -> String {
+    match source.position {
+        1 => String::new(),
+        position => format!("FILE = {position}, "),
+    }
+}
+
 /// Checksums are compared where there are any; to ask for them where there are none is 3187.
-fn checksum(source: &RestorePiece) -> &'static str {
+pub(super) fn checksum(source: &RestorePiece) -> &'static str {
     if source.lacks_checksums {
         ""
     } else {
@@ -282,6 +292,18 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         stop: StopAt::End,
         ..log_step(sample, false)
     };
+    let behind_others = RestorePiece {
+        position: 3,
+        ..source(sample)
+    };
+    let appended = RestoreDatabase {
+        source: behind_others.clone(),
+        ..database_step(sample, false)
+    };
+    let appended_log = RestoreLog {
+        source: behind_others,
+        ..log_step(sample, false)
+    };
     vec![
         ("restore.full_replacing", database_sql(&full)),
         ("restore.differential", database_sql(&differential)),
@@ -289,6 +311,8 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
         ("restore.last_log", log_sql(&last)),
         ("restore.last_log_standing_by", log_sql(&shut)),
         ("restore.bulk_logged_log", log_sql(&bulk_logged)),
+        ("restore.third_of_its_medium", database_sql(&appended)),
+        ("restore.log_third_of_its_medium", log_sql(&appended_log)),
     ]
 }
 
@@ -302,6 +326,7 @@ fn source(sample: &Sample) -> RestorePiece {
         piece: crate::model::PieceId(uuid::Uuid::nil()),
         stripes: (1..3).map(stripe).collect(),
         lacks_checksums: false,
+        position: 1,
     }
 }
 

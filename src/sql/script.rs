@@ -10,7 +10,7 @@
 use super::every::Sample;
 use super::proof::{named_later_sql, newest_if_any_sql};
 use super::quote::{disks, identifier, literal};
-use super::restore::{database_sql, log_sql};
+use super::restore::{checksum, database_sql, log_sql, place};
 use super::settings::{sample_step, switched_on};
 use super::statement::Batch;
 use crate::config::MarkLogKind;
@@ -54,13 +54,10 @@ pub fn companion_sql(database: &DatabaseName, source: &RestorePiece, moves: &[Fi
     });
     Batch::plain(format!(
         "IF DB_ID({target}) IS NOT NULL PRINT {there};\n\
-         ELSE RESTORE DATABASE {name}\nFROM {}\nWITH {}RECOVERY, STATS = 5{};",
+         ELSE RESTORE DATABASE {name}\nFROM {}\nWITH {}{}RECOVERY, STATS = 5{};",
         disks(paths),
-        if source.lacks_checksums {
-            ""
-        } else {
-            "CHECKSUM, "
-        },
+        place(source),
+        checksum(source),
         moves.collect::<String>()
     ))
 }
@@ -129,7 +126,11 @@ pub fn restore_log_sql(step: &RestoreLog, words: &str) -> Batch {
 #[must_use]
 pub fn header_sql(source: &RestorePiece) -> Batch {
     let paths = source.stripes.iter().map(|stripe| stripe.sql_path.as_str());
-    Batch::plain(format!("RESTORE HEADERONLY FROM {};", disks(paths)))
+    let which = match source.position {
+        1 => String::new(),
+        position => format!(" WITH FILE = {position}"),
+    };
+    Batch::plain(format!("RESTORE HEADERONLY FROM {}{which};", disks(paths)))
 }
 
 /// Requires that a member is online and stands at the mark that was asked for; 50000 otherwise.

@@ -1,7 +1,8 @@
 //! Manifests: one JSON object a set, written once, named by the group's log with its digest.
 //!
-//! Format 1 is the serialised [`Set`] with two fields before it; `docs/store-format.md` and the fixtures
-//! under `tests/fixtures/` describe it. Readers refuse newer formats and ignore fields they do not know.
+//! It is the serialised [`Set`] with two fields before it; `docs/store-format.md` and the fixtures
+//! under `tests/fixtures/` describe it. Readers refuse newer formats and ignore fields they do not know, so what must
+//! not be ignored is another format: see [`format_of`].
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::model::{Set, Sha256Digest};
 
 /// The newest format of a manifest.
-pub(super) const MANIFEST_FORMAT: u16 = 1;
+pub(super) const MANIFEST_FORMAT: u16 = 2;
 
 /// Manifests of one stamp that a run may need: one, and one more each time it was interrupted in between.
 const ATTEMPTS_MAX: u32 = 20;
@@ -38,7 +39,7 @@ impl ObjectStore {
     /// Writes a set's manifest; its key and digest. One that stands there with the same content counts.
     pub(super) async fn write_set(&self, set: &Set) -> Result<(String, Sha256Digest)> {
         let manifest = Manifest {
-            format: MANIFEST_FORMAT,
+            format: format_of(set),
             stopmark: env!("CARGO_PKG_VERSION"),
             set,
         };
@@ -79,6 +80,13 @@ impl ObjectStore {
         })
         .await
     }
+}
+
+/// Format 2 has pieces that are not the first backup on their medium. Who knows format 1 alone would restore another
+/// backup than the piece; all other sets are written so that it can read them.
+fn format_of(set: &Set) -> u16 {
+    let is_behind_others = set.pieces.iter().any(|piece| piece.position > 1);
+    if is_behind_others { 2 } else { 1 }
 }
 
 fn checked(content: &[u8], key: &str, digest: Sha256Digest) -> Result<Set> {
@@ -158,7 +166,7 @@ mod tests {
         set.companions = vec![set.pieces[0].member.clone()];
         (set.kind, set.mark) = (SetKind::Salvage, None);
         let manifest = Manifest {
-            format: MANIFEST_FORMAT,
+            format: format_of(&set),
             stopmark: "test",
             set: &set,
         };
@@ -176,6 +184,15 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_of_format_2_says_which_backup_of_its_medium_a_piece_is() {
+        let text = include_str!("../../tests/fixtures/manifest-2.json");
+        let set = parse(text.as_bytes()).expect("format 2");
+        assert_eq!((set.pieces[0].position, format_of(&set)), (3, 2));
+        let first = parse(FORMAT_1.as_bytes()).expect("format 1");
+        assert_eq!((first.pieces[0].position, format_of(&first)), (1, 1));
+    }
+
+    #[test]
     fn fields_that_a_later_version_adds_are_left_alone() {
         let more = FORMAT_1.replacen('{', "{\"colour\": \"red\", ", 1);
         assert!(parse(more.as_bytes()).is_ok());
@@ -183,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_refused_and_named() {
-        let newer = FORMAT_1.replacen("\"format\": 1", "\"format\": 2", 1);
+        let newer = FORMAT_1.replacen("\"format\": 1", "\"format\": 3", 1);
         let error = parse(newer.as_bytes()).expect_err("newer");
         assert_eq!(error.code(), Code::ManifestUnreadable);
         assert!(error.message().contains("newer"), "{error}");

@@ -80,14 +80,22 @@ pub fn check_piece(reports: &[Report], expected: Expected<'_>) -> Result<Seen> {
 }
 
 /// Compares the reports of an adopted backup's stripes, family 1 first, with the piece that it was examined to
-/// be.
+/// be. What else lies on its media is somebody else's affair.
 ///
 /// # Errors
 /// `SM0707` with the first disagreement.
 pub fn check_adopted(reports: &[Report], piece: &Piece) -> Result<()> {
-    check_stripes(reports).map_err(|fault| fault.about(&piece.member))?;
-    let mut read = reports.iter().filter(|report| !is_unread(report));
+    let parts: Vec<Report> = reports.iter().map(|it| part_of(it, piece)).collect();
+    check_stripes(&parts).map_err(|fault| fault.about(&piece.member))?;
+    let mut read = parts.iter().filter(|report| !is_unread(report));
     read.try_for_each(|report| agree::with_piece(&report.sets[0].identity, piece))
+}
+
+/// The report as if the piece were alone on its medium; all of it where the piece is not there, which is then told.
+fn part_of(report: &Report, piece: &Piece) -> Report {
+    let mut sets = report.sets.iter();
+    sets.position(|set| set.identity.position == piece.position)
+        .map_or_else(|| report.clone(), |at| report.part(at))
 }
 
 /// Requires that these are the whole and sound stripes of one backup each file, family 1 first. Those that cannot

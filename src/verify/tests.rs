@@ -6,8 +6,8 @@ use mtf::{
 };
 use uuid::Uuid;
 
-use super::{Expected, MediaTap, check_piece};
-use crate::chain::samples::{local, lsn};
+use super::{Expected, MediaTap, check_adopted, check_piece};
+use crate::chain::samples::{local, log, lsn};
 use crate::error::Code;
 use crate::model::{DifferentialBase, MemberName, PieceId, PieceKind};
 use crate::run::events::BackedUp;
@@ -220,6 +220,43 @@ fn several_backups_in_a_file_are_no_piece() {
     let mut report = stripe(1, 1, identity());
     report.sets.push(report.sets[0].clone());
     assert!(checked(&[report]).contains("holds 2 backups, not one"));
+}
+
+#[test]
+fn an_adopted_backup_is_looked_for_in_its_place_on_the_medium() {
+    let piece = log(2, 10, 20);
+    let nth = |position: u16, guid: u128| BackupSet {
+        position,
+        kind: BackupKind::Log,
+        set_guid: id(guid),
+        family_guid: piece.family_guid,
+        first_lsn: piece.first_lsn,
+        last_lsn: piece.last_lsn,
+        recovery_fork_guid: piece.last_fork_guid,
+        ..BackupSet::default()
+    };
+    let mut medium = stripe(1, 1, nth(1, 1));
+    for set in [nth(2, 2), nth(3, 3)] {
+        medium.sets.push(SetReport {
+            identity: set,
+            ..SetReport::default()
+        });
+    }
+    let checked = |position: u16| {
+        let piece = crate::model::Piece {
+            position,
+            ..piece.clone()
+        };
+        check_adopted(&[medium.clone()], &piece).map_err(|error| error.message().to_owned())
+    };
+    assert_eq!(checked(2), Ok(()));
+    let other = checked(3).expect_err("another backup");
+    assert!(other.contains("its backup set GUID is"), "{other}");
+    let beyond = checked(4).expect_err("no such place");
+    assert!(
+        beyond.contains("the medium holds 3 backups, not one"),
+        "{beyond}"
+    );
 }
 
 #[test]

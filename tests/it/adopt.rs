@@ -300,6 +300,49 @@ async fn a_folder_of_backups_becomes_a_catalog() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_backup_of_a_medium_is_adopted_once_and_restored_from_its_place_there() {
+    let stage = Stage::set(&[("SQL1", &["Ledger"]), (SPARE, &[])]).await;
+    let table = "CREATE TABLE dbo.T (id bigint NOT NULL); INSERT INTO dbo.T VALUES (1);";
+    stage.script("SQL1", "Ledger", table).await;
+    // Without INIT or FORMAT each is appended to what is there.
+    let medium = taken(&stage, "SQL1", "Ledger", "full", "week.bak").await;
+    let append = async |nth: u8| {
+        let insert = format!("INSERT INTO dbo.T VALUES ({nth});");
+        stage.script("SQL1", "Ledger", &insert).await;
+        taken(&stage, "SQL1", "Ledger", "log", "week.bak").await;
+    };
+    append(2).await;
+    append(3).await;
+    let first = adopted(&stage, &[&text(&medium)]).await;
+    append(4).await;
+    let grown = adopted(&stage, &[&text(&medium)]).await;
+    insta::assert_snapshot!(format!(
+        "{}\nand when it has grown\n{}",
+        told(&stage, &first),
+        told(&stage, &grown)
+    ));
+    let taken = stage.run(&["backup", "log"]).await;
+    assert_eq!(taken.exit, Exit::Ok, "{}{}", taken.stdout, taken.stderr);
+    assert!(!taken.stdout.contains("new chain"), "{}", taken.stdout);
+    let rebuilt = stage.run(&["catalog", "rebuild"]).await;
+    assert_eq!(rebuilt.exit, Exit::Ok, "{}", rebuilt.stderr);
+    let files = stage.path("restored");
+    fs::create_dir_all(&files).expect("a folder");
+    let files = text(&files);
+    let restore = ["restore", "run", "--to-host", SPARE, "--files-in", &files];
+    let restored = stage.run(&restore).await;
+    assert_eq!(
+        restored.exit,
+        Exit::Ok,
+        "{}{}",
+        restored.stdout,
+        restored.stderr
+    );
+    let sum = "SELECT SUM(id) FROM dbo.T;";
+    assert_eq!(stage.number(SPARE, "Ledger", sum).await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_adopted_is_refused_with_the_reason() {
     let stage = Stage::set(&[("SQL1", &["Ledger"])]).await;
     let folder = elsewhere(&stage);
@@ -307,8 +350,12 @@ async fn what_cannot_be_adopted_is_refused_with_the_reason() {
         .script("SQL1", "master", "CREATE DATABASE Private;")
         .await;
     taken(&stage, "SQL1", "Private", "full", "private.bak").await;
-    taken(&stage, "SQL1", "Ledger", "full", "two in one.bak").await;
-    taken(&stage, "SQL1", "Ledger", "log", "two in one.bak").await;
+    let base = stage.path("base.bak");
+    let base = format!(
+        "BACKUP DATABASE Ledger TO DISK = N'{0}';\nBACKUP LOG Ledger TO DISK = N'{0}';",
+        base.display()
+    );
+    stage.script("SQL1", "master", &base).await;
     let cut = taken(&stage, "SQL1", "Ledger", "log", "cut.trn").await;
     let whole = fs::read(&cut).expect("it is there");
     fs::write(&cut, &whole[..whole.len() * 2 / 3]).expect("writes");

@@ -14,6 +14,7 @@ fn source(step: &BackUp) -> RestorePiece {
         piece: step.piece,
         stripes: step.stripes.clone(),
         lacks_checksums: false,
+        position: 1,
     }
 }
 

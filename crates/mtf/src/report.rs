@@ -83,6 +83,49 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The report as if this backup set, which counts from 0, were alone in its file.
+    #[must_use]
+    pub fn part(&self, set: usize) -> Self {
+        Self {
+            media: self.media.clone(),
+            sets: self.sets.get(set).cloned().into_iter().collect(),
+            findings: self.concerning(set).cloned().collect(),
+            bytes: self.bytes,
+            level: self.level,
+            is_compressed: self.is_compressed,
+            ..Self::default()
+        }
+    }
+
+    /// The findings that concern this backup set, which counts from 0.
+    pub fn concerning(&self, set: usize) -> impl Iterator<Item = &Finding> {
+        let bounds = self.bounds(set);
+        self.findings.iter().filter(move |finding| {
+            bounds.is_none_or(|(from, to)| (from..to).contains(&finding.offset))
+        })
+    }
+
+    /// Where a backup set lies in its file, in bytes. None where the filemarks do not tell: then every finding
+    /// concerns every backup set. Before the first one lies the media header, which is nobody's alone.
+    fn bounds(&self, set: usize) -> Option<(u64, u64)> {
+        let position = usize::from(self.sets.get(set)?.identity.position);
+        // Filemarks stand after the media header, and for each backup set after its contents and after its end.
+        let mark = |number: usize| {
+            let newest_first = self.filemarks.len().checked_sub(number + 1)?;
+            self.filemarks.get(newest_first).copied()
+        };
+        let is_in_order = self
+            .sets
+            .iter()
+            .zip(1_usize..)
+            .all(|(set, number)| usize::from(set.identity.position) == number);
+        let begin = mark(position.checked_sub(1)? * 2)?;
+        let end = mark(position * 2)?;
+        is_in_order.then_some((begin, end))
+    }
+}
+
 /// One backup set and what was proved of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetReport {

@@ -92,7 +92,9 @@ fn held<'a>(have: &'a CatalogView, offer: &Offer) -> Option<(&'a Set, &'a Piece)
 }
 
 fn kept(offer: &Offer, set: &Set, held: &Piece) -> Becomes {
-    if has_same_bytes(&held.stripes, &offer.piece.stripes) {
+    let is_held = has_same_bytes(&held.stripes, &offer.piece.stripes)
+        || (offer.is_among_others && is_same_backup(held, &offer.piece));
+    if is_held {
         return Becomes::Held { set: set.stamp() };
     }
     differs(format!(
@@ -123,28 +125,40 @@ fn has_same_bytes(one: &[StoredStripe], other: &[StoredStripe]) -> bool {
     one.iter().map(bytes).eq(other.iter().map(bytes))
 }
 
+/// What a medium with several backups says of one of them, before and after it grew.
+fn is_same_backup(one: &Piece, other: &Piece) -> bool {
+    let said = |piece: &Piece| {
+        let place = (piece.position, piece.first_lsn, piece.last_lsn);
+        let of = (piece.family_guid, piece.last_fork_guid);
+        (piece.kind, place, of, piece.stripes.len())
+    };
+    said(one) == said(other)
+}
+
 /// Two different log backups of one stretch of log cannot both be of one chain, but for copy-only ones.
 fn refuse_contested(have: &CatalogView, copies: &BTreeSet<Uuid>, judged: &mut [Judged]) {
-    let mut claims: BTreeMap<Place<'_>, Vec<String>> = BTreeMap::new();
+    // Who claims a place: one of those that are judged, by its number, or a piece of the store.
+    let mut claims: BTreeMap<Place<'_>, Vec<(Option<usize>, String)>> = BTreeMap::new();
     for set in &have.sets {
         for piece in set.pieces.iter().filter(|piece| !piece.is_copy_only) {
             if let Some(place) = place(&piece.member, piece) {
                 let holder = format!("set {} of the store", set.stamp());
-                claims.entry(place).or_default().push(holder);
+                claims.entry(place).or_default().push((None, holder));
             }
         }
     }
     let own: Vec<Judged> = judged.to_vec();
-    for it in &own {
+    for (at, it) in own.iter().enumerate() {
         if let Some(place) = place_of(it, copies) {
-            claims.entry(place).or_default().push(it.places.join(", "));
+            let claim = (Some(at), it.places.join(", "));
+            claims.entry(place).or_default().push(claim);
         }
     }
     for (at, it) in own.iter().enumerate() {
-        let me = it.places.join(", ");
         let others = place_of(it, copies).and_then(|place| claims.get(&place));
-        let other = others.and_then(|others| others.iter().find(|other| **other != me));
-        if let Some(other) = other {
+        let is_other = |(by, _): &&(Option<usize>, String)| *by != Some(at);
+        let other = others.and_then(|others| others.iter().find(is_other));
+        if let Some((_, other)) = other {
             judged[at].becomes = contested(other);
         }
     }

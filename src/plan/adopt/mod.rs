@@ -34,6 +34,8 @@ pub struct Offer {
     pub piece: Piece,
     /// The files or objects that it was read from, one a stripe, family 1 first.
     pub places: Vec<String>,
+    /// Its medium holds others, and may grow: what was stored of it before is then fewer bytes.
+    pub is_among_others: bool,
     /// The login that took it, as the medium names it.
     pub user: String,
 }
@@ -279,14 +281,18 @@ fn add_what_the_host_knows(survey: &Survey, piece: &mut Piece) {
     }
 }
 
-/// Puts the planned pieces into what was judged.
+/// Puts the planned pieces into what was judged. One medium may hold several backups, so places alone do not tell.
 fn settle(judged: &mut [Judged], steps: &[AdoptPiece]) {
-    let by_places: BTreeMap<&[String], &AdoptPiece> = steps
+    let by_backup: BTreeMap<(&[String], Uuid), &AdoptPiece> = steps
         .iter()
-        .map(|step| (step.origin.places.as_slice(), step))
+        .map(|step| {
+            let places = step.origin.places.as_slice();
+            ((places, step.piece.backup_set_guid), step)
+        })
         .collect();
     for judged in judged {
-        let step = by_places.get(judged.places.as_slice());
+        let guid = judged.piece.as_ref().map(|piece| piece.backup_set_guid);
+        let step = by_backup.get(&(judged.places.as_slice(), guid.unwrap_or_default()));
         if let (Becomes::Adopted { piece, reason, .. }, Some(step)) = (&mut judged.becomes, step) {
             *piece = step.piece.id;
             reason.clone_from(&step.reason);

@@ -17,6 +17,7 @@ fn offer(of: &str, piece: Piece) -> Offer {
     let digit = u8::try_from(number & 0xff).expect("a byte");
     Offer {
         places: vec![format!("/old/{number:x}.bak")],
+        is_among_others: false,
         user: r"CORP\dba".to_owned(),
         piece: Piece {
             member: member(of),

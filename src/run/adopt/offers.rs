@@ -1,7 +1,7 @@
 //! From examined files to what can be adopted. Start at [`offers`].
 //!
-//! Stripes become backups as `media::join` says; what is not whole, not sound, not alone in its file or no
-//! backup at all is put aside with the reason. Pure: files in, offers out.
+//! Stripes become backups as `media::join` says; what is not whole, not sound or no backup at all is put aside with the
+//! reason. Pure: files in, offers out.
 
 use std::collections::BTreeMap;
 
@@ -26,25 +26,29 @@ pub struct Offered {
 #[must_use]
 pub fn offers(examined: &[Examined]) -> Offered {
     let mut offered = Offered::default();
-    let (alone, apart): (Vec<&Examined>, Vec<&Examined>) = examined
+    let (some, none): (Vec<&Examined>, Vec<&Examined>) = examined
         .iter()
-        .partition(|file| file.report.sets.len() == 1);
-    offered.others.extend(apart.into_iter().map(no_single));
-    let alone: Vec<Examined> = alone.into_iter().cloned().collect();
-    for backup in join(&alone) {
+        .partition(|file| !file.report.sets.is_empty());
+    offered.others.extend(none.into_iter().map(no_set));
+    let some: Vec<Examined> = some.into_iter().cloned().collect();
+    for backup in join(&some) {
         let places: Vec<String> = backup
             .files()
-            .map(|at| alone[at].place.to_string())
+            .map(|at| some[at].place.to_string())
             .collect();
         for copy in &backup.copies {
-            offered.others.push(Found {
-                places: vec![alone[*copy].place.to_string()],
+            let copy = Found {
+                places: vec![some[*copy].place.to_string()],
                 becomes: Becomes::CopyOf {
                     places: places.clone(),
                 },
-            });
+            };
+            // Of a medium with several backups all may be copies.
+            if !offered.others.contains(&copy) {
+                offered.others.push(copy);
+            }
         }
-        match offer(&alone, &backup, &places) {
+        match offer(&some, &backup, &places) {
             Ok(offer) => offered.offers.push(offer),
             Err(becomes) => offered.others.push(Found { places, becomes }),
         }
@@ -52,23 +56,15 @@ pub fn offers(examined: &[Examined]) -> Offered {
     offered
 }
 
-/// A file that does not hold exactly one backup.
-fn no_single(file: &Examined) -> Found {
-    let becomes = match file.report.sets.len() {
-        0 => no_set(file),
-        count => refused(
-            Code::MediaUnfit,
-            format!("it holds {count} backups; a piece is one backup in files of its own"),
-            "back each of them up into a file of its own, or restore this one by hand (`WITH FILE = n`)",
-        ),
-    };
+/// A file that holds no backup that could be read.
+fn no_set(file: &Examined) -> Found {
     Found {
         places: vec![file.place.to_string()],
-        becomes,
+        becomes: why_none(file),
     }
 }
 
-fn no_set(file: &Examined) -> Becomes {
+fn why_none(file: &Examined) -> Becomes {
     let gravest = gravest(&file.report.findings);
     match gravest.map(|finding| &finding.kind) {
         Some(FindingKind::NotMedia | FindingKind::ForeignSoftware { .. }) => Becomes::NoBackup,
@@ -100,7 +96,10 @@ fn offer(files: &[Examined], backup: &Backup, places: &[String]) -> Result<Offer
     if let Some(disagreement) = backup.disagreements.first() {
         return Err(unsound(disagreement.clone()));
     }
-    let findings = backup.files().flat_map(|at| &files[at].report.findings);
+    let findings = backup
+        .stripes
+        .iter()
+        .flat_map(|at| files[at.file].report.concerning(at.set));
     let findings: Vec<Finding> = findings.cloned().collect();
     let grave = gravest(&findings).filter(|finding| finding.kind.severity() > Severity::Suspect);
     if grave.is_some() {
@@ -133,9 +132,11 @@ fn offer(files: &[Examined], backup: &Backup, places: &[String]) -> Result<Offer
             "keep it where it is: a restore of the whole database does not need it",
         )
     })?;
+    let is_among_others = backup.files().any(|at| files[at].report.sets.len() > 1);
     Ok(Offer {
         piece,
         places: places.to_vec(),
+        is_among_others,
         user: set.user_name.clone(),
     })
 }

@@ -7,7 +7,7 @@ use mtf::{
 };
 use uuid::Uuid;
 
-use super::offers;
+use super::{Offered, offers};
 use crate::media::{Digest, Examined, Place};
 use crate::model::Sha256Digest;
 use crate::plan::Becomes;
@@ -97,6 +97,61 @@ fn a_whole_backup_is_offered_with_its_files_in_the_order_of_stripes() {
     assert_eq!((offer.piece.stripes.len(), offer.user.as_str()), (2, "sa"));
 }
 
+/// `set`, as the nth backup of its medium.
+fn nth(position: u16, guid: u128) -> BackupSet {
+    BackupSet {
+        position,
+        ..set(guid)
+    }
+}
+
+#[test]
+fn each_backup_of_a_medium_is_offered_with_its_place_there() {
+    let stripes = [
+        file("/b", (2, 2), &[nth(1, 1), nth(2, 2)]),
+        file("/a", (1, 2), &[nth(1, 1), nth(2, 2)]),
+    ];
+    let found = offers(&stripes);
+    assert_eq!(found.others, []);
+    assert_eq!(told_of(&found), [(1, true), (2, true)]);
+    assert!(found.offers.iter().all(|it| it.places == ["/a", "/b"]));
+    let alone = offers(&[file("/a", (1, 1), &[set(1)])]);
+    assert_eq!(told_of(&alone), [(1, false)]);
+}
+
+#[test]
+fn damage_to_one_backup_of_a_medium_speaks_against_that_one_alone() {
+    let mut medium = noticed(
+        FindingKind::StreamChecksumWrong,
+        file("/a", (1, 1), &[nth(1, 1), nth(2, 2)]),
+    );
+    // Newest first: behind the media header, then two for each backup; the damage is at byte 4096.
+    medium.report.filemarks = vec![9000, 8000, 7000, 6000, 1000];
+    let found = offers(&[medium]);
+    assert_eq!(told_of(&found), [(2, true)]);
+    assert!(matches!(found.others[0].becomes, Becomes::Refused { .. }));
+}
+
+#[test]
+fn a_medium_that_lies_there_twice_is_a_copy_once() {
+    let of = |name: &str| file(name, (1, 1), &[nth(1, 1), nth(2, 2)]);
+    let found = offers(&[of("/a"), of("/b")]);
+    assert_eq!(told_of(&found), [(1, true), (2, true)]);
+    let places = ["/a".to_owned()].to_vec();
+    let [copy] = found.others.as_slice() else {
+        panic!("{:?}", found.others);
+    };
+    assert_eq!(copy.becomes, Becomes::CopyOf { places });
+}
+
+/// The place on its medium of each offer, and whether others are there.
+fn told_of(found: &Offered) -> Vec<(u16, bool)> {
+    let offers = found.offers.iter();
+    offers
+        .map(|offer| (offer.piece.position, offer.is_among_others))
+        .collect()
+}
+
 #[test]
 fn a_mere_suspicion_refuses_nothing_and_damage_does() {
     let suspect = FindingKind::PageSuspect {
@@ -128,8 +183,6 @@ fn what_cannot_be_a_piece_is_named() {
         ..set(1)
     }));
     assert!(hostile.contains("SM0722: its names are none"), "{hostile}");
-    let two = becomes(&[file("/a", (1, 1), &[set(1), set(2)])]);
-    assert!(two.contains("SM0722: it holds 2 backups"), "{two}");
     let alone = becomes(&[file("/a", (2, 3), &[set(1)])]);
     assert!(
         alone.contains("SM0715: stripe 1, 3 of 3 is missing"),

@@ -177,6 +177,7 @@ fn piece(planned: &BackUp, facts: &BackedUp, delivered: DeliveredPiece<'_>) -> P
         finished: facts.finished,
         server_version: facts.server_version.clone(),
         files: delivered.files.to_vec(),
+        position: 1,
         stripes: delivered.stripes.to_vec(),
         proof: delivered.proof,
     }

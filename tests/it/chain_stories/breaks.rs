@@ -58,7 +58,7 @@ async fn tell(scene: &Scene, (title, script): (&str, &str)) -> String {
 }
 
 /// A mark that is no Point yet: the log of one member, which carries it, failed.
-async fn marked_without_a_log() -> Scene {
+pub(super) async fn marked_without_a_log() -> Scene {
     let scene = hasty_scene().await;
     let fault = "EXEC sp_sim_fault @kind = 'fail', @statement = 'BACKUP LOG', \
                  @database = 'Ledger', @number = 924, @text = N'a fault';";

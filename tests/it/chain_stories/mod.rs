@@ -5,6 +5,7 @@
 //! journals; the newest Point is then the mark of the last run. Rows that no backup can meet are listed with the
 //! reason, and a test compares both with `chain::errors`, so that nobody forgets one.
 
+mod astray;
 mod beside;
 mod breaks;
 mod rows;
