@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::asked::Names;
 use super::{Asked, BackupKind, CatalogView};
-use crate::chain::samples::{lsn, piece};
+use crate::chain::samples::{local, lsn, piece};
 use crate::config::{
     BizTalkConfig, Config, Encryption, HostConfig, KeepingConfig, LoginConfig, MarkLogKind,
     MemberConfig, PolicyConfig, ReadBack, ScheduleConfig, ServiceConfig, ShareConfig, StoreConfig,
@@ -19,8 +19,8 @@ use crate::model::{
     PieceKind, RunId, Set, SetId, SetKind, Sha256Digest, StoredStripe, SurveyId, Timestamp,
 };
 use crate::survey::{
-    EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MemberFacts, RecoveryModel,
-    Survey, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
+    BackupRow, EventSession, HostFacts, HostReport, LinkFacts, LinkMapping, MemberFacts,
+    RecoveryModel, Survey, TargetDatabase, TargetFacts, TargetFile, TargetState, Volume,
 };
 
 pub(super) const MEMBERS: [&str; 5] = [
@@ -130,10 +130,44 @@ pub(super) fn config() -> Config {
     }
 }
 
-/// A member that is online, in FULL, whose next log begins at `next`.
+/// A backup that somebody else took, as msdb tells it.
+pub(super) fn foreign(kind: PieceKind, first: u32, last: u32) -> BackupRow {
+    BackupRow {
+        server: None,
+        backup_set_guid: Uuid::from_u128(0xdead),
+        kind,
+        first_lsn: lsn(first),
+        last_lsn: lsn(last),
+        checkpoint_lsn: lsn(first),
+        database_backup_lsn: lsn(10),
+        differential_base_guid: None,
+        first_recovery_fork_guid: None,
+        last_recovery_fork_guid: None,
+        fork_point_lsn: None,
+        family_guid: Uuid::from_u128(0xfa),
+        is_copy_only: false,
+        begins_log_chain: false,
+        has_bulk_logged_data: false,
+        has_backup_checksums: false,
+        user_name: r"CORP\olaf".to_owned(),
+        machine: None,
+        database_guid: None,
+        program: None,
+        device: r"D:\olaf\orders.bak".to_owned(),
+        further_devices: Vec::new(),
+        is_virtual: false,
+        is_snapshot: false,
+        started: local(4),
+        finished: local(5),
+    }
+}
+
+/// A member that is online, in FULL, whose next log begins at `next`; msdb knows that something was backed up till there.
 pub(super) fn facts(next: Option<u32>) -> MemberFacts {
+    let known = next.map(|next| foreign(PieceKind::Differential, 10, next));
     MemberFacts {
         size_bytes: 1 << 30,
+        history: known.into_iter().collect(),
         ..crate::chain::samples::facts(next)
     }
 }

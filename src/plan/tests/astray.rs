@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use super::super::samples::{asked, catalog, change_member, config, member, survey};
+use super::super::samples::{asked, catalog, change_member, config, foreign, member, survey};
 use super::super::*;
-use super::backups::foreign;
 use crate::chain::samples::lsn;
 use crate::model::{PieceKind, Timestamp};
 use crate::survey::BackupRow;

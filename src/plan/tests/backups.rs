@@ -3,11 +3,11 @@
 use uuid::Uuid;
 
 use super::super::samples::{
-    asked, catalog, change_host, change_member, config, host, member, survey,
+    asked, catalog, change_host, change_member, config, foreign, host, member, survey,
 };
 use super::super::*;
 use super::{is_marked, planned, planned_for, steps, taken};
-use crate::chain::samples::{local, lsn};
+use crate::chain::samples::lsn;
 use crate::config::{Discovery, MarkLogKind};
 use crate::model::PieceKind;
 use crate::survey::{BackupRow, HostReport, RecoveryModel, Survey};
@@ -51,37 +51,6 @@ fn a_member_in_simple_gets_no_log_and_the_group_no_mark() {
     });
     let (_, text) = planned(&survey, &catalog(), &asked(BackupKind::Log));
     insta::assert_snapshot!(text);
-}
-
-pub(super) fn foreign(kind: PieceKind, first: u32, last: u32) -> BackupRow {
-    BackupRow {
-        server: None,
-        backup_set_guid: Uuid::from_u128(0xdead),
-        kind,
-        first_lsn: lsn(first),
-        last_lsn: lsn(last),
-        checkpoint_lsn: lsn(first),
-        database_backup_lsn: lsn(10),
-        differential_base_guid: None,
-        first_recovery_fork_guid: None,
-        last_recovery_fork_guid: None,
-        fork_point_lsn: None,
-        family_guid: Uuid::from_u128(0xfa),
-        is_copy_only: false,
-        begins_log_chain: false,
-        has_bulk_logged_data: false,
-        has_backup_checksums: false,
-        user_name: r"CORP\olaf".to_owned(),
-        machine: None,
-        database_guid: None,
-        program: None,
-        device: r"D:\olaf\orders.bak".to_owned(),
-        further_devices: Vec::new(),
-        is_virtual: false,
-        is_snapshot: false,
-        started: local(4),
-        finished: local(5),
-    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod biztalk;
 mod companions;
 mod drills;
 mod event_sessions;
+mod forgotten;
 mod link_doctor;
 mod links;
 mod probe_marks;
