@@ -183,9 +183,11 @@ async fn no_medium_passes_for_another() {
         assert_eq!(scene.points().await.len(), points, "{title} made a Point");
         write!(told, "{title}\n{}", failures(&record)).expect("a string");
         scene.back_up(BackupKind::Log).await;
+        // What was only exchanged is whole: the next run brings it in by what it is, and its mark counts as well.
+        let brought = usize::from(title.ends_with("exchanged"));
         assert_eq!(
             scene.points().await.len(),
-            points + 1,
+            points + 1 + brought,
             "{title} was not healed"
         );
     }
