@@ -178,7 +178,15 @@ pub(super) fn agent_place(host: Option<&HostConfig>, device: &str) -> Option<Pat
 
 fn place_below(folder: &ShareConfig, device: &str) -> Option<PathBuf> {
     let root = folder.sql.trim_end_matches(['/', '\\']);
-    let below = device.strip_prefix(root)?.strip_prefix(['/', '\\'])?;
+    let above = device.get(..root.len())?;
+    // Windows takes `e:\backup` for `E:\Backup`, and whoever types a path into a job types either.
+    let is_below = match separator_of(&folder.sql) {
+        '/' => above == root,
+        _ => above.eq_ignore_ascii_case(root),
+    };
+    let below = device[root.len()..]
+        .strip_prefix(['/', '\\'])
+        .filter(|_| is_below)?;
     let parts: Vec<&str> = match separator_of(&folder.sql) {
         '/' => below.split('/').collect(),
         _ => below.split(['/', '\\']).collect(),
@@ -294,6 +302,8 @@ mod tests {
         let place = |device| place_below(&windows, device);
         let found = Some(PathBuf::from("/mnt/e/olaf/a.trn"));
         assert_eq!(place(r"E:\Backup\olaf\a.trn"), found);
+        assert_eq!(place(r"e:\backup\olaf\a.trn"), found);
+        assert_eq!(place("é"), None);
         for elsewhere in [
             r"D:\Backup\a.trn",
             r"E:\Backups\a.trn",
@@ -308,6 +318,7 @@ mod tests {
             place_below(&linux, "/backup/a.trn"),
             Some("/mnt/e/a.trn".into())
         );
+        assert_eq!(place_below(&linux, "/Backup/a.trn"), None);
     }
 
     #[test]
