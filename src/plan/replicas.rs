@@ -131,7 +131,10 @@ fn choose<'a>(ctx: &'a Ctx<'_>, member: &'a MemberName) -> Choice<'a> {
     };
     let best = fit.max_by_key(rank);
     if preference == LogBackupPreference::SecondaryOnly {
-        return best.map_or_else(|| alone(ctx, member, replica), Choice::On);
+        return match best {
+            Some(best) if !has_failed(best) => Choice::On(best),
+            _ => alone(ctx, member, replica, best),
+        };
     }
     match (best, failed.last()) {
         (_, Some((host, failure))) => Choice::Instead(instead_of(host, failure)),
@@ -142,16 +145,26 @@ fn choose<'a>(ctx: &'a Ctx<'_>, member: &'a MemberName) -> Choice<'a> {
     }
 }
 
-/// The primary replica has no fit secondary one, and may not stand in before the wait is over.
-fn alone<'a>(ctx: &Ctx<'_>, member: &MemberName, replica: &Replica) -> Choice<'a> {
-    let lack = "no secondary replica is in step";
-    match ctx.pauses.of(member, replica.log_used_percent) {
-        Wait::On(limits) => {
+/// The primary replica has no fit secondary one, or none that has not failed in this run, and may not stand in before the
+/// wait is over. Until then the one that failed is asked again.
+fn alone<'a>(
+    ctx: &Ctx<'_>,
+    member: &MemberName,
+    replica: &Replica,
+    failed: Option<&'a Secondary>,
+) -> Choice<'a> {
+    let lack = match failed {
+        None => "no secondary replica is in step".to_owned(),
+        Some(failed) => format!("the secondary replica of `{}` failed", failed.host),
+    };
+    match (ctx.pauses.of(member, replica.log_used_percent), failed) {
+        (Wait::On(_), Some(failed)) => Choice::On(failed),
+        (Wait::On(limits), None) => {
             let until = limits.until("one is");
             Choice::Nowhere(format!("{lack}; its logs wait until {until}"))
         }
-        Wait::Over(why) => Choice::Over(format!("{lack}, and {why}")),
-        Wait::Unwanted => Choice::Instead(format!(
+        (Wait::Over(why), _) => Choice::Over(format!("{lack}, and {why}")),
+        (Wait::Unwanted, _) => Choice::Instead(format!(
             "on the primary replica, since {lack} and `log_used_max = 0` lets nothing wait"
         )),
     }

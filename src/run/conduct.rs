@@ -101,12 +101,13 @@ pub async fn back_up(
     loop {
         let round = plan_round(world, config, &asked, is_leased).await?;
         refuse_unknown(&round.0, &mut unknown)?;
-        let (_, _, mut plan) = if asked.round == 1 && is_leased {
+        let (survey, _, mut plan) = if asked.round == 1 && is_leased {
             let ours = (&asked, &book);
             with_astray(world, config, ours, round, &mut warnings, interrupt).await?
         } else {
             round
         };
+        refuse_unknown(&survey, &mut unknown)?;
         plan.warnings.append(&mut warnings);
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
         let result = book.read(round_result).unwrap_or_default();

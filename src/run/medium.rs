@@ -6,7 +6,7 @@
 //!
 //! Nothing is written to a file here, and no host is asked.
 
-use mtf::{Level, Severity};
+use mtf::{FindingKind, Level, Severity};
 
 use super::events::BackedUp;
 use crate::error::{Code, Error, Result};
@@ -18,8 +18,8 @@ use crate::world::World;
 /// The backup of this step, if its files are whole; none where they are not there, or are half of one.
 ///
 /// # Errors
-/// `SM0503` where the share cannot be reached, `SM0712` where a file cannot be read, and `SM0714` where a file is one that
-/// nobody can look into (compressed or encrypted in an unknown way): then it is not known whether it is whole.
+/// `SM0503` where the share cannot be reached, `SM0712` where a file cannot be read, and `SM0714` where a file is neither
+/// whole nor broken off (compressed or encrypted in an unknown way, damaged, of somebody else): then nothing is known.
 pub(super) async fn taken(world: &World, step: &BackUp) -> Result<Option<BackedUp>> {
     // A share that is away looks like one without the file; where its folder can be made, it is there.
     world.staging.make_room(&step.stripes).await?;
@@ -37,10 +37,11 @@ pub(super) async fn taken(world: &World, step: &BackUp) -> Result<Option<BackedU
     if let Some(fault) = faults.into_iter().next() {
         return Err(fault.at("member", &step.member));
     }
-    if examined.iter().any(is_unread) {
-        return Err(unread(step));
+    match own(&examined, step) {
+        Some(piece) => Ok(Some(facts(piece, step, &examined))),
+        None if examined.iter().any(is_broken_off) => Ok(None),
+        None => Err(unread(step)),
     }
-    Ok(own(&examined, step).map(|piece| facts(piece, step, &examined)))
 }
 
 /// The one backup that all the files are the stripes of, if it is the step's own.
@@ -87,16 +88,26 @@ fn facts(piece: Piece, step: &BackUp, examined: &[Examined]) -> BackedUp {
     }
 }
 
-/// Whether the file is a container whose inside is unknown, and nothing worse.
-fn is_unread(file: &Examined) -> bool {
-    file.report.is_compressed && file.report.worst() == Some(Severity::Unreadable)
+/// Whether the file ends where a backup does not: whoever wrote it was stopped. Anything else that is not a whole backup
+/// may be one for all that this version can tell, and is nobody's to remove.
+fn is_broken_off(file: &Examined) -> bool {
+    let mut kinds = file.report.findings.iter().map(|finding| &finding.kind);
+    kinds.any(|kind| {
+        matches!(
+            kind,
+            FindingKind::Empty
+                | FindingKind::Truncated { .. }
+                | FindingKind::Aborted
+                | FindingKind::NoSets
+        )
+    })
 }
 
 fn unread(step: &BackUp) -> Error {
     let file = step.stripes.first().map_or("", |it| it.sql_path.as_str());
     Error::new(
         Code::NoMedia,
-        "no host remembers this backup, and nobody can look into its file",
+        "no host remembers this backup, and its file is neither whole nor broken off",
     )
     .at("host", step.host())
     .at("member", &step.member)

@@ -2,6 +2,8 @@
 //!
 //! Start at [`Death`]: the agent ends in the midst of a backup, and the hosts go on.
 
+use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -130,10 +132,7 @@ async fn half_of_a_file_that_no_host_knows_is_no_backup_and_is_cleared() {
     die_in_a_log_run(&scene, Fate::NeverReturns).await;
     forget_all_backups(&scene).await;
     for path in files_on_the_share(&scene) {
-        let file = std::fs::File::options()
-            .write(true)
-            .open(&path)
-            .expect("a file");
+        let file = fs::File::options().write(true).open(&path).expect("a file");
         let whole = file.metadata().expect("a file").len();
         file.set_len(whole / 2).expect("it is cut");
     }
@@ -142,6 +141,25 @@ async fn half_of_a_file_that_no_host_knows_is_no_backup_and_is_cleared() {
     let cures = run::verdict::cures(&record).cured;
     assert_eq!(cures.len(), 2, "both chains lack a log: {}", story(&record));
     scene.assert_the_shares_are_clear("half");
+    every_point_is_a_moment(&scene, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_which_nobody_can_tell_what_it_is_stays_and_its_chain_is_mended() {
+    let mut scene = Scene::set().await;
+    die_in_a_log_run(&scene, Fate::NeverReturns).await;
+    forget_all_backups(&scene).await;
+    let files = files_on_the_share(&scene);
+    for path in &files {
+        let mut file = fs::File::options().write(true).open(path).expect("a file");
+        file.write_all(b"another format")
+            .expect("it is written over");
+    }
+    let record = log_run_of_the_next_start(&mut scene).await;
+    assert_healthy(&scene, &record, "unknown").await;
+    assert_eq!(run::verdict::cures(&record).cured.len(), 2);
+    assert_eq!(files_on_the_share(&scene), files, "nothing is removed");
+    assert_eq!(scene.world.journals.unfinished().expect("journals"), []);
     every_point_is_a_moment(&scene, 1).await;
 }
 

@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::scan::MARKS_MAX;
 use crate::{BackupSet, Finding, Level, MediaFamily, Severity};
 
 /// The outcome of a scan of one file.
@@ -91,6 +92,7 @@ impl Report {
             media: self.media.clone(),
             sets: self.sets.get(set).cloned().into_iter().collect(),
             findings: self.concerning(set).cloned().collect(),
+            findings_not_kept: self.findings_not_kept,
             bytes: self.bytes,
             level: self.level,
             is_compressed: self.is_compressed,
@@ -98,17 +100,25 @@ impl Report {
         }
     }
 
-    /// The findings that concern this backup set, which counts from 0.
+    /// The findings that concern this backup set, which counts from 0. What is said of the media header, before the
+    /// first of them, concerns each, and so does a filemark those that it stands between.
     pub fn concerning(&self, set: usize) -> impl Iterator<Item = &Finding> {
         let bounds = self.bounds(set);
+        let first = self.filemarks.last().copied().unwrap_or(0);
         self.findings.iter().filter(move |finding| {
-            bounds.is_none_or(|(from, to)| (from..to).contains(&finding.offset))
+            let at = finding.offset;
+            bounds.is_none_or(|(from, to)| at < first || (from..=to).contains(&at))
         })
     }
 
-    /// Where a backup set lies in its file, in bytes. None where the filemarks do not tell: then every finding
-    /// concerns every backup set. Before the first one lies the media header, which is nobody's alone.
+    /// Where a backup set lies in its file, in bytes. None where nobody can tell: then every finding concerns every
+    /// backup set. That is so where the filemarks do not say it, or the list of them was cut; and where findings were
+    /// counted and not kept, for those may lie anywhere.
     fn bounds(&self, set: usize) -> Option<(u64, u64)> {
+        let is_cut = self.filemarks.len() >= MARKS_MAX || self.findings_not_kept > 0;
+        if self.sets.len() == 1 || is_cut {
+            return None;
+        }
         let position = usize::from(self.sets.get(set)?.identity.position);
         // Filemarks stand after the media header, and for each backup set after its contents and after its end.
         let mark = |number: usize| {
@@ -245,4 +255,71 @@ pub struct LogCoverage {
     pub unprotected: u64,
     /// Blocks that are damaged or not where they say.
     pub bad: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FindingKind;
+
+    /// Two backups between the filemarks at 10, 20, 30, 40 and 50, and damage at these places.
+    fn damaged_at(offsets: &[u64]) -> Report {
+        let set = |position| SetReport {
+            identity: BackupSet {
+                position,
+                ..BackupSet::default()
+            },
+            ..SetReport::default()
+        };
+        let finding = |at: &u64| Finding::new(*at, FindingKind::BadBlockHeader);
+        Report {
+            sets: vec![set(1), set(2)],
+            filemarks: vec![50, 40, 30, 20, 10],
+            findings: offsets.iter().map(finding).collect(),
+            ..Report::default()
+        }
+    }
+
+    fn damaged_sets(report: &Report) -> Vec<usize> {
+        let is_damaged = |set: &usize| report.concerning(*set).next().is_some();
+        (0..report.sets.len()).filter(is_damaged).collect()
+    }
+
+    #[test]
+    fn damage_inside_one_backup_concerns_that_one() {
+        assert_eq!(damaged_sets(&damaged_at(&[])), [0; 0]);
+        assert_eq!(damaged_sets(&damaged_at(&[15])), [0]);
+        assert_eq!(damaged_sets(&damaged_at(&[45])), [1]);
+    }
+
+    #[test]
+    fn damage_of_the_media_header_or_of_a_mark_concerns_all_that_it_may() {
+        assert_eq!(damaged_sets(&damaged_at(&[3])), [0, 1]);
+        assert_eq!(damaged_sets(&damaged_at(&[30])), [0, 1]);
+        assert_eq!(damaged_sets(&damaged_at(&[50])), [1]);
+    }
+
+    #[test]
+    fn damage_that_was_counted_and_not_kept_may_lie_anywhere() {
+        let report = Report {
+            findings_not_kept: 1,
+            ..damaged_at(&[15])
+        };
+        assert_eq!(damaged_sets(&report), [0, 1]);
+        assert_eq!(report.part(1).findings_not_kept, 1);
+    }
+
+    #[test]
+    fn where_the_list_of_filemarks_was_cut_nobody_can_tell() {
+        let mut report = damaged_at(&[15]);
+        report.filemarks = vec![0; MARKS_MAX];
+        assert_eq!(damaged_sets(&report), [0, 1]);
+    }
+
+    #[test]
+    fn whatever_is_said_of_a_file_with_one_backup_concerns_it() {
+        let mut report = damaged_at(&[1, 99]);
+        report.sets.truncate(1);
+        assert_eq!(report.concerning(0).count(), 2);
+    }
 }

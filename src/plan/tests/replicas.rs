@@ -256,6 +256,22 @@ fn a_wait_for_a_secondary_ends_when_the_newest_log_is_too_old() {
 }
 
 #[test]
+fn a_secondary_that_fails_ends_no_wait_but_one_that_is_over() {
+    let mut cfg = preferring(LogBackupPreference::SecondaryOnly);
+    let fit = with(vec![secondary("PAY3", true, 50)]);
+    let failure = failed_on("PAY3", Code::ShareUnwritable, Some(3201));
+    let again = second_round(vec![failure]);
+    assert_eq!(log_of(&cfg, &fit, &again).expect("a log").0, "PAY3");
+    cfg.policy.pause_max = Duration::from_secs(60);
+    // A new run asks the secondary first, however long that has failed.
+    let first = log_of(&cfg, &fit, &asked(BackupKind::Log));
+    assert_eq!(first.expect("a log").0, "PAY3");
+    let (host, reason) = log_of(&cfg, &fit, &again).expect("a log");
+    assert_eq!(host, "PAY1");
+    assert!(reason.contains("`PAY3` failed"), "{reason}");
+}
+
+#[test]
 fn nothing_waits_where_no_wait_is_wanted() {
     let mut cfg = preferring(LogBackupPreference::SecondaryOnly);
     cfg.policy.log_used_max = 0;

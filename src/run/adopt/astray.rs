@@ -20,6 +20,9 @@ use crate::run::{Interrupt, PlanNames};
 use crate::survey::Survey;
 use crate::world::World;
 
+/// How large a medium with several backups may be that is brought in without a word from a person.
+const AMONG_OTHERS_MAX_BYTES: u64 = 1 << 30;
+
 const OVERWRITTEN_HINT: &str = "see who cleans up there or writes over it";
 
 /// Adopts these backups where this machine can read them; whether any were. Examining them is a read, and what cannot be
@@ -94,12 +97,37 @@ async fn examined(world: &World, astray: &[Astray]) -> Offered {
         let mut backups = astray.iter().flat_map(|it| &it.backups);
         backups.any(|guid| *guid == offer.piece.backup_set_guid)
     };
-    let offers: Vec<Offer> = found.offers.into_iter().filter(is_astray).collect();
+    let offers = found.offers.into_iter().filter(is_astray);
+    let (large, offers): (Vec<Offer>, Vec<Offer>) = offers.partition(is_too_much);
     let mut others: Vec<Found> = found.others.into_iter().map(told).chain(gone).collect();
+    others.extend(large.into_iter().map(left_alone));
     let elsewhere = astray.iter().filter_map(|it| missed(it, &offers, &others));
     let elsewhere: Vec<Found> = elsewhere.collect();
     others.extend(elsewhere);
     Offered { offers, others }
+}
+
+/// Whether the medium would be stored anew for every log that somebody appends to it, though it has grown large.
+fn is_too_much(offer: &Offer) -> bool {
+    offer.is_among_others && offer.piece.size_bytes() > AMONG_OTHERS_MAX_BYTES
+}
+
+fn left_alone(offer: Offer) -> Found {
+    let place = offer.places.first().map_or("FILE", String::as_str);
+    let hint = format!(
+        "let the other job write a file for each backup; `stopmark adopt '{place}'` brings in what is wanted for its marks"
+    );
+    Found {
+        becomes: Becomes::Refused {
+            code: Code::MediaUnfit,
+            message: format!(
+                "it lies among others on a medium of {} bytes, which would be stored whole for it",
+                offer.piece.size_bytes()
+            ),
+            hint,
+        },
+        places: offer.places,
+    }
 }
 
 /// Files that are whole and hold other backups than those that went there; none where something else is told of them.

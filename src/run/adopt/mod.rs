@@ -96,7 +96,11 @@ pub async fn adopt(
     interrupt: &Interrupt,
 ) -> Result<(Adoption, Option<Record>)> {
     world.store.take_lease(&config.group).await?;
-    finish_leftovers(world, &config.group, interrupt).await?;
+    let finished = finish_leftovers(world, &config.group, interrupt).await?;
+    // What may be a backup of our own would be taken for somebody else's.
+    if let Some(unknown) = finished.unknown.into_iter().next() {
+        return Err(unknown.error);
+    }
     let run = RunId(world.ids.next());
     let adoption = plan_round(world, config, wanted, run).await?;
     if adoption.plan.stages.is_empty() {

@@ -72,8 +72,7 @@ impl Keeper {
         let mut watch = self.watching.watch.clone();
         let changes = watch.take_in(&seen, now);
         if !changes.broken.is_empty() && self.is_another_at_work() {
-            // What a command takes and has not brought home looks like a theft. It is asked again at once.
-            self.watching.asked_at = None;
+            // What a command takes and has not brought home looks like a theft: the next look will tell.
             return;
         }
         self.watching.watch = watch;

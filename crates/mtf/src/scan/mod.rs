@@ -196,4 +196,4 @@ impl Source {
 /// What the identities of a report may take together; sets beyond are scanned, but not listed.
 const KEPT_BYTES_MAX: usize = 12 << 20;
 /// Filemarks remembered: as many as the largest filemark can list.
-const MARKS_MAX: usize = 8192;
+pub(crate) const MARKS_MAX: usize = 8192;
