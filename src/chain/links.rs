@@ -254,7 +254,8 @@ fn parents(logs: &[&Piece]) -> Vec<Vec<usize>> {
     (0..logs.len())
         .map(|at| {
             let log = logs[at];
-            let ends = by_end.range(log.first_lsn..=log.last_lsn);
+            // Whoever wrote it, one that ends before it begins leads nowhere, and ends no program.
+            let ends = by_end.range(log.first_lsn..=log.last_lsn.max(log.first_lsn));
             let mut found: Vec<usize> = ends
                 .flat_map(|(_, ends)| ends.iter().copied())
                 // A log of no length follows what ends there, but never one that is sorted after it.

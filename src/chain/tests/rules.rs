@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::super::samples::{FORK, copy_only, differential, full, log, lsn, on_fork};
-use super::super::{Break, restore_path};
+use super::super::{Break, Chain, restore_path};
 use super::{id, path};
 use crate::model::Piece;
 
@@ -182,4 +182,16 @@ fn a_log_of_a_replaced_database_does_not_follow() {
         restore_path(&pieces, lsn(40)),
         Err(Break::Gap { at: lsn(30) })
     );
+}
+
+#[test]
+fn a_log_that_ends_before_it_begins_leads_nowhere() {
+    let pieces = [
+        full(1, 10, 20),
+        log(2, 10, 30),
+        log(3, 40, 30),
+        log(4, 30, 50),
+    ];
+    let chain = Chain::build(&pieces);
+    assert_eq!(chain.reach().map(|piece| piece.id), Some(id(4)));
 }
