@@ -89,10 +89,11 @@ fn facts(piece: Piece, step: &BackUp, examined: &[Examined]) -> BackedUp {
 }
 
 /// Whether the file ends where a backup does not: whoever wrote it was stopped. Anything else that is not a whole backup
-/// may be one for all that this version can tell, and is nobody's to remove.
+/// may be one for all that this version can tell, and is nobody's to remove; so is what looks cut because it is of a kind
+/// that is not understood.
 fn is_broken_off(file: &Examined) -> bool {
-    let mut kinds = file.report.findings.iter().map(|finding| &finding.kind);
-    kinds.any(|kind| {
+    let kinds = || file.report.findings.iter().map(|finding| &finding.kind);
+    let is_end = |kind: &FindingKind| {
         matches!(
             kind,
             FindingKind::Empty
@@ -100,7 +101,9 @@ fn is_broken_off(file: &Examined) -> bool {
                 | FindingKind::Aborted
                 | FindingKind::NoSets
         )
-    })
+    };
+    let is_unknown = |kind: &FindingKind| kind.severity() == Severity::Unreadable && !is_end(kind);
+    kinds().any(is_end) && !kinds().any(is_unknown)
 }
 
 fn unread(step: &BackUp) -> Error {
@@ -113,4 +116,52 @@ fn unread(step: &BackUp) -> Error {
     .at("member", &step.member)
     .at("file", file)
     .hint("the file is left where it is; the next run mends the chain")
+}
+
+#[cfg(test)]
+mod tests {
+    use mtf::{Finding, Report};
+
+    use super::*;
+    use crate::media::Place;
+
+    fn is_to_be_cleared(kinds: &[FindingKind]) -> bool {
+        let finding = |kind: &FindingKind| Finding {
+            offset: 0,
+            level: Level::Structure,
+            kind: kind.clone(),
+        };
+        is_broken_off(&Examined {
+            place: Place::File("a.trn".into()),
+            size_bytes: 512,
+            level: Level::Identity,
+            digest: None,
+            report: Report {
+                findings: kinds.iter().map(finding).collect(),
+                ..Report::default()
+            },
+        })
+    }
+
+    #[test]
+    fn only_a_file_that_was_broken_off_is_half_of_a_backup() {
+        let cut = || FindingKind::Truncated {
+            expected: "the end of the backup".to_owned(),
+        };
+        let unknown = || FindingKind::UnknownRecord {
+            found: "NEWS".to_owned(),
+        };
+        assert!(is_to_be_cleared(&[FindingKind::Empty]));
+        assert!(is_to_be_cleared(&[cut()]));
+        assert!(is_to_be_cleared(&[FindingKind::RecordDamaged, cut()]));
+        assert!(is_to_be_cleared(&[FindingKind::NoSets]));
+        assert!(!is_to_be_cleared(&[]));
+        assert!(!is_to_be_cleared(&[FindingKind::BadBlockHeader]));
+        assert!(!is_to_be_cleared(&[FindingKind::NotMedia]));
+        assert!(!is_to_be_cleared(&[unknown(), cut()]));
+        assert!(!is_to_be_cleared(&[
+            FindingKind::Container,
+            FindingKind::NoSets
+        ]));
+    }
 }
