@@ -9,6 +9,8 @@
 mod agent_seeds;
 #[path = "../tests/it/fate.rs"]
 mod fate;
+#[path = "../tests/it/journals.rs"]
+mod journals;
 #[path = "../crates/sqlsim/benches/long_run.rs"]
 mod long_run;
 #[path = "../tests/it/strike.rs"]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlsim::faults::{Fault, FaultKind};
+use sqlsim::instance::Instance;
 use stopmark::run::events::Verdict;
 use stopmark::run::record::{Record, StepState};
 use stopmark::run::{self, Interrupt};
@@ -86,6 +87,24 @@ async fn forget_all_backups(scene: &Scene) {
     }
 }
 
+/// Two logs that were taken, of an agent that is dead, and that no host knows: as after a purge that is too eager, or a
+/// host that crashed before it wrote the row.
+async fn take_what_is_forgotten(scene: &Scene) {
+    die_in_a_log_run(scene, Fate::NeverReturns).await;
+    assert_eq!(files_on_the_share(scene).len(), 2);
+    forget_all_backups(scene).await;
+}
+
+/// `SQL2` answers nobody until its faults are cleared.
+fn lose_the_other_host(scene: &Scene) -> Arc<Instance> {
+    let host = scene.stage.host("SQL2").instance().clone();
+    host.faults.arm(Fault {
+        times: 0,
+        ..Fault::once(FaultKind::Refuse)
+    });
+    host
+}
+
 /// The agent of the next start.
 async fn log_run_of_the_next_start(scene: &mut Scene) -> Record {
     scene.world = stage::world_of(&scene.stage.config_path()).1;
@@ -111,10 +130,7 @@ fn files_on_the_share(scene: &Scene) -> Vec<PathBuf> {
 async fn a_backup_that_msdb_forgot_is_brought_home_by_what_its_file_says() {
     let mut scene = Scene::set().await;
     scene.bank.transfer(&scene.stage, 4).await;
-    die_in_a_log_run(&scene, Fate::NeverReturns).await;
-    assert_eq!(files_on_the_share(&scene).len(), 2);
-    // As after a purge that is too eager, or a host that crashed before it wrote the row.
-    forget_all_backups(&scene).await;
+    take_what_is_forgotten(&scene).await;
     scene.bank.transfer(&scene.stage, 5).await;
     let record = log_run_of_the_next_start(&mut scene).await;
     assert_healthy(&scene, &record, "forgotten").await;
@@ -129,8 +145,7 @@ async fn a_backup_that_msdb_forgot_is_brought_home_by_what_its_file_says() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_of_a_file_that_no_host_knows_is_no_backup_and_is_cleared() {
     let mut scene = Scene::set().await;
-    die_in_a_log_run(&scene, Fate::NeverReturns).await;
-    forget_all_backups(&scene).await;
+    take_what_is_forgotten(&scene).await;
     for path in files_on_the_share(&scene) {
         let file = fs::File::options().write(true).open(&path).expect("a file");
         let whole = file.metadata().expect("a file").len();
@@ -147,8 +162,7 @@ async fn half_of_a_file_that_no_host_knows_is_no_backup_and_is_cleared() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_of_which_nobody_can_tell_what_it_is_stays_and_its_chain_is_mended() {
     let mut scene = Scene::set().await;
-    die_in_a_log_run(&scene, Fate::NeverReturns).await;
-    forget_all_backups(&scene).await;
+    take_what_is_forgotten(&scene).await;
     let files = files_on_the_share(&scene);
     for path in &files {
         let mut file = fs::File::options().write(true).open(path).expect("a file");
@@ -167,12 +181,7 @@ async fn a_file_of_which_nobody_can_tell_what_it_is_stays_and_its_chain_is_mende
 async fn a_host_that_is_gone_holds_up_no_other_and_its_backup_is_looked_up_when_it_is_back() {
     let mut scene = Scene::set().await;
     die_in_a_log_run(&scene, Fate::NeverBegins).await;
-    let host = scene.stage.host("SQL2").instance().clone();
-    let gone = Fault {
-        times: 0,
-        ..Fault::once(FaultKind::Refuse)
-    };
-    host.faults.arm(gone);
+    let host = lose_the_other_host(&scene);
     let record = log_run_of_the_next_start(&mut scene).await;
     let text = story(&record);
     assert_eq!(
@@ -209,12 +218,7 @@ async fn a_file_that_is_whole_tells_of_a_host_that_is_gone() {
     let mut scene = Scene::set().await;
     scene.bank.transfer(&scene.stage, 6).await;
     die_in_a_log_run(&scene, Fate::NeverReturns).await;
-    let host = scene.stage.host("SQL2").instance().clone();
-    let gone = Fault {
-        times: 0,
-        ..Fault::once(FaultKind::Refuse)
-    };
-    host.faults.arm(gone);
+    lose_the_other_host(&scene);
     let record = log_run_of_the_next_start(&mut scene).await;
     assert_eq!(record.ended.map(|it| it.0), Some(Verdict::Degraded));
     assert_eq!(scene.world.journals.unfinished().expect("journals"), []);

@@ -12,16 +12,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stopmark::config::Config;
 use stopmark::error::Result;
-use stopmark::model::{RunId, SetKind};
+use stopmark::model::SetKind;
 use stopmark::plan::BackupKind;
 use stopmark::run::adopt;
 use stopmark::run::events::{Event, Verdict};
 use stopmark::run::prune;
 use stopmark::run::{self, BackupWanted, Interrupt};
 use stopmark::sql::observe;
-use stopmark::world::{Journal, Journals, World};
+use stopmark::world::{Journal, World};
 
 use crate::bank::TOTAL;
+use crate::journals::Watched;
 use crate::saga_kinds::{Kind, SPARE, Scene, adopt_wanted, check_plan, keeping_one};
 use crate::stage;
 
@@ -307,57 +308,19 @@ pub(crate) fn mortal() -> Option<(PathBuf, Arc<Config>, World)> {
     let lines: usize = lines.parse().expect("a number");
     observe::install_alone();
     let (config, world) = stage::world_of(&config_path);
-    let journals = Deadly {
-        inner: world.journals.clone(),
-        left: Arc::new(AtomicUsize::new(lines)),
-    };
-    let world = World {
-        journals: Arc::new(journals),
-        ..world
-    };
+    let left = Arc::new(AtomicUsize::new(lines));
+    let journals = Watched::by(world.journals.clone(), move |_, inner| {
+        let left = left.clone();
+        Box::new(DeadlyJournal { inner, left })
+    });
+    let world = World { journals, ..world };
     Some((config_path, config, world))
 }
 
-/// Journals that end the process after some lines.
-struct Deadly {
-    inner: Arc<dyn Journals>,
-    left: Arc<AtomicUsize>,
-}
-
+/// A journal that ends the process after some lines of all.
 struct DeadlyJournal {
     inner: Box<dyn Journal>,
     left: Arc<AtomicUsize>,
-}
-
-impl Deadly {
-    fn wrap(&self, inner: Box<dyn Journal>) -> Box<dyn Journal> {
-        Box::new(DeadlyJournal {
-            inner,
-            left: self.left.clone(),
-        })
-    }
-}
-
-impl Journals for Deadly {
-    fn create(&self, run: RunId) -> Result<Box<dyn Journal>> {
-        self.inner.create(run).map(|inner| self.wrap(inner))
-    }
-
-    fn reopen(&self, run: RunId) -> Result<Box<dyn Journal>> {
-        self.inner.reopen(run).map(|inner| self.wrap(inner))
-    }
-
-    fn read(&self, run: RunId) -> Result<Vec<Event>> {
-        self.inner.read(run)
-    }
-
-    fn runs(&self) -> Result<Vec<RunId>> {
-        self.inner.runs()
-    }
-
-    fn unfinished(&self) -> Result<Vec<RunId>> {
-        self.inner.unfinished()
-    }
 }
 
 impl Journal for DeadlyJournal {

@@ -40,6 +40,7 @@ mod hostile_names;
 mod inspect;
 mod inspect_corpus;
 mod inspect_places;
+mod journals;
 mod kill;
 mod leaping;
 mod link_errors;

@@ -30,7 +30,7 @@ use super::bank::Bank;
 use super::biztalk::MANAGEMENT;
 use super::client::PASSWORD;
 use super::hosts::{Hosts, LOGIN};
-use super::marks::{Heard, Marks};
+use super::marks::{Marks, heard};
 use super::replicas::Replica;
 use crate::strike::Strike;
 
@@ -124,10 +124,7 @@ impl Agent {
             staging: Arc::new(LocalStaging),
             foreign: Arc::new(ForeignMedia::new(Access::default(), state)),
             catalog: Arc::new(catalog.expect("a catalog")),
-            journals: Arc::new(Heard {
-                inner: Arc::new(journals),
-                marks: Arc::clone(&self.marks),
-            }),
+            journals: heard(Arc::new(journals), &self.marks),
             notifier: Arc::new(Silent),
             progress: Arc::new(NoProgress),
         };

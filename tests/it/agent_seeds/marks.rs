@@ -18,6 +18,7 @@ use stopmark::world::{Journal, Journals};
 
 use super::ways::Backup;
 use crate::fate::{Fate, Fates};
+use crate::journals::Watched;
 
 /// The book.
 #[derive(Debug, Default)]
@@ -244,44 +245,18 @@ impl Fates for Marks {
 }
 
 /// Journals whose every line the book hears.
-pub(super) struct Heard {
-    pub(super) inner: Arc<dyn Journals>,
-    pub(super) marks: Arc<Marks>,
+pub(super) fn heard(inner: Arc<dyn Journals>, marks: &Arc<Marks>) -> Arc<dyn Journals> {
+    let marks = Arc::clone(marks);
+    Watched::by(inner, move |run, inner| {
+        let marks = Arc::clone(&marks);
+        Box::new(HeardJournal { inner, marks, run })
+    })
 }
 
 struct HeardJournal {
     inner: Box<dyn Journal>,
     marks: Arc<Marks>,
     run: RunId,
-}
-
-impl Heard {
-    fn wrap(&self, run: RunId, inner: Box<dyn Journal>) -> Box<dyn Journal> {
-        let marks = Arc::clone(&self.marks);
-        Box::new(HeardJournal { inner, marks, run })
-    }
-}
-
-impl Journals for Heard {
-    fn create(&self, run: RunId) -> Result<Box<dyn Journal>> {
-        Ok(self.wrap(run, self.inner.create(run)?))
-    }
-
-    fn reopen(&self, run: RunId) -> Result<Box<dyn Journal>> {
-        Ok(self.wrap(run, self.inner.reopen(run)?))
-    }
-
-    fn read(&self, run: RunId) -> Result<Vec<Event>> {
-        self.inner.read(run)
-    }
-
-    fn runs(&self) -> Result<Vec<RunId>> {
-        self.inner.runs()
-    }
-
-    fn unfinished(&self) -> Result<Vec<RunId>> {
-        self.inner.unfinished()
-    }
 }
 
 impl Journal for HeardJournal {

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlsim::faults::Dice;
 use stopmark::error::{Code, Error, Result};
-use stopmark::model::RunId;
 use stopmark::run::Interrupt;
 use stopmark::run::events::Event;
-use stopmark::world::{Journal, Journals, World};
+use stopmark::world::{Journal, World};
 use tokio_util::sync::CancellationToken;
 
 use super::books::Books;
 use super::clock::Skewed;
 use crate::fate::{Fate, Fates};
+use crate::journals::Watched;
 use crate::strike::Strike;
 
 /// The verbs that hosts answer; their faults are the simulator's.
@@ -109,12 +109,13 @@ impl Weather {
 
     /// The world in this weather.
     pub(crate) fn world(self: &Arc<Self>, world: &World) -> World {
-        let journals = Journalling {
-            inner: Arc::clone(&world.journals),
-            weather: Arc::clone(self),
-        };
+        let weather = Arc::clone(self);
+        let journals = Watched::by(Arc::clone(&world.journals), move |_, inner| {
+            let weather = Arc::clone(&weather);
+            Box::new(OneJournal { inner, weather })
+        });
         World {
-            journals: Arc::new(journals),
+            journals,
             clock: Arc::new(Skewed(Arc::clone(&world.clock), self.skew_ms)),
             ..Strike::by(Arc::clone(self) as _).world(world)
         }
@@ -184,43 +185,9 @@ impl Fates for Weather {
     }
 }
 
-struct Journalling {
-    inner: Arc<dyn Journals>,
-    weather: Arc<Weather>,
-}
-
 struct OneJournal {
     inner: Box<dyn Journal>,
     weather: Arc<Weather>,
-}
-
-impl Journalling {
-    fn wrap(&self, inner: Box<dyn Journal>) -> Box<dyn Journal> {
-        let weather = Arc::clone(&self.weather);
-        Box::new(OneJournal { inner, weather })
-    }
-}
-
-impl Journals for Journalling {
-    fn create(&self, run: RunId) -> Result<Box<dyn Journal>> {
-        Ok(self.wrap(self.inner.create(run)?))
-    }
-
-    fn reopen(&self, run: RunId) -> Result<Box<dyn Journal>> {
-        Ok(self.wrap(self.inner.reopen(run)?))
-    }
-
-    fn read(&self, run: RunId) -> Result<Vec<Event>> {
-        self.inner.read(run)
-    }
-
-    fn runs(&self) -> Result<Vec<RunId>> {
-        self.inner.runs()
-    }
-
-    fn unfinished(&self) -> Result<Vec<RunId>> {
-        self.inner.unfinished()
-    }
 }
 
 impl Journal for OneJournal {
