@@ -274,6 +274,11 @@ table! {
     9019 Retry, "the log is in use on the secondary", AGAIN_ON_PRIMARY, "nothing";
     18204 Media, "a backup device could not be opened", STOPS, "check that the host's account may write to the share";
     18210 Media, "a backup device failed", STOPS, "check the share";
+    35294 Retry, "the secondary could not learn from the primary where its log backup begins", AGAIN_ON_PRIMARY, "check the availability group";
+    35295 Retry, "the secondary lacks log that is backed up already", AGAIN_ON_PRIMARY, "see why log arrives there so late";
+    35296 Retry, "the primary took no note of the secondary's log backup, which does not count", AGAIN_ON_PRIMARY, "check the availability group";
+    35297 Trailer, "the secondary's log was taken; the primary may not know, and the next one begin there too", "keeps it: the chain goes on", "nothing";
+    35298 Trailer, "the secondary's backup was broken off, and the primary could not be told", NOTHING, "nothing";
 }
 
 #[cfg(test)]

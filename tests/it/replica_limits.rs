@@ -13,6 +13,8 @@ use crate::replicas::{CLEAR, SECOND, grouped, healthy, on, restores, taken, verd
 use crate::saga_kinds::Scene;
 use crate::saga_story::story;
 
+const FAILOVER: &str = "ALTER AVAILABILITY GROUP ag FAILOVER;";
+
 /// Whether the agent's event session runs on a host.
 const RUNNING: &str =
     "SELECT CAST(COUNT(*) AS bigint) FROM sys.dm_xe_sessions WHERE name = N'stopmark_stage';";
@@ -164,4 +166,54 @@ async fn logs_do_not_wait_for_ever_for_a_secondary_replica() {
     let points = scene.points().await;
     assert_eq!(points.len(), before + 2, "the mark that waited, too");
     restores(&scene, points.last().expect("a Point")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logs_of_which_the_primary_replica_may_not_know_are_kept_and_the_chain_goes_on() {
+    let scene = grouped("SQL2", "Accounts", "secondary").await;
+    for (amount, lost) in [(5, "word"), (6, "answer")] {
+        let fault = format!("EXEC sp_sim_fault 'lose {lost} of point', @database = 'Accounts';");
+        on(&scene, SECOND, &fault).await;
+        scene.bank.transfer(&scene.stage, amount).await;
+        let record = back_up(&scene, BackupKind::Log, &[]).await;
+        assert_eq!(taken(&record, "Accounts"), [(SECOND.to_owned(), "log")]);
+        healthy(&scene, &record).await;
+    }
+    // Wherever the next one is taken, and wherever it begins, it continues what there is.
+    let unheard = "EXEC sp_sim_fault 'lose word of point', @database = 'Accounts';";
+    on(&scene, SECOND, unheard).await;
+    back_up(&scene, BackupKind::Log, &[]).await;
+    on(&scene, SECOND, FAILOVER).await;
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    assert_eq!(
+        taken(&record, "Accounts"),
+        [("SQL2".to_owned(), "log")],
+        "no full: {}",
+        story(&record)
+    );
+    healthy(&scene, &record).await;
+    let points = scene.points().await;
+    assert_eq!(points.len(), 5, "{points:#?}");
+    for point in &points {
+        restores(&scene, point).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secondary_replica_whose_primary_one_takes_no_note_of_its_log_is_passed_over() {
+    let scene = grouped("SQL2", "Accounts", "secondary").await;
+    for number in [35294, 35295, 35296] {
+        let refused = format!(
+            "EXEC sp_sim_fault @kind = 'fail', @statement = 'BACKUP LOG', @database = 'Accounts', @times = 0, \
+             @number = {number}, @text = N'Log backup for database \"Accounts\" on a secondary replica failed.';"
+        );
+        on(&scene, SECOND, &refused).await;
+        scene.bank.transfer(&scene.stage, 5).await;
+        let record = back_up(&scene, BackupKind::Log, &[]).await;
+        assert_eq!(taken(&record, "Accounts"), [("SQL2".to_owned(), "log")]);
+        healthy(&scene, &record).await;
+        on(&scene, SECOND, CLEAR).await;
+    }
+    let point = scene.points().await.pop().expect("a Point");
+    restores(&scene, &point).await;
 }

@@ -54,7 +54,7 @@ const STRUCK: [&str; 6] = [
 ];
 
 /// What a backup may be refused with, with SQL Server's words where words matter.
-const REFUSALS: [(i32, &str); 19] = [
+const REFUSALS: [(i32, &str); 22] = [
     (
         3271,
         "A nonrecoverable I/O error occurred on file: 1117(I/O device error).",
@@ -118,6 +118,18 @@ const REFUSALS: [(i32, &str); 19] = [
     (
         9019,
         "The virtual log file sequence is in use on the secondary.",
+    ),
+    (
+        35294,
+        "Log backup on a secondary replica failed because a synchronization point could not be established.",
+    ),
+    (
+        35295,
+        "Log backup on a secondary replica failed because the last backup LSN is greater than the local redo LSN.",
+    ),
+    (
+        35296,
+        "Log backup on secondary replica failed because the new backup information could not be committed.",
     ),
 ];
 

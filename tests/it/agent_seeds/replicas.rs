@@ -2,7 +2,7 @@
 //!
 //! Start at [`Replica::some`] and [`join`]. Nobody fails over by force in a story: that loses money by itself.
 
-use sqlsim::faults::{Dice, Fault, FaultKind};
+use sqlsim::faults::{Dice, Fault, FaultKind, Lost};
 use sqlsim::value::Value;
 
 use super::bank::{Bank, Ledger};
@@ -117,6 +117,7 @@ pub(crate) async fn meanwhile(scene: &mut Scene, is_quiet: bool, dice: &mut Dice
             });
         }
         1 => seed(scene, 1).await,
+        3 => lose_a_point(scene, replica, dice),
         2 if is_quiet => {
             let failover = "ALTER AVAILABILITY GROUP ag FAILOVER";
             let answer = hosts.ask(replica.second, failover).await;
@@ -136,6 +137,20 @@ pub(crate) async fn meanwhile(scene: &mut Scene, is_quiet: bool, dice: &mut Dice
             }
         }
         _ => {}
+    }
+}
+
+/// The primary replica does not hear of the second one's next log backup, or is not heard (35297).
+fn lose_a_point(scene: &Scene, replica: Replica, dice: &mut Dice) {
+    let database = replica.database(&scene.bank).to_owned();
+    let lost = [Lost::Word, Lost::Answer][dice.place(2)];
+    if let Some(second) = scene.hosts.host(replica.second) {
+        let books = &scene.books;
+        books.note(format!("the {lost:?} of a log of {database} will be lost"));
+        second.instance.faults.arm(Fault {
+            database: Some(database),
+            ..Fault::once(FaultKind::LosePoint(lost))
+        });
     }
 }
 

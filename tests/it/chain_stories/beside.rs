@@ -213,6 +213,10 @@ pub(super) const UNCOVERED: &[(&[i32], &str)] = &[
         "severity 10, and the log backup itself succeeds",
     ),
     (
+        &[35297, 35298],
+        "severity 10, on a secondary replica: `replica_limits` tells what comes of the first",
+    ),
+    (
         &[8909, 8928, 8938, 8939, 8998],
         "findings of CHECKDB, which a drill runs: `drill` tells what they do to its certificate",
     ),

@@ -251,6 +251,21 @@ pub(super) const ROWS: &[Row] = &[
         1,
         "The virtual log file sequence is in use on the secondary.",
     ),
+    log(
+        35294,
+        1,
+        "Log backup for database \"Ledger\" on a secondary replica failed because a synchronization point could not be established.",
+    ),
+    log(
+        35295,
+        1,
+        "Log backup for database \"Ledger\" on a secondary replica failed because the last backup LSN is greater than the local redo LSN.",
+    ),
+    log(
+        35296,
+        1,
+        "Log backup for database \"Ledger\" on secondary replica failed because the new backup information could not be committed.",
+    ),
     Row {
         met: Met::Unseen,
         ..row(

@@ -6,6 +6,7 @@
 //! primary one for log (`transport.rs`) and may take over (`failover.rs`). A group has the same
 //! GUIDs on every host, because they are made of its name.
 
+mod backups;
 mod failover;
 mod known;
 mod procedures;
@@ -29,11 +30,11 @@ use crate::messages;
 use crate::storage::TableId;
 use crate::value::Value;
 
+pub(crate) use backups::{Noted, Primary};
 pub use known::Known;
 pub use procedures::PROCEDURES;
 pub(crate) use rules::may_back_up;
 pub use rules::{is_enabled, is_preferred_replica, is_primary_replica};
-pub(crate) use transport::Primary;
 pub(crate) use views::VIEWS;
 
 /// An availability group, as the replica on this host knows it.

@@ -72,7 +72,7 @@ pub const PROCEDURES: [SystemProcedure; 9] = [
     },
     SystemProcedure {
         name: "sp_sim_hadr_archive",
-        parameters: &[GROUP, DATABASE],
+        parameters: &[GROUP, DATABASE, Parameter::needed("@for_log")],
         run: |session, call| Box::pin(archive(session, call)),
     },
     SystemProcedure {
@@ -175,7 +175,10 @@ async fn give_log(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
 
 async fn archive(session: &mut Session, call: Call) -> SqlResult<(i32, Call)> {
     let database = led(session, &call)?;
-    let archive = database.storage().archive();
+    let archive = match call.integer("@for_log")? {
+        Some(1) => database.storage().archive_for_log()?,
+        _ => database.storage().archive(),
+    };
     answer(session, json(&archive)?).await;
     Ok((0, call))
 }

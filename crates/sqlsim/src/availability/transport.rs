@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::known::Heard;
 use super::{AvailabilityGroup, groups};
-use crate::error::{SqlError, SqlResult};
+use crate::error::SqlResult;
 use crate::faults::FaultKind;
 use crate::instance::{DatabaseHandle, Instance};
 use crate::link::literal::text;
+use crate::link::messages::connection_broken;
 use crate::link::{Connection, Refusal, Security, Target};
 use crate::messages;
 use crate::storage::{Archive, Extent};
@@ -62,7 +63,7 @@ pub(super) struct Parcel {
 pub(super) struct Lines(BTreeMap<String, Connection>);
 
 impl Lines {
-    /// Asks a replica; 35250 where it cannot be reached.
+    /// Asks a replica; 35250 where it cannot be reached, the loss of the connection where it may have heard.
     pub(super) async fn ask(
         &mut self,
         instance: &Instance,
@@ -74,7 +75,7 @@ impl Lines {
             _ => connect(instance, replica).await?,
         };
         let asked = instance.clock.within(Some(ANSWER_LIMIT), line.run(sql));
-        let answer = asked.await.ok_or_else(messages::replica_not_connected)?;
+        let answer = asked.await.ok_or_else(connection_broken)?;
         self.0.insert(replica.to_owned(), line);
         Ok(answer?.into_iter().flat_map(|set| set.rows).collect())
     }
@@ -283,63 +284,4 @@ fn extent(mut row: Row) -> Option<Extent> {
         }),
         _ => None,
     }
-}
-
-/// The primary replica of a database that is backed up on a secondary one.
-#[derive(Debug)]
-pub(crate) struct Primary {
-    lines: Lines,
-    name: String,
-    group: String,
-    database: String,
-}
-
-impl Primary {
-    /// Finds it: 3062 where the secondary replica is not in touch with it.
-    pub(crate) async fn find(
-        instance: &Instance,
-        group: &AvailabilityGroup,
-        database: &str,
-    ) -> SqlResult<Self> {
-        let now = instance.clock.monotonic();
-        let giver = instance.replicas.giver(database);
-        let mut lines = Lines::default();
-        let found = match giver.filter(|giver| giver.is_recent(now)) {
-            Some(_) => lines.primary_of(instance, group).await,
-            None => None,
-        };
-        Ok(Self {
-            lines,
-            name: found.ok_or_else(not_synchronizing)?,
-            group: group.name.clone(),
-            database: database.to_owned(),
-        })
-    }
-
-    /// Where the next log backup begins, on whatever replica it is taken.
-    pub(crate) async fn archive(&mut self, instance: &Instance) -> SqlResult<Archive> {
-        let (group, database) = (text(&self.group), text(&self.database));
-        let sql = format!("EXEC sp_sim_hadr_archive {group}, {database}");
-        self.lines.learn(instance, &self.name, &sql).await
-    }
-
-    /// Tells of a log backup that was taken; it counts only if this succeeds.
-    pub(crate) async fn archived(
-        &mut self,
-        instance: &Instance,
-        (first, last): (Lsn, Lsn),
-    ) -> SqlResult<()> {
-        let (group, database) = (text(&self.group), text(&self.database));
-        let sql = format!("EXEC sp_sim_hadr_archived {group}, {database}, '{first}', '{last}'");
-        self.lines.ask(instance, &self.name, &sql).await.map(drop)
-    }
-}
-
-/// 3062
-fn not_synchronizing() -> SqlError {
-    SqlError::new(
-        3062,
-        16,
-        "Cannot backup from a HADRON secondary because it is not in Synchronizing or Synchronized state.",
-    )
 }

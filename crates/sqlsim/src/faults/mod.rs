@@ -57,8 +57,19 @@ pub enum FaultKind {
     LoseHistory,
     /// A secondary replica takes no log of its primary one, and stays where it is.
     HoldLog,
+    /// A secondary replica took a log backup, and cannot tell whether its primary one knows of it (35297).
+    LosePoint(Lost),
     /// Somebody else does something before a statement runs.
     Act(Act),
+}
+
+/// What is lost on the way between a secondary replica and its primary one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The word: the primary replica does not know of the log backup, and the next one begins where it began.
+    Word,
+    /// The answer: it knows.
+    Answer,
 }
 
 /// Where the process may die.

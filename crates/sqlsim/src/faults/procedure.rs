@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use super::{Act, Fault, FaultKind, KillPoint};
+use super::{Act, Fault, FaultKind, KillPoint, Lost};
 use crate::error::{SqlError, SqlResult};
 use crate::messages;
 use crate::session::{Call, Parameter, Session, SystemProcedure};
 
 /// The names by which `sp_sim_fault` knows the kinds.
-const KINDS: [(&str, FaultKind); 22] = [
+const KINDS: [(&str, FaultKind); 24] = [
     ("fail", FaultKind::Fail),
     ("disk full", FaultKind::DiskFull),
     ("damage", FaultKind::Damage),
@@ -39,6 +39,8 @@ const KINDS: [(&str, FaultKind); 22] = [
     ),
     ("lose history", FaultKind::LoseHistory),
     ("hold log", FaultKind::HoldLog),
+    ("lose word of point", FaultKind::LosePoint(Lost::Word)),
+    ("lose answer of point", FaultKind::LosePoint(Lost::Answer)),
     ("kill", FaultKind::Act(Act::Kill)),
     ("skew clock", FaultKind::Act(Act::SkewClock)),
     ("foreign log backup", FaultKind::Act(Act::ForeignLogBackup)),

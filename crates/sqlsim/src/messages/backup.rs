@@ -2,6 +2,8 @@
 //!
 //! Search for the number. Nothing here decides when a message is raised.
 
+use mtf::Lsn;
+
 use crate::error::SqlError;
 
 /// 3009: a backup without its row in msdb.
@@ -252,5 +254,80 @@ pub fn log_chain_broken() -> SqlError {
         10,
         "The log backup chain is broken. You must perform a full database backup \
          before you can perform a log backup.",
+    )
+}
+
+/// 3062: a backup on a secondary replica that no log arrives at.
+#[must_use]
+pub fn secondary_not_synchronizing() -> SqlError {
+    SqlError::new(
+        3062,
+        16,
+        "Cannot backup from a HADRON secondary because it is not in Synchronizing or Synchronized state.",
+    )
+}
+
+/// 35294: a log backup on a secondary replica whose primary one does not say where it begins.
+#[must_use]
+pub fn no_synchronization_point(database: &str) -> SqlError {
+    SqlError::new(
+        35294,
+        16,
+        format!(
+            "Log backup for database \"{database}\" on a secondary replica failed because a \
+         synchronization point could not be established on the primary database. Either locks \
+         could not be acquired on the primary database or the database is not operating as part \
+         of the availability replica. Check the database status in the SQL Server error log of \
+         the server instance that is hosting the current primary replica. If the primary database \
+         is participating in the availability group, retry the operation."
+        ),
+    )
+}
+
+/// 35295: a log backup on a secondary replica that lacks log which is backed up already.
+#[must_use]
+pub fn replica_behind_last_backup(database: &str, backed_up: Lsn, redone: Lsn) -> SqlError {
+    let hex = |lsn: Lsn| format!("0x{:08x}:{:08x}:{:04x}", lsn.vlf, lsn.block, lsn.slot);
+    SqlError::new(
+        35295,
+        16,
+        format!(
+            "Log backup for database \"{database}\" on a secondary replica failed because the last \
+         backup LSN ({}) from the primary database is greater than the current local redo LSN \
+         ({}). No log records need to be backed up at this time. Retry the log-backup operation \
+         later.",
+            hex(backed_up),
+            hex(redone)
+        ),
+    )
+}
+
+/// 35296: a log backup on a secondary replica of which its primary one took no note.
+#[must_use]
+pub fn point_not_committed(database: &str) -> SqlError {
+    SqlError::new(
+        35296,
+        16,
+        format!(
+            "Log backup for database \"{database}\" on secondary replica failed because the new backup \
+         information could not be committed on primary database. Check the database status in the \
+         SQL Server error log of the server instance that is hosting the current primary replica. \
+         If the primary database is participating in the availability group, retry the operation."
+        ),
+    )
+}
+
+/// 35297: a log backup on a secondary replica of which its primary one may know nothing.
+#[must_use]
+pub fn point_not_ensured(database: &str) -> SqlError {
+    SqlError::new(
+        35297,
+        10,
+        format!(
+            "Log backup for database \"{database}\" on secondary replica created backup files \
+         successfully but could not ensure that a backup point has been committed on the primary. \
+         This is an informational message only. Preserve this log backup along with the other log \
+         backups of this database."
+        ),
     )
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Session;
-use crate::availability::{Primary, group_of, may_back_up};
+use crate::availability::{Noted, Primary, group_of, may_back_up};
 use crate::backup::{
     self, BackupOutcome, BackupRequest, Compression, Device, HostIdentity, LogBackupMode,
 };
@@ -136,7 +136,7 @@ impl Session {
             return Ok(None);
         };
         let mut primary = Primary::find(&self.instance, &group, &name).await?;
-        let archive = primary.archive(&self.instance).await?;
+        let archive = primary.archive(&self.instance, is_log).await?;
         database.storage().set_archive(&archive)?;
         Ok(Some(primary).filter(|_| is_log))
     }
@@ -241,7 +241,11 @@ impl Session {
         let (outcome, devices) = ended?;
         if let Some(mut primary) = primary {
             let taken = (outcome.set.first_lsn, outcome.set.last_lsn);
-            primary.archived(&self.instance, taken).await?;
+            if primary.archived(&self.instance, taken).await? == Noted::Perhaps {
+                self.output
+                    .message(messages::point_not_ensured(&name))
+                    .await;
+            }
         }
         if lost.is_some() || record_backup(&self.instance, &outcome, &devices).is_err() {
             // The backup counts; only its history is missing.

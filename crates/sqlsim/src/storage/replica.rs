@@ -109,6 +109,15 @@ impl Database {
         Ok(reached)
     }
 
+    /// The archive point as this replica knows it. 3023 where a log backup runs here that is about to move it.
+    pub fn archive_for_log(&self) -> SqlResult<Archive> {
+        let inner = self.lock();
+        if inner.is_backing_up_log {
+            return Err(messages::backup_serialized());
+        }
+        Ok(inner.boot.archive())
+    }
+
     /// The archive point as this replica knows it.
     #[must_use]
     pub fn archive(&self) -> Archive {
@@ -252,7 +261,18 @@ impl Boot {
         self.redo_end = None;
         self.last_log_backup_lsn = self.last_log_backup_lsn.or(resume).filter(|_| keeps_log);
         if let Some(guid) = fork {
+            self.forget_after(end);
             self.push_fork(Fork { guid, begins: end });
         }
+    }
+
+    /// What the primary replica told of log that never arrived is of no history any more: log backups go on from here,
+    /// and differentials build on no full that this database was never like. Minimally logged changes are known by the
+    /// last one alone; others may stand before it.
+    fn forget_after(&mut self, end: Lsn) {
+        self.last_log_backup_lsn = self.last_log_backup_lsn.map(|at| at.min(end));
+        self.bulk_in_log = self.bulk_in_log.map(|at| at.min(end));
+        self.bulk_unbacked = self.bulk_unbacked.map(|at| at.min(end));
+        self.differential_base = self.differential_base.filter(|base| base.lsn <= end);
     }
 }

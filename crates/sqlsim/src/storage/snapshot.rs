@@ -138,7 +138,8 @@ impl Database {
     }
 
     /// Takes the log since the last log backup. Raises 4208 under SIMPLE, 4214 where no full began
-    /// a chain, 3023 while another log backup runs, 927 or 942 by state.
+    /// a chain, 3023 while another log backup runs, 35295 on a secondary replica that lacks log which
+    /// is backed up already, 927 or 942 by state.
     pub fn snapshot_log(&self) -> SqlResult<LogSnapshot<'_>> {
         let mut inner = self.lock();
         inner.check_backup()?;
@@ -154,6 +155,10 @@ impl Database {
         }
         inner.flush()?;
         let last = inner.end_lsn();
+        if first > last {
+            let name = &inner.boot.name;
+            return Err(messages::replica_behind_last_backup(name, first, last));
+        }
         let log = inner.log_range(first, last)?;
         inner.is_backing_up_log = true;
         let running = Running {

@@ -250,6 +250,122 @@ async fn a_forced_failover_goes_on_from_what_had_arrived_on_a_fork_of_its_own() 
     assert_eq!(pair.one.fail(&log).await, [3062, 3013]);
 }
 
+/// Where the next log backup begins, as a host knows it.
+async fn archive_point(client: &mut Client) -> Value {
+    let asked = "SELECT last_log_backup_lsn FROM sys.database_recovery_status \
+                 WHERE database_id = DB_ID('D')";
+    client.run(asked).await.value().clone()
+}
+
+#[tokio::test]
+async fn a_replica_that_lacks_log_which_is_backed_up_already_backs_up_nothing_until_it_has_it() {
+    let mut pair = Pair::joined().await;
+    pair.hold().await;
+    pair.add(2).await;
+    let log = pair.log_to("2.trn");
+    pair.one.run(&log).await;
+    let log = pair.log_to("3.trn");
+    assert_eq!(pair.two.fail(&log).await, [35295, 3013]);
+    pair.two.run("EXEC sp_sim_fault 'clear'").await;
+    pair.two.wait_for(COUNT, &Value::Int(2)).await;
+    pair.two.run(&log).await;
+    let (one, two) = (logs(&mut pair.one).await, logs(&mut pair.two).await);
+    assert_eq!(one[1].1, two[0].0, "{one:?} {two:?}");
+}
+
+#[tokio::test]
+async fn a_forced_failover_that_lost_backed_up_log_backs_up_from_where_it_took_over() {
+    let mut pair = Pair::joined().await;
+    pair.hold().await;
+    pair.add(2).await;
+    pair.one
+        .run(&to(&pair.cluster, "DATABASE", "later.bak", "FORMAT"))
+        .await;
+    let log = pair.log_to("2.trn");
+    pair.one.run(&log).await;
+    // It hears how far log backups have come, and has not come there itself.
+    let log = pair.log_to("no.trn");
+    assert_eq!(pair.two.fail(&log).await, [35295, 3013]);
+    let force = "ALTER AVAILABILITY GROUP ag FORCE_FAILOVER_ALLOW_DATA_LOSS";
+    pair.two.run(force).await;
+    pair.two.run("INSERT INTO D.dbo.T VALUES (3)").await;
+    let log = pair.log_to("3.trn");
+    pair.two.run(&log).await;
+    let range = "SELECT COUNT(*) FROM msdb.dbo.backupset WHERE type = 'L' AND first_lsn < last_lsn \
+                 AND first_lsn <= fork_point_lsn AND first_recovery_fork_guid <> last_recovery_fork_guid";
+    assert_eq!(pair.two.run(range).await.value(), &Value::Int(1));
+    let base = "SELECT COUNT(*) FROM sys.master_files WHERE database_id = DB_ID('D') \
+                AND differential_base_guid = (SELECT TOP (1) backup_set_uuid FROM msdb.dbo.backupset)";
+    assert_eq!(pair.two.run(base).await.value(), &Value::Int(0));
+}
+
+#[tokio::test]
+async fn a_log_backup_is_kept_although_nobody_knows_whether_the_primary_took_note_of_it() {
+    let mut pair = Pair::joined().await;
+    for (lost, moves) in [("answer", true), ("word", false)] {
+        let before = archive_point(&mut pair.one).await;
+        let fault = format!("EXEC sp_sim_fault 'lose {lost} of point', @database = 'D'");
+        pair.two.run(&fault).await;
+        pair.add(2).await;
+        pair.level().await;
+        let log = pair.log_to(&format!("{lost}.trn"));
+        let told = pair.two.run(&log).await.infos;
+        assert!(told.iter().any(|it| it.number == 35297), "{told:?}");
+        let after = archive_point(&mut pair.one).await;
+        assert_eq!(before != after, moves, "{lost}");
+    }
+    let log = pair.log_to("next.trn");
+    pair.two.run(&log).await;
+    let two = logs(&mut pair.two).await;
+    assert_eq!(two[0].1, two[1].0, "the primary took note of the first");
+    assert_eq!(two[1].0, two[2].0, "and not of the second");
+}
+
+/// Returns when a backup's file is there: it is made when the backup knows where it begins.
+async fn made(pair: &mut Pair, file: &str) {
+    let file = std::path::PathBuf::from(pair.cluster.path(file));
+    for _ in 0..10_000 {
+        if file.exists() {
+            return;
+        }
+        pair.two.run("WAITFOR DELAY '00:00:00.001'").await;
+    }
+    panic!("it never begins");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_backup_counts_for_nothing_where_another_ran_beside_it_on_the_primary_replica() {
+    let mut pair = Pair::joined().await;
+    pair.one
+        .run("EXEC sp_sim_fault 'stall backup', @database = 'D', @offset = 1")
+        .await;
+    let log = pair.log_to("1.trn");
+    let mut other = pair.cluster.hosts[0].client().await;
+    let stalled = tokio::spawn(async move {
+        other.run(&log).await;
+    });
+    made(&mut pair, "1.trn").await;
+    let log = pair.log_to("2.trn");
+    assert_eq!(pair.two.fail(&log).await, [35294, 3013]);
+    pair.one.run("EXEC sp_sim_fault 'clear'").await;
+    stalled.await.expect("it goes on");
+
+    pair.add(2).await;
+    pair.level().await;
+    pair.two
+        .run("EXEC sp_sim_fault 'stall backup', @database = 'D', @offset = 1")
+        .await;
+    let mut other = pair.cluster.hosts[1].client().await;
+    let log = pair.log_to("3.trn");
+    let stalled = tokio::spawn(async move { other.fail(&log).await });
+    made(&mut pair, "3.trn").await;
+    let log = pair.log_to("4.trn");
+    pair.one.run(&log).await;
+    pair.two.run("EXEC sp_sim_fault 'clear'").await;
+    assert_eq!(stalled.await.expect("it ends"), [35296, 3013]);
+    assert_eq!(logs(&mut pair.two).await, [], "it has no row");
+}
+
 #[tokio::test]
 async fn a_primary_that_was_dead_at_a_forced_failover_steps_down_when_it_is_back() {
     let mut pair = Pair::joined().await;
