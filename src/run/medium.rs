@@ -1,8 +1,9 @@
 //! What the files on the share say of a backup that no host remembers.
 //!
-//! Start at [`taken`]. A row in msdb is written after the backup, and may be missing although the log is cut off: msdb is
-//! full (3009), was purged, or came back as it was last week. What lies on the share whole, under the piece's own name, was
-//! taken; what is half of a backup was not. The bytes themselves are proven when they are delivered.
+//! Start at [`taken`], and at [`of_an_earlier_try`] for what a step itself left behind. A row in msdb is written after the
+//! backup, and may be missing although the log is cut off: msdb is full (3009), was purged, or came back as it was last
+//! week. What lies on the share whole, under the piece's own name, was taken; what is half of a backup was not. The bytes
+//! themselves are proven when they are delivered.
 //!
 //! Nothing is written to a file here, and no host is asked.
 
@@ -41,6 +42,29 @@ pub(super) async fn taken(world: &World, step: &BackUp) -> Result<Option<BackedU
         Some(piece) => Ok(Some(facts(piece, step, &examined))),
         None if examined.iter().any(is_broken_off) => Ok(None),
         None => Err(unread(step)),
+    }
+}
+
+/// The backup of a try of this step before this one, of which the agent never heard how it ended; none where its files are
+/// not there, or are half of one, which the next try may write over. Written over, a whole one would be lost with the log
+/// that it cut off, if its host remembers it no more than the agent does.
+///
+/// # Errors
+/// As [`taken`], where the host knows nothing either: then a new name is the safe one. What the host cannot be asked.
+pub(super) async fn of_an_earlier_try(world: &World, step: &BackUp) -> Result<Option<BackedUp>> {
+    match taken(world, step).await {
+        Err(error) if error.code() == Code::NoMedia => match world.fleet.find_backup(step).await {
+            Ok(None) => Err(error),
+            // Somebody may be writing it now: the statement waits for that, and writes over nothing that is in use.
+            Err(still) if still.code() == Code::BackupFailed => Ok(None),
+            found => found,
+        },
+        // The host's row says more than the file.
+        Ok(Some(facts)) => {
+            let row = world.fleet.find_backup(step).await.ok().flatten();
+            Ok(Some(row.unwrap_or(facts)))
+        }
+        found => found,
     }
 }
 

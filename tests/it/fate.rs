@@ -18,7 +18,7 @@ pub(crate) enum Fate {
     Passes,
     /// It fails and nothing was done.
     FailsBefore,
-    /// It is done, and whoever asked never hears of it.
+    /// It is done, as well as may be, and whoever asked never hears of it.
     FailsAfter,
     /// Who asked for it is dead before anything was done.
     NeverBegins,
@@ -47,7 +47,7 @@ impl Fate {
             Self::Passes => effect.await,
             Self::FailsBefore => failed(Retry::Safe),
             Self::FailsAfter => {
-                effect.await?;
+                drop(effect.await);
                 failed(Retry::AfterCheck)
             }
             Self::NeverBegins => pending().await,

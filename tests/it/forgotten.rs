@@ -6,16 +6,17 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sqlsim::faults::{Fault, FaultKind};
 use sqlsim::instance::Instance;
-use stopmark::run::events::Verdict;
-use stopmark::run::record::{Record, StepState};
+use stopmark::plan::BackupKind;
+use stopmark::run::events::{Outcome, Verdict};
+use stopmark::run::record::{Record, Round, StepState};
 use stopmark::run::{self, Interrupt};
 
 use crate::bank::TOTAL;
-use crate::chain_stories::assert_healthy;
+use crate::chain_stories::{assert_healthy, hasty_scene};
 use crate::fate::{Fate, Fates};
 use crate::saga_kinds::{Kind, SPARE, Scene, files_below};
 use crate::saga_story::story;
@@ -76,6 +77,18 @@ fn journal(scene: &Scene) -> String {
     let newest = journals.runs().expect("journals").pop().expect("a run");
     let events = journals.read(newest).expect("a journal");
     story(&Record::fold(&events).expect("it folds").expect("it began"))
+}
+
+/// The connections of the first two backups are lost when these have ended.
+struct LostAnswers(AtomicUsize);
+
+impl Fates for LostAnswers {
+    fn of(&self, verb: &'static str, _key: &str) -> Fate {
+        if verb == "back_up" && self.0.fetch_add(1, Ordering::SeqCst) < 2 {
+            return Fate::FailsAfter;
+        }
+        Fate::Passes
+    }
 }
 
 async fn forget_all_backups(scene: &Scene) {
@@ -223,5 +236,30 @@ async fn a_file_that_is_whole_tells_of_a_host_that_is_gone() {
     assert_eq!(record.ended.map(|it| it.0), Some(Verdict::Degraded));
     assert_eq!(scene.world.journals.unfinished().expect("journals"), []);
     // The mark of the agent that died is a Point although one of its hosts is dead.
+    every_point_is_a_moment(&scene, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_try_writes_over_no_backup_of_the_first_that_no_host_remembers() {
+    let mut scene = hasty_scene().await;
+    scene.bank.transfer(&scene.stage, 4).await;
+    let lose = "EXEC sp_sim_fault @kind = 'lose history', @statement = 'BACKUP LOG';";
+    for host in ["SQL1", "SQL2"] {
+        scene.stage.script(host, "master", lose).await;
+    }
+    let world = scene.world.clone();
+    scene.world = Strike::by(Arc::new(LostAnswers(AtomicUsize::new(0)))).world(&world);
+    let record = scene.back_up(BackupKind::Log).await;
+    scene.world = world;
+    assert_healthy(&scene, &record, "twice").await;
+    let cures = run::verdict::cures(&record).cured;
+    assert!(cures.is_empty(), "the chains run on: {cures:?}");
+    let backups = record.rounds.iter().flat_map(Round::ended);
+    let by_file = backups.filter(|(_, outcome)| match outcome {
+        Outcome::BackedUp(facts) => facts.is_from_medium,
+        _ => false,
+    });
+    assert_eq!(by_file.count(), 2, "{}", story(&record));
+    scene.assert_the_shares_are_clear("twice");
     every_point_is_a_moment(&scene, 1).await;
 }

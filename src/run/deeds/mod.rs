@@ -109,7 +109,9 @@ async fn test_link(world: &World, host: &HostName, step: &TestLink) -> Result<Ou
 
 async fn back_up(world: &World, book: &Book, step: &BackUp) -> Result<Outcome> {
     replica::wait_for_mark(world, book, step).await?;
-    world.staging.make_room(&step.stripes).await?;
+    if let Some(facts) = medium::of_an_earlier_try(world, step).await? {
+        return Ok(Outcome::BackedUp(Box::new(facts)));
+    }
     let label = format!("{} {}", step.piece_kind.word(), step.member);
     let progress = world.progress.begin(&label, None);
     let facts = match world.fleet.back_up(step, progress.as_ref()).await {
