@@ -382,6 +382,7 @@ async fn plan(state: &Path) -> Outcome<()> {
         round: 1,
         previous: None,
         quarantined: Vec::new(),
+        undecided: Vec::new(),
     };
     let clock = SystemClock::new();
     let have = view(&catalog, &group, &survey).await?;

@@ -42,6 +42,9 @@ pub struct Asked {
     pub previous: Option<RoundResult>,
     /// Members whose chains are not mended for now.
     pub quarantined: Vec<Quarantine>,
+    /// Members of whose last backup nobody can say yet whether it was taken: nothing is taken of them until that is known,
+    /// for their chains would look broken. They carry the mark.
+    pub undecided: Vec<MemberName>,
 }
 
 impl Asked {
@@ -49,6 +52,12 @@ impl Asked {
     #[must_use]
     pub fn quarantine_of(&self, member: &MemberName) -> Option<&Quarantine> {
         self.quarantined.iter().find(|it| it.member == *member)
+    }
+
+    /// Whether it is not known yet what became of the member's last backup.
+    #[must_use]
+    pub fn is_undecided(&self, member: &MemberName) -> bool {
+        self.undecided.contains(member)
     }
 }
 

@@ -56,7 +56,8 @@ pub fn plan_backup(
     let last = have.newest_stamp.map(|last| newest_used(survey, last));
     let (mark, stamped_at) = MarkName::stamp(&cfg.mark_prefix, now, last);
     let pauses = Pauses::new(&cfg.policy, survey, have, asked.run);
-    let group = assess(cfg, survey, pauses);
+    let mut group = assess(cfg, survey, pauses);
+    group.able.retain(|it| !asked.is_undecided(it.name));
     let members = survey.members.iter();
     let able = members.filter(|it| !group.unmarkable.contains(*it));
     let ctx = Ctx {

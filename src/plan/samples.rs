@@ -400,5 +400,6 @@ pub(super) fn asked(kind: BackupKind) -> Asked {
         round: 1,
         previous: None,
         quarantined: Vec::new(),
+        undecided: Vec::new(),
     }
 }

@@ -90,9 +90,13 @@ pub(super) async fn look_up_leftovers(world: &World, group: &GroupName) -> Resul
     let mut unknown = Vec::new();
     for record in unfinished(world, group)? {
         let book = Book::reopen(world.journals.as_ref(), record.run)?;
-        match resolve_unfinished_steps(world, &book).await {
-            Err(error) if error.code() == Code::StoreUnreachable => {}
-            resumed => unknown.extend(resumed?.unknown),
+        let resumed = resolve_unfinished_steps(world, &book).await?;
+        unknown.extend(resumed.unknown);
+        if let Some(error) = resumed
+            .unasked
+            .filter(|it| it.code() != Code::StoreUnreachable)
+        {
+            return Err(error);
         }
     }
     Ok(unknown)

@@ -2,7 +2,8 @@
 //!
 //! It is a run of its own: whatever becomes of a companion, no set of the group is the worse for it.
 
-use super::conduct::{carry_out_as, finish_leftovers, refuse_unsound};
+use super::conduct::{carry_out_as, refuse_unsound};
+use super::leftovers::finish_leftovers;
 use super::record::Record;
 use super::{Interrupt, PlanNames};
 use crate::catalog;

@@ -4,13 +4,14 @@
 
 use super::Interrupt;
 use super::adopt::bring_in;
-use super::away::{Standing, look_up_leftovers, waiting_sets};
+use super::away::{Standing, waiting_sets};
 use super::backlog::over_budget;
 use super::book::Book;
-use super::events::{Event, Verdict};
+use super::events::Event;
 use super::executor::{RoundEnd, carry_out_plan};
+use super::leftovers::{close, finish_those, look_back, salvage};
 use super::record::Record;
-use super::resume::{Unknown, resolve_publications, resolve_unfinished_steps};
+use super::resume::Unknown;
 use super::round_result::round_result;
 use super::verdict::{cures as cures_of, verdict_of};
 use crate::catalog;
@@ -20,7 +21,7 @@ use crate::model::{GroupName, MemberName, RunId};
 use crate::plan::{
     self, Asked, BackupKind, COPIES_MAX, CatalogView, CopyPiece, Names, Plan, Quarantine, RunKind,
     Warning, bases_astray, lint, logs_astray, plan_backup, plan_copies, plan_no_copies,
-    plan_salvage, plan_tidying, wants_another_round,
+    wants_another_round,
 };
 use crate::survey::{self, Survey};
 use crate::world::{Ids, World};
@@ -56,6 +57,7 @@ pub async fn plan_only(
         round: 1,
         previous: None,
         quarantined: quarantined(world, config)?,
+        undecided: Vec::new(),
     };
     let (survey, _, plan) = plan_round(world, config, &asked, true).await?;
     Ok((survey, plan))
@@ -70,21 +72,7 @@ pub async fn back_up(
     interrupt: &Interrupt,
 ) -> Result<Record> {
     let standing = Standing::of(world, config).await?;
-    let mut unknown: Vec<Unknown>;
-    let mut warnings = if standing.is_leased() {
-        // Beside another run of this process an upload that nobody remembers yet may be that one's.
-        let unswept = if world.journals.is_alone() {
-            sweep(world, &config.group).await
-        } else {
-            None
-        };
-        let finished = finish_leftovers(world, &config.group, interrupt).await?;
-        unknown = finished.unknown;
-        Vec::from_iter(unswept)
-    } else {
-        unknown = look_up_leftovers(world, &config.group).await?;
-        Vec::new()
-    };
+    let (mut unknown, mut warnings) = look_back(world, config, &standing, interrupt).await?;
     warnings.extend(unknown.iter().map(Unknown::warning));
     warnings.extend(over_budget(world, config).await?);
     let is_leased = standing.is_leased();
@@ -97,6 +85,7 @@ pub async fn back_up(
         round: 1,
         previous: None,
         quarantined: quarantined(world, config)?,
+        undecided: unknown.iter().filter_map(|it| it.member.clone()).collect(),
     };
     loop {
         let round = plan_round(world, config, &asked, is_leased).await?;
@@ -125,9 +114,10 @@ pub async fn back_up(
     finish(world, config, book, interrupt).await
 }
 
-/// A host that answers again, and whose last backup nobody knows of yet, would have it taken for somebody else's.
+/// A host that answers again while nobody knows whether it placed a mark: another one might be a second of its name.
+/// Backups of which nobody knows hold up their members alone (`Asked::undecided`).
 fn refuse_unknown(survey: &Survey, unknown: &mut Vec<Unknown>) -> Result<()> {
-    let answers = |it: &Unknown| survey.host(&it.host).is_some();
+    let answers = |it: &Unknown| it.member.is_none() && survey.host(&it.host).is_some();
     match unknown.iter().position(answers) {
         Some(at) => Err(unknown.swap_remove(at).error),
         None => Ok(()),
@@ -160,17 +150,6 @@ pub async fn check(
     carry_out(world, config, plan, interrupt).await
 }
 
-/// Removes what drills before left behind on their hosts, so that the next one finds its names free. Needs no lease.
-pub async fn finish_drills(
-    world: &World,
-    group: &GroupName,
-    interrupt: &Interrupt,
-) -> Result<Vec<Record>> {
-    let is_drill = |record: &Record| record.kind == RunKind::Drill;
-    let finished = finish_those(world, group, interrupt, is_drill).await?;
-    Ok(finished.records)
-}
-
 /// Carries out a plan that publishes under the name of its own run.
 pub(super) async fn carry_out_as(
     world: &World,
@@ -182,61 +161,6 @@ pub(super) async fn carry_out_as(
     let book = begin_as(world, config, run, plan.kind)?;
     carry_out_plan(world, &book, plan, interrupt).await?;
     finish(world, config, book, interrupt).await
-}
-
-/// Unfinished uploads that nobody goes on with cost money and nothing else: no backup waits for their removal,
-/// so a failure is a warning of the run.
-async fn sweep(world: &World, group: &GroupName) -> Option<Warning> {
-    match world.store.sweep(group).await {
-        Ok(_) => None,
-        Err(error) => Some(Warning {
-            code: error.code().to_string(),
-            message: format!("uploads that nobody goes on with were not removed: {error}"),
-            hint: error.hint_text().map(str::to_owned),
-        }),
-    }
-}
-
-/// What became of the runs that were left unfinished.
-#[derive(Debug, Default)]
-pub struct Finished {
-    /// Their records, oldest first.
-    pub records: Vec<Record>,
-    /// What nobody can say of them yet.
-    pub unknown: Vec<Unknown>,
-}
-
-/// Finishes what earlier runs left: looks up what their open steps did, delivers what they had taken.
-/// What a host that does not answer was to do stays open, and with it its run.
-pub async fn finish_leftovers(
-    world: &World,
-    group: &GroupName,
-    interrupt: &Interrupt,
-) -> Result<Finished> {
-    finish_those(world, group, interrupt, |_| true).await
-}
-
-pub(super) async fn finish_those(
-    world: &World,
-    group: &GroupName,
-    interrupt: &Interrupt,
-    is_wanted: impl Fn(&Record) -> bool,
-) -> Result<Finished> {
-    let mut finished = Finished::default();
-    for run in world.journals.unfinished()? {
-        let book = Book::reopen(world.journals.as_ref(), run)?;
-        if book.read(|record| record.group != *group || !is_wanted(record)) {
-            continue;
-        }
-        tracing::warn!(%run, "going on with an unfinished run");
-        let resumed = resolve_unfinished_steps(world, &book).await?;
-        finished.unknown.extend(resumed.unknown);
-        salvage(world, &book, interrupt).await?;
-        finished
-            .records
-            .push(close(world, book, Verdict::Abandoned)?);
-    }
-    Ok(finished)
 }
 
 pub(super) fn begin(world: &World, config: &Config, kind: RunKind) -> Result<(RunId, Book)> {
@@ -278,11 +202,13 @@ async fn with_astray(
 ) -> Result<Planned> {
     for is_base in [false, true] {
         let (survey, have, _) = &round;
-        let astray = if is_base {
+        let mut astray = if is_base {
             bases_astray(config, survey, have, asked)
         } else {
             logs_astray(config, survey, have)
         };
+        // One of these may be what nobody could tell of; its own run brings it home.
+        astray.retain(|it| !asked.is_undecided(&it.member));
         let (ours, surveyed) = ((asked.run, book), (survey, have));
         if bring_in(world, config, ours, surveyed, &astray, warnings, interrupt).await? {
             round = plan_round(world, config, asked, true).await?;
@@ -356,41 +282,6 @@ pub(super) fn refuse_unsound(plan: &Plan) -> Result<()> {
     )
     .at("faults", faults.join("; "))
     .hint("nothing was touched; please report this"))
-}
-
-/// Delivers what this run's rounds took and did not bring home, and removes what its trials left.
-async fn salvage(world: &World, book: &Book, interrupt: &Interrupt) -> Result<()> {
-    if let Err(error) = resolve_publications(world, book).await {
-        // What is taken is still owed, so the run stays open, and the next start looks again.
-        tracing::warn!(%error, "whether a set was published cannot be found out");
-        return Ok(());
-    }
-    let (unfinished, group, rounds) = book.read(|record| {
-        (
-            record.unfinished_rounds(),
-            record.group.clone(),
-            record.rounds.len(),
-        )
-    });
-    let number = u8::try_from(rounds + 1).unwrap_or(u8::MAX);
-    let mut names = PlanNames(world.ids.as_ref());
-    let now = world.clock.now();
-    let bring_home = plan_salvage(&unfinished, &group, &mut names, number, now);
-    let tidy = book.read(|record| {
-        let based_on = record.rounds.last()?.plan.based_on;
-        plan_tidying(
-            record.untidied(),
-            (&group, based_on),
-            &mut names,
-            number,
-            now,
-        )
-    });
-    // No run both takes backups and tries things, so that there is never more than one.
-    if let Some(plan) = bring_home.or(tidy) {
-        carry_out_plan(world, book, &plan, interrupt).await?;
-    }
-    Ok(())
 }
 
 /// Makes the copies that stores owe, of earlier runs too. Where the planning of them fails, they are still owed
@@ -476,16 +367,4 @@ async fn finish(
     }
     let verdict = book.read(verdict_of);
     close(world, book, verdict)
-}
-
-/// Writes the last line, unless something that was taken can still be brought home, or may have been taken: then the
-/// run stays open and the next start goes on with it.
-pub(super) fn close(world: &World, book: Book, verdict: Verdict) -> Result<Record> {
-    if !book.read(Record::is_owing) {
-        book.write(&Event::RunEnded {
-            verdict,
-            at: world.clock.now(),
-        })?;
-    }
-    Ok(book.into_record())
 }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::conduct::{PlanNames, carry_out, finish_drills};
+use super::conduct::{PlanNames, carry_out};
 use super::executor::Interrupt;
+use super::leftovers::finish_drills;
 use super::record::Record;
 use super::targets::{target, target_facts};
 use crate::catalog::catch_up;

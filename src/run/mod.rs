@@ -19,6 +19,7 @@ pub mod drill;
 pub mod events;
 pub mod executor;
 pub mod journal;
+mod leftovers;
 mod marks;
 mod medium;
 pub mod prune;
@@ -32,10 +33,8 @@ pub mod verdict;
 
 pub use backlog::{Backlog, backlog};
 pub use chains::look_at_chains;
-pub use conduct::{
-    BackupWanted, PlanNames, back_up, carry_out, check, finish_drills, finish_leftovers, plan_only,
-    quarantined,
-};
+pub use conduct::{BackupWanted, PlanNames, back_up, carry_out, check, plan_only, quarantined};
 pub use executor::Interrupt;
+pub use leftovers::{finish_drills, finish_leftovers};
 pub use restore::{BegunRestore, begun_restore, restore};
 pub use resume::{Resumed, Unknown, resolve_unfinished_steps};

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::conduct::{carry_out, finish_leftovers};
+use super::conduct::carry_out;
+use super::leftovers::finish_leftovers;
 use super::record::Record;
 use super::{Interrupt, PlanNames};
 use crate::catalog::{self, kept};

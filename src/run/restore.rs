@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use super::Interrupt;
 use super::away::unfinished;
-use super::conduct::{carry_out_as, finish_those, refuse_unsound};
+use super::conduct::{carry_out_as, refuse_unsound};
 use super::events::Verdict;
+use super::leftovers::finish_those;
 use super::record::{Record, Round, StepState};
 use crate::config::Config;
 use crate::error::Result;

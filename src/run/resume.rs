@@ -11,7 +11,7 @@ use super::medium;
 use super::record::{Round, StepState};
 use crate::catalog;
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, HostName};
+use crate::model::{GroupName, HostName, MemberName};
 use crate::plan::{BackUp, PlaceMark, Publish, Step, Warning};
 use crate::world::World;
 
@@ -24,13 +24,18 @@ pub struct Resumed {
     pub had_happened: usize,
     /// Those of them whose end is still not known.
     pub unknown: Vec<Unknown>,
+    /// Why the store could not say what became of a publication: nothing of the run may be published yet.
+    pub unasked: Option<Error>,
 }
 
-/// A step of which nobody can say now whether it happened: its host or its share does not answer.
+/// A step of which nobody can say now whether it happened: its host or its share does not answer, or a backup of the member
+/// still runs that may be its own.
 #[derive(Debug)]
 pub struct Unknown {
     /// Where the step was to be done.
     pub host: HostName,
+    /// The member of the backup; none where it is a mark.
+    pub member: Option<MemberName>,
     /// Why it is not known.
     pub error: Error,
 }
@@ -39,7 +44,7 @@ pub struct Unknown {
 /// holds up its own steps alone: they stay open, and so does the run.
 ///
 /// # Errors
-/// Those of the store: then nothing of the run may be published yet. Those of the journal.
+/// Those of the journal.
 pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resumed> {
     let open: Vec<(StepPlace, Step, HostName)> = book.read(|record| {
         let rounds = record.rounds.iter();
@@ -69,15 +74,32 @@ pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resu
                 let failure = Failure::from(&error);
                 Event::StepFailed { place, failure, at }
             }
-            Err(error) if matches!(step, Step::BackUp(_) | Step::PlaceMark(_)) => {
-                resumed.unknown.push(Unknown { host, error });
+            Err(error) => {
+                resumed.leave_open(host, &step, error);
                 continue;
             }
-            Err(error) => return Err(error),
         };
         book.write(&event)?;
     }
     Ok(resumed)
+}
+
+impl Resumed {
+    fn leave_open(&mut self, host: HostName, step: &Step, error: Error) {
+        let member = match step {
+            Step::BackUp(step) => Some(step.member.clone()),
+            Step::PlaceMark(_) => None,
+            _ => {
+                self.unasked = Some(error);
+                return;
+            }
+        };
+        self.unknown.push(Unknown {
+            host,
+            member,
+            error,
+        });
+    }
 }
 
 fn step_host(round: &Round, place: StepPlace) -> Option<HostName> {
@@ -98,12 +120,23 @@ impl Unknown {
     /// What people are told.
     #[must_use]
     pub fn warning(&self) -> Warning {
-        let Self { host, error } = self;
+        let Self {
+            host,
+            member,
+            error,
+        } = self;
+        let message = match member {
+            Some(member) => format!(
+                "nothing is taken of member `{member}` now: what became of its backup on host `{host}` when a run was cut \
+                 short is not known yet: {error}"
+            ),
+            None => format!(
+                "what became of a mark on host `{host}` when a run was cut short is not known yet: {error}"
+            ),
+        };
         Warning {
             code: error.code().to_string(),
-            message: format!(
-                "what became of a step on host `{host}` when a run was cut short is not known yet: {error}"
-            ),
+            message,
             hint: Some("the next run looks again; nothing of it is removed until then".to_owned()),
         }
     }

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 
 use super::Interrupt;
 use super::book::Book;
-use super::conduct::{PlanNames, begin, close, finish_those, make_copies};
+use super::conduct::{PlanNames, begin, make_copies};
 use super::events::{Failure, Outcome, Verdict};
 use super::executor::carry_out_plan;
+use super::leftovers::{close, finish_those};
 use super::record::{Record, Round};
 use crate::catalog::{self, due::Budget};
 use crate::config::Config;

@@ -199,12 +199,17 @@ fn procedure_sql(step: &BackUp, call: &ByProcedure) -> Batch {
     ))
 }
 
-/// Whether a backup of the member is running now, whoever's it is.
+/// Whether a backup is running now that may be this step's: one that says its name, from whatever database, or anybody's in
+/// the member itself, where BizTalk's procedures run theirs.
 fn running_sql(step: &BackUp) -> Batch {
     Batch::with(
         "SELECT TOP (1) r.session_id FROM sys.dm_exec_requests AS r\n\
-         WHERE r.command LIKE N'BACKUP%' AND r.database_id = DB_ID(@P1);",
-        [Parameter::text(step.member.database.as_str())],
+         OUTER APPLY sys.dm_exec_sql_text(r.sql_handle) AS t\n\
+         WHERE r.command LIKE N'BACKUP%' AND (r.database_id = DB_ID(@P1) OR CHARINDEX(@P2, t.text) > 0);",
+        [
+            Parameter::text(step.member.database.as_str()),
+            Parameter::text(step.piece.backup_name()),
+        ],
     )
 }
 

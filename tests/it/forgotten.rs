@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sqlsim::faults::{Fault, FaultKind};
 use sqlsim::instance::Instance;
-use stopmark::plan::BackupKind;
+use stopmark::model::PieceId;
+use stopmark::plan::{BackupKind, Step};
 use stopmark::run::events::{Outcome, Verdict};
 use stopmark::run::record::{Record, Round, StepState};
 use stopmark::run::{self, Interrupt};
 
 use crate::bank::TOTAL;
-use crate::chain_stories::{assert_healthy, hasty_scene};
+use crate::chain_stories::{assert_healthy, back_up, hasty_scene};
 use crate::fate::{Fate, Fates};
 use crate::saga_kinds::{Kind, SPARE, Scene, files_below};
 use crate::saga_story::story;
@@ -42,7 +43,7 @@ impl Fates for Death {
 }
 
 /// A log run whose agent dies in it: every backup of its one stage has begun and none has ended in the journal.
-async fn die_in_a_log_run(scene: &Scene, at_backup: Fate) {
+pub(crate) async fn die_in_a_log_run(scene: &Scene, at_backup: Fate) {
     let is_dead = AtomicBool::new(false);
     let death = Arc::new(Death { at_backup, is_dead });
     let world = Strike::by(death.clone()).world(&scene.world);
@@ -116,6 +117,45 @@ fn lose_the_other_host(scene: &Scene) -> Arc<Instance> {
         ..Fault::once(FaultKind::Refuse)
     });
     host
+}
+
+/// The backup of a member that has begun, and of which the journal does not know how it ended.
+fn begun_backup(scene: &Scene, member: &str) -> PieceId {
+    let journals = &scene.world.journals;
+    let open = journals.unfinished().expect("journals")[0];
+    let record = Record::fold(&journals.read(open).expect("a journal"));
+    let record = record.expect("it folds").expect("it began");
+    let mut steps = record.rounds[0].steps.iter();
+    let begun = steps.find_map(|(place, state)| match record.rounds[0].step(*place)? {
+        Step::BackUp(step) if step.member.to_string() == member => {
+            assert_eq!(*state, StepState::Started);
+            Some(step.piece)
+        }
+        _ => None,
+    });
+    begun.expect("a backup that has begun")
+}
+
+/// The backup of `SQL2` that the dead agent began goes on there, and does not come to an end until that host's faults are
+/// cleared.
+async fn stall_a_full_of_the_other_member(scene: &Scene) -> tokio::task::JoinHandle<()> {
+    let stall = "EXEC sp_sim_fault 'stall backup', 'BACKUP DATABASE', 'Accounts', @offset = 1;";
+    scene.stage.script("SQL2", "master", stall).await;
+    let mut somebody = scene.stage.client("SQL2", "master").await;
+    let file = scene.stage.path("copy.bak").display().to_string();
+    let name = begun_backup(scene, OTHER_MEMBER).backup_name();
+    let copy =
+        format!("BACKUP DATABASE Accounts TO DISK = N'{file}' WITH COPY_ONLY, NAME = N'{name}';");
+    let stalled = tokio::spawn(async move {
+        let answer = somebody.simple_query(copy).await.expect("a statement");
+        answer.into_results().await.expect("a copy");
+    });
+    let running =
+        "SELECT COUNT_BIG(*) FROM sys.dm_exec_requests WHERE command = N'BACKUP DATABASE';";
+    while scene.stage.number("SQL2", "master", running).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    stalled
 }
 
 /// The agent of the next start.
@@ -210,7 +250,7 @@ async fn a_host_that_is_gone_holds_up_no_other_and_its_backup_is_looked_up_when_
         text.contains("SQL1/Ledger"),
         "the other member is backed up: {text}"
     );
-    assert!(!text.contains(OTHER_MEMBER), "{text}");
+    assert!(!text.contains(&format!("of {OTHER_MEMBER}")), "{text}");
     let open = scene.world.journals.unfinished().expect("journals");
     assert_eq!(open.len(), 1, "the run that died is not ended");
     host.faults.clear();
@@ -262,4 +302,44 @@ async fn a_second_try_writes_over_no_backup_of_the_first_that_no_host_remembers(
     assert_eq!(by_file.count(), 2, "{}", story(&record));
     scene.assert_the_shares_are_clear("twice");
     every_point_is_a_moment(&scene, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_still_runs_holds_up_its_own_member_alone() {
+    let mut scene = Scene::set().await;
+    scene.bank.transfer(&scene.stage, 3).await;
+    die_in_a_log_run(&scene, Fate::NeverBegins).await;
+    let stalled = stall_a_full_of_the_other_member(&scene).await;
+    let patience = "cures_max = 0\nstatement_silence_max = \"1s\"";
+    scene.stage.edit("cures_max = 0", patience);
+    (scene.config, scene.world) = scene.stage.world();
+    let record = back_up(&scene, BackupKind::Log, &[]).await;
+    let text = story(&record);
+    assert_eq!(
+        record.ended.map(|it| it.0),
+        Some(Verdict::Degraded),
+        "{text}"
+    );
+    let warnings = record.rounds.iter().flat_map(|it| &it.plan.warnings);
+    let told: Vec<&str> = warnings.map(|it| it.message.as_str()).collect();
+    let names_it = |text: &&&str| {
+        text.contains(&format!("nothing is taken of member `{OTHER_MEMBER}` now"))
+            && text.contains("is still running")
+    };
+    assert_eq!(told.iter().filter(names_it).count(), 1, "{told:#?}");
+    assert!(text.contains("log of SQL1/Ledger"), "{text}");
+    assert!(!text.contains(&format!("of {OTHER_MEMBER}")), "{text}");
+    assert_eq!(
+        scene.world.journals.unfinished().expect("journals").len(),
+        1
+    );
+    scene.stage.host("SQL2").instance().faults.clear();
+    stalled.await.expect("it ends");
+    let record = log_run_of_the_next_start(&mut scene).await;
+    assert_healthy(&scene, &record, "it has ended").await;
+    assert_eq!(scene.world.journals.unfinished().expect("journals"), []);
+    let cures = run::verdict::cures(&record).cured;
+    assert!(cures.is_empty(), "the chains run on: {cures:?}");
+    // The mark of the run in between is in the next log of the member that it left out.
+    every_point_is_a_moment(&scene, 2).await;
 }

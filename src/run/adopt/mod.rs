@@ -9,7 +9,8 @@ mod astray;
 mod offers;
 
 use super::Interrupt;
-use super::conduct::{carry_out_as, finish_leftovers, refuse_unsound};
+use super::conduct::{carry_out_as, refuse_unsound};
+use super::leftovers::finish_leftovers;
 use super::record::Record;
 use crate::catalog;
 use crate::config::Config;
