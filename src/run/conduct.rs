@@ -97,6 +97,10 @@ pub async fn back_up(
             round
         };
         refuse_unknown(&survey, &mut unknown)?;
+        // Files go by the stamp, and a run that is never published would leave it to the next one where the clock is behind:
+        // what the one tidies up would be the other's backups.
+        let catalog = &world.catalog;
+        catalog.note_stamp(&config.group, plan.made_at).await?;
         plan.warnings.append(&mut warnings);
         let end = carry_out_plan(world, &book, &plan, interrupt).await?;
         let result = book.read(round_result).unwrap_or_default();

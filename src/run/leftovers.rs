@@ -11,7 +11,7 @@ use super::executor::carry_out_plan;
 use super::record::Record;
 use super::resume::{Unknown, resolve_publications, resolve_unfinished_steps};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::model::GroupName;
 use crate::plan::{RunKind, Warning, plan_salvage, plan_tidying};
 use crate::world::World;
@@ -35,7 +35,34 @@ pub(super) async fn look_back(
         None
     };
     let finished = finish_leftovers(world, group, interrupt).await?;
-    Ok((finished.unknown, Vec::from_iter(unswept)))
+    let mut warnings = Vec::from_iter(unswept);
+    warnings.extend(still_owed(&finished.records));
+    Ok((finished.unknown, warnings))
+}
+
+/// What could not be brought home even now: chains count on it, so that no mark behind it is a Point until it is there, or
+/// is given up.
+fn still_owed(records: &[Record]) -> Option<Warning> {
+    let mut pieces = 0_usize;
+    let mut reason = None;
+    for record in records.iter().filter(|record| record.ended.is_none()) {
+        for piece in record.unfinished_rounds().iter().flat_map(|it| &it.taken) {
+            pieces += 1;
+            reason = reason.or_else(|| record.failure_of(*piece));
+        }
+    }
+    (pieces > 0).then(|| Warning {
+        code: Code::BackupsOwed.to_string(),
+        message: format!(
+            "backups of earlier runs could not be brought home, {pieces} in number: {}",
+            reason.as_deref().unwrap_or("their set was not published")
+        ),
+        hint: Some(
+            "see that the agent sees the shares of the hosts; a file that is gone is looked for twice, and then its chain is \
+             mended. Until then newer marks are no points"
+                .to_owned(),
+        ),
+    })
 }
 
 /// What became of the runs that were left unfinished.

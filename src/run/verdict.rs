@@ -10,6 +10,10 @@ use crate::error::Code;
 use crate::model::{HostName, MemberName, PieceId, RunId, SetId, SetKind};
 use crate::plan::{Plan, ProvenState, RunCures, RunKind, Step, Undo, UnfinishedRound, Warning};
 
+/// Warnings that make a run less than well, in whichever round they were: what waits on the shares is in no store, be this
+/// run's own pieces or not, and somebody must hear of a wait that was broken off, though its log is taken.
+const SHOUTED: [Code; 3] = [Code::ShareBacklog, Code::BackupsOwed, Code::PauseOver];
+
 /// How a run ended, by its last round that was not a salvage.
 #[must_use]
 pub fn verdict_of(record: &Record) -> Verdict {
@@ -24,22 +28,15 @@ pub fn verdict_of(record: &Record) -> Verdict {
     let left_out = !is_backup(last.plan.kind)
         && last.plan.kind != RunKind::Drill
         && !last.plan.warnings.is_empty();
-    // What waits on the shares is in no store, be this run's own pieces or not.
-    let code = Code::ShareBacklog.text();
     let mut warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
-    let has_backlog = warnings.any(|warning| warning.code == code);
-    // Somebody must hear of a wait that was broken off, though its log is taken: it was there for a reason.
-    let code = Code::PauseOver.text();
-    let mut warnings = record.rounds.iter().flat_map(|round| &round.plan.warnings);
-    let has_broken_off = warnings.any(|warning| warning.code == code);
+    let is_shouted_about = warnings.any(|it| SHOUTED.iter().any(|code| it.code == code.text()));
     let is_quarantined = |warning: &Warning| warning.code == Code::Quarantined.text();
     let is_whole = voided(last).is_empty()
         && !last.plan.warnings.iter().any(is_quarantined)
         && !last.failures().any(|(step, _)| counts(&last.plan, step))
         && covers_its_members(&last.plan)
         && !left_out
-        && !has_backlog
-        && !has_broken_off
+        && !is_shouted_about
         && !owes_copies(record);
     let did_something = last.outcomes().next().is_some() || !has_steps(&last.plan);
     let has = |is_wanted: fn(&Outcome) -> bool| record.outcomes().any(is_wanted);

@@ -2,15 +2,25 @@
 //!
 //! Start at [`marks_and_logs_go_on_while_the_store_is_away`].
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
 use stopmark::error::Code;
-use stopmark::model::PieceKind;
-use stopmark::plan::{BackupKind, RunKind};
+use stopmark::model::{PieceKind, Timestamp};
+use stopmark::plan::{BackupKind, RunKind, Warning};
+use stopmark::run::events::Verdict;
 use stopmark::run::record::Record;
 use stopmark::run::{self, BackupWanted, Interrupt};
-use stopmark::world::World;
+use stopmark::world::{Clock, World};
 
 use crate::bank::TOTAL;
-use crate::saga_kinds::{SPARE, Scene};
+use crate::chain_stories::assert_healthy;
+use crate::fate::Fate;
+use crate::forgotten::die_in_a_log_run;
+use crate::saga_kinds::{SPARE, Scene, files_below};
+use crate::saga_story::story;
+use crate::stage::world_of;
 use crate::strike::{Strike, Target, When};
 
 async fn log_run(scene: &Scene, world: &World) -> stopmark::error::Result<Record> {
@@ -72,4 +82,99 @@ async fn an_agent_that_never_held_the_lease_does_not_begin_without_it() {
     let error = log_run(&scene, &strike.world(&other)).await;
     let error = error.expect_err("somebody else may be at work");
     assert_eq!(error.code(), Code::StoreUnreachable);
+}
+
+/// The same world on a clock that is this far ahead.
+struct Ahead(Arc<dyn Clock>, Duration);
+
+#[async_trait]
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        self.0.now().plus(self.1)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    async fn sleep_until(&self, deadline: Duration) {
+        self.0.sleep_until(deadline).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_no_store_knows_share_no_file_although_the_clock_is_behind() {
+    let mut scene = Scene::set().await;
+    let world = scene.world.clone();
+    let hours = Duration::from_secs(3 * 60 * 60);
+    scene.world = World {
+        clock: Arc::new(Ahead(world.clock.clone(), hours)),
+        ..world
+    };
+    scene.back_up(BackupKind::Log).await;
+    // Stamps go on from there, and a run without a mark places none that the next one would see.
+    scene.world = world_of(&scene.stage.config_path()).1;
+    let alter = |what: &str| format!("ALTER DATABASE Accounts SET {what} WITH ROLLBACK IMMEDIATE;");
+    let stage = &scene.stage;
+    stage.script("SQL2", "master", &alter("READ_ONLY")).await;
+    die_in_a_log_run(&scene, Fate::NeverBegins).await;
+    let (_, next) = world_of(&stage.config_path());
+    let without = Strike::at(Target::StoreAway, When::Before).world(&next);
+    let record = log_run(&scene, &without).await.expect("it goes on");
+    assert_eq!(record.ended, None, "its pieces wait for the store");
+    drop(record);
+    stage.script("SQL2", "master", &alter("READ_WRITE")).await;
+    let (_, next) = world_of(&stage.config_path());
+    let record = log_run(&scene, &next).await.expect("a record");
+    // What the first run never took was tidied up, and the second one's files with it if they had its names.
+    assert_healthy(&scene, &record, "behind").await;
+    let cures = run::verdict::cures(&record).cured;
+    assert!(cures.is_empty(), "the chains run on: {cures:?}");
+    scene.assert_the_shares_are_clear("behind");
+    assert_eq!(next.journals.unfinished().expect("journals"), []);
+    let points = scene.points().await;
+    assert_eq!(points.len(), 2, "{points:#?}");
+    for point in &points {
+        scene.restore(point).await;
+        assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_somebody_removed_from_the_shares_cost_their_marks_and_are_shouted_about() {
+    let scene = Scene::set().await;
+    scene.back_up(BackupKind::Log).await;
+    let strike = Strike::at(Target::StoreAway, When::Before);
+    let without = strike.world(&scene.world);
+    scene.bank.transfer(&scene.stage, 11).await;
+    let record = log_run(&scene, &without).await.expect("it goes on");
+    assert_eq!(record.ended, None, "its pieces wait for the store");
+    for file in files_below(scene.stage.path("share")) {
+        std::fs::remove_file(file).expect("it is there");
+    }
+    scene.bank.transfer(&scene.stage, 12).await;
+    // The share might have been away for a moment: they are looked for once more, and nothing is mended yet.
+    let record = log_run(&scene, &scene.world).await.expect("a record");
+    let verdict = record.ended.map(|it| it.0);
+    assert_eq!(verdict, Some(Verdict::Degraded), "{}", story(&record));
+    let warnings = &record.rounds[0].plan.warnings;
+    let owed = |it: &&Warning| it.code == Code::BackupsOwed.text();
+    let told: Vec<&str> = warnings
+        .iter()
+        .filter(owed)
+        .map(|it| it.message.as_str())
+        .collect();
+    assert!(
+        told.len() == 1 && told[0].contains("2 in number: SM0503"),
+        "{told:?}"
+    );
+    assert_eq!(scene.points().await.len(), 1);
+    let record = log_run(&scene, &scene.world).await.expect("a record");
+    assert_healthy(&scene, &record, "mended").await;
+    assert_eq!(run::verdict::cures(&record).cured.len(), 2);
+    assert_eq!(scene.world.journals.unfinished().expect("journals"), []);
+    let points = scene.points().await;
+    assert_eq!(points.len(), 2, "{points:#?}");
+    scene.restore(&points[1]).await;
+    assert_eq!(scene.bank.sum_on(&scene.stage, SPARE).await, TOTAL);
 }
