@@ -31,6 +31,9 @@ pub async fn back_up(world: &World, config: &Config, interrupt: &Interrupt) -> R
     finish_leftovers(world, &config.group, interrupt).await?;
     let run = RunId(world.ids.next());
     let plan = planned(world, config, run).await?;
+    // As in `conduct::back_up`: no other run may have the same file names.
+    let catalog = &world.catalog;
+    catalog.note_stamp(&config.group, plan.made_at).await?;
     carry_out_as(world, config, &plan, run, interrupt).await
 }
 
