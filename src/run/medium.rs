@@ -122,6 +122,7 @@ fn is_broken_off(file: &Examined) -> bool {
             kind,
             FindingKind::Empty
                 | FindingKind::Truncated { .. }
+                | FindingKind::Unwritten { .. }
                 | FindingKind::Aborted
                 | FindingKind::NoSets
         )
@@ -178,6 +179,9 @@ mod tests {
         assert!(is_to_be_cleared(&[FindingKind::Empty]));
         assert!(is_to_be_cleared(&[cut()]));
         assert!(is_to_be_cleared(&[FindingKind::RecordDamaged, cut()]));
+        assert!(is_to_be_cleared(&[FindingKind::Unwritten {
+            expected: "a block".to_owned(),
+        }]));
         assert!(is_to_be_cleared(&[FindingKind::NoSets]));
         assert!(!is_to_be_cleared(&[]));
         assert!(!is_to_be_cleared(&[FindingKind::BadBlockHeader]));

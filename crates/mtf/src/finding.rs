@@ -134,6 +134,12 @@ pub enum FindingKind {
         /// What belongs where it ends.
         expected: String,
     },
+    /// Zeros stand where something belongs: room was made in the file, and whoever wrote it was stopped before he used it.
+    /// SQL Server makes room ahead for compressed backups.
+    Unwritten {
+        /// What belongs there.
+        expected: String,
+    },
     /// The media are formatted but hold no backup set.
     NoSets,
     /// A record is longer than any that SQL Server writes; it was passed over.
@@ -346,6 +352,12 @@ impl FindingKind {
             Self::Aborted => f.write_str("the backup set was given up while it was written"),
             Self::Truncated { expected } => {
                 write!(f, "the file ends where {expected} belongs")
+            }
+            Self::Unwritten { expected } => {
+                write!(
+                    f,
+                    "zeros stand where {expected} belongs: the file was not written to its end"
+                )
             }
             Self::NoSets => f.write_str("the media hold no backup set"),
             Self::TooLarge { length_bytes } => {

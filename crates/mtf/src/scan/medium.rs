@@ -431,6 +431,10 @@ impl<C: Contents> Visitor for Medium<C> {
         }
     }
 
+    fn may_end(&self) -> bool {
+        self.place == Place::Set && self.sets_seen > 0
+    }
+
     fn notice(&mut self, at: u64, kind: FindingKind) {
         self.findings.add(at, kind);
     }

@@ -9,7 +9,7 @@
 
 use super::Contents;
 use super::medium::Medium;
-use super::walk::{Reached, Walk};
+use super::walk::{Reached, Visitor as _, Walk};
 use crate::FindingKind;
 use crate::checksum::word_roll;
 use crate::container::xca::Decoder;
@@ -21,6 +21,8 @@ const SEARCHED_BYTES: usize = 96 * 1024;
 const CHECKS_MAX: usize = 64;
 /// Bytes at the front that say which container it is.
 const FRONT: usize = 16;
+/// Zeros where an item belongs that say that nobody wrote one.
+const ZEROS_SEEN: usize = 64;
 /// Damaged records remembered until one was sound.
 const DOUBTED_MAX: usize = 256;
 
@@ -171,7 +173,11 @@ impl Unpacker {
     }
 
     fn head<C: Contents>(&mut self, seen: usize, inside: &mut Inside<'_, C>) {
-        let wanted = Item::head_bytes(self.held[0]);
+        let wanted = match self.held[0] {
+            // No item begins like that. Many zeros say that nobody wrote one.
+            0 => ZEROS_SEEN,
+            kind => Item::head_bytes(kind),
+        };
         if seen < wanted {
             self.next = Next::Head(wanted);
             return;
@@ -184,8 +190,16 @@ impl Unpacker {
                 Next::Other(length - wanted as u64)
             }
             _ => {
-                let found = format!("{:#04x}", self.held[0]);
-                return self.lose(FindingKind::UnknownRecord { found }, inside);
+                let is_over = inside.walk.reached() == Reached::BlockEnd && inside.medium.may_end();
+                let is_zero = self.held.iter().all(|byte| *byte == 0);
+                let kind = if is_zero && !is_over {
+                    let expected = "an item of the container".to_owned();
+                    FindingKind::Unwritten { expected }
+                } else {
+                    let found = format!("{:#04x}", self.held[0]);
+                    FindingKind::UnknownRecord { found }
+                };
+                return self.lose(kind, inside);
             }
         };
     }

@@ -24,6 +24,8 @@ pub(super) trait Visitor {
     fn block_over(&mut self);
     /// Something is wrong at `at`.
     fn notice(&mut self, at: u64, kind: FindingKind);
+    /// Whether a file may end behind the blocks so far.
+    fn may_end(&self) -> bool;
 }
 
 /// At what kind of place a walk is.
@@ -157,7 +159,9 @@ impl Walk {
                 let is_media = self.held.starts_with(b"TAPE");
                 let kind = match started {
                     0 if !is_media => FindingKind::NotMedia,
-                    _ => FindingKind::BadBlockHeader,
+                    // What stands behind the end was never to be a block.
+                    _ if visitor.may_end() => FindingKind::BadBlockHeader,
+                    _ => bad_or_unwritten(&self.held, FindingKind::BadBlockHeader, "a block"),
                 };
                 self.lose(started, kind, visitor);
                 rest
@@ -217,9 +221,13 @@ impl Walk {
         }
         let started = self.at - STREAM_HEAD as u64;
         let head = StreamHead::read(&self.held[padding..]);
-        self.held.clear();
+        let raw = std::mem::take(&mut self.held);
         match head {
-            None => self.lose(started, FindingKind::BadStreamHeader, visitor),
+            None => {
+                let bad = FindingKind::BadStreamHeader;
+                let kind = bad_or_unwritten(&raw[padding..], bad, "a stream");
+                self.lose(started, kind, visitor);
+            }
             Some(head) if head.length > LENGTH_MAX => {
                 let length_bytes = head.length;
                 self.lose(
@@ -288,6 +296,16 @@ impl Walk {
         self.held = Vec::new();
         self.next = Next::Lost;
         visitor.notice(at, kind);
+    }
+}
+
+/// A header that is none: it ends with its checksum, and nobody wrote it to its end where zeros stand for that.
+fn bad_or_unwritten(header: &[u8], bad: FindingKind, expected: &str) -> FindingKind {
+    if header.ends_with(&[0, 0]) {
+        let expected = expected.to_owned();
+        FindingKind::Unwritten { expected }
+    } else {
+        bad
     }
 }
 

@@ -261,3 +261,25 @@ proptest! {
         prop_assert!(report.findings.len() <= 12 * 256);
     }
 }
+
+/// What a file is whose writer was stopped after `written` bytes, in a file in which he had made room for all.
+fn stopped_at(bytes: &[u8], written: usize) -> FindingKind {
+    let mut stopped = bytes[..written].to_vec();
+    stopped.resize(bytes.len() + (256 << 10), 0);
+    first_kind(&stopped).1
+}
+
+#[test]
+fn zeros_where_a_block_or_stream_belongs_were_never_written() {
+    let bytes = Medium::new(BackupKind::Log, 0, 9).write();
+    for letters in [*b"SSET", *b"VOLB", *b"MSLS", *b"MSTL", *b"ESET"] {
+        let place = find(&bytes, letters, 0);
+        // Before it, and in its midst.
+        for written in [place, place + 7] {
+            let kind = stopped_at(&bytes, written);
+            let is_unwritten = matches!(kind, FindingKind::Unwritten { .. });
+            let name = String::from_utf8_lossy(&letters).into_owned();
+            assert!(is_unwritten, "{name}, {written}: {kind:?}");
+        }
+    }
+}

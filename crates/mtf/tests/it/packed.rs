@@ -384,6 +384,22 @@ fn an_index_of_any_length_is_passed_over_to_the_end() {
     assert_eq!(report.findings[0].offset, bytes.len() as u64);
 }
 
+#[test]
+fn zeros_where_a_record_belongs_were_never_written() {
+    let bytes = compressed(&full());
+    for place in records(&bytes).into_iter().skip(1) {
+        // Before it, and in its midst.
+        for written in [place.start, place.start + place.len() / 2] {
+            let mut stopped = bytes[..written].to_vec();
+            stopped.resize(bytes.len() + (1 << 20), 0);
+            let report = scan(&stopped);
+            let found = kinds(&report);
+            let is_end = |kind: &FindingKind| matches!(kind, FindingKind::Unwritten { .. });
+            assert!(found.iter().any(is_end), "{written}: {found:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(crate::cases(64))]
 
