@@ -171,6 +171,7 @@ codes! {
     LogsPaused = "SM0507", Backup, Degraded, "a member's backups wait until it has been seeded to a replica, or until a secondary replica is in step";
     ReplicaBehind = "SM0508", Backup, Degraded, "a secondary replica had not yet the log that holds a mark";
     PauseOver = "SM0510", Backup, Degraded, "a member's backups waited as long as they may, and were taken although their reason to wait lasts";
+    BackupRunning = "SM0512", Backup, Degraded, "a backup still runs that may be one of Stopmark's";
     BackupsOwed = "SM0511", Backup, Degraded, "backups of earlier runs could not be brought home yet";
     CompanionLeftOut = "SM0509", Backup, Degraded, "a database beside the group was not backed up";
     ChainBroken = "SM0601", Chain, Degraded, "a member's log chain is broken";

@@ -146,7 +146,9 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let is_marked = blocking.is_empty() && has_members;
     let (mut bases, more) = bases_of_broken(ctx, &group.able, is_marked);
     // Without a mark the fulls would be taken again by every run until one is placed.
-    if let Some(known) = known.filter(|_| is_marked)
+    // Nor are they whole as long as a member is left out.
+    let is_whole = is_marked && ctx.asked.undecided.is_empty();
+    if let Some(known) = known.filter(|_| is_whole)
         && let Some(why) = known.wants_fulls(ctx)
     {
         biztalk::add_fulls(&group.able, &why, &mut bases);

@@ -88,6 +88,9 @@ pub fn passing(error: &Error) -> Option<Passing> {
             _ => None,
         };
     }
+    if error.code() == Code::BackupRunning {
+        return Some(Passing::Busy);
+    }
     let is_lost = matches!(error.code(), Code::ConnectionLost | Code::HostUnreachable);
     (is_lost && error.retry_verdict() != Retry::Never).then_some(Passing::Transient)
 }

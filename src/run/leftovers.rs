@@ -36,7 +36,9 @@ pub(super) async fn look_back(
     };
     let finished = finish_leftovers(world, group, interrupt).await?;
     let mut warnings = Vec::from_iter(unswept);
-    warnings.extend(still_owed(&finished.records));
+    if !interrupt.is_asked() {
+        warnings.extend(still_owed(&finished.records));
+    }
     Ok((finished.unknown, warnings))
 }
 
@@ -58,8 +60,8 @@ fn still_owed(records: &[Record]) -> Option<Warning> {
             reason.as_deref().unwrap_or("their set was not published")
         ),
         hint: Some(
-            "see that the agent sees the shares of the hosts; a file that is gone is looked for twice, and then its chain is \
-             mended. Until then newer marks are no points"
+            "see that the agent sees the shares of the hosts; a file that is gone is looked for once more by the next run, \
+             which then mends its chain. Until then newer marks are no points"
                 .to_owned(),
         ),
     })

@@ -45,26 +45,16 @@ pub(super) async fn taken(world: &World, step: &BackUp) -> Result<Option<BackedU
     }
 }
 
-/// The backup of a try of this step before this one, of which the agent never heard how it ended; none where its files are
-/// not there, or are half of one, which the next try may write over. Written over, a whole one would be lost with the log
-/// that it cut off, if its host remembers it no more than the agent does.
+/// The backup of a try of this step whose answer never came; none where it did not happen, so that the next try may write
+/// over what it left. Written over, a whole file would be lost with the log that it cut off, if its host remembers it no
+/// more than the agent does.
 ///
 /// # Errors
-/// As [`taken`], where the host knows nothing either: then a new name is the safe one. What the host cannot be asked.
+/// `SM0512` while the host may still be writing it, and those of asking it; as [`taken`] where the host knows nothing.
 pub(super) async fn of_an_earlier_try(world: &World, step: &BackUp) -> Result<Option<BackedUp>> {
-    match taken(world, step).await {
-        Err(error) if error.code() == Code::NoMedia => match world.fleet.find_backup(step).await {
-            Ok(None) => Err(error),
-            // Somebody may be writing it now: the statement waits for that, and writes over nothing that is in use.
-            Err(still) if still.code() == Code::BackupFailed => Ok(None),
-            found => found,
-        },
-        // The host's row says more than the file.
-        Ok(Some(facts)) => {
-            let row = world.fleet.find_backup(step).await.ok().flatten();
-            Ok(Some(row.unwrap_or(facts)))
-        }
-        found => found,
+    match world.fleet.find_backup(step).await? {
+        Some(row) => Ok(Some(row)),
+        None => taken(world, step).await,
     }
 }
 

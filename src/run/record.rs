@@ -283,6 +283,19 @@ impl Record {
         )
     }
 
+    /// Whether a backup of this piece was tried and no answer of SQL Server came: it may have been taken.
+    #[must_use]
+    pub fn has_lost_answer(&self, piece: PieceId) -> bool {
+        self.rounds.iter().any(|round| {
+            let mut retried = round.retried.iter();
+            retried.any(|(place, failures)| {
+                let is_it =
+                    matches!(round.step(*place), Some(Step::BackUp(it)) if it.piece == piece);
+                is_it && failures.iter().any(|it| it.sql_number.is_none())
+            })
+        })
+    }
+
     /// The last failure of a step that was about this piece, as `code: message`.
     #[must_use]
     pub fn failure_of(&self, piece: PieceId) -> Option<String> {

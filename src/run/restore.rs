@@ -32,6 +32,12 @@ pub async fn restore(
         world.store.take_lease(&config.group).await?;
     }
     finish_those(world, &config.group, interrupt, is_restore).await?;
+    if steps(plan).any(|step| matches!(step, Step::BackUp(_))) {
+        // Tails go by the stamp after the newest one, and no other run may have the same file names.
+        let newest = world.catalog.newest_stamp(&config.group).await?;
+        let stamp = newest.map_or(plan.made_at, |last| plan.made_at.max(last.plus_millis(1)));
+        world.catalog.note_stamp(&config.group, stamp).await?;
+    }
     carry_out_as(world, config, plan, run, interrupt).await
 }
 

@@ -4,6 +4,8 @@
 //! backup that happened is part of its chain and must not be lost. Nothing is done here, only looked up; what
 //! is then to be delivered is for the planner. What nobody can say now stays open, and stops nothing else.
 
+use futures::future::join_all;
+
 use super::book::Book;
 use super::events::{BackedUp, Event, Failure, Outcome, StepPlace};
 use super::marks::{self, Presence};
@@ -28,8 +30,8 @@ pub struct Resumed {
     pub unasked: Option<Error>,
 }
 
-/// A step of which nobody can say now whether it happened: its host or its share does not answer, or a backup of the member
-/// still runs that may be its own.
+/// A step of which nobody can say now whether it happened: its host does not answer, or a backup of the member still runs
+/// that may be its own.
 #[derive(Debug)]
 pub struct Unknown {
     /// Where the step was to be done.
@@ -62,9 +64,12 @@ pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resu
         looked_up: open.len(),
         ..Resumed::default()
     };
-    for (place, step, host) in open {
+    // Side by side, for a backup that still runs is waited for.
+    let looks = open.iter().map(|(_, step, _)| look_up(world, &group, step));
+    let found = join_all(looks).await;
+    for ((place, step, host), found) in open.into_iter().zip(found) {
         let at = world.clock.now();
-        let event = match look_up(world, &group, &step).await {
+        let event = match found {
             Ok(outcome) => {
                 resumed.had_happened += usize::from(outcome.is_some());
                 let outcome = outcome.map(Box::new);
@@ -90,7 +95,9 @@ impl Resumed {
             Step::BackUp(step) => Some(step.member.clone()),
             Step::PlaceMark(_) => None,
             _ => {
-                self.unasked = Some(error);
+                let before = self.unasked.take();
+                let graver = before.filter(|it| it.code() != Code::StoreUnreachable);
+                self.unasked = Some(graver.unwrap_or(error));
                 return;
             }
         };

@@ -200,12 +200,16 @@ fn procedure_sql(step: &BackUp, call: &ByProcedure) -> Batch {
 }
 
 /// Whether a backup is running now that may be this step's: one that says its name, from whatever database, or anybody's in
-/// the member itself, where BizTalk's procedures run theirs.
+/// the member itself, where BizTalk's procedures run theirs. Without `VIEW SERVER STATE` no statement's text is to be seen.
 fn running_sql(step: &BackUp) -> Batch {
     Batch::with(
-        "SELECT TOP (1) r.session_id FROM sys.dm_exec_requests AS r\n\
-         OUTER APPLY sys.dm_exec_sql_text(r.sql_handle) AS t\n\
-         WHERE r.command LIKE N'BACKUP%' AND (r.database_id = DB_ID(@P1) OR CHARINDEX(@P2, t.text) > 0);",
+        "IF HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE') = 1\n    \
+         SELECT TOP (1) r.session_id FROM sys.dm_exec_requests AS r\n    \
+         OUTER APPLY sys.dm_exec_sql_text(r.sql_handle) AS t\n    \
+         WHERE r.command LIKE N'BACKUP%' AND (r.database_id = DB_ID(@P1) OR CHARINDEX(@P2, t.text) > 0);\n\
+         ELSE\n    \
+         SELECT TOP (1) r.session_id FROM sys.dm_exec_requests AS r\n    \
+         WHERE r.command LIKE N'BACKUP%' AND r.database_id = DB_ID(@P1);",
         [
             Parameter::text(step.member.database.as_str()),
             Parameter::text(step.piece.backup_name()),
@@ -245,7 +249,7 @@ fn find_sql(step: &BackUp) -> Batch {
 /// What was taken is not known yet, so the run stays unfinished and the next start asks again.
 fn still_running(step: &BackUp) -> Error {
     let message = "a backup of the member is still running, perhaps the one of an interrupted run";
-    Error::new(Code::BackupFailed, message)
+    Error::new(Code::BackupRunning, message)
         .at("host", step.host())
         .hint("wait for it to end (`sys.dm_exec_requests` shows it), then run the command again")
         .retry(Retry::Safe)

@@ -158,6 +158,14 @@ async fn stall_a_full_of_the_other_member(scene: &Scene) -> tokio::task::JoinHan
     stalled
 }
 
+/// One warning of the run has all these words.
+fn assert_is_told(record: &Record, words: &[&str]) {
+    let warnings = record.rounds.iter().flat_map(|it| &it.plan.warnings);
+    let told: Vec<&str> = warnings.map(|it| it.message.as_str()).collect();
+    let is_it = |text: &&&str| words.iter().all(|word| text.contains(word));
+    assert_eq!(told.iter().filter(is_it).count(), 1, "{told:#?}");
+}
+
 /// The agent of the next start.
 async fn log_run_of_the_next_start(scene: &mut Scene) -> Record {
     scene.world = stage::world_of(&scene.stage.config_path()).1;
@@ -244,10 +252,7 @@ async fn a_host_that_is_gone_holds_up_no_other_and_its_backup_is_looked_up_when_
         Some(Verdict::Degraded),
         "{text}"
     );
-    let warnings = record.rounds.iter().flat_map(|it| &it.plan.warnings);
-    let told: Vec<&str> = warnings.map(|it| it.message.as_str()).collect();
-    let names_it = |text: &&&str| text.contains("cut short") && text.contains("SQL2");
-    assert_eq!(told.iter().filter(names_it).count(), 1, "{told:#?}");
+    assert_is_told(&record, &["cut short", "SQL2"]);
     assert!(
         text.contains("SQL1/Ledger"),
         "the other member is backed up: {text}"
@@ -322,13 +327,8 @@ async fn a_backup_that_still_runs_holds_up_its_own_member_alone() {
         Some(Verdict::Degraded),
         "{text}"
     );
-    let warnings = record.rounds.iter().flat_map(|it| &it.plan.warnings);
-    let told: Vec<&str> = warnings.map(|it| it.message.as_str()).collect();
-    let names_it = |text: &&&str| {
-        text.contains(&format!("nothing is taken of member `{OTHER_MEMBER}` now"))
-            && text.contains("is still running")
-    };
-    assert_eq!(told.iter().filter(names_it).count(), 1, "{told:#?}");
+    let left_out = format!("nothing is taken of member `{OTHER_MEMBER}` now");
+    assert_is_told(&record, &[&left_out, "is still running"]);
     assert!(text.contains("log of SQL1/Ledger"), "{text}");
     assert!(!text.contains(&format!("of {OTHER_MEMBER}")), "{text}");
     assert_eq!(

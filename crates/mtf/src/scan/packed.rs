@@ -167,15 +167,17 @@ impl Unpacker {
     /// Goes on at the first record, which begins `place` bytes into what is held.
     fn open<C: Contents>(&mut self, place: usize, inside: &mut Inside<'_, C>) {
         let held = std::mem::take(&mut self.held);
+        inside.walk.is_packed();
         self.at = place as u64;
         self.next = Next::Head(1);
         self.feed(&held[place..], inside);
     }
 
     fn head<C: Contents>(&mut self, seen: usize, inside: &mut Inside<'_, C>) {
+        let is_over = inside.walk.reached() == Reached::BlockEnd && inside.medium.may_end();
         let wanted = match self.held[0] {
             // No item begins like that. Many zeros say that nobody wrote one.
-            0 => ZEROS_SEEN,
+            0 if !is_over => ZEROS_SEEN,
             kind => Item::head_bytes(kind),
         };
         if seen < wanted {
@@ -190,7 +192,6 @@ impl Unpacker {
                 Next::Other(length - wanted as u64)
             }
             _ => {
-                let is_over = inside.walk.reached() == Reached::BlockEnd && inside.medium.may_end();
                 let is_zero = self.held.iter().all(|byte| *byte == 0);
                 let kind = if is_zero && !is_over {
                     let expected = "an item of the container".to_owned();

@@ -57,9 +57,18 @@ enum Next {
     Stream { padding: usize },
     /// So many bytes of a stream.
     Payload { left: u64, is_last: bool },
+    /// Behind a header that is none and ends in zeros: as long as there are more of them, nobody wrote on from there.
+    Zeros {
+        from: u64,
+        is_block: bool,
+        left: usize,
+    },
     /// Nothing that could be understood.
     Lost,
 }
+
+/// Zeros that are looked at until nobody is believed to have written behind them; an empty extent of a database has fewer.
+const ZEROS_SEEN: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Walk {
@@ -69,6 +78,8 @@ pub(super) struct Walk {
     /// What has come of a header that is not whole yet.
     held: Vec<u8>,
     filemark_bytes: usize,
+    /// What comes was packed in a container, where no room is made ahead.
+    is_packed: bool,
 }
 
 impl Default for Walk {
@@ -79,6 +90,7 @@ impl Default for Walk {
             at: 0,
             held: Vec::new(),
             filemark_bytes,
+            is_packed: false,
         }
     }
 }
@@ -91,7 +103,7 @@ impl Walk {
     /// At what kind of place the bytes so far end.
     pub(super) fn reached(&self) -> Reached {
         match self.next {
-            Next::Lost => Reached::Nowhere,
+            Next::Lost | Next::Zeros { .. } => Reached::Nowhere,
             Next::Head if self.held.is_empty() => Reached::BlockEnd,
             Next::Head | Next::Rest(..) => Reached::InHead,
             Next::Stream { .. } | Next::Payload { .. } => Reached::InStreams,
@@ -103,7 +115,7 @@ impl Walk {
         match self.next {
             Next::Payload { left, .. } => left,
             Next::Lost => u64::MAX,
-            Next::Head | Next::Rest(..) | Next::Stream { .. } => 0,
+            Next::Head | Next::Rest(..) | Next::Stream { .. } | Next::Zeros { .. } => 0,
         }
     }
 
@@ -124,6 +136,11 @@ impl Walk {
                 Next::Rest(head, length) => self.rest(bytes, &head, length, visitor),
                 Next::Stream { padding } => self.stream(bytes, padding, visitor),
                 Next::Payload { left, is_last } => self.payload(bytes, left, is_last, visitor),
+                Next::Zeros {
+                    from,
+                    is_block,
+                    left,
+                } => self.zeros(bytes, (from, is_block), left, visitor),
                 Next::Lost => self.pass(bytes, bytes.len()),
             };
         }
@@ -131,6 +148,9 @@ impl Walk {
 
     /// The file is over: the letters of a file too short to be judged by a whole header.
     pub(super) fn finish(&mut self, visitor: &mut impl Visitor) {
+        if let Next::Zeros { from, is_block, .. } = self.next {
+            self.lose(from, unwritten(is_block), visitor);
+        }
         let held = std::mem::take(&mut self.held);
         let started = self.at - held.len() as u64;
         if started == 0 && self.next == Next::Head && !b"TAPE".starts_with(prefix(&held, 4)) {
@@ -157,13 +177,12 @@ impl Walk {
             }
             _ => {
                 let is_media = self.held.starts_with(b"TAPE");
-                let kind = match started {
-                    0 if !is_media => FindingKind::NotMedia,
-                    // What stands behind the end was never to be a block.
-                    _ if visitor.may_end() => FindingKind::BadBlockHeader,
-                    _ => bad_or_unwritten(&self.held, FindingKind::BadBlockHeader, "a block"),
-                };
-                self.lose(started, kind, visitor);
+                if started == 0 && !is_media {
+                    self.lose(started, FindingKind::NotMedia, visitor);
+                } else {
+                    let raw = std::mem::take(&mut self.held);
+                    self.lose_or_look_on(started, &raw, true, visitor);
+                }
                 rest
             }
         }
@@ -223,11 +242,7 @@ impl Walk {
         let head = StreamHead::read(&self.held[padding..]);
         let raw = std::mem::take(&mut self.held);
         match head {
-            None => {
-                let bad = FindingKind::BadStreamHeader;
-                let kind = bad_or_unwritten(&raw[padding..], bad, "a stream");
-                self.lose(started, kind, visitor);
-            }
+            None => self.lose_or_look_on(started, &raw, false, visitor),
             Some(head) if head.length > LENGTH_MAX => {
                 let length_bytes = head.length;
                 self.lose(
@@ -292,6 +307,56 @@ impl Walk {
         &bytes[mine..]
     }
 
+    /// What comes was packed in a container.
+    pub(super) fn is_packed(&mut self) {
+        self.is_packed = true;
+    }
+
+    /// A header at `at` is none. It ends with its checksum: zeros there may be the first that nobody wrote over, unless the
+    /// file may end here, since what stands behind the end was never to be a block.
+    fn lose_or_look_on(
+        &mut self,
+        at: u64,
+        header: &[u8],
+        is_block: bool,
+        visitor: &mut impl Visitor,
+    ) {
+        let is_over = is_block && visitor.may_end();
+        if self.is_packed || is_over || !header.ends_with(&[0, 0]) {
+            return self.lose(at, bad(is_block), visitor);
+        }
+        self.next = Next::Zeros {
+            from: at,
+            is_block,
+            left: ZEROS_SEEN,
+        };
+    }
+
+    fn zeros<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        (from, is_block): (u64, bool),
+        left: usize,
+        visitor: &mut impl Visitor,
+    ) -> &'a [u8] {
+        let mine = bytes.len().min(left);
+        if bytes[..mine].iter().any(|byte| *byte != 0) {
+            self.lose(from, bad(is_block), visitor);
+            return bytes;
+        }
+        if mine == left {
+            self.lose(from, unwritten(is_block), visitor);
+        } else {
+            let left = left - mine;
+            self.next = Next::Zeros {
+                from,
+                is_block,
+                left,
+            };
+        }
+        self.pass(bytes, mine)
+    }
+
     fn lose(&mut self, at: u64, kind: FindingKind, visitor: &mut impl Visitor) {
         self.held = Vec::new();
         self.next = Next::Lost;
@@ -299,13 +364,18 @@ impl Walk {
     }
 }
 
-/// A header that is none: it ends with its checksum, and nobody wrote it to its end where zeros stand for that.
-fn bad_or_unwritten(header: &[u8], bad: FindingKind, expected: &str) -> FindingKind {
-    if header.ends_with(&[0, 0]) {
-        let expected = expected.to_owned();
-        FindingKind::Unwritten { expected }
+const fn bad(is_block: bool) -> FindingKind {
+    if is_block {
+        FindingKind::BadBlockHeader
     } else {
-        bad
+        FindingKind::BadStreamHeader
+    }
+}
+
+fn unwritten(is_block: bool) -> FindingKind {
+    let expected = if is_block { "a block" } else { "a stream" };
+    FindingKind::Unwritten {
+        expected: expected.to_owned(),
     }
 }
 
