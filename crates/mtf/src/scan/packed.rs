@@ -167,7 +167,7 @@ impl Unpacker {
     /// Goes on at the first record, which begins `place` bytes into what is held.
     fn open<C: Contents>(&mut self, place: usize, inside: &mut Inside<'_, C>) {
         let held = std::mem::take(&mut self.held);
-        inside.walk.is_packed();
+        inside.walk.enter_container();
         self.at = place as u64;
         self.next = Next::Head(1);
         self.feed(&held[place..], inside);

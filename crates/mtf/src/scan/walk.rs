@@ -307,8 +307,8 @@ impl Walk {
         &bytes[mine..]
     }
 
-    /// What comes was packed in a container.
-    pub(super) fn is_packed(&mut self) {
+    /// From here on the bytes are those that were packed in a container.
+    pub(super) fn enter_container(&mut self) {
         self.is_packed = true;
     }
 
