@@ -1,9 +1,11 @@
 //! A proxy between the agent and a real server that counts bytes and does harm on demand.
 //!
-//! Start at [`Proxy::to`]. It works on connections, not on requests, so it needs to understand nothing of HTTP but
-//! that an answer may be sent instead of the server's. The signature covers the address that the agent was given,
-//! so the server sees a valid request.
+//! Start at [`Proxy::to`]. It works on connections, not on requests, so it needs to understand little of HTTP: that an
+//! answer may be sent instead of the server's, which part of an upload a request brings, and whether the server
+//! turned a request away. The signature covers the address that the agent was given, so the server sees a valid
+//! request.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +42,8 @@ struct State {
     server: String,
     harm: Mutex<Harm>,
     sent_bytes: watch::Sender<u64>,
+    begun: Mutex<BTreeSet<usize>>,
+    refused: AtomicU64,
     harmed: AtomicU64,
 }
 
@@ -54,6 +58,8 @@ impl Proxy {
             server: server.to_owned(),
             harm: Mutex::new(Harm::None),
             sent_bytes: watch::Sender::new(0),
+            begun: Mutex::default(),
+            refused: AtomicU64::new(0),
             harmed: AtomicU64::new(0),
         });
         let shared = state.clone();
@@ -94,6 +100,17 @@ impl Proxy {
         let _ = watch.wait_for(|sent| *sent >= bytes).await;
     }
 
+    /// The parts of uploads that were begun to be sent so far, by number from 0; one that was sent twice counts once.
+    pub(super) fn begun(&self) -> BTreeSet<usize> {
+        let begun = self.state.begun.lock();
+        begun.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Requests that the server itself could not do (`5xx`), and that the client library therefore repeats.
+    pub(super) fn refused(&self) -> u64 {
+        self.state.refused.load(Ordering::SeqCst)
+    }
+
     /// Connections that were harmed so far.
     pub(super) fn harmed(&self) -> u64 {
         self.state.harmed.load(Ordering::SeqCst)
@@ -123,6 +140,18 @@ impl State {
         self.take_if(comes_to).unwrap_or(Harm::None)
     }
 
+    fn note_begun(&self, parts: impl Iterator<Item = usize>) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.extend(parts);
+    }
+
+    /// An answer begins where bytes begin to arrive, for the next request waits for its end.
+    fn note_refused(&self, arrived: &[u8]) {
+        if arrived.starts_with(b"HTTP/1.1 5") {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
     fn take_if(&self, is_wanted: impl Fn(Harm) -> bool) -> Option<Harm> {
         let mut harm = self.harm.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = Some(*harm).filter(|harm| is_wanted(*harm))?;
@@ -134,6 +163,42 @@ impl State {
             _ => Harm::None,
         };
         Some(taken)
+    }
+}
+
+/// Finds the heads of requests that bring a part in what a client sends. The files that are sent here hold no such words.
+#[derive(Default)]
+struct Heads {
+    /// What may be the beginning of a number that is not whole yet.
+    kept: Vec<u8>,
+}
+
+/// How S3 names a part, from 1, in the address of the request.
+const PART: &[u8] = b"partNumber=";
+
+/// More digits than any number of a part has.
+const DIGITS_MAX: usize = 8;
+
+impl Heads {
+    /// The parts, from 0, whose numbers end in these bytes.
+    fn parts_of(&mut self, arrived: &[u8]) -> impl Iterator<Item = usize> {
+        self.kept.extend_from_slice(arrived);
+        let mut parts = Vec::new();
+        let mut end = 0;
+        for at in 0..self.kept.len() {
+            let Some(rest) = self.kept[at..].strip_prefix(PART) else {
+                continue;
+            };
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits < rest.len() {
+                let number = str::from_utf8(&rest[..digits]).expect("digits");
+                parts.push(number.parse::<usize>().expect("a number from 1") - 1);
+                end = at + PART.len();
+            }
+        }
+        let from = self.kept.len().saturating_sub(PART.len() + DIGITS_MAX);
+        self.kept.drain(..from.max(end));
+        parts.into_iter()
     }
 }
 
@@ -175,14 +240,21 @@ async fn pump(
 ) {
     let mut buffer = vec![0; 1 << 16];
     let mut passed = 0_u64;
+    let mut heads = Heads::default();
     loop {
         let Ok(read @ 1..) = from.read(&mut buffer).await else {
             return;
         };
         let end = passed + read as u64;
         let harm = match way {
-            Way::ToServer => harm,
-            Way::ToClient => state.take_answer_harm(&(passed..end)),
+            Way::ToServer => {
+                state.note_begun(heads.parts_of(&buffer[..read]));
+                harm
+            }
+            Way::ToClient => {
+                state.note_refused(&buffer[..read]);
+                state.take_answer_harm(&(passed..end))
+            }
         };
         match harm {
             Harm::CutUpload(_, at) | Harm::CutAnswer(_, at) if end > at => {
