@@ -256,7 +256,8 @@ pub enum StageName {
 pub enum OnFailure {
     /// The round ends and what can be undone is undone, newest first.
     Unwind,
-    /// The rest of this member's steps in the lane is skipped; everything else goes on.
+    /// The rest of this member's steps is skipped; everything else goes on. Files are brought home and cleared away
+    /// each for itself, so that such a failure leaves the member's other files alone.
     Skip,
     /// As `Skip` within the stage; then the round ends, but for stages whose steps stand for themselves.
     Halt,

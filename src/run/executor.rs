@@ -4,7 +4,7 @@
 //! Start at [`carry_out_plan`]. What a failure means is written in the plan (`on_failure`); the executor only
 //! obeys. A journal that cannot be written stops everything at once: no journal, no deed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,9 +17,10 @@ use super::ahead::Ahead;
 use super::book::Book;
 use super::deeds;
 use super::events::{Event, Failure, Outcome, StepPlace};
+use super::failed::Failed;
 use super::resume::look_up;
 use crate::error::{Error, Result, Retry};
-use crate::model::{HostName, MemberName, PieceId};
+use crate::model::{HostName, MemberName};
 use crate::plan::{OnFailure, Plan, Stage, Step, Tried, Undo, passing};
 use crate::world::World;
 
@@ -85,10 +86,7 @@ pub(super) struct Round<'a> {
     book: &'a Book,
     interrupt: &'a Interrupt,
     number: u8,
-    /// Members of pieces, so that a step about a piece is skipped with its member.
-    members: HashMap<PieceId, MemberName>,
-    /// Members whose step failed, and where; the rest of their steps is skipped.
-    failed: Mutex<HashMap<MemberName, StepPlace>>,
+    failed: Failed,
 }
 
 /// Carries the next round's plan out, from its first line in the journal on.
@@ -107,14 +105,12 @@ pub async fn carry_out_plan(
         at,
     })?;
     let number = book.read(|record| u8::try_from(record.rounds.len()).unwrap_or(u8::MAX));
-    let members = members_of_pieces(plan);
     let round = Round {
         world,
         book,
         interrupt,
         number,
-        members,
-        failed: Mutex::new(HashMap::new()),
+        failed: Failed::nothing_of(plan),
     };
     let mut is_halted = false;
     for (index, stage) in plan.stages.iter().enumerate() {
@@ -136,14 +132,6 @@ pub async fn carry_out_plan(
     } else {
         RoundEnd::Complete
     })
-}
-
-fn members_of_pieces(plan: &Plan) -> HashMap<PieceId, MemberName> {
-    let lanes = plan.stages.iter().flat_map(|stage| &stage.lanes);
-    lanes
-        .flat_map(|lane| &lane.steps)
-        .filter_map(|step| Some((step.piece()?, step.member()?.clone())))
-        .collect()
 }
 
 /// Whether nobody said what became of it; a refusal in SQL Server's own words is an answer.
@@ -194,7 +182,10 @@ impl Round<'_> {
                     lane: number_of(lane_index),
                     step: number_of(index),
                 };
-                let about = self.member_of(step).filter(|_| stage.fan_out.is_some());
+                let about = self
+                    .failed
+                    .member_of(step)
+                    .filter(|_| stage.fan_out.is_some());
                 in_order.entry(about).or_default().push((place, step));
             }
             strands.extend(in_order.into_values().map(|steps| Strand {
@@ -250,7 +241,7 @@ impl Round<'_> {
             return None;
         }
         let failed_at = *walk.failed_at();
-        failed_at.or_else(|| self.failed_member(step))
+        failed_at.or_else(|| self.failed.because_of(step))
     }
 
     /// Carries the step out, or skips it because of one before it.
@@ -295,18 +286,17 @@ impl Round<'_> {
         if walk.on_failure != OnFailure::Pass {
             walk.failed.store(true, Ordering::SeqCst);
         }
-        match (walk.on_failure, self.member_of(step)) {
-            (OnFailure::Unwind, _) => {
+        match walk.on_failure {
+            OnFailure::Unwind => {
                 walk.stop.store(true, Ordering::SeqCst);
                 walk.failed_at().get_or_insert(place);
             }
-            (OnFailure::Skip | OnFailure::Halt, Some(member)) => {
-                self.fail_member(member.clone(), place);
+            OnFailure::Skip | OnFailure::Halt => {
+                if !self.failed.add(step, place) {
+                    walk.failed_at().get_or_insert(place);
+                }
             }
-            (OnFailure::Skip | OnFailure::Halt, None) => {
-                walk.failed_at().get_or_insert(place);
-            }
-            (OnFailure::Pass, _) => {}
+            OnFailure::Pass => {}
         }
         Ok(())
     }
@@ -421,19 +411,5 @@ impl Round<'_> {
             })?;
         }
         Ok(())
-    }
-
-    fn member_of<'s>(&'s self, step: &'s Step) -> Option<&'s MemberName> {
-        step.member().or_else(|| self.members.get(&step.piece()?))
-    }
-
-    fn failed_member(&self, step: &Step) -> Option<StepPlace> {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.get(self.member_of(step)?).copied()
-    }
-
-    fn fail_member(&self, member: MemberName, place: StepPlace) {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.entry(member).or_insert(place);
     }
 }

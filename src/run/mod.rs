@@ -18,6 +18,7 @@ pub mod deeds;
 pub mod drill;
 pub mod events;
 pub mod executor;
+mod failed;
 pub mod journal;
 mod leftovers;
 mod marks;

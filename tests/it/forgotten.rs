@@ -345,3 +345,62 @@ async fn a_backup_that_still_runs_holds_up_its_own_member_alone() {
     // The mark of the run in between is in the next log of the member that it left out.
     every_point_is_a_moment(&scene, 2).await;
 }
+
+/// The agent dies when the mark is to be confirmed.
+struct DeathBeforeConfirmation(AtomicBool);
+
+impl Fates for DeathBeforeConfirmation {
+    fn of(&self, verb: &'static str, _key: &str) -> Fate {
+        if verb == "mark_history" {
+            self.0.store(true, Ordering::SeqCst);
+            return Fate::NeverReturns;
+        }
+        Fate::Passes
+    }
+}
+
+/// A log run that begins a new chain for `SQL1/Ledger`, whose agent dies when the base and its first log are on the share.
+async fn die_after_a_new_chain(scene: &Scene) {
+    let breaks =
+        "ALTER DATABASE Ledger SET RECOVERY SIMPLE; ALTER DATABASE Ledger SET RECOVERY FULL;";
+    scene.stage.script("SQL1", "master", breaks).await;
+    let death = Arc::new(DeathBeforeConfirmation(AtomicBool::new(false)));
+    let world = Strike::by(death.clone()).world(&scene.world);
+    let wanted = Kind::Log.wanted();
+    let interrupt = Interrupt::default();
+    let run = run::back_up(&world, &scene.config, &wanted, &interrupt);
+    let is_over = async {
+        while !death.0.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        ended = run => panic!("the agent lived on: {ended:?}"),
+        () = is_over => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_comes_home_though_the_base_before_it_is_damaged() {
+    let mut scene = Scene::set().await;
+    die_after_a_new_chain(&scene).await;
+    let is_log = |path: &PathBuf| path.to_string_lossy().contains("_log_");
+    let files = files_on_the_share(&scene);
+    let (logs, bases): (Vec<_>, Vec<_>) = files.into_iter().partition(is_log);
+    assert_eq!((logs.len(), bases.len()), (1, 1), "{bases:?}");
+    let mut bytes = fs::read(&bases[0]).expect("the base");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&bases[0], bytes).expect("damage");
+    let record = log_run_of_the_next_start(&mut scene).await;
+    assert_healthy(&scene, &record, "damaged base").await;
+    assert_eq!(scene.world.journals.unfinished().expect("journals"), []);
+    let name = logs[0].to_string_lossy();
+    let (_, rest) = name.split_once("_log_").expect("its name");
+    let stamp = rest.strip_suffix("_1of1.bak").expect("its name");
+    let sets = scene.sets().await;
+    let mut stored = sets.iter().flat_map(|set| &set.pieces);
+    let is_home = stored.any(|piece| piece.stripes.iter().any(|it| it.key.contains(stamp)));
+    assert!(is_home, "the log is in the store: {sets:#?}");
+    every_point_is_a_moment(&scene, 1).await;
+}
