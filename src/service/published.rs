@@ -16,7 +16,8 @@ use crate::world::{Catalog, Standing};
 /// What a full did not mend, another one is not tried for until then.
 const FULL_REST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a run did not mend, another one is not begun early for until then.
+/// What a run did not mend, another one is not begun early for until then; twice as long after each further one, for a
+/// member in quarantine is mended by a person, and the group is not to be backed up in a loop until then.
 const BREAK_REST: Duration = Duration::from_secs(10 * 60);
 
 /// What was published of a group.
@@ -42,6 +43,8 @@ struct Based {
 struct Broken {
     since: Timestamp,
     members: Vec<MemberName>,
+    /// The newest Point, if any.
+    point: Option<Timestamp>,
 }
 
 impl Published {
@@ -113,7 +116,7 @@ impl Published {
         for (job, past) in pasts {
             let triggers = schedule.jobs.get(job).map(|it| it.triggers);
             let triggers = triggers.unwrap_or_default();
-            let broken = (*job == mends).then(|| self.mending(past.served));
+            let broken = (*job == mends).then(|| self.mending(mends, past.served));
             let due = [
                 broken.flatten(),
                 self.grown(triggers, past.served),
@@ -157,13 +160,23 @@ impl Published {
         Some((after(oldest.full_at.plus(age), served), why))
     }
 
-    fn mending(&self, served: Timestamp) -> Option<(Timestamp, Why)> {
+    fn mending(&self, mends: Job, served: Timestamp) -> Option<(Timestamp, Why)> {
         let broken = self.broken.as_ref()?;
         let members = broken.members.clone();
-        let at = broken.since.max(served.plus(BREAK_REST));
+        let sets = self.sets.iter();
+        let in_vain = sets.filter(|(job, _, at)| *job == mends && Some(*at) > broken.point);
+        let rest = rest_after(in_vain.count());
+        let at = broken.since.max(served.plus(rest));
         let reason = None;
         Some((at, Why::Broken { members, reason }))
     }
+}
+
+/// How long a break is left alone after so many runs that did not mend it.
+fn rest_after(runs: usize) -> Duration {
+    let doublings = u32::try_from(runs.saturating_sub(1)).unwrap_or(u32::MAX);
+    let times = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
+    BREAK_REST.saturating_mul(times).min(FULL_REST)
 }
 
 /// A full that ran since then did not help, whatever kept it from doing so.
@@ -188,11 +201,13 @@ const fn served_by(set: &Set) -> Option<Job> {
 /// Whose chains a full would mend.
 fn broken(standing: &Standing) -> Option<Broken> {
     let (marked, breaks) = standing.held_back.as_ref()?;
+    let newest = standing.newest_point.as_ref();
     let mended = breaks.iter().filter(|(_, why)| is_mended_by_full(why));
     let members: Vec<MemberName> = mended.map(|(member, _)| member.clone()).collect();
     (!members.is_empty()).then_some(Broken {
         since: marked.mark.placed_at,
         members,
+        point: newest.map(|it| it.mark.placed_at),
     })
 }
 
@@ -334,6 +349,7 @@ mod tests {
             broken: Some(Broken {
                 since: at(5),
                 members,
+                point: None,
             }),
             ..Published::default()
         };
@@ -349,6 +365,30 @@ mod tests {
                 assert_eq!(due, (job == mends).then(|| at(5)), "{job:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_break_that_runs_do_not_mend_is_left_alone_for_longer_each_time() {
+        let due_after = |runs: u128| {
+            let run = |number| (Job::Log, RunId(Uuid::from_u128(number)), at(5));
+            let before = (Job::Log, RunId(Uuid::nil()), at(3));
+            let published = Published {
+                sets: std::iter::once(before).chain((1..=runs).map(run)).collect(),
+                broken: Some(Broken {
+                    since: at(5),
+                    members: vec!["SQL1/A".parse().expect("a name")],
+                    point: Some(at(4)),
+                }),
+                ..Published::default()
+            };
+            let mut pasts = pasts(&[Job::Log], 5);
+            let schedule = schedule(&[Job::Log], TriggersConfig::default());
+            published.add_to(&mut pasts, &[], &schedule);
+            let (due, _) = pasts[&Job::Log].triggered.clone().expect("it is broken");
+            (due.millis() - at(5).millis()) / 60_000
+        };
+        let minutes: Vec<i64> = [0, 1, 2, 3, 8, 9, 200].map(due_after).to_vec();
+        assert_eq!(minutes, [10, 10, 20, 40, 1280, 1440, 1440]);
     }
 
     #[test]
