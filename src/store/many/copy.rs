@@ -30,7 +30,8 @@ impl Tap for NoTap {
 }
 
 impl Stores {
-    /// Makes the copy from the first source that gives the stripe whole, then reads it back.
+    /// Makes the copy from the first source that gives the stripe whole, then reads it back. Where none does, it may
+    /// stand there already.
     pub(super) async fn copy_stripe(
         &self,
         stripe: &StoredStripe,
@@ -60,6 +61,11 @@ impl Stores {
                 return Ok(());
             };
             failed = failed.or(Some(error));
+        }
+        // A delivery that broke off may have brought it there long since, when its source was still whole.
+        let there = located(stripe, to);
+        if target.prove_stripe(&there, true, &Quiet).await.is_ok() {
+            return Ok(());
         }
         Err(failed.unwrap_or_else(|| no_source(stripe)))
     }

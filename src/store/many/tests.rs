@@ -284,6 +284,30 @@ async fn a_copy_is_made_from_whoever_is_whole_and_never_spreads_damage() {
 }
 
 #[tokio::test]
+async fn a_copy_that_nobody_noted_is_found_when_its_source_has_rotted() {
+    let two = Two::new();
+    let stores = two.stores();
+    for (chunks, more) in [(0, 77), (2, 3)] {
+        let path = two.file(chunks, more);
+        let key = format!("v1/pay/pieces/{chunks}.bak");
+        let mut tap = Passed::default();
+        let sent = stores.upload(&path, &key, &mut tap, &Nobody);
+        let stripe = sent.await.expect("uploads").held_by(vec![copy("main")]);
+        let size = usize::try_from(stripe.size_bytes).expect("fits");
+        let (place, damaged) = (Key::from(key), vec![0_u8; size]);
+        let rots = two.memories[0].put(&place, damaged.clone().into());
+        rots.await.expect("someone writes");
+        let found = stores.copy(&stripe, &copy("cloud"), &Nobody).await;
+        found.expect("it stands there");
+        let rots = two.memories[1].put(&place, damaged.into());
+        rots.await.expect("someone writes");
+        let refused = stores.copy(&stripe, &copy("cloud"), &Nobody).await;
+        let refused = refused.expect_err("what stands there has rotted, too");
+        assert_eq!(refused.code(), Code::StoreMismatch);
+    }
+}
+
+#[tokio::test]
 async fn the_log_follows_and_a_shorter_one_never_leads() {
     let two = Two::new();
     let group: GroupName = "pay".parse().expect("a group");
