@@ -36,6 +36,7 @@ pub(super) async fn prune(state: &Path) -> Outcome<()> {
     let history = History {
         sets: &sets,
         damaged: &BTreeSet::new(),
+        short: &BTreeSet::new(),
         proven: &BTreeSet::new(),
         pins: &[],
         drilled: &BTreeSet::new(),
@@ -49,6 +50,7 @@ pub(super) async fn prune(state: &Path) -> Outcome<()> {
         unremoved: &[],
         staged: &[],
         busy: &BTreeSet::new(),
+        damaged: &BTreeSet::new(),
         warnings: Vec::new(),
     };
     let plan = plan_prune(&config, view, &mut Counter(1), now)?;

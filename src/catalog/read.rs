@@ -1,6 +1,6 @@
 //! Rows become sets and pieces again. Start at [`Shelf`]: one group's rows, asked on the catalog's thread.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use super::copies::{CopyPolicy, Known, known};
 use super::schema::{
     DAMAGED, LET_GO, REMOVED, UNMARKED, group_row, limited, parsed, signed, unsigned,
 };
-use crate::model::{MemberName, MissingMember, Piece, PieceId, Set, SetId, Timestamp};
+use crate::model::{MemberName, MissingMember, Piece, PieceCopy, PieceId, Set, SetId, Timestamp};
 use crate::retention::PrunedSet;
 use crate::world::{Counts, Due, DuePlace, Listed, LogFact, Owed, PieceProof};
 
@@ -264,6 +264,26 @@ impl<'c> Shelf<'c> {
             });
         }
         Ok(owed)
+    }
+
+    /// Every copy of those of these pieces that have facts of their own.
+    pub(super) fn copies(
+        &self,
+        pieces: &HashSet<PieceId>,
+    ) -> rusqlite::Result<HashMap<PieceId, Vec<PieceCopy>>> {
+        let sql = "SELECT piece.id, piece_id, content FROM piece
+            WHERE group_id = ?1 AND absent < 2 AND EXISTS (SELECT 1 FROM copy WHERE copy.piece = piece.id)";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let mut rows = query.query([self.group])?;
+        let mut found = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let id = PieceId(Uuid::from_bytes(row.get(1)?));
+            if pieces.contains(&id) {
+                let piece: Piece = parsed(row.get_ref(2)?.as_str()?)?;
+                found.insert(id, self.known(row.get(0)?, &piece)?.copies.all());
+            }
+        }
+        Ok(found)
     }
 
     pub(super) fn counts(&self) -> rusqlite::Result<Counts> {

@@ -3,6 +3,7 @@
 //! Start at [`SqliteCatalog::open`]. What the file holds is in `schema`, how facts get into it in `take`, how they
 //! are read in `read`, and which marks are Points in `judge`. Chunk lists are never in it.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -17,7 +18,9 @@ use super::rows::Row;
 use super::schema::{self, failed, unsigned};
 use super::take;
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, MemberName, Piece, Set, SetId, Sha256Digest, Timestamp};
+use crate::model::{
+    GroupName, MemberName, Piece, PieceCopy, PieceId, Set, SetId, Sha256Digest, Timestamp,
+};
 use crate::retention::PrunedSet;
 use crate::world::{
     Catalog, Counts, Due, DuePlace, Listed, LogFact, Marked, Owed, PieceProof, PointNeeds,
@@ -257,6 +260,14 @@ impl Catalog for SqliteCatalog {
 
     async fn owed(&self, group: &GroupName, limit: usize) -> Result<Vec<Owed>> {
         self.ask(group, move |shelf| shelf.owed(limit)).await
+    }
+
+    async fn copies(
+        &self,
+        group: &GroupName,
+        pieces: HashSet<PieceId>,
+    ) -> Result<HashMap<PieceId, Vec<PieceCopy>>> {
+        self.ask(group, move |shelf| shelf.copies(&pieces)).await
     }
 
     async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>> {

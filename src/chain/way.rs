@@ -109,8 +109,13 @@ impl<'a> Chain<'a> {
     #[must_use]
     pub fn path_to_end(&self, log: PieceId) -> Option<Path> {
         let at = self.logs.iter().position(|piece| piece.id == log)?;
-        let way = self.way_to(at, self.logs[at].last_lsn)?;
-        Some(self.path(&way))
+        Some(self.path(&self.way_to_end(at)?))
+    }
+
+    /// The same by the log's place in the chain.
+    #[must_use]
+    pub fn way_to_end(&self, log: usize) -> Option<Way> {
+        self.way_to(log, self.logs[log].last_lsn)
     }
 
     /// The pieces of a way through this chain.

@@ -38,6 +38,8 @@ pub struct PruneView<'a> {
     pub staged: &'a [(HostName, ShareFile)],
     /// Files that an unfinished run wrote or is to write.
     pub busy: &'a BTreeSet<PathBuf>,
+    /// Pieces of which no store has a whole copy: a file of one on a share may be the last of its bytes.
+    pub damaged: &'a BTreeSet<PieceId>,
     /// What could not be looked at.
     pub warnings: Vec<Warning>,
 }
@@ -161,7 +163,7 @@ fn sweep(
     stages.add(StageName::Sweep, OnFailure::Pass, steps);
 }
 
-/// Files of ours that are in the store already, or that nobody knows and nobody wrote to for long; each file
+/// Files of ours that are whole in the store already, or that nobody knows and nobody wrote to for long; each file
 /// once, though hosts may share a folder.
 fn forgotten(
     cfg: &Config,
@@ -172,13 +174,18 @@ fn forgotten(
     if view.staged.is_empty() {
         return Vec::new();
     }
-    let held = view.sets.iter().flat_map(|set| &set.pieces);
-    let unremoved = view.unremoved.iter().map(|(_, piece)| piece);
-    let held = held.chain(unremoved).flat_map(|piece| {
+    let names_of = |piece: &Piece| -> Vec<String> {
         let stripes = piece.stripes.iter();
-        stripes.filter_map(|stripe| staged_name(&piece.member, &stripe.key))
-    });
-    let held: BTreeSet<String> = held.collect();
+        let names = stripes.filter_map(|stripe| staged_name(&piece.member, &stripe.key));
+        names.collect()
+    };
+    let held = view.sets.iter().flat_map(|set| &set.pieces);
+    let damaged = held
+        .clone()
+        .filter(|piece| view.damaged.contains(&piece.id));
+    let damaged: BTreeSet<String> = damaged.flat_map(names_of).collect();
+    let unremoved = view.unremoved.iter().map(|(_, piece)| piece);
+    let held: BTreeSet<String> = held.chain(unremoved).flat_map(names_of).collect();
     let span = i64::try_from(policy.staging_for.as_millis()).unwrap_or(i64::MAX);
     let old = now.plus_millis(span.saturating_neg());
     let ships = cfg.discovery.is_some() && cfg.biztalk.log_shipping;
@@ -190,7 +197,7 @@ fn forgotten(
             let is_held = held.contains(name);
             (is_held && !ships) || (is_old && !is_held)
         };
-        name.is_some_and(|name| is_our_file(name) && is_unneeded(name))
+        name.is_some_and(|name| is_our_file(name) && is_unneeded(name) && !damaged.contains(name))
             && !view.busy.contains(&file.path)
     };
     let mut seen = BTreeSet::new();

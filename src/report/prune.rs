@@ -93,7 +93,7 @@ impl PruneReport {
             let damaged = if point.is_offered {
                 ""
             } else {
-                "no point now, damaged; "
+                "no point now; "
             };
             table.add_row([point.mark.to_string(), format!("{damaged}{rules}")]);
         }

@@ -3,16 +3,21 @@
 //! Start at [`Candidates::of`]. A history of years has tens of millions of steps on its ways, so none of them is walked:
 //! ways are runs of places, and what is asked of many ways is reckoned along the places once.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::ops::Range;
 
 use super::History;
 use crate::chain::{Chain, Reached, Way, chains, reached};
-use crate::model::{MemberName, Piece, PieceId, ProofLevel, SetId};
+use crate::model::{MemberName, Piece, PieceId, PieceKind, ProofLevel, SetId};
 
 /// One mark that is a Point, or would be if no piece were damaged.
 pub(super) struct Candidate<'a> {
     pub(super) reached: Reached<'a>,
+    /// The ways of members that it is without, being of best effort, because one of their pieces is damaged.
+    beyond: Vec<(&'a MemberName, Way)>,
+    /// Its ways lead through whole pieces.
+    is_sound: bool,
+    /// Enough stores hold what it needs, too: the group can be brought back to it.
     pub(super) is_offered: bool,
     pub(super) is_proven: bool,
 }
@@ -20,7 +25,7 @@ pub(super) struct Candidate<'a> {
 /// All of them, in the order of their marks.
 pub(super) struct Candidates<'a> {
     pub(super) list: Vec<Candidate<'a>>,
-    /// The chains of what is whole, in which those on offer have their ways.
+    /// The chains of what is whole, in which those that are sound have their ways.
     pub(super) sound: BTreeMap<&'a MemberName, Chain<'a>>,
     /// The chains of everything, in which the others have theirs.
     all: BTreeMap<&'a MemberName, Chain<'a>>,
@@ -29,27 +34,26 @@ pub(super) struct Candidates<'a> {
 impl<'a> Candidates<'a> {
     pub(super) fn of(history: &History<'a>) -> Self {
         let sound = chains(history.sets, history.damaged);
-        let candidate = |is_offered| {
-            move |reached| Candidate {
-                reached,
-                is_offered,
-                is_proven: false,
-            }
-        };
-        let offered = reached(history.sets, history.damaged, &sound).into_iter();
-        let mut list: Vec<Candidate> = offered.map(candidate(true)).collect();
+        let whole = reached(history.sets, history.damaged, &sound).into_iter();
+        let mut list: Vec<Candidate> = whole.map(|it| Candidate::of(it, true)).collect();
         let mut all = BTreeMap::new();
         if !history.damaged.is_empty() {
-            let offered: BTreeSet<SetId> = list.iter().map(|it| it.reached.set.id).collect();
             all = chains(history.sets, &BTreeSet::new());
-            let others = reached(history.sets, &BTreeSet::new(), &all).into_iter();
-            let others = others.filter(|it| !offered.contains(&it.set.id));
-            list.extend(others.map(candidate(false)));
+            add_if_all_were_whole(&mut list, history, &all);
         }
         list.sort_by_key(|it| (it.reached.mark.placed_at, it.reached.set.id));
         let mut candidates = Self { list, sound, all };
+        candidates.offer(history);
         candidates.prove(history);
         candidates
+    }
+
+    /// One that is sound is on offer if enough stores hold every piece that it needs.
+    fn offer(&mut self, history: &History<'_>) {
+        let is_short = self.on_ways(|piece| history.short.contains(&piece.id));
+        for (candidate, is_short) in self.list.iter_mut().zip(is_short) {
+            candidate.is_offered = candidate.is_sound && !is_short;
+        }
     }
 
     /// One on offer is proven if some bytes at least of every piece that it needs were read back and compared.
@@ -68,8 +72,8 @@ impl<'a> Candidates<'a> {
         let sound = counts(&self.sound, &is_asked);
         let all = counts(&self.all, &is_asked);
         let lies = |candidate: &Candidate| {
-            let chains = self.chains(candidate.is_offered);
-            let counts = if candidate.is_offered { &sound } else { &all };
+            let chains = self.chains(candidate.is_sound);
+            let counts = if candidate.is_sound { &sound } else { &all };
             let mut ways = candidate.reached.ways.iter();
             ways.any(|(member, way)| {
                 let before = &counts[member];
@@ -86,9 +90,9 @@ impl<'a> Candidates<'a> {
         is_counted: impl Fn(usize) -> bool,
     ) -> HashMap<PieceId, Option<usize>> {
         let mut needed: HashMap<PieceId, Option<usize>> = HashMap::new();
-        for is_offered in [true, false] {
-            let chains = self.chains(is_offered);
-            for (member, on_ways) in self.runs_by_member(is_offered) {
+        for is_sound in [true, false] {
+            let chains = self.chains(is_sound);
+            for (member, on_ways) in self.runs_by_member(is_sound) {
                 let pieces: Vec<&Piece> = places(&chains[member]).collect();
                 let counted = on_ways.iter().filter(|(at, _)| is_counted(*at)).cloned();
                 let newest_counted = highest(pieces.len(), counted.collect());
@@ -106,13 +110,12 @@ impl<'a> Candidates<'a> {
 
     fn runs_by_member(
         &self,
-        is_offered: bool,
+        is_sound: bool,
     ) -> BTreeMap<&'a MemberName, Vec<(usize, Range<usize>)>> {
-        let chains = self.chains(is_offered);
+        let chains = self.chains(is_sound);
         let mut found: BTreeMap<&MemberName, Vec<(usize, Range<usize>)>> = BTreeMap::new();
-        let candidates = self.list.iter().enumerate();
-        for (at, candidate) in candidates.filter(|(_, it)| it.is_offered == is_offered) {
-            for (member, way) in &candidate.reached.ways {
+        for (at, candidate) in self.list.iter().enumerate() {
+            for (member, way) in candidate.ways(is_sound) {
                 let runs = runs(&chains[member], way);
                 found
                     .entry(member)
@@ -123,8 +126,76 @@ impl<'a> Candidates<'a> {
         found
     }
 
-    fn chains(&self, is_offered: bool) -> &BTreeMap<&'a MemberName, Chain<'a>> {
-        if is_offered { &self.sound } else { &self.all }
+    /// The pieces that these logs and differentials need, themselves included, as far as whole ones lead to them.
+    pub(super) fn bases_of(&self, asked: &HashSet<PieceId>) -> HashSet<PieceId> {
+        let mut found = HashSet::new();
+        let chains = self.sound.values().filter(|_| !asked.is_empty());
+        for chain in chains {
+            let logs = chain.logs().iter().enumerate();
+            let logs = logs.filter(|(_, log)| asked.contains(&log.id));
+            let ways = logs.filter_map(|(at, _)| chain.way_to_end(at));
+            let on_ways = ways.flat_map(|way| runs(chain, &way).collect::<Vec<_>>());
+            let on_ways: Vec<_> = on_ways.map(|run| (0, run)).collect();
+            let pieces: Vec<&Piece> = places(chain).collect();
+            let is_on_way = highest(pieces.len(), on_ways).into_iter();
+            let held = pieces.iter().zip(is_on_way).filter(|(_, it)| it.is_some());
+            found.extend(held.map(|(piece, _)| piece.id));
+            let bases = pieces
+                .iter()
+                .filter(|piece| piece.kind == PieceKind::Differential && asked.contains(&piece.id));
+            found.extend(bases.filter_map(|piece| Some(chain.full_of(piece)?.id)));
+        }
+        found
+    }
+
+    fn chains(&self, is_sound: bool) -> &BTreeMap<&'a MemberName, Chain<'a>> {
+        if is_sound { &self.sound } else { &self.all }
+    }
+}
+
+impl<'a> Candidate<'a> {
+    fn of(reached: Reached<'a>, is_sound: bool) -> Self {
+        Self {
+            reached,
+            beyond: Vec::new(),
+            is_sound,
+            is_offered: false,
+            is_proven: false,
+        }
+    }
+
+    /// Whether the member comes back with it.
+    pub(super) fn has(&self, member: &MemberName) -> bool {
+        self.reached.ways.iter().any(|(it, _)| *it == member)
+    }
+
+    /// Its ways through whole pieces, or those that would be ways if all were whole.
+    fn ways(&self, is_sound: bool) -> &[(&'a MemberName, Way)] {
+        match (is_sound == self.is_sound, is_sound) {
+            (true, _) => &self.reached.ways,
+            (false, true) => &[],
+            (false, false) => &self.beyond,
+        }
+    }
+}
+
+/// Marks that would be Points if no piece were damaged, and the members that some would have then.
+fn add_if_all_were_whole<'a>(
+    list: &mut Vec<Candidate<'a>>,
+    history: &History<'a>,
+    all: &BTreeMap<&'a MemberName, Chain<'a>>,
+) {
+    let sound = list.iter().enumerate();
+    let sound: HashMap<SetId, usize> = sound.map(|(at, it)| (it.reached.set.id, at)).collect();
+    for found in reached(history.sets, &BTreeSet::new(), all) {
+        let Some(&at) = sound.get(&found.set.id) else {
+            list.push(Candidate::of(found, false));
+            continue;
+        };
+        if found.ways.len() > list[at].reached.ways.len() {
+            let ways = found.ways.into_iter();
+            list[at].beyond = ways.filter(|(it, _)| !list[at].has(it)).collect();
+        }
     }
 }
 

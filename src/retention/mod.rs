@@ -17,7 +17,7 @@ use std::fmt;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{MarkName, Timestamp};
+use crate::model::{MarkName, MemberName, Timestamp};
 
 pub use pruned::{PiecesOf, PrunedSet, without};
 pub use verdict::{Fate, History, PieceVerdict, PointVerdict, Verdict, verdict};
@@ -88,6 +88,11 @@ pub enum Kept {
     Newest,
     /// The newest whose pieces were all read back: whatever the policy, one proven Point stays.
     Proven,
+    /// The newest with a member that the newest of all is without.
+    NewestWith {
+        /// The member, of best effort.
+        member: MemberName,
+    },
     /// Among the newest so many.
     Last {
         /// Its place, 1 for the newest.
@@ -135,6 +140,7 @@ impl fmt::Display for Kept {
             Self::NoPolicy => f.write_str("no `[retention]`"),
             Self::Newest => f.write_str("the newest"),
             Self::Proven => f.write_str("the newest proven one"),
+            Self::NewestWith { member } => write!(f, "the newest with `{member}`"),
             Self::Last { nth, of } => write!(f, "last {nth} of {of}"),
             Self::Young { until } => write!(f, "until {}", minute(*until)),
             Self::Calendar { name, nth, of, .. } => write!(f, "{name} ({nth} of {of})"),

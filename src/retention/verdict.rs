@@ -1,7 +1,8 @@
 //! The verdict over a group's history. Start at [`verdict`].
 //!
-//! Points on offer are judged by themselves. Marks that would be Points if no piece had been found damaged are judged
-//! among all: a piece that is whole again counts again, so what would need it is kept as long as it would have been.
+//! Points on offer are judged by themselves. Marks that would be Points if no piece had been found damaged, or if more
+//! stores held them, are judged among all: a piece that is whole again counts again, so what would need it is kept as long
+//! as it would have been.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -13,7 +14,7 @@ use super::rules::{kept_by_time, since};
 use super::running::running;
 use super::{Kept, Pin, PrunedSet};
 use crate::config::RetentionConfig;
-use crate::model::{MarkName, PieceId, Set, SetId, Timestamp};
+use crate::model::{MarkName, MemberName, PieceId, Set, SetId, Timestamp};
 
 /// What is known of a group, as far as keeping goes.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,8 @@ pub struct History<'a> {
     pub sets: &'a [Set],
     /// Pieces found damaged and not whole again since.
     pub damaged: &'a BTreeSet<PieceId>,
+    /// Pieces that are whole in fewer stores than a Point asks for.
+    pub short: &'a BTreeSet<PieceId>,
     /// Pieces found whole after their delivery.
     pub proven: &'a BTreeSet<PieceId>,
     /// The pins that were not taken back.
@@ -78,7 +81,8 @@ pub enum Fate {
     New,
     /// The next backup goes on from it.
     Continued,
-    /// Of no Point at all, and not older than Points are kept for by age: what is missing may yet come.
+    /// Of no Point at all, and not older than Points are kept for by age, or what such a piece stands on: what is missing
+    /// may yet come.
     Spare,
     /// Nobody needs it.
     Unneeded,
@@ -150,6 +154,9 @@ fn kept(
     if let Some(newest) = candidates.iter().rposition(|it| it.is_proven) {
         kept[newest].push(Kept::Proven);
     }
+    for (at, member) in newest_with_members(candidates, history) {
+        kept[at].push(Kept::NewestWith { member });
+    }
     for pin in history.pins.iter().filter(|pin| pin.holds_at(now)) {
         let is_pinned = |it: &Candidate<'_>| it.reached.mark.name == pin.mark;
         if let Some(at) = candidates.iter().position(is_pinned) {
@@ -161,6 +168,26 @@ fn kept(
         }
     }
     kept
+}
+
+/// The newest Point with each member that the newest Point is without: a member of best effort that is away for long is
+/// not to lose the last moment that it has in common with the others.
+fn newest_with_members(
+    candidates: &[Candidate<'_>],
+    history: &History<'_>,
+) -> Vec<(usize, MemberName)> {
+    let mut sets = history.sets.iter().rev();
+    let members = sets.find(|set| !set.is_of_companions());
+    let members = members.map_or(&[][..], |set| &set.members);
+    let Some(newest) = candidates.iter().rfind(|it| it.is_offered) else {
+        return Vec::new();
+    };
+    let away = members.iter().filter(|member| !newest.has(member));
+    let last = away.filter_map(|member| {
+        let has = |it: &Candidate<'_>| it.is_offered && it.has(member);
+        Some((candidates.iter().rposition(has)?, member.clone()))
+    });
+    last.collect()
 }
 
 fn by_policy(
@@ -212,14 +239,23 @@ fn pieces(
         .zip(policy)
         .map(|(newest, policy)| since(newest.reached.mark.placed_at, policy.keep_for, now));
     let beside = companions(history, list, kept, policy);
+    let is_young = |set: &Set| young_since.is_none_or(|since| set.made_at >= since);
+    let young = sets.clone().filter(|set| is_young(set));
+    let young = young.flat_map(|set| &set.pieces).map(|piece| piece.id);
+    let spare: HashSet<PieceId> = match policy {
+        Some(_) => young.filter(|id| !needed.contains_key(id)).collect(),
+        None => HashSet::new(),
+    };
+    let bases = candidates.bases_of(&spare);
     let fate = |place: usize, set: &Set, piece: PieceId| match needed.get(&piece) {
         _ if set.is_of_companions() => beside.get(&piece).cloned().unwrap_or(Fate::Spare),
         Some(&Some(newest)) => Fate::NeededBy(list[newest].reached.mark.name.clone()),
         _ if place >= newest_place => Fate::New,
         _ if running.contains(&piece) => Fate::Continued,
         _ if policy.is_none() => Fate::Spare,
+        _ if bases.contains(&piece) => Fate::Spare,
         Some(None) => Fate::Unneeded,
-        _ if young_since.is_none_or(|since| set.made_at >= since) => Fate::Spare,
+        _ if is_young(set) => Fate::Spare,
         None => Fate::Unneeded,
     };
     let all = sets.enumerate().flat_map(|(place, set)| {

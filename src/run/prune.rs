@@ -50,18 +50,50 @@ async fn judge_sets(world: &World, config: &Config, sets: &[Set]) -> Result<Verd
     let now = world.clock.now();
     let facts = world.catalog.retention_facts(&config.group).await?;
     let proofs = world.catalog.proofs(&config.group).await?;
-    let (whole, damaged): (Vec<_>, Vec<_>) = proofs.iter().partition(|proof| proof.is_whole);
-    let ids = |proofs: Vec<&crate::world::PieceProof>| -> BTreeSet<PieceId> {
-        proofs.into_iter().map(|proof| proof.piece).collect()
-    };
+    let whole = proofs.iter().filter(|proof| proof.is_whole);
     let history = History {
         sets,
-        damaged: &ids(damaged),
-        proven: &ids(whole),
+        damaged: &damaged(world, &config.group).await?,
+        short: &short(world, config).await?,
+        proven: &whole.map(|proof| proof.piece).collect(),
         pins: &kept::pins(&facts, now),
         drilled: &kept::drilled(&facts),
     };
     Ok(verdict(&history, config.retention.as_ref(), now))
+}
+
+/// Pieces of which no store that counts has a whole copy.
+async fn damaged(world: &World, group: &GroupName) -> Result<BTreeSet<PieceId>> {
+    let damaged = world.catalog.damaged(group).await?;
+    Ok(damaged.into_iter().map(|piece| piece.id).collect())
+}
+
+/// Pieces that fewer stores hold than a Point asks for: no mark that needs one is a Point now.
+async fn short(world: &World, config: &Config) -> Result<BTreeSet<PieceId>> {
+    let stores = config.store_names().len();
+    let spare = stores.saturating_sub(config.policy.copies);
+    let owed = world.catalog.owed(&config.group, usize::MAX).await?;
+    let short = owed.into_iter().filter(|owed| owed.lacking.len() > spare);
+    Ok(short.map(|owed| owed.piece.id).collect())
+}
+
+/// Names every copy that was ever made of what is to go: a manifest knows only those of the delivery.
+async fn name_all_copies(
+    world: &World,
+    group: &GroupName,
+    sets: &mut [Set],
+    verdict: &Verdict,
+) -> Result<()> {
+    let gone = verdict.let_go.iter().flat_map(|set| &set.pieces);
+    let copies = world.catalog.copies(group, gone.copied().collect()).await?;
+    for piece in sets.iter_mut().flat_map(|set| &mut set.pieces) {
+        if let Some(all) = copies.get(&piece.id) {
+            for stripe in &mut piece.stripes {
+                stripe.copies.clone_from(all);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a prune would do now; nothing is touched but the local catalog.
@@ -71,8 +103,9 @@ async fn judge_sets(world: &World, config: &Config, sets: &[Set]) -> Result<Verd
 pub async fn plan_only(world: &World, config: &Config) -> Result<Pruning> {
     let group = &config.group;
     catalog::catch_up(world, group).await?;
-    let sets = every_set(world, group).await?;
+    let mut sets = every_set(world, group).await?;
     let verdict = judge_sets(world, config, &sets).await?;
+    name_all_copies(world, group, &mut sets, &verdict).await?;
     let unremoved = world.catalog.unremoved(group).await?;
     let (staged, warnings) = staged(world, config).await;
     let view = PruneView {
@@ -81,6 +114,7 @@ pub async fn plan_only(world: &World, config: &Config) -> Result<Pruning> {
         unremoved: &unremoved,
         staged: &staged,
         busy: &busy(world)?,
+        damaged: &damaged(world, group).await?,
         warnings,
     };
     let mut names = PlanNames(world.ids.as_ref());

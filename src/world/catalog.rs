@@ -2,6 +2,8 @@
 //!
 //! Start at [`Catalog`].
 
+use std::collections::{HashMap, HashSet};
+
 use async_trait::async_trait;
 
 use super::{LogEntry, LogFact};
@@ -77,6 +79,13 @@ pub trait Catalog: Send + Sync {
     async fn is_let_go(&self, group: &GroupName, sets: &[PrunedSet]) -> Result<bool>;
     /// The pieces that were let go and whose objects may still stand, each with its set, in the order of the sets.
     async fn unremoved(&self, group: &GroupName) -> Result<Vec<(SetId, Piece)>>;
+    /// Those of these pieces of which copies were made or looked at since their delivery, each with every copy that was
+    /// ever made, whole or not.
+    async fn copies(
+        &self,
+        group: &GroupName,
+        pieces: HashSet<PieceId>,
+    ) -> Result<HashMap<PieceId, Vec<PieceCopy>>>;
     /// The pieces that were found damaged, or gone, and not whole since; none of them counts.
     async fn damaged(&self, group: &GroupName) -> Result<Vec<Piece>>;
     /// Forgets everything of the group but the stamps that were used.

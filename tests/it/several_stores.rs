@@ -200,6 +200,31 @@ async fn a_store_that_fails_owes_copies_and_gets_them_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_let_go_goes_from_every_store_later_copies_too() {
+    let stage = stage_of_two(&[("SQL1", &["Orders"])]).await;
+    let text = fs::read_to_string(stage.config_path()).expect("reads");
+    let policy = "\n[retention]\nkeep_last = 1\nkeep_for = \"0m\"\n\
+                  daily = 0\nweekly = 0\nmonthly = 0\nyearly = 0\ndrilled = 0\n";
+    fs::write(stage.config_path(), text + policy).expect("writes");
+    must(&stage, &["backup", "full"]).await;
+    break_store(&stage, "cloud");
+    ends(&stage, &["backup", "log"], Exit::Degraded).await;
+    mend_store(&stage, "cloud");
+    must(&stage, &["backup", "log"]).await;
+    let pieces = |store| -> Vec<PathBuf> {
+        let keys = kept(&stage, store).into_keys();
+        keys.filter(|key| key.starts_with("pieces")).collect()
+    };
+    assert_eq!(pieces("store"), pieces("cloud"), "the log was copied later");
+    let before = pieces("store").len();
+    must(&stage, &["backup", "full"]).await;
+    must(&stage, &["backup", "log"]).await;
+    must(&stage, &["prune", "run"]).await;
+    assert!(pieces("store").len() <= before, "{:?}", pieces("store"));
+    assert_eq!(pieces("store"), pieces("cloud"), "nothing stays behind");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_copy_is_enough_where_the_policy_says_so() {
     let stage = stage_of_two(&[("SQL1", &["Orders"])]).await;
     stage.edit("[policy]", "[policy]\ncopies = 1");

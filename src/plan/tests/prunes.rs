@@ -9,7 +9,7 @@ use super::super::*;
 use super::{checked, steps};
 use crate::config::{MarkLogKind, RetentionConfig};
 use crate::error::Code;
-use crate::model::{Piece, PieceKind, Set, SetId};
+use crate::model::{Piece, PieceId, PieceKind, Set, SetId};
 use crate::retention::{Kept, PointVerdict, PrunedSet, Verdict};
 
 const FOLDER: &str = "/mnt/backup/pay1/payments";
@@ -49,6 +49,7 @@ struct Given {
     unremoved: Vec<(SetId, Piece)>,
     staged: Vec<(HostName, ShareFile)>,
     busy: BTreeSet<PathBuf>,
+    damaged: BTreeSet<PieceId>,
 }
 
 fn given() -> Given {
@@ -70,6 +71,7 @@ fn given() -> Given {
             file("Ledger.bak", 1000),
         ],
         busy: BTreeSet::from([PathBuf::from(FOLDER).join(busy)]),
+        damaged: BTreeSet::new(),
         sets,
     }
 }
@@ -91,6 +93,7 @@ fn pruned(
         unremoved: &given.unremoved,
         staged: &given.staged,
         busy: &given.busy,
+        damaged: &given.damaged,
         warnings: Vec::new(),
     };
     plan_prune(&cfg, view, &mut Counter(0x6000), now())
@@ -108,6 +111,25 @@ fn what_goes_is_written_down_first_and_then_removed_and_swept() {
     )
     .expect("a plan");
     insta::assert_snapshot!(checked(plan).1);
+}
+
+#[test]
+fn a_file_whose_stored_copies_are_all_damaged_stays_on_the_share() {
+    let mut given = given();
+    let verdict = verdict(&given.sets, true);
+    let swept = |given: &Given| {
+        let policy = Some(RetentionConfig::default());
+        let plan = pruned(given, &verdict, policy, MarkLogKind::Stopmark).expect("a plan");
+        let swept = steps(&plan).into_iter().filter_map(|step| match step {
+            Step::SweepStaging(step) => Some(step.files.clone()),
+            _ => None,
+        });
+        swept.flatten().collect::<Vec<_>>()
+    };
+    let delivered = given.staged[0].1.path.clone();
+    assert!(swept(&given).contains(&delivered));
+    given.damaged = BTreeSet::from([given.sets[1].pieces[0].id]);
+    assert!(!swept(&given).contains(&delivered));
 }
 
 #[test]

@@ -43,6 +43,7 @@ struct Position {
 pub(super) struct Past {
     pub(super) sets: Vec<Set>,
     pub(super) damaged: BTreeSet<PieceId>,
+    pub(super) short: BTreeSet<PieceId>,
     pub(super) proven: BTreeSet<PieceId>,
     pub(super) pins: Vec<Pin>,
     pub(super) drilled: BTreeSet<MarkName>,
@@ -94,6 +95,7 @@ impl Past {
         let mut past = Self {
             sets: Vec::new(),
             damaged: BTreeSet::new(),
+            short: BTreeSet::new(),
             proven: BTreeSet::new(),
             pins: Vec::new(),
             drilled: BTreeSet::new(),
@@ -166,6 +168,7 @@ impl Past {
         History {
             sets: &self.sets,
             damaged: &self.damaged,
+            short: &self.short,
             proven: &self.proven,
             pins: &self.pins,
             drilled: &self.drilled,

@@ -9,7 +9,7 @@ use crate::model::{MarkName, PieceKind, ProofLevel};
 use crate::retention::{Fate, Kept, Verdict, without};
 
 /// Nothing but what the test adds.
-fn nothing() -> RetentionConfig {
+pub(super) fn nothing() -> RetentionConfig {
     RetentionConfig {
         keep_last: 0,
         keep_for: Duration::ZERO,
@@ -23,7 +23,7 @@ fn nothing() -> RetentionConfig {
 }
 
 /// A full a week and a mark a day, for so many weeks.
-fn weeks(count: usize) -> Past {
+pub(super) fn weeks(count: usize) -> Past {
     let mut acts = Vec::new();
     for _ in 0..count {
         acts.push((Act::Full, 1));
@@ -62,7 +62,7 @@ fn story(verdict: &Verdict) -> String {
     text
 }
 
-fn kept(verdict: &Verdict) -> Vec<MarkName> {
+pub(super) fn kept(verdict: &Verdict) -> Vec<MarkName> {
     verdict.kept().map(|point| point.mark.clone()).collect()
 }
 
