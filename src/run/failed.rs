@@ -60,15 +60,15 @@ impl Failed {
         let member = self.member_of(step);
         let places = self.places();
         let of_member = member.and_then(|member| places.by_member.get(member));
-        let of_files = || match file_of(step) {
-            Some(piece) => places.by_piece.get(&piece),
-            // What is not about files at all, a restore over the member for one, needs all of them to be safe.
-            None => {
-                let member = member?;
-                let own = places.by_piece.iter();
-                let own = own.filter(|(piece, _)| self.members.get(piece) == Some(member));
-                own.map(|(_, place)| place).min()
+        let of_files = || {
+            if let Some(piece) = file_of(step) {
+                return places.by_piece.get(&piece);
             }
+            // What is not about files at all, a restore over the member for one, needs all of them to be safe.
+            let own = places.by_piece.iter();
+            let own =
+                own.filter(|(piece, _)| member.is_some() && self.members.get(piece) == member);
+            own.map(|(_, place)| place).min()
         };
         of_member.or_else(of_files).copied()
     }

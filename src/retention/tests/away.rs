@@ -39,8 +39,8 @@ fn the_last_moment_with_a_member_that_is_away_stays() {
         }
     }
     let verdict = past.judged(&nothing());
-    let with_it = past.sets[..12].iter().filter_map(|set| set.mark.as_ref());
-    let with_it = with_it.last().expect("a mark").name.clone();
+    let mut with_it = past.sets[..12].iter().filter_map(|set| set.mark.as_ref());
+    let with_it = with_it.next_back().expect("a mark").name.clone();
     let newest = past.mark(20).expect("the last");
     assert_eq!(kept(&verdict), [with_it.clone(), newest]);
     let point = verdict.points.iter().find(|point| point.mark == with_it);

@@ -202,7 +202,8 @@ async fn a_killed_upload_sends_only_the_parts_in_flight_again() {
     let mut sent = Sent::default();
     for kill in 0..kills {
         let at_bytes = chance.hash_one(kill) % apart_bytes;
-        sent.add(live_and_die(folder.path(), size_bytes, at_bytes).await);
+        let life = live_and_die(folder.path(), size_bytes, at_bytes).await;
+        sent.add(&life);
     }
     let proxy = proxy().await;
     let uploads = folder.path().join("uploads");
@@ -241,7 +242,7 @@ struct Sent {
 }
 
 impl Sent {
-    fn add(&mut self, life: Self) {
+    fn add(&mut self, life: &Self) {
         self.all_bytes += life.all_bytes;
         self.most_again_bytes = self.most_again_bytes.max(life.most_again_bytes);
     }
