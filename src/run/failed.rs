@@ -78,10 +78,11 @@ impl Failed {
     }
 }
 
-/// The piece whose file the step brings home or clears away, and which is all that it is about.
+/// The piece whose files the step brings home or clears away, and which is all that it is about.
 fn file_of(step: &Step) -> Option<PieceId> {
     match step {
         Step::Deliver(step) => Some(step.piece),
+        Step::Adopt(step) => Some(step.piece.id),
         Step::ClearStaging(step) => Some(step.piece),
         _ => None,
     }

@@ -269,7 +269,7 @@ impl Record {
         let taken: Vec<PieceId> = taken.chain(adopted).collect();
         let uncleared: Vec<PieceId> = home
             .into_iter()
-            .chain(broken_off(round))
+            .chain(self.broken_off(round))
             .filter(|piece| is_to_be_cleared(round, *piece) && !self.is_cleared(*piece))
             .collect();
         let owes_history = self.owes_history(round);
@@ -344,6 +344,21 @@ impl Record {
                 Step::Publish(step) => step.pieces.contains(&piece) && publishes(round, step.set),
                 _ => false,
             })
+        })
+    }
+
+    /// Backups that began and that no host knows of, and those that SQL Server refused: both may have left half of a
+    /// file. One that failed without an answer, be it in an earlier try, may have been taken after all, and its file is
+    /// left alone.
+    fn broken_off<'a>(&'a self, round: &'a Round) -> impl Iterator<Item = PieceId> + 'a {
+        let steps = round.steps.iter();
+        steps.filter_map(|(place, state)| match (round.step(*place)?, state) {
+            (Step::BackUp(step), StepState::Vanished) => Some(step.piece),
+            (Step::BackUp(step), StepState::Failed(failure)) => {
+                let is_refused = failure.sql_number.is_some() && !self.has_lost_answer(step.piece);
+                is_refused.then_some(step.piece)
+            }
+            _ => None,
         })
     }
 
@@ -427,19 +442,4 @@ fn publishes(round: &Round, wanted: SetId) -> bool {
     round
         .outcomes()
         .any(|outcome| matches!(outcome, Outcome::Published { set, .. } if *set == wanted))
-}
-
-/// Backups that began and that no host knows of, and those that SQL Server refused: both may have left half of a
-/// file. One that failed without an answer may have been taken after all, and its file is left alone.
-fn broken_off(round: &Round) -> impl Iterator<Item = PieceId> + '_ {
-    round
-        .steps
-        .iter()
-        .filter_map(|(place, state)| match (round.step(*place)?, state) {
-            (Step::BackUp(step), StepState::Vanished) => Some(step.piece),
-            (Step::BackUp(step), StepState::Failed(failure)) => {
-                failure.sql_number.map(|_| step.piece)
-            }
-            _ => None,
-        })
 }

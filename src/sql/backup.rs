@@ -65,7 +65,8 @@ pub(super) async fn back_up(
                 return Err(backup_error(fault, step));
             }
         };
-        own_row(session, step).await.map_err(at_member)?.1
+        let row = own_row(session, step).await;
+        row.map_err(|error| at_member(unread(error)))?.1
     };
     let taken = taken.ok_or_else(|| no_row(step))?;
     progress.percent(100);
@@ -284,6 +285,22 @@ fn history_not_written(fault: Fault, step: &BackUp) -> Error {
     .hint("make room in msdb; the file could not be read instead, and stays where it is: a new full begins the chain anew")
 }
 
+/// The BACKUP has ended well and its row could not be read, whatever SQL Server said to that (6005, 701, 1205): that is no
+/// refusal of the backup, whose file would be taken for half of one then. It is looked up as after a lost answer.
+fn unread(error: Error) -> Error {
+    let Some(cause) = error.sql() else {
+        return error;
+    };
+    let said = format!("{} ({})", cause.text, cause.number);
+    Error::new(
+        Code::ConnectionLost,
+        "the backup was taken, but its row in msdb could not be read",
+    )
+    .at("SQL Server says", said)
+    .retry(Retry::AfterCheck)
+    .hint("it is looked for again; its file stays on the share until then")
+}
+
 fn backup_error(fault: Fault, step: &BackUp) -> Error {
     let host = step.host();
     let error = match fault {
@@ -473,6 +490,16 @@ mod tests {
             assert_eq!(error.sql().map(|cause| cause.number), Some(number));
             assert!(error.context().iter().any(|(what, _)| *what == "member"));
         }
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_no_refusal_of_the_backup() {
+        let error = unread(error(6005, "SHUTDOWN is in progress."));
+        assert_eq!(error.code(), Code::ConnectionLost);
+        assert_eq!(error.retry_verdict(), Retry::AfterCheck);
+        assert!(error.sql().is_none(), "its file would be cleared");
+        let said = "SHUTDOWN is in progress. (6005)";
+        assert!(error.context().iter().any(|(_, value)| value == said));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use sqlsim::faults::{Fault, FaultKind};
 use sqlsim::instance::Instance;
 use stopmark::model::PieceId;
 use stopmark::plan::{BackupKind, Step};
-use stopmark::run::events::{Outcome, Verdict};
+use stopmark::run::events::{Event, Outcome, Verdict};
 use stopmark::run::record::{Record, Round, StepState};
 use stopmark::run::{self, Interrupt};
 
@@ -403,4 +403,46 @@ async fn a_log_comes_home_though_the_base_before_it_is_damaged() {
     let is_home = stored.any(|piece| piece.stripes.iter().any(|it| it.key.contains(stamp)));
     assert!(is_home, "the log is in the store: {sets:#?}");
     every_point_is_a_moment(&scene, 1).await;
+}
+
+/// The journal of a log run, up to the refusal of a backup of `SQL1`.
+async fn refused_log(scene: &Scene) -> Vec<Event> {
+    let refuse = "EXEC sp_sim_fault @kind = 'fail', @statement = 'BACKUP LOG', @number = 3201, @text = N'Cannot open.';";
+    scene.stage.script("SQL1", "master", refuse).await;
+    let wanted = Kind::Log.wanted();
+    let record = run::back_up(&scene.world, &scene.config, &wanted, &Interrupt::default()).await;
+    let run = record.expect("a record").run;
+    let mut events = scene.world.journals.read(run).expect("a journal");
+    let is_failure = |event: &Event| matches!(event, Event::StepFailed { .. });
+    let refused = events.iter().position(is_failure).expect("it is refused");
+    events.truncate(refused + 1);
+    events
+}
+
+fn uncleared(events: &[Event]) -> usize {
+    let record = Record::fold(events).expect("it folds").expect("it began");
+    let rounds = record.unfinished_rounds();
+    rounds.iter().map(|round| round.uncleared.len()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_a_try_whose_answer_was_lost_is_not_cleared_when_a_later_one_is_refused() {
+    let scene = Scene::set().await;
+    let mut events = refused_log(&scene).await;
+    assert_eq!(uncleared(&events), 1, "half of a file at most");
+    let Some(Event::StepFailed { place, failure, at }) = events.pop() else {
+        panic!("the refusal is the last");
+    };
+    let mut lost = failure.clone();
+    lost.sql_number = None;
+    events.extend([
+        Event::StepFailed {
+            place,
+            failure: lost,
+            at,
+        },
+        Event::StepStarted { place, at },
+        Event::StepFailed { place, failure, at },
+    ]);
+    assert_eq!(uncleared(&events), 0, "the first try may have taken it");
 }
