@@ -90,12 +90,12 @@ impl PruneReport {
                 rules if rules.is_empty() => "LET GO".to_owned(),
                 rules => rules,
             };
-            let damaged = if point.is_offered {
+            let standing = if point.is_offered {
                 ""
             } else {
                 "no point now; "
             };
-            table.add_row([point.mark.to_string(), format!("{damaged}{rules}")]);
+            table.add_row([point.mark.to_string(), format!("{standing}{rules}")]);
         }
         table
     }

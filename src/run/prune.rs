@@ -71,9 +71,11 @@ async fn damaged(world: &World, group: &GroupName) -> Result<BTreeSet<PieceId>> 
 /// Pieces that fewer stores hold than a Point asks for: no mark that needs one is a Point now.
 async fn short(world: &World, config: &Config) -> Result<BTreeSet<PieceId>> {
     let stores = config.store_names().len();
-    let spare = stores.saturating_sub(config.policy.copies);
+    let may_lack = stores.saturating_sub(config.policy.copies);
     let owed = world.catalog.owed(&config.group, usize::MAX).await?;
-    let short = owed.into_iter().filter(|owed| owed.lacking.len() > spare);
+    let short = owed
+        .into_iter()
+        .filter(|owed| owed.lacking.len() > may_lack);
     Ok(short.map(|owed| owed.piece.id).collect())
 }
 

@@ -9,6 +9,7 @@
 mod applock;
 mod availability;
 mod backup;
+mod backup_errors;
 mod backup_history;
 mod biztalk;
 mod connect;

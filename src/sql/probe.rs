@@ -8,7 +8,7 @@ use super::every::Sample;
 use super::fault::{Fault, missing_right};
 use super::quote::{disks, identifier};
 use super::statement::Batch;
-use super::{backup, rows};
+use super::{backup_errors, rows};
 use crate::error::Result;
 use crate::model::{DatabaseName, HostName};
 
@@ -34,7 +34,7 @@ pub(super) async fn probe_share(fleet: &SqlFleet, host: &HostName, sql_path: &st
         Fault::Refused(cause) if missing_right(&cause).is_some() => Fault::Refused(cause)
             .at(host)
             .hint("the trial is a COPY_ONLY backup of `model`: let the login enter and back it up"),
-        Fault::Refused(cause) => backup::refused(cause).at("host", host),
+        Fault::Refused(cause) => backup_errors::refused(cause).at("host", host),
         other => other.at(host),
     })
 }
