@@ -147,6 +147,7 @@ codes! {
     HostUntried = "SM0216", Host, Degraded, "a host's version or edition is none that Stopmark is expected to work with";
     PrimaryAway = "SM0217", Host, Degraded, "the primary of a member is a Managed Instance, where no mark can be placed";
     HistoryForgotten = "SM0218", Host, Degraded, "the backup history of a host no longer knows the newest backup of a member";
+    ClocksApart = "SM0219", Host, Failed, "the clock of this machine is far ahead of those of the hosts";
     LogFilling = "SM0221", Host, Degraded, "a member's log is nearly as full as it can become";
     LogHeld = "SM0222", Host, Degraded, "something other than log backups keeps a member's log from being reused";
     DiskFilling = "SM0223", Host, Degraded, "a disk that members have files on has little room left";
@@ -181,6 +182,7 @@ codes! {
     NothingProven = "SM0605", Chain, Failed, "a prune would leave the group without a proven point";
     Quarantined = "SM0606", Chain, Degraded, "a member's chain breaks again and again, and is not mended for now";
     DatabaseReplaced = "SM0607", Chain, Degraded, "a member is another database than the one that was backed up";
+    MarkHeldBack = "SM0608", Chain, Degraded, "a mark was published and is no point yet";
     StoreUnreachable = "SM0701", Store, Failed, "an object store does not answer";
     StoreRefused = "SM0702", Store, Failed, "an object store refuses the request";
     StoreMismatch = "SM0703", Store, Failed, "what an object store holds is not what was sent";

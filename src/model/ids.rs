@@ -70,6 +70,12 @@ impl PieceId {
 }
 
 impl RunId {
+    /// Whether the identity says when the run was made.
+    #[must_use]
+    pub fn tells_time(self) -> bool {
+        self.0.get_version_num() == 7
+    }
+
     /// When the run was made, as its identity says (RFC 9562: a UUIDv7 begins with Unix milliseconds).
     #[must_use]
     pub fn made_at(self) -> Timestamp {

@@ -47,7 +47,7 @@ pub struct PruneView<'a> {
 /// What one prune will do; nothing is let go without a `[retention]` in the configuration.
 ///
 /// # Errors
-/// `SM0605` when nothing that stays is proven.
+/// `SM0605` when nothing that stays is proven, `SM0219` when the clock of this machine cannot be right.
 pub fn plan_prune(
     cfg: &Config,
     view: PruneView<'_>,
@@ -59,6 +59,9 @@ pub fn plan_prune(
         let is_pruning = !view.verdict.let_go.is_empty();
         if is_pruning && !view.verdict.keeps_a_proven_point() {
             return Err(nothing_proven(&view));
+        }
+        if is_pruning && let Some(error) = clocks_apart(&view, now) {
+            return Err(error);
         }
         let_go(cfg, &view, &mut stages);
         remove(cfg, &view, &mut stages);
@@ -86,6 +89,29 @@ fn nothing_proven(view: &PruneView<'_>) -> Error {
     .at("points on offer", points.count())
     .at("pieces that would go", gone(view).len())
     .hint("`stopmark scrub` proves the stored pieces; `[policy] read_back` proves new ones")
+}
+
+/// How much later than its hosts wrote its logs a mark may be stamped; hosts whose offset nobody knows are within it.
+const APART_MAX_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// A clock that is ahead makes all Points but the newest old. Hosts have clocks of their own: by them the newest mark is far
+/// older than this machine says. Where it is this machine's clock that was put right since, its time is before the mark.
+fn clocks_apart(view: &PruneView<'_>, now: Timestamp) -> Option<Error> {
+    let newest = view.verdict.points.iter().rfind(|it| it.is_offered)?;
+    let set = view.sets.iter().find(|set| set.id == newest.set)?;
+    let written = set.pieces.iter().map(|piece| piece.finished.civil_utc());
+    let written = written.max()?;
+    let latest = newest.placed_at.plus_millis(-APART_MAX_MS);
+    (latest.civil_utc() > written && now >= newest.placed_at).then(|| {
+        Error::new(
+            Code::ClocksApart,
+            "the clock of this machine is far ahead of those of the hosts, so nothing is let go",
+        )
+        .at("mark", &newest.mark)
+        .at("placed, by this machine", newest.placed_at)
+        .at("its logs written, by the hosts", format!("{written}Z"))
+        .hint("put the clock right that is wrong, take a new mark with `stopmark backup log`, then prune again")
+    })
 }
 
 fn let_go(cfg: &Config, view: &PruneView<'_>, stages: &mut Stages) {

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::ops::Range;
+use std::time::Duration;
 
 use super::History;
 use crate::chain::{Chain, Reached, Way, chains, reached};
-use crate::model::{MemberName, Piece, PieceId, PieceKind, ProofLevel, SetId};
+use crate::model::{MemberName, Piece, PieceId, PieceKind, ProofLevel, SetId, Timestamp};
 
 /// One mark that is a Point, or would be if no piece were damaged.
 pub(super) struct Candidate<'a> {
@@ -29,6 +30,20 @@ pub(super) struct Candidates<'a> {
     pub(super) sound: BTreeMap<&'a MemberName, Chain<'a>>,
     /// The chains of everything, in which the others have theirs.
     all: BTreeMap<&'a MemberName, Chain<'a>>,
+}
+
+/// How much later than its run's beginning a mark may be stamped.
+const STAMPED_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Candidate<'_> {
+    /// When the mark was placed, as far as rules go. Stamps rise above all before them, so that after a clock that ran ahead
+    /// they are of a day to come, all of them of the same one; the run's identity still tells the time.
+    pub(super) fn judged_at(&self) -> Timestamp {
+        let (placed_at, run) = (self.reached.mark.placed_at, self.reached.set.run);
+        let begun_at = Some(run.made_at()).filter(|_| run.tells_time());
+        let earlier = begun_at.filter(|it| it.plus(STAMPED_WITHIN) < placed_at);
+        earlier.unwrap_or(placed_at)
+    }
 }
 
 impl<'a> Candidates<'a> {

@@ -200,9 +200,7 @@ fn by_policy(
         let judged: Vec<usize> = (0..candidates.len())
             .filter(|&at| is_judged(&candidates[at]))
             .collect();
-        let times = judged
-            .iter()
-            .map(|&at| candidates[at].reached.mark.placed_at);
+        let times = judged.iter().map(|&at| candidates[at].judged_at());
         let rules = kept_by_time(&times.collect::<Vec<_>>(), policy, now);
         let drilled = judged
             .iter()
@@ -237,7 +235,7 @@ fn pieces(
     let running = running(history, &candidates.sound);
     let young_since = newest
         .zip(policy)
-        .map(|(newest, policy)| since(newest.reached.mark.placed_at, policy.keep_for, now));
+        .map(|(newest, policy)| since(newest.judged_at(), policy.keep_for, now));
     let beside = companions(history, list, kept, policy);
     let is_young = |set: &Set| young_since.is_none_or(|since| set.made_at >= since);
     let young = sets.clone().filter(|set| is_young(set));

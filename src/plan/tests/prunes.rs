@@ -179,6 +179,25 @@ fn what_would_leave_nothing_proven_is_refused() {
 }
 
 #[test]
+fn a_clock_that_is_ahead_of_the_hosts_lets_nothing_go() {
+    let mut given = given();
+    let year = 365 * 24;
+    for piece in &mut given.sets[1].pieces {
+        let written = piece.finished.civil;
+        piece.finished.civil = written.saturating_sub(jiff::Span::new().hours(year));
+    }
+    let policy = || Some(RetentionConfig::default());
+    let mut verdict = verdict(&given.sets, true);
+    let refused = pruned(&given, &verdict, policy(), MarkLogKind::Stopmark);
+    let refused = refused.expect_err("refused");
+    assert_eq!(refused.code(), Code::ClocksApart, "{refused:?}");
+    // The clock was put right since: its marks are of a day to come, and its time can be believed.
+    verdict.points[0].placed_at = now().plus_millis(1);
+    let plan = pruned(&given, &verdict, policy(), MarkLogKind::Stopmark);
+    assert!(!plan.expect("a plan").stages.is_empty());
+}
+
+#[test]
 fn without_a_policy_nothing_is_done() {
     let given = given();
     let verdict = verdict(&given.sets, true);

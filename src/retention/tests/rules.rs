@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::history::{Act, HOUR_MS, Past};
 use crate::config::RetentionConfig;
-use crate::model::{MarkName, PieceKind, ProofLevel};
+use crate::model::{MarkName, PieceKind, ProofLevel, RunId};
 use crate::retention::{Fate, Kept, Verdict, without};
 
 /// Nothing but what the test adds.
@@ -76,6 +76,30 @@ fn grandfather_father_and_son_over_three_months() {
         ..nothing()
     };
     insta::assert_snapshot!(story(&weeks(12).judged(&policy)));
+}
+
+#[test]
+fn marks_that_were_stamped_after_a_clock_had_run_ahead_keep_their_days() {
+    let policy = RetentionConfig {
+        keep_for: Duration::from_secs(3 * 24 * 60 * 60),
+        daily: 6,
+        weekly: 3,
+        ..nothing()
+    };
+    let mut past = weeks(4);
+    let as_it_was = kept(&past.judged(&policy));
+    let half = past.sets.len() / 2;
+    let year_ahead = past.sets[half].made_at.plus_millis(365 * 24 * HOUR_MS);
+    for (nth, set) in (0..).zip(&mut past.sets[half..]) {
+        let begun_at = u64::try_from(set.made_at.millis()).expect("after 1970");
+        let run = uuid::Builder::from_unix_timestamp_millis(begun_at, &[7; 10]);
+        set.run = RunId(run.into_uuid());
+        set.made_at = year_ahead.plus_millis(nth);
+        if let Some(mark) = &mut set.mark {
+            mark.placed_at = set.made_at;
+        }
+    }
+    assert_eq!(kept(&past.judged(&policy)), as_it_was);
 }
 
 #[test]
