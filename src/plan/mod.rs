@@ -86,7 +86,7 @@ pub use restore_step::{
     RestoreDatabase, RestoreLog, RestorePiece, StopAt,
 };
 pub use retry::{Passing, RetryRule, Tried, passing};
-pub use salvage::{UnfinishedRound, plan_salvage};
+pub use salvage::{UnfinishedRound, plan_salvage, plan_to_tell};
 pub use show::show;
 pub use step::{
     AdoptPiece, BackUp, ClearStaging, Deliver, Publish, Release, StagedStripe, Step, Tail,

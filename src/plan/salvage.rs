@@ -7,8 +7,10 @@
 
 use super::{
     Deliver, Lane, Names, OnFailure, PLAN_FORMAT, Plan, Publish, RunKind, Stage, StageName, Step,
+    Warning,
 };
-use crate::model::{GroupName, PieceId, PlanId, SetId, SetKind, Timestamp};
+use crate::config::Config;
+use crate::model::{GroupName, PieceId, PlanId, SetId, SetKind, SurveyId, Timestamp};
 
 /// What became of one round's pieces, from the journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +79,28 @@ pub fn plan_salvage(
         stages: stages.into_iter().flatten().collect(),
         warnings: Vec::new(),
     })
+}
+
+/// Nothing is left to be done, and this is to be said.
+#[must_use]
+pub fn plan_to_tell(
+    cfg: &Config,
+    warning: Warning,
+    names: &mut dyn Names,
+    number: u8,
+    now: Timestamp,
+) -> Plan {
+    Plan {
+        format: PLAN_FORMAT,
+        id: PlanId(names.next()),
+        group: cfg.group.clone(),
+        kind: RunKind::Salvage,
+        round: number,
+        based_on: SurveyId(names.next()),
+        made_at: now,
+        stages: Vec::new(),
+        warnings: vec![warning],
+    }
 }
 
 /// What may go on at the same time is what the rounds themselves were allowed.

@@ -9,6 +9,7 @@ use super::backlog::over_budget;
 use super::book::Book;
 use super::events::Event;
 use super::executor::{RoundEnd, carry_out_plan};
+use super::held_back::tell_what_holds_back;
 use super::leftovers::{close, finish_those, look_back, salvage};
 use super::record::Record;
 use super::resume::Unknown;
@@ -369,6 +370,7 @@ async fn finish(
         let budget = Some(config.policy.copy_budget_bytes);
         make_copies(world, config, &book, budget, interrupt).await?;
     }
+    tell_what_holds_back(world, config, &book, interrupt).await?;
     let verdict = book.read(verdict_of);
     close(world, book, verdict)
 }

@@ -200,6 +200,9 @@ pub enum Outcome {
         set: SetId,
         /// Its entry in the group's log.
         entry: u64,
+        /// What it was to hold and does not: an earlier try's entry stands, which landed late.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lacks: Vec<PieceId>,
     },
     /// A piece is on a share again, digests checked.
     Fetched {

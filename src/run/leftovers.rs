@@ -60,8 +60,8 @@ fn still_owed(records: &[Record]) -> Option<Warning> {
             reason.as_deref().unwrap_or("their set was not published")
         ),
         hint: Some(
-            "see that the agent sees the shares of the hosts; a file that is gone is looked for once more by the next run, \
-             which then mends its chain. Until then newer marks are no points"
+            "see that the agent sees the shares of the hosts; a file that is gone is looked for again, and given up by a run \
+             that is five minutes later or more, which then mends its chain. Until then newer marks are no points"
                 .to_owned(),
         ),
     })

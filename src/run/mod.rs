@@ -19,6 +19,7 @@ pub mod drill;
 pub mod events;
 pub mod executor;
 mod failed;
+mod held_back;
 pub mod journal;
 mod leftovers;
 mod marks;

@@ -1,7 +1,7 @@
 //! After a crash: what the unfinished steps of a run really did, found by looking at the world.
 //!
 //! Start at [`resolve_unfinished_steps`]. A step with a beginning and no end either happened or did not; a
-//! backup that happened is part of its chain and must not be lost. Nothing is done here, only looked up; what
+//! backup that happened is part of its chain and must not be lost, and a tail whose answer was lost least of all. Nothing is done here, only looked up; what
 //! is then to be delivered is for the planner. What nobody can say now stays open, and stops nothing else.
 
 use futures::future::join_all;
@@ -10,7 +10,7 @@ use super::book::Book;
 use super::events::{BackedUp, Event, Failure, Outcome, StepPlace};
 use super::marks::{self, Presence};
 use super::medium;
-use super::record::{Round, StepState};
+use super::record::{Record, Round, StepState};
 use crate::catalog;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, HostName, MemberName};
@@ -48,26 +48,22 @@ pub struct Unknown {
 /// # Errors
 /// Those of the journal.
 pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resumed> {
-    let open: Vec<(StepPlace, Step, HostName)> = book.read(|record| {
-        let rounds = record.rounds.iter();
-        let steps = rounds.flat_map(|round| round.steps.iter().map(move |(at, s)| (round, at, s)));
-        steps
-            .filter(|(_, _, state)| **state == StepState::Started)
-            .filter_map(|(round, place, _)| {
-                let host = step_host(round, *place)?;
-                Some((*place, round.step(*place)?.clone(), host))
-            })
-            .collect()
-    });
+    let open: Vec<Unresolved> = book.read(|record| record.unresolved().collect());
     let group = book.read(|record| record.group.clone());
     let mut resumed = Resumed {
         looked_up: open.len(),
         ..Resumed::default()
     };
     // Side by side, for a backup that still runs is waited for.
-    let looks = open.iter().map(|(_, step, _)| look_up(world, &group, step));
+    let looks = open.iter().map(|it| look_up(world, &group, &it.step));
     let found = join_all(looks).await;
-    for ((place, step, host), found) in open.into_iter().zip(found) {
+    for (unresolved, found) in open.into_iter().zip(found) {
+        let Unresolved {
+            place,
+            step,
+            host,
+            has_failed,
+        } = unresolved;
         let at = world.clock.now();
         let event = match found {
             Ok(outcome) => {
@@ -84,9 +80,63 @@ pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resu
                 continue;
             }
         };
+        if has_failed {
+            book.write(&Event::StepStarted { place, at })?;
+        }
         book.write(&event)?;
     }
     Ok(resumed)
+}
+
+/// A step of which the journal does not say what it did.
+pub(super) struct Unresolved {
+    place: StepPlace,
+    step: Step,
+    host: HostName,
+    /// It failed without an answer.
+    has_failed: bool,
+}
+
+impl Record {
+    /// Steps that have begun and not ended, and tails whose answer was lost: of any other backup that its host took the next
+    /// survey tells, while the database of a tail is restored over.
+    pub(super) fn unresolved(&self) -> impl Iterator<Item = Unresolved> + '_ {
+        let rounds = self.rounds.iter();
+        let steps =
+            rounds.flat_map(|round| round.steps.iter().map(move |(at, it)| (round, at, it)));
+        steps.filter_map(|(round, place, state)| {
+            let step = round.step(*place)?;
+            let has_failed = may_be_a_tail(round, *place, state);
+            let is_open = has_failed || *state == StepState::Started;
+            let host = step_host(round, *place)?;
+            is_open.then(|| Unresolved {
+                place: *place,
+                step: step.clone(),
+                host,
+                has_failed,
+            })
+        })
+    }
+}
+
+/// Whether a tail may have been taken in one of its tries, and nobody has been able to tell.
+fn may_be_a_tail(round: &Round, place: StepPlace, state: &StepState) -> bool {
+    let (Some(Step::BackUp(step)), StepState::Failed(failure)) = (round.step(place), state) else {
+        return false;
+    };
+    let mut before = round.retried.get(&place).into_iter().flatten();
+    let is_unanswered = is_lost(failure) || before.any(is_lost);
+    step.tail.is_some() && is_unanswered && !is_given_up(failure)
+}
+
+/// Whether the connection broke while the statement may have been on its way.
+fn is_lost(failure: &Failure) -> bool {
+    failure.code == Code::ConnectionLost.text()
+}
+
+/// Whether this is how a step that is not known is closed.
+fn is_given_up(failure: &Failure) -> bool {
+    FOR_GOOD.iter().any(|code| failure.code == code.text())
 }
 
 impl Resumed {
@@ -117,11 +167,15 @@ fn step_host(round: &Round, place: StepPlace) -> Option<HostName> {
 /// leads nowhere, or no history knows the backup and its file cannot be looked into. Files are left alone then, and the
 /// next survey sees what is lacking.
 fn is_for_good(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::ConfigValue | Code::NoMedia | Code::ShareUnseen | Code::PlaceUnreadable
-    )
+    FOR_GOOD.contains(&error.code())
 }
+
+const FOR_GOOD: [Code; 4] = [
+    Code::ConfigValue,
+    Code::NoMedia,
+    Code::ShareUnseen,
+    Code::PlaceUnreadable,
+];
 
 impl Unknown {
     /// What people are told.
@@ -271,9 +325,5 @@ async fn mark_committed(world: &World, step: &PlaceMark) -> Result<Option<Outcom
 
 async fn published(world: &World, group: &GroupName, step: &Publish) -> Result<Option<Outcome>> {
     catalog::catch_up(world, group).await?;
-    let entry = world.catalog.entry_of(group, step.set).await?;
-    Ok(entry.map(|entry| Outcome::Published {
-        set: step.set,
-        entry,
-    }))
+    super::deeds::published(world, step).await
 }

@@ -7,12 +7,21 @@ use super::record::{Record, Round, StepState};
 use super::round_result::voided;
 use crate::chain::SetState;
 use crate::error::Code;
-use crate::model::{HostName, MemberName, PieceId, RunId, SetId, SetKind};
+use crate::model::{HostName, MemberName, PieceId, RunId, SetId, SetKind, Timestamp};
 use crate::plan::{Plan, ProvenState, RunCures, RunKind, Step, Undo, UnfinishedRound, Warning};
 
 /// Warnings that make a run less than well, in whichever round they were: what waits on the shares is in no store, be this
 /// run's own pieces or not, and somebody must hear of a wait that was broken off, though its log is taken.
-const SHOUTED: [Code; 3] = [Code::ShareBacklog, Code::BackupsOwed, Code::PauseOver];
+const SHOUTED: [Code; 4] = [
+    Code::ShareBacklog,
+    Code::BackupsOwed,
+    Code::PauseOver,
+    Code::MarkHeldBack,
+];
+
+/// How long after the first vain look for a file the last one must be: a share that restarts is away for minutes, and a
+/// run looks twice within seconds.
+const LOOKS_APART_MS: i64 = 5 * 60 * 1_000;
 
 /// How a run ended, by its last round that was not a salvage.
 #[must_use]
@@ -217,12 +226,7 @@ impl Record {
     pub fn is_owing(&self) -> bool {
         let unfinished = self.unfinished_rounds();
         let is_taken = unfinished.iter().any(|round| !round.taken.is_empty());
-        is_taken || !self.untidied().is_empty() || self.has_open_steps()
-    }
-
-    fn has_open_steps(&self) -> bool {
-        let mut states = self.rounds.iter().flat_map(|round| round.steps.values());
-        states.any(|state| *state == StepState::Started)
+        is_taken || !self.untidied().is_empty() || self.unresolved().next().is_some()
     }
 
     /// The removals of what trials and drills made or may have made, each with its host, that have not been done,
@@ -331,7 +335,8 @@ impl Record {
         })
     }
 
-    /// Whether a published set holds the piece: one that was published no earlier than it was delivered.
+    /// Whether a published set holds the piece: one that was published no earlier than it was delivered, and whose entry is
+    /// not that of an earlier try.
     fn is_home(&self, piece: PieceId) -> bool {
         let delivers = |round: &Round| {
             round.outcomes().any(
@@ -341,7 +346,9 @@ impl Record {
         let rounds = self.rounds.iter();
         rounds.skip_while(|round| !delivers(round)).any(|round| {
             steps(&round.plan).any(|step| match step {
-                Step::Publish(step) => step.pieces.contains(&piece) && publishes(round, step.set),
+                Step::Publish(step) => {
+                    step.pieces.contains(&piece) && holds(round, step.set, piece)
+                }
                 _ => false,
             })
         })
@@ -369,18 +376,28 @@ impl Record {
     }
 
     /// Whether deliveries of this piece failed in a way that no further try mends: its file is not what was
-    /// asked for, or is gone, which a share that was away for a moment looks like too, so it is looked for
-    /// twice. The chain then shows the gap, and the next run begins a new one.
+    /// asked for, or is gone, which a share that was away for a while looks like too, so it is looked for
+    /// again after [`LOOKS_APART_MS`]. The chain then shows the gap, and the next run begins a new one.
     fn is_beyond_help(&self, piece: PieceId) -> bool {
-        let failed_as = |code: Code| {
-            self.states_of(piece)
-                .filter(|(step, state)| match (step, state) {
-                    (Step::Deliver(_), StepState::Failed(failure)) => failure.code == code.text(),
-                    _ => false,
-                })
-                .count()
-        };
-        failed_as(Code::MediaUnsound) > 0 || failed_as(Code::ShareUnseen) > 1
+        let failed_as = |code: Code| self.failed_deliveries(piece, code);
+        let looks = || failed_as(Code::ShareUnseen);
+        let first = looks().min();
+        let span = first.zip(looks().max());
+        let is_gone = span.is_some_and(|(first, last)| first.plus_millis(LOOKS_APART_MS) <= last);
+        is_gone || failed_as(Code::MediaUnsound).next().is_some()
+    }
+
+    /// When deliveries of this piece failed so.
+    fn failed_deliveries(&self, piece: PieceId, code: Code) -> impl Iterator<Item = Timestamp> {
+        let steps = self
+            .rounds
+            .iter()
+            .flat_map(|round| round.steps.iter().map(move |it| (round, it)));
+        steps.filter_map(move |(round, (place, state))| {
+            let is_it = matches!(round.step(*place)?, Step::Deliver(it) if it.piece == piece)
+                && matches!(state, StepState::Failed(it) if it.code == code.text());
+            is_it.then(|| round.times.get(place)?.1).flatten()
+        })
     }
 
     /// Every step about this piece, with what became of it.
@@ -435,6 +452,13 @@ fn certificate_of(round: &Round) -> Option<(HostName, Step)> {
         let mut steps = lane.steps.iter();
         let step = steps.find(|step| matches!(step, Step::Certify(_)))?;
         Some((lane.host.clone(), step.clone()))
+    })
+}
+
+/// Whether the round published this set with the piece in it.
+fn holds(round: &Round, wanted: SetId, piece: PieceId) -> bool {
+    round.outcomes().any(|outcome| {
+        matches!(outcome, Outcome::Published { set, lacks, .. } if *set == wanted && !lacks.contains(&piece))
     })
 }
 

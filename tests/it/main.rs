@@ -42,11 +42,13 @@ mod inspect_corpus;
 mod inspect_places;
 mod journals;
 mod kill;
+mod late_entry;
 mod leaping;
 mod link_errors;
 mod link_kinds;
 mod link_trial;
 mod log_shipping;
+mod lost_tails;
 #[path = "../../crates/mtf/tests/it/common.rs"]
 #[expect(dead_code, reason = "made for the tests of `mtf`, which use all of it")]
 mod made;

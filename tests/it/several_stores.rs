@@ -200,6 +200,24 @@ async fn a_store_that_fails_owes_copies_and_gets_them_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_mark_is_no_point_says_so_though_nothing_in_it_failed() {
+    let stage = stage_of_two(&[("SQL1", &["Orders"])]).await;
+    stage.edit("[policy]", "[policy]\ncopy_budget = \"1KiB\"");
+    must(&stage, &["backup", "full"]).await;
+    break_store(&stage, "cloud");
+    ends(&stage, &["backup", "log"], Exit::Degraded).await;
+    mend_store(&stage, "cloud");
+    // The log before it lacks a copy that is larger than the budget.
+    let told = ends(&stage, &["backup", "log"], Exit::Degraded).await;
+    let why = "is no point yet: SQL1/Orders: its log is held in 1 of 2 copies; missing in `cloud`";
+    assert!(told.contains("SM0608") && told.contains(why), "{told}");
+    assert_eq!(points(&stage).await, 0);
+    must(&stage, &["scrub"]).await;
+    assert_eq!(points(&stage).await, 2);
+    must(&stage, &["backup", "log"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_let_go_goes_from_every_store_later_copies_too() {
     let stage = stage_of_two(&[("SQL1", &["Orders"])]).await;
     let text = fs::read_to_string(stage.config_path()).expect("reads");

@@ -28,7 +28,7 @@ use crate::world::World;
 
 pub(super) use prune::is_pruned;
 pub use publish::set_of;
-pub(super) use publish::waiting_set;
+pub(super) use publish::{published, waiting_set};
 
 /// Carries one step out on `host`.
 pub async fn carry_out(
@@ -112,8 +112,8 @@ async fn back_up(world: &World, book: &Book, step: &BackUp) -> Result<Outcome> {
     if book.read(|record| record.has_lost_answer(step.piece)) {
         match medium::of_an_earlier_try(world, step).await {
             Ok(Some(facts)) => return Ok(Outcome::BackedUp(Box::new(facts))),
-            // A tail is taken of a database that is left restoring: no second one is written over it.
-            Err(_) if step.tail.is_some() => {}
+            // A tail leaves its database restoring, so that its host, where it answers, takes no second one over it.
+            Err(error) if step.tail.is_some() && !is_of_host(&error) => {}
             Err(error) => return Err(error),
             Ok(None) => {}
         }
@@ -130,6 +130,11 @@ async fn back_up(world: &World, book: &Book, step: &BackUp) -> Result<Outcome> {
         taken => taken?,
     };
     Ok(Outcome::BackedUp(Box::new(facts)))
+}
+
+/// Whether the host did not answer.
+fn is_of_host(error: &Error) -> bool {
+    matches!(error.code(), Code::ConnectionLost | Code::HostUnreachable)
 }
 
 /// The stamp is remembered before the mark is placed: whatever happens, no later mark may be named below it.

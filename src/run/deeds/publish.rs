@@ -18,19 +18,53 @@ pub(super) async fn publish(world: &World, book: &Book, step: &Publish) -> Resul
     }
     let (manifest_key, digest) = world.store.write_manifest(&set).await?;
     crate::catalog::catch_up(world, &step.group).await?;
-    let entry = if let Some(entry) = world.catalog.entry_of(&step.group, set.id).await? {
-        entry
-    } else {
-        let fact = LogFact::Set {
-            set: set.id,
+    if let Some(found) = published(world, step).await? {
+        return Ok(found);
+    }
+    let fact = LogFact::Set {
+        set: set.id,
+        manifest_key,
+        digest,
+    };
+    let entry = world.store.append(&step.group, fact).await?;
+    crate::catalog::catch_up(world, &step.group).await?;
+    Ok(Outcome::Published {
+        set: set.id,
+        entry,
+        lacks: Vec::new(),
+    })
+}
+
+/// The step's set as the group's log has it, if it does; the catalog is up to date. An entry of an earlier try may land
+/// minutes late, and its manifest lacks what was delivered since.
+pub(in crate::run) async fn published(world: &World, step: &Publish) -> Result<Option<Outcome>> {
+    let Some(entry) = world.catalog.entry_of(&step.group, step.set).await? else {
+        return Ok(None);
+    };
+    let log = world.store.log_after(&step.group, entry - 1).await?;
+    let facts = log.into_iter().filter(|it| it.entry == entry);
+    let manifest = facts.map(|it| it.fact).find_map(|fact| match fact {
+        LogFact::Set {
             manifest_key,
             digest,
-        };
-        let entry = world.store.append(&step.group, fact).await?;
-        crate::catalog::catch_up(world, &step.group).await?;
-        entry
+            ..
+        } => Some((manifest_key, digest)),
+        _ => None,
+    });
+    let Some((key, digest)) = manifest else {
+        let message = "the group's log no longer holds an entry that the catalog knows";
+        return Err(Error::new(Code::ObjectMissing, message)
+            .at("entry", entry)
+            .hint("see what happened to the store; `stopmark catalog rebuild` reads it anew"));
     };
-    Ok(Outcome::Published { set: set.id, entry })
+    let held = world.store.read_set(&step.group, &key, digest).await?;
+    let is_held = |id: &PieceId| held.pieces.iter().any(|piece| piece.id == *id);
+    let lacks = step.pieces.iter().filter(|id| !is_held(id));
+    Ok(Some(Outcome::Published {
+        set: step.set,
+        entry,
+        lacks: lacks.copied().collect(),
+    }))
 }
 
 /// The set that a publish step makes of the record: what was delivered, and what is missing and why.
