@@ -111,6 +111,15 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// What a crashed run's step did was looked for by the next start, and its files could not be seen.
+    StepUnseen {
+        /// The step.
+        place: StepPlace,
+        /// Why not.
+        failure: Failure,
+        /// When.
+        at: Timestamp,
+    },
     /// The last line.
     RunEnded {
         /// How.

@@ -42,6 +42,8 @@ pub struct Round {
     pub times: BTreeMap<StepPlace, (Timestamp, Option<Timestamp>)>,
     /// The failures of tries that another try followed, oldest first.
     pub retried: BTreeMap<StepPlace, Vec<Failure>>,
+    /// When a later start first looked for the files of a step whose end is not known, and could not see them.
+    pub unseen_since: BTreeMap<StepPlace, Timestamp>,
     /// Steps that were taken back, with the failure where that failed.
     pub undone: BTreeMap<StepPlace, Option<Failure>>,
 }
@@ -135,7 +137,8 @@ impl Record {
             | Event::StepEnded { place, .. }
             | Event::StepFailed { place, .. }
             | Event::StepSkipped { place, .. }
-            | Event::StepResolved { place, .. } => self.check_step(*place, event),
+            | Event::StepResolved { place, .. }
+            | Event::StepUnseen { place, .. } => self.check_step(*place, event),
         }
     }
 
@@ -152,6 +155,9 @@ impl Record {
                 !matches!(before, Some(StepState::Ended(_) | StepState::Skipped(_)))
             }
             Event::StepSkipped { .. } => before.is_none(),
+            Event::StepUnseen { .. } => {
+                matches!(before, Some(StepState::Started | StepState::Failed(_)))
+            }
             _ => before == Some(&StepState::Started),
         };
         if may_follow {
@@ -174,6 +180,7 @@ impl Record {
                 steps: BTreeMap::new(),
                 times: BTreeMap::new(),
                 retried: BTreeMap::new(),
+                unseen_since: BTreeMap::new(),
                 undone: BTreeMap::new(),
             }),
             Event::UndoEnded { place, failure, .. } => {
@@ -203,6 +210,10 @@ impl Record {
                 place, because_of, ..
             } => {
                 self.set(*place, StepState::Skipped(*because_of));
+            }
+            Event::StepUnseen { place, at, .. } => {
+                let unseen_since = &mut self.round_mut(*place).unseen_since;
+                unseen_since.entry(*place).or_insert(*at);
             }
             Event::StepResolved { place, outcome, .. } => {
                 let ended = outcome

@@ -11,9 +11,10 @@ use super::events::{BackedUp, Event, Failure, Outcome, StepPlace};
 use super::marks::{self, Presence};
 use super::medium;
 use super::record::{Record, Round, StepState};
+use super::verdict::LOOKS_APART_MS;
 use crate::catalog;
 use crate::error::{Code, Error, Result};
-use crate::model::{GroupName, HostName, MemberName};
+use crate::model::{GroupName, HostName, MemberName, Timestamp};
 use crate::plan::{BackUp, PlaceMark, Publish, Step, Warning};
 use crate::world::World;
 
@@ -58,32 +59,7 @@ pub async fn resolve_unfinished_steps(world: &World, book: &Book) -> Result<Resu
     let looks = open.iter().map(|it| look_up(world, &group, &it.step));
     let found = join_all(looks).await;
     for (unresolved, found) in open.into_iter().zip(found) {
-        let Unresolved {
-            place,
-            step,
-            host,
-            has_failed,
-        } = unresolved;
-        let at = world.clock.now();
-        let event = match found {
-            Ok(outcome) => {
-                resumed.had_happened += usize::from(outcome.is_some());
-                let outcome = outcome.map(Box::new);
-                Event::StepResolved { place, outcome, at }
-            }
-            Err(error) if is_for_good(&error) => {
-                let failure = Failure::from(&error);
-                Event::StepFailed { place, failure, at }
-            }
-            Err(error) => {
-                resumed.leave_open(host, &step, error);
-                continue;
-            }
-        };
-        if has_failed {
-            book.write(&Event::StepStarted { place, at })?;
-        }
-        book.write(&event)?;
+        resumed.note(world, book, unresolved, found)?;
     }
     Ok(resumed)
 }
@@ -95,18 +71,38 @@ pub(super) struct Unresolved {
     host: HostName,
     /// It failed without an answer.
     has_failed: bool,
+    /// When its files could not be seen for the first time.
+    unseen_since: Option<Timestamp>,
+}
+
+/// Nobody will ever know: the configuration has no such host or leads nowhere, or no history knows the backup and its file
+/// is nothing that can be told.
+const FOR_GOOD: [Code; 2] = [Code::ConfigValue, Code::NoMedia];
+
+/// No history knows the backup, and its files cannot be looked into now; a share that restarts is away for minutes.
+const UNSEEN: [Code; 2] = [Code::ShareUnseen, Code::PlaceUnreadable];
+
+impl Unresolved {
+    /// Whether the step counts as failed without an answer, so that nothing waits for it. Files are left alone then, and the
+    /// next survey sees what is lacking.
+    fn is_given_up_for(&self, error: &Error, now: Timestamp) -> bool {
+        let may_wait = self
+            .unseen_since
+            .is_none_or(|since| now < since.plus_millis(LOOKS_APART_MS));
+        FOR_GOOD.contains(&error.code()) || UNSEEN.contains(&error.code()) && !may_wait
+    }
 }
 
 impl Record {
-    /// Steps that have begun and not ended, and tails whose answer was lost: of any other backup that its host took the next
-    /// survey tells, while the database of a tail is restored over.
+    /// Steps that have begun and not ended, and backups that may have been taken and of which no survey will tell: of any other
+    /// one its host's history does.
     pub(super) fn unresolved(&self) -> impl Iterator<Item = Unresolved> + '_ {
         let rounds = self.rounds.iter();
         let steps =
             rounds.flat_map(|round| round.steps.iter().map(move |(at, it)| (round, at, it)));
         steps.filter_map(|(round, place, state)| {
             let step = round.step(*place)?;
-            let has_failed = may_be_a_tail(round, *place, state);
+            let has_failed = may_be_taken(round, *place, state);
             let is_open = has_failed || *state == StepState::Started;
             let host = step_host(round, *place)?;
             is_open.then(|| Unresolved {
@@ -114,19 +110,24 @@ impl Record {
                 step: step.clone(),
                 host,
                 has_failed,
+                unseen_since: round.unseen_since.get(place).copied(),
             })
         })
     }
 }
 
-/// Whether a tail may have been taken in one of its tries, and nobody has been able to tell.
-fn may_be_a_tail(round: &Round, place: StepPlace, state: &StepState) -> bool {
+/// Whether a backup that failed may have been taken in one of its tries, and nobody has been able to tell: a tail, or one of
+/// which no history knows and whose file could not be seen.
+fn may_be_taken(round: &Round, place: StepPlace, state: &StepState) -> bool {
     let (Some(Step::BackUp(step)), StepState::Failed(failure)) = (round.step(place), state) else {
         return false;
     };
     let mut before = round.retried.get(&place).into_iter().flatten();
     let is_unanswered = is_lost(failure) || before.any(is_lost);
-    step.tail.is_some() && is_unanswered && !is_given_up(failure)
+    let has_code = |codes: &[Code]| codes.iter().any(|code| failure.code == code.text());
+    let is_unseen = has_code(&UNSEEN);
+    let is_given_up = has_code(&FOR_GOOD) || is_unseen && round.unseen_since.contains_key(&place);
+    is_unanswered && (step.tail.is_some() || is_unseen) && !is_given_up
 }
 
 /// Whether the connection broke while the statement may have been on its way.
@@ -134,12 +135,41 @@ fn is_lost(failure: &Failure) -> bool {
     failure.code == Code::ConnectionLost.text()
 }
 
-/// Whether this is how a step that is not known is closed.
-fn is_given_up(failure: &Failure) -> bool {
-    FOR_GOOD.iter().any(|code| failure.code == code.text())
-}
-
 impl Resumed {
+    /// Writes down what was found, or leaves the step open.
+    fn note(
+        &mut self,
+        world: &World,
+        book: &Book,
+        step: Unresolved,
+        found: Result<Option<Outcome>>,
+    ) -> Result<()> {
+        let (place, at) = (step.place, world.clock.now());
+        let event = match found {
+            Ok(outcome) => {
+                self.had_happened += usize::from(outcome.is_some());
+                let outcome = outcome.map(Box::new);
+                Event::StepResolved { place, outcome, at }
+            }
+            Err(error) if step.is_given_up_for(&error, at) => {
+                let failure = Failure::from(&error);
+                Event::StepFailed { place, failure, at }
+            }
+            Err(error) => {
+                if UNSEEN.contains(&error.code()) && step.unseen_since.is_none() {
+                    let failure = Failure::from(&error);
+                    book.write(&Event::StepUnseen { place, failure, at })?;
+                }
+                self.leave_open(step.host, &step.step, error);
+                return Ok(());
+            }
+        };
+        if step.has_failed {
+            book.write(&Event::StepStarted { place, at })?;
+        }
+        book.write(&event)
+    }
+
     fn leave_open(&mut self, host: HostName, step: &Step, error: Error) {
         let member = match step {
             Step::BackUp(step) => Some(step.member.clone()),
@@ -162,20 +192,6 @@ impl Resumed {
 fn step_host(round: &Round, place: StepPlace) -> Option<HostName> {
     round.lane(place).map(|lane| lane.host.clone())
 }
-
-/// Whether the step counts as failed without an answer, so that nothing waits for it: the configuration has no such host or
-/// leads nowhere, or no history knows the backup and its file cannot be looked into. Files are left alone then, and the
-/// next survey sees what is lacking.
-fn is_for_good(error: &Error) -> bool {
-    FOR_GOOD.contains(&error.code())
-}
-
-const FOR_GOOD: [Code; 4] = [
-    Code::ConfigValue,
-    Code::NoMedia,
-    Code::ShareUnseen,
-    Code::PlaceUnreadable,
-];
 
 impl Unknown {
     /// What people are told.

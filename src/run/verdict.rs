@@ -21,7 +21,7 @@ const SHOUTED: [Code; 4] = [
 
 /// How long after the first vain look for a file the last one must be: a share that restarts is away for minutes, and a
 /// run looks twice within seconds.
-const LOOKS_APART_MS: i64 = 5 * 60 * 1_000;
+pub(super) const LOOKS_APART_MS: i64 = 5 * 60 * 1_000;
 
 /// How a run ended, by its last round that was not a salvage.
 #[must_use]

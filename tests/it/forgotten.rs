@@ -103,7 +103,7 @@ async fn forget_all_backups(scene: &Scene) {
 
 /// Two logs that were taken, of an agent that is dead, and that no host knows: as after a purge that is too eager, or a
 /// host that crashed before it wrote the row.
-async fn take_what_is_forgotten(scene: &Scene) {
+pub(crate) async fn take_what_is_forgotten(scene: &Scene) {
     die_in_a_log_run(scene, Fate::NeverReturns).await;
     assert_eq!(files_on_the_share(scene).len(), 2);
     forget_all_backups(scene).await;
@@ -167,14 +167,14 @@ fn assert_is_told(record: &Record, words: &[&str]) {
 }
 
 /// The agent of the next start.
-async fn log_run_of_the_next_start(scene: &mut Scene) -> Record {
+pub(crate) async fn log_run_of_the_next_start(scene: &mut Scene) -> Record {
     scene.world = stage::world_of(&scene.stage.config_path()).1;
     let wanted = Kind::Log.wanted();
     let record = run::back_up(&scene.world, &scene.config, &wanted, &Interrupt::default()).await;
     record.expect("a record")
 }
 
-async fn every_point_is_a_moment(scene: &Scene, count: usize) {
+pub(crate) async fn every_point_is_a_moment(scene: &Scene, count: usize) {
     let points = scene.points().await;
     assert_eq!(points.len(), count, "{points:#?}");
     for point in &points {

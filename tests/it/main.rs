@@ -89,6 +89,7 @@ mod service_signals;
 mod set_states;
 mod setting_up;
 mod several_stores;
+mod share_away;
 mod shelf;
 mod stage;
 mod store_away;

@@ -12,8 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insta::assert_snapshot;
 use stopmark::catalog;
-use stopmark::clock::SystemClock;
+use stopmark::clock::{RandomIds, SystemClock};
 use stopmark::config::{Config, RetentionConfig};
+use stopmark::error::Code;
 use stopmark::model::{PieceKind, Timestamp};
 use stopmark::plan::{BackupKind, Step};
 use stopmark::report::run::RunReport;
@@ -21,20 +22,36 @@ use stopmark::run::Interrupt;
 use stopmark::run::events::Verdict;
 use stopmark::run::prune::{self, Pruning};
 use stopmark::run::record::{Record, Round};
-use stopmark::world::{Clock, World};
+use stopmark::world::{Clock, Ids, World};
+use uuid::Uuid;
 
 use crate::bank::TOTAL;
+use crate::clock_time::prepared;
 use crate::saga_kinds::{SPARE, Scene, files_below};
 use crate::stage::{Printed, Stage};
 use crate::strike::{Strike, Target, When};
 
-/// A clock that is ahead of the real one.
+/// The agent's clock, ahead of the real one.
 struct Ahead {
     inner: SystemClock,
-    hours: AtomicI64,
+    hours: Arc<AtomicI64>,
+}
+
+/// A host's clock, as far ahead.
+#[derive(Debug)]
+struct HostAhead {
+    inner: sqlsim::clock::SystemClock,
+    hours: Arc<AtomicI64>,
 }
 
 impl Ahead {
+    fn by(hours: &Arc<AtomicI64>) -> Arc<Self> {
+        Arc::new(Self {
+            inner: SystemClock::new(),
+            hours: hours.clone(),
+        })
+    }
+
     fn pass(&self, hours: i64) {
         self.hours.fetch_add(hours, Ordering::SeqCst);
     }
@@ -54,6 +71,45 @@ impl Clock for Ahead {
     async fn sleep_until(&self, deadline: Duration) {
         self.inner.sleep_until(deadline).await;
     }
+}
+
+#[async_trait]
+impl sqlsim::clock::Clock for HostAhead {
+    fn now(&self) -> jiff::Timestamp {
+        let hours = self.hours.load(Ordering::SeqCst);
+        self.inner.now() + jiff::SignedDuration::from_hours(hours)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.inner.monotonic()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.inner.sleep(duration).await;
+    }
+}
+
+/// Identities tell the time of the agent's clock, as real ones do.
+impl Ids for Ahead {
+    fn next(&self) -> Uuid {
+        let millis = u64::try_from(self.now().millis()).expect("after 1970");
+        let random = RandomIds.next().into_bytes();
+        let random = random[6..].try_into().expect("ten of them");
+        uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid()
+    }
+}
+
+/// The scene on hosts whose clocks are so far ahead.
+async fn scene_on(hours: &Arc<AtomicI64>) -> Scene {
+    let layout: &[(&str, &[&str])] =
+        &[("SQL1", &["Ledger"]), ("SQL2", &["Accounts"]), (SPARE, &[])];
+    let clock_of = |_: &str| -> Arc<dyn sqlsim::clock::Clock> {
+        Arc::new(HostAhead {
+            inner: sqlsim::clock::SystemClock::new(),
+            hours: hours.clone(),
+        })
+    };
+    prepared(Stage::on_clocks(layout, clock_of).await).await
 }
 
 async fn pruned(world: &World, config: &Config) -> (Pruning, Record) {
@@ -79,12 +135,11 @@ async fn assert_nothing_else_is_stored(scene: &Scene) {
 }
 
 /// Twenty days of backups a day and a half apart, a full every fifth time.
-async fn months_of_runs(scene: &mut Scene) -> Arc<Ahead> {
-    let clock = Arc::new(Ahead {
-        inner: SystemClock::new(),
-        hours: AtomicI64::new(0),
-    });
+async fn months_of_runs() -> (Scene, Arc<Ahead>) {
+    let clock = Ahead::by(&Arc::default());
+    let mut scene = scene_on(&clock.hours).await;
     scene.world.clock = clock.clone();
+    scene.world.ids = clock.clone();
     for nth in 0..20 {
         clock.pass(36);
         if nth % 5 == 0 {
@@ -93,13 +148,12 @@ async fn months_of_runs(scene: &mut Scene) -> Arc<Ahead> {
         scene.bank.transfer(&scene.stage, 10).await;
         scene.back_up(BackupKind::Log).await;
     }
-    clock
+    (scene, clock)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn months_of_runs_shrink_to_what_the_rules_keep() {
-    let mut scene = Scene::set().await;
-    let clock = months_of_runs(&mut scene).await;
+    let (scene, clock) = months_of_runs().await;
     let config = Config {
         retention: Some(RetentionConfig {
             keep_last: 2,
@@ -165,6 +219,25 @@ async fn months_of_runs_shrink_to_what_the_rules_keep() {
         .await
         .expect("a plan");
     assert_eq!(again.verdict.let_go, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_whose_clock_jumped_ahead_lets_nothing_go() {
+    let mut scene = Scene::set().await;
+    scene.back_up(BackupKind::Log).await;
+    scene.leave_something_to_prune().await;
+    let clock = Ahead::by(&Arc::default());
+    let right = std::mem::replace(&mut scene.world.clock, clock.clone());
+    clock.pass(366 * 24);
+    scene.back_up(BackupKind::Log).await;
+    let config = scene.keeping_one();
+    let refused = prune::plan_only(&scene.world, &config).await;
+    assert_eq!(refused.expect_err("no").code(), Code::ClocksApart);
+    scene.world.clock = right;
+    scene.back_up(BackupKind::Log).await;
+    pruned(&scene.world, &config).await;
+    let newest = scene.points().await.pop().expect("a point");
+    scene.restore(&newest).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -85,7 +85,7 @@ async fn an_agent_that_never_held_the_lease_does_not_begin_without_it() {
 }
 
 /// The same world on a clock that is this far ahead.
-struct Ahead(Arc<dyn Clock>, Duration);
+pub(crate) struct Ahead(pub(crate) Arc<dyn Clock>, pub(crate) Duration);
 
 #[async_trait]
 impl Clock for Ahead {
