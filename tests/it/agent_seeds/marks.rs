@@ -6,6 +6,7 @@
 //! is asked here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stopmark::error::{Code, Result};
@@ -19,6 +20,9 @@ use stopmark::world::{Journal, Journals};
 use super::ways::Backup;
 use crate::fate::{Fate, Fates};
 use crate::journals::Watched;
+
+/// Why a piece is lost whose every copy was changed or removed.
+const ROTTED: &str = "it rotted in every store that has it";
 
 /// The book.
 #[derive(Debug, Default)]
@@ -144,10 +148,18 @@ impl Marks {
         let pieces = pages.taken.iter().filter(|(_, taken)| holds(taken));
         let pieces: Vec<PieceId> = pieces.map(|(piece, _)| *piece).collect();
         for piece in pieces {
-            pages
-                .lost
-                .insert(piece, "it rotted in every store that has it");
+            pages.lost.insert(piece, ROTTED);
         }
+    }
+
+    /// Whether the piece that was written into this file has no copy that is whole in any store.
+    pub(crate) fn has_rotted(&self, file: &Path) -> bool {
+        let pages = self.pages();
+        let file = file.display().to_string();
+        let mut taken = pages.taken.iter();
+        taken.any(|(piece, taken)| {
+            taken.files.contains(&file) && pages.lost.get(piece) == Some(&ROTTED)
+        })
     }
 
     pub(super) fn pages(&self) -> MutexGuard<'_, Pages> {
