@@ -415,6 +415,8 @@ pub trait Staging: Send + Sync {
     async fn sizes(&self, stripes: &[StagedStripe]) -> Result<Vec<u64>>;
     /// Makes the folders that these files lie in, so that the host may write there.
     async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()>;
+    /// Requires that the folders of these files are there, and makes none: `SM0503` where one is not.
+    async fn require_folders(&self, stripes: &[StagedStripe]) -> Result<()>;
     /// Removes these files; a missing one is no error.
     async fn remove(&self, files: &[std::path::PathBuf]) -> Result<()>;
     /// The files right in this folder; none where there is no such folder.

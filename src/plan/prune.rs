@@ -50,7 +50,7 @@ pub struct PruneView<'a> {
 /// `SM0605` when nothing that stays is proven, `SM0219` when the clock of this machine cannot be right.
 pub fn plan_prune(
     cfg: &Config,
-    view: PruneView<'_>,
+    mut view: PruneView<'_>,
     names: &mut dyn Names,
     now: Timestamp,
 ) -> Result<Plan> {
@@ -60,12 +60,20 @@ pub fn plan_prune(
         if is_pruning && !view.verdict.keeps_a_proven_point() {
             return Err(nothing_proven(&view));
         }
-        if is_pruning && let Some(error) = clocks_apart(&view, now) {
+        let apart = clocks_apart(&view, now);
+        if let Some(error) = apart.as_ref().filter(|_| !is_pruning) {
+            view.warnings.push(unswept(error));
+        }
+        let is_clock_right = apart.is_none();
+        if let Some(error) = apart.filter(|_| is_pruning) {
             return Err(error);
         }
         let_go(cfg, &view, &mut stages);
         remove(cfg, &view, &mut stages);
-        sweep(cfg, policy, &view, now, &mut stages);
+        // What is forgotten is told by its age.
+        if is_clock_right {
+            sweep(cfg, policy, &view, now, &mut stages);
+        }
     }
     Ok(Plan {
         format: PLAN_FORMAT,
@@ -112,6 +120,14 @@ fn clocks_apart(view: &PruneView<'_>, now: Timestamp) -> Option<Error> {
         .at("its logs written, by the hosts", format!("{written}Z"))
         .hint("put the clock right that is wrong, take a new mark with `stopmark backup log`, then prune again")
     })
+}
+
+fn unswept(error: &Error) -> Warning {
+    Warning {
+        code: error.code().to_string(),
+        message: format!("nothing is swept: {error}"),
+        hint: error.hint_text().map(str::to_owned),
+    }
 }
 
 fn let_go(cfg: &Config, view: &PruneView<'_>, stages: &mut Stages) {

@@ -18,8 +18,8 @@ pub const JOURNAL_FORMAT: u16 = 1;
 /// Where a step stands in its run: round from 1; stage, lane and step from 0. An undo has its step's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StepPlace {
-    /// The round, from 1.
-    pub round: u8,
+    /// The round, from 1. A run that cannot bring its pieces home has one more with each start.
+    pub round: u16,
     /// The stage within the round's plan.
     pub stage: u16,
     /// The lane within the stage.

@@ -85,7 +85,7 @@ pub(super) struct Round<'a> {
     world: &'a World,
     book: &'a Book,
     interrupt: &'a Interrupt,
-    number: u8,
+    number: u16,
     failed: Failed,
 }
 
@@ -104,7 +104,7 @@ pub async fn carry_out_plan(
         plan: Box::new(plan.clone()),
         at,
     })?;
-    let number = book.read(|record| u8::try_from(record.rounds.len()).unwrap_or(u8::MAX));
+    let number = book.read(|record| number_of(record.rounds.len()));
     let round = Round {
         world,
         book,

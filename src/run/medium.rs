@@ -22,8 +22,9 @@ use crate::world::World;
 /// `SM0503` where the share cannot be reached, `SM0712` where a file cannot be read, and `SM0714` where a file is neither
 /// whole nor broken off (compressed or encrypted in an unknown way, damaged, of somebody else): then nothing is known.
 pub(super) async fn taken(world: &World, step: &BackUp) -> Result<Option<BackedUp>> {
-    // A share that is away looks like one without the file; where its folder can be made, it is there.
-    world.staging.make_room(&step.stripes).await?;
+    // A share that is away looks like one without the file, and on the bare folder that it would be mounted on anything
+    // can be made. The backup was written into a folder that was there before its statement.
+    world.staging.require_folders(&step.stripes).await?;
     let files = step.stripes.iter();
     let files: Vec<Source> = files
         .map(|stripe| Source::Path(stripe.agent_path.clone()))

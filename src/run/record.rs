@@ -213,7 +213,8 @@ impl Record {
             }
             Event::StepUnseen { place, at, .. } => {
                 let unseen_since = &mut self.round_mut(*place).unseen_since;
-                unseen_since.entry(*place).or_insert(*at);
+                let since = unseen_since.entry(*place).or_insert(*at);
+                *since = (*since).min(*at);
             }
             Event::StepResolved { place, outcome, .. } => {
                 let ended = outcome
@@ -336,7 +337,7 @@ impl Round {
     }
 
     /// Every place of the round's plan, in order, with the number of the round that `number` says.
-    pub fn places(&self, number: u8) -> impl Iterator<Item = StepPlace> + '_ {
+    pub fn places(&self, number: u16) -> impl Iterator<Item = StepPlace> + '_ {
         let index = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
         let stages = self.plan.stages.iter().enumerate();
         stages.flat_map(move |(stage, it)| {

@@ -130,9 +130,11 @@ fn may_be_taken(round: &Round, place: StepPlace, state: &StepState) -> bool {
     is_unanswered && (step.tail.is_some() || is_unseen) && !is_given_up
 }
 
-/// Whether the connection broke while the statement may have been on its way.
+/// Whether the connection broke while the statement may have been on its way, or it was carried out and its row was lost.
 fn is_lost(failure: &Failure) -> bool {
-    failure.code == Code::ConnectionLost.text()
+    [Code::ConnectionLost, Code::BackupNoRow]
+        .iter()
+        .any(|code| failure.code == code.text())
 }
 
 impl Resumed {
@@ -156,7 +158,9 @@ impl Resumed {
                 Event::StepFailed { place, failure, at }
             }
             Err(error) => {
-                if UNSEEN.contains(&error.code()) && step.unseen_since.is_none() {
+                // A clock that was put back since would make the wait as long as it had been ahead.
+                let is_news = step.unseen_since.is_none_or(|since| at < since);
+                if UNSEEN.contains(&error.code()) && is_news {
                     let failure = Failure::from(&error);
                     book.write(&Event::StepUnseen { place, failure, at })?;
                 }
@@ -214,7 +218,11 @@ impl Unknown {
         Warning {
             code: error.code().to_string(),
             message,
-            hint: Some("the next run looks again; nothing of it is removed until then".to_owned()),
+            hint: Some(
+                "the next run looks again; nothing of it is removed until then. A host that is gone for good must leave the \
+                 configuration"
+                    .to_owned(),
+            ),
         }
     }
 }

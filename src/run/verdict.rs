@@ -380,14 +380,14 @@ impl Record {
     /// again after [`LOOKS_APART_MS`]. The chain then shows the gap, and the next run begins a new one.
     fn is_beyond_help(&self, piece: PieceId) -> bool {
         let failed_as = |code: Code| self.failed_deliveries(piece, code);
-        let looks = || failed_as(Code::ShareUnseen);
-        let first = looks().min();
-        let span = first.zip(looks().max());
-        let is_gone = span.is_some_and(|(first, last)| first.plus_millis(LOOKS_APART_MS) <= last);
+        let looks = failed_as(Code::ShareUnseen).zip(failed_as(Code::ShareUnseen).skip(1));
+        // A clock that was put back in between has not gone on meanwhile.
+        let passed_ms = looks.map(|(one, next)| (next.millis() - one.millis()).max(0));
+        let is_gone = passed_ms.sum::<i64>() >= LOOKS_APART_MS;
         is_gone || failed_as(Code::MediaUnsound).next().is_some()
     }
 
-    /// When deliveries of this piece failed so.
+    /// When deliveries of this piece failed so, in the order of the journal.
     fn failed_deliveries(&self, piece: PieceId, code: Code) -> impl Iterator<Item = Timestamp> {
         let steps = self
             .rounds

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use super::seen::{End, Seen};
 use crate::error::{Code, Error, Result};
-use crate::model::Severity;
+use crate::model::{Severity, Timestamp};
 use crate::run::events::Verdict;
 use crate::run::record::{Record, Round};
 
@@ -40,6 +40,14 @@ pub(super) const fn is_served(end: &End) -> bool {
         End::Nothing => true,
         End::Error { .. } => false,
     }
+}
+
+/// Up to when the job's time is served. A run that stays open is looked at as one that failed by whoever comes after this
+/// time, and it began, by its identity, after the job did: what it took would be taken again and again.
+pub(super) fn served_at(ended: &Result<Option<Record>>, began_at: Timestamp) -> Timestamp {
+    let open = ended.as_ref().ok().and_then(Option::as_ref);
+    let open = open.filter(|record| record.ended.is_none());
+    open.map_or(began_at, |record| began_at.max(record.run.made_at()))
 }
 
 /// Why a notice reached nobody.
@@ -80,5 +88,34 @@ pub(super) fn status_line(seen: &Seen) -> String {
         (false, _) => format!("at work: {}", words.join(", ")),
         (true, Some(turn)) => format!("next: {} at {}", turn.job.word(), turn.at),
         (true, None) => "nothing is due".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RunId;
+    use crate::plan::RunKind;
+    use crate::run::events::Event;
+
+    #[test]
+    fn a_run_that_stays_open_is_not_done_again_for_the_same_time() {
+        let job_began_at = Timestamp::from_millis(1_795_225_500_000);
+        let begun_at = job_began_at.plus_millis(5_000);
+        let millis = u64::try_from(begun_at.millis()).expect("after 1970");
+        let run = uuid::Builder::from_unix_timestamp_millis(millis, &[7; 10]);
+        let began = Event::RunBegan {
+            run: RunId(run.into_uuid()),
+            group: "payments".parse().expect("a group"),
+            kind: RunKind::Full,
+            agent_version: String::new(),
+            at: begun_at,
+        };
+        let mut record = Record::begin(&began).expect("it begins");
+        let served = |record: &Record| served_at(&Ok(Some(record.clone())), job_began_at);
+        assert_eq!(served(&record), begun_at);
+        record.ended = Some((Verdict::Degraded, begun_at));
+        assert_eq!(served(&record), job_began_at);
+        assert_eq!(served_at(&Ok(None), job_began_at), job_began_at);
     }
 }

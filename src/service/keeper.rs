@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use self::chains::Watching;
 use super::alarm::Rooms;
 use super::due::{Turn, startable, turns};
-use super::ends::{bug, end_of, is_served, log, status_line, undelivered};
+use super::ends::{bug, end_of, is_served, log, served_at, status_line, undelivered};
 use super::ledger::Ledger;
 use super::live::Live;
 use super::lock::{self, Held};
@@ -387,7 +387,7 @@ impl Keeper {
             log(&RunReport::of(record).text(), severity);
         }
         if is_served(&end)
-            && let Err(error) = self.ledger.served(job, began_at)
+            && let Err(error) = self.ledger.served(job, served_at(&ended, began_at))
         {
             self.wait_for(&error);
         }

@@ -49,6 +49,21 @@ impl Staging for LocalStaging {
         Ok(())
     }
 
+    async fn require_folders(&self, stripes: &[StagedStripe]) -> Result<()> {
+        for folder in stripes.iter().filter_map(|it| it.agent_path.parent()) {
+            fs::read_dir(folder).await.map(drop).map_err(|error| {
+                Error::new(
+                    Code::ShareUnseen,
+                    "the agent cannot look into a folder on the share",
+                )
+                .at("folder", folder.display())
+                .hint("see that the share is there, and mounted")
+                .source(error)
+            })?;
+        }
+        Ok(())
+    }
+
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         for file in files {
             // A fetch that was killed leaves what it had under another name.

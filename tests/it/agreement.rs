@@ -45,6 +45,10 @@ impl Staging for Meddled {
         self.share.make_room(stripes).await
     }
 
+    async fn require_folders(&self, stripes: &[StagedStripe]) -> Result<()> {
+        self.share.require_folders(stripes).await
+    }
+
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         self.share.remove(files).await
     }

@@ -56,6 +56,10 @@ impl Staging for Together {
         self.inner.make_room(stripes).await
     }
 
+    async fn require_folders(&self, stripes: &[StagedStripe]) -> Result<()> {
+        self.inner.require_folders(stripes).await
+    }
+
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {
         self.inner.remove(files).await
     }

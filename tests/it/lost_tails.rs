@@ -38,7 +38,9 @@ impl Fates for AwayWithTheTail {
         match verb {
             "back_up" if self.tails.fetch_add(1, Ordering::SeqCst) == 0 => Fate::FailsAfter,
             "back_up" | "find_backup" => Fate::FailsBefore,
-            "make_room" if self.tails.load(Ordering::SeqCst) > 0 => Fate::FailsBefore,
+            "make_room" | "require_folders" if self.tails.load(Ordering::SeqCst) > 0 => {
+                Fate::FailsBefore
+            }
             _ => Fate::Passes,
         }
     }

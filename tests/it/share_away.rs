@@ -28,13 +28,18 @@ async fn a_share_that_is_away_for_a_moment_makes_nobody_give_up_what_lies_on_it(
     fs::rename(&share, &aside).expect("it goes");
     fs::write(&share, "no folder").expect("nothing can be made there");
     // Its two backups, of which no host knows, are looked for by each start.
-    for _ in 0..2 {
+    for is_bare in [false, true] {
+        if is_bare {
+            // The folder that it would be mounted on.
+            fs::remove_file(&share).expect("it is there");
+            fs::create_dir(&share).expect("a folder");
+        }
         let record = log_run_of_the_next_start(&mut scene).await;
         let warnings = record.rounds.iter().flat_map(|it| &it.plan.warnings);
         let told = warnings.filter(|it| it.message.contains("is not known yet: SM0503"));
         assert_eq!(told.count(), 2, "{}", story(&record));
     }
-    fs::remove_file(&share).expect("it is there");
+    fs::remove_dir_all(&share).expect("it is there");
     fs::rename(&aside, &share).expect("it is back");
     scene.bank.transfer(&scene.stage, 5).await;
     let record = log_run_of_the_next_start(&mut scene).await;

@@ -36,7 +36,7 @@ pub(crate) enum Target {
 }
 
 /// The verbs that change nothing.
-pub(crate) const READING: [&str; 14] = [
+pub(crate) const READING: [&str; 15] = [
     "biztalk_facts",
     "old_backup_history",
     "bring",
@@ -50,6 +50,7 @@ pub(crate) const READING: [&str; 14] = [
     "prove",
     "log_after",
     "read_set",
+    "require_folders",
     "sizes",
 ];
 
@@ -77,6 +78,11 @@ impl Staging for StruckStaging {
 
     async fn make_room(&self, stripes: &[StagedStripe]) -> Result<()> {
         self.pass("make_room", self.0.make_room(stripes)).await
+    }
+
+    async fn require_folders(&self, stripes: &[StagedStripe]) -> Result<()> {
+        let required = self.0.require_folders(stripes);
+        self.pass("require_folders", required).await
     }
 
     async fn remove(&self, files: &[PathBuf]) -> Result<()> {

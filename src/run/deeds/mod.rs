@@ -23,7 +23,7 @@ use super::marks::{self, Presence};
 use super::medium;
 use crate::error::{Code, Error, Result};
 use crate::model::{HostName, MemberName};
-use crate::plan::{BackUp, ClearStaging, ConfirmMark, MarkTarget, PlaceMark, Step, TestLink};
+use crate::plan::{BackUp, ClearStaging, ConfirmMark, MarkTarget, PlaceMark, Step, Tail, TestLink};
 use crate::world::World;
 
 pub(super) use prune::is_pruned;
@@ -112,8 +112,8 @@ async fn back_up(world: &World, book: &Book, step: &BackUp) -> Result<Outcome> {
     if book.read(|record| record.has_lost_answer(step.piece)) {
         match medium::of_an_earlier_try(world, step).await {
             Ok(Some(facts)) => return Ok(Outcome::BackedUp(Box::new(facts))),
-            // A tail leaves its database restoring, so that its host, where it answers, takes no second one over it.
-            Err(error) if step.tail.is_some() && !is_of_host(&error) => {}
+            // This tail leaves its database restoring, so that its host, where it answers, takes no second one over it.
+            Err(error) if step.tail == Some(Tail::Closing) && !is_of_host(&error) => {}
             Err(error) => return Err(error),
             Ok(None) => {}
         }
