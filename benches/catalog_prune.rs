@@ -45,6 +45,7 @@ pub(super) async fn prune(state: &Path) -> Outcome<()> {
     let verdict = verdict(&history, config.retention.as_ref(), now);
     let judged = clock.monotonic();
     let view = PruneView {
+        clocks: &[],
         sets: &sets,
         verdict: &verdict,
         unremoved: &[],

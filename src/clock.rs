@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 use crate::model::Timestamp;
 use crate::world::{Clock, Ids};
@@ -106,13 +106,42 @@ impl Clock for ManualClock {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
 
+/// Those of this process rise together.
+static RISING: Mutex<Rising> = Mutex::new(Rising::new());
+
 impl Ids for RandomIds {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the implementation of the identity seam"
-    )]
     fn next(&self) -> Uuid {
-        Uuid::now_v7()
+        let mut rising = RISING.lock().unwrap_or_else(PoisonError::into_inner);
+        rising.next(SystemClock::new().now())
+    }
+}
+
+/// UUIDv7 that rise as long as the clock does, and go back with one that was put right: retention reads from them when
+/// a run began.
+struct Rising {
+    context: ContextV7,
+    last_ms: i64,
+}
+
+/// A clock that steps back by less is one that is kept in time.
+const STEP_MAX_MS: i64 = 60_000;
+
+impl Rising {
+    const fn new() -> Self {
+        Self {
+            context: ContextV7::new(),
+            last_ms: 0,
+        }
+    }
+
+    fn next(&mut self, now: Timestamp) -> Uuid {
+        if now.millis().saturating_add(STEP_MAX_MS) < self.last_ms {
+            self.context = ContextV7::new();
+        }
+        self.last_ms = now.millis();
+        let since_1970 = Duration::from_millis(u64::try_from(now.millis()).unwrap_or_default());
+        let (seconds, nanos) = (since_1970.as_secs(), since_1970.subsec_nanos());
+        Uuid::new_v7(uuid::Timestamp::from_unix(&self.context, seconds, nanos))
     }
 }
 
@@ -133,5 +162,33 @@ impl Ids for CountingIds {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *last += 1;
         Uuid::from_u128(*last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RunId;
+
+    fn made_at(id: Uuid) -> Timestamp {
+        RunId(id).made_at()
+    }
+
+    #[test]
+    fn identities_rise_within_one_millisecond_and_over_small_steps_back() {
+        let mut rising = Rising::new();
+        let noon = Timestamp::from_millis(1_800_000_000_000);
+        let times = [0, 0, 0, 1, -STEP_MAX_MS + 1, 2];
+        let made = times.map(|apart_ms| rising.next(noon.plus_millis(apart_ms)));
+        assert!(made.is_sorted(), "{made:?}");
+    }
+
+    #[test]
+    fn identities_go_back_with_a_clock_that_is_put_right() {
+        let mut rising = Rising::new();
+        let noon = Timestamp::from_millis(1_800_000_000_000);
+        let ahead = noon.plus_millis(365 * 24 * 60 * 60 * 1_000);
+        assert_eq!(made_at(rising.next(ahead)), ahead);
+        assert_eq!(made_at(rising.next(noon)), noon);
     }
 }

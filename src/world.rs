@@ -118,6 +118,8 @@ pub trait Ids: Send + Sync {
 pub trait Fleet: BizTalk {
     /// Everything that a survey wants of one host: identity, rights, links, and the named databases.
     async fn host_facts(&self, host: &HostName, wanted: &FactsWanted) -> Result<HostFacts>;
+    /// What the host's clock shows, `SYSUTCDATETIME()`.
+    async fn utc_now(&self, host: &HostName) -> Result<Timestamp>;
     /// The names of all databases of a host.
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>>;
     /// What a restore must know of a host that it goes to.

@@ -15,6 +15,7 @@ use crate::model::{
     DatabaseSettings, HostName, MarkName, MemberName, Piece, PieceId, PieceKind, RunId, Set,
     Timestamp,
 };
+use crate::survey::Survey;
 
 /// Which kind of backup run was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +43,9 @@ pub struct Asked {
     pub previous: Option<RoundResult>,
     /// Members whose chains are not mended for now.
     pub quarantined: Vec<Quarantine>,
-    /// Members of whose last backup nobody can say yet whether it was taken: nothing is taken of them until that is known,
-    /// for their chains would look broken. They carry the mark.
-    pub undecided: Vec<MemberName>,
+    /// Members of whose last backup nobody can say yet whether it was taken, each with the host that was to take it. They
+    /// carry the mark.
+    pub undecided: Vec<(MemberName, HostName)>,
 }
 
 impl Asked {
@@ -54,10 +55,16 @@ impl Asked {
         self.quarantined.iter().find(|it| it.member == *member)
     }
 
-    /// Whether it is not known yet what became of the member's last backup.
+    /// Whether it is not known yet what became of the member's last backup: nothing is taken of it until then, for its chain
+    /// would look broken. Only where the host of another replica was to take it and does not answer, its home says how the
+    /// chain goes on, for that host may be gone for good.
     #[must_use]
-    pub fn is_undecided(&self, member: &MemberName) -> bool {
-        self.undecided.contains(member)
+    pub fn is_undecided(&self, member: &MemberName, survey: &Survey) -> bool {
+        let mut undecided = self.undecided.iter();
+        undecided.any(|(it, host)| {
+            let is_home = survey.home(it).is_same_host(host);
+            it == member && (is_home || survey.host(host).is_some())
+        })
     }
 }
 

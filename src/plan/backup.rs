@@ -57,7 +57,7 @@ pub fn plan_backup(
     let (mark, stamped_at) = MarkName::stamp(&cfg.mark_prefix, now, last);
     let pauses = Pauses::new(&cfg.policy, survey, have, asked.run);
     let mut group = assess(cfg, survey, pauses);
-    group.able.retain(|it| !asked.is_undecided(it.name));
+    group.able.retain(|it| !asked.is_undecided(it.name, survey));
     let members = survey.members.iter();
     let able = members.filter(|it| !group.unmarkable.contains(*it));
     let ctx = Ctx {
@@ -147,7 +147,9 @@ fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stage
     let (mut bases, more) = bases_of_broken(ctx, &group.able, is_marked);
     // Without a mark the fulls would be taken again by every run until one is placed.
     // Nor are they whole as long as a member is left out.
-    let is_whole = is_marked && ctx.asked.undecided.is_empty();
+    let mut members = ctx.survey.members.iter();
+    let is_left_out = members.any(|it| ctx.asked.is_undecided(it, ctx.survey));
+    let is_whole = is_marked && !is_left_out;
     if let Some(known) = known.filter(|_| is_whole)
         && let Some(why) = known.wants_fulls(ctx)
     {

@@ -14,6 +14,7 @@ mod bases;
 mod biztalk;
 mod broken;
 mod check;
+mod clocks;
 mod companions;
 mod copies;
 mod drill;

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::clocks::clocks_apart;
 use super::keys::{is_our_file, staged_name};
 use super::stages::Stages;
 use super::step_prune::{NoteRemoved, Prune, RemovePiece, SweepStaging, SweepUploads, TrimMarkLog};
@@ -40,6 +41,8 @@ pub struct PruneView<'a> {
     pub busy: &'a BTreeSet<PathBuf>,
     /// Pieces of which no store has a whole copy: a file of one on a share may be the last of its bytes.
     pub damaged: &'a BTreeSet<PieceId>,
+    /// What the clocks of the hosts showed when they were asked just now; those that do not answer are left out.
+    pub clocks: &'a [(HostName, Timestamp)],
     /// What could not be looked at.
     pub warnings: Vec<Warning>,
 }
@@ -97,29 +100,6 @@ fn nothing_proven(view: &PruneView<'_>) -> Error {
     .at("points on offer", points.count())
     .at("pieces that would go", gone(view).len())
     .hint("`stopmark scrub` proves the stored pieces; `[policy] read_back` proves new ones")
-}
-
-/// How much later than its hosts wrote its logs a mark may be stamped; hosts whose offset nobody knows are within it.
-const APART_MAX_MS: i64 = 24 * 60 * 60 * 1_000;
-
-/// A clock that is ahead makes all Points but the newest old. Hosts have clocks of their own: by them the newest mark is far
-/// older than this machine says. Where it is this machine's clock that was put right since, its time is before the mark.
-fn clocks_apart(view: &PruneView<'_>, now: Timestamp) -> Option<Error> {
-    let newest = view.verdict.points.iter().rfind(|it| it.is_offered)?;
-    let set = view.sets.iter().find(|set| set.id == newest.set)?;
-    let written = set.pieces.iter().map(|piece| piece.finished.civil_utc());
-    let written = written.max()?;
-    let latest = newest.placed_at.plus_millis(-APART_MAX_MS);
-    (latest.civil_utc() > written && now >= newest.placed_at).then(|| {
-        Error::new(
-            Code::ClocksApart,
-            "the clock of this machine is far ahead of those of the hosts, so nothing is let go",
-        )
-        .at("mark", &newest.mark)
-        .at("placed, by this machine", newest.placed_at)
-        .at("its logs written, by the hosts", format!("{written}Z"))
-        .hint("put the clock right that is wrong, take a new mark with `stopmark backup log`, then prune again")
-    })
 }
 
 fn unswept(error: &Error) -> Warning {

@@ -74,7 +74,6 @@ pub async fn back_up(
 ) -> Result<Record> {
     let standing = Standing::of(world, config).await?;
     let (mut unknown, mut warnings) = look_back(world, config, &standing, interrupt).await?;
-    warnings.extend(unknown.iter().map(Unknown::warning));
     warnings.extend(over_budget(world, config).await?);
     let is_leased = standing.is_leased();
     warnings.extend(standing.warning());
@@ -86,11 +85,14 @@ pub async fn back_up(
         round: 1,
         previous: None,
         quarantined: quarantined(world, config)?,
-        undecided: unknown.iter().filter_map(|it| it.member.clone()).collect(),
+        undecided: unknown.iter().filter_map(Unknown::backup).collect(),
     };
     loop {
         let round = plan_round(world, config, &asked, is_leased).await?;
         refuse_unknown(&round.0, &mut unknown)?;
+        if asked.round == 1 {
+            warnings.extend(unknown.iter().map(|it| it.warning(&asked, &round.0)));
+        }
         let (survey, _, mut plan) = if asked.round == 1 && is_leased {
             let ours = (&asked, &book);
             with_astray(world, config, ours, round, &mut warnings, interrupt).await?
@@ -213,7 +215,7 @@ async fn with_astray(
             logs_astray(config, survey, have)
         };
         // One of these may be what nobody could tell of; its own run brings it home.
-        astray.retain(|it| !asked.is_undecided(&it.member));
+        astray.retain(|it| !asked.is_undecided(&it.member, survey));
         let (ours, surveyed) = ((asked.run, book), (survey, have));
         if bring_in(world, config, ours, surveyed, &astray, warnings, interrupt).await? {
             round = plan_round(world, config, asked, true).await?;

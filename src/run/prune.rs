@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use futures::future::join_all;
+
 use super::conduct::carry_out;
 use super::leftovers::finish_leftovers;
 use super::record::Record;
@@ -13,7 +15,7 @@ use super::{Interrupt, PlanNames};
 use crate::catalog::{self, kept};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::model::{GroupName, HostName, PieceId, Set};
+use crate::model::{GroupName, HostName, PieceId, Set, Timestamp};
 use crate::plan::{Plan, PruneView, ShareFile, Stage, Step, Warning, plan_prune};
 use crate::retention::{History, Pin, Verdict, verdict};
 use crate::world::World;
@@ -109,7 +111,9 @@ pub async fn plan_only(world: &World, config: &Config) -> Result<Pruning> {
     let verdict = judge_sets(world, config, &sets).await?;
     name_all_copies(world, group, &mut sets, &verdict).await?;
     let unremoved = world.catalog.unremoved(group).await?;
-    let (staged, warnings) = staged(world, config).await;
+    let (staged, mut warnings) = staged(world, config).await;
+    let (clocks, unasked) = clocks(world, config).await;
+    warnings.extend(unasked);
     let view = PruneView {
         sets: &sets,
         verdict: &verdict,
@@ -117,6 +121,7 @@ pub async fn plan_only(world: &World, config: &Config) -> Result<Pruning> {
         staged: &staged,
         busy: &busy(world)?,
         damaged: &damaged(world, group).await?,
+        clocks: &clocks,
         warnings,
     };
     let mut names = PlanNames(world.ids.as_ref());
@@ -140,6 +145,37 @@ pub async fn prune(
     }
     let record = carry_out(world, config, &pruning.plan, interrupt).await?;
     Ok((pruning, Some(record)))
+}
+
+/// What the clocks of the hosts show, of those that answer, or why none did.
+async fn clocks(world: &World, config: &Config) -> (Vec<(HostName, Timestamp)>, Option<Warning>) {
+    if config.retention.is_none() {
+        return (Vec::new(), None);
+    }
+    let asked = config.hosts.keys().map(|host| async move {
+        let shown = world.fleet.utc_now(host).await;
+        shown.map(|shown| (host.clone(), shown))
+    });
+    let (mut clocks, mut unasked) = (Vec::new(), None);
+    for shown in join_all(asked).await {
+        match shown {
+            Ok(shown) => clocks.push(shown),
+            Err(error) => unasked = Some(error),
+        }
+    }
+    let unasked = unasked.filter(|_| clocks.is_empty());
+    (clocks, unasked.as_ref().map(unasked_clocks))
+}
+
+fn unasked_clocks(error: &Error) -> Warning {
+    Warning {
+        code: error.code().to_string(),
+        message: format!(
+            "no host could be asked what its clock shows, so the clock of this machine is believed as far as the newest mark \
+             bears it out: {error}"
+        ),
+        hint: error.hint_text().map(str::to_owned),
+    }
 }
 
 /// What lies in the group's folders on the shares; a share that cannot be looked into is a warning.

@@ -15,7 +15,8 @@ use super::verdict::LOOKS_APART_MS;
 use crate::catalog;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, HostName, MemberName, Timestamp};
-use crate::plan::{BackUp, PlaceMark, Publish, Step, Warning};
+use crate::plan::{Asked, BackUp, PlaceMark, Publish, Step, Warning};
+use crate::survey::Survey;
 use crate::world::World;
 
 /// What became of an unfinished run.
@@ -198,26 +199,36 @@ fn step_host(round: &Round, place: StepPlace) -> Option<HostName> {
 }
 
 impl Unknown {
+    /// The member of the backup, and the host that was to take it; none where it is a mark.
+    #[must_use]
+    pub fn backup(&self) -> Option<(MemberName, HostName)> {
+        let member = self.member.clone()?;
+        Some((member, self.host.clone()))
+    }
+
     /// What people are told.
     #[must_use]
-    pub fn warning(&self) -> Warning {
-        let Self {
-            host,
-            member,
-            error,
-        } = self;
-        let message = match member {
-            Some(member) => format!(
-                "nothing is taken of member `{member}` now: what became of its backup on host `{host}` when a run was cut \
-                 short is not known yet: {error}"
+    pub fn warning(&self, asked: &Asked, survey: &Survey) -> Warning {
+        let Self { host, error, .. } = self;
+        let (what, effect) = match &self.member {
+            Some(member) if asked.is_undecided(member, survey) => (
+                format!("the backup of member `{member}`"),
+                format!("nothing is taken of member `{member}` now"),
             ),
-            None => format!(
-                "what became of a mark on host `{host}` when a run was cut short is not known yet: {error}"
+            Some(member) => (
+                format!("the backup of member `{member}`"),
+                format!("its chain goes on from host `{}`", survey.home(member)),
+            ),
+            None => (
+                "a mark".to_owned(),
+                "the others go on without the host".to_owned(),
             ),
         };
         Warning {
             code: error.code().to_string(),
-            message,
+            message: format!(
+                "what became of {what} on host `{host}` when a run was cut short is not known yet, so {effect}: {error}"
+            ),
             hint: Some(
                 "the next run looks again; nothing of it is removed until then. A host that is gone for good must leave the \
                  configuration"

@@ -67,6 +67,22 @@ pub(super) async fn host_facts(
     Ok(facts)
 }
 
+/// What the host's clock shows.
+pub(super) async fn utc_now(fleet: &SqlFleet, host: &HostName) -> Result<Timestamp> {
+    let (_, answer) = fleet.open(host).await?.ask(&utc_now_sql()).await?;
+    let shown = || -> Result<Timestamp, Fault> {
+        let shown = rows::only(&answer)?.civil("utc_now")?;
+        let at = jiff::tz::TimeZone::UTC.to_timestamp(shown);
+        let at = at.map_err(|_| Fault::Shape("`utc_now` cannot be a time".to_owned()))?;
+        Ok(Timestamp::from_millis(at.as_millisecond()))
+    };
+    shown().map_err(|fault| fault.at(host))
+}
+
+fn utc_now_sql() -> Batch {
+    Batch::plain("SELECT SYSUTCDATETIME() AS utc_now;")
+}
+
 fn lacks(facts: &HostFacts, rights: &[&str]) -> bool {
     let is_one = |missing: &String| rights.contains(&missing.as_str());
     facts.missing_rights.iter().any(is_one)
@@ -270,6 +286,7 @@ pub(super) fn statements(sample: &Sample) -> Vec<(&'static str, Batch)> {
             "facts.management_identity",
             identity_sql(&rights::asked(true)),
         ),
+        ("facts.utc_now", utc_now_sql()),
         ("facts.open_marks", open_marks_sql(&prefix)),
         ("facts.databases", databases_sql(&names)),
     ];

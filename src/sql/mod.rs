@@ -73,7 +73,7 @@ use self::dial::Dial;
 use self::session::SqlSession;
 use crate::config::{Config, HostConfig};
 use crate::error::{Code, Error, Result};
-use crate::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
+use crate::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName, Timestamp};
 use crate::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
     ProbeMark, ProveMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog,
@@ -132,6 +132,10 @@ impl SqlFleet {
 impl Fleet for SqlFleet {
     async fn host_facts(&self, host: &HostName, wanted: &FactsWanted) -> Result<HostFacts> {
         facts::host_facts(self, host, wanted).await
+    }
+
+    async fn utc_now(&self, host: &HostName) -> Result<Timestamp> {
+        facts::utc_now(self, host).await
     }
 
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {

@@ -11,6 +11,8 @@ use stopmark::run::record::{Record, Round};
 
 use crate::bank::{Bank, TOTAL};
 use crate::chain_stories::{back_up, hasty};
+use crate::fate::Fate;
+use crate::forgotten::{die_in_a_log_run, log_run_of_the_next_start};
 use crate::saga_kinds::{SPARE, Scene};
 use crate::saga_story::story;
 use crate::stage::{Stage, must};
@@ -208,6 +210,25 @@ async fn a_log_that_somebody_took_on_the_other_replica_is_found_there_and_brough
         story(&record)
     );
     let point = healthy(&scene, &record).await;
+    restores(&scene, &point).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secondary_replica_s_host_that_is_gone_holds_up_no_chain_that_its_home_knows() {
+    let mut scene = grouped("SQL2", "Accounts", "secondary").await;
+    scene.bank.transfer(&scene.stage, 5).await;
+    die_in_a_log_run(&scene, Fate::NeverBegins).await;
+    scene.stage.host(SECOND).instance().kill();
+    let record = log_run_of_the_next_start(&mut scene).await;
+    assert_eq!(taken(&record, "Accounts"), [("SQL2".to_owned(), "log")]);
+    let warnings = &record.rounds[0].plan.warnings;
+    let goes_on = "its chain goes on from host `SQL2`";
+    let is_told = warnings.iter().any(|it| it.message.contains(goes_on));
+    assert!(is_told, "{warnings:?}");
+    let open = scene.world.journals.unfinished().expect("journals");
+    assert_eq!(open.len(), 1, "the run that died is not ended");
+    let point = scene.points().await.pop().expect("a Point");
+    assert!(point.made_at >= record.began_at, "{}", story(&record));
     restores(&scene, &point).await;
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use stopmark::error::{Code, Result};
-use stopmark::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName};
+use stopmark::model::{DatabaseName, HostName, Lsn, MarkName, MemberMark, MemberName, Timestamp};
 use stopmark::plan::{
     BackUp, CheckDatabase, EnsureEventSession, EnsureLink, LeaveGroup, PlaceMark, PrepareMember,
     ProbeMark, ProveMark, PutBack, ReadWatch, RecoverDatabase, RestoreDatabase, RestoreLog,
@@ -147,6 +147,10 @@ impl Fleet for StruckFleet {
             return facts.await; // The silence of a host that the run does not need is no failure of the run.
         }
         self.pass("host_facts", facts).await
+    }
+
+    async fn utc_now(&self, host: &HostName) -> Result<Timestamp> {
+        self.0.utc_now(host).await
     }
 
     async fn databases(&self, host: &HostName) -> Result<Vec<DatabaseName>> {

@@ -50,6 +50,7 @@ struct Given {
     staged: Vec<(HostName, ShareFile)>,
     busy: BTreeSet<PathBuf>,
     damaged: BTreeSet<PieceId>,
+    clocks: Vec<(HostName, Timestamp)>,
 }
 
 fn given() -> Given {
@@ -72,6 +73,7 @@ fn given() -> Given {
         ],
         busy: BTreeSet::from([PathBuf::from(FOLDER).join(busy)]),
         damaged: BTreeSet::new(),
+        clocks: Vec::new(),
         sets,
     }
 }
@@ -94,6 +96,7 @@ fn pruned(
         staged: &given.staged,
         busy: &given.busy,
         damaged: &given.damaged,
+        clocks: &given.clocks,
         warnings: Vec::new(),
     };
     plan_prune(&cfg, view, &mut Counter(0x6000), now())
@@ -193,6 +196,31 @@ fn a_clock_that_is_ahead_of_the_hosts_lets_nothing_go() {
     assert_eq!(refused.code(), Code::ClocksApart, "{refused:?}");
     // The clock was put right since: its marks are of a day to come, and its time can be believed.
     verdict.points[0].placed_at = now().plus_millis(1);
+    let plan = pruned(&given, &verdict, policy(), MarkLogKind::Stopmark);
+    assert!(!plan.expect("a plan").stages.is_empty());
+}
+
+#[test]
+fn the_hosts_are_asked_for_the_time_and_believed_before_the_newest_mark() {
+    let mut given = given();
+    let policy = || Some(RetentionConfig::default());
+    let verdict = verdict(&given.sets, true);
+    let day = 24 * 60 * 60 * 1_000;
+    let shows = |host: &str, apart_ms: i64| {
+        let host = host.parse().expect("a host");
+        (host, now().plus_millis(apart_ms))
+    };
+    given.clocks = vec![shows("PAY1", 0), shows("PAY3", -day - 1)];
+    let refused = pruned(&given, &verdict, policy(), MarkLogKind::Stopmark);
+    let refused = refused.expect_err("refused");
+    assert_eq!(refused.code(), Code::ClocksApart, "{refused:?}");
+    assert!(format!("{refused:?}").contains("PAY3"), "{refused:?}");
+    // That the newest mark was stamped by a clock that ran ahead is no matter where all clocks are right now.
+    for piece in &mut given.sets[1].pieces {
+        let year = jiff::Span::new().hours(365 * 24);
+        piece.finished.civil = piece.finished.civil.saturating_sub(year);
+    }
+    given.clocks = vec![shows("PAY1", 400 * day), shows("PAY3", -day)];
     let plan = pruned(&given, &verdict, policy(), MarkLogKind::Stopmark);
     assert!(!plan.expect("a plan").stages.is_empty());
 }

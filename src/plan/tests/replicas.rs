@@ -6,7 +6,7 @@ use super::super::samples::{catalog, change_host, change_member, host, survey};
 use super::*;
 use crate::config::{Config, LogBackupPreference};
 use crate::error::Code;
-use crate::survey::{MovedMember, Replica, Secondary, Seeding};
+use crate::survey::{HostReport, MovedMember, Replica, Secondary, Seeding};
 
 const MEMBER: &str = "PAY1/Ledger";
 
@@ -324,6 +324,31 @@ fn a_member_that_moved_keeps_its_name_and_is_backed_up_where_it_is() {
     survey.moved = vec![MovedMember { listed, now }];
     let (_, text) = planned(&survey, &catalog(), &asked(BackupKind::Log));
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn an_undecided_backup_holds_its_member_up_unless_another_replica_s_host_is_gone() {
+    let undecided_on = |survey: &Survey, name: &str| {
+        let mut log = asked(BackupKind::Log);
+        log.undecided = vec![(member(MEMBER), host(name))];
+        log_of(&config(), survey, &log)
+    };
+    let mut survey = with(vec![secondary("PAY3", true, 50)]);
+    assert_eq!(undecided_on(&survey, "PAY1"), None, "its home");
+    assert_eq!(
+        undecided_on(&survey, "PAY3"),
+        None,
+        "it may still run there"
+    );
+    let silent = HostReport::Silent {
+        code: Code::HostUnreachable.to_string(),
+        message: "no route".to_owned(),
+        hint: None,
+        true_name: None,
+    };
+    survey.hosts.insert(host("PAY3"), silent);
+    let log = undecided_on(&survey, "PAY3").expect("a log");
+    assert_eq!(log.0, "PAY1");
 }
 
 #[test]
