@@ -36,7 +36,8 @@ async fn a_share_that_is_away_for_a_moment_makes_nobody_give_up_what_lies_on_it(
         }
         let record = log_run_of_the_next_start(&mut scene).await;
         let warnings = record.rounds.iter().flat_map(|it| &it.plan.warnings);
-        let told = warnings.filter(|it| it.message.contains("is not known yet: SM0503"));
+        let is_told = |it: &str| it.contains("is not known yet") && it.contains(": SM0503");
+        let told = warnings.filter(|it| is_told(&it.message));
         assert_eq!(told.count(), 2, "{}", story(&record));
     }
     fs::remove_dir_all(&share).expect("it is there");
