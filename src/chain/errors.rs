@@ -109,6 +109,16 @@ pub fn classify(number: i32, os_error: Option<i32>) -> Option<Known> {
     Some(Known { class, ..known })
 }
 
+/// What a person does about an error for which nobody has a better hint: by the table. A trailer says as little of it as a
+/// number that is not there, and about some that pass by themselves nothing is to be done.
+#[must_use]
+pub fn hint_of(number: i32) -> &'static str {
+    let known = classify(number, None).filter(|known| known.class != Class::Trailer);
+    let person = known.map(|known| known.person);
+    let person = person.filter(|person| *person != NO_CURE);
+    person.unwrap_or("SQL Server's error log has more")
+}
+
 /// Joining a database that still lacks log: more logs cure it, unless their backups were what it lacks.
 const JOINING: [i32; 2] = [1408, 1412];
 
@@ -142,7 +152,18 @@ const NEW_CHAIN: &str = "takes a full without COPY_ONLY, then a mark and logs";
 const JOIN_AGAIN: &str = "run `stopmark backup full --new-chain MEMBER`, then join again";
 const AGAIN: &str = "tries again";
 const WAITS: &str = "waits and tries again";
-const NOTHING: &str = "reports it";
+/// Of errors that pass by themselves.
+const NO_CURE: &str = "nothing";
+/// SQL Server writes it down and tells no client.
+const UNHEARD: &str = "never hears it: it stands in the error log of the host only";
+/// A log backup that ends well, with a message that says nothing about its chain; `service::alarm` finds its cause.
+const LOG_HELD: &str = "takes the log all the same; from half of `[alarms] log_used` on, `stopmark check` and the alarms tell \
+                        of what holds it";
+/// The same; `plan::assess` finds its cause.
+const READ_ONLY: &str = "takes the log all the same; warns of the member, which cannot carry a mark";
+/// `sql::restored` looks before each statement, and once more when it was refused.
+const LOOKS_BEHIND: &str = "looks first whether the piece is in, and passes over it then; stops the restore where the log \
+                            is older than that, and the next one is planned anew from the catalog";
 /// Of logs that were to be taken on a secondary replica (`plan::replicas`); on the primary one it stops its member.
 const ON_PRIMARY: &str =
     "takes the log on the primary replica in the run's next round, where the policy lets it";
@@ -172,25 +193,25 @@ macro_rules! table {
 table! {
     823 Damage, "an I/O error on a database page", STOPS, "check the disk, run DBCC CHECKDB";
     824 Damage, "a page is logically inconsistent", STOPS, "check the disk, run DBCC CHECKDB";
-    825 Damage, "a page could only be read again after failures", STOPS, "check the disk soon: it is failing";
+    825 Damage, "a page could only be read again after failures", UNHEARD, "check the disk soon: it is failing";
     832 Damage, "a page changed in memory", STOPS, "check the memory of the host";
     924 Configuration, "the database is in single-user mode", STOPS, "set it to MULTI_USER";
     927 Order, "the database is being restored", STOPS, "finish or recover the restore";
     942 Configuration, "the database is offline", STOPS, "bring it online";
     945 Configuration, "the database cannot be opened: files, memory or disk space", STOPS, "read the error log of the host";
     946 Configuration, "the database cannot be opened by this version", STOPS, "check the version of the host";
-    1205 Retry, "a deadlock chose this statement as its victim", AGAIN, "nothing";
+    1205 Retry, "a deadlock chose this statement as its victim", AGAIN, NO_CURE;
     1222 Retry, "a lock was not given in time", AGAIN, "see who holds it";
     1408 Retry, "the joining database's log does not reach far enough yet", JOINS, "restore the logs after it, then join again";
     1412 Retry, "the joining database lacks the newest log backup", JOINS, "restore the newest log, then join again";
     1475 NewChain, "bulk-logged changes that are in no log backup, or no full began the chain", NEW_CHAIN, JOIN_AGAIN;
     3009 Configuration, "the backup was taken, but its history row could not be written", "reads the file instead, else takes a full", "make room in msdb";
-    3013 Trailer, "a backup or restore ended; the real error stands before it", NOTHING, "read the error before it";
+    3013 Trailer, "a backup or restore ended; the real error stands before it", "reports the error before it", "read the error before it";
     3021 Bug, "a backup inside a transaction", STOPS, "report it to Stopmark";
     3023 Serialise, "another backup or a file change is going on", WAITS, "see who else backs this database up";
     3035 NewChain, "a differential without a base", "takes a full", "see who restored or moved the base";
     3039 NewChain, "a differential without a base that it could use", "takes a full", "make VSS snapshots copy-only";
-    3041 Trailer, "the event-log companion of a failed backup", NOTHING, "read the error before it";
+    3041 Trailer, "the event-log companion of a failed backup", UNHEARD, "read the error before it";
     3043 Damage, "a page has a wrong checksum", STOPS, "run DBCC CHECKDB, restore the page";
     3049 Damage, "the log is damaged", STOPS, "repair, then run `stopmark backup full --new-chain MEMBER`";
     3053 Damage, "a page could not be read by the backup", STOPS, "run DBCC CHECKDB";
@@ -219,7 +240,7 @@ table! {
     3187 Configuration, "CHECKSUM was asked of a backup that has none", STOPS, "verify without checksums";
     3189 Damage, "a damage was found in the backup", STOPS, "restore another point";
     3201 Media, "a backup file cannot be opened", STOPS, "check that the host's account may write to the share";
-    3202 Media, "a write to a backup file failed", STOPS, "make room on the share";
+    3202 Media, "a write to a backup file failed", STOPS, "make room on the share; another number in brackets than 112 says what else is wrong";
     3203 Media, "a read from a backup file failed", STOPS, "check the share";
     3220 Configuration, "the credential does not fit the URL", STOPS, "make the credential anew";
     3225 Configuration, "WITH CREDENTIAL with a shared access signature", STOPS, "make the credential anew";
@@ -250,14 +271,14 @@ table! {
     4202 Damage, "bulk-logged changes while a filegroup is offline", STOPS, "bring the filegroup online";
     4208 NewChain, "a log backup in the SIMPLE recovery model", STOPS, "set the recovery model to FULL; the next run starts a new chain";
     4214 NewChain, "a log backup without any full before it", NEW_CHAIN, "see who changed the recovery model";
-    4215 Configuration, "the log was not truncated: replication or change data capture waits", NOTHING, "start the log reader";
-    4217 Configuration, "a log backup of a read-only database, which goes on and truncates nothing", NOTHING, "make it writable, or take it out of the group";
+    4215 Configuration, "the log was not truncated: replication or change data capture waits", LOG_HELD, "start the log reader";
+    4217 Configuration, "a log backup of a read-only database, which goes on and truncates nothing", READ_ONLY, "make it writable, or take it out of the group";
     4219 NewChain, "the log chain is broken", NEW_CHAIN, "see who changed the recovery model";
     4303 Order, "more logs are needed", REPLANS, "restore the logs after it";
     4305 Order, "an earlier log is missing", REPLANS, "restore the earlier log first";
     4312 Order, "the log does not follow: a gap", REPLANS, "restore another point";
     4318 Order, "more logs are needed", REPLANS, "restore the logs after it";
-    4326 Order, "the log is already in", "skips it", "go on with the next log";
+    4326 Order, "the log is already in", LOOKS_BEHIND, "go on with the next log";
     4327 Order, "the log holds bulk-logged changes and was rolled to its end", STOPS, "restore another point";
     4329 Order, "the mark is not in this log", "goes on with the next log", "restore another point";
     4330 Order, "the log is of another recovery fork", REPLANS, "restore another point";
@@ -271,14 +292,14 @@ table! {
     8939 Damage, "a page's header is wrong", STOPS, "run DBCC CHECKDB, restore the page";
     8998 Damage, "allocation pages are damaged, so that CHECKDB could not look at all", STOPS, "restore the page or the database";
     9002 Retry, "the log is full", AGAIN, "see `log_reuse_wait_desc` of the database";
-    9019 Retry, "the log is in use on the secondary", AGAIN_ON_PRIMARY, "nothing";
+    9019 Retry, "the log is in use on the secondary", AGAIN_ON_PRIMARY, NO_CURE;
     18204 Media, "a backup device could not be opened", STOPS, "check that the host's account may write to the share";
     18210 Media, "a backup device failed", STOPS, "check the share";
     35294 Retry, "the secondary could not learn from the primary where its log backup begins", AGAIN_ON_PRIMARY, "check the availability group";
     35295 Retry, "the secondary lacks log that is backed up already", AGAIN_ON_PRIMARY, "see why log arrives there so late";
     35296 Retry, "the primary took no note of the secondary's log backup, which does not count", AGAIN_ON_PRIMARY, "check the availability group";
-    35297 Trailer, "the secondary's log was taken; the primary may not know, and the next one begin there too", "keeps it: the chain goes on", "nothing";
-    35298 Trailer, "the secondary's backup was broken off, and the primary could not be told", NOTHING, "nothing";
+    35297 Trailer, "the secondary's log was taken; the primary may not know, and the next one begin there too", "keeps it: the chain goes on", NO_CURE;
+    35298 Trailer, "the secondary's backup was broken off, and the primary could not be told", "never hears it: the error that broke the backup off decides", NO_CURE;
 }
 
 #[cfg(test)]

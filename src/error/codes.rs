@@ -147,7 +147,7 @@ codes! {
     HostUntried = "SM0216", Host, Degraded, "a host's version or edition is none that Stopmark is expected to work with";
     PrimaryAway = "SM0217", Host, Degraded, "the primary of a member is a Managed Instance, where no mark can be placed";
     HistoryForgotten = "SM0218", Host, Degraded, "the backup history of a host no longer knows the newest backup of a member";
-    ClocksApart = "SM0219", Host, Failed, "the clock of this machine is far ahead of a host's";
+    ClocksApart = "SM0219", Host, Failed, "the clock of this machine is far ahead of a host's, or nobody can say that it is not";
     LogFilling = "SM0221", Host, Degraded, "a member's log is nearly as full as it can become";
     LogHeld = "SM0222", Host, Degraded, "something other than log backups keeps a member's log from being reused";
     DiskFilling = "SM0223", Host, Degraded, "a disk that members have files on has little room left";

@@ -90,9 +90,6 @@ pub async fn back_up(
     loop {
         let round = plan_round(world, config, &asked, is_leased).await?;
         refuse_unknown(&round.0, &mut unknown)?;
-        if asked.round == 1 {
-            warnings.extend(unknown.iter().map(|it| it.warning(&asked, &round.0)));
-        }
         let (survey, _, mut plan) = if asked.round == 1 && is_leased {
             let ours = (&asked, &book);
             with_astray(world, config, ours, round, &mut warnings, interrupt).await?
@@ -100,6 +97,9 @@ pub async fn back_up(
             round
         };
         refuse_unknown(&survey, &mut unknown)?;
+        if asked.round == 1 {
+            warnings.extend(unknown.iter().map(|it| it.warning(&plan)));
+        }
         // Files go by the stamp, and a run that is never published would leave it to the next one where the clock is behind:
         // what the one tidies up would be the other's backups.
         let catalog = &world.catalog;

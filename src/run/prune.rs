@@ -33,7 +33,7 @@ pub struct Pruning {
 pub async fn judge(world: &World, config: &Config) -> Result<Verdict> {
     catalog::catch_up(world, &config.group).await?;
     let sets = every_set(world, &config.group).await?;
-    judge_sets(world, config, &sets).await
+    judge_sets(world, config, &sets, world.clock.now()).await
 }
 
 /// Every set as its manifest says, without what was let go.
@@ -48,8 +48,12 @@ pub async fn pins(world: &World, config: &Config) -> Result<Vec<Pin>> {
     Ok(kept::pins(&facts, world.clock.now()))
 }
 
-async fn judge_sets(world: &World, config: &Config, sets: &[Set]) -> Result<Verdict> {
-    let now = world.clock.now();
+async fn judge_sets(
+    world: &World,
+    config: &Config,
+    sets: &[Set],
+    now: Timestamp,
+) -> Result<Verdict> {
     let facts = world.catalog.retention_facts(&config.group).await?;
     let proofs = world.catalog.proofs(&config.group).await?;
     let whole = proofs.iter().filter(|proof| proof.is_whole);
@@ -108,7 +112,9 @@ pub async fn plan_only(world: &World, config: &Config) -> Result<Pruning> {
     let group = &config.group;
     catalog::catch_up(world, group).await?;
     let mut sets = every_set(world, group).await?;
-    let verdict = judge_sets(world, config, &sets).await?;
+    // What is judged by this time is checked by it, too: a clock may be put right while hosts are asked.
+    let now = world.clock.now();
+    let verdict = judge_sets(world, config, &sets, now).await?;
     name_all_copies(world, group, &mut sets, &verdict).await?;
     let unremoved = world.catalog.unremoved(group).await?;
     let (staged, mut warnings) = staged(world, config).await;
@@ -125,13 +131,13 @@ pub async fn plan_only(world: &World, config: &Config) -> Result<Pruning> {
         warnings,
     };
     let mut names = PlanNames(world.ids.as_ref());
-    let plan = plan_prune(config, view, &mut names, world.clock.now())?;
+    let plan = plan_prune(config, view, &mut names, now)?;
     super::conduct::refuse_unsound(&plan)?;
     Ok(Pruning { verdict, plan })
 }
 
-/// Prunes: leftovers of earlier runs first, then the plan. No record where there was nothing to do: no run was
-/// begun then.
+/// Prunes: leftovers of earlier runs first, then the plan. No record where there was nothing to do and nothing to tell: no
+/// run was begun then.
 pub async fn prune(
     world: &World,
     config: &Config,
@@ -140,7 +146,7 @@ pub async fn prune(
     world.store.take_lease(&config.group).await?;
     finish_leftovers(world, &config.group, interrupt).await?;
     let pruning = plan_only(world, config).await?;
-    if pruning.plan.stages.is_empty() {
+    if pruning.plan.stages.is_empty() && pruning.plan.warnings.is_empty() {
         return Ok((pruning, None));
     }
     let record = carry_out(world, config, &pruning.plan, interrupt).await?;
@@ -171,8 +177,8 @@ fn unasked_clocks(error: &Error) -> Warning {
     Warning {
         code: error.code().to_string(),
         message: format!(
-            "no host could be asked what its clock shows, so the clock of this machine is believed as far as the newest mark \
-             bears it out: {error}"
+            "no host could be asked what its clock shows, so nothing but the newest mark says whether the clock of this machine \
+             is right: {error}"
         ),
         hint: error.hint_text().map(str::to_owned),
     }

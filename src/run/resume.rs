@@ -15,8 +15,7 @@ use super::verdict::LOOKS_APART_MS;
 use crate::catalog;
 use crate::error::{Code, Error, Result};
 use crate::model::{GroupName, HostName, MemberName, Timestamp};
-use crate::plan::{Asked, BackUp, PlaceMark, Publish, Step, Warning};
-use crate::survey::Survey;
+use crate::plan::{BackUp, PlaceMark, Plan, Publish, Step, Warning};
 use crate::world::World;
 
 /// What became of an unfinished run.
@@ -206,19 +205,18 @@ impl Unknown {
         Some((member, self.host.clone()))
     }
 
-    /// What people are told.
+    /// What people are told, beside a plan that takes what it can.
     #[must_use]
-    pub fn warning(&self, asked: &Asked, survey: &Survey) -> Warning {
+    pub fn warning(&self, plan: &Plan) -> Warning {
         let Self { host, error, .. } = self;
         let (what, effect) = match &self.member {
-            Some(member) if asked.is_undecided(member, survey) => (
-                format!("the backup of member `{member}`"),
-                format!("nothing is taken of member `{member}` now"),
-            ),
-            Some(member) => (
-                format!("the backup of member `{member}`"),
-                format!("its chain goes on from host `{}`", survey.home(member)),
-            ),
+            Some(member) => {
+                let taken_on = host_of_backup(plan, member);
+                let held_up = || format!("nothing is taken of member `{member}` now");
+                let goes_on = |host| format!("its chain goes on from host `{host}`");
+                let effect = taken_on.map_or_else(held_up, goes_on);
+                (format!("the backup of member `{member}`"), effect)
+            }
             None => (
                 "a mark".to_owned(),
                 "the others go on without the host".to_owned(),
@@ -236,6 +234,16 @@ impl Unknown {
             ),
         }
     }
+}
+
+/// The host on which the plan takes a backup of the member.
+fn host_of_backup<'a>(plan: &'a Plan, member: &MemberName) -> Option<&'a HostName> {
+    let lanes = plan.stages.iter().flat_map(|stage| &stage.lanes);
+    let mut steps = lanes.flat_map(|lane| &lane.steps);
+    steps.find_map(|step| match step {
+        Step::BackUp(step) if step.member == *member => Some(step.host()),
+        _ => None,
+    })
 }
 
 /// Looks again at publications that failed: one whose answer was lost may stand in the group's log, and what it

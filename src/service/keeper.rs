@@ -22,7 +22,7 @@ use self::chains::Watching;
 use super::alarm::Rooms;
 use super::due::{Turn, startable, turns};
 use super::ends::{bug, end_of, is_served, log, served_at, status_line, undelivered};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, is_to_come};
 use super::live::Live;
 use super::lock::{self, Held};
 use super::past::{Known, Untold, pasts};
@@ -204,7 +204,7 @@ impl Keeper {
         self.seen.waiting = None;
         self.tell_of_ends(now);
         let is_active = self.stand().await;
-        if self.is_stale || now >= self.counted_at.plus(RECOUNT) {
+        if self.is_stale || now >= self.counted_at.plus(RECOUNT) || now < self.counted_at {
             self.count(now).await;
         }
         if is_active {
@@ -234,6 +234,10 @@ impl Keeper {
     /// Says anew when which job has its turn.
     async fn count(&mut self, now: Timestamp) {
         self.counted_at = now;
+        if let Err(error) = self.ledger.follow(now) {
+            self.wait_for(&error);
+        }
+        self.untold.retain(|_, untold| !is_to_come(untold.at, now));
         let deeds = self.parts.deeds.clone();
         let published = deeds.published(&self.opened.scene).await;
         let published = published.unwrap_or_else(|error| {
@@ -255,7 +259,7 @@ impl Keeper {
             now,
         );
         let counted = counted.and_then(|mut pasts| {
-            published.add_to(&mut pasts, &journals.runs()?, schedule);
+            published.add_to(&mut pasts, &journals.runs()?, schedule, now);
             watch.add_to(&mut pasts);
             Ok(pasts)
         });

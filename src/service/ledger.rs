@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,14 @@ struct Watched {
     /// The expression and its zone; another one is another schedule.
     schedule: String,
     since: Timestamp,
+}
+
+/// A clock that steps back by less is one that is kept in time.
+const STEP_MAX: Duration = Duration::from_secs(60);
+
+/// Whether a time can only have been written by a clock that ran ahead.
+pub(super) fn is_to_come(at: Timestamp, now: Timestamp) -> bool {
+    at > now.plus(STEP_MAX)
 }
 
 impl Ledger {
@@ -95,6 +104,21 @@ impl Ledger {
         self.write(jobs)
     }
 
+    /// Nothing was served at a time that is still to come: a clock that ran ahead was put right since. What came up to now
+    /// counts as served, so that every job has its next time again.
+    ///
+    /// # Errors
+    /// `SM0901` when the file cannot be written.
+    pub fn follow(&mut self, now: Timestamp) -> Result<()> {
+        let mut jobs = self.pages.jobs.clone();
+        for watched in jobs.values_mut() {
+            if is_to_come(watched.since, now) {
+                watched.since = now;
+            }
+        }
+        self.write(jobs)
+    }
+
     fn write(&mut self, jobs: BTreeMap<Job, Watched>) -> Result<()> {
         if jobs == self.pages.jobs {
             return Ok(());
@@ -140,6 +164,20 @@ mod tests {
             .expect("writes");
         assert_eq!(ledger.since(Job::Log), Some(at(9)));
         assert_eq!(ledger.since(Job::Full), None);
+    }
+
+    #[test]
+    fn what_a_clock_served_that_ran_ahead_holds_up_nothing_when_it_is_put_right() {
+        let state = tempfile::tempdir().expect("a folder");
+        let mut ledger = Ledger::open(state.path());
+        ledger.watch(&schedule("0 * * * *"), at(1)).expect("writes");
+        ledger.served(Job::Log, at(9000)).expect("writes");
+        ledger.follow(at(5)).expect("writes");
+        assert_eq!(Ledger::open(state.path()).since(Job::Log), Some(at(5)));
+        let a_little_later = at(5).plus(STEP_MAX);
+        ledger.served(Job::Log, a_little_later).expect("writes");
+        ledger.follow(at(5)).expect("writes");
+        assert_eq!(ledger.since(Job::Log), Some(a_little_later));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::due::Past;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, is_to_come};
 use crate::config::{Job, ScheduleConfig};
 use crate::error::Result;
 use crate::model::{GroupName, RunId, Timestamp};
@@ -26,7 +26,7 @@ pub struct Untold {
 #[derive(Debug, Default)]
 pub struct Known(BTreeMap<RunId, Option<Seen>>);
 
-/// What is known of each job of the schedule. `untold` are this process's own tries that left no journal; `known`
+/// What is known of each job of the schedule; runs of a time that is still to come are those of a clock that ran ahead. `untold` are this process's own tries that left no journal; `known`
 /// spares a service from reading the same journals again and again.
 ///
 /// # Errors
@@ -47,6 +47,9 @@ pub fn pasts(
         .collect();
     let mut runs = journals.runs()?;
     while let Some(run) = runs.pop() {
+        if run.tells_time() && is_to_come(run.made_at(), now) {
+            continue;
+        }
         for look in looked.values_mut() {
             look.is_over |= run.made_at() <= look.since;
         }
@@ -54,6 +57,7 @@ pub fn pasts(
             break;
         }
         if let Some(seen) = known.seen(journals, group, run)
+            && !is_to_come(seen.began_at, now)
             && let Some(look) = looked.get_mut(&seen.job)
         {
             look.see(&seen);

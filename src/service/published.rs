@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::due::{Past, Why};
+use super::ledger::is_to_come;
 use crate::chain::Break;
 use crate::config::{Job, ScheduleConfig, TriggersConfig};
 use crate::error::Result;
@@ -101,8 +102,10 @@ impl Published {
         pasts: &mut BTreeMap<Job, Past>,
         own: &[RunId],
         schedule: &ScheduleConfig,
+        now: Timestamp,
     ) {
-        let others = self.sets.iter();
+        // Stamps rise, after a clock that ran ahead, too: those tell no time.
+        let others = self.sets.iter().filter(|(_, _, at)| !is_to_come(*at, now));
         for (job, _, at) in others.filter(|(_, run, _)| own.binary_search(run).is_err()) {
             if let Some(past) = pasts.get_mut(job).filter(|past| *at > past.served) {
                 past.served = *at;
@@ -293,7 +296,7 @@ mod tests {
     ) -> Option<(Timestamp, Why)> {
         let jobs = [Job::Full, Job::Log];
         let mut pasts = pasts(&jobs, served);
-        published.add_to(&mut pasts, &[], &schedule(&jobs, triggers));
+        published.add_to(&mut pasts, &[], &schedule(&jobs, triggers), at(9999));
         assert_eq!(pasts[&Job::Log].triggered, None);
         pasts[&Job::Full].triggered.clone()
     }
@@ -359,7 +362,7 @@ mod tests {
         ] {
             let mut pasts = pasts(jobs, 1);
             let schedule = schedule(jobs, TriggersConfig::default());
-            published.add_to(&mut pasts, &[], &schedule);
+            published.add_to(&mut pasts, &[], &schedule, at(9999));
             for (job, past) in pasts {
                 let due = past.triggered.map(|(at, _)| at);
                 assert_eq!(due, (job == mends).then(|| at(5)), "{job:?}");
@@ -383,7 +386,7 @@ mod tests {
             };
             let mut pasts = pasts(&[Job::Log], 5);
             let schedule = schedule(&[Job::Log], TriggersConfig::default());
-            published.add_to(&mut pasts, &[], &schedule);
+            published.add_to(&mut pasts, &[], &schedule, at(9999));
             let (due, _) = pasts[&Job::Log].triggered.clone().expect("it is broken");
             (due.millis() - at(5).millis()) / 60_000
         };
@@ -404,13 +407,15 @@ mod tests {
             ..Past::since(at(2))
         };
         let schedule = schedule(&[Job::Log], TriggersConfig::default());
-        let served = |own: &[RunId]| {
+        let served_by = |own: &[RunId], now: Timestamp| {
             let mut pasts = BTreeMap::from([(Job::Log, failed.clone())]);
-            published.add_to(&mut pasts, own, &schedule);
+            published.add_to(&mut pasts, own, &schedule, now);
             let past = &pasts[&Job::Log];
             (past.served, past.failures)
         };
+        let served = |own: &[RunId]| served_by(own, at(9999));
         assert_eq!(served(&[]), (at(6), 0));
+        assert_eq!(served_by(&[], at(5)), (at(4), 0), "a clock ran ahead");
         assert_eq!(served(&[run(2)]), (at(4), 0));
         assert_eq!(served(&[run(1), run(2)]), (at(2), 3));
     }

@@ -4,7 +4,7 @@
 //! file: one that was refused may be removed as half of a backup (`run::verdict`), any other may be a whole one.
 
 use super::fault::{Fault, missing_right};
-use crate::chain::errors::os_error;
+use crate::chain::errors::{hint_of, os_error};
 use crate::error::{Code, Error, Retry, SqlCause};
 use crate::plan::BackUp;
 
@@ -77,7 +77,7 @@ pub(super) fn backup_error(fault: Fault, step: &BackUp) -> Error {
     error.at("member", &step.member)
 }
 
-/// What its numbers mean, and what a person does about it.
+/// What its numbers mean, and what a person does about it: by the table of `chain::errors`, where nothing better is known.
 pub(super) fn refused(cause: SqlCause) -> Error {
     let os = matches!(cause.number, 3201 | 3202 | 3203 | 3271 | 18204 | 18210)
         .then(|| os_error(&cause.text))
@@ -123,21 +123,13 @@ pub(super) fn refused(cause: SqlCause) -> Error {
             "set the recovery model to FULL, then take a full",
             Retry::Never,
         ),
-        (3202 | 3203 | 3271, _) => (
-            Code::BackupFailed,
-            "reading or writing failed; SQL Server's error log has more",
-            Retry::Safe,
-        ),
+        (3202 | 3203 | 3271, _) => (Code::BackupFailed, hint_of(cause.number), Retry::Safe),
         (911, _) => (
             Code::MemberMissing,
             "the database is gone, or the login may not see it",
             Retry::Never,
         ),
-        _ => (
-            Code::BackupFailed,
-            "SQL Server's error log has more",
-            Retry::Never,
-        ),
+        _ => (Code::BackupFailed, hint_of(cause.number), Retry::Never),
     };
     Error::new(code, code.meaning())
         .caused_by_sql(cause)
@@ -150,6 +142,7 @@ mod tests {
     use super::super::backup::step;
     use super::super::every::Sample;
     use super::*;
+    use crate::chain::errors::classify;
     use crate::model::PieceKind;
 
     fn error(number: i32, text: &str) -> Error {
@@ -197,6 +190,21 @@ mod tests {
             assert_eq!(error.sql().map(|cause| cause.number), Some(number));
             assert!(error.context().iter().any(|(what, _)| *what == "member"));
         }
+    }
+
+    #[test]
+    fn what_has_no_words_of_its_own_here_has_those_of_the_table() {
+        let hint = |number| error(number, "x").hint_text().map(str::to_owned);
+        for number in [924, 3039, 3043, 3053, 3057, 3202, 3203, 3271, 9002, 18210] {
+            let known = classify(number, None).expect("in the table");
+            assert_eq!(hint(number).as_deref(), Some(known.person), "{number}");
+        }
+        // One that passes by itself, a trailer, and one that is in no table.
+        for number in [1205, 3013, 8134] {
+            let log = "SQL Server's error log has more";
+            assert_eq!(hint(number).as_deref(), Some(log), "{number}");
+        }
+        assert!(hint(3023).is_some_and(|hint| hint.starts_with("another full")));
     }
 
     #[test]

@@ -15,16 +15,18 @@ use tokio_util::compat::TokioAsyncWriteCompatExt;
 use tracing::Instrument;
 
 use super::dial::{Address, Dial, Listener, Wire};
+use super::fault::Fault;
 use super::observe::Operation;
 use super::rows;
-use super::session::{SqlSession, as_fault, within};
+use super::session::{Answer, SqlSession, as_fault, within};
 use super::statement::Batch;
 use crate::config::{Encryption, HostConfig, LoginConfig};
 use crate::error::{Code, Error, Result, Retry, SqlCause};
+use crate::model::HostName;
 use crate::survey::PROGRAM_NAME;
 use crate::world::Clock;
 
-/// Opens a session on the host; `connect_timeout` is for dialling, TLS and login together, and
+/// Opens a session on the host, and tells the true name that whoever answers there says; `connect_timeout` is for dialling, TLS and login together, and
 /// `answer_max` is how long a statement may go without ending.
 ///
 /// Errors: `SM0201` unreachable, `SM0202` login refused, `SM0208` certificate, `SM0103` a configuration
@@ -35,7 +37,7 @@ pub(super) async fn open(
     clock: Arc<dyn Clock>,
     connect_timeout: Duration,
     answer_max: Duration,
-) -> Result<SqlSession> {
+) -> Result<(SqlSession, HostName)> {
     let mut config = client_config(host).await?;
     if dial.stays_inside() {
         config.encryption(EncryptionLevel::NotSupported);
@@ -63,10 +65,15 @@ pub(super) async fn open(
     })?;
     let session = SqlSession::new(host.name.clone(), client, operation, clock, answer_max);
     let (session, answer) = session.ask(&greeting()).await?;
-    let id = rows::only(&answer)
-        .and_then(|row| row.int("session_id"))
-        .map_err(|fault| fault.at(&host.name))?;
-    Ok(session.with_id(id))
+    let (id, said) = greeted(&answer).map_err(|fault| fault.at(&host.name))?;
+    Ok((session.with_id(id), said))
+}
+
+fn greeted(answer: &Answer) -> Result<(i32, HostName), Fault> {
+    let row = rows::only(answer)?;
+    let name = row.text("true_name")?;
+    let shape = |_| Fault::Shape(format!("`{name}` cannot be a host's"));
+    Ok((row.int("session_id")?, name.parse().map_err(shape)?))
 }
 
 /// What every connection says first: one language for all texts, and the settings that remote calls and
@@ -79,7 +86,8 @@ pub(super) fn greeting() -> Batch {
          SET QUOTED_IDENTIFIER ON;\n\
          SET IMPLICIT_TRANSACTIONS OFF;\n\
          SET NOCOUNT ON;\n\
-         SELECT CAST(@@SPID AS int) AS session_id;",
+         SELECT CAST(@@SPID AS int) AS session_id,\n    \
+             CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS true_name;",
     )
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn host_facts(
     wanted: &FactsWanted,
 ) -> Result<HostFacts> {
     let rights = rights::asked(wanted.is_management_host);
-    let session = fleet.open(host).await?;
+    let (session, _) = fleet.open_any(host).await?;
     let asked_at = fleet.clock.now();
     let (session, answer) = session.ask(&identity_sql(&rights)).await?;
     let between_ms = asked_at.millis().midpoint(fleet.clock.now().millis());

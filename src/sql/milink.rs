@@ -25,7 +25,7 @@ pub(super) async fn milink_facts(
     host: &HostName,
     databases: &[DatabaseName],
 ) -> Result<MilinkFacts> {
-    let session = fleet.open(host).await?;
+    let (session, _) = fleet.open_any(host).await?;
     let (session, identity) = session.ask(&identity_sql()).await?;
     let (session, endpoint) = session.ask(&endpoint_sql()).await?;
     let (session, groups) = session.ask(&groups_sql()).await?;

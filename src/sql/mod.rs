@@ -114,8 +114,23 @@ impl SqlFleet {
         })
     }
 
-    /// A new connection to the host.
+    /// A new connection to the host of this name. Its address may lead elsewhere from one connection to the next, and what
+    /// another host says, or takes of a database that is called the same, would pass for this one's.
     async fn open(&self, name: &HostName) -> Result<SqlSession> {
+        let (session, said) = self.open_any(name).await?;
+        if said.is_same_host(name) {
+            return Ok(session);
+        }
+        let address = &self.host(name)?.address;
+        let message = format!("the server at `{address}` says that its true name is `{said}`");
+        Err(Error::new(Code::WrongTrueName, message)
+            .at("host", name)
+            .hint("see where the address leads; nothing was asked of that server"))
+    }
+
+    /// A new connection to whoever answers at the host's address, with the true name that it says: for what looks at that
+    /// itself.
+    async fn open_any(&self, name: &HostName) -> Result<(SqlSession, HostName)> {
         let policy = &self.config.policy;
         connect::open(
             self.host(name)?,

@@ -12,7 +12,7 @@ use super::restored::{Leaves, Wanted, is_done};
 use super::settings::let_in;
 use super::statement::Batch;
 use super::{SqlFleet, watch};
-use crate::chain::errors::os_error;
+use crate::chain::errors::{hint_of, os_error};
 use crate::error::{Code, Error, Result, Retry, SqlCause};
 use crate::model::{DatabaseName, HostName};
 use crate::plan::{FileMove, Keeps, RestoreDatabase, RestoreLog, RestorePiece, StopAt};
@@ -217,6 +217,7 @@ pub(super) fn restore_error(fault: Fault, host: &HostName) -> Error {
     }
 }
 
+/// What its numbers mean, and what a person does about it: by the table of `chain::errors`, where nothing better is known.
 fn refused(cause: SqlCause) -> Error {
     let os = os_error(&cause.text);
     let (code, hint, retry) = match (cause.number, os) {
@@ -265,11 +266,7 @@ fn refused(cause: SqlCause) -> Error {
             "the log holds bulk-logged changes: no mark in it can be stopped at",
             Retry::Never,
         ),
-        _ => (
-            Code::RestoreFailed,
-            "SQL Server's error log has more",
-            Retry::Never,
-        ),
+        _ => (Code::RestoreFailed, hint_of(cause.number), Retry::Never),
     };
     Error::new(code, code.meaning())
         .caused_by_sql(cause)
@@ -383,6 +380,17 @@ pub(super) fn log_step(sample: &Sample, recover: bool) -> RestoreLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::errors::classify;
+
+    fn error(number: i32, text: &str) -> Error {
+        let text = text.to_owned();
+        let fault = Fault::Refused(SqlCause {
+            number,
+            class: 16,
+            text,
+        });
+        restore_error(fault, &"PAY3".parse().expect("valid"))
+    }
 
     #[test]
     fn nothing_recovers_without_a_mark_to_stop_at() {
@@ -412,15 +420,19 @@ mod tests {
                 Code::RightMissing,
             ),
         ] {
-            let text = text.to_owned();
-            let fault = Fault::Refused(SqlCause {
-                number,
-                class: 16,
-                text,
-            });
-            let error = restore_error(fault, &"PAY3".parse().expect("valid"));
-            assert_eq!(error.code(), code, "{number}");
+            assert_eq!(error(number, text).code(), code, "{number}");
         }
+    }
+
+    #[test]
+    fn what_has_no_words_of_its_own_here_has_those_of_the_table() {
+        for number in [3117, 3136, 3183, 3203, 3241, 4303] {
+            let known = classify(number, None).expect("in the table");
+            let error = error(number, "x");
+            assert_eq!(error.hint_text(), Some(known.person), "{number}");
+        }
+        let own = error(3104, "x");
+        assert!(own.hint_text().is_some_and(|it| it.contains("availability group")));
     }
 
     #[test]

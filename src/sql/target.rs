@@ -20,7 +20,7 @@ use crate::survey::{
 
 /// Everything about one host, on one connection.
 pub(super) async fn target_facts(fleet: &SqlFleet, host: &HostName) -> Result<TargetFacts> {
-    let session = fleet.open(host).await?;
+    let (session, _) = fleet.open_any(host).await?;
     let (session, identity) = session.ask(&identity_sql()).await?;
     let (session, databases) = session.ask(&databases_sql()).await?;
     let (session, files) = session.ask(&files_sql()).await?;

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use insta::assert_snapshot;
-use stopmark::error::Exit;
+use stopmark::error::{Code, Exit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::stage::{PASSWORD, Printed, Stage};
@@ -98,6 +98,25 @@ async fn a_host_with_another_true_name_is_not_used() {
     let check = tell(&stage, &["check"]).await;
     let full = tell(&stage, &["backup", "full"]).await;
     assert_snapshot!(format!("{check}\n{full}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_leads_to_another_host_since_the_survey_is_not_believed() {
+    let stage = two_hosts().await;
+    stage.edit("[hosts.\"SQL2\"]", "[hosts.\"SQL9\"]");
+    stage.edit("SQL2/Accounts", "SQL9/Accounts");
+    let (_, world) = stage.world();
+    let host = "SQL9".parse().expect("a host");
+    let member = "SQL9/Accounts".parse().expect("a member");
+    let asked = [
+        world.fleet.databases(&host).await.map(|_| ()),
+        world.fleet.utc_now(&host).await.map(|_| ()),
+        world.fleet.remove_prepared(&member).await,
+    ];
+    for answer in asked {
+        let error = answer.expect_err("another host's word");
+        assert_eq!(error.code(), Code::WrongTrueName, "{error:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,6 +44,11 @@ impl Fates for Death {
 
 /// A log run whose agent dies in it: every backup of its one stage has begun and none has ended in the journal.
 pub(crate) async fn die_in_a_log_run(scene: &Scene, at_backup: Fate) {
+    die_when(scene, at_backup, || is_as_far(scene, at_backup)).await;
+}
+
+/// The same, when it is so far.
+pub(crate) async fn die_when(scene: &Scene, at_backup: Fate, is_as_far: impl AsyncFn() -> bool) {
     let is_dead = AtomicBool::new(false);
     let death = Arc::new(Death { at_backup, is_dead });
     let world = Strike::by(death.clone()).world(&scene.world);
@@ -51,7 +56,7 @@ pub(crate) async fn die_in_a_log_run(scene: &Scene, at_backup: Fate) {
     let interrupt = Interrupt::default();
     let run = run::back_up(&world, &scene.config, &wanted, &interrupt);
     let is_over = async {
-        while !death.is_dead.load(Ordering::SeqCst) || !is_as_far(scene, at_backup).await {
+        while !death.is_dead.load(Ordering::SeqCst) || !is_as_far().await {
             tokio::task::yield_now().await;
         }
     };

@@ -3,6 +3,8 @@
 //!
 //! Start at [`grouped`]. `Accounts` has its primary replica on `SQL2`, and another one on `SQL3`.
 
+use std::fs;
+
 use stopmark::chain::{Break, Point, judge};
 use stopmark::error::Exit;
 use stopmark::plan::{BackupKind, Step};
@@ -12,7 +14,7 @@ use stopmark::run::record::{Record, Round};
 use crate::bank::{Bank, TOTAL};
 use crate::chain_stories::{back_up, hasty};
 use crate::fate::Fate;
-use crate::forgotten::{die_in_a_log_run, log_run_of_the_next_start};
+use crate::forgotten::{die_in_a_log_run, die_when, log_run_of_the_next_start};
 use crate::saga_kinds::{SPARE, Scene};
 use crate::saga_story::story;
 use crate::stage::{Stage, must};
@@ -230,6 +232,48 @@ async fn a_secondary_replica_s_host_that_is_gone_holds_up_no_chain_that_its_home
     let point = scene.points().await.pop().expect("a Point");
     assert!(point.made_at >= record.began_at, "{}", story(&record));
     restores(&scene, &point).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_a_replica_took_before_its_host_was_gone_is_bridged_and_comes_home_when_it_is_seen()
+ {
+    let mut scene = grouped("SQL2", "Accounts", "secondary").await;
+    scene.bank.transfer(&scene.stage, 5).await;
+    let is_taken = async || {
+        let logs = "SELECT COUNT_BIG(*) FROM msdb.dbo.backupset WHERE type = 'L';";
+        let stage = &scene.stage;
+        stage.number("SQL1", "master", logs).await == 2
+            && stage.number(SECOND, "master", logs).await == 1
+    };
+    die_when(&scene, Fate::NeverReturns, is_taken).await;
+    scene.stage.host(SECOND).instance().kill();
+    let (share, aside) = (scene.stage.path("share/3"), scene.stage.path("aside"));
+    fs::rename(&share, &aside).expect("it goes");
+    fs::write(&share, "no folder").expect("nothing can be made there");
+    let record = log_run_of_the_next_start(&mut scene).await;
+    let kinds: Vec<_> = taken(&record, "Accounts")
+        .into_iter()
+        .map(|it| it.1)
+        .collect();
+    assert_eq!(kinds, ["diff", "log", "log"], "{}", story(&record));
+    let point = scene.points().await.pop().expect("a Point");
+    assert!(point.made_at >= record.began_at, "{}", story(&record));
+    restores(&scene, &point).await;
+    let before = scene.points().await.len();
+    fs::remove_file(&share).expect("it is there");
+    fs::rename(&aside, &share).expect("it is back");
+    scene.bank.transfer(&scene.stage, 6).await;
+    let record = log_run_of_the_next_start(&mut scene).await;
+    assert_eq!(taken(&record, "Accounts"), [("SQL2".to_owned(), "log")]);
+    let points = scene.points().await;
+    assert_eq!(
+        points.len(),
+        before + 2,
+        "the mark of the agent that died, too"
+    );
+    for point in points.iter().rev().take(3) {
+        restores(&scene, point).await;
+    }
 }
 
 /// A run that marks, and in which the log of `Accounts` fails on its primary replica.

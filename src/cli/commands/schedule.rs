@@ -37,7 +37,7 @@ pub(super) async fn schedule(common: &Common, out: &mut Out<'_>) -> Result<Exit,
     // What others published since this machine last looked into the store is not known here.
     let published = Published::of(&catalog, &config.group).await.map_err(one)?;
     let own = journals.runs().map_err(one)?;
-    published.add_to(&mut pasts, &own, &config.schedule);
+    published.add_to(&mut pasts, &own, &config.schedule, now);
     let outlook = Outlook::of(&config, |job| pasts[&job].clone(), now);
     shown(out, &outlook, Exit::Ok)
 }

@@ -73,9 +73,13 @@ fn given() -> Given {
         ],
         busy: BTreeSet::from([PathBuf::from(FOLDER).join(busy)]),
         damaged: BTreeSet::new(),
-        clocks: Vec::new(),
+        clocks: ["PAY1", r"PAY2\SQL", "PAY3"].map(shows_now).to_vec(),
         sets,
     }
+}
+
+fn shows_now(name: &str) -> (HostName, Timestamp) {
+    (name.parse().expect("a host"), now())
 }
 
 fn pruned(
@@ -189,15 +193,38 @@ fn a_clock_that_is_ahead_of_the_hosts_lets_nothing_go() {
         let written = piece.finished.civil;
         piece.finished.civil = written.saturating_sub(jiff::Span::new().hours(year));
     }
+    given.clocks = vec![shows_now("PAY1")];
     let policy = || Some(RetentionConfig::default());
     let mut verdict = verdict(&given.sets, true);
+    verdict.points[0].placed_at = now();
     let refused = pruned(&given, &verdict, policy(), MarkLogKind::Stopmark);
     let refused = refused.expect_err("refused");
     assert_eq!(refused.code(), Code::ClocksApart, "{refused:?}");
+    assert!(
+        refused.message().contains("at the newest mark"),
+        "{refused:?}"
+    );
     // The clock was put right since: its marks are of a day to come, and its time can be believed.
     verdict.points[0].placed_at = now().plus_millis(1);
     let plan = pruned(&given, &verdict, policy(), MarkLogKind::Stopmark);
     assert!(!plan.expect("a plan").stages.is_empty());
+}
+
+#[test]
+fn an_old_mark_alone_says_nothing_of_a_clock_that_jumped_since() {
+    let mut given = given();
+    given.clocks.clear();
+    let mut verdict = verdict(&given.sets, true);
+    let mut refused_at = |age_ms: i64| {
+        verdict.points[0].placed_at = now().plus_millis(-age_ms);
+        let policy = Some(RetentionConfig::default());
+        let refused = pruned(&given, &verdict, policy, MarkLogKind::Stopmark).err();
+        refused.map(|error| error.message().to_owned())
+    };
+    let day = 24 * 60 * 60 * 1_000;
+    assert_eq!(refused_at(day), None);
+    let told = refused_at(day + 1).expect("refused");
+    assert!(told.contains("no host says"), "{told}");
 }
 
 #[test]
@@ -220,7 +247,11 @@ fn the_hosts_are_asked_for_the_time_and_believed_before_the_newest_mark() {
         let year = jiff::Span::new().hours(365 * 24);
         piece.finished.civil = piece.finished.civil.saturating_sub(year);
     }
-    given.clocks = vec![shows("PAY1", 400 * day), shows("PAY3", -day)];
+    given.clocks = vec![
+        shows("PAY1", 400 * day),
+        shows(r"PAY2\SQL", 0),
+        shows("PAY3", -day),
+    ];
     let plan = pruned(&given, &verdict, policy(), MarkLogKind::Stopmark);
     assert!(!plan.expect("a plan").stages.is_empty());
 }
