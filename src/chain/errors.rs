@@ -109,8 +109,8 @@ pub fn classify(number: i32, os_error: Option<i32>) -> Option<Known> {
     Some(Known { class, ..known })
 }
 
-/// What a person does about an error for which nobody has a better hint: by the table. A trailer says as little of it as a
-/// number that is not there, and about some that pass by themselves nothing is to be done.
+/// What a person does about an error that was met, where nobody knows better: by the table. A trailer without its cause says
+/// as little as a number that is not there, and about those that pass by themselves the table has nothing to say.
 #[must_use]
 pub fn hint_of(number: i32) -> &'static str {
     let known = classify(number, None).filter(|known| known.class != Class::Trailer);
@@ -156,14 +156,17 @@ const WAITS: &str = "waits and tries again";
 const NO_CURE: &str = "nothing";
 /// SQL Server writes it down and tells no client.
 const UNHEARD: &str = "never hears it: it stands in the error log of the host only";
+/// The same, behind an error that a client does get.
+const UNHEARD_TRAILER: &str = "never hears it: the error that broke the backup off decides";
 /// A log backup that ends well, with a message that says nothing about its chain; `service::alarm` finds its cause.
 const LOG_HELD: &str = "takes the log all the same; from half of `[alarms] log_used` on, `stopmark check` and the alarms tell \
                         of what holds it";
 /// The same; `plan::assess` finds its cause.
-const READ_ONLY: &str = "takes the log all the same; warns of the member, which cannot carry a mark";
-/// `sql::restored` looks before each statement, and once more when it was refused.
-const LOOKS_BEHIND: &str = "looks first whether the piece is in, and passes over it then; stops the restore where the log \
-                            is older than that, and the next one is planned anew from the catalog";
+const READ_ONLY: &str =
+    "takes the log all the same; warns of the member, which cannot carry a mark";
+/// `sql::restored` is who looks.
+const LOOKS_FIRST: &str = "looks first whether this very log is in, and again when it is refused; where it is not, stops the \
+                           restore, and the next one is planned anew from the catalog";
 /// Of logs that were to be taken on a secondary replica (`plan::replicas`); on the primary one it stops its member.
 const ON_PRIMARY: &str =
     "takes the log on the primary replica in the run's next round, where the policy lets it";
@@ -240,7 +243,7 @@ table! {
     3187 Configuration, "CHECKSUM was asked of a backup that has none", STOPS, "verify without checksums";
     3189 Damage, "a damage was found in the backup", STOPS, "restore another point";
     3201 Media, "a backup file cannot be opened", STOPS, "check that the host's account may write to the share";
-    3202 Media, "a write to a backup file failed", STOPS, "make room on the share; another number in brackets than 112 says what else is wrong";
+    3202 Media, "a write to a backup file failed", STOPS, "make room on the share; where it has room, check the share";
     3203 Media, "a read from a backup file failed", STOPS, "check the share";
     3220 Configuration, "the credential does not fit the URL", STOPS, "make the credential anew";
     3225 Configuration, "WITH CREDENTIAL with a shared access signature", STOPS, "make the credential anew";
@@ -278,7 +281,7 @@ table! {
     4305 Order, "an earlier log is missing", REPLANS, "restore the earlier log first";
     4312 Order, "the log does not follow: a gap", REPLANS, "restore another point";
     4318 Order, "more logs are needed", REPLANS, "restore the logs after it";
-    4326 Order, "the log is already in", LOOKS_BEHIND, "go on with the next log";
+    4326 Order, "the log is already in", LOOKS_FIRST, "go on with the next log";
     4327 Order, "the log holds bulk-logged changes and was rolled to its end", STOPS, "restore another point";
     4329 Order, "the mark is not in this log", "goes on with the next log", "restore another point";
     4330 Order, "the log is of another recovery fork", REPLANS, "restore another point";
@@ -299,7 +302,7 @@ table! {
     35295 Retry, "the secondary lacks log that is backed up already", AGAIN_ON_PRIMARY, "see why log arrives there so late";
     35296 Retry, "the primary took no note of the secondary's log backup, which does not count", AGAIN_ON_PRIMARY, "check the availability group";
     35297 Trailer, "the secondary's log was taken; the primary may not know, and the next one begin there too", "keeps it: the chain goes on", NO_CURE;
-    35298 Trailer, "the secondary's backup was broken off, and the primary could not be told", "never hears it: the error that broke the backup off decides", NO_CURE;
+    35298 Trailer, "the secondary's backup was broken off, and the primary could not be told", UNHEARD_TRAILER, NO_CURE;
 }
 
 #[cfg(test)]

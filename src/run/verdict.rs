@@ -467,3 +467,6 @@ fn publishes(round: &Round, wanted: SetId) -> bool {
         .outcomes()
         .any(|outcome| matches!(outcome, Outcome::Published { set, .. } if *set == wanted))
 }
+
+#[cfg(test)]
+mod tests;

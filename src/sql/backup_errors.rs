@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn what_has_no_words_of_its_own_here_has_those_of_the_table() {
         let hint = |number| error(number, "x").hint_text().map(str::to_owned);
-        for number in [924, 3039, 3043, 3053, 3057, 3202, 3203, 3271, 9002, 18210] {
+        for number in [924, 3039, 3043, 3053, 3057, 3202, 3271, 9002, 18210] {
             let known = classify(number, None).expect("in the table");
             assert_eq!(hint(number).as_deref(), Some(known.person), "{number}");
         }
@@ -204,7 +204,8 @@ mod tests {
             let log = "SQL Server's error log has more";
             assert_eq!(hint(number).as_deref(), Some(log), "{number}");
         }
-        assert!(hint(3023).is_some_and(|hint| hint.starts_with("another full")));
+        let own = hint(3023).unwrap_or_default();
+        assert!(own.starts_with("another full"), "{own}");
     }
 
     #[test]

@@ -432,7 +432,10 @@ mod tests {
             assert_eq!(error.hint_text(), Some(known.person), "{number}");
         }
         let own = error(3104, "x");
-        assert!(own.hint_text().is_some_and(|it| it.contains("availability group")));
+        assert!(
+            own.hint_text()
+                .is_some_and(|it| it.contains("availability group"))
+        );
     }
 
     #[test]

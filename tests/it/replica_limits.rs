@@ -191,6 +191,7 @@ async fn logs_of_which_the_primary_replica_may_not_know_are_kept_and_the_chain_g
         "no full: {}",
         story(&record)
     );
+    insta::assert_snapshot!(scene.stage.scrub(&story(&record)));
     healthy(&scene, &record).await;
     let points = scene.points().await;
     assert_eq!(points.len(), 5, "{points:#?}");

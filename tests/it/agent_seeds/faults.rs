@@ -14,7 +14,7 @@ use super::books::Books;
 use super::hosts::Hosts;
 
 /// The kinds that are dealt, the frequent ones more than once.
-const KINDS: [FaultKind; 26] = [
+const KINDS: [FaultKind; 27] = [
     FaultKind::Fail,
     FaultKind::Fail,
     FaultKind::Fail,
@@ -35,6 +35,7 @@ const KINDS: [FaultKind; 26] = [
     FaultKind::Kill(KillPoint::AfterDecision),
     FaultKind::Kill(KillPoint::AfterPrepare),
     FaultKind::SecondMarkEndsTransaction,
+    FaultKind::LoseHistory,
     FaultKind::Act(Act::Kill),
     FaultKind::Act(Act::SkewClock),
     FaultKind::Act(Act::ForeignLogBackup),
