@@ -88,7 +88,7 @@ pub(crate) async fn join(scene: &Scene) {
         file("ldf"),
     );
     hosts.told(replica.second, &secondary).await;
-    in_step(hosts, replica.second).await;
+    in_step(scene).await;
     let first = hosts.name(*host);
     scene.books.note(format!(
         "{database} has its primary replica on {first} and another on {second}"
@@ -156,10 +156,10 @@ fn lose_a_point(scene: &Scene, replica: Replica, dice: &mut Dice) {
 
 /// The group is as it should be: nobody seeds, and both replicas are in step.
 pub(crate) async fn relieve(scene: &Scene) {
-    if let Some(replica) = scene.habits.replica {
+    if scene.habits.replica.is_some() {
         seed(scene, 0).await;
-        in_step(&scene.hosts, replica.second).await;
     }
+    in_step(scene).await;
 }
 
 /// Whether the member is being seeded to another replica, so that its logs wait.
@@ -174,15 +174,26 @@ async fn seed(scene: &Scene, goes_on: u8) {
     scene.books.note(format!("{sql}: {numbers:?}"));
 }
 
-/// Returns when the replica of this host has all log.
-async fn in_step(hosts: &Hosts, second: usize) {
-    let sql = "SELECT COUNT(*) FROM sys.dm_hadr_database_replica_states \
-               WHERE is_local = 1 AND synchronization_state_desc = N'SYNCHRONIZED'";
+/// Returns when the second replica has all log, by its own word and by that of the primary one: one whose question was lost
+/// believes for a while what it knew, and where the clock leaps both know nothing until the next question.
+pub(crate) async fn in_step(scene: &Scene) {
+    let Some(replica) = scene.habits.replica else {
+        return;
+    };
+    let hosts = &scene.hosts;
+    let first = scene.bank.ledgers[replica.ledger].host;
     for _ in 0..ASKED_MAX {
-        if hosts.told(second, sql).await.value() == &Value::Int(1) {
+        if says_in_step(hosts, replica.second, 1).await && says_in_step(hosts, first, 2).await {
             return;
         }
         hosts.clock.wait_ms(ASK_EVERY_MS).await;
     }
     panic!("the second replica never comes into step");
+}
+
+/// Whether this host knows so many replicas, and each of them to be in step.
+async fn says_in_step(hosts: &Hosts, host: usize, count: i64) -> bool {
+    let sql = "SELECT COUNT(*) FROM sys.dm_hadr_database_replica_states \
+               WHERE synchronization_state_desc = N'SYNCHRONIZED'";
+    hosts.told(host, sql).await.value() == &Value::Int(count)
 }

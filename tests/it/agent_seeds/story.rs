@@ -232,6 +232,7 @@ impl Scene {
         self.hosts
             .clock
             .advance(Duration::from_secs(dice.below(600)));
+        replicas::in_step(self).await;
         if std::mem::take(&mut self.is_rotten) {
             // What rotted may belong to a run that was cut short, and only what is published is looked at again.
             self.calm(world, Act::Log).await;
