@@ -26,8 +26,9 @@ pub struct Untold {
 #[derive(Debug, Default)]
 pub struct Known(BTreeMap<RunId, Option<Seen>>);
 
-/// What is known of each job of the schedule; runs of a time that is still to come are those of a clock that ran ahead. `untold` are this process's own tries that left no journal; `known`
-/// spares a service from reading the same journals again and again.
+/// What is known of each job of the schedule. `untold` are this process's own tries that left no journal; `known`
+/// spares a service from reading the same journals again and again. Runs of a time that is still to come are those of a
+/// clock that ran ahead, and count for nothing.
 ///
 /// # Errors
 /// `SM0901` when the folder cannot be read. A journal that cannot be is passed by: it keeps nobody from work.

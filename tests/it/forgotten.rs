@@ -48,7 +48,11 @@ pub(crate) async fn die_in_a_log_run(scene: &Scene, at_backup: Fate) {
 }
 
 /// The same, when it is so far.
-pub(crate) async fn die_when(scene: &Scene, at_backup: Fate, is_as_far: impl AsyncFn() -> bool) {
+pub(crate) async fn die_when<F: Future<Output = bool> + Send>(
+    scene: &Scene,
+    at_backup: Fate,
+    is_as_far: impl Fn() -> F + Send + Sync,
+) {
     let is_dead = AtomicBool::new(false);
     let death = Arc::new(Death { at_backup, is_dead });
     let world = Strike::by(death.clone()).world(&scene.world);

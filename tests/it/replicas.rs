@@ -239,7 +239,7 @@ async fn a_log_that_a_replica_took_before_its_host_was_gone_is_bridged_and_comes
  {
     let mut scene = grouped("SQL2", "Accounts", "secondary").await;
     scene.bank.transfer(&scene.stage, 5).await;
-    let is_taken = async || {
+    let is_taken = || async {
         let logs = "SELECT COUNT_BIG(*) FROM msdb.dbo.backupset WHERE type = 'L';";
         let stage = &scene.stage;
         stage.number("SQL1", "master", logs).await == 2

@@ -37,6 +37,8 @@ pub(crate) struct Told {
     pub(crate) points: u64,
     /// Points that were brought back.
     pub(crate) restores: u64,
+    /// Points whose media carry no checksums and were damaged where nobody can see it.
+    pub(crate) unprovable: u64,
     /// Marks that were owed, and offered, after the faults had ended.
     pub(crate) owed: u64,
     /// Marks that a misfortune excused then.
@@ -75,6 +77,7 @@ impl Told {
         self.points += other.points;
         self.restores += other.restores;
         self.owed += other.owed;
+        self.unprovable += other.unprovable;
         self.excused += other.excused;
     }
 }

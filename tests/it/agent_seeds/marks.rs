@@ -131,6 +131,11 @@ impl Marks {
         *self.pages().damages.entry(host.to_owned()).or_default() += 1;
     }
 
+    /// Whether a fault was ever armed on this host that damages a backup.
+    pub(crate) fn may_be_damaged(&self, host: &str) -> bool {
+        self.pages().damages.contains_key(host)
+    }
+
     /// A look at the files on a share was made to fail.
     pub(crate) fn look_has_failed(&self) {
         self.pages().unlooked += 1;
