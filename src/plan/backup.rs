@@ -22,7 +22,8 @@ use super::step::{BackUp, Publish};
 use super::{OnFailure, PLAN_FORMAT, Plan, RunKind, StageName, Step, Warning};
 use crate::config::Config;
 use crate::model::{
-    MarkName, MemberName, MemberSettings, PieceId, PieceKind, PlanId, SetId, SetKind, Timestamp,
+    MarkName, MemberName, MemberSettings, PieceId, PieceKind, PlanId, RunId, SetId, SetKind,
+    Timestamp,
 };
 use crate::survey::Survey;
 
@@ -54,6 +55,7 @@ pub fn plan_backup(
     now: Timestamp,
 ) -> Plan {
     let last = have.newest_stamp.map(|last| newest_used(survey, last));
+    let last = last.map(|last| spaced(last, asked.run, now));
     let (mark, stamped_at) = MarkName::stamp(&cfg.mark_prefix, now, last);
     let pauses = Pauses::new(&cfg.policy, survey, have, asked.run);
     let mut group = assess(cfg, survey, pauses);
@@ -132,6 +134,14 @@ fn unmarked(
     let (unfit, told) = known(ctx.cfg, ctx.survey).map_or_else(Default::default, |it| it.look());
     let warnings = [group.warnings, group.blocking, unfit, told, found, more].concat();
     (stages, warnings)
+}
+
+/// Where the clock is behind the newest stamp, the next one rises above it by a part of a second that is the run's own: an
+/// agent that was lost with its journal may have named files by the stamps right after the newest one that is known, and
+/// BizTalk's procedures would add a second backup to such a file.
+fn spaced(last: Timestamp, run: RunId, now: Timestamp) -> Timestamp {
+    let own = crc32c::crc32c(run.0.as_bytes()) % 1_000;
+    last.plus_millis(if last < now { 0 } else { i64::from(own) })
 }
 
 /// A run with a mark, or at least with logs.
