@@ -102,7 +102,10 @@ pub enum FailedDeed {
         link: String,
     },
     /// The mark was not placed or not confirmed.
-    Mark,
+    Mark {
+        /// Its members, as the hosts that they were on name them.
+        places: Vec<MemberName>,
+    },
     /// A backup was not taken.
     BackUp {
         /// The member.

@@ -147,7 +147,7 @@ fn spaced(last: Timestamp, run: RunId, now: Timestamp) -> Timestamp {
 /// A run with a mark, or at least with logs.
 fn marked(ctx: &Ctx<'_>, group: Assessment<'_>, names: &mut dyn Names) -> (Stages, Vec<Warning>) {
     let links = wanted_links(ctx.cfg, ctx.survey, &ctx.marked, &LinksAsked::default());
-    let untried = mark_is_worth_trying(ctx.asked).err();
+    let untried = mark_is_worth_trying(ctx.asked, ctx.survey).err();
     let group_wide = untried.into_iter().chain(startless(ctx)).collect();
     let known = known(ctx.cfg, ctx.survey);
     let (unfit, told) = known.map_or_else(Default::default, |it| it.look());

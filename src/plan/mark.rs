@@ -14,6 +14,7 @@ use crate::chain::link_errors;
 use crate::config::{Config, Discovery};
 use crate::error::Code;
 use crate::model::{DatabaseName, HostName, MemberName};
+use crate::survey::Survey;
 
 /// A run has at most this many rounds.
 pub const ROUNDS_MAX: u8 = 3;
@@ -94,23 +95,30 @@ pub(super) fn confirm_mark(ctx: &Ctx<'_>) -> Step {
 }
 
 /// Whether a mark has a chance after what the round before came to. A mark that failed for a reason that
-/// will not pass is not tried again: the logs must not wait for it.
-pub(super) fn mark_is_worth_trying(asked: &Asked) -> Result<(), Warning> {
+/// will not pass is not tried again: the logs must not wait for it. One whose members have failed over since is another.
+pub(super) fn mark_is_worth_trying(asked: &Asked, survey: &Survey) -> Result<(), Warning> {
     let failures = asked
         .previous
         .iter()
         .flat_map(|previous| &previous.failures);
     for failure in failures {
-        let is_mark = match &failure.deed {
-            FailedDeed::Mark => true,
+        let places = match &failure.deed {
+            FailedDeed::Mark { places } => places,
             FailedDeed::Link { .. } => return Err(untried(failure)),
-            FailedDeed::BackUp { .. } | FailedDeed::Other => false,
+            FailedDeed::BackUp { .. } | FailedDeed::Other => continue,
         };
-        if is_mark && (!is_transient(failure) || asked.round >= ROUNDS_MAX) {
+        let may_pass = is_transient(failure) || have_moved(places, survey);
+        if !may_pass || asked.round >= ROUNDS_MAX {
             return Err(untried(failure));
         }
     }
     Ok(())
+}
+
+/// Whether one of these is no place of a member any more.
+fn have_moved(places: &[MemberName], survey: &Survey) -> bool {
+    let now: Vec<&MemberName> = survey.members.iter().map(|it| survey.place(it)).collect();
+    !places.iter().all(|place| now.contains(&place))
 }
 
 fn is_transient(failure: &StepFailure) -> bool {
@@ -150,7 +158,7 @@ fn untried(failure: &StepFailure) -> Warning {
 #[must_use]
 pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
     let is_cause = |failure: &StepFailure| match &failure.deed {
-        FailedDeed::Link { .. } | FailedDeed::Mark => true,
+        FailedDeed::Link { .. } | FailedDeed::Mark { .. } => true,
         FailedDeed::BackUp { member, .. } if asked.quarantine_of(member).is_some() => false,
         FailedDeed::BackUp {
             member,

@@ -33,6 +33,18 @@ pub struct PlaceMark {
     pub by_procedure: Option<DatabaseName>,
 }
 
+impl PlaceMark {
+    /// Its members, as the hosts that they are on name them.
+    pub fn places(&self) -> impl Iterator<Item = MemberName> {
+        let local = std::iter::once((&self.management_host, &self.local));
+        let remote = self.remote.iter().map(|leg| (&leg.host, &leg.databases));
+        local.chain(remote).flat_map(|(host, databases)| {
+            let named = |database: &DatabaseName| MemberName::new(host.clone(), database.clone());
+            databases.iter().map(named)
+        })
+    }
+}
+
 /// The mark on one other host: its first database begins its own `WITH MARK`, the rest join.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkLeg {

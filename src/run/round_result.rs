@@ -4,7 +4,7 @@
 use super::events::Outcome;
 use super::record::{Record, Round};
 use crate::model::MemberName;
-use crate::plan::{FailedDeed, RoundResult, Step, StepFailure};
+use crate::plan::{FailedDeed, MarkTarget, RoundResult, Step, StepFailure};
 
 /// What the next round's planner must know of a run: what its newest round came to, and which secondary replicas failed in
 /// those before. None before the first round.
@@ -59,7 +59,12 @@ fn deed_of(step: &Step) -> FailedDeed {
         Step::TestLink(step) => FailedDeed::Link {
             link: step.link.clone(),
         },
-        Step::PlaceMark(_) | Step::ConfirmMark(_) => FailedDeed::Mark,
+        Step::PlaceMark(step) => FailedDeed::Mark {
+            places: step.places().collect(),
+        },
+        Step::ConfirmMark(step) => FailedDeed::Mark {
+            places: step.members.iter().map(MarkTarget::place).collect(),
+        },
         Step::BackUp(step) => FailedDeed::BackUp {
             member: step.member.clone(),
             piece_kind: step.piece_kind,

@@ -21,6 +21,16 @@ use crate::world::{FactsWanted, World};
 
 /// Takes a survey of the whole group. Reads only; never fails, since silence is a fact.
 pub async fn take(world: &World, config: &Config) -> Survey {
+    let survey = look(world, config).await;
+    if survey.contested.is_empty() {
+        return survey;
+    }
+    // No two hosts are asked at the same moment: where a group failed over in between, both of its replicas say that they
+    // are the primary one.
+    look(world, config).await
+}
+
+async fn look(world: &World, config: &Config) -> Survey {
     let taken_at = world.clock.now();
     let mut discovered = discover(world, config).await;
     let rows = discovered.as_ref().ok().and_then(Option::as_ref);

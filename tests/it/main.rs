@@ -27,6 +27,7 @@ mod drill;
 mod drops;
 mod failover;
 mod fan_out;
+mod failing_over;
 mod fate;
 mod fleet_backups;
 mod fleet_biztalk;

@@ -79,7 +79,7 @@ fn failed(member_name: &str, kind: PieceKind, number: i32) -> StepFailure {
 
 fn mark_failed(code: &str, number: Option<i32>) -> StepFailure {
     StepFailure {
-        deed: FailedDeed::Mark,
+        deed: FailedDeed::Mark { places: Vec::new() },
         code: code.to_owned(),
         message: "the marked transaction failed".to_owned(),
         sql_number: number,

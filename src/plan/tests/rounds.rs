@@ -67,6 +67,21 @@ fn a_mark_that_failed_for_good_does_not_hold_the_logs_up() {
 }
 
 #[test]
+fn a_mark_whose_member_has_failed_over_since_is_tried_again() {
+    let refused_at = |place| {
+        let deed = FailedDeed::Mark {
+            places: vec![member(place)],
+        };
+        let refused = mark_failed("SM0401", Some(3906));
+        second_round(vec![StepFailure { deed, ..refused }])
+    };
+    for (place, expected) in [("PAY1/Ledger", false), ("PAY9/Ledger", true)] {
+        let (plan, text) = planned(&survey(Some(30)), &catalog(), &refused_at(place));
+        assert_eq!(is_marked(&plan), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_new_chain_is_not_started_again_in_the_next_round() {
     let again = Asked {
         kind: BackupKind::Full,
