@@ -44,8 +44,9 @@ pub(super) async fn prune(state: &Path) -> Outcome<()> {
     let now = Timestamp::from_millis(1_900_000_000_000);
     let verdict = verdict(&history, config.retention.as_ref(), now);
     let judged = clock.monotonic();
+    let clocks = config.hosts.keys().map(|host| (host.clone(), now));
     let view = PruneView {
-        clocks: &[],
+        clocks: &clocks.collect::<Vec<_>>(),
         sets: &sets,
         verdict: &verdict,
         unremoved: &[],
