@@ -188,15 +188,14 @@ impl Database {
     /// The start of the last block before `end`, as `last_hardened_lsn` names it: padded with zeros.
     pub fn block_before(&self, end: Lsn) -> SqlResult<Lsn> {
         let mut inner = self.lock();
-        let vlf = if end.block <= super::layout::FIRST_BLOCK {
-            end.vlf.saturating_sub(1)
-        } else {
-            end.vlf
+        let found = inner.log.block_before(end);
+        let found = found.map_err(|error| inner.log_failed(&error))?;
+        // One that was lost with the host's power began before there all the same.
+        let lost = Lsn {
+            block: end.block.saturating_sub(1),
+            ..end
         };
-        let read = inner.log.extents(super::layout::first_of(vlf), end);
-        let extents = read.map_err(|error| inner.log_failed(&error))?;
-        let blocks = extents.last().map(Extent::blocks).unwrap_or_default();
-        let last = blocks.last().map_or(end, |(at, _)| *at);
+        let last = found.unwrap_or(lost);
         Ok(Lsn { slot: 0, ..last })
     }
 }

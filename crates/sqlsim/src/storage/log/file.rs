@@ -149,6 +149,26 @@ impl LogFile {
         Ok(extents)
     }
 
+    /// The block that ends here; none where it is not whole. What lies before it is not looked at: a host that lost its
+    /// power may hold no more than the log that no backup has yet.
+    pub(crate) fn block_before(&mut self, end: Lsn) -> io::Result<Option<Lsn>> {
+        let end = block_of(end);
+        let (vlf, past) = match end.block {
+            ..=FIRST_BLOCK => (end.vlf.saturating_sub(1), layout::UNITS),
+            block => (end.vlf, block),
+        };
+        let Some(raw) = self.virtual_file(vlf)? else {
+            return Ok(None);
+        };
+        let before = (FIRST_BLOCK..past).rev().take(layout::BLOCK_UNITS_MAX);
+        let mut places = before.map(|block| Lsn::from_parts(vlf, block, 1));
+        let ends_here = |at: &Lsn| {
+            let block = sound_block(&raw, *at);
+            block.is_some_and(|block| after(*at, block.len()) == end)
+        };
+        Ok(places.find(ends_here))
+    }
+
     /// The log ends here: whatever lies behind is cleared, and the next record gets this LSN.
     pub(crate) fn cut(&mut self, end: Lsn) -> io::Result<()> {
         self.at = block_of(end);
@@ -212,8 +232,7 @@ impl LogFile {
         let Some(vlf_start_bytes) = self.start_of(at.vlf) else {
             return Ok(None);
         };
-        let mut raw = vec![0; usize::try_from(VLF_BYTES).unwrap_or(usize::MAX)];
-        self.file.read_at(vlf_start_bytes, &mut raw)?;
+        let raw = self.virtual_file(at.vlf)?.unwrap_or_default();
         let (mut next, mut bytes) = (at, Vec::new());
         while next < to && next.vlf == at.vlf {
             let Some(block) = sound_block(&raw, next) else {
@@ -227,6 +246,16 @@ impl LogFile {
             vlf_start_bytes,
             bytes,
         }))
+    }
+
+    /// A virtual log file as it stands there.
+    fn virtual_file(&mut self, vlf: u32) -> io::Result<Option<Vec<u8>>> {
+        let Some(start) = self.start_of(vlf) else {
+            return Ok(None);
+        };
+        let mut raw = vec![0; usize::try_from(VLF_BYTES).unwrap_or(usize::MAX)];
+        self.file.read_at(start, &mut raw)?;
+        Ok(Some(raw))
     }
 
     fn start_of(&self, vlf: u32) -> Option<u64> {
@@ -327,4 +356,59 @@ fn vlf_of(header: &[u8; 16]) -> Option<u32> {
         u32::from_le_bytes(bytes)
     };
     (header[..8] == VLF_MAGIC[..] && word(8) == !word(12)).then(|| word(8))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::storage::Disk as _;
+    use crate::storage::testing::MemoryDisk;
+
+    /// A log of three blocks, and where each of them begins.
+    fn three_blocks() -> (LogFile, [Lsn; 3]) {
+        let file = MemoryDisk::new().open(Path::new("/d.ldf"), true);
+        let first = layout::first_of(layout::FIRST_VLF);
+        let log = LogFile::create(file.expect("an empty disk"), first, false);
+        let mut log = log.expect("a log");
+        let begins = [400, 5_000, 10].map(|length_bytes| {
+            let begin = log.append(&vec![7; length_bytes]).expect("a record");
+            log.flush().expect("it is written");
+            begin
+        });
+        (log, begins)
+    }
+
+    #[test]
+    fn the_last_block_is_found_though_those_before_it_are_lost() {
+        let (mut log, [first, second, third]) = three_blocks();
+        let end = log.end();
+        assert_eq!(log.block_before(end).expect("read"), Some(third));
+        assert_eq!(log.block_before(third).expect("read"), Some(second));
+        assert_eq!(
+            log.block_before(first).expect("read"),
+            None,
+            "the first one"
+        );
+        log.put(second, &[0; 512]).expect("written over");
+        assert_eq!(log.block_before(end).expect("read"), Some(third));
+        assert_eq!(log.block_before(third).expect("read"), None, "it is lost");
+    }
+
+    #[test]
+    fn the_block_before_a_virtual_file_is_the_last_of_the_one_before() {
+        let (mut log, _) = three_blocks();
+        let mut before = log.end();
+        while log.end().vlf == layout::FIRST_VLF {
+            before = log.end();
+            log.append(&vec![7; 50_000]).expect("a record");
+            log.flush().expect("it is written");
+        }
+        let begin = layout::first_of(layout::FIRST_VLF + 1);
+        assert_eq!(log.end(), begin);
+        let last = log.block_before(begin).expect("read").expect("a block");
+        assert!(last >= before, "{last}: after {before}");
+        assert_eq!(last.vlf, layout::FIRST_VLF);
+    }
 }

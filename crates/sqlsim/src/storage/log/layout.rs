@@ -17,6 +17,12 @@ pub const BLOCK_BYTES_MAX: usize = 60 * 1024;
 pub const FIRST_VLF: u32 = 32;
 
 const UNIT: u64 = mtf::block::UNIT as u64;
+/// A virtual log file in the units that blocks are numbered by.
+pub const UNITS: u32 = 1024;
+/// The largest block in the same.
+pub const BLOCK_UNITS_MAX: usize = BLOCK_BYTES_MAX / mtf::block::UNIT;
+
+const _: () = assert!(UNITS as u64 * UNIT == VLF_BYTES, "they tell one size");
 
 /// The LSN of the first record in a virtual log file.
 #[must_use]
