@@ -28,6 +28,10 @@ pub enum BackupKind {
     Log,
 }
 
+/// What SQL Server says where a replica is no primary one: it takes part in an availability group and is not accessible
+/// (976, 978, 983), this backup is for primary ones (3059), or what it says to a secondary one's log backup alone (the others).
+const OF_THE_ROLE: [i32; 8] = [976, 978, 983, 3059, 3062, 35294, 35295, 35296];
+
 /// What one backup round is asked to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
@@ -145,6 +149,12 @@ impl StepFailure {
         let known = self.sql_number.and_then(|number| classify(number, None));
         self.code == Code::BackupNoRow.text()
             || known.is_some_and(|known| known.class == Class::NewChain)
+    }
+
+    /// SQL Server refused since the host's replica is no primary one.
+    pub(super) fn is_of_the_role(&self) -> bool {
+        let number = self.sql_number;
+        number.is_some_and(|number| OF_THE_ROLE.contains(&number))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::asked::{Asked, FailedDeed, RoundResult, StepFailure};
+use super::asked::{Asked, BackupKind, FailedDeed, RoundResult, StepFailure};
 use super::assess::warning;
 use super::backup::Ctx;
 use super::biztalk::{BIZTALK_LOCK, known, marks_by_procedure};
@@ -153,8 +153,8 @@ fn untried(failure: &StepFailure) -> Warning {
 }
 
 /// Whether a run that ended a round like this should survey and plan again: a chain was refused, the mark was
-/// voided by minimally logged changes, the mark or a link failed, or a secondary replica did not take its log. Other
-/// failures heal with the next run.
+/// voided by minimally logged changes, the mark or a link failed, a secondary replica did not take its log, or the group of
+/// a member failed over before its log. Other failures heal with the next run.
 #[must_use]
 pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
     let is_cause = |failure: &StepFailure| match &failure.deed {
@@ -170,7 +170,10 @@ pub fn wants_another_round(asked: &Asked, result: &RoundResult) -> bool {
             let failed = result.failed_on_secondaries(member);
             failed.filter(|(it, _)| *it == host).count() == 1
         }
-        FailedDeed::BackUp { .. } => failure.is_of_the_chain(),
+        // The next survey finds where the primary replica is. A run of fulls would take all of them a second time.
+        FailedDeed::BackUp { .. } => {
+            failure.is_of_the_chain() || asked.kind == BackupKind::Log && failure.is_of_the_role()
+        }
         FailedDeed::Other => false,
     };
     // A log with minimally logged changes voids its mark; the log after it can carry a fresh one.

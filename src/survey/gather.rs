@@ -1,5 +1,6 @@
 //! Gathering: every host is asked at the same time; what does not answer is a fact too.
 
+mod claims;
 mod list;
 mod replicas;
 
@@ -7,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
+use self::claims::{contested, is_lost, moved, unclaimed};
 use self::list::discover;
 use super::biztalk;
 use super::drift::{self, Change, Drift};
@@ -21,16 +23,17 @@ use crate::world::{FactsWanted, World};
 
 /// Takes a survey of the whole group. Reads only; never fails, since silence is a fact.
 pub async fn take(world: &World, config: &Config) -> Survey {
-    let survey = look(world, config).await;
-    if survey.contested.is_empty() {
+    let (survey, is_torn) = look(world, config).await;
+    if !is_torn {
         return survey;
     }
     // No two hosts are asked at the same moment: where a group failed over in between, both of its replicas say that they
-    // are the primary one.
-    look(world, config).await
+    // are the primary one, or neither does.
+    look(world, config).await.0
 }
 
-async fn look(world: &World, config: &Config) -> Survey {
+/// What is seen, and whether hosts contradict each other in it.
+async fn look(world: &World, config: &Config) -> (Survey, bool) {
     let taken_at = world.clock.now();
     let mut discovered = discover(world, config).await;
     let rows = discovered.as_ref().ok().and_then(Option::as_ref);
@@ -57,6 +60,7 @@ async fn look(world: &World, config: &Config) -> Survey {
     }
     let found = look_further(world, config, &wanted, &hosts).await;
     let contested = contested(&wanted, &hosts, &found);
+    let is_torn = !contested.is_empty() || !unclaimed(&wanted, &hosts, &found).is_empty();
     let moved = moved(&wanted, &hosts, &found);
     bring_home(&moved, &mut hosts, &found);
     let each = once(&wanted, &moved, config);
@@ -97,7 +101,7 @@ async fn look(world: &World, config: &Config) -> Survey {
     for host in further_managers(&survey, config) {
         look_for_links(world, config, &host, &mut survey.hosts).await;
     }
-    survey
+    (survey, is_torn)
 }
 
 /// The hosts that manage marks in place of the configuration's, or would after a failover.
@@ -259,47 +263,6 @@ fn has_replica(
     replica.is_some_and(|replica| replica.replicas.iter().any(|it| it.is_same_host(host)))
 }
 
-/// The members whose primary replica is elsewhere.
-fn moved(
-    members: &BTreeSet<MemberName>,
-    hosts: &BTreeMap<HostName, HostReport>,
-    found: &Found,
-) -> Vec<MovedMember> {
-    let lost = members.iter().filter(|member| is_lost(hosts, member));
-    lost.filter_map(|listed| elsewhere(listed, found)).collect()
-}
-
-/// The members that are where they are listed, and elsewhere too.
-fn contested(
-    members: &BTreeSet<MemberName>,
-    hosts: &BTreeMap<HostName, HostReport>,
-    found: &Found,
-) -> Vec<MovedMember> {
-    let own = |it: &&MemberName| {
-        let facts = answering(hosts, &it.host).and_then(|host| host.members.get(&it.database));
-        facts.is_some_and(|facts| has_primary(facts, it))
-    };
-    let claimed = members.iter().filter(own);
-    claimed
-        .filter_map(|listed| elsewhere(listed, found))
-        .collect()
-}
-
-/// The member on another host that says that its primary replica is there.
-fn elsewhere(listed: &MemberName, found: &Found) -> Option<MovedMember> {
-    let mut others = found
-        .iter()
-        .filter(|(host, _)| !host.is_same_host(&listed.host));
-    let (host, _) = others.find(|(_, databases)| {
-        let facts = databases.get(&listed.database);
-        facts.is_some_and(|facts| has_primary(facts, listed))
-    })?;
-    Some(MovedMember {
-        listed: listed.clone(),
-        now: MemberName::new(host.clone(), listed.database.clone()),
-    })
-}
-
 /// The facts of a member join those of the host that it is on.
 fn bring_home(moved: &[MovedMember], hosts: &mut BTreeMap<HostName, HostReport>, found: &Found) {
     for it in moved {
@@ -359,29 +322,6 @@ fn management_host(
         return None;
     }
     gone.next().map(|it| it.now.host.clone())
-}
-
-/// Whether a member may be anywhere: its host is silent, or has a secondary replica of it.
-fn is_lost(hosts: &BTreeMap<HostName, HostReport>, member: &MemberName) -> bool {
-    let mut hosts = hosts.iter();
-    let own = hosts.find(|(name, _)| name.is_same_host(&member.host));
-    match own {
-        Some((_, HostReport::Facts(facts))) => {
-            let replica = facts.members.get(&member.database);
-            let replica = replica.and_then(|it| it.replica.as_ref());
-            replica.is_some_and(|it| !it.is_primary)
-        }
-        Some((_, HostReport::Silent { .. })) => true,
-        None => false,
-    }
-}
-
-/// Whether these are facts of the primary replica of the group that a member is in: it knows the member's host.
-fn has_primary(facts: &MemberFacts, listed: &MemberName) -> bool {
-    facts.replica.as_ref().is_some_and(|replica| {
-        let mut hosts = replica.replicas.iter();
-        replica.is_primary && hosts.any(|host| host.is_same_host(&listed.host))
-    })
 }
 
 async fn ask(

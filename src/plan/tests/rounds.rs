@@ -182,6 +182,23 @@ fn no_mark_gets_the_name_of_one_that_was_placed_and_never_published() {
 }
 
 #[test]
+fn a_log_that_was_refused_since_the_member_failed_over_is_worth_another_round() {
+    let wants = |kind, number| {
+        let failures = vec![failed("PAY1/Ledger", PieceKind::Log, number)];
+        let result = RoundResult {
+            failures,
+            ..RoundResult::default()
+        };
+        wants_another_round(&asked(kind), &result)
+    };
+    for number in [976, 978, 983, 3059, 3062, 35294, 35295, 35296] {
+        assert!(wants(BackupKind::Log, number), "{number}");
+        assert!(!wants(BackupKind::Full, number), "all fulls a second time");
+    }
+    assert!(!wants(BackupKind::Log, 3041), "the next run tries again");
+}
+
+#[test]
 fn a_differential_that_was_refused_becomes_a_full() {
     let failures = vec![failed("PAY1/Ledger", PieceKind::Differential, 3035)];
     let asked = Asked {

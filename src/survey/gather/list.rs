@@ -1,6 +1,7 @@
 //! The members of a BizTalk group by its own list, wherever its management database is now. Start at [`discover`].
 
-use super::{has_primary, wanted};
+use super::claims::has_primary;
+use super::wanted;
 use crate::config::{Config, Discovery, HostConfig};
 use crate::error::Result;
 use crate::model::{DatabaseName, HostName, MemberName};

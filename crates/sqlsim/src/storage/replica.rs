@@ -191,12 +191,14 @@ impl Database {
         let found = inner.log.block_before(end);
         let found = found.map_err(|error| inner.log_failed(&error))?;
         // One that was lost with the host's power began before there all the same.
-        let lost = Lsn {
+        let before = Lsn {
             block: end.block.saturating_sub(1),
             ..end
         };
-        let last = found.unwrap_or(lost);
-        Ok(Lsn { slot: 0, ..last })
+        Ok(Lsn {
+            slot: 0,
+            ..found.unwrap_or(before)
+        })
     }
 }
 
