@@ -167,7 +167,8 @@ const READ_ONLY: &str =
 /// `sql::restored` is who looks.
 const LOOKS_FIRST: &str = "looks first whether this very log is in, and again when it is refused; where it is not, stops the \
                            restore, and the next one is planned anew from the catalog";
-/// Of logs that were to be taken on a secondary replica (`plan::replicas`); on the primary one it stops its member.
+/// Of logs that were to be taken on a secondary replica (`plan::replicas`), or on a primary one that is none any more
+/// (`plan::mark`).
 const ON_PRIMARY: &str =
     "takes the log on the primary replica in the run's next round, where the policy lets it";
 /// [`ON_PRIMARY`], after the tries of `[policy] retry_times`.
